@@ -1,0 +1,20 @@
+//! From an alert to what a channel shows: Slack Block Kit and Teams Adaptive Cards, fitted to the platforms' limits.
+//!
+//! Pure and deterministic: preview, test and live send give the same bytes. It does no I/O and reads no clock.
+//! A third platform would be one new folder that implements [`Platform`].
+
+mod fit;
+mod markdown;
+mod platform;
+mod sample;
+mod slack;
+mod teams;
+#[cfg(test)]
+mod testing;
+mod text;
+mod words;
+
+pub use fit::Trim;
+pub use platform::{Platform, Rendering, Shown, platform};
+pub use sample::test_alert;
+pub use words::{severity_word, title};

@@ -1,0 +1,47 @@
+//! What every platform must be able to do with an alert.
+
+use alert_connectors_model::{Alert, ConnectorType};
+
+use crate::{fit::Trim, slack::Slack, teams::Teams};
+
+/// An alert to be shown, and where people find the whole of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'a> {
+    /// The alert.
+    pub alert: &'a Alert,
+    /// The alert's own page at this service, where `--public-url` is set.
+    pub page: Option<&'a str>,
+}
+
+impl Shown<'_> {
+    /// Where the whole of the alert can be read: its page here, else the link that it brought.
+    pub(crate) fn rest(&self) -> Option<&str> {
+        self.page.or_else(|| self.alert.url.as_ref().map(alert_connectors_model::Link::as_str))
+    }
+}
+
+/// A message ready to be posted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendering {
+    /// The JSON body.
+    pub payload: Vec<u8>,
+    /// What did not fit, in the order in which it stands in the message.
+    pub trimmed: Vec<Trim>,
+}
+
+/// A platform that shows alerts.
+pub trait Platform: Send + Sync {
+    /// The message in its full form, within every limit of the platform.
+    fn message(&self, shown: Shown<'_>) -> Rendering;
+
+    /// The message in its plain form, for a channel that refused the full one.
+    fn plain(&self, shown: Shown<'_>) -> Vec<u8>;
+}
+
+/// The platform of a connector.
+pub fn platform(connector_type: ConnectorType) -> &'static dyn Platform {
+    match connector_type {
+        ConnectorType::Slack => &Slack,
+        ConnectorType::Teams => &Teams,
+    }
+}

@@ -1,0 +1,184 @@
+//! An alert: what a data platform has to tell, as it is stored, shown and sent.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+
+use crate::{Link, Severity, rfc3339_millis};
+
+/// At most this many alerts in a batch.
+pub const BATCH_ALERTS_MAX: usize = 1_000;
+/// At most this many actions in an alert.
+pub const ACTIONS_MAX: usize = 5;
+
+/// What an alert says. It serialises as the API shows it and as a store keeps it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Alert {
+    /// What kind of alert this is; connectors filter by it.
+    pub alert_type: AlertType,
+    /// What happened, in one line.
+    pub title: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Whether the problem is there or gone.
+    pub status: AlertStatus,
+    /// What happened, at length.
+    pub description: Option<String>,
+    /// How the description is written.
+    pub description_format: DescriptionFormat,
+    /// The data product it is about.
+    pub product: Option<Part>,
+    /// The check that raised it.
+    pub check: Option<Part>,
+    /// Facts, shown in their order.
+    pub fields: Vec<Field>,
+    /// The link of the title.
+    pub url: Option<Link>,
+    /// Further links.
+    pub actions: Vec<Action>,
+    /// Names the ongoing problem within the space.
+    pub dedup_key: Option<String>,
+    /// When it happened.
+    #[serde(serialize_with = "millis")]
+    pub occurred_at: Timestamp,
+}
+
+fn millis<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&rfc3339_millis(*time))
+}
+
+/// An alert's kind, of an open vocabulary: 1–64 of `a-z 0-9 _ . -`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct AlertType(String);
+
+impl AlertType {
+    /// The longest name, in characters.
+    pub const CHARS_MAX: usize = 64;
+
+    /// Reads a name.
+    pub fn parse(text: &str) -> Option<Self> {
+        let fits = (1..=Self::CHARS_MAX).contains(&text.len()) && text.bytes().all(Self::allows);
+        fits.then(|| Self(text.to_owned()))
+    }
+
+    /// Whether a name may hold this character.
+    pub(crate) const fn allows(byte: u8) -> bool {
+        matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-')
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for AlertType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Whether the problem is there or gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AlertStatus {
+    /// It is there.
+    Active,
+    /// It is gone.
+    Resolved,
+}
+
+impl AlertStatus {
+    /// Both of them.
+    pub const ALL: [Self; 2] = [Self::Active, Self::Resolved];
+
+    /// The word of the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Resolved => "resolved",
+        }
+    }
+
+    /// Reads the word of the API.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text)
+    }
+}
+
+/// How a description is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DescriptionFormat {
+    /// As it stands.
+    Plain,
+    /// The small Markdown of the API.
+    Markdown,
+}
+
+impl DescriptionFormat {
+    /// Reads the word of the API.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "plain" => Some(Self::Plain),
+            "markdown" => Some(Self::Markdown),
+            _ => None,
+        }
+    }
+}
+
+/// The product or the check that an alert is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Part {
+    /// The platform's own name for it.
+    pub id: Option<String>,
+    /// Its name for people.
+    pub name: String,
+    /// Where to see it.
+    pub url: Option<Link>,
+}
+
+/// A fact of an alert.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Field {
+    /// What it is.
+    pub name: String,
+    /// How much, which or whether.
+    pub value: FieldValue,
+}
+
+/// The value of a fact.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum FieldValue {
+    /// Text, possibly empty.
+    Text(String),
+    /// A number, shown as it was written.
+    Number(serde_json::Number),
+    /// `true` or `false`.
+    Bool(bool),
+    /// No value at all; shown as –.
+    Empty,
+}
+
+impl fmt::Display for FieldValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) if !text.trim().is_empty() => f.write_str(text),
+            Self::Number(number) => number.fmt(f),
+            Self::Bool(value) => value.fmt(f),
+            Self::Text(_) | Self::Empty => f.write_str("–"),
+        }
+    }
+}
+
+/// A link that an alert offers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Action {
+    /// What it leads to.
+    pub label: String,
+    /// Where it leads.
+    pub url: Link,
+}

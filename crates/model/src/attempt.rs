@@ -1,0 +1,41 @@
+//! An attempt: one HTTP request to a webhook, and what came of it.
+
+use jiff::Timestamp;
+
+use crate::{AttemptId, delivery::words};
+use serde::Serialize;
+
+/// An attempt as history tells it.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// Names the attempt.
+    pub id: AttemptId,
+    /// When the request began.
+    pub started_at: Timestamp,
+    /// How long it took until the answer was read or given up, in milliseconds.
+    pub duration_ms: u32,
+    /// What came of it.
+    pub outcome: AttemptOutcome,
+    /// The webhook's own status code, where it answered.
+    pub status_code: Option<u16>,
+    /// What went wrong, in words that hold no secret.
+    pub error: Option<String>,
+    /// How many deliveries the request carried.
+    pub digest_size: u32,
+}
+
+words! {
+    /// What came of an attempt.
+    AttemptOutcome {
+        /// The message stands in the channel.
+        Delivered = 1, "delivered";
+        /// A Teams workflow took it.
+        Accepted = 2, "accepted";
+        /// To be tried again.
+        Retry = 3, "retry";
+        /// The channel does not take this message.
+        MessageRefused = 4, "message_refused";
+        /// The channel takes no message at all.
+        DestinationRefused = 5, "destination_refused";
+    }
+}

@@ -1,0 +1,111 @@
+//! What is wrong with a request, and where: the entries of a 422's `errors`.
+
+use std::{borrow::Cow, fmt};
+
+use serde::Serialize;
+
+/// One fault of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Fault {
+    /// Where it stands, beginning with `body` or `query`.
+    pub loc: Loc,
+    /// What is wrong and what to do, for a person.
+    pub msg: String,
+    /// What is wrong, for a program.
+    #[serde(rename = "type")]
+    pub kind: FaultKind,
+}
+
+impl Fault {
+    /// A fault at a place.
+    pub fn new(loc: Loc, kind: FaultKind, msg: impl Into<String>) -> Self {
+        Self { loc, msg: msg.into(), kind }
+    }
+}
+
+/// The closed list of `errors[].type`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultKind {
+    /// A required field is absent.
+    Missing,
+    /// There is no such field.
+    UnknownField,
+    /// Another JSON type is expected.
+    WrongType,
+    /// `null` is not allowed here.
+    Null,
+    /// Shorter than the least.
+    TooShort,
+    /// Longer than the most.
+    TooLong,
+    /// More entries than the most.
+    TooMany,
+    /// Outside the vocabulary.
+    NotOneOf,
+    /// Not a usable URL.
+    BadUrl,
+    /// The URL does not begin with `https://`.
+    NotHttps,
+    /// The URL leads where webhooks may not go.
+    NotPublic,
+    /// The URL belongs to the other platform.
+    WrongPlatform,
+    /// A Slack workflow URL, which cannot show alerts.
+    SlackWorkflow,
+}
+
+/// One step of the way to a fault: a field's name or an item's index.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum LocPart {
+    /// A field of an object.
+    Name(Cow<'static, str>),
+    /// An item of a list, from 0.
+    Index(usize),
+}
+
+/// The way from the request to a fault, such as `["body", "severity_filter", 0]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Loc(Vec<LocPart>);
+
+impl Loc {
+    /// The request's body.
+    pub fn body() -> Self {
+        Self(vec![LocPart::Name("body".into())])
+    }
+
+    /// A query parameter.
+    pub fn query(name: impl Into<Cow<'static, str>>) -> Self {
+        Self(vec![LocPart::Name("query".into()), LocPart::Name(name.into())])
+    }
+
+    /// A field below this place.
+    #[must_use]
+    pub fn field(&self, name: impl Into<Cow<'static, str>>) -> Self {
+        let mut parts = self.0.clone();
+        parts.push(LocPart::Name(name.into()));
+        Self(parts)
+    }
+
+    /// An item below this place.
+    #[must_use]
+    pub fn item(&self, index: usize) -> Self {
+        let mut parts = self.0.clone();
+        parts.push(LocPart::Index(index));
+        Self(parts)
+    }
+}
+
+impl fmt::Display for Loc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, part) in self.0.iter().enumerate() {
+            let dot = if position == 0 { "" } else { "." };
+            match part {
+                LocPart::Name(name) => write!(f, "{dot}{name}")?,
+                LocPart::Index(index) => write!(f, "{dot}{index}")?,
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,94 @@
+//! Names of things: one UUIDv7 newtype per noun, so that an alert's id can't stand where a connector's belongs.
+
+use std::{fmt, str::FromStr};
+
+use jiff::Timestamp;
+use uuid::{Builder, Uuid};
+
+use crate::Random;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// Makes a new UUIDv7 from the time and random bits that it is given.
+            pub fn new(now: Timestamp, random: &dyn Random) -> Self {
+                let mut bits = [0; 10];
+                random.fill(&mut bits);
+                let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
+                Self(Builder::from_unix_timestamp_millis(millis, &bits).into_uuid())
+            }
+
+            /// The id whose sixteen bytes are given, as a store keeps them.
+            pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(Uuid::from_bytes(bytes))
+            }
+
+            /// The sixteen bytes of the id.
+            pub const fn as_bytes(&self) -> &[u8; 16] {
+                self.0.as_bytes()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.hyphenated().fmt(f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({})", stringify!($name), self.0.hyphenated())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Uuid::try_parse(text).map(Self)
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
+                serializer.serialize_str(self.0.hyphenated().encode_lower(&mut text))
+            }
+        }
+    )+};
+}
+
+ids! {
+    /// The name of an alert.
+    AlertId,
+    /// The name of a connector.
+    ConnectorId,
+    /// The name of a space.
+    SpaceId,
+    /// The name of a user.
+    UserId,
+    /// The name of a delivery.
+    DeliveryId,
+    /// The name of an attempt.
+    AttemptId,
+    /// The name of an API key.
+    KeyId,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SeededRandom;
+
+    #[test]
+    fn ids_are_uuid_version_seven_and_survive_text() {
+        let id = AlertId::new(Timestamp::UNIX_EPOCH, &SeededRandom::new(7));
+        assert_eq!(id.to_string().as_bytes()[14], b'7');
+        assert_eq!(id.to_string().parse::<AlertId>().unwrap(), id);
+        assert_eq!(AlertId::from_bytes(*id.as_bytes()), id);
+    }
+}

@@ -1,0 +1,211 @@
+//! JSON read in one pass into a tree that borrows from the body, refusing duplicate keys and trailing text.
+
+use std::{borrow::Cow, fmt};
+
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::Number;
+
+/// A JSON value. Objects keep their keys in the order of the text, each at most once.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Json<'a> {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool(bool),
+    /// A number.
+    Number(Number),
+    /// A string, unescaped.
+    Text(Cow<'a, str>),
+    /// A list.
+    List(Vec<Json<'a>>),
+    /// An object.
+    Object(Vec<(Cow<'a, str>, Json<'a>)>),
+}
+
+/// Where and why a body is no JSON.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason} at line {line}, column {column}")]
+pub struct JsonError {
+    /// What is wrong.
+    pub reason: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in bytes, from 1.
+    pub column: usize,
+}
+
+impl<'a> Json<'a> {
+    /// Reads a whole body.
+    pub fn parse(body: &'a [u8]) -> Result<Self, JsonError> {
+        let mut deserializer = serde_json::Deserializer::from_slice(body);
+        let value = Node.deserialize(&mut deserializer).map_err(JsonError::from)?;
+        deserializer.end().map_err(JsonError::from)?;
+        Ok(value)
+    }
+
+    /// What the value is called in messages.
+    pub const fn type_name(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool(_) => "a boolean",
+            Self::Number(_) => "a number",
+            Self::Text(_) => "a string",
+            Self::List(_) => "a list",
+            Self::Object(_) => "an object",
+        }
+    }
+}
+
+impl From<serde_json::Error> for JsonError {
+    fn from(error: serde_json::Error) -> Self {
+        let text = error.to_string();
+        let reason = text.split(" at line ").next().unwrap_or_default().to_owned();
+        Self { reason, line: error.line().max(1), column: error.column().max(1) }
+    }
+}
+
+/// An object whose fields are taken out one by one, so that what is left over is unknown.
+#[derive(Debug)]
+pub struct ObjectReader<'a>(Vec<(Cow<'a, str>, Json<'a>)>);
+
+impl<'a> ObjectReader<'a> {
+    /// The object, or the value back if it is none.
+    pub fn new(json: Json<'a>) -> Result<Self, Json<'a>> {
+        match json {
+            Json::Object(fields) => Ok(Self(fields)),
+            other => Err(other),
+        }
+    }
+
+    /// Takes the field of that name out.
+    pub fn take(&mut self, name: &str) -> Option<Json<'a>> {
+        let position = self.0.iter().position(|(key, _)| key == name)?;
+        Some(self.0.swap_remove(position).1)
+    }
+
+    /// The names of the fields that nobody took.
+    pub fn left_over(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(key, _)| key.as_ref())
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Node;
+
+impl<'de> DeserializeSeed<'de> for Node {
+    type Value = Json<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json<'de>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Node {
+    type Value = Json<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Json<'de>, E> {
+        Ok(Json::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Json<'de>, E> {
+        Ok(Json::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Json<'de>, E> {
+        Ok(Json::Number(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Json<'de>, E> {
+        Ok(Json::Number(value.into()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Json<'de>, E> {
+        Ok(Number::from_f64(value).map_or(Json::Null, Json::Number))
+    }
+
+    fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Json<'de>, E> {
+        Ok(Json::Text(Cow::Borrowed(value)))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Json<'de>, E> {
+        Ok(Json::Text(Cow::Owned(value.to_owned())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json<'de>, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element_seed(self)? {
+            list.push(item);
+        }
+        Ok(Json::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Json<'de>, A::Error> {
+        let mut fields: Vec<(Cow<'de, str>, Json<'de>)> = Vec::new();
+        while let Some(key) = entries.next_key_seed(Key)? {
+            // Bodies hold a dozen keys; past that a set would be needed to stay linear.
+            if fields.len() > KEYS_MAX {
+                return Err(A::Error::custom(format_args!("more than {KEYS_MAX} keys in an object")));
+            }
+            if fields.iter().any(|(known, _)| *known == key) {
+                return Err(A::Error::custom("duplicate key"));
+            }
+            fields.push((key, entries.next_value_seed(self)?));
+        }
+        Ok(Json::Object(fields))
+    }
+}
+
+/// No request has use for more keys in one object; the bound keeps the search for duplicates cheap.
+const KEYS_MAX: usize = 1_000;
+
+struct Key;
+
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Cow<'de, str>, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Key {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Borrowed(value))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Owned(value.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn duplicate_keys_and_trailing_text_are_refused_with_their_place() {
+        let error = Json::parse(b"{\"a\":1,\n \"a\":2}").unwrap_err();
+        assert_eq!((error.reason.as_str(), error.line), ("duplicate key", 2));
+        assert_eq!(Json::parse(b"{} x").unwrap_err().reason, "trailing characters");
+        assert!(Json::parse(b"{\"a\":{\"b\":1,\"b\":1}}").is_err());
+        assert!(Json::parse(b"").is_err());
+        assert!(Json::parse(&b"[".repeat(100_000)).is_err());
+    }
+
+    #[test]
+    fn strings_without_escapes_are_borrowed() {
+        let Json::List(items) = Json::parse(br#"["plain","\n"]"#).unwrap() else { unreachable!() };
+        assert!(matches!(items[0], Json::Text(Cow::Borrowed("plain"))));
+        assert!(matches!(&items[1], Json::Text(Cow::Owned(text)) if text == "\n"));
+    }
+}

@@ -1,0 +1,49 @@
+//! What an alert, a connector, a space and a delivery are, and which connector hears of which alert.
+//!
+//! Everything that comes from outside is parsed here into types that cannot be wrong; the other crates trust them.
+//! This crate is pure: it does no I/O, reads no clock, draws no random numbers, and knows no database and no HTTP.
+
+mod address;
+mod alert;
+mod alert_parse;
+mod attempt;
+mod clock;
+mod connector;
+mod connector_parse;
+mod delivery;
+mod fault;
+mod filter;
+mod id;
+mod json;
+mod link;
+mod near;
+mod person;
+mod random;
+mod secret;
+mod severity;
+mod space;
+mod webhook_url;
+
+pub use address::{AddressPolicy, is_public};
+pub use alert::{
+    ACTIONS_MAX, Action, Alert, AlertStatus, AlertType, BATCH_ALERTS_MAX, DescriptionFormat, Field,
+    FieldValue, Part,
+};
+pub use alert_parse::{ParsedAlert, Warning, parse_alert};
+pub use attempt::{Attempt, AttemptOutcome};
+pub use clock::{Clock, ManualClock, SystemClock, rfc3339_millis, rfc3339_seconds};
+pub use connector::{CONNECTORS_PER_SPACE_MAX, Connector, ConnectorChange, ConnectorType, Matched};
+pub use connector_parse::{NewConnector, UrlRules, parse_connector_change, parse_new_connector};
+pub use delivery::{Delivery, DeliveryKind, DeliveryState, EndReason};
+pub use fault::{Fault, FaultKind, Loc, LocPart};
+pub use filter::{AlertTypeFilter, SeverityFilter};
+pub use id::{AlertId, AttemptId, ConnectorId, DeliveryId, KeyId, SpaceId, UserId};
+pub use json::{Json, JsonError, ObjectReader};
+pub use link::Link;
+pub use near::nearest;
+pub use person::{Email, User};
+pub use random::{Random, SeededRandom};
+pub use secret::Secret;
+pub use severity::Severity;
+pub use space::{Role, Slug, Space};
+pub use webhook_url::{Fingerprint, HostPattern, WebhookHost, WebhookUrl};

@@ -1,0 +1,69 @@
+//! People: who calls the API and who made a connector.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::UserId;
+
+/// A user as the API shows one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct User {
+    /// Names the user.
+    pub id: UserId,
+    /// The address the user signs in with, in lower case.
+    pub email: Email,
+    /// The name that people know the user by.
+    pub full_name: String,
+}
+
+/// An e-mail address in lower case. Only its outline is judged: something, an `@`, something.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct Email(String);
+
+impl Email {
+    /// Reads an address, or says what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let text = text.trim().to_lowercase();
+        let odd = |c: char| c.is_whitespace() || c.is_control();
+        match text.rsplit_once('@') {
+            _ if text.len() > 254 => Err("An e-mail address has at most 254 characters."),
+            Some((local, domain)) if !local.is_empty() && !domain.is_empty() && !text.contains(odd) => {
+                Ok(Self(text))
+            }
+            _ => Err("An e-mail address looks like name@example.com."),
+        }
+    }
+
+    /// The address.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Email {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Email {
+    /// Addresses do not belong in logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Email(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_compare_in_lower_case() {
+        assert_eq!(Email::parse(" Alice@Example.COM ").unwrap().as_str(), "alice@example.com");
+        for bad in ["", "alice", "@example.com", "alice@", "a b@example.com"] {
+            assert!(Email::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -44,6 +44,30 @@ pub struct Alert {
     pub occurred_at: Timestamp,
 }
 
+impl Alert {
+    /// The active alert once the same problem was posted again: newer words, facts and links, and never a lower severity.
+    #[must_use]
+    pub fn repeated_by(&self, newer: &Self) -> Self {
+        Self {
+            description: newer.description.clone(),
+            description_format: newer.description_format,
+            product: newer.product.clone().or_else(|| self.product.clone()),
+            check: newer.check.clone().or_else(|| self.check.clone()),
+            fields: newer.fields.clone(),
+            url: newer.url.clone(),
+            actions: newer.actions.clone(),
+            severity: self.severity.max(newer.severity),
+            ..self.clone()
+        }
+    }
+
+    /// The alert once its problem is gone.
+    #[must_use]
+    pub fn resolved(&self) -> Self {
+        Self { status: AlertStatus::Resolved, ..self.clone() }
+    }
+}
+
 fn millis<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&rfc3339_millis(*time))
 }

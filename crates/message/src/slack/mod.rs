@@ -210,9 +210,13 @@ fn write_runs(fitted: &mut Fitted, runs: &[Run]) {
         let bare = run.text.trim();
         let (lead, trail) = run.text.split_once(bare).unwrap_or_default();
         let (opening, closing) = marks(run);
-        // Slack reads a mark only where a word ends; an invisible space makes one.
-        let joint = if position > 0 && !opening.is_empty() && lead.is_empty() { "\u{200B}" } else { "" };
-        let end = if !closing.is_empty() && trail.is_empty() && position + 1 < runs.len() { "\u{200B}" } else { "" };
+        // Slack reads a mark only where a word ends; an invisible space makes such an end.
+        let marked = run.bold || run.italic || run.code;
+        let glued = |neighbour: Option<char>| marked && neighbour.is_some_and(|c| !c.is_whitespace());
+        let before = position.checked_sub(1).and_then(|at| runs.get(at)).and_then(|run| run.text.chars().next_back());
+        let after = runs.get(position + 1).and_then(|run| run.text.chars().next());
+        let joint = if lead.is_empty() && glued(before) { "\u{200B}" } else { "" };
+        let end = if trail.is_empty() && glued(after) { "\u{200B}" } else { "" };
         fitted.ours(lead);
         let text = match (run.code, &run.link) {
             (true, _) => bare.replace('`', "ˋ").into(),

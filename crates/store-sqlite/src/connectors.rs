@@ -1,0 +1,337 @@
+//! Connectors with their sealed URLs, and the roster that alerts are matched with.
+
+use std::sync::Arc;
+
+use alert_connectors_model::{
+    AlertType, AlertTypeFilter, CONNECTORS_PER_SPACE_MAX, Connector, ConnectorChange, ConnectorId, ConnectorType, Email,
+    EndReason, Fingerprint, NewConnector, Severity, SeverityFilter, Slug, Space, SpaceId, User, UserId, WebhookUrl,
+};
+use alert_connectors_store::{
+    Changed, Connectors, Created, Event, Roster, SealError, Sealed, StoreError, fingerprint,
+};
+use async_trait::async_trait;
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::{Sealing, SqliteStore, error::meaning, row, spaces};
+
+const COLUMNS: &str = "no, id, name, connector_type, url_key_id, url_sealed, destination, is_active, severity_filter,
+    alert_type_filter, creator, created_at, updated_at";
+// By connectors_by_space.
+const OF_SPACE: &str = "FROM connectors WHERE space_no = ?1 AND deleted_at IS NULL ORDER BY no";
+// By connectors_by_destination.
+const OF_DESTINATION: &str = "FROM connectors WHERE destination = ?1 AND deleted_at IS NULL";
+// By the unique index on id.
+const ONE: &str = "FROM connectors WHERE id = ?1 AND space_no = ?2 AND deleted_at IS NULL";
+// By connectors_by_space.
+const COUNT: &str = "SELECT count(*) FROM connectors WHERE space_no = ?1 AND deleted_at IS NULL";
+const INSERT: &str = "INSERT INTO connectors (id, space_no, name, connector_type, url_key_id, url_sealed, destination,
+    is_active, severity_filter, alert_type_filter, creator, created_at, updated_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12)";
+// By primary key.
+const UPDATE: &str = "UPDATE connectors SET name = ?2, connector_type = ?3, url_key_id = ?4, url_sealed = ?5,
+    destination = ?6, is_active = ?7, severity_filter = ?8, alert_type_filter = ?9, updated_at = ?10 WHERE no = ?1";
+// By primary key.
+const DELETE: &str = "UPDATE connectors SET deleted_at = ?2, url_key_id = x'', url_sealed = x'' WHERE no = ?1";
+// By deliveries_pending.
+const CANCEL: &str = "UPDATE deliveries SET state = 5, reason = ?2, ended_at = ?3, next_attempt_at = NULL
+    WHERE connector_no = ?1 AND state = 0";
+// By the unique index on id.
+const SPACE: &str = "SELECT no, version FROM spaces WHERE id = ?1";
+
+#[async_trait]
+impl Connectors for SqliteStore {
+    async fn roster(&self, slug: &Slug) -> Result<Option<Roster>, StoreError> {
+        let (sealing, wanted) = (Arc::clone(&self.shared.sealing), slug.clone());
+        self.read(move |connection| {
+            let Some((no, space, version)) = spaces::by_slug(connection, &wanted)? else { return Ok(None) };
+            let connectors = of_space(connection, &sealing, no, space.id)?;
+            Ok(Some(Roster { space: Arc::new(space), version, connectors }))
+        })
+        .await
+    }
+
+    async fn create_connector(
+        &self,
+        space_id: SpaceId,
+        id: ConnectorId,
+        new: NewConnector,
+        creator: User,
+        now: Timestamp,
+    ) -> Result<Created, StoreError> {
+        let sealing = Arc::clone(&self.shared.sealing);
+        self.change(move |connection, _events| {
+            let Some((space_no, _)) = space(connection, space_id)? else { return Ok(Created::NoSpace) };
+            let count: usize = connection.query_row(COUNT, [space_no], |row| row.get(0))?;
+            if count >= CONNECTORS_PER_SPACE_MAX {
+                return Ok(Created::TooMany);
+            }
+            let connector = Connector {
+                id,
+                space_id,
+                name: new.name,
+                connector_type: new.connector_type,
+                destination: sealing.fingerprint(&new.webhook_url),
+                webhook_url: new.webhook_url,
+                is_active: new.is_active,
+                severity_filter: new.severity_filter,
+                alert_type_filter: new.alert_type_filter,
+                created_by: creator,
+                created_at: now,
+                updated_at: now,
+            };
+            let sealed = sealing.seal(&connector);
+            connection.execute(
+                INSERT,
+                params![
+                    &id.as_bytes()[..],
+                    space_no,
+                    connector.name,
+                    connector.connector_type.as_str(),
+                    &sealed.key_id[..],
+                    sealed.bytes,
+                    &connector.destination.0[..],
+                    connector.is_active,
+                    severities_json(&connector.severity_filter),
+                    types_json(&connector.alert_type_filter),
+                    creator_json(&connector.created_by),
+                    now.as_millisecond(),
+                ],
+            )?;
+            Ok(Created::Made(Arc::new(connector)))
+        })
+        .await
+    }
+
+    async fn change_connector(
+        &self,
+        space_id: SpaceId,
+        space_version: i64,
+        id: ConnectorId,
+        change: ConnectorChange,
+        now: Timestamp,
+    ) -> Result<Changed, StoreError> {
+        let sealing = Arc::clone(&self.shared.sealing);
+        self.change(move |connection, events| {
+            let Some((space_no, version)) = space(connection, space_id)? else { return Ok(Changed::Absent) };
+            if version != space_version {
+                return Ok(Changed::Stale);
+            }
+            let Some((no, current)) = one(connection, &sealing, space_no, space_id, id)? else {
+                return Ok(Changed::Absent);
+            };
+            let mut changed = change.applied_to(&current);
+            changed.destination = sealing.fingerprint(&changed.webhook_url);
+            if changed != current {
+                changed.updated_at = now;
+                update(connection, &sealing, no, &changed)?;
+            }
+            if current.is_active && !changed.is_active {
+                cancel(connection, no, EndReason::ConnectorInactive, now)?;
+            }
+            events.push(Event::Changed(current.destination));
+            if changed.destination != current.destination {
+                events.push(Event::Changed(changed.destination));
+            }
+            Ok(Changed::Now(Arc::new(changed)))
+        })
+        .await
+    }
+
+    async fn delete_connector(
+        &self,
+        space_id: SpaceId,
+        id: ConnectorId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let sealing = Arc::clone(&self.shared.sealing);
+        self.change(move |connection, events| {
+            let Some((space_no, _)) = space(connection, space_id)? else { return Ok(false) };
+            let Some((no, current)) = one(connection, &sealing, space_no, space_id, id)? else { return Ok(false) };
+            connection.execute(DELETE, params![no, now.as_millisecond()])?;
+            cancel(connection, no, EndReason::ConnectorDeleted, now)?;
+            events.push(Event::Changed(current.destination));
+            Ok(true)
+        })
+        .await
+    }
+}
+
+fn space(connection: &Connection, id: SpaceId) -> rusqlite::Result<Option<(i64, i64)>> {
+    let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    connection.query_row(SPACE, [&id.as_bytes()[..]], read).optional()
+}
+
+fn update(connection: &Connection, sealing: &Sealing, no: i64, changed: &Connector) -> rusqlite::Result<()> {
+    let sealed = sealing.seal(changed);
+    let parameters = params![
+        no,
+        changed.name,
+        changed.connector_type.as_str(),
+        &sealed.key_id[..],
+        sealed.bytes,
+        &changed.destination.0[..],
+        changed.is_active,
+        severities_json(&changed.severity_filter),
+        types_json(&changed.alert_type_filter),
+        changed.updated_at.as_millisecond(),
+    ];
+    connection.execute(UPDATE, parameters).map(drop)
+}
+
+fn cancel(connection: &Connection, no: i64, reason: EndReason, now: Timestamp) -> rusqlite::Result<()> {
+    connection.execute(CANCEL, params![no, reason.code(), now.as_millisecond()]).map(drop)
+}
+
+/// The connectors of a space, oldest first.
+fn of_space(
+    connection: &Connection,
+    sealing: &Sealing,
+    space_no: i64,
+    space_id: SpaceId,
+) -> Result<Vec<Arc<Connector>>, StoreError> {
+    let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} {OF_SPACE}")).map_err(meaning)?;
+    let rows = statement.query_map([space_no], RawConnector::of).map_err(meaning)?;
+    rows.map(|raw| Ok(Arc::new(raw.map_err(meaning)?.read(sealing, space_id)?.1))).collect()
+}
+
+/// The connectors that point at a destination, with their short names and spaces.
+pub(crate) fn of_destination(
+    connection: &Connection,
+    sealing: &Sealing,
+    destination: Fingerprint,
+) -> Result<Vec<(i64, Connector, Space)>, StoreError> {
+    let sql = format!("SELECT {COLUMNS}, space_no {OF_DESTINATION}");
+    let mut statement = connection.prepare_cached(&sql).map_err(meaning)?;
+    let read = |row: &Row<'_>| Ok((RawConnector::of(row)?, row.get::<_, i64>(13)?));
+    let rows = statement.query_map([&destination.0[..]], read).map_err(meaning)?;
+    let mut connectors = Vec::new();
+    for row in rows {
+        let (raw, space_no) = row.map_err(meaning)?;
+        // A connector whose space is being removed is owed nothing any more.
+        if let Some(space) = spaces::by_no(connection, space_no)? {
+            let (no, connector) = raw.read(sealing, space.id)?;
+            connectors.push((no, connector, space));
+        }
+    }
+    Ok(connectors)
+}
+
+fn one(
+    connection: &Connection,
+    sealing: &Sealing,
+    space_no: i64,
+    space_id: SpaceId,
+    id: ConnectorId,
+) -> Result<Option<(i64, Connector)>, StoreError> {
+    let raw = connection
+        .query_row(&format!("SELECT {COLUMNS} {ONE}"), params![&id.as_bytes()[..], space_no], RawConnector::of)
+        .optional()
+        .map_err(meaning)?;
+    raw.map(|raw| raw.read(sealing, space_id)).transpose()
+}
+
+struct RawConnector {
+    no: i64,
+    id: [u8; 16],
+    name: String,
+    connector_type: String,
+    url_key_id: Vec<u8>,
+    url_sealed: Vec<u8>,
+    destination: [u8; 16],
+    is_active: bool,
+    severity_filter: String,
+    alert_type_filter: Option<String>,
+    creator: String,
+    created_at: i64,
+    updated_at: i64,
+}
+
+impl RawConnector {
+    fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            no: row.get(0)?,
+            id: row.get(1)?,
+            name: row.get(2)?,
+            connector_type: row.get(3)?,
+            url_key_id: row.get(4)?,
+            url_sealed: row.get(5)?,
+            destination: row.get(6)?,
+            is_active: row.get(7)?,
+            severity_filter: row.get(8)?,
+            alert_type_filter: row.get(9)?,
+            creator: row.get(10)?,
+            created_at: row.get(11)?,
+            updated_at: row.get(12)?,
+        })
+    }
+
+    fn read(self, sealing: &Sealing, space_id: SpaceId) -> Result<(i64, Connector), StoreError> {
+        let unreadable = |column| row::unreadable("connectors", column, self.no);
+        let id = ConnectorId::from_bytes(self.id);
+        let key_id = <[u8; 8]>::try_from(self.url_key_id.as_slice()).map_err(|_length| unreadable("url_key_id"))?;
+        let url = sealing.open(&Sealed { key_id, bytes: self.url_sealed.clone() }, id)?;
+        let connector = Connector {
+            id,
+            space_id,
+            name: self.name.clone(),
+            connector_type: ConnectorType::parse(&self.connector_type).ok_or_else(|| unreadable("connector_type"))?,
+            webhook_url: WebhookUrl::parse(&url).map_err(|_fault| unreadable("url_sealed"))?,
+            destination: Fingerprint(self.destination),
+            is_active: self.is_active,
+            severity_filter: severities(&self.severity_filter).ok_or_else(|| unreadable("severity_filter"))?,
+            alert_type_filter: types(self.alert_type_filter.as_deref()).ok_or_else(|| unreadable("alert_type_filter"))?,
+            created_by: creator(&self.creator).ok_or_else(|| unreadable("creator"))?,
+            created_at: row::time(self.created_at),
+            updated_at: row::time(self.updated_at),
+        };
+        Ok((self.no, connector))
+    }
+}
+
+impl Sealing {
+    fn fingerprint(&self, url: &WebhookUrl) -> Fingerprint {
+        fingerprint(&self.fingerprint_key, url.expose())
+    }
+
+    fn seal(&self, connector: &Connector) -> Sealed {
+        self.keyring().seal(connector.webhook_url.expose().as_bytes(), connector.id.as_bytes(), &*self.random)
+    }
+
+    /// Opens a URL; where its key is unknown, the key file may have changed since it was read.
+    fn open(&self, sealed: &Sealed, id: ConnectorId) -> Result<String, StoreError> {
+        let mut opened = self.keyring().open(sealed, id.as_bytes());
+        if opened == Err(SealError::UnknownKey) && self.reload().is_ok() {
+            opened = self.keyring().open(sealed, id.as_bytes());
+        }
+        String::from_utf8(opened?.to_vec()).map_err(|_utf8| StoreError::Sealed(SealError::Tampered))
+    }
+}
+
+fn severities_json(filter: &SeverityFilter) -> String {
+    serde_json::to_string(filter.severities()).expect("a list of words always serialises")
+}
+
+fn severities(json: &str) -> Option<SeverityFilter> {
+    let words: Vec<String> = serde_json::from_str(json).ok()?;
+    words.iter().map(|word| Severity::parse(word)).collect::<Option<Vec<_>>>().map(SeverityFilter::new)
+}
+
+fn types_json(filter: &AlertTypeFilter) -> Option<String> {
+    filter.types().map(|types| serde_json::to_string(types).expect("a list of words always serialises"))
+}
+
+fn types(json: Option<&str>) -> Option<AlertTypeFilter> {
+    let Some(json) = json else { return Some(AlertTypeFilter::All) };
+    let words: Vec<String> = serde_json::from_str(json).ok()?;
+    words.iter().map(|word| AlertType::parse(word)).collect::<Option<Vec<_>>>().map(AlertTypeFilter::only)
+}
+
+fn creator_json(user: &User) -> String {
+    serde_json::to_string(&(user.id, &user.email, &user.full_name)).expect("strings always serialise")
+}
+
+fn creator(json: &str) -> Option<User> {
+    let (id, email, full_name): (String, String, String) = serde_json::from_str(json).ok()?;
+    Some(User { id: id.parse::<UserId>().ok()?, email: Email::parse(&email).ok()?, full_name })
+}

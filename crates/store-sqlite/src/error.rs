@@ -1,0 +1,63 @@
+//! From the driver's errors to the store's, by what the caller can do.
+
+use alert_connectors_store::StoreError;
+use rusqlite::ErrorCode;
+
+/// What may go wrong inside a transaction.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The driver's error.
+    Driver(rusqlite::Error),
+    /// An error that has its meaning already.
+    Store(StoreError),
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Driver(error)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Driver(error) => meaning(error),
+            Failure::Store(error) => error,
+        }
+    }
+}
+
+/// What an error of the driver means for the caller.
+pub(crate) fn meaning(error: rusqlite::Error) -> StoreError {
+    let code = error.sqlite_error_code();
+    match code {
+        Some(ErrorCode::DiskFull) => StoreError::Full(error.into()),
+        Some(
+            ErrorCode::SystemIoFailure
+            | ErrorCode::DatabaseCorrupt
+            | ErrorCode::NotADatabase
+            | ErrorCode::CannotOpen
+            | ErrorCode::ReadOnly,
+        ) => StoreError::Fatal(error.into()),
+        _ => StoreError::Unavailable(error.into()),
+    }
+}
+
+/// The same meaning for each of several callers who waited for one transaction.
+pub(crate) fn shared(error: &StoreError) -> StoreError {
+    let text = || std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string).into();
+    match error {
+        StoreError::Full(_) => StoreError::Full(text()),
+        StoreError::Fatal(_) => StoreError::Fatal(text()),
+        StoreError::Stopped => StoreError::Stopped,
+        StoreError::Unavailable(_) | StoreError::Unreadable { .. } | StoreError::Sealed(_) => {
+            StoreError::Unavailable(text())
+        }
+    }
+}

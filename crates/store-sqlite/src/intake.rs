@@ -1,0 +1,387 @@
+//! Accepting alerts inside the writer's transaction.
+//!
+//! Each statement is prepared once and stepped per row: inside SQLite there is no round trip to save, and binding rows
+//! this way was measured cheaper than unpacking a set with `json_each`.
+
+use std::{collections::HashMap, sync::Arc};
+
+use alert_connectors_model::{
+    Alert, AlertId, AlertStatus, Connector, ConnectorId, DeliveryId, DeliveryKind, DeliveryState, Space, SpaceId, Warning,
+};
+use alert_connectors_store::{
+    Acceptance, Accepted, AcceptedDelivery, AlertRecord, Due, Event, Form, Idempotency, NewAlert, StoreError,
+    Submission,
+};
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::{SqliteStore, alerts, row, error::Failure, writer::ChangeFailed};
+
+// By primary key.
+const IDENTITY_VERSION: &str = "SELECT version FROM identity WHERE one = 1";
+// By the unique index on id.
+const SPACE: &str = "SELECT no, version FROM spaces WHERE id = ?1";
+const CONNECTOR_NO: &str = "SELECT no FROM connectors WHERE id = ?1";
+// By alerts_active.
+const ACTIVE: &str = "SELECT seq, id, received_at, occurrences, content FROM alerts
+    WHERE space_no = ?1 AND dedup_key = ?2 AND dedup_key IS NOT NULL AND status = 0";
+const INSERT_ALERT: &str = "INSERT INTO alerts (seq, id, space_no, severity, status, alert_type, dedup_key, occurrences,
+    received_at, content, warnings) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, ?8, ?9, ?10)";
+const INSERT_DELIVERY: &str = "INSERT INTO deliveries (seq, id, alert_seq, connector_no, kind, state, created_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6)";
+// By primary key.
+const UPDATE_ALERT: &str =
+    "UPDATE alerts SET severity = ?2, status = ?3, occurrences = ?4, content = ?5 WHERE seq = ?1";
+// By primary key.
+const IDEMPOTENCY: &str = "SELECT body_hash, answer FROM idempotency
+    WHERE space_no = ?1 AND route = ?2 AND key = ?3 AND created_at > ?4";
+const REMEMBER: &str = "INSERT OR REPLACE INTO idempotency (space_no, route, key, body_hash, created_at, answer)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+// By idempotency_by_age; a few at a time, beside each new one.
+const FORGET_KEYS: &str = "DELETE FROM idempotency WHERE (space_no, route, key) IN
+    (SELECT space_no, route, key FROM idempotency WHERE created_at <= ?1 ORDER BY created_at LIMIT 4)";
+
+/// Connectors whose numbers are kept at hand.
+const CONNECTOR_NUMBERS_MAX: usize = 50_000;
+
+/// What the writer keeps between groups: the next numbers, and the short names of connectors, which never change.
+pub(crate) struct Intake {
+    next_alert: i64,
+    next_delivery: i64,
+    numbers_lost: bool,
+    connector_numbers: HashMap<ConnectorId, i64>,
+    /// Of the present group: read once, since nobody else writes inside its transaction but changes of its own.
+    identity_version: Option<i64>,
+    spaces: HashMap<SpaceId, Option<(i64, i64)>>,
+}
+
+impl Intake {
+    pub(crate) fn new(connection: &Connection) -> rusqlite::Result<Self> {
+        let mut intake = Self {
+            next_alert: 0,
+            next_delivery: 0,
+            numbers_lost: false,
+            connector_numbers: HashMap::new(),
+            identity_version: None,
+            spaces: HashMap::new(),
+        };
+        intake.read_numbers(connection)?;
+        Ok(intake)
+    }
+
+    fn read_numbers(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        let next = |sql| connection.query_row(sql, [], |row| row.get(0));
+        self.next_alert = next("SELECT coalesce(max(seq), 0) + 1 FROM alerts")?;
+        self.next_delivery = next("SELECT coalesce(max(seq), 0) + 1 FROM deliveries")?;
+        self.numbers_lost = false;
+        Ok(())
+    }
+
+    /// After a group that was rolled back the numbers must be read again.
+    pub(crate) fn forget_numbers(&mut self) {
+        self.numbers_lost = true;
+    }
+
+    /// Prepares for a group.
+    pub(crate) fn begin(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        if self.numbers_lost {
+            self.read_numbers(connection)?;
+        }
+        self.forget_versions();
+        Ok(())
+    }
+
+    /// Forgets the versions that were read in this group: a new group begins, or a change was made in this one.
+    pub(crate) fn forget_versions(&mut self) {
+        self.spaces.clear();
+        self.identity_version = None;
+    }
+
+    fn identity_version(&mut self, connection: &Connection) -> rusqlite::Result<i64> {
+        if let Some(version) = self.identity_version {
+            return Ok(version);
+        }
+        let version = connection.prepare_cached(IDENTITY_VERSION)?.query_row([], |row| row.get(0))?;
+        self.identity_version = Some(version);
+        Ok(version)
+    }
+
+    /// Stores one request, unless what it was matched with has changed.
+    pub(crate) fn accept(
+        &mut self,
+        connection: &Connection,
+        submission: &Submission,
+        events: &mut Vec<Event>,
+    ) -> Result<Acceptance, ChangeFailed> {
+        let Some((space_no, version)) = self.space(connection, submission.space.id)? else {
+            return Ok(Acceptance::Stale);
+        };
+        let identity_version = self.identity_version(connection)?;
+        let authorised = submission.identity_version.is_none_or(|version| version == identity_version);
+        if version != submission.space_version || !authorised {
+            return Ok(Acceptance::Stale);
+        }
+        let received_at = submission.received_at.as_millisecond();
+        if let Some(idempotency) = &submission.idempotency
+            && let Some(answer) = repeated(connection, space_no, idempotency, received_at)?
+        {
+            return Ok(answer);
+        }
+        let mut accepted = Vec::with_capacity(submission.alerts.len());
+        for new in &submission.alerts {
+            accepted.push(self.accept_one(connection, space_no, submission, new, events)?);
+        }
+        if let Some(idempotency) = &submission.idempotency {
+            remember(connection, space_no, idempotency, received_at, &accepted)?;
+        }
+        Ok(Acceptance::Stored(accepted))
+    }
+
+    /// The number and version of a space.
+    fn space(&mut self, connection: &Connection, id: SpaceId) -> rusqlite::Result<Option<(i64, i64)>> {
+        if let Some(known) = self.spaces.get(&id) {
+            return Ok(*known);
+        }
+        let found = connection
+            .prepare_cached(SPACE)?
+            .query_row([&id.as_bytes()[..]], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        self.spaces.insert(id, found);
+        Ok(found)
+    }
+
+    fn accept_one(
+        &mut self,
+        connection: &Connection,
+        space_no: i64,
+        submission: &Submission,
+        new: &NewAlert,
+        events: &mut Vec<Event>,
+    ) -> Result<Accepted, ChangeFailed> {
+        let Some(key) = &new.alert.dedup_key else {
+            return Ok(self.insert(connection, space_no, submission, new, events)?);
+        };
+        match (active(connection, space_no, key)?, new.alert.status) {
+            (Some(known), AlertStatus::Active) => {
+                let merged = known.alert.repeated_by(&new.alert);
+                Ok(update(connection, &known, &merged, Posted::Again)?)
+            }
+            (Some(known), AlertStatus::Resolved) => {
+                let merged = known.alert.resolved();
+                Ok(update(connection, &known, &merged, Posted::Resolved)?)
+            }
+            // Nobody was told of a problem, so nobody is told that it is gone.
+            (None, AlertStatus::Resolved) => {
+                let silent = NewAlert { deliveries: Vec::new(), ..new.clone() };
+                Ok(self.insert(connection, space_no, submission, &silent, events)?)
+            }
+            (None, AlertStatus::Active) => Ok(self.insert(connection, space_no, submission, new, events)?),
+        }
+    }
+
+    fn insert(
+        &mut self,
+        connection: &Connection,
+        space_no: i64,
+        submission: &Submission,
+        new: &NewAlert,
+        events: &mut Vec<Event>,
+    ) -> rusqlite::Result<Accepted> {
+        let alert = &new.alert;
+        let alert_seq = self.next_alert;
+        self.next_alert += 1;
+        let received_at = submission.received_at.as_millisecond();
+        connection.prepare_cached(INSERT_ALERT)?.execute(params![
+            alert_seq,
+            &new.id.as_bytes()[..],
+            space_no,
+            alert.severity as i64,
+            alert.status as i64,
+            alert.alert_type.as_str(),
+            alert.dedup_key,
+            received_at,
+            &*new.json,
+            warnings_json(&new.warnings),
+        ])?;
+        let mut deliveries = Vec::with_capacity(new.deliveries.len());
+        for (id, connector) in &new.deliveries {
+            let connector_no = self.connector_no(connection, connector.id)?;
+            let seq = self.next_delivery;
+            self.next_delivery += 1;
+            connection.prepare_cached(INSERT_DELIVERY)?.execute(params![
+                seq,
+                &id.as_bytes()[..],
+                alert_seq,
+                connector_no,
+                DeliveryKind::Opening.code(),
+                received_at,
+            ])?;
+            deliveries.push(accepted_delivery(*id, connector));
+            events.push(Event::Queued(due(seq, *id, &submission.space, new, connector)));
+        }
+        Ok(Accepted { id: new.id, received_at: submission.received_at, occurrences: 1, current: None, deliveries })
+    }
+
+    fn connector_no(&mut self, connection: &Connection, id: ConnectorId) -> rusqlite::Result<i64> {
+        if let Some(no) = self.connector_numbers.get(&id) {
+            return Ok(*no);
+        }
+        if self.connector_numbers.len() >= CONNECTOR_NUMBERS_MAX {
+            self.connector_numbers.clear();
+        }
+        let no = connection.prepare_cached(CONNECTOR_NO)?.query_row([&id.as_bytes()[..]], |row| row.get(0))?;
+        self.connector_numbers.insert(id, no);
+        Ok(no)
+    }
+}
+
+fn due(seq: i64, id: DeliveryId, space: &Arc<Space>, new: &NewAlert, connector: &Arc<Connector>) -> Due {
+    Due {
+        seq,
+        id,
+        alert_id: new.id,
+        space: Arc::clone(space),
+        alert: Arc::clone(&new.alert),
+        connector: Arc::clone(connector),
+        form: Form::Full,
+        attempts: 0,
+        next_attempt_at: None,
+    }
+}
+
+fn accepted_delivery(id: DeliveryId, connector: &Connector) -> AcceptedDelivery {
+    AcceptedDelivery {
+        id,
+        connector_id: connector.id,
+        connector_name: connector.name.clone(),
+        state: DeliveryState::Pending,
+    }
+}
+
+fn warnings_json(warnings: &[Warning]) -> Option<String> {
+    (!warnings.is_empty()).then(|| serde_json::to_string(warnings).expect("strings and lists always serialise"))
+}
+
+/// The active alert of a key.
+struct Active {
+    seq: i64,
+    id: AlertId,
+    received_at: i64,
+    occurrences: u64,
+    alert: Alert,
+}
+
+fn active(connection: &Connection, space_no: i64, key: &str) -> Result<Option<Active>, Failure> {
+    let mut statement = connection.prepare_cached(ACTIVE)?;
+    let mut rows = statement.query(params![space_no, key])?;
+    let Some(found) = rows.next()? else { return Ok(None) };
+    let seq = found.get(0)?;
+    let content: String = found.get(4)?;
+    let alert = row::alert(&content, seq)?;
+    let id = AlertId::from_bytes(found.get(1)?);
+    Ok(Some(Active { seq, id, received_at: found.get(2)?, occurrences: found.get(3)?, alert }))
+}
+
+#[derive(Clone, Copy)]
+enum Posted {
+    Again,
+    Resolved,
+}
+
+fn update(connection: &Connection, known: &Active, merged: &Alert, posted: Posted) -> rusqlite::Result<Accepted> {
+    let occurrences = match posted {
+        Posted::Again => known.occurrences + 1,
+        Posted::Resolved => known.occurrences,
+    };
+    let content = row::alert_json(merged);
+    connection.prepare_cached(UPDATE_ALERT)?.execute(params![
+        known.seq,
+        merged.severity as i64,
+        merged.status as i64,
+        occurrences,
+        content,
+    ])?;
+    Ok(Accepted {
+        id: known.id,
+        received_at: row::time(known.received_at),
+        occurrences,
+        current: Some(content.into()),
+        deliveries: Vec::new(),
+    })
+}
+
+/// The stored answer to a request: each alert's id, how often it had been posted, and the deliveries it caused.
+type StoredAnswer = Vec<(String, u64, Vec<String>)>;
+
+fn repeated(
+    connection: &Connection,
+    space_no: i64,
+    idempotency: &Idempotency,
+    now: i64,
+) -> Result<Option<Acceptance>, Failure> {
+    let found: Option<(Vec<u8>, String)> = connection
+        .prepare_cached(IDEMPOTENCY)?
+        .query_row(
+            params![space_no, idempotency.route as i64, idempotency.key, now - Idempotency::KEPT_MS],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .optional()?;
+    let Some((body_hash, answer)) = found else { return Ok(None) };
+    if body_hash != idempotency.body_hash {
+        return Ok(Some(Acceptance::KeyReused));
+    }
+    let unreadable = || row::unreadable("idempotency", "answer", &idempotency.key);
+    let answer: StoredAnswer = serde_json::from_str(&answer).map_err(|_malformed| unreadable())?;
+    let mut accepted = Vec::with_capacity(answer.len());
+    for (id, occurrences, deliveries) in answer {
+        let id = id.parse::<AlertId>().map_err(|_malformed| unreadable())?;
+        // What retention removed meanwhile is answered without its content.
+        let Some(mut record) = alerts::one(connection, space_no, id)? else { continue };
+        let kept: Vec<DeliveryId> = deliveries.iter().filter_map(|id| id.parse().ok()).collect();
+        record.retain_deliveries(&kept);
+        accepted.push(again(record, occurrences));
+    }
+    Ok(Some(Acceptance::Repeated(accepted)))
+}
+
+fn again(record: AlertRecord, occurrences: u64) -> Accepted {
+    Accepted {
+        id: record.id,
+        received_at: record.received_at,
+        occurrences,
+        current: Some(row::alert_json(&record.alert).into()),
+        deliveries: record.deliveries,
+    }
+}
+
+fn remember(
+    connection: &Connection,
+    space_no: i64,
+    idempotency: &Idempotency,
+    now: i64,
+    accepted: &[Accepted],
+) -> rusqlite::Result<()> {
+    let name = |delivery: &AcceptedDelivery| delivery.id.to_string();
+    let answer: StoredAnswer = accepted
+        .iter()
+        .map(|one| (one.id.to_string(), one.occurrences, one.deliveries.iter().map(name).collect()))
+        .collect();
+    let answer = serde_json::to_string(&answer).expect("strings, numbers and lists always serialise");
+    connection.prepare_cached(FORGET_KEYS)?.execute([now - Idempotency::KEPT_MS])?;
+    connection.prepare_cached(REMEMBER)?.execute(params![
+        space_no,
+        idempotency.route as i64,
+        idempotency.key,
+        &idempotency.body_hash[..],
+        now,
+        answer,
+    ])?;
+    Ok(())
+}
+
+#[async_trait]
+impl alert_connectors_store::Intake for SqliteStore {
+    async fn accept(&self, submission: Submission) -> Result<Acceptance, StoreError> {
+        self.shared.writer.accept(submission).await
+    }
+}

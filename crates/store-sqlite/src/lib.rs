@@ -1,0 +1,91 @@
+//! The store on SQLite: one writer on a thread of its own that commits in groups, and readers beside it.
+//!
+//! Durability is `journal_mode=WAL` with `synchronous=FULL`: a commit returns when it is on disk. What the traits promise
+//! is said in `alert-connectors-store`; this crate only says how. No other crate knows the driver.
+
+mod alerts;
+mod connectors;
+mod error;
+mod intake;
+mod open;
+mod people;
+mod queue;
+mod reader;
+mod row;
+mod spaces;
+mod writer;
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, RwLock},
+};
+
+use alert_connectors_model::Random;
+use alert_connectors_store::{Event, KeyFileError, Keyring, StoreError, read_key_file};
+use tokio::sync::{Mutex, mpsc, watch};
+
+pub use open::{OpenError, Opening, Use};
+
+use crate::{reader::Readers, writer::Writer};
+
+/// A SQLite database in use. Clones share it.
+#[derive(Clone)]
+pub struct SqliteStore {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    writer: Writer,
+    readers: Readers,
+    sealing: Arc<Sealing>,
+    events: Mutex<mpsc::Receiver<Vec<Event>>>,
+    failed: watch::Receiver<Option<String>>,
+    /// Held for the life of the server; the operating system frees it when the process dies.
+    _lock: Option<std::fs::File>,
+}
+
+/// What opens and makes sealed webhook URLs.
+pub(crate) struct Sealing {
+    keyring: RwLock<Keyring>,
+    key_file: PathBuf,
+    fingerprint_key: [u8; 32],
+    random: Arc<dyn Random>,
+}
+
+impl Sealing {
+    fn keyring(&self) -> Keyring {
+        self.keyring.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    fn reload(&self) -> Result<(), KeyFileError> {
+        let keyring = read_key_file(&self.key_file)?;
+        *self.keyring.write().unwrap_or_else(std::sync::PoisonError::into_inner) = keyring;
+        Ok(())
+    }
+}
+
+impl SqliteStore {
+    /// Reads the secret key file again.
+    pub fn reload_keys(&self) -> Result<(), KeyFileError> {
+        self.shared.sealing.reload()
+    }
+
+    /// Waits until the database can't be used any more, and says why in one sentence.
+    pub async fn failed(&self) -> String {
+        let mut failed = self.shared.failed.clone();
+        match failed.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone().unwrap_or_default(),
+            // The writer ended because the store was closed, which is no failure.
+            Err(_closed) => std::future::pending().await,
+        }
+    }
+
+    /// Whether the last commit found room; a probe for `/health/ready`.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        self.change(|connection, _events| {
+            connection.execute("UPDATE identity SET version = version WHERE one = 1", [])?;
+            Ok(())
+        })
+        .await
+    }
+}

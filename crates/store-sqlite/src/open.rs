@@ -1,0 +1,260 @@
+//! Opening a database: its folder, its lock, its schema and its key.
+
+use std::{
+    fs::{self, File, TryLockError},
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, RwLock},
+};
+
+use alert_connectors_model::Random;
+use alert_connectors_store::{
+    KeyFileError, Keyring, SealError, Sealed, SealingKey, read_key_file, write_new_key_file,
+};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
+use tokio::sync::{Mutex, watch};
+
+use crate::{Sealing, Shared, SqliteStore, reader::Readers, writer::Writer};
+
+/// The migrations in their order; a database's `user_version` counts those it has.
+const MIGRATIONS: [&str; 1] = [include_str!("../migrations/20261123120000_init.sql")];
+/// What the fingerprint key is sealed for.
+const FINGERPRINT_RECORD: &[u8] = b"fingerprint key";
+
+/// Who opens a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// A server, of which there may be one.
+    Server,
+    /// A command, also while a server runs.
+    Command,
+}
+
+/// What to open, and how.
+pub struct Opening {
+    /// The database file; made with its folder if it is not there.
+    pub path: PathBuf,
+    /// The secret key file; made for a database that holds no key id.
+    pub key_file: PathBuf,
+    /// Who opens it.
+    pub used_by: Use,
+    /// Randomness for keys and nonces.
+    pub random: Arc<dyn Random>,
+}
+
+/// Why a database can't be opened; each in a sentence that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another server has it.
+    #[error("another server is running on {}; there can be one per SQLite file", .0.display())]
+    InUse(PathBuf),
+    /// It was made by a newer program.
+    #[error(
+        "{} has schema {found}, this program knows {known}: it was made by a newer version; use that one",
+        path.display()
+    )]
+    Newer {
+        /// The database.
+        path: PathBuf,
+        /// Its schema.
+        found: usize,
+        /// The newest that is known here.
+        known: usize,
+    },
+    /// It can't be written.
+    #[error("{} is read-only; give this user the right to write it and its folder", .0.display())]
+    ReadOnly(PathBuf),
+    /// It is something else.
+    #[error("{} is no SQLite database; name another file or move it away", .0.display())]
+    NotADatabase(PathBuf),
+    /// The key file is gone.
+    #[error(
+        "{} holds webhook URLs sealed with a key, but the secret key file {} is not there; restore it from your backup",
+        path.display(), key_file.display()
+    )]
+    KeyFileLost {
+        /// The database.
+        path: PathBuf,
+        /// Where the key file should be.
+        key_file: PathBuf,
+    },
+    /// The key file belongs elsewhere.
+    #[error("the secret key file {} is not the one that {} was sealed with", key_file.display(), path.display())]
+    WrongKey {
+        /// The database.
+        path: PathBuf,
+        /// The key file.
+        key_file: PathBuf,
+    },
+    /// The key file can't be used.
+    #[error(transparent)]
+    KeyFile(#[from] KeyFileError),
+    /// A file or folder can't be used.
+    #[error("{} can't be used", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The database answers with an error.
+    #[error("{} can't be opened", path.display())]
+    Database {
+        /// The database.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: rusqlite::Error,
+    },
+}
+
+impl SqliteStore {
+    /// Opens a database, makes it if need be, and brings its schema up to date.
+    pub fn open(opening: Opening) -> Result<Self, OpenError> {
+        let Opening { path, key_file, used_by, random } = opening;
+        make_folder(&path)?;
+        let lock = match used_by {
+            Use::Server => Some(lock(&path)?),
+            Use::Command => None,
+        };
+        let failed = |source| database_error(&path, source);
+        let mut connection = connect(&path).map_err(failed)?;
+        migrate(&mut connection, &path)?;
+        let (keyring, fingerprint_key) = keys(&mut connection, &path, &key_file, &*random)?;
+        let sealing = Sealing { keyring: RwLock::new(keyring), key_file, fingerprint_key, random };
+        let readers = Readers::open(&path).map_err(failed)?;
+        let (fail, failed) = watch::channel(None);
+        let (writer, events) = Writer::start(connection, fail)
+            .map_err(|source| OpenError::Io { path: path.clone(), source })?;
+        let shared = Shared {
+            writer,
+            readers,
+            sealing: Arc::new(sealing),
+            events: Mutex::new(events),
+            failed,
+            _lock: lock,
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+}
+
+fn make_folder(path: &Path) -> Result<(), OpenError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.map_or(Ok(()), fs::create_dir_all).map_err(|source| OpenError::Io { path: path.to_owned(), source })
+}
+
+/// A lock that the operating system frees when the process dies.
+fn lock(path: &Path) -> Result<File, OpenError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let lock_path = PathBuf::from(name);
+    let failed = |source: io::Error| match source.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => OpenError::ReadOnly(path.to_owned()),
+        _ => OpenError::Io { path: lock_path.clone(), source },
+    };
+    let file = File::options().create(true).truncate(false).write(true).open(&lock_path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(path.to_owned())),
+        Err(TryLockError::Error(source)) => Err(OpenError::Io { path: lock_path, source }),
+    }
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.execute_batch(
+        "PRAGMA busy_timeout=5000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;
+         PRAGMA cache_size=-4096; PRAGMA wal_autocheckpoint=4000; PRAGMA journal_size_limit=67108864;",
+    )?;
+    connection.set_prepared_statement_cache_capacity(128);
+    Ok(connection)
+}
+
+fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
+    let failed = |source| database_error(path, source);
+    let version = |connection: &Connection| {
+        connection.query_row("PRAGMA user_version", [], |row| row.get::<_, usize>(0))
+    };
+    if version(connection).map_err(failed)? == MIGRATIONS.len() {
+        return check_writable(connection).map_err(failed);
+    }
+    // The version is read again under the write lock, since another program may be migrating too.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+    let found = version(&transaction).map_err(failed)?;
+    let Some(missing) = MIGRATIONS.get(found..) else {
+        return Err(OpenError::Newer { path: path.to_owned(), found, known: MIGRATIONS.len() });
+    };
+    for migration in missing {
+        transaction.execute_batch(migration).map_err(failed)?;
+    }
+    transaction.pragma_update(None, "user_version", MIGRATIONS.len()).map_err(failed)?;
+    transaction.commit().map_err(failed)
+}
+
+/// A read-only file opens without complaint, and fails at the first write.
+fn check_writable(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute("UPDATE identity SET version = version WHERE one = 1", []).map(drop)
+}
+
+/// The keyring, and the database's own fingerprint key, which is made with it and never changes.
+fn keys(
+    connection: &mut Connection,
+    path: &Path,
+    key_file: &Path,
+    random: &dyn Random,
+) -> Result<(Keyring, [u8; 32]), OpenError> {
+    let failed = |source| database_error(path, source);
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+    let stored: Option<Vec<u8>> = transaction
+        .query_row("SELECT value FROM meta WHERE name = 'fingerprint_key'", [], |row| row.get(0))
+        .optional()
+        .map_err(failed)?;
+    let wrong_key = || OpenError::WrongKey { path: path.to_owned(), key_file: key_file.to_owned() };
+    let Some(stored) = stored else {
+        let keyring = read_or_make(key_file, random)?;
+        let mut fingerprint_key = [0; 32];
+        random.fill(&mut fingerprint_key);
+        let sealed = keyring.seal(&fingerprint_key, FINGERPRINT_RECORD, random);
+        let value = [&sealed.key_id[..], &sealed.bytes].concat();
+        transaction.execute("INSERT INTO meta VALUES ('fingerprint_key', ?1)", [value]).map_err(failed)?;
+        transaction.commit().map_err(failed)?;
+        return Ok((keyring, fingerprint_key));
+    };
+    let keyring = read_key_file(key_file).map_err(|error| match error {
+        KeyFileError::Missing(_) => {
+            OpenError::KeyFileLost { path: path.to_owned(), key_file: key_file.to_owned() }
+        }
+        other => OpenError::KeyFile(other),
+    })?;
+    let (key_id, bytes) = stored.split_first_chunk().ok_or_else(wrong_key)?;
+    let sealed = Sealed { key_id: *key_id, bytes: bytes.to_vec() };
+    let opened = keyring.open(&sealed, FINGERPRINT_RECORD).map_err(|_error: SealError| wrong_key())?;
+    let fingerprint_key = <[u8; 32]>::try_from(opened.as_slice()).map_err(|_length| wrong_key())?;
+    Ok((keyring, fingerprint_key))
+}
+
+fn read_or_make(key_file: &Path, random: &dyn Random) -> Result<Keyring, OpenError> {
+    match read_key_file(key_file) {
+        Err(KeyFileError::Missing(_)) => {
+            if let Some(folder) = key_file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+                fs::create_dir_all(folder).map_err(|source| OpenError::Io { path: folder.to_owned(), source })?;
+            }
+            write_new_key_file(key_file, &SealingKey::generate(random))?;
+            Ok(read_key_file(key_file)?)
+        }
+        read => Ok(read?),
+    }
+}
+
+fn database_error(path: &Path, source: rusqlite::Error) -> OpenError {
+    let path = path.to_owned();
+    match source.sqlite_error_code() {
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => OpenError::ReadOnly(path),
+        Some(ErrorCode::NotADatabase) => OpenError::NotADatabase(path),
+        _ => OpenError::Database { path, source },
+    }
+}
+
+#[cfg(test)]
+mod tests;

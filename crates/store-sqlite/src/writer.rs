@@ -1,0 +1,287 @@
+//! The one writer: it drains its queue into one transaction, so that requests that wait at the same moment share a commit.
+
+use std::thread;
+
+use alert_connectors_store::{Acceptance, Event, Outcome, Recorded, StoreError, Submission};
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::{
+    SqliteStore,
+    error::{Failure, meaning, shared},
+    intake::Intake,
+    queue,
+};
+
+/// Requests that may wait for the writer; a caller beyond that waits to be let in.
+const WAITING_MAX: usize = 1_024;
+/// At most this many requests share a commit, which bounds how long one takes.
+const GROUP_MAX: usize = 512;
+/// At most this many alerts and outcomes share a commit.
+const GROUP_ROWS_MAX: usize = 4_000;
+/// Groups of events that may wait for the engine before the writer waits for it.
+const EVENT_GROUPS_MAX: usize = 256;
+
+pub(crate) struct Writer {
+    jobs: mpsc::Sender<Job>,
+}
+
+enum Job {
+    Accept(Submission, oneshot::Sender<Result<Acceptance, StoreError>>),
+    Record(Vec<Outcome>, oneshot::Sender<Result<Vec<Recorded>, StoreError>>),
+    Change(Box<dyn Change>),
+}
+
+/// Something rare, done in the group's transaction.
+trait Change: Send {
+    /// Does it; where it fails, its caller is told at once.
+    fn run(self: Box<Self>, connection: &Connection, events: &mut Vec<Event>) -> Result<Finish, StoreError>;
+
+    /// The answer where it was not done because its group failed.
+    fn refused(self: Box<Self>) -> Finish;
+}
+
+struct OneChange<F, T> {
+    change: F,
+    answer: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<F, T> Change for OneChange<F, T>
+where
+    F: FnOnce(&Connection, &mut Vec<Event>) -> Result<T, Failure> + Send,
+    T: Send + 'static,
+{
+    fn run(self: Box<Self>, connection: &Connection, events: &mut Vec<Event>) -> Result<Finish, StoreError> {
+        let Self { change, answer } = *self;
+        match change(connection, events) {
+            Ok(value) => Ok(finish_with(answer, value)),
+            Err(failure) => {
+                let error = StoreError::from(failure);
+                let told = shared(&error);
+                reply(answer, Err(error));
+                Err(told)
+            }
+        }
+    }
+
+    fn refused(self: Box<Self>) -> Finish {
+        refusal(self.answer)
+    }
+}
+
+/// Answers a caller once it is known whether the group was committed.
+type Finish = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
+impl Writer {
+    /// Starts the thread. It ends when the last handle is gone, or when the database can't be used any more.
+    pub(crate) fn start(
+        connection: Connection,
+        failed: watch::Sender<Option<String>>,
+    ) -> std::io::Result<(Self, mpsc::Receiver<Vec<Event>>)> {
+        let (jobs, waiting) = mpsc::channel(WAITING_MAX);
+        let (events, event_groups) = mpsc::channel(EVENT_GROUPS_MAX);
+        let intake = Intake::new(&connection).map_err(std::io::Error::other)?;
+        let thread = WriterThread { connection, waiting, events, failed, intake };
+        thread::Builder::new().name("sqlite-writer".to_owned()).spawn(move || thread.run())?;
+        Ok((Self { jobs }, event_groups))
+    }
+
+    async fn ask<T>(
+        &self,
+        job: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Job,
+    ) -> Result<T, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.jobs.send(job(answer)).await.map_err(|_closed| StoreError::Stopped)?;
+        answered.await.map_err(|_closed| StoreError::Stopped)?
+    }
+
+    pub(crate) async fn accept(&self, submission: Submission) -> Result<Acceptance, StoreError> {
+        self.ask(|answer| Job::Accept(submission, answer)).await
+    }
+
+    pub(crate) async fn record(&self, outcomes: Vec<Outcome>) -> Result<Vec<Recorded>, StoreError> {
+        self.ask(|answer| Job::Record(outcomes, answer)).await
+    }
+}
+
+impl SqliteStore {
+    /// Runs a change in the writer's next group; the answer comes once it is on disk.
+    pub(crate) async fn change<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&Connection, &mut Vec<Event>) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.shared.writer.ask(|answer| Job::Change(Box::new(OneChange { change, answer }))).await
+    }
+}
+
+/// Answers a caller, who may have gone away.
+fn reply<T>(answer: oneshot::Sender<T>, value: T) {
+    drop(answer.send(value));
+}
+
+struct WriterThread {
+    connection: Connection,
+    waiting: mpsc::Receiver<Job>,
+    events: mpsc::Sender<Vec<Event>>,
+    failed: watch::Sender<Option<String>>,
+    intake: Intake,
+}
+
+impl WriterThread {
+    fn run(mut self) {
+        while let Some(first) = self.waiting.blocking_recv() {
+            let group = self.drain(first);
+            if let Err(StoreError::Fatal(reason)) = self.commit(group) {
+                self.failed.send_replace(Some(format!("the database can't be used any more: {reason}")));
+                return;
+            }
+        }
+    }
+
+    /// All that waits at this moment, within the bounds of a group.
+    fn drain(&mut self, first: Job) -> Vec<Job> {
+        let mut rows = first.rows();
+        let mut group = vec![first];
+        while group.len() < GROUP_MAX && rows < GROUP_ROWS_MAX {
+            let Ok(job) = self.waiting.try_recv() else { break };
+            rows += job.rows();
+            group.push(job);
+        }
+        group
+    }
+
+    /// Runs a group in one transaction and answers everyone in it. Where a job fails, it fails alone, unless the
+    /// database gave up the whole transaction.
+    fn commit(&mut self, group: Vec<Job>) -> Result<(), StoreError> {
+        let mut finishes: Vec<Finish> = Vec::with_capacity(group.len());
+        let mut events = Vec::new();
+        let outcome = self.run_group(group, &mut finishes, &mut events);
+        if outcome.is_err() {
+            self.intake.forget_numbers();
+        }
+        for finish in finishes {
+            finish(match &outcome {
+                Ok(()) => Ok(()),
+                Err(error) => Err(shared(error)),
+            });
+        }
+        if outcome.is_ok() && !events.is_empty() {
+            // Nobody listens in the command line's own programs.
+            drop(self.events.blocking_send(events));
+        }
+        outcome
+    }
+
+    fn run_group(
+        &mut self,
+        group: Vec<Job>,
+        finishes: &mut Vec<Finish>,
+        events: &mut Vec<Event>,
+    ) -> Result<(), StoreError> {
+        let transaction =
+            match rusqlite::Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate) {
+                Ok(transaction) => transaction,
+                Err(error) => {
+                    finishes.extend(group.into_iter().map(Job::refused));
+                    return Err(meaning(error));
+                }
+            };
+        if let Err(error) = self.intake.begin(&transaction) {
+            finishes.extend(group.into_iter().map(Job::refused));
+            return Err(meaning(error));
+        }
+        let mut jobs = group.into_iter();
+        while let Some(job) = jobs.next() {
+            let events_before = events.len();
+            let done = match job {
+                Job::Change(change) => {
+                    let done = in_savepoint(&transaction, |connection| change.run(connection, events));
+                    self.intake.forget_versions();
+                    done
+                }
+                Job::Accept(submission, answer) => match self.intake.accept(&transaction, &submission, events) {
+                    Ok(acceptance) => Ok(finish_with(answer, acceptance)),
+                    Err(error) => {
+                        finishes.push(refusal(answer));
+                        Err(error)
+                    }
+                },
+                Job::Record(outcomes, answer) => match queue::record(&transaction, &outcomes) {
+                    Ok(recorded) => Ok(finish_with(answer, recorded)),
+                    Err(error) => {
+                        finishes.push(refusal(answer));
+                        Err(error)
+                    }
+                },
+            };
+            match done {
+                Ok(finish) => finishes.push(finish),
+                Err(ChangeFailed::Alone) => events.truncate(events_before),
+                Err(ChangeFailed::Group(error)) => {
+                    finishes.extend(jobs.map(Job::refused));
+                    return Err(error);
+                }
+            }
+        }
+        transaction.commit().map_err(meaning)
+    }
+}
+
+/// What a failed job takes along.
+pub(crate) enum ChangeFailed {
+    /// Only itself; its caller was told.
+    Alone,
+    /// The whole group.
+    Group(StoreError),
+}
+
+impl<E: Into<Failure>> From<E> for ChangeFailed {
+    fn from(error: E) -> Self {
+        Self::Group(error.into().into())
+    }
+}
+
+fn in_savepoint(
+    connection: &Connection,
+    change: impl FnOnce(&Connection) -> Result<Finish, StoreError>,
+) -> Result<Finish, ChangeFailed> {
+    connection.execute_batch("SAVEPOINT one_change")?;
+    match change(connection) {
+        Ok(finish) => {
+            connection.execute_batch("RELEASE one_change")?;
+            Ok(finish)
+        }
+        Err(error) if connection.is_autocommit() => Err(ChangeFailed::Group(error)),
+        Err(_told) => {
+            connection.execute_batch("ROLLBACK TO one_change; RELEASE one_change")?;
+            Err(ChangeFailed::Alone)
+        }
+    }
+}
+
+fn finish_with<T: Send + 'static>(answer: oneshot::Sender<Result<T, StoreError>>, value: T) -> Finish {
+    Box::new(move |committed| reply(answer, committed.map(|()| value)))
+}
+
+fn refusal<T: Send + 'static>(answer: oneshot::Sender<Result<T, StoreError>>) -> Finish {
+    Box::new(move |committed| reply(answer, Err(committed.err().unwrap_or(StoreError::Stopped))))
+}
+
+impl Job {
+    fn rows(&self) -> usize {
+        match self {
+            Self::Accept(submission, _) => submission.alerts.len(),
+            Self::Record(outcomes, _) => outcomes.len(),
+            Self::Change(_) => 1,
+        }
+    }
+
+    /// The answer to a job that was not run because its group failed.
+    fn refused(self) -> Finish {
+        match self {
+            Self::Accept(_, answer) => refusal(answer),
+            Self::Record(_, answer) => refusal(answer),
+            Self::Change(change) => change.refused(),
+        }
+    }
+}

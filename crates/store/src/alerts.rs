@@ -1,0 +1,82 @@
+//! Reading alerts back, and resolving one.
+
+use alert_connectors_model::{
+    Alert, AlertId, AlertStatus, AlertType, Delivery, DeliveryId, Severity, SpaceId,
+};
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::{AcceptedDelivery, StoreError};
+
+/// Alerts as history tells them.
+#[async_trait]
+pub trait Alerts: Send + Sync {
+    /// The alerts of these names in the space, with short deliveries, newest first; unknown names are left out.
+    async fn alert(&self, space_id: SpaceId, id: AlertId) -> Result<Option<AlertRecord>, StoreError>;
+
+    /// A page of the space's alerts, newest first by the order in which they were accepted.
+    async fn alerts(&self, space_id: SpaceId, query: AlertQuery) -> Result<Page<AlertRecord>, StoreError>;
+
+    /// The deliveries of an alert with their attempts, oldest first.
+    async fn deliveries_of(&self, space_id: SpaceId, id: AlertId) -> Result<Vec<Delivery>, StoreError>;
+
+    /// Closes the problem. Called again it changes nothing; an unknown alert is `None`.
+    async fn resolve(&self, space_id: SpaceId, id: AlertId) -> Result<Option<AlertRecord>, StoreError>;
+}
+
+/// Which alerts to list; within one filter, several values mean "or", and an empty list means all.
+#[derive(Debug, Clone, Default)]
+pub struct AlertQuery {
+    /// Of these states.
+    pub statuses: Vec<AlertStatus>,
+    /// Of these severities.
+    pub severities: Vec<Severity>,
+    /// Of these types.
+    pub alert_types: Vec<AlertType>,
+    /// Of these problems.
+    pub dedup_keys: Vec<String>,
+    /// Received at or after this time.
+    pub since: Option<Timestamp>,
+    /// Received before this time.
+    pub until: Option<Timestamp>,
+    /// At most this many.
+    pub limit: usize,
+    /// Older than this position, from [`Page::next`].
+    pub before: Option<i64>,
+}
+
+/// Part of a list.
+#[derive(Debug, Clone)]
+pub struct Page<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<i64>,
+}
+
+/// An alert as it is stored.
+#[derive(Debug, Clone)]
+pub struct AlertRecord {
+    /// Names the alert.
+    pub id: AlertId,
+    /// When it was first received.
+    pub received_at: Timestamp,
+    /// How often it was posted.
+    pub occurrences: u64,
+    /// What it says.
+    pub alert: Alert,
+    /// The list of what was mended, as JSON.
+    pub warnings_json: Option<String>,
+    /// Its deliveries, in short.
+    pub deliveries: Vec<DeliverySummary>,
+}
+
+/// A delivery in short.
+pub type DeliverySummary = AcceptedDelivery;
+
+impl AlertRecord {
+    /// Keeps only the deliveries of these names.
+    pub fn retain_deliveries(&mut self, ids: &[DeliveryId]) {
+        self.deliveries.retain(|delivery| ids.contains(&delivery.id));
+    }
+}

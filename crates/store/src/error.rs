@@ -1,0 +1,34 @@
+//! What can go wrong with a store, by what the caller can do about it.
+
+/// The cause of an error, whatever the database.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A failure of a store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is no room. Whatever was asked for did not happen; ask again later.
+    #[error("the disk is full")]
+    Full(#[source] BoxError),
+    /// The store can't answer now. Whether a change happened is not known; ask again later.
+    #[error("the store does not answer")]
+    Unavailable(#[source] BoxError),
+    /// The store was stopped.
+    #[error("the store is stopped")]
+    Stopped,
+    /// A row is not what the schema promises.
+    #[error("{table} row {row}: {column} can't be read")]
+    Unreadable {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// The row's key.
+        row: String,
+    },
+    /// A sealed value can't be opened.
+    #[error("a sealed value can't be opened")]
+    Sealed(#[from] crate::SealError),
+    /// The storage failed or is corrupt. The process must end.
+    #[error("the database can't be used any more")]
+    Fatal(#[source] BoxError),
+}

@@ -1,0 +1,120 @@
+//! Accepting alerts: durable with their deliveries, or not at all.
+
+use std::sync::Arc;
+
+use alert_connectors_model::{
+    Alert, AlertId, Connector, ConnectorId, DeliveryId, DeliveryState, Space, Warning,
+};
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::StoreError;
+
+/// Takes alerts in.
+#[async_trait]
+pub trait Intake: Send + Sync {
+    /// Stores the alerts of one request with their deliveries and the idempotency record, in one transaction, which
+    /// it may share with other requests that wait at the same moment.
+    ///
+    /// When it returns [`Acceptance::Stored`], all of it is on disk and queued for delivery in the order of the set.
+    /// Called twice with the same idempotency key and body, the second call stores nothing, on any replica.
+    async fn accept(&self, submission: Submission) -> Result<Acceptance, StoreError>;
+}
+
+/// The alerts of one request, matched and authorised.
+#[derive(Debug, Clone)]
+pub struct Submission {
+    /// The space that they were posted to.
+    pub space: Arc<Space>,
+    /// The version of the space's connectors that they were matched with.
+    pub space_version: i64,
+    /// The version of identity that the caller was authorised with; nothing where a platform brings its own identity.
+    pub identity_version: Option<i64>,
+    /// What makes a repeat of the request known.
+    pub idempotency: Option<Idempotency>,
+    /// When the request was received.
+    pub received_at: Timestamp,
+    /// The alerts, in their order.
+    pub alerts: Vec<NewAlert>,
+}
+
+/// One alert and the connectors that hear of it.
+#[derive(Debug, Clone)]
+pub struct NewAlert {
+    /// Its name, if it is new.
+    pub id: AlertId,
+    /// What it says.
+    pub alert: Arc<Alert>,
+    /// The same as JSON, made once for the store and for the answer.
+    pub json: Arc<str>,
+    /// What was mended.
+    pub warnings: Arc<[Warning]>,
+    /// The deliveries that it causes, if it is new.
+    pub deliveries: Vec<(DeliveryId, Arc<Connector>)>,
+}
+
+/// The idempotency key of a request. It is kept for 24 hours.
+#[derive(Debug, Clone)]
+pub struct Idempotency {
+    /// The route that it was sent to.
+    pub route: Route,
+    /// The key as the client made it.
+    pub key: String,
+    /// SHA-256 of the body.
+    pub body_hash: [u8; 32],
+}
+
+impl Idempotency {
+    /// How long a key is remembered, in milliseconds.
+    pub const KEPT_MS: i64 = 24 * 60 * 60 * 1_000;
+}
+
+/// The routes that take an idempotency key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Route {
+    /// `POST …/alerts`
+    Alert,
+    /// `POST …/alerts/batch`
+    Batch,
+}
+
+/// What became of a submission.
+#[derive(Debug, Clone)]
+pub enum Acceptance {
+    /// It is on disk; an answer for each alert, in order.
+    Stored(Vec<Accepted>),
+    /// It was on disk already, by the same key and body; nothing is sent again.
+    Repeated(Vec<Accepted>),
+    /// Connectors or identity changed since it was matched: match and authorise it again.
+    Stale,
+    /// The idempotency key was used with another body.
+    KeyReused,
+}
+
+/// What became of one alert.
+#[derive(Debug, Clone)]
+pub struct Accepted {
+    /// The alert's name; that of the active alert where a `dedup_key` named one.
+    pub id: AlertId,
+    /// When the alert was first received.
+    pub received_at: Timestamp,
+    /// How often it was posted.
+    pub occurrences: u64,
+    /// What the alert says now, where it is not what was posted.
+    pub current: Option<Arc<str>>,
+    /// The deliveries that this request caused.
+    pub deliveries: Vec<AcceptedDelivery>,
+}
+
+/// A delivery that a request caused.
+#[derive(Debug, Clone)]
+pub struct AcceptedDelivery {
+    /// Names the delivery.
+    pub id: DeliveryId,
+    /// The connector it is owed to.
+    pub connector_id: ConnectorId,
+    /// The connector's name.
+    pub connector_name: String,
+    /// How it stands.
+    pub state: DeliveryState,
+}

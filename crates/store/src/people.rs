@@ -1,0 +1,183 @@
+//! Users, their session tokens and their API keys.
+
+use alert_connectors_model::{Email, KeyId, Role, SpaceId, User, UserId};
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::StoreError;
+
+/// SHA-256 of a token or key: all that is kept of it.
+pub type TokenHash = [u8; 32];
+
+/// People and how they prove who they are. Each change bumps the version of identity in its own transaction.
+#[async_trait]
+pub trait People: Send + Sync {
+    /// Makes a user.
+    async fn add_user(&self, new: NewUser) -> Result<AddedUser, StoreError>;
+
+    /// All users, by e-mail.
+    async fn users(&self) -> Result<Vec<UserRecord>, StoreError>;
+
+    /// The user of that address.
+    async fn user(&self, email: &Email) -> Result<Option<UserRecord>, StoreError>;
+
+    /// Sets a new password hash; the user's session tokens end. Says whether the user is there.
+    async fn set_password(&self, email: &Email, hash: String) -> Result<bool, StoreError>;
+
+    /// Disables a user, which ends all tokens and keys, or enables one again. Says whether the user is there.
+    async fn set_disabled(&self, email: &Email, disabled: Disabled) -> Result<bool, StoreError>;
+
+    /// Keeps a new session token; those that expired before `now` are forgotten.
+    async fn add_token(&self, token: NewToken, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Ends a session token. Ending one that is unknown changes nothing.
+    async fn end_token(&self, hash: TokenHash) -> Result<(), StoreError>;
+
+    /// Who a token or key belongs to and where that person may go, as it is now. Expiry is the caller's to judge.
+    async fn session(&self, hash: TokenHash) -> Result<Option<Session>, StoreError>;
+
+    /// Makes an API key, unless the user has [`ApiKey::PER_USER_MAX`] of them; says whether it is there.
+    async fn add_key(&self, key: NewApiKey) -> Result<bool, StoreError>;
+
+    /// A user's keys, by name, after the position of the last page.
+    async fn keys(&self, user_id: UserId) -> Result<Vec<ApiKey>, StoreError>;
+
+    /// Revokes a key of the user. Says whether it was there.
+    async fn revoke_key(&self, user_id: UserId, id: KeyId) -> Result<bool, StoreError>;
+
+    /// Notes that keys were used. Bumps no version.
+    async fn keys_used(&self, ids: Vec<KeyId>, at: Timestamp) -> Result<(), StoreError>;
+}
+
+/// Whether a user is locked out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disabled {
+    /// Locked out.
+    Yes,
+    /// Let in.
+    No,
+}
+
+/// A user to be made.
+#[derive(Debug, Clone)]
+pub struct NewUser {
+    /// The user.
+    pub user: User,
+    /// The Argon2id hash of the password, in PHC form.
+    pub password_hash: Option<String>,
+    /// Whether the user creates spaces and enters all of them.
+    pub is_operator: bool,
+    /// When the user was made.
+    pub created_at: Timestamp,
+}
+
+/// What became of a new user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AddedUser {
+    /// The user is there.
+    Added,
+    /// The address is taken.
+    EmailTaken,
+}
+
+/// A user as kept.
+#[derive(Debug, Clone)]
+pub struct UserRecord {
+    /// The user.
+    pub user: User,
+    /// The Argon2id hash of the password, if there is one.
+    pub password_hash: Option<String>,
+    /// Whether the user creates spaces and enters all of them.
+    pub is_operator: bool,
+    /// Whether the user is locked out.
+    pub is_disabled: bool,
+    /// When the user was made.
+    pub created_at: Timestamp,
+}
+
+/// A session token to be kept.
+#[derive(Debug, Clone)]
+pub struct NewToken {
+    /// All that is kept of it.
+    pub hash: TokenHash,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// What a key may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyScope {
+    /// All that its user may do, but make keys.
+    All,
+    /// Only post alerts.
+    Send,
+}
+
+impl KeyScope {
+    /// The word of the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Send => "send",
+        }
+    }
+
+    /// Reads the word of the API.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::All, Self::Send].into_iter().find(|scope| scope.as_str() == text)
+    }
+}
+
+/// An API key to be made.
+#[derive(Debug, Clone)]
+pub struct NewApiKey {
+    /// All that is kept of the key itself.
+    pub hash: TokenHash,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// The rest of it.
+    pub key: ApiKey,
+}
+
+/// An API key as it is shown.
+#[derive(Debug, Clone)]
+pub struct ApiKey {
+    /// Names the key.
+    pub id: KeyId,
+    /// Its name for people.
+    pub name: String,
+    /// The one space that it enters, by id and slug.
+    pub space: Option<(SpaceId, String)>,
+    /// What it may do.
+    pub scope: KeyScope,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Option<Timestamp>,
+    /// When it was last seen, within a minute.
+    pub last_used_at: Option<Timestamp>,
+}
+
+impl ApiKey {
+    /// At most this many keys a user.
+    pub const PER_USER_MAX: usize = 100;
+}
+
+/// Who calls, and where they may go.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// The user.
+    pub user: User,
+    /// Whether the user creates spaces and enters all of them as admin.
+    pub is_operator: bool,
+    /// When the token or key ends.
+    pub expires_at: Option<Timestamp>,
+    /// The key, where the caller uses one.
+    pub key: Option<ApiKey>,
+    /// The spaces that the user is a member of.
+    pub memberships: Vec<(SpaceId, Role)>,
+    /// The version of identity that this is true at.
+    pub version: i64,
+}

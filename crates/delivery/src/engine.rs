@@ -1,0 +1,243 @@
+//! The engine: learns what is owed, and keeps a task for each destination that has work.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use alert_connectors_model::{Fingerprint, Random};
+use alert_connectors_store::{Due, Event, Queue};
+use jiff::Timestamp;
+use tokio::{
+    sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch},
+    time,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    Sender,
+    destination::{Anew, Destination},
+    letter::{Letter, page},
+    record::{self, Ended, Held},
+    window::Waiting,
+};
+
+/// Deliveries held in memory may weigh so much together; the rest stays on disk.
+const WEIGHT_MAX: usize = 24 * 1_024 * 1_024;
+/// At most so many connections are open at once.
+const CONNECTIONS_MAX: usize = 512;
+/// How often to look for what no event told of: the safety net below the events.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// What an engine is made of.
+pub struct EngineOptions {
+    /// What is owed, and where outcomes go.
+    pub store: Arc<dyn Queue>,
+    /// How webhooks are reached.
+    pub sender: Sender,
+    /// Where people reach this service, for links.
+    pub public_url: Option<String>,
+    /// Randomness for jitter and ids.
+    pub random: Arc<dyn Random>,
+    /// Where the engine's tasks live.
+    pub tasks: TaskTracker,
+    /// Cancelled when nothing new may be sent.
+    pub stopping: CancellationToken,
+}
+
+/// The engine. Clones share it.
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) store: Arc<dyn Queue>,
+    pub(crate) sender: Sender,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) stopping: CancellationToken,
+    pub(crate) connections: Connections,
+    pub(crate) held: watch::Sender<Held>,
+    pub(crate) recorder: mpsc::Sender<Ended>,
+    /// What the deliveries in memory weigh.
+    pub(crate) weight: AtomicUsize,
+    public_url: Option<String>,
+    tasks: TaskTracker,
+    destinations: Mutex<HashMap<Fingerprint, Arc<Destination>>>,
+}
+
+impl Engine {
+    /// Starts the engine; it takes up what is owed from before.
+    pub fn start(options: EngineOptions) -> Self {
+        let (recorder, ended) = mpsc::channel(record::WAITING_MAX);
+        let (held, _) = watch::channel(false);
+        let inner = Arc::new(Inner {
+            store: Arc::clone(&options.store),
+            sender: options.sender,
+            random: options.random,
+            stopping: options.stopping,
+            connections: Connections::new(CONNECTIONS_MAX),
+            held: held.clone(),
+            recorder,
+            weight: AtomicUsize::new(0),
+            public_url: options.public_url,
+            tasks: options.tasks.clone(),
+            destinations: Mutex::default(),
+        });
+        options.tasks.spawn(record::run(options.store, ended, held));
+        options.tasks.spawn(follow(Arc::clone(&inner)));
+        Self { inner }
+    }
+
+    /// Where people find an alert at this service, if it is known where that is.
+    pub fn page(&self, slug: &alert_connectors_model::Slug, id: alert_connectors_model::AlertId) -> Option<String> {
+        page(self.inner.public_url.as_deref(), slug, id)
+    }
+}
+
+/// Follows the store's events, and looks from time to time for what they did not tell.
+async fn follow(inner: Arc<Inner>) {
+    let mut version = None;
+    let mut look = time::interval(LOOK_EVERY);
+    loop {
+        tokio::select! {
+            // Events come first: in a storm the safety net can wait. A receive that is cancelled takes nothing.
+            biased;
+            () = inner.stopping.cancelled() => return,
+            events = inner.store.next_events() => match events {
+                Some(events) => inner.take(events),
+                None => return,
+            },
+            _tick = look.tick() => inner.look(&mut version).await,
+        }
+    }
+}
+
+impl Inner {
+    pub(crate) fn now(&self) -> Timestamp {
+        self.sender.clock.now()
+    }
+
+    pub(crate) fn has_room(&self) -> bool {
+        self.weight.load(Ordering::Relaxed) < WEIGHT_MAX
+    }
+
+    pub(crate) fn destination(&self, fingerprint: Fingerprint) -> Arc<Destination> {
+        let mut destinations = self.destinations.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = destinations.entry(fingerprint);
+        Arc::clone(entry.or_insert_with(|| Arc::new(Destination::new(fingerprint))))
+    }
+
+    fn take(self: &Arc<Self>, events: Vec<Event>) {
+        let mut last: Option<Arc<Letter>> = None;
+        for event in events {
+            match event {
+                Event::Queued(due) => {
+                    let letter = match last.take().filter(|letter| letter.is_of(&due.alert)) {
+                        Some(letter) => letter,
+                        None => self.letter(&due),
+                    };
+                    last = Some(Arc::clone(&letter));
+                    let destination = self.destination(due.connector.destination);
+                    if destination.queued(Waiting { due, letter }, self) {
+                        self.work_on(destination);
+                    }
+                }
+                Event::Changed(fingerprint) => self.read_again(fingerprint, Anew::Changed),
+            }
+        }
+    }
+
+    fn read_again(self: &Arc<Self>, fingerprint: Fingerprint, why: Anew) {
+        let destination = self.destination(fingerprint);
+        if destination.read_anew(why, self) {
+            self.work_on(destination);
+        }
+    }
+
+    fn work_on(self: &Arc<Self>, destination: Arc<Destination>) {
+        self.tasks.spawn(destination.run(Arc::clone(self)));
+    }
+
+    /// At the start everything that is owed is taken up. Later only what a change outside this program may have touched.
+    async fn look(self: &Arc<Self>, version: &mut Option<i64>) {
+        let tidings = match self.store.tidings().await {
+            Ok(tidings) => tidings,
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the store can't be asked what is owed; trying again");
+                return;
+            }
+        };
+        let before = version.replace(tidings.version);
+        if before == Some(tidings.version) {
+            return;
+        }
+        let why = if before.is_none() { Anew::Started } else { Anew::Checking };
+        let known: Vec<Fingerprint> =
+            self.destinations.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect();
+        for fingerprint in known.into_iter().chain(tidings.owed) {
+            self.read_again(fingerprint, why);
+        }
+    }
+
+    fn letter(&self, due: &Due) -> Arc<Letter> {
+        let page = page(self.public_url.as_deref(), &due.space.slug, due.alert_id);
+        Arc::new(Letter::new(due.alert_id, Arc::clone(&due.alert), page))
+    }
+
+    /// Deliveries with their letters; those of one alert share one.
+    pub(crate) fn letters(&self, dues: Vec<Due>) -> Vec<Waiting> {
+        let mut letters: HashMap<_, Arc<Letter>> = HashMap::new();
+        let waiting = |due: Due| {
+            let letter = letters.entry(due.alert_id).or_insert_with(|| self.letter(&due));
+            debug_assert_eq!(letter.alert_id, due.alert_id, "letters are kept by alert");
+            let letter = Arc::clone(letter);
+            Waiting { due, letter }
+        };
+        dues.into_iter().map(waiting).collect()
+    }
+}
+
+/// The bound on open connections. Whoever waits for one lets the idle ones know.
+pub(crate) struct Connections {
+    free: Arc<Semaphore>,
+    wanted: AtomicUsize,
+    pressure: Notify,
+}
+
+impl Connections {
+    fn new(most: usize) -> Self {
+        Self { free: Arc::new(Semaphore::new(most)), wanted: AtomicUsize::new(0), pressure: Notify::new() }
+    }
+
+    /// The right to hold a connection open; nothing once the engine is stopping.
+    pub(crate) async fn take(&self, stopping: &CancellationToken) -> Option<OwnedSemaphorePermit> {
+        if let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() {
+            return Some(permit);
+        }
+        self.wanted.fetch_add(1, Ordering::Relaxed);
+        self.pressure.notify_waiters();
+        let permit = tokio::select! {
+            permit = Arc::clone(&self.free).acquire_owned() => permit.ok(),
+            () = stopping.cancelled() => None,
+        };
+        self.wanted.fetch_sub(1, Ordering::Relaxed);
+        permit
+    }
+
+    /// Whether anyone waits for a connection.
+    pub(crate) fn are_wanted(&self) -> bool {
+        self.wanted.load(Ordering::Relaxed) > 0
+    }
+
+    /// Waits until anyone waits for a connection.
+    pub(crate) async fn wanted_by_others(&self) {
+        if !self.are_wanted() {
+            self.pressure.notified().await;
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! An alert on its way to several destinations: rendered once for each platform and form, its bytes shared.
+
+use std::sync::{Arc, OnceLock};
+
+use alert_connectors_message::{Shown, platform};
+use alert_connectors_model::{Alert, AlertId, ConnectorType, Slug};
+use alert_connectors_store::Form;
+use bytes::Bytes;
+
+pub(crate) struct Letter {
+    pub(crate) alert_id: AlertId,
+    alert: Arc<Alert>,
+    page: Option<String>,
+    rendered: [OnceLock<Bytes>; 4],
+}
+
+/// Where people find an alert at this service.
+pub(crate) fn page(public_url: Option<&str>, slug: &Slug, alert_id: AlertId) -> Option<String> {
+    public_url.map(|base| format!("{}/spaces/{slug}/alerts/{alert_id}", base.trim_end_matches('/')))
+}
+
+impl Letter {
+    pub(crate) fn new(alert_id: AlertId, alert: Arc<Alert>, page: Option<String>) -> Self {
+        Self { alert_id, alert, page, rendered: Default::default() }
+    }
+
+    pub(crate) fn is_of(&self, alert: &Arc<Alert>) -> bool {
+        Arc::ptr_eq(&self.alert, alert)
+    }
+
+    /// The bytes to post.
+    pub(crate) fn body(&self, connector_type: ConnectorType, form: Form) -> Bytes {
+        let place = match (connector_type, form) {
+            (ConnectorType::Slack, Form::Full) => 0,
+            (ConnectorType::Slack, Form::Plain) => 1,
+            (ConnectorType::Teams, Form::Full) => 2,
+            (ConnectorType::Teams, Form::Plain) => 3,
+        };
+        let render = || {
+            let shown = Shown { alert: &self.alert, page: self.page.as_deref() };
+            let platform = platform(connector_type);
+            Bytes::from(match form {
+                Form::Full => platform.message(shown).payload,
+                Form::Plain => platform.plain(shown),
+            })
+        };
+        self.rendered[place].get_or_init(render).clone()
+    }
+
+    /// About how much memory the letter takes.
+    pub(crate) fn weight(&self) -> usize {
+        let alert = &self.alert;
+        let fields: usize = alert.fields.iter().map(|field| field.name.len() + field.value.to_string().len()).sum();
+        2_048 + 3 * (alert.title.len() + alert.description.as_ref().map_or(0, String::len) + fields)
+    }
+}

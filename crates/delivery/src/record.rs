@@ -1,0 +1,59 @@
+//! Recording what came of attempts, in groups, and holding everything back while that can't be done.
+
+use std::{sync::Arc, time::Duration};
+
+use alert_connectors_store::{Outcome, Queue, StoreError};
+use tokio::{sync::{mpsc, watch}, time};
+
+use crate::destination::Destination;
+
+/// Outcomes that may wait to be recorded; each destination waits at four of its own.
+pub(crate) const WAITING_MAX: usize = 4_096;
+/// At most this many share a group.
+const GROUP_MAX: usize = 1_000;
+/// How long to wait before recording is tried again.
+const TRY_AGAIN: Duration = Duration::from_millis(500);
+
+/// An outcome and who waits for it.
+pub(crate) struct Ended {
+    pub(crate) outcome: Outcome,
+    pub(crate) destination: Arc<Destination>,
+}
+
+/// Whether anything may be sent: not while outcomes can't be recorded.
+pub(crate) type Held = bool;
+
+/// Records until the last destination is gone or the store stopped.
+pub(crate) async fn run(store: Arc<dyn Queue>, mut ended: mpsc::Receiver<Ended>, held: watch::Sender<Held>) {
+    let mut group = Vec::with_capacity(GROUP_MAX);
+    while ended.recv_many(&mut group, GROUP_MAX).await > 0 {
+        let outcomes: Vec<Outcome> = group.iter().map(|ended| ended.outcome.clone()).collect();
+        if !record(&*store, outcomes, &held).await {
+            return;
+        }
+        for ended in group.drain(..) {
+            ended.destination.recorded(ended.outcome.seq);
+        }
+    }
+}
+
+/// Records one group, however long it takes. Says whether the store is still there.
+async fn record(store: &dyn Queue, outcomes: Vec<Outcome>, held: &watch::Sender<Held>) -> bool {
+    loop {
+        match store.record(outcomes.clone()).await {
+            Ok(_recorded) => {
+                if held.send_replace(false) {
+                    tracing::info!("outcomes can be recorded again; delivery goes on");
+                }
+                return true;
+            }
+            Err(StoreError::Fatal(_) | StoreError::Stopped) => return false,
+            Err(error) => {
+                if !held.send_replace(true) {
+                    tracing::error!(error = &error as &dyn std::error::Error, "outcomes can't be recorded; delivery waits");
+                }
+                time::sleep(TRY_AGAIN).await;
+            }
+        }
+    }
+}

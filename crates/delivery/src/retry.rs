@@ -1,0 +1,83 @@
+//! When to try again: pure, with time and randomness as parameters.
+
+use std::time::{Duration, SystemTime};
+
+use alert_connectors_model::Random;
+use jiff::Timestamp;
+
+/// The first back-off is at most this long.
+const BACKOFF_FIRST: Duration = Duration::from_secs(1);
+/// No back-off is longer.
+const BACKOFF_MAX: Duration = Duration::from_mins(5);
+/// No wait that a channel asks for is kept to for longer.
+const RETRY_AFTER_MAX: Duration = Duration::from_hours(1);
+
+/// Exponential back-off with full jitter: after the first failure up to a second, after each further one up to twice as
+/// long, up to five minutes.
+pub fn backoff(failures: u32, random: &dyn Random) -> Duration {
+    let doublings = failures.saturating_sub(1).min(16);
+    let ceiling = (BACKOFF_FIRST * 2_u32.pow(doublings)).min(BACKOFF_MAX);
+    let ceiling = u64::try_from(ceiling.as_millis()).unwrap_or(u64::MAX);
+    Duration::from_millis(1 + random.below(ceiling))
+}
+
+/// How long to keep away after a 429: what was asked for, at least a second, twice as long for each further one in a
+/// row, at most an hour, and up to a second more so that many do not come back at the same moment.
+pub(crate) fn throttle(asked: Duration, in_a_row: u32, random: &dyn Random) -> Duration {
+    let asked = asked.max(Duration::from_secs(1));
+    let wait = asked.saturating_mul(2_u32.pow(in_a_row.saturating_sub(1).min(12))).min(RETRY_AFTER_MAX);
+    wait + Duration::from_millis(random.below(1_000))
+}
+
+/// What a `Retry-After` header asks for: seconds, or a date, of which one in the past means now.
+pub fn retry_after(header: &str, now: Timestamp) -> Option<Duration> {
+    let header = header.trim();
+    if let Ok(seconds) = header.parse::<u64>() {
+        return Some(Duration::from_secs(seconds).min(RETRY_AFTER_MAX));
+    }
+    let date = httpdate::parse_http_date(header).ok()?;
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(now.as_second()).ok()?);
+    Some(date.duration_since(now).unwrap_or_default().min(RETRY_AFTER_MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alert_connectors_model::SeededRandom;
+
+    #[test]
+    fn back_off_doubles_up_to_five_minutes_with_full_jitter() {
+        let random = SeededRandom::new(1);
+        for (failures, most) in [(1, 1_000), (2, 2_000), (5, 16_000), (9, 256_000), (10, 300_000), (1_000, 300_000)] {
+            let waits: Vec<_> = (0..200).map(|_| backoff(failures, &random).as_millis()).collect();
+            assert!(waits.iter().all(|wait| (1..=most).contains(wait)), "{failures}");
+            assert!(waits.iter().any(|wait| *wait > most / 2) && waits.iter().any(|wait| *wait < most / 2));
+        }
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
+        for (header, seconds) in [
+            ("30", Some(30)),
+            (" 0 ", Some(0)),
+            ("Mon, 23 Nov 2026 12:01:30 GMT", Some(90)),
+            ("Mon, 23 Nov 2026 11:00:00 GMT", Some(0)),
+            ("86400", Some(3_600)),
+            ("soon", None),
+            ("-1", None),
+        ] {
+            assert_eq!(retry_after(header, now), seconds.map(Duration::from_secs), "{header}");
+        }
+    }
+
+    #[test]
+    fn a_second_429_in_a_row_doubles_the_wait() {
+        let random = SeededRandom::new(1);
+        let seconds = |in_a_row| throttle(Duration::from_secs(30), in_a_row, &random).as_secs();
+        assert!((30..=31).contains(&seconds(1)));
+        assert!((60..=61).contains(&seconds(2)));
+        assert!((3_600..=3_601).contains(&seconds(40)));
+        assert!(throttle(Duration::ZERO, 1, &random) >= Duration::from_secs(1));
+    }
+}

@@ -1,0 +1,117 @@
+//! What waits for one destination: the oldest few in memory, in order, and the rest on disk.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use alert_connectors_store::Due;
+
+use crate::letter::Letter;
+
+/// At most this many deliveries of one destination are held in memory.
+pub(crate) const WINDOW_MAX: usize = 256;
+
+/// A delivery that waits, with its message.
+pub(crate) struct Waiting {
+    pub(crate) due: Due,
+    pub(crate) letter: Arc<Letter>,
+}
+
+/// A sliding window over the queue of one destination.
+///
+/// Its invariant: whatever is owed and newer than `last_seq` is on disk and will be read, because `on_disk` is set; or
+/// there is no such thing.
+#[derive(Default)]
+pub(crate) struct Window {
+    waiting: VecDeque<Waiting>,
+    /// The newest delivery that was ever in the window.
+    last_seq: i64,
+    /// Whether newer ones may wait on disk.
+    on_disk: bool,
+    /// Whether one arrived since reading from disk began, which the reading may have missed.
+    arrived: bool,
+    /// Counts how often the window was thrown away.
+    generation: u64,
+}
+
+/// Where to read on, and what the window looked like then.
+#[derive(Clone, Copy)]
+pub(crate) struct Refill {
+    pub(crate) after: i64,
+    generation: u64,
+}
+
+impl Window {
+    /// Takes a delivery that was just queued. Says whether it is in the window now.
+    pub(crate) fn queued(&mut self, waiting: Waiting, room: bool) -> bool {
+        if waiting.due.seq <= self.last_seq {
+            return false;
+        }
+        if self.on_disk || !room || self.waiting.len() >= WINDOW_MAX {
+            self.on_disk = true;
+            self.arrived = true;
+            return false;
+        }
+        self.last_seq = waiting.due.seq;
+        self.waiting.push_back(waiting);
+        true
+    }
+
+    /// Throws the window away: what is owed is read anew from its beginning. Returns what was in it.
+    pub(crate) fn forget(&mut self) -> VecDeque<Waiting> {
+        self.last_seq = 0;
+        self.on_disk = true;
+        self.arrived = true;
+        self.generation += 1;
+        std::mem::take(&mut self.waiting)
+    }
+
+    /// The next delivery.
+    pub(crate) fn front(&self) -> Option<&Waiting> {
+        self.waiting.front()
+    }
+
+    /// Takes the next delivery out, with the generation that it must come back to.
+    pub(crate) fn take(&mut self) -> Option<(Waiting, u64)> {
+        self.waiting.pop_front().map(|waiting| (waiting, self.generation))
+    }
+
+    /// Puts a delivery back in its place to be tried again; nothing if the window was thrown away meanwhile, since it is
+    /// read again from disk then.
+    pub(crate) fn put_back(&mut self, waiting: Waiting, generation: u64) -> bool {
+        let same = generation == self.generation;
+        if same {
+            self.waiting.push_front(waiting);
+        }
+        same
+    }
+
+    /// Begins to read from disk, if there is anything to read and the window is empty.
+    pub(crate) fn begin_refill(&mut self) -> Option<Refill> {
+        if !self.on_disk || !self.waiting.is_empty() {
+            return None;
+        }
+        self.arrived = false;
+        Some(Refill { after: self.last_seq, generation: self.generation })
+    }
+
+    /// Takes what was read. `complete` says that there was no more.
+    pub(crate) fn end_refill(&mut self, refill: Refill, read: Vec<Waiting>, complete: bool) {
+        if refill.generation != self.generation {
+            return;
+        }
+        if let Some(last) = read.last() {
+            self.last_seq = last.due.seq;
+        }
+        self.waiting.extend(read);
+        self.on_disk = !complete || self.arrived;
+    }
+
+    /// Whether nothing waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && !self.on_disk
+    }
+
+    /// Drains what is in memory, for the count of what it weighs.
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+}

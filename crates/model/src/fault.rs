@@ -7,7 +7,7 @@ use serde::Serialize;
 /// One fault of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Fault {
-    /// Where it stands, beginning with `body` or `query`.
+    /// Where it stands, beginning with `body`, `query` or `header`.
     pub loc: Loc,
     /// What is wrong and what to do, for a person.
     pub msg: String,
@@ -78,6 +78,11 @@ impl Loc {
     /// A query parameter.
     pub fn query(name: impl Into<Cow<'static, str>>) -> Self {
         Self(vec![LocPart::Name("query".into()), LocPart::Name(name.into())])
+    }
+
+    /// A header of the request.
+    pub fn header(name: &'static str) -> Self {
+        Self(vec![LocPart::Name("header".into()), LocPart::Name(name.into())])
     }
 
     /// A field below this place.

@@ -21,7 +21,7 @@ use std::{
 };
 
 use alert_connectors_model::Random;
-use alert_connectors_store::{Event, KeyFileError, Keyring, StoreError, read_key_file};
+use alert_connectors_store::{Event, KeyFileError, Keyring, Store, StoreError, read_key_file};
 use tokio::sync::{Mutex, mpsc, watch};
 
 pub use open::{OpenError, Opening, Use};
@@ -79,9 +79,11 @@ impl SqliteStore {
             Err(_closed) => std::future::pending().await,
         }
     }
+}
 
-    /// Whether the last commit found room; a probe for `/health/ready`.
-    pub async fn check(&self) -> Result<(), StoreError> {
+#[async_trait::async_trait]
+impl Store for SqliteStore {
+    async fn check(&self) -> Result<(), StoreError> {
         self.change(|connection, _events| {
             connection.execute("UPDATE identity SET version = version WHERE one = 1", [])?;
             Ok(())

@@ -28,6 +28,8 @@ pub use seal::{Keyring, SealError, Sealed, SealingKey, fingerprint};
 pub use spaces::{Member, MemberChange, SpaceChange, Spaces};
 
 /// A whole store, as the binary wires it.
-pub trait Store: Intake + Alerts + Connectors + People + Spaces + Queue {}
-
-impl<T: Intake + Alerts + Connectors + People + Spaces + Queue> Store for T {}
+#[async_trait::async_trait]
+pub trait Store: Intake + Alerts + Connectors + People + Spaces + Queue {
+    /// Whether something can be written now.
+    async fn check(&self) -> Result<(), StoreError>;
+}

@@ -1,0 +1,97 @@
+//! What every route has at hand.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use alert_connectors_delivery::Engine;
+use alert_connectors_model::{Clock, Random, Slug, UrlRules};
+use alert_connectors_store::{Roster, Store};
+
+use crate::{Freshness, Identity, Passwords, Problem, TrustedProxies, routes::sign_in_limit::SignInLimit};
+
+/// Rosters that are kept at hand.
+const ROSTERS_MAX: usize = 10_000;
+
+/// What the API is made of.
+pub struct AppOptions {
+    /// Everything durable.
+    pub store: Arc<dyn Store>,
+    /// Who calls.
+    pub identity: Arc<dyn Identity>,
+    /// What delivers.
+    pub engine: Engine,
+    /// Where webhook URLs may lead.
+    pub rules: UrlRules,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness for ids and tokens.
+    pub random: Arc<dyn Random>,
+    /// Proxies whose word on the caller's address is believed.
+    pub trusted_proxies: TrustedProxies,
+}
+
+/// What every route has at hand. Clones share it.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+/// The insides of [`App`].
+pub struct Inner {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) identity: Arc<dyn Identity>,
+    pub(crate) engine: Engine,
+    pub(crate) rules: UrlRules,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) trusted_proxies: TrustedProxies,
+    pub(crate) passwords: Passwords,
+    pub(crate) sign_in_limit: SignInLimit,
+    rosters: RwLock<HashMap<Slug, Arc<Roster>>>,
+}
+
+impl std::ops::Deref for App {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl App {
+    /// Puts the API together.
+    pub fn new(options: AppOptions) -> Self {
+        Self(Arc::new(Inner {
+            passwords: Passwords::new(Arc::clone(&options.random)),
+            store: options.store,
+            identity: options.identity,
+            engine: options.engine,
+            rules: options.rules,
+            clock: options.clock,
+            random: options.random,
+            trusted_proxies: options.trusted_proxies,
+            sign_in_limit: SignInLimit::default(),
+            rosters: RwLock::default(),
+        }))
+    }
+
+    /// The connectors of a space. A roster that is only [`Freshness::Cached`] must be checked by the store's version
+    /// before anything rests on it.
+    pub(crate) async fn roster(&self, slug: &Slug, freshness: Freshness) -> Result<Option<Arc<Roster>>, Problem> {
+        if freshness == Freshness::Cached
+            && let Some(known) = self.rosters.read().unwrap_or_else(PoisonError::into_inner).get(slug)
+        {
+            return Ok(Some(Arc::clone(known)));
+        }
+        let found = self.store.roster(slug).await?.map(Arc::new);
+        let mut rosters = self.rosters.write().unwrap_or_else(PoisonError::into_inner);
+        if rosters.len() >= ROSTERS_MAX {
+            rosters.clear();
+        }
+        match &found {
+            Some(roster) => rosters.insert(slug.clone(), Arc::clone(roster)),
+            None => rosters.remove(slug),
+        };
+        Ok(found)
+    }
+}

@@ -1,0 +1,58 @@
+//! Reading a request's body: its length, then its media type, then its syntax.
+
+use std::time::Duration;
+
+use alert_connectors_model::Json;
+use axum::body::Body;
+use bytes::Bytes;
+use http::{HeaderMap, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+
+use crate::{Problem, ProblemKind};
+
+/// The largest body, in bytes.
+pub(crate) const BODY_BYTES_MAX: usize = 1_024 * 1_024;
+/// The largest batch, in bytes.
+pub(crate) const BATCH_BYTES_MAX: usize = 16 * 1_024 * 1_024;
+/// A body must have arrived within this time.
+const ARRIVAL_MAX: Duration = Duration::from_secs(30);
+
+/// The bytes of a JSON body.
+pub(crate) async fn read(headers: &HeaderMap, body: Body, most: usize) -> Result<Bytes, Problem> {
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|announced| announced > most as u64) {
+        return Err(too_large(most));
+    }
+    if !is_json(headers) {
+        let detail = "Send the body as JSON, with the header Content-Type: application/json.";
+        return Err(Problem::new(ProblemKind::UnsupportedMediaType, detail));
+    }
+    let collected = tokio::time::timeout(ARRIVAL_MAX, Limited::new(body, most).collect()).await;
+    match collected {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(most)),
+        Ok(Err(_broken)) => Err(Problem::new(ProblemKind::MalformedJson, "The body broke off.")),
+        Err(_late) => Err(Problem::new(ProblemKind::MalformedJson, "The body did not arrive within 30 seconds.")),
+    }
+}
+
+/// The JSON of a body that was read.
+pub(crate) fn parse(bytes: &Bytes) -> Result<Json<'_>, Problem> {
+    if bytes.is_empty() {
+        return Err(Problem::new(ProblemKind::MalformedJson, "The body is empty; send JSON (line 1, column 1)."));
+    }
+    Ok(Json::parse(bytes)?)
+}
+
+fn too_large(most: usize) -> Problem {
+    Problem::new(ProblemKind::TooLarge, format!("The body may have at most {most} bytes."))
+}
+
+/// `application/json` or `application/…+json`, with any parameters.
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(media_type) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
+        return false;
+    };
+    let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+}

@@ -1,0 +1,88 @@
+//! Who calls, and where they may go: the one trait that a platform implements to bring its own people.
+
+mod store;
+
+use alert_connectors_model::{Role, Space, SpaceId, User};
+use alert_connectors_store::{KeyScope, StoreError};
+use async_trait::async_trait;
+use http::HeaderMap;
+
+pub(crate) use store::bearer;
+pub use store::StoreIdentity;
+
+/// Tells who a caller is.
+#[async_trait]
+pub trait Identity: Send + Sync {
+    /// The caller that the request's headers name.
+    ///
+    /// An answer that is [`Freshness::Cached`] may be out of date if it carries a version; whatever rests on it is then
+    /// checked against that version in the store's own transaction. Without a version it must be true now.
+    async fn caller(&self, headers: &HeaderMap, freshness: Freshness) -> Result<Caller, IdentityError>;
+
+    /// The caller's role in a space, or nothing if there is no access.
+    async fn role(&self, caller: &Caller, space: &Space) -> Result<Option<Role>, IdentityError> {
+        Ok(caller.role_in(space.id))
+    }
+}
+
+/// How recent an answer must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// True now.
+    Now,
+    /// True at the version that comes with it.
+    Cached,
+}
+
+/// Why there is no caller.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// No, malformed, unknown, expired or revoked credentials.
+    #[error("nobody is signed in")]
+    Unauthenticated,
+    /// Whoever knows does not answer.
+    #[error("identity can't be checked")]
+    Unavailable(#[from] StoreError),
+}
+
+/// Who calls.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The user.
+    pub user: User,
+    /// Whether the user creates spaces and enters all of them as admin.
+    pub is_operator: bool,
+    /// The spaces that the user is a member of.
+    pub memberships: Vec<(SpaceId, Role)>,
+    /// What an API key narrows the caller to.
+    pub key: Option<KeyLimits>,
+    /// The version of identity that this is true at, if a store keeps one.
+    pub version: Option<i64>,
+}
+
+/// What an API key narrows its user to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyLimits {
+    /// Only this space.
+    pub space: Option<SpaceId>,
+    /// Only this much.
+    pub scope: KeyScope,
+}
+
+impl Caller {
+    /// The role in a space by membership, narrowed by the key.
+    pub fn role_in(&self, space: SpaceId) -> Option<Role> {
+        if self.key.is_some_and(|key| key.space.is_some_and(|only| only != space)) {
+            return None;
+        }
+        if self.is_operator {
+            return Some(Role::Admin);
+        }
+        self.memberships.iter().find(|(id, _)| *id == space).map(|(_, role)| *role)
+    }
+
+    /// Whether the caller may do nothing but post alerts.
+    pub fn only_sends(&self) -> bool {
+        self.key.is_some_and(|key| key.scope == KeyScope::Send)
+    }
+}

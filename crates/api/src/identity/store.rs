@@ -1,0 +1,122 @@
+//! The identity that comes with this service: session tokens and API keys in the store.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError, RwLock},
+};
+
+use alert_connectors_model::{Clock, KeyId};
+use alert_connectors_store::{ApiKey, People, Session, StoreError, TokenHash};
+use async_trait::async_trait;
+use http::{HeaderMap, header};
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Caller, Freshness, Identity, IdentityError, KeyLimits};
+use crate::token_hash;
+
+/// Callers that are kept at hand.
+const CALLERS_MAX: usize = 10_000;
+/// How exactly the last use of a key is known.
+const USE_NOTED_EVERY: SignedDuration = SignedDuration::from_mins(1);
+
+/// People, tokens and keys of the store.
+pub struct StoreIdentity {
+    store: Arc<dyn People>,
+    clock: Arc<dyn Clock>,
+    known: RwLock<HashMap<TokenHash, Known>>,
+    noted: Mutex<HashMap<KeyId, Timestamp>>,
+}
+
+#[derive(Clone)]
+struct Known {
+    caller: Caller,
+    expires_at: Option<Timestamp>,
+    key: Option<KeyId>,
+}
+
+impl StoreIdentity {
+    /// The identity of a store.
+    pub fn new(store: Arc<dyn People>, clock: Arc<dyn Clock>) -> Self {
+        Self { store, clock, known: RwLock::default(), noted: Mutex::default() }
+    }
+
+    async fn load(&self, hash: TokenHash) -> Result<Option<Known>, StoreError> {
+        let session = self.store.session(hash).await?;
+        let known = session.map(Known::of);
+        let mut all = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= CALLERS_MAX {
+            all.clear();
+        }
+        match &known {
+            Some(known) => all.insert(hash, known.clone()),
+            None => all.remove(&hash),
+        };
+        Ok(known)
+    }
+
+    /// Notes the use of a key, at most once a minute.
+    async fn note_use(&self, id: KeyId, now: Timestamp) {
+        {
+            let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+            if noted.get(&id).is_some_and(|last| now.duration_since(*last).abs() < USE_NOTED_EVERY) {
+                return;
+            }
+            if noted.len() >= CALLERS_MAX {
+                noted.clear();
+            }
+            noted.insert(id, now);
+        }
+        if let Err(error) = self.store.keys_used(vec![id], now).await {
+            tracing::debug!(error = &error as &dyn std::error::Error, "the use of a key can't be noted");
+        }
+    }
+}
+
+impl Known {
+    fn of(session: Session) -> Self {
+        let limits = |key: &ApiKey| KeyLimits { space: key.space.as_ref().map(|(id, _)| *id), scope: key.scope };
+        Self {
+            expires_at: session.expires_at,
+            key: session.key.as_ref().map(|key| key.id),
+            caller: Caller {
+                key: session.key.as_ref().map(limits),
+                user: session.user,
+                is_operator: session.is_operator,
+                memberships: session.memberships,
+                version: Some(session.version),
+            },
+        }
+    }
+}
+
+#[async_trait]
+impl Identity for StoreIdentity {
+    async fn caller(&self, headers: &HeaderMap, freshness: Freshness) -> Result<Caller, IdentityError> {
+        let token = bearer(headers).ok_or(IdentityError::Unauthenticated)?;
+        let hash = token_hash(token);
+        let cached = match freshness {
+            Freshness::Cached => self.known.read().unwrap_or_else(PoisonError::into_inner).get(&hash).cloned(),
+            Freshness::Now => None,
+        };
+        let known = match cached {
+            Some(known) => known,
+            None => self.load(hash).await?.ok_or(IdentityError::Unauthenticated)?,
+        };
+        let now = self.clock.now();
+        if known.expires_at.is_some_and(|end| end <= now) {
+            return Err(IdentityError::Unauthenticated);
+        }
+        if let Some(id) = known.key {
+            self.note_use(id, now).await;
+        }
+        Ok(known.caller)
+    }
+}
+
+/// The token of `Authorization: Bearer T`, the scheme in any case.
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}

@@ -1,0 +1,25 @@
+//! The HTTP API: routes, identity, problem details and OpenAPI.
+//!
+//! It knows no SQL and renders nothing. A platform that is written in Rust mounts [`router`] in its own axum app and
+//! brings its own people by implementing [`Identity`]; [`people_router`] is the API of the identity that comes with this
+//! service, and such a platform leaves it out.
+
+mod app;
+mod body;
+mod entry;
+mod identity;
+mod openapi;
+mod page;
+mod passwords;
+mod peer;
+mod problem;
+mod query;
+mod routes;
+
+pub use app::{App, AppOptions};
+pub use identity::{Caller, Freshness, Identity, IdentityError, StoreIdentity};
+pub use openapi::openapi_json;
+pub use passwords::{Passwords, new_token, token_hash};
+pub use peer::{Peer, TrustedProxies};
+pub use problem::{Problem, ProblemKind};
+pub use routes::{people_router, router, whole};

@@ -1,0 +1,203 @@
+//! Errors as RFC 9457 problem details: one list of kinds, each with its status, and a sentence that a person can act on.
+
+use std::time::Duration;
+
+use alert_connectors_model::{Fault, JsonError};
+use alert_connectors_store::StoreError;
+use axum::{
+    body::Body,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+/// The closed list of problems.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProblemKind {
+    /// The body is no JSON.
+    MalformedJson,
+    /// Nobody is signed in.
+    Unauthenticated,
+    /// The caller may not do this.
+    Forbidden,
+    /// There is no such thing.
+    NotFound,
+    /// The route takes other methods.
+    MethodNotAllowed,
+    /// It does not fit with what is there.
+    Conflict,
+    /// The idempotency key was used with another body.
+    IdempotencyConflict,
+    /// The body is too large.
+    TooLarge,
+    /// The body is not said to be JSON.
+    UnsupportedMediaType,
+    /// The content has faults.
+    Invalid,
+    /// Too often.
+    TooManyRequests,
+    /// A fault of ours.
+    Internal,
+    /// Not now.
+    Unavailable,
+}
+
+impl ProblemKind {
+    /// All of them, with the last part of their `type`, their title and their status.
+    pub const ALL: [(Self, &'static str, &'static str, StatusCode); 13] = [
+        (Self::MalformedJson, "malformed-json", "The body is not valid JSON", StatusCode::BAD_REQUEST),
+        (Self::Unauthenticated, "unauthenticated", "Nobody is signed in", StatusCode::UNAUTHORIZED),
+        (Self::Forbidden, "forbidden", "Not allowed", StatusCode::FORBIDDEN),
+        (Self::NotFound, "not-found", "Not found", StatusCode::NOT_FOUND),
+        (Self::MethodNotAllowed, "method-not-allowed", "Method not allowed", StatusCode::METHOD_NOT_ALLOWED),
+        (Self::Conflict, "conflict", "Conflict", StatusCode::CONFLICT),
+        (Self::IdempotencyConflict, "idempotency-conflict", "Idempotency key reused", StatusCode::CONFLICT),
+        (Self::TooLarge, "too-large", "The body is too large", StatusCode::PAYLOAD_TOO_LARGE),
+        (
+            Self::UnsupportedMediaType,
+            "unsupported-media-type",
+            "Unsupported media type",
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ),
+        (Self::Invalid, "invalid", "The request has faults", StatusCode::UNPROCESSABLE_ENTITY),
+        (Self::TooManyRequests, "too-many-requests", "Too many requests", StatusCode::TOO_MANY_REQUESTS),
+        (Self::Internal, "internal", "Internal error", StatusCode::INTERNAL_SERVER_ERROR),
+        (Self::Unavailable, "unavailable", "Unavailable", StatusCode::SERVICE_UNAVAILABLE),
+    ];
+
+    fn row(self) -> (Self, &'static str, &'static str, StatusCode) {
+        Self::ALL.into_iter().find(|row| row.0 == self).unwrap_or(Self::ALL[11])
+    }
+}
+
+/// An error as the client sees it.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    kind: ProblemKind,
+    detail: String,
+    errors: Vec<Fault>,
+    retry_after: Option<Duration>,
+}
+
+/// The JSON of a problem.
+#[derive(Debug, Serialize)]
+pub(crate) struct ProblemBody<'p> {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    detail: &'p str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'p [Fault],
+}
+
+impl Problem {
+    /// A problem of a kind, with what to do about it.
+    pub fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into(), errors: Vec::new(), retry_after: None }
+    }
+
+    /// All the faults of a request.
+    pub fn invalid(errors: Vec<Fault>) -> Self {
+        let detail = match errors.as_slice() {
+            [one] => one.msg.clone(),
+            many => format!("The request has {} faults; errors lists them all.", many.len()),
+        };
+        Self { errors, ..Self::new(ProblemKind::Invalid, detail) }
+    }
+
+    /// There is no such thing.
+    pub fn not_found(what: &str) -> Self {
+        Self::new(ProblemKind::NotFound, format!("There is no such {what}."))
+    }
+
+    /// Not now.
+    pub fn unavailable(detail: &str) -> Self {
+        Self { retry_after: Some(Duration::from_secs(1)), ..Self::new(ProblemKind::Unavailable, detail) }
+    }
+
+    /// Too often.
+    pub fn too_many(detail: impl Into<String>, retry_after: Duration) -> Self {
+        Self { retry_after: Some(retry_after), ..Self::new(ProblemKind::TooManyRequests, detail) }
+    }
+
+    /// A fault of ours. The cause goes to the log, and the client learns nothing of it.
+    pub fn internal(cause: &dyn std::error::Error) -> Self {
+        tracing::error!(error = cause_chain(cause), "a request failed");
+        Self::new(ProblemKind::Internal, "Something went wrong here. The operator finds it by X-Request-Id.")
+    }
+
+    /// Which kind it is.
+    pub const fn kind(&self) -> ProblemKind {
+        self.kind
+    }
+
+    /// The problem as JSON inside another answer.
+    pub(crate) fn body(&self) -> ProblemBody<'_> {
+        let (_, name, title, status) = self.kind.row();
+        let status = status.as_u16();
+        ProblemBody { r#type: format!("/problems/{name}"), title, status, detail: &self.detail, errors: &self.errors }
+    }
+}
+
+fn cause_chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Full(_) => Self::unavailable("There is no room to store this now. Repeat it later."),
+            StoreError::Unavailable(_) | StoreError::Stopped => {
+                tracing::warn!(error = cause_chain(&error), "the store does not answer");
+                Self::unavailable("The store does not answer now. Repeat it later, with the same Idempotency-Key.")
+            }
+            StoreError::Unreadable { .. } | StoreError::Sealed(_) | StoreError::Fatal(_) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<JsonError> for Problem {
+    fn from(error: JsonError) -> Self {
+        let detail = format!("The body is not valid JSON: {error}.");
+        Self::new(ProblemKind::MalformedJson, detail)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (_, _, _, status) = self.kind.row();
+        let json = serde_json::to_vec(&self.body()).unwrap_or_default();
+        let mut response = Response::new(Body::from(json));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if self.kind == ProblemKind::Unauthenticated {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(wait) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_its_row() {
+        for (kind, name, _, status) in ProblemKind::ALL {
+            let problem = Problem::new(kind, "x");
+            assert_eq!(problem.body().r#type, format!("/problems/{name}"));
+            assert_eq!(problem.into_response().status(), status);
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! Alerts as history tells them, and resolving one.
+
+use alert_connectors_model::{
+    Alert, AlertId, AlertStatus, AlertType, Attempt, ConnectorId, ConnectorType, Delivery, Matched, Severity, SpaceId,
+    Warning, rfc3339_millis,
+};
+use alert_connectors_store::{Accepted, AcceptedDelivery, AlertQuery, AlertRecord, Roster};
+use axum::{
+    extract::{Path, RawQuery, State},
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, header};
+use serde::Serialize;
+
+use super::schema;
+use crate::{
+    App, Problem,
+    entry::{Editor, Viewer},
+    page::{decode, encode},
+    query::Query,
+};
+
+/// List alerts, newest first.
+#[utoipa::path(
+    get, path = "/spaces/{slug}/alerts", tag = "alerts",
+    params(
+        ("slug" = String, Path, description = "The space"),
+        ("status" = Option<Vec<String>>, Query, description = "active or resolved; repeatable"),
+        ("severity" = Option<Vec<String>>, Query, description = "Repeatable"),
+        ("alert_type" = Option<Vec<String>>, Query, description = "Repeatable"),
+        ("dedup_key" = Option<Vec<String>>, Query, description = "Repeatable"),
+        ("since" = Option<String>, Query, description = "Received at or after this RFC 3339 time"),
+        ("until" = Option<String>, Query, description = "Received before this RFC 3339 time"),
+        ("limit" = Option<u16>, Query, description = "1 to 200, 50 if left out"),
+        ("cursor" = Option<String>, Query, description = "The next_cursor of the page before"),
+    ),
+    responses((status = 200, body = schema::AlertPage), (status = "default", response = schema::AnyProblem))
+)]
+pub(super) async fn list(
+    State(app): State<App>,
+    Viewer(entry): Viewer,
+    RawQuery(raw): RawQuery,
+) -> Result<Response, Problem> {
+    let query = alert_query(raw.as_deref())?;
+    let page = app.store.alerts(entry.space().id, query).await?;
+    let items: Vec<String> = page.items.iter().map(|record| record_json(entry.space().id, record)).collect();
+    let next = page.next.map(|position| encode(&position.to_string()));
+    let next = serde_json::to_string(&next).unwrap_or_default();
+    Ok(json(format!(r#"{{"items":[{}],"next_cursor":{next}}}"#, items.join(","))))
+}
+
+fn alert_query(raw: Option<&str>) -> Result<AlertQuery, Problem> {
+    let known = ["status", "severity", "alert_type", "dedup_key", "since", "until", "limit", "cursor"];
+    let mut query = Query::new(raw, &known);
+    let parsed = AlertQuery {
+        statuses: distinct(query.all("status", AlertStatus::parse, "active or resolved")),
+        severities: distinct(query.all("severity", Severity::parse, "one of low, medium, high, critical")),
+        alert_types: distinct(query.all("alert_type", AlertType::parse, "an alert type (1 to 64 of a-z 0-9 _ . -)")),
+        dedup_keys: distinct(query.all("dedup_key", |key| Some(key.to_owned()), "")),
+        since: query.time("since"),
+        until: query.time("until"),
+        limit: query.limit(),
+        before: query.one("cursor", |cursor| decode(cursor)?.parse().ok(), "a next_cursor that this list gave"),
+    };
+    // Each wanted value costs a look into an index.
+    let wanted = parsed.alert_types.len().max(parsed.dedup_keys.len());
+    query.finish()?;
+    if wanted > VALUES_MAX {
+        let loc = alert_connectors_model::Loc::query("alert_type");
+        let kind = alert_connectors_model::FaultKind::TooMany;
+        return Err(Problem::invalid(vec![alert_connectors_model::Fault::new(loc, kind, "At most 64 values.")]));
+    }
+    Ok(parsed)
+}
+
+/// At most so many values of one filter.
+const VALUES_MAX: usize = 64;
+
+fn distinct<T: PartialEq>(values: Vec<T>) -> Vec<T> {
+    let mut kept = Vec::with_capacity(values.len());
+    for value in values {
+        if !kept.contains(&value) {
+            kept.push(value);
+        }
+    }
+    kept
+}
+
+/// Show an alert with its deliveries, their attempts, and what today's connectors would do with it.
+#[utoipa::path(
+    get, path = "/spaces/{slug}/alerts/{id}", tag = "alerts",
+    params(("slug" = String, Path, description = "The space"), ("id" = String, Path, description = "The alert")),
+    responses((status = 200, body = schema::AlertDetails), (status = "default", response = schema::AnyProblem))
+)]
+pub(super) async fn one(
+    State(app): State<App>,
+    Viewer(entry): Viewer,
+    Path((_slug, id)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let absent = || Problem::not_found("alert in this space");
+    let id: AlertId = id.parse().map_err(|_malformed| absent())?;
+    let record = app.store.alert(entry.space().id, id).await?.ok_or_else(absent)?;
+    let deliveries = app.store.deliveries_of(entry.space().id, id).await?;
+    let deliveries: Vec<DeliveryBody<'_>> = deliveries.iter().map(DeliveryBody::of).collect();
+    let connectors = matches(&entry.roster, &record.alert);
+    let head = Head::of(entry.space().id, &record);
+    let content = serde_json::to_string(&record.alert).unwrap_or_default();
+    let warnings = record.warnings_json.as_deref().unwrap_or("[]");
+    let deliveries = serde_json::to_string(&deliveries).unwrap_or_default();
+    let connectors = serde_json::to_string(&connectors).unwrap_or_default();
+    let text = head.with(&content, warnings, &deliveries);
+    let text = text.strip_suffix('}').unwrap_or_default();
+    Ok(json(format!(r#"{text},"connectors":{connectors}}}"#)))
+}
+
+/// Close an ongoing problem. Closing it again changes nothing.
+#[utoipa::path(
+    patch, path = "/spaces/{slug}/alerts/{id}/resolve", tag = "alerts",
+    params(("slug" = String, Path, description = "The space"), ("id" = String, Path, description = "The alert")),
+    responses((status = 200, body = schema::Alert), (status = "default", response = schema::AnyProblem))
+)]
+pub(super) async fn resolve(
+    State(app): State<App>,
+    Editor(entry): Editor,
+    Path((_slug, id)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let absent = || Problem::not_found("alert in this space");
+    let id: AlertId = id.parse().map_err(|_malformed| absent())?;
+    let record = app.store.resolve(entry.space().id, id).await?.ok_or_else(absent)?;
+    Ok(json(record_json(entry.space().id, &record)))
+}
+
+fn json(text: String) -> Response {
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], text).into_response()
+}
+
+/// What stands before an alert's own words.
+struct Head {
+    id: AlertId,
+    space_id: SpaceId,
+    received_at: String,
+    occurrences: u64,
+}
+
+impl Head {
+    fn of(space_id: SpaceId, record: &AlertRecord) -> Self {
+        let received_at = rfc3339_millis(record.received_at);
+        Self { id: record.id, space_id, received_at, occurrences: record.occurrences }
+    }
+
+    /// The whole alert: the JSON of its words is copied, not read again.
+    fn with(&self, content: &str, warnings: &str, deliveries: &str) -> String {
+        let Self { id, space_id, received_at, occurrences } = self;
+        let words = content.strip_prefix('{').and_then(|words| words.strip_suffix('}')).unwrap_or_default();
+        format!(
+            r#"{{"id":"{id}","space_id":"{space_id}","received_at":"{received_at}","occurrences":{occurrences},{words},"warnings":{warnings},"deliveries":{deliveries}}}"#
+        )
+    }
+}
+
+/// The answer to an alert that was just accepted.
+pub(super) fn alert_json(space_id: SpaceId, stored: &Accepted, content: &str, warnings: &[Warning]) -> String {
+    let received_at = rfc3339_millis(stored.received_at);
+    let head = Head { id: stored.id, space_id, received_at, occurrences: stored.occurrences };
+    let warnings = serde_json::to_string(warnings).unwrap_or_default();
+    head.with(content, &warnings, &summaries(&stored.deliveries))
+}
+
+fn record_json(space_id: SpaceId, record: &AlertRecord) -> String {
+    let content = serde_json::to_string(&record.alert).unwrap_or_default();
+    let warnings = record.warnings_json.as_deref().unwrap_or("[]");
+    Head::of(space_id, record).with(&content, warnings, &summaries(&record.deliveries))
+}
+
+#[derive(Serialize)]
+struct SummaryBody<'d> {
+    id: alert_connectors_model::DeliveryId,
+    connector_id: ConnectorId,
+    connector_name: &'d str,
+    state: &'static str,
+}
+
+fn summaries(deliveries: &[AcceptedDelivery]) -> String {
+    let summary = |delivery: &'_ AcceptedDelivery| {
+        serde_json::to_string(&SummaryBody {
+            id: delivery.id,
+            connector_id: delivery.connector_id,
+            connector_name: &delivery.connector_name,
+            state: delivery.state.as_str(),
+        })
+    };
+    let all: Vec<String> = deliveries.iter().filter_map(|delivery| summary(delivery).ok()).collect();
+    format!("[{}]", all.join(","))
+}
+
+/// What today's connectors would do with an alert.
+#[derive(Serialize)]
+pub(super) struct ConnectorMatch<'r> {
+    connector_id: ConnectorId,
+    connector_name: &'r str,
+    connector_type: ConnectorType,
+    matched: bool,
+    rule: Matched,
+}
+
+pub(super) fn matches<'r>(roster: &'r Roster, alert: &Alert) -> Vec<ConnectorMatch<'r>> {
+    let one = |connector: &'r std::sync::Arc<alert_connectors_model::Connector>| {
+        let rule = connector.matches(alert);
+        ConnectorMatch {
+            connector_id: connector.id,
+            connector_name: &connector.name,
+            connector_type: connector.connector_type,
+            matched: rule == Matched::Matched,
+            rule,
+        }
+    };
+    roster.connectors.iter().map(one).collect()
+}
+
+#[derive(Serialize)]
+struct DeliveryBody<'d> {
+    id: alert_connectors_model::DeliveryId,
+    alert_id: AlertId,
+    connector_id: ConnectorId,
+    connector_name: &'d str,
+    kind: &'static str,
+    state: &'static str,
+    reason: Option<&'static str>,
+    created_at: String,
+    next_attempt_at: Option<String>,
+    ended_at: Option<String>,
+    attempts: Vec<AttemptBody<'d>>,
+}
+
+#[derive(Serialize)]
+struct AttemptBody<'d> {
+    id: alert_connectors_model::AttemptId,
+    started_at: String,
+    duration_ms: u32,
+    outcome: &'static str,
+    status_code: Option<u16>,
+    error: Option<&'d str>,
+    digest_size: u32,
+}
+
+impl<'d> DeliveryBody<'d> {
+    fn of(delivery: &'d Delivery) -> Self {
+        Self {
+            id: delivery.id,
+            alert_id: delivery.alert_id,
+            connector_id: delivery.connector_id,
+            connector_name: &delivery.connector_name,
+            kind: delivery.kind.as_str(),
+            state: delivery.state.as_str(),
+            reason: delivery.reason.map(alert_connectors_model::EndReason::as_str),
+            created_at: rfc3339_millis(delivery.created_at),
+            next_attempt_at: delivery.next_attempt_at.map(rfc3339_millis),
+            ended_at: delivery.ended_at.map(rfc3339_millis),
+            attempts: delivery.attempts.iter().map(AttemptBody::of).collect(),
+        }
+    }
+}
+
+impl<'d> AttemptBody<'d> {
+    fn of(attempt: &'d Attempt) -> Self {
+        Self {
+            id: attempt.id,
+            started_at: rfc3339_millis(attempt.started_at),
+            duration_ms: attempt.duration_ms,
+            outcome: attempt.outcome.as_str(),
+            status_code: attempt.status_code,
+            error: attempt.error.as_deref(),
+            digest_size: attempt.digest_size,
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! A user's own API keys.
+
+use alert_connectors_model::{Fault, FaultKind, Json, KeyId, Loc, Slug, rfc3339_millis};
+use alert_connectors_store::{ApiKey, KeyScope, NewApiKey};
+use axum::{
+    body::Body,
+    extract::{Path, RawQuery, State},
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, StatusCode};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{fields::{name, object, optional_text, text, unknown}, schema};
+use crate::{
+    App, Caller, IdentityError, Problem, ProblemKind,
+    body::{self, BODY_BYTES_MAX},
+    entry::SignedIn,
+    new_token,
+    page::page_of,
+    token_hash,
+};
+
+#[derive(Serialize)]
+struct KeyBody {
+    id: KeyId,
+    name: String,
+    space: Option<String>,
+    scope: &'static str,
+    created_at: String,
+    expires_at: Option<String>,
+    last_used_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+}
+
+impl KeyBody {
+    fn of(key: ApiKey, shown: Option<String>) -> Self {
+        Self {
+            id: key.id,
+            name: key.name,
+            space: key.space.map(|(_, slug)| slug),
+            scope: key.scope.as_str(),
+            created_at: rfc3339_millis(key.created_at),
+            expires_at: key.expires_at.map(rfc3339_millis),
+            last_used_at: key.last_used_at.map(rfc3339_millis),
+            key: shown,
+        }
+    }
+}
+
+/// List one's own keys, by name.
+#[utoipa::path(
+    get, path = "/api-keys", tag = "identity",
+    params(
+        ("limit" = Option<u16>, Query, description = "1 to 200, 50 if left out"),
+        ("cursor" = Option<String>, Query, description = "The next_cursor of the page before"),
+    ),
+    responses((status = 200, body = schema::ApiKeyPage), (status = "default", response = schema::AnyProblem))
+)]
+pub(super) async fn list(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    RawQuery(raw): RawQuery,
+) -> Result<Response, Problem> {
+    let keys = app.store.keys(caller.user.id).await?;
+    let keys: Vec<KeyBody> = keys.into_iter().map(|key| KeyBody::of(key, None)).collect();
+    let page = page_of(raw.as_deref(), keys, |key| format!("{}\n{}", key.name, key.id))?;
+    Ok(axum::Json(page).into_response())
+}
+
+/// Make a key. The key itself is shown this once.
+#[utoipa::path(
+    post, path = "/api-keys", tag = "identity", request_body = schema::NewApiKey,
+    responses((status = 201, body = schema::NewApiKeyShown), (status = "default", response = schema::AnyProblem))
+)]
+pub(super) async fn create(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    headers: HeaderMap,
+    request: Body,
+) -> Result<Response, Problem> {
+    refuse_keys(&caller)?;
+    let bytes = body::read(&headers, request, BODY_BYTES_MAX).await?;
+    let wanted = wanted(body::parse(&bytes)?, app.clock.now())?;
+    let space = match wanted.space {
+        Some(slug) => Some(open_space(&app, &caller, &slug).await?),
+        None => None,
+    };
+    let now = app.clock.now();
+    let secret = new_token("ack_", &*app.random);
+    let key = ApiKey {
+        id: KeyId::new(now, &*app.random),
+        name: wanted.name,
+        space,
+        scope: wanted.scope,
+        created_at: now,
+        expires_at: wanted.expires_at,
+        last_used_at: None,
+    };
+    let new = NewApiKey { hash: token_hash(secret.expose()), user_id: caller.user.id, key: key.clone() };
+    if !app.store.add_key(new).await? {
+        return Err(Problem::new(ProblemKind::Conflict, "You have 100 keys, which is the most; delete one first."));
+    }
+    let body = KeyBody::of(key, Some(secret.expose().to_owned()));
+    Ok((StatusCode::CREATED, axum::Json(body)).into_response())
+}
+
+/// Revoke a key. It is dead at once, everywhere.
+#[utoipa::path(
+    delete, path = "/api-keys/{id}", tag = "identity",
+    params(("id" = String, Path, description = "The key")),
+    responses((status = 204), (status = "default", response = schema::AnyProblem))
+)]
+pub(super) async fn revoke(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    refuse_keys(&caller)?;
+    let absent = || Problem::not_found("key of yours");
+    let id: KeyId = id.parse().map_err(|_malformed| absent())?;
+    let revoked = app.store.revoke_key(caller.user.id, id).await?;
+    if revoked { Ok(StatusCode::NO_CONTENT) } else { Err(absent()) }
+}
+
+fn refuse_keys(caller: &Caller) -> Result<(), Problem> {
+    match caller.key {
+        Some(_) => Err(Problem::new(ProblemKind::Forbidden, "An API key manages no keys; sign in instead.")),
+        None => Ok(()),
+    }
+}
+
+/// A space that the caller may narrow a key to.
+async fn open_space(
+    app: &App,
+    caller: &Caller,
+    slug: &str,
+) -> Result<(alert_connectors_model::SpaceId, String), Problem> {
+    let fault = || {
+        let msg = "There is no space with this slug that you may enter.";
+        Problem::invalid(vec![Fault::new(Loc::body().field("space"), FaultKind::NotOneOf, msg)])
+    };
+    let slug = Slug::parse(slug).ok_or_else(fault)?;
+    let space = app.store.space(&slug).await?.ok_or_else(fault)?;
+    let role = app.identity.role(caller, &space).await.map_err(|error| match error {
+        IdentityError::Unauthenticated => fault(),
+        IdentityError::Unavailable(error) => error.into(),
+    })?;
+    role.map(|_| (space.id, slug.to_string())).ok_or_else(fault)
+}
+
+struct Wanted {
+    name: String,
+    space: Option<String>,
+    scope: KeyScope,
+    expires_at: Option<Timestamp>,
+}
+
+fn wanted(json: Json<'_>, now: Timestamp) -> Result<Wanted, Problem> {
+    let mut object = object(json)?;
+    let mut faults = Vec::new();
+    let name = text(&mut object, "name", &mut faults).and_then(|text| name(&text, &mut faults));
+    let space = optional_text(&mut object, "space", &mut faults);
+    let scope = optional_text(&mut object, "scope", &mut faults).map(|text| {
+        KeyScope::parse(&text).unwrap_or_else(|| {
+            let msg = "scope must be all or send.";
+            faults.push(Fault::new(Loc::body().field("scope"), FaultKind::NotOneOf, msg));
+            KeyScope::Send
+        })
+    });
+    let expires_at = optional_text(&mut object, "expires_at", &mut faults).and_then(|text| {
+        let time = text.parse::<Timestamp>().ok().filter(|time| *time > now);
+        if time.is_none() {
+            let msg = "expires_at must be an RFC 3339 time in the future, such as 2030-01-01T00:00:00Z.";
+            faults.push(Fault::new(Loc::body().field("expires_at"), FaultKind::NotOneOf, msg));
+        }
+        time
+    });
+    unknown(&object, &["name", "space", "scope", "expires_at"], &mut faults);
+    match name {
+        Some(name) if faults.is_empty() => Ok(Wanted { name, space, scope: scope.unwrap_or(KeyScope::All), expires_at }),
+        _ => Err(Problem::invalid(faults)),
+    }
+}

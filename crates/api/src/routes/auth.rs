@@ -1,0 +1,126 @@
+//! Signing in and out.
+
+use alert_connectors_model::{Email, Json, Secret, rfc3339_millis};
+use alert_connectors_store::NewToken;
+use axum::{
+    body::Body,
+    extract::{Extension, State},
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, StatusCode};
+use jiff::SignedDuration;
+use serde::Serialize;
+
+use super::{fields::{object, text, unknown}, schema, spaces::{SpaceBody, enterable}};
+use crate::{
+    App, Peer, Problem, ProblemKind,
+    body::{self, BODY_BYTES_MAX},
+    entry::SignedIn,
+    identity::bearer,
+    new_token, token_hash,
+};
+
+/// How long a session lasts.
+const SESSION: SignedDuration = SignedDuration::from_hours(12);
+
+#[derive(Serialize)]
+struct TokenBody<'t> {
+    access_token: &'t str,
+    token_type: &'static str,
+    expires_at: String,
+    user: &'t alert_connectors_model::User,
+}
+
+/// Sign in with e-mail and password.
+#[utoipa::path(
+    post, path = "/auth/token", tag = "identity", request_body = schema::SignIn, security(()),
+    responses((status = 200, body = schema::Token), (status = "default", response = schema::AnyProblem))
+)]
+pub(super) async fn sign_in(
+    State(app): State<App>,
+    peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
+    request: Body,
+) -> Result<Response, Problem> {
+    let bytes = body::read(&headers, request, BODY_BYTES_MAX).await?;
+    let (email, password) = credentials(body::parse(&bytes)?)?;
+    let client = app.trusted_proxies.client(peer.map(|Extension(peer)| peer), &headers);
+    app.sign_in_limit.allow(&email, client).map_err(|wait| {
+        Problem::too_many("Too many failed sign-ins for this e-mail from this address; wait a few minutes.", wait)
+    })?;
+    let refused = || Problem::new(ProblemKind::Unauthenticated, "E-mail or password is wrong.");
+    let record = match Email::parse(&email) {
+        Ok(email) => app.store.user(&email).await?,
+        Err(_malformed) => None,
+    };
+    let record = record.filter(|record| !record.is_disabled);
+    let hash = record.as_ref().and_then(|record| record.password_hash.clone());
+    let right = app.passwords.verify(password, hash).await;
+    let Some(record) = record.filter(|_| right) else {
+        app.sign_in_limit.failed(&email, client);
+        return Err(refused());
+    };
+    app.sign_in_limit.succeeded(&email, client);
+    let now = app.clock.now();
+    let expires_at = now.checked_add(SESSION).unwrap_or(now);
+    let token = new_token("acs_", &*app.random);
+    let new = NewToken { hash: token_hash(token.expose()), user_id: record.user.id, expires_at };
+    app.store.add_token(new, now).await?;
+    let body = TokenBody {
+        access_token: token.expose(),
+        token_type: "bearer",
+        expires_at: rfc3339_millis(expires_at),
+        user: &record.user,
+    };
+    Ok(axum::Json(body).into_response())
+}
+
+fn credentials(json: Json<'_>) -> Result<(String, Secret), Problem> {
+    let mut object = object(json)?;
+    let mut faults = Vec::new();
+    let email = text(&mut object, "email", &mut faults);
+    let password = text(&mut object, "password", &mut faults);
+    unknown(&object, &["email", "password"], &mut faults);
+    match (email, password) {
+        (Some(email), Some(password)) if faults.is_empty() => {
+            Ok((email.trim().to_lowercase(), Secret::new(password)))
+        }
+        _ => Err(Problem::invalid(faults)),
+    }
+}
+
+/// Sign out: the token is dead at once, everywhere.
+#[utoipa::path(
+    post, path = "/auth/logout", tag = "identity",
+    responses((status = 204), (status = "default", response = schema::AnyProblem))
+)]
+pub(super) async fn sign_out(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    headers: HeaderMap,
+) -> Result<StatusCode, Problem> {
+    if caller.key.is_some() {
+        let detail = "An API key has no session; end it with DELETE /api-keys/{id}.";
+        return Err(Problem::new(ProblemKind::Forbidden, detail));
+    }
+    if let Some(token) = bearer(&headers) {
+        app.store.end_token(token_hash(token)).await?;
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Serialize)]
+struct MeBody<'m> {
+    user: &'m alert_connectors_model::User,
+    spaces: Vec<SpaceBody>,
+}
+
+/// Who the caller is, and which spaces are open.
+#[utoipa::path(
+    get, path = "/auth/me", tag = "identity",
+    responses((status = 200, body = schema::Me), (status = "default", response = schema::AnyProblem))
+)]
+pub(super) async fn me(State(app): State<App>, SignedIn(caller): SignedIn) -> Result<Response, Problem> {
+    let spaces = enterable(&app, &caller).await?;
+    Ok(axum::Json(MeBody { user: &caller.user, spaces }).into_response())
+}

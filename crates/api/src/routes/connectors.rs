@@ -1,0 +1,200 @@
+//! The given contract: connectors of a space, and the test call.
+
+use std::sync::Arc;
+
+use alert_connectors_model::{
+    Connector, ConnectorId, Role, User, parse_connector_change, parse_new_connector, rfc3339_seconds,
+};
+use alert_connectors_store::{Changed, Created};
+use axum::{
+    Json,
+    body::Body,
+    extract::{Path, State},
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, StatusCode};
+use serde::Serialize;
+
+use super::schema;
+use crate::{
+    App, Freshness, Problem, ProblemKind,
+    body::{self, BODY_BYTES_MAX},
+    entry::{Editor, Entry, Viewer},
+};
+
+/// How often a change is judged again because others changed the space meanwhile.
+const TRIES_MAX: usize = 5;
+
+/// The eleven fields of the contract.
+#[derive(Debug, Serialize)]
+struct ConnectorBody<'c> {
+    id: ConnectorId,
+    space_id: alert_connectors_model::SpaceId,
+    name: &'c str,
+    connector_type: alert_connectors_model::ConnectorType,
+    webhook_url: String,
+    is_active: bool,
+    severity_filter: &'c [alert_connectors_model::Severity],
+    alert_type_filter: Option<&'c [alert_connectors_model::AlertType]>,
+    created_by: &'c User,
+    created_at: String,
+    updated_at: String,
+}
+
+impl<'c> ConnectorBody<'c> {
+    /// Whoever may edit connectors sees the whole URL, others only its host.
+    fn of(connector: &'c Connector, role: Role) -> Self {
+        let url = &connector.webhook_url;
+        Self {
+            id: connector.id,
+            space_id: connector.space_id,
+            name: &connector.name,
+            connector_type: connector.connector_type,
+            webhook_url: if role >= Role::Editor { url.expose().to_owned() } else { url.masked() },
+            is_active: connector.is_active,
+            severity_filter: connector.severity_filter.severities(),
+            alert_type_filter: connector.alert_type_filter.types(),
+            created_by: &connector.created_by,
+            created_at: rfc3339_seconds(connector.created_at),
+            updated_at: rfc3339_seconds(connector.updated_at),
+        }
+    }
+}
+
+/// List all connectors of a space, oldest first.
+#[utoipa::path(
+    get, path = "/spaces/{slug}/alert-connectors", tag = "connectors",
+    params(("slug" = String, Path, description = "The space")),
+    responses((status = 200, body = [schema::Connector]), (status = "default", response = schema::AnyProblem))
+)]
+pub(super) async fn list(Viewer(entry): Viewer) -> Response {
+    let bodies: Vec<_> =
+        entry.roster.connectors.iter().map(|connector| ConnectorBody::of(connector, entry.role)).collect();
+    Json(bodies).into_response()
+}
+
+/// Create a connector.
+#[utoipa::path(
+    post, path = "/spaces/{slug}/alert-connectors", tag = "connectors",
+    params(("slug" = String, Path, description = "The space")),
+    request_body = schema::NewConnector,
+    responses((status = 201, body = schema::Connector), (status = "default", response = schema::AnyProblem))
+)]
+pub(super) async fn create(
+    State(app): State<App>,
+    Editor(entry): Editor,
+    headers: HeaderMap,
+    request: Body,
+) -> Result<Response, Problem> {
+    let bytes = body::read(&headers, request, BODY_BYTES_MAX).await?;
+    let new = parse_new_connector(body::parse(&bytes)?, &app.rules).map_err(Problem::invalid)?;
+    let now = app.clock.now();
+    let id = ConnectorId::new(now, &*app.random);
+    match app.store.create_connector(entry.space().id, id, new, entry.caller.user.clone(), now).await? {
+        Created::Made(connector) => {
+            Ok((StatusCode::CREATED, Json(ConnectorBody::of(&connector, entry.role))).into_response())
+        }
+        Created::TooMany => {
+            let detail = "The space has 500 connectors, which is the most; delete one first.";
+            Err(Problem::new(ProblemKind::Conflict, detail))
+        }
+        Created::NoSpace => Err(Problem::not_found("space")),
+    }
+}
+
+/// One connector of the space.
+pub(super) fn connector_of<'e>(entry: &'e Entry, id: &str) -> Result<&'e Arc<Connector>, Problem> {
+    let id = id.parse::<ConnectorId>().ok();
+    let found = entry.roster.connectors.iter().find(|connector| Some(connector.id) == id);
+    found.ok_or_else(|| Problem::not_found("connector in this space"))
+}
+
+/// Show one connector.
+#[utoipa::path(
+    get, path = "/spaces/{slug}/alert-connectors/{id}", tag = "connectors",
+    params(("slug" = String, Path, description = "The space"), ("id" = String, Path, description = "The connector")),
+    responses((status = 200, body = schema::Connector), (status = "default", response = schema::AnyProblem))
+)]
+pub(super) async fn one(
+    Viewer(entry): Viewer,
+    Path((_slug, id)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let connector = connector_of(&entry, &id)?;
+    Ok(Json(ConnectorBody::of(connector, entry.role)).into_response())
+}
+
+/// Update a connector. Only the fields that are given change.
+#[utoipa::path(
+    patch, path = "/spaces/{slug}/alert-connectors/{id}", tag = "connectors",
+    params(("slug" = String, Path, description = "The space"), ("id" = String, Path, description = "The connector")),
+    request_body = schema::ConnectorChange,
+    responses((status = 200, body = schema::Connector), (status = "default", response = schema::AnyProblem))
+)]
+pub(super) async fn change(
+    State(app): State<App>,
+    Editor(mut entry): Editor,
+    Path((_slug, id)): Path<(String, String)>,
+    headers: HeaderMap,
+    request: Body,
+) -> Result<Response, Problem> {
+    connector_of(&entry, &id)?;
+    let bytes = body::read(&headers, request, BODY_BYTES_MAX).await?;
+    for _ in 0..TRIES_MAX {
+        let current = connector_of(&entry, &id)?;
+        let change = parse_connector_change(body::parse(&bytes)?, current, &app.rules).map_err(Problem::invalid)?;
+        let (space_id, version) = (entry.space().id, entry.roster.version);
+        match app.store.change_connector(space_id, version, current.id, change, app.clock.now()).await? {
+            Changed::Now(connector) => return Ok(Json(ConnectorBody::of(&connector, entry.role)).into_response()),
+            Changed::Absent => return Err(Problem::not_found("connector in this space")),
+            Changed::Stale => {
+                let slug = entry.space().slug.clone();
+                let roster = app.roster(&slug, Freshness::Now).await?;
+                entry.roster = roster.ok_or_else(|| Problem::not_found("space"))?;
+            }
+        }
+    }
+    Err(Problem::unavailable("The space's connectors change too fast; repeat the request."))
+}
+
+/// Delete a connector. What is pending on it is cancelled; its history stays.
+#[utoipa::path(
+    delete, path = "/spaces/{slug}/alert-connectors/{id}", tag = "connectors",
+    params(("slug" = String, Path, description = "The space"), ("id" = String, Path, description = "The connector")),
+    responses((status = 204), (status = "default", response = schema::AnyProblem))
+)]
+pub(super) async fn delete(
+    State(app): State<App>,
+    Editor(entry): Editor,
+    Path((_slug, id)): Path<(String, String)>,
+) -> Result<StatusCode, Problem> {
+    let id = connector_of(&entry, &id)?.id;
+    let deleted = app.store.delete_connector(entry.space().id, id, app.clock.now()).await?;
+    if deleted { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found("connector in this space")) }
+}
+
+/// The three fields of the contract.
+#[derive(Debug, Serialize)]
+struct TestBody {
+    success: bool,
+    status_code: u16,
+    error: Option<String>,
+}
+
+/// Send a test message at once, whether or not the connector is active.
+#[utoipa::path(
+    post, path = "/spaces/{slug}/alert-connectors/{id}/test", tag = "connectors",
+    params(("slug" = String, Path, description = "The space"), ("id" = String, Path, description = "The connector")),
+    responses((status = 200, body = schema::TestResult), (status = "default", response = schema::AnyProblem))
+)]
+pub(super) async fn test(
+    State(app): State<App>,
+    Editor(entry): Editor,
+    Path((_slug, id)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let connector = connector_of(&entry, &id)?;
+    let report = app.engine.test(connector, &entry.space().name).await.map_err(|refused| {
+        Problem::too_many("At most 5 tests of one webhook in 10 seconds; wait a little.", refused.retry_after)
+    })?;
+    let body = TestBody { success: report.success, status_code: report.status_code, error: report.error };
+    Ok(Json(body).into_response())
+}

@@ -1,0 +1,41 @@
+//! Whether the service lives and can serve, and what it offers. No token is needed, and no tenant is named.
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, header};
+use serde::Serialize;
+
+use super::schema;
+use crate::{App, Problem, openapi_json};
+
+#[derive(Serialize)]
+struct HealthBody {
+    status: &'static str,
+}
+
+/// The process answers.
+#[utoipa::path(get, path = "/health/live", tag = "operations", security(()), responses((status = 200, body = schema::Health)))]
+pub(super) async fn live() -> Response {
+    axum::Json(HealthBody { status: "live" }).into_response()
+}
+
+/// The store can be written, so alerts are taken.
+#[utoipa::path(
+    get, path = "/health/ready", tag = "operations", security(()),
+    responses((status = 200, body = schema::Health), (status = "default", response = schema::AnyProblem))
+)]
+pub(super) async fn ready(State(app): State<App>) -> Result<Response, Problem> {
+    app.store.check().await?;
+    Ok(axum::Json(HealthBody { status: "ready" }).into_response())
+}
+
+/// This document.
+#[utoipa::path(
+    get, path = "/openapi.json", tag = "operations", security(()),
+    responses((status = 200, description = "The OpenAPI document", content_type = "application/json"))
+)]
+pub(super) async fn openapi() -> Response {
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], openapi_json()).into_response()
+}

@@ -1,0 +1,315 @@
+//! Posting alerts: one, a batch, or a preview that is not sent.
+//!
+//! This is the hot path. Caller and connectors come from memory; the store's own transaction checks that they still hold,
+//! and what does not is matched and authorised again. An alert is parsed once, turned into JSON once, and never read back.
+
+use std::sync::Arc;
+
+use alert_connectors_message::{Shown, Trim, platform};
+use alert_connectors_model::{
+    AlertId, BATCH_ALERTS_MAX, ConnectorType, DeliveryId, Fault, FaultKind, Json, Loc, Matched, ParsedAlert,
+    Warning, parse_alert,
+};
+use alert_connectors_store::{Acceptance, Accepted, Idempotency, NewAlert, Roster, Route, Submission};
+use axum::{
+    body::Body,
+    extract::{Path, State},
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::{alerts::{ConnectorMatch, alert_json, matches}, schema};
+use crate::{
+    App, Freshness, Problem, ProblemKind,
+    body::{self, BATCH_BYTES_MAX, BODY_BYTES_MAX},
+    entry::{Entry, Viewer, Wanted, enter},
+
+};
+
+/// How often a submission is matched again because connectors or identity changed meanwhile.
+const TRIES_MAX: usize = 8;
+
+/// Post an alert. 202 comes only once it is on disk together with its deliveries.
+#[utoipa::path(
+    post, path = "/spaces/{slug}/alerts", tag = "alerts",
+    params(
+        ("slug" = String, Path, description = "The space"),
+        ("Idempotency-Key" = Option<String>, Header, description = "1-255 visible ASCII characters; kept for 24 hours"),
+    ),
+    request_body = schema::NewAlert,
+    responses((status = 202, body = schema::Alert), (status = "default", response = schema::AnyProblem))
+)]
+pub(super) async fn post(
+    State(app): State<App>,
+    Path(slug): Path<String>,
+    headers: HeaderMap,
+    request: Body,
+) -> Result<Response, Problem> {
+    let gate = Gate { app: &app, headers: &headers, slug: &slug };
+    let entry = gate.enter(Freshness::Cached).await?;
+    let parsed = read_one(&app, &headers, request).await;
+    let (bytes, parsed) = gate.held(parsed).await?;
+    let idempotency = gate.held(idempotency(&headers, Route::Alert, &bytes)).await?;
+    let mut accepted = gate.accept(entry, idempotency, std::slice::from_ref(&parsed)).await?;
+    let (space, stored) = (accepted.space_id, accepted.alerts.pop());
+    let stored = stored.ok_or_else(|| Problem::unavailable("What was stored under this key is gone."))?;
+    let json = alert_json(space, &stored, stored.current.as_deref().unwrap_or(&parsed.json), &parsed.warnings);
+    Ok(json_response(StatusCode::ACCEPTED, json))
+}
+
+/// Post up to 1,000 alerts. Each is judged on its own; all that are taken are on disk before the answer.
+#[utoipa::path(
+    post, path = "/spaces/{slug}/alerts/batch", tag = "alerts",
+    params(
+        ("slug" = String, Path, description = "The space"),
+        ("Idempotency-Key" = Option<String>, Header, description = "1-255 visible ASCII characters; kept for 24 hours"),
+    ),
+    request_body = Vec<schema::NewAlert>,
+    responses((status = 200, body = schema::BatchResults), (status = "default", response = schema::AnyProblem))
+)]
+pub(super) async fn post_batch(
+    State(app): State<App>,
+    Path(slug): Path<String>,
+    headers: HeaderMap,
+    request: Body,
+) -> Result<Response, Problem> {
+    let gate = Gate { app: &app, headers: &headers, slug: &slug };
+    let entry = gate.enter(Freshness::Cached).await?;
+    let read = read_batch(&app, &headers, request).await;
+    let (bytes, items) = gate.held(read).await?;
+    let idempotency = gate.held(idempotency(&headers, Route::Batch, &bytes)).await?;
+    let good: Vec<Prepared> = items.iter().filter_map(|item| item.as_ref().ok().cloned()).collect();
+    let accepted = gate.accept(entry, idempotency, &good).await?;
+    let mut stored = accepted.alerts.iter();
+    let mut results = Vec::with_capacity(items.len());
+    for item in &items {
+        results.push(match item {
+            Ok(prepared) => {
+                let gone = || Problem::unavailable("What was stored under this key is gone.");
+                let stored = stored.next().ok_or_else(gone)?;
+                let json = stored.current.as_deref().unwrap_or(&prepared.json);
+                let alert = alert_json(accepted.space_id, stored, json, &prepared.warnings);
+                format!(r#"{{"status":202,"alert":{alert}}}"#)
+            }
+            Err(problem) => {
+                let problem = serde_json::to_string(&problem.body()).unwrap_or_default();
+                format!(r#"{{"status":422,"problem":{problem}}}"#)
+            }
+        });
+    }
+    Ok(json_response(StatusCode::OK, format!(r#"{{"results":[{}]}}"#, results.join(","))))
+}
+
+/// Show what an alert would look like and who would hear of it, without sending it.
+#[utoipa::path(
+    post, path = "/spaces/{slug}/alerts/preview", tag = "alerts",
+    params(("slug" = String, Path, description = "The space")),
+    request_body = schema::NewAlert,
+    responses((status = 200, body = schema::Preview), (status = "default", response = schema::AnyProblem))
+)]
+pub(super) async fn preview(
+    State(app): State<App>,
+    Viewer(entry): Viewer,
+    headers: HeaderMap,
+    request: Body,
+) -> Result<Response, Problem> {
+    let (_, prepared) = read_one(&app, &headers, request).await?;
+    let page = app.engine.page(&entry.space().slug, AlertId::new(app.clock.now(), &*app.random));
+    let shown = Shown { alert: &prepared.alert, page: page.as_deref() };
+    let body = PreviewBody {
+        messages: Messages {
+            slack: PreviewMessage::of(ConnectorType::Slack, shown),
+            teams: PreviewMessage::of(ConnectorType::Teams, shown),
+        },
+        connectors: matches(&entry.roster, &prepared.alert),
+        warnings: &prepared.warnings,
+    };
+    Ok(axum::Json(body).into_response())
+}
+
+#[derive(Serialize)]
+struct PreviewBody<'p> {
+    messages: Messages,
+    connectors: Vec<ConnectorMatch<'p>>,
+    warnings: &'p [Warning],
+}
+
+#[derive(Serialize)]
+struct Messages {
+    slack: PreviewMessage,
+    teams: PreviewMessage,
+}
+
+#[derive(Serialize)]
+struct PreviewMessage {
+    payload: Box<RawValue>,
+    plain: Box<RawValue>,
+    trimmed: Vec<Trim>,
+}
+
+impl PreviewMessage {
+    fn of(connector_type: ConnectorType, shown: Shown<'_>) -> Self {
+        let raw = |bytes: Vec<u8>| {
+            let text = String::from_utf8(bytes).unwrap_or_default();
+            RawValue::from_string(text).unwrap_or_default()
+        };
+        let platform = platform(connector_type);
+        let message = platform.message(shown);
+        Self { payload: raw(message.payload), plain: raw(platform.plain(shown)), trimmed: message.trimmed }
+    }
+}
+
+/// An alert that was parsed, and its JSON.
+#[derive(Clone)]
+struct Prepared {
+    alert: Arc<alert_connectors_model::Alert>,
+    json: Arc<str>,
+    warnings: Arc<[Warning]>,
+}
+
+impl Prepared {
+    fn of(parsed: ParsedAlert) -> Self {
+        let json = serde_json::to_string(&parsed.alert).expect("strings, numbers and lists always serialise");
+        Self { alert: Arc::new(parsed.alert), json: json.into(), warnings: parsed.warnings.into() }
+    }
+}
+
+async fn read_one(app: &App, headers: &HeaderMap, request: Body) -> Result<(Bytes, Prepared), Problem> {
+    let bytes = body::read(headers, request, BODY_BYTES_MAX).await?;
+    let parsed = parse_alert(body::parse(&bytes)?, &Loc::body(), app.clock.now()).map_err(Problem::invalid)?;
+    let prepared = Prepared::of(parsed);
+    Ok((bytes, prepared))
+}
+
+type Batch = Vec<Result<Prepared, Problem>>;
+
+async fn read_batch(app: &App, headers: &HeaderMap, request: Body) -> Result<(Bytes, Batch), Problem> {
+    let bytes = body::read(headers, request, BATCH_BYTES_MAX).await?;
+    let now = app.clock.now();
+    let fault = |kind, msg: String| Problem::invalid(vec![Fault::new(Loc::body(), kind, msg)]);
+    let items = match body::parse(&bytes)? {
+        Json::List(items) => items,
+        other => {
+            let msg = format!("A batch is a list of alerts; this is {}.", other.type_name());
+            return Err(fault(FaultKind::WrongType, msg));
+        }
+    };
+    match items.len() {
+        0 => return Err(fault(FaultKind::TooShort, "A batch holds at least one alert.".to_owned())),
+        count if count > BATCH_ALERTS_MAX => {
+            return Err(fault(FaultKind::TooMany, format!("A batch holds at most 1000 alerts; this has {count}.")));
+        }
+        _ => {}
+    }
+    let read = |(index, item)| match parse_alert(item, &Loc::body().item(index), now) {
+        Ok(parsed) => Ok(Prepared::of(parsed)),
+        Err(faults) => Err(Problem::invalid(faults)),
+    };
+    let batch = items.into_iter().enumerate().map(read).collect();
+    Ok((bytes, batch))
+}
+
+fn idempotency(headers: &HeaderMap, route: Route, bytes: &Bytes) -> Result<Option<Idempotency>, Problem> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let key = value.to_str().ok().filter(|key| (1..=255).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()));
+    let Some(key) = key else {
+        let loc = Loc::header("Idempotency-Key");
+        let msg = "Idempotency-Key has 1 to 255 visible ASCII characters.";
+        return Err(Problem::invalid(vec![Fault::new(loc, FaultKind::NotOneOf, msg)]));
+    };
+    let body_hash = body_hash(bytes);
+    Ok(Some(Idempotency { route, key: key.to_owned(), body_hash }))
+}
+
+fn body_hash(bytes: &Bytes) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, bytes).as_ref());
+    hash
+}
+
+/// The way into a space for whoever posts alerts.
+struct Gate<'r> {
+    app: &'r App,
+    headers: &'r HeaderMap,
+    slug: &'r str,
+}
+
+struct Stored {
+    space_id: alert_connectors_model::SpaceId,
+    alerts: Vec<Accepted>,
+}
+
+impl Gate<'_> {
+    async fn enter(&self, freshness: Freshness) -> Result<Entry, Problem> {
+        let entered = enter(self.app, self.headers, self.slug, Wanted::Send, freshness).await;
+        match (entered, freshness) {
+            // A refusal that rests on memory is not given before it was checked.
+            (Err(_refused), Freshness::Cached) => {
+                enter(self.app, self.headers, self.slug, Wanted::Send, Freshness::Now).await
+            }
+            (entered, _) => entered,
+        }
+    }
+
+    /// Passes a result on; before an error, the caller must still be who memory says.
+    async fn held<T>(&self, result: Result<T, Problem>) -> Result<T, Problem> {
+        if result.is_err() {
+            self.enter(Freshness::Now).await?;
+        }
+        result
+    }
+
+    async fn accept(
+        &self,
+        mut entry: Entry,
+        idempotency: Option<Idempotency>,
+        alerts: &[Prepared],
+    ) -> Result<Stored, Problem> {
+        let received_at = self.app.clock.now();
+        for _ in 0..TRIES_MAX {
+            let submission = Submission {
+                space: Arc::clone(entry.space()),
+                space_version: entry.roster.version,
+                identity_version: entry.caller.version,
+                idempotency: idempotency.clone(),
+                received_at,
+                alerts: alerts.iter().map(|alert| self.matched(&entry.roster, alert, received_at)).collect(),
+            };
+            match self.app.store.accept(submission).await? {
+                Acceptance::Stored(alerts) | Acceptance::Repeated(alerts) => {
+                    return Ok(Stored { space_id: entry.space().id, alerts });
+                }
+                Acceptance::Stale => entry = self.enter(Freshness::Now).await?,
+                Acceptance::KeyReused => {
+                    let detail = "This Idempotency-Key was used with another body within the last 24 hours.";
+                    return Err(Problem::new(ProblemKind::IdempotencyConflict, detail));
+                }
+            }
+        }
+        Err(Problem::unavailable("The space's connectors change too fast; repeat the request."))
+    }
+
+    /// An alert with a delivery for each connector that hears of it.
+    fn matched(&self, roster: &Roster, prepared: &Prepared, now: Timestamp) -> NewAlert {
+        let hears = roster.connectors.iter().filter(|connector| connector.matches(&prepared.alert) == Matched::Matched);
+        let random = &*self.app.random;
+        NewAlert {
+            id: AlertId::new(now, random),
+            alert: Arc::clone(&prepared.alert),
+            json: Arc::clone(&prepared.json),
+            warnings: Arc::clone(&prepared.warnings),
+            deliveries: hears.map(|connector| (DeliveryId::new(now, random), Arc::clone(connector))).collect(),
+        }
+    }
+}
+
+fn json_response(status: StatusCode, json: String) -> Response {
+    let mut response = Response::new(Body::from(json));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}

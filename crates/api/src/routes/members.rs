@@ -1,0 +1,133 @@
+//! The members of a space.
+
+use alert_connectors_model::{Email, Fault, FaultKind, Json, Loc, Role, User, rfc3339_millis};
+use alert_connectors_store::{Member, MemberChange};
+use axum::{
+    body::Body,
+    extract::{Path, RawQuery, State},
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, StatusCode};
+use serde::Serialize;
+
+use super::{fields::{object, text, unknown}, schema};
+use crate::{
+    App, Problem, ProblemKind,
+    body::{self, BODY_BYTES_MAX},
+    entry::{Admin, Viewer},
+    page::page_of,
+};
+
+#[derive(Serialize)]
+struct MemberBody {
+    user: User,
+    role: Role,
+    added_at: String,
+}
+
+impl From<Member> for MemberBody {
+    fn from(member: Member) -> Self {
+        Self { user: member.user, role: member.role, added_at: rfc3339_millis(member.added_at) }
+    }
+}
+
+/// List the members of a space, by e-mail.
+#[utoipa::path(
+    get, path = "/spaces/{slug}/members", tag = "identity",
+    params(
+        ("slug" = String, Path, description = "The space"),
+        ("limit" = Option<u16>, Query, description = "1 to 200, 50 if left out"),
+        ("cursor" = Option<String>, Query, description = "The next_cursor of the page before"),
+    ),
+    responses((status = 200, body = schema::MemberPage), (status = "default", response = schema::AnyProblem))
+)]
+pub(super) async fn list(
+    State(app): State<App>,
+    Viewer(entry): Viewer,
+    RawQuery(raw): RawQuery,
+) -> Result<Response, Problem> {
+    let members = app.store.members(entry.space().id).await?;
+    let members: Vec<MemberBody> = members.into_iter().map(MemberBody::from).collect();
+    let page = page_of(raw.as_deref(), members, |member| member.user.email.to_string())?;
+    Ok(axum::Json(page).into_response())
+}
+
+/// Make someone a member, or give a member another role.
+#[utoipa::path(
+    put, path = "/spaces/{slug}/members/{email}", tag = "identity",
+    params(("slug" = String, Path, description = "The space"), ("email" = String, Path, description = "The user")),
+    request_body = schema::MemberRole,
+    responses(
+        (status = 200, body = schema::Member), (status = 201, body = schema::Member),
+        (status = "default", response = schema::AnyProblem),
+    )
+)]
+pub(super) async fn set(
+    State(app): State<App>,
+    Admin(entry): Admin,
+    Path((_slug, email)): Path<(String, String)>,
+    headers: HeaderMap,
+    request: Body,
+) -> Result<Response, Problem> {
+    let email = user_email(&email)?;
+    if app.store.user(&email).await?.is_none() {
+        return Err(Problem::not_found("user"));
+    }
+    let bytes = body::read(&headers, request, BODY_BYTES_MAX).await?;
+    let role = new_role(body::parse(&bytes)?)?;
+    match app.store.set_member(entry.space().id, &email, role, app.clock.now()).await? {
+        MemberChange::Added(member) => Ok((StatusCode::CREATED, axum::Json(MemberBody::from(member))).into_response()),
+        MemberChange::Changed(member) => Ok(axum::Json(MemberBody::from(member)).into_response()),
+        change => Err(refused(&change)),
+    }
+}
+
+/// Remove a member.
+#[utoipa::path(
+    delete, path = "/spaces/{slug}/members/{email}", tag = "identity",
+    params(("slug" = String, Path, description = "The space"), ("email" = String, Path, description = "The user")),
+    responses((status = 204), (status = "default", response = schema::AnyProblem))
+)]
+pub(super) async fn remove(
+    State(app): State<App>,
+    Admin(entry): Admin,
+    Path((_slug, email)): Path<(String, String)>,
+) -> Result<StatusCode, Problem> {
+    let email = user_email(&email)?;
+    match app.store.remove_member(entry.space().id, &email).await? {
+        MemberChange::Removed => Ok(StatusCode::NO_CONTENT),
+        change => Err(refused(&change)),
+    }
+}
+
+fn refused(change: &MemberChange) -> Problem {
+    match change {
+        MemberChange::LastAdmin => {
+            let detail = "The space would have no admin left; make someone else admin first.";
+            Problem::new(ProblemKind::Conflict, detail)
+        }
+        MemberChange::NoSpace => Problem::not_found("space"),
+        MemberChange::Absent | MemberChange::Added(_) | MemberChange::Changed(_) | MemberChange::Removed => {
+            Problem::not_found("member of this space")
+        }
+    }
+}
+
+fn user_email(text: &str) -> Result<Email, Problem> {
+    Email::parse(text).map_err(|_malformed| Problem::not_found("user"))
+}
+
+fn new_role(json: Json<'_>) -> Result<Role, Problem> {
+    let mut object = object(json)?;
+    let mut faults = Vec::new();
+    let role = text(&mut object, "role", &mut faults).and_then(|text| {
+        let role = Role::parse(&text);
+        if role.is_none() {
+            let msg = "role must be one of viewer, editor, admin.";
+            faults.push(Fault::new(Loc::body().field("role"), FaultKind::NotOneOf, msg));
+        }
+        role
+    });
+    unknown(&object, &["role"], &mut faults);
+    role.filter(|_| faults.is_empty()).ok_or_else(|| Problem::invalid(faults))
+}

@@ -1,0 +1,102 @@
+//! All routes, each group in a file of its own, and what every answer has in common.
+
+mod alerts;
+mod api_keys;
+mod auth;
+mod connectors;
+mod fields;
+mod health;
+mod intake;
+mod members;
+pub(crate) mod schema;
+pub(crate) mod sign_in_limit;
+mod spaces;
+
+use alert_connectors_model::AlertId;
+use axum::{
+    Router,
+    extract::{Request, State},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+};
+use http::{HeaderName, HeaderValue};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{App, Problem, ProblemKind};
+
+/// What the service is for: connectors and alerts.
+pub(crate) fn core() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(connectors::list, connectors::create))
+        .routes(routes!(connectors::one, connectors::change, connectors::delete))
+        .routes(routes!(connectors::test))
+        .routes(routes!(alerts::list, intake::post))
+        .routes(routes!(intake::post_batch))
+        .routes(routes!(intake::preview))
+        .routes(routes!(alerts::one))
+        .routes(routes!(alerts::resolve))
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+        .routes(routes!(health::openapi))
+}
+
+/// The people that come with this service.
+pub(crate) fn people() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(auth::sign_in))
+        .routes(routes!(auth::sign_out))
+        .routes(routes!(auth::me))
+        .routes(routes!(api_keys::list, api_keys::create))
+        .routes(routes!(api_keys::revoke))
+        .routes(routes!(spaces::list, spaces::create))
+        .routes(routes!(members::list))
+        .routes(routes!(members::set, members::remove))
+}
+
+/// Connectors and alerts, for an app that brings its own identity.
+pub fn router(app: &App) -> Router {
+    finished(core().split_for_parts().0, app)
+}
+
+/// Users, tokens, keys, spaces and members.
+pub fn people_router(app: &App) -> Router {
+    finished(people().split_for_parts().0, app)
+}
+
+/// The whole API of the service.
+pub fn whole(app: &App) -> Router {
+    finished(core().merge(people()).split_for_parts().0, app)
+}
+
+fn finished(router: Router<App>, app: &App) -> Router {
+    router
+        .fallback(async || Problem::not_found("route"))
+        .method_not_allowed_fallback(async || {
+            Problem::new(ProblemKind::MethodNotAllowed, "The header Allow lists the methods of this route.")
+        })
+        .layer(middleware::from_fn_with_state(app.clone(), named))
+        .with_state(app.clone())
+}
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Gives every answer a name, by which the log knows it.
+async fn named(State(app): State<App>, request: Request, next: Next) -> Response {
+    let id = AlertId::new(app.clock.now(), &*app.random).to_string();
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let mut response = next.run(request).await;
+    let status = response.status();
+    if status.is_server_error() {
+        tracing::warn!(request.id = id, %method, path, status = status.as_u16(), "a request was answered with an error");
+    } else {
+        tracing::debug!(request.id = id, %method, path, status = status.as_u16(), "answered");
+    }
+    if status == http::StatusCode::INTERNAL_SERVER_ERROR {
+        let detail = format!("Something went wrong here. The operator finds it by the request id {id}.");
+        response = Problem::new(ProblemKind::Internal, detail).into_response();
+    }
+    if let Ok(id) = HeaderValue::try_from(id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}

@@ -1,0 +1,115 @@
+//! The spaces that one may enter, and making new ones.
+
+use alert_connectors_model::{Fault, FaultKind, Json, Loc, Role, Slug, Space, SpaceId, rfc3339_millis};
+use alert_connectors_store::SpaceChange;
+use axum::{
+    body::Body,
+    extract::{RawQuery, State},
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, StatusCode};
+use serde::Serialize;
+
+use super::{fields::{name, object, text, unknown}, schema};
+use crate::{
+    App, Caller, IdentityError, Problem, ProblemKind,
+    body::{self, BODY_BYTES_MAX},
+    entry::SignedIn,
+    page::page_of,
+};
+
+#[derive(Debug, Serialize)]
+pub(super) struct SpaceBody {
+    id: SpaceId,
+    slug: Slug,
+    name: String,
+    role: Role,
+    created_at: String,
+}
+
+impl SpaceBody {
+    fn of(space: Space, role: Role) -> Self {
+        let created_at = rfc3339_millis(space.created_at);
+        Self { id: space.id, slug: space.slug, name: space.name, role, created_at }
+    }
+}
+
+/// The spaces that a caller may enter.
+pub(super) async fn enterable(app: &App, caller: &Caller) -> Result<Vec<SpaceBody>, Problem> {
+    let mut open = Vec::new();
+    for space in app.store.spaces().await? {
+        let role = app.identity.role(caller, &space).await.map_err(|error| match error {
+            IdentityError::Unauthenticated => Problem::new(ProblemKind::Unauthenticated, "Sign in again."),
+            IdentityError::Unavailable(error) => error.into(),
+        })?;
+        if let Some(role) = role {
+            open.push(SpaceBody::of(space, role));
+        }
+    }
+    Ok(open)
+}
+
+/// List the spaces that one may enter, by slug.
+#[utoipa::path(
+    get, path = "/spaces", tag = "identity",
+    params(
+        ("limit" = Option<u16>, Query, description = "1 to 200, 50 if left out"),
+        ("cursor" = Option<String>, Query, description = "The next_cursor of the page before"),
+    ),
+    responses((status = 200, body = schema::SpacePage), (status = "default", response = schema::AnyProblem))
+)]
+pub(super) async fn list(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    RawQuery(raw): RawQuery,
+) -> Result<Response, Problem> {
+    let spaces = enterable(&app, &caller).await?;
+    let page = page_of(raw.as_deref(), spaces, |space| space.slug.to_string())?;
+    Ok(axum::Json(page).into_response())
+}
+
+/// Make a space; only operators may. Whoever makes it is its admin.
+#[utoipa::path(
+    post, path = "/spaces", tag = "identity", request_body = schema::NewSpace,
+    responses((status = 201, body = schema::Space), (status = "default", response = schema::AnyProblem))
+)]
+pub(super) async fn create(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    headers: HeaderMap,
+    request: Body,
+) -> Result<Response, Problem> {
+    if !caller.is_operator || caller.key.is_some_and(|key| key.space.is_some()) {
+        return Err(Problem::new(ProblemKind::Forbidden, "Only operators make spaces."));
+    }
+    let bytes = body::read(&headers, request, BODY_BYTES_MAX).await?;
+    let (slug, name) = new_space(body::parse(&bytes)?)?;
+    let now = app.clock.now();
+    let space = Space { id: SpaceId::new(now, &*app.random), slug, name, created_at: now };
+    match app.store.add_space(space.clone(), Some(caller.user)).await? {
+        SpaceChange::Done => {
+            Ok((StatusCode::CREATED, axum::Json(SpaceBody::of(space, Role::Admin))).into_response())
+        }
+        SpaceChange::SlugTaken | SpaceChange::Absent => {
+            Err(Problem::new(ProblemKind::Conflict, "There is a space with this slug already."))
+        }
+    }
+}
+
+fn new_space(json: Json<'_>) -> Result<(Slug, String), Problem> {
+    let mut object = object(json)?;
+    let mut faults = Vec::new();
+    let slug = text(&mut object, "slug", &mut faults).and_then(|text| {
+        let slug = Slug::parse(&text);
+        if slug.is_none() {
+            faults.push(Fault::new(Loc::body().field("slug"), FaultKind::NotOneOf, Slug::RULE));
+        }
+        slug
+    });
+    let name = text(&mut object, "name", &mut faults).and_then(|text| name(&text, &mut faults));
+    unknown(&object, &["slug", "name"], &mut faults);
+    match (slug, name) {
+        (Some(slug), Some(name)) if faults.is_empty() => Ok((slug, name)),
+        _ => Err(Problem::invalid(faults)),
+    }
+}

@@ -1,0 +1,268 @@
+//! `demo`: the whole product on one machine, with nothing to set up and nothing to reach.
+
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use alert_connectors_api::{Passwords, new_token, token_hash};
+use alert_connectors_delivery::{Resolve, Trust};
+use alert_connectors_inbox::{Authority, Inbox, Message, serve};
+use alert_connectors_model::{
+    AddressPolicy, Clock, Email, Json, Random, Role, Secret, Slug, Space, SpaceId, SystemClock, UrlRules, User, UserId,
+    parse_new_connector, rfc3339_millis,
+};
+use alert_connectors_store::{Connectors, NewToken, NewUser, People, Spaces};
+use alert_connectors_store_sqlite::{SqliteStore, Use};
+use anyhow::{Context, anyhow};
+use async_trait::async_trait;
+use clap::Args;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use tokio::{net::TcpListener, sync::broadcast};
+
+use super::{Outcome, samples::samples, say, send::client, wait_for};
+use crate::{
+    config::{DatabaseConfig, ServeConfig},
+    service::{Service, open_store},
+    system::{System, own_names},
+    telemetry::{self, LogFormat},
+};
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  alert-connectors demo")]
+pub(super) struct Options {
+    /// Keep the database in this folder
+    #[arg(long, value_name = "FOLDER")]
+    data_dir: Option<PathBuf>,
+    /// Where to listen; another port is taken if this one is not free
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// The time between two sample alerts, in milliseconds
+    #[arg(long, default_value_t = 1_500)]
+    every_ms: u64,
+}
+
+const EMAIL: &str = "alice@example.com";
+const SPACE: &str = "analytics";
+
+/// The demo's channels: name, platform, path, severities, types.
+const CHANNELS: [(&str, &str, &str, &str); 3] = [
+    (
+        "#data-quality-alerts",
+        "slack",
+        "https://hooks.slack.com/services/T00000DEMO/B00000DEMO/demo0000slack0000hook",
+        r#""severity_filter": ["high", "critical"]"#,
+    ),
+    (
+        "Data Platform · On call",
+        "teams",
+        "https://default0demo.1.environment.api.powerplatform.com:443/powerautomate/automations/direct/workflows/0call/triggers/manual/paths/invoke?api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=demo-on-call",
+        r#""severity_filter": ["critical"]"#,
+    ),
+    (
+        "Data Platform · Everything",
+        "teams",
+        "https://default0demo.1.environment.api.powerplatform.com:443/powerautomate/automations/direct/workflows/0all/triggers/manual/paths/invoke?api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=demo-everything",
+        r#""severity_filter": [], "alert_type_filter": ["dq_alert", "smart_alert", "product_alert"]"#,
+    ),
+];
+
+pub(super) fn run(options: Options) -> Outcome {
+    telemetry::start(LogFormat::default_here());
+    wait_for(async move { Ok(demo(options).await?) })
+}
+
+/// The platforms' own host names lead to the inbox, so nothing outside this machine is reached.
+struct ToInbox(SocketAddr);
+
+#[async_trait]
+impl Resolve for ToInbox {
+    async fn resolve(&self, _host: &str, _port: u16) -> io::Result<Vec<SocketAddr>> {
+        Ok(vec![self.0])
+    }
+}
+
+async fn demo(options: Options) -> anyhow::Result<()> {
+    let temporary = tempfile::tempdir().context("a temporary folder can't be made")?;
+    let folder = options.data_dir.clone().unwrap_or_else(|| temporary.path().to_owned());
+    let database =
+        DatabaseConfig { path: folder.join("alert-connectors.db"), key_file: folder.join("secret.key") };
+    let store = open_store(&database, Use::Server)?;
+    let rules = UrlRules {
+        addresses: AddressPolicy::allowing(vec!["127.0.0.0/8".parse()?]),
+        hosts: Vec::new(),
+        own_names: own_names(),
+    };
+    let sign_in = furnish(&store, &rules).await?;
+    let names = ["hooks.slack.com", "default0demo.1.environment.api.powerplatform.com", "localhost", "127.0.0.1"];
+    let authority = Authority::for_names(names.map(str::to_owned).to_vec())
+        .map_err(|error| anyhow!("the inbox's certificate can't be made: {error}"))?;
+    let inbox = Inbox::new(Arc::new(SystemClock));
+    let arriving = inbox.follow();
+    let inbox_listener = TcpListener::bind("127.0.0.1:0").await.context("the inbox can't listen")?;
+    let inbox_address = inbox_listener.local_addr()?;
+    let (listener, moved) = listen(options.listen).await?;
+    let config = ServeConfig {
+        database,
+        listen: options.listen,
+        public_url: None,
+        rules,
+        trust: Trust { extra_roots: vec![authority.ca()] },
+        proxy: None,
+        trusted_proxies: Vec::new(),
+        log_format: LogFormat::default_here(),
+    };
+    let service = Service::start(config, store, listener, Arc::new(ToInbox(inbox_address)))?;
+    let lifecycle = service.lifecycle();
+    let (tasks, stopping) = (lifecycle.tasks.clone(), lifecycle.soft.clone());
+    tasks.spawn(serve(inbox_listener, authority.server_config(), inbox.router(), tasks.clone(), stopping.clone()));
+    welcome(service.address, inbox_address, moved, &sign_in)?;
+    let stop = stopping.clone();
+    tasks.spawn(async move {
+        tokio::select! {
+            () = tell(arriving) => {}
+            () = stop.cancelled() => {}
+        }
+    });
+    let (server, every) = (service.address, Duration::from_millis(options.every_ms.max(1)));
+    let token = sign_in.token.clone();
+    tasks.spawn(async move {
+        tokio::select! {
+            ended = raise(server, token, every) => {
+                if let Err(error) = ended {
+                    tracing::error!(error = format!("{error:#}"), "the sample alerts can't be posted");
+                }
+            }
+            () = stopping.cancelled() => {}
+        }
+    });
+    service.run().await
+}
+
+/// How to sign in.
+struct SignIn {
+    password: Secret,
+    token: Secret,
+    first_connector: String,
+}
+
+/// A user, a space, three connectors. A kept folder has them already and only gets a new sign-in.
+async fn furnish(store: &SqliteStore, rules: &UrlRules) -> anyhow::Result<SignIn> {
+    let (now, random) = (SystemClock.now(), System::default());
+    let email = Email::parse(EMAIL).map_err(|what| anyhow!(what))?;
+    let slug = Slug::parse(SPACE).context("the demo's slug is one")?;
+    let mut digits = [0; 6];
+    random.fill(&mut digits);
+    let password = Secret::new(format!("demo-{}", digits.map(|digit| format!("{digit:02x}")).concat()));
+    let hash = Passwords::new(Arc::new(System::default())).hash(&password);
+    let user = User { id: UserId::new(now, &random), email: email.clone(), full_name: "Alice Johnson".to_owned() };
+    let new = NewUser { user: user.clone(), password_hash: hash.clone(), is_operator: true, created_at: now };
+    store.add_user(new).await?;
+    store.set_password(&email, hash.unwrap_or_default()).await?;
+    let user = store.user(&email).await?.context("the demo's user was just made")?.user;
+    let id = SpaceId::new(now, &random);
+    store.add_space(Space { id, slug: slug.clone(), name: "Analytics".to_owned(), created_at: now }, None).await?;
+    let roster = store.roster(&slug).await?.context("the demo's space was just made")?;
+    store.set_member(roster.space.id, &email, Role::Admin, now).await?;
+    if roster.connectors.is_empty() {
+        for (name, platform, url, filters) in CHANNELS {
+            let text = format!(r#"{{"name": "{name}", "connector_type": "{platform}", "webhook_url": "{url}", {filters}}}"#);
+            let new = parse_new_connector(Json::parse(text.as_bytes())?, rules)
+                .map_err(|faults| anyhow!("a demo connector is at fault: {faults:?}"))?;
+            let id = alert_connectors_model::ConnectorId::new(now, &random);
+            store.create_connector(roster.space.id, id, new, user.clone(), now).await?;
+        }
+    }
+    let roster = store.roster(&slug).await?.context("the demo's space was just made")?;
+    let first_connector = roster.connectors.first().context("the demo's connectors were just made")?.id.to_string();
+    let token = new_token("acs_", &random);
+    let expires_at = now.checked_add(SignedDuration::from_hours(24))?;
+    store.add_token(NewToken { hash: token_hash(token.expose()), user_id: user.id, expires_at }, now).await?;
+    Ok(SignIn { password, token, first_connector })
+}
+
+/// Takes the wanted port, or any other one if it is not free.
+async fn listen(wanted: SocketAddr) -> anyhow::Result<(TcpListener, Option<SocketAddr>)> {
+    match TcpListener::bind(wanted).await {
+        Ok(listener) => Ok((listener, None)),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            let any = SocketAddr::new(wanted.ip(), 0);
+            Ok((TcpListener::bind(any).await.context("no port is free")?, Some(wanted)))
+        }
+        Err(error) => Err(error).with_context(|| format!("{wanted} can't be listened on")),
+    }
+}
+
+fn welcome(server: SocketAddr, inbox: SocketAddr, moved: Option<SocketAddr>, sign_in: &SignIn) -> io::Result<()> {
+    let (token, password) = (sign_in.token.expose(), sign_in.password.expose());
+    let connectors = format!("http://{server}/spaces/{SPACE}/alert-connectors");
+    let alert = json!({"alert_type": "dq_alert", "severity": "critical", "title": "Hello from curl"});
+    if let Some(wanted) = moved {
+        say(format_args!("{wanted} is taken, so this demo listens on {server}."))?;
+    }
+    say(format_args!(
+        "Alert Connectors demo\n\
+         API       http://{server}  (OpenAPI: http://{server}/openapi.json)\n\
+         Inbox     https://{inbox}/_inbox  (stands in for Slack and Teams)\n\
+         Sign-in   {EMAIL}  {password}\n\
+         Space     {SPACE}, with one Slack and two Teams connectors\n\
+         \n\
+         List the connectors, test one, send an alert:\n\
+         curl -s {connectors} -H 'Authorization: Bearer {token}'\n\
+         curl -s -X POST {connectors}/{}/test -H 'Authorization: Bearer {token}'\n\
+         curl -s http://{server}/spaces/{SPACE}/alerts -H 'Authorization: Bearer {token}' -H 'Content-Type: application/json' -d '{alert}'\n\
+         \n\
+         Messages as they arrive (Ctrl-C ends):",
+        sign_in.first_connector,
+    ))
+}
+
+/// A readable line for each message.
+async fn tell(mut arriving: broadcast::Receiver<Message>) {
+    loop {
+        match arriving.recv().await {
+            Ok(message) => {
+                let time = message.at.get(11..19).unwrap_or_default();
+                let text = message.notification();
+                let (word, title) = split_word(&text);
+                if say(format_args!("{time}  {:<26}  {word:<19}  {title}", channel(&message))).is_err() {
+                    return;
+                }
+            }
+            Err(broadcast::error::RecvError::Lagged(missed)) => {
+                drop(say(format_args!("… and {missed} more")));
+            }
+            Err(broadcast::error::RecvError::Closed) => return,
+        }
+    }
+}
+
+/// The severity word, and the title after it.
+fn split_word(text: &str) -> (&str, &str) {
+    let end = match text.split_once(") ") {
+        Some((word, _)) if word.starts_with("RESOLVED (") => word.len() + 1,
+        _ => text.find(' ').unwrap_or(text.len()),
+    };
+    let (word, title) = text.split_at(end);
+    (word, title.trim_start())
+}
+
+fn channel(message: &Message) -> &'static str {
+    let path = message.target.split('?').next().unwrap_or_default();
+    CHANNELS.iter().find(|(_, _, url, _)| url.contains(path)).map_or("(unknown)", |(name, ..)| name)
+}
+
+/// Posts the samples through the API, like any data platform.
+async fn raise(server: SocketAddr, token: Secret, every: Duration) -> anyhow::Result<()> {
+    let client = client()?;
+    let url = format!("http://{server}/spaces/{SPACE}/alerts");
+    let mut tick = tokio::time::interval(every);
+    loop {
+        for sample in samples() {
+            tick.tick().await;
+            let answer = client.post(&url).bearer_auth(token.expose()).json(&sample).send().await?;
+            if !answer.status().is_success() {
+                let problem: Value = answer.json().await.unwrap_or_default();
+                tracing::warn!(detail = problem["detail"].as_str(), at = rfc3339_millis(SystemClock.now()), "a sample alert was refused");
+            }
+        }
+    }
+}

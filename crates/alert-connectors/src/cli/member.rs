@@ -1,0 +1,71 @@
+//! `member`: who may enter a space, in the database itself.
+
+use alert_connectors_model::{Clock, Role, SystemClock, rfc3339_seconds};
+use alert_connectors_store::{Member, MemberChange, Spaces};
+use anyhow::anyhow;
+use clap::Subcommand;
+
+use super::{Failure, Outcome, Place, say, space::slug, table::table, user::email, wait_for};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Make a user a member, or give a member another role
+    #[command(after_help = "Example:\n  alert-connectors member set analytics alice@example.com --role editor")]
+    Set {
+        /// The space
+        slug: String,
+        /// The user's address
+        email: String,
+        /// viewer, editor or admin
+        #[arg(long)]
+        role: String,
+    },
+    /// Remove a member
+    Remove {
+        /// The space
+        slug: String,
+        /// The member's address
+        email: String,
+    },
+    /// List the members of a space
+    List {
+        /// The space
+        slug: String,
+    },
+}
+
+pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
+    let store = place.open()?;
+    wait_for(async move {
+        let text = match &command {
+            Command::Set { slug, .. } | Command::Remove { slug, .. } | Command::List { slug } => slug.clone(),
+        };
+        let space = store.space(&slug(&text)?).await?.ok_or_else(|| anyhow!("there is no space {text}"))?;
+        let (address, change) = match command {
+            Command::Set { email: address, role, .. } => {
+                let role = Role::parse(&role)
+                    .ok_or_else(|| Failure::Usage(vec!["--role is viewer, editor or admin".to_owned()]))?;
+                let change = store.set_member(space.id, &email(&address)?, role, SystemClock.now()).await?;
+                (address, change)
+            }
+            Command::Remove { email: address, .. } => {
+                let change = store.remove_member(space.id, &email(&address)?).await?;
+                (address, change)
+            }
+            Command::List { .. } => {
+                let row = |member: Member| {
+                    let since = rfc3339_seconds(member.added_at);
+                    vec![member.user.email.to_string(), member.user.full_name, member.role.as_str().into(), since]
+                };
+                let rows = store.members(space.id).await?.into_iter().map(row).collect();
+                return Ok(say(table(&["E-MAIL", "NAME", "ROLE", "SINCE"], rows))?);
+            }
+        };
+        match change {
+            MemberChange::Added(_) | MemberChange::Changed(_) | MemberChange::Removed => Ok(()),
+            MemberChange::Absent => Err(anyhow!("there is no user or member {address}").into()),
+            MemberChange::LastAdmin => Err(anyhow!("{text} would have no admin left").into()),
+            MemberChange::NoSpace => Err(anyhow!("there is no space {text}").into()),
+        }
+    })
+}

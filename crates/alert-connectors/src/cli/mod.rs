@@ -1,0 +1,169 @@
+//! The command line: one file for each command. Standard output is data, standard error is talk.
+
+mod completions;
+mod demo;
+mod inbox;
+mod member;
+mod samples;
+mod send;
+mod serve;
+mod space;
+mod table;
+mod token;
+mod user;
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use alert_connectors_store_sqlite::{SqliteStore, Use};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::{
+    config::{DatabaseConfig, DatabaseOptions, Faults, Layers},
+    service::open_store,
+};
+
+/// Brings a data platform's alerts into Slack and Microsoft Teams, until they arrive.
+#[derive(Debug, Parser)]
+#[command(name = "alert-connectors", version, after_help = EXAMPLES)]
+struct Cli {
+    #[command(flatten)]
+    database: DatabaseOptions,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  alert-connectors demo
+  alert-connectors user add alice@example.com --name \"Alice Johnson\" --operator
+  alert-connectors serve --listen 127.0.0.1:8080
+  ALERT_CONNECTORS_TOKEN=$(alert-connectors token issue alice@example.com) \\
+    alert-connectors send --server http://127.0.0.1:8080 --space data --type dq_alert --severity high \"Orders are late\"";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The whole product on this machine, with nothing to set up and nothing to reach
+    Demo(demo::Options),
+    /// The service
+    Serve(crate::config::ServeOptions),
+    /// The stand-in for Slack and Teams alone: an HTTPS receiver that checks, keeps and shows what arrives
+    Inbox(inbox::Options),
+    /// People
+    #[command(subcommand)]
+    User(user::Command),
+    /// Spaces
+    #[command(subcommand)]
+    Space(space::Command),
+    /// Who may enter a space
+    #[command(subcommand)]
+    Member(member::Command),
+    /// Session tokens
+    #[command(subcommand)]
+    Token(token::Command),
+    /// Post one alert to a running server
+    Send(send::Options),
+    /// Completions for a shell, on standard output
+    Completions(completions::Options),
+}
+
+/// How a command ended otherwise than well.
+pub(crate) enum Failure {
+    /// It was used wrongly.
+    Usage(Vec<String>),
+    /// It did not work.
+    Failed(anyhow::Error),
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+pub(crate) type Outcome = Result<(), Failure>;
+
+/// Runs the program. Exit status: 0 done, 1 failed, 2 wrong usage.
+pub(crate) fn run() -> ExitCode {
+    let matches = Cli::command().get_matches();
+    let outcome = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => dispatch(cli, &matches),
+        Err(error) => error.exit(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Usage(lines)) => {
+            for line in lines {
+                talk(format_args!("error: {line}"));
+            }
+            ExitCode::from(2)
+        }
+        // Whoever reads our output has seen enough.
+        Err(Failure::Failed(error)) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(Failure::Failed(error)) => {
+            talk(format_args!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+fn dispatch(cli: Cli, matches: &ArgMatches) -> Outcome {
+    let below = matches.subcommand().map_or(matches, |(_, below)| below);
+    let place = Place { database: cli.database, matches: below };
+    match cli.command {
+        Command::Demo(options) => demo::run(options),
+        Command::Serve(options) => serve::run(&options, &place),
+        Command::Inbox(options) => inbox::run(options),
+        Command::User(command) => user::run(command, &place),
+        Command::Space(command) => space::run(command, &place),
+        Command::Member(command) => member::run(command, &place),
+        Command::Token(command) => token::run(command, &place),
+        Command::Send(options) => send::run(options),
+        Command::Completions(options) => completions::run(&options, &mut Cli::command()),
+    }
+}
+
+/// Where a command finds its database.
+pub(crate) struct Place<'m> {
+    pub(crate) database: DatabaseOptions,
+    pub(crate) matches: &'m ArgMatches,
+}
+
+impl Place<'_> {
+    /// Opens the database, also while a server runs on it.
+    pub(crate) fn open(&self) -> Result<SqliteStore, Failure> {
+        let mut faults = Faults::default();
+        let layers = Layers::read(&self.database, None, self.matches, &mut faults);
+        let config = DatabaseConfig::parse(&layers, &mut faults);
+        if !faults.0.is_empty() {
+            return Err(Failure::Usage(faults.0));
+        }
+        Ok(open_store(&config, Use::Command)?)
+    }
+}
+
+/// Runs a command that waits for things.
+pub(crate) fn wait_for(work: impl Future<Output = Outcome>) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(work);
+    // What is left hangs in the system or in a request that was dropped; there is nothing to wait for.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// Writes a line of data.
+pub(crate) fn say(line: impl std::fmt::Display) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{line}")?;
+    out.flush()
+}
+
+/// Writes a line of talk. That it can't be read is no reason to fail.
+pub(crate) fn talk(line: std::fmt::Arguments<'_>) {
+    drop(writeln!(io::stderr().lock(), "{line}"));
+}

@@ -1,0 +1,44 @@
+//! `serve`: the service.
+
+use std::sync::Arc;
+
+use alert_connectors_delivery::SystemResolver;
+use alert_connectors_store_sqlite::Use;
+use anyhow::Context;
+use tokio::net::TcpListener;
+
+use super::{Failure, Outcome, Place, say, wait_for};
+use crate::{
+    config::{Faults, Layers, ServeConfig, ServeOptions},
+    service::{Service, open_store},
+    telemetry,
+};
+
+pub(super) fn run(options: &ServeOptions, place: &Place<'_>) -> Outcome {
+    let mut faults = Faults::default();
+    let layers = Layers::read(&place.database, Some((options, place.matches)), place.matches, &mut faults);
+    let config = ServeConfig::parse(&layers, &mut faults);
+    if !faults.0.is_empty() {
+        return Err(Failure::Usage(faults.0));
+    }
+    if options.print_config {
+        return Ok(say(layers.shown(ServeConfig::default_of).trim_end())?);
+    }
+    telemetry::start(config.log_format);
+    wait_for(serve(config))
+}
+
+async fn serve(config: ServeConfig) -> Outcome {
+    let store = open_store(&config.database, Use::Server)?;
+    let listen = config.listen;
+    let listener = TcpListener::bind(listen).await.with_context(|| format!("{listen} can't be listened on"))?;
+    if !listen.ip().is_loopback() {
+        tracing::warn!(%listen, "listening beyond this machine without TLS; put a reverse proxy with TLS in front");
+    }
+    if config.proxy.is_some() {
+        tracing::info!("webhooks go through a proxy, which judges where host names lead");
+    }
+    let service = Service::start(config, store, listener, Arc::new(SystemResolver))?;
+    tracing::info!(address = %service.address, "listening");
+    Ok(service.run().await?)
+}

@@ -1,0 +1,81 @@
+//! `space`: spaces, in the database itself.
+
+use alert_connectors_model::{Clock, Slug, Space, SpaceId, SystemClock, rfc3339_seconds};
+use alert_connectors_store::{SpaceChange, Spaces};
+use clap::Subcommand;
+
+use super::{Failure, Outcome, Place, say, table::table, wait_for};
+use crate::system::System;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Make a space
+    #[command(after_help = "Example:\n  alert-connectors space add analytics --name \"Analytics\"")]
+    Add {
+        /// Its name in URLs: 1 to 63 of a-z, 0-9 and -
+        slug: String,
+        /// Its name for people
+        #[arg(long)]
+        name: String,
+    },
+    /// List all spaces
+    List,
+    /// Give a space another name for people
+    Rename {
+        /// The space
+        slug: String,
+        /// Its new name
+        #[arg(long)]
+        name: String,
+    },
+    /// Remove a space with everything in it
+    Remove {
+        /// The space
+        slug: String,
+        /// Yes, with everything in it
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// A slug as an argument.
+pub(super) fn slug(text: &str) -> Result<Slug, Failure> {
+    Slug::parse(text).ok_or_else(|| Failure::Usage(vec![format!("{text}: {}", Slug::RULE)]))
+}
+
+pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
+    if let Command::Remove { slug, yes: false } = &command {
+        return Err(Failure::Usage(vec![format!(
+            "removing {slug} takes its connectors, alerts and members along; say --yes if you mean it"
+        )]));
+    }
+    let store = place.open()?;
+    wait_for(async move {
+        let (name, change) = match command {
+            Command::Add { slug: text, name } => {
+                let now = SystemClock.now();
+                let id = SpaceId::new(now, &System::default());
+                let space = Space { id, slug: slug(&text)?, name: name.trim().to_owned(), created_at: now };
+                (text, store.add_space(space, None).await?)
+            }
+            Command::List => {
+                let row = |space: Space| vec![space.slug.to_string(), space.name, rfc3339_seconds(space.created_at)];
+                let rows = store.spaces().await?.into_iter().map(row).collect();
+                return Ok(say(table(&["SLUG", "NAME", "SINCE"], rows))?);
+            }
+            Command::Rename { slug: text, name } => {
+                let change = store.rename_space(&slug(&text)?, name.trim().to_owned()).await?;
+                (text, change)
+            }
+            Command::Remove { slug: text, yes: _ } => {
+                let change = store.remove_space(&slug(&text)?).await?;
+                (text, change)
+            }
+        };
+        match change {
+            SpaceChange::Done => Ok(()),
+            SpaceChange::SlugTaken => Err(anyhow::anyhow!("there is a space {name} already").into()),
+            SpaceChange::Absent => Err(anyhow::anyhow!("there is no space {name}").into()),
+        }
+    })
+}

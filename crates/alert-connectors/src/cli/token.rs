@@ -1,0 +1,79 @@
+//! `token`: session tokens, in the database itself.
+
+use alert_connectors_api::{new_token, token_hash};
+use alert_connectors_model::{Clock, SystemClock};
+use alert_connectors_store::{NewToken, People};
+use anyhow::{anyhow, bail};
+use clap::Subcommand;
+use jiff::SignedDuration;
+
+use super::{Failure, Outcome, Place, say, user::email, wait_for};
+use crate::system::System;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Print a new session token and nothing else
+    #[command(after_help = "Example:\n  T=$(alert-connectors token issue alice@example.com --ttl 1h)")]
+    Issue {
+        /// The user's address
+        email: String,
+        /// How long it lasts, such as 90s, 30m, 12h or 7d
+        #[arg(long, default_value = "12h")]
+        ttl: String,
+    },
+}
+
+/// No token lasts longer than a year.
+const TTL_MAX: SignedDuration = SignedDuration::from_hours(24 * 366);
+
+pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
+    let Command::Issue { email: address, ttl } = command;
+    let ttl = duration(&ttl).map_err(|error| Failure::Usage(vec![format!("--ttl {ttl}: {error}")]))?;
+    let store = place.open()?;
+    wait_for(async move {
+        let address = email(&address)?;
+        let user = store.user(&address).await?.ok_or_else(|| anyhow!("there is no user {address}"))?;
+        if user.is_disabled {
+            return Err(anyhow!("{address} is disabled").into());
+        }
+        let now = SystemClock.now();
+        let token = new_token("acs_", &System::default());
+        let expires_at = now.checked_add(ttl)?;
+        let new = NewToken { hash: token_hash(token.expose()), user_id: user.user.id, expires_at };
+        store.add_token(new, now).await?;
+        Ok(say(token.expose())?)
+    })
+}
+
+/// A length of time such as `90s`, `30m`, `12h` or `7d`.
+fn duration(text: &str) -> anyhow::Result<SignedDuration> {
+    let wanted = "write a number and s, m, h or d, such as 12h";
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number: i64 = digits.parse().map_err(|_malformed| anyhow!(wanted))?;
+    let unit = match text.strip_prefix(digits).unwrap_or_default() {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => bail!(wanted),
+    };
+    let length = SignedDuration::from_secs(number.checked_mul(unit).unwrap_or(i64::MAX));
+    if length.is_zero() || length > TTL_MAX {
+        bail!("it must be between a second and a year");
+    }
+    Ok(length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_time_have_a_unit() {
+        assert_eq!(duration("90s").unwrap(), SignedDuration::from_secs(90));
+        assert_eq!(duration("2d").unwrap(), SignedDuration::from_hours(48));
+        for bad in ["12", "h", "-1h", "0s", "5y", "99999999999999999999h", ""] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! `user`: people, in the database itself.
+
+use std::io::{IsTerminal, Read, stdin};
+
+use alert_connectors_api::Passwords;
+use alert_connectors_model::{Clock, Email, Secret, SystemClock, User, UserId, rfc3339_seconds};
+use alert_connectors_store::{AddedUser, Disabled, NewUser, People};
+use anyhow::{Context, bail};
+use clap::Subcommand;
+use std::sync::Arc;
+
+use super::{Failure, Outcome, Place, say, table::table, wait_for};
+use crate::system::System;
+
+/// Shorter passwords are guessed too soon (NIST SP 800-63B asks for at least 8).
+const PASSWORD_CHARS_MIN: usize = 8;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Make a user; without --password-stdin the user has no password, only issued tokens
+    #[command(after_help = "Example:\n  echo \"$PASSWORD\" | alert-connectors user add alice@example.com --name \"Alice Johnson\" --password-stdin")]
+    Add {
+        /// The address that the user signs in with
+        email: String,
+        /// The name that people know the user by
+        #[arg(long)]
+        name: String,
+        /// The user creates spaces and enters all of them
+        #[arg(long)]
+        operator: bool,
+        /// Read a password from standard input
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// List all users
+    List,
+    /// Lock a user out; tokens and keys end at once, what the user made stays
+    Disable {
+        /// The user's address
+        email: String,
+    },
+    /// Let a user in again
+    Enable {
+        /// The user's address
+        email: String,
+    },
+    /// Set a new password; the user's sessions end
+    Password {
+        /// The user's address
+        email: String,
+        /// Read the password from standard input
+        #[arg(long, required = true)]
+        password_stdin: bool,
+    },
+}
+
+/// An address as an argument.
+pub(super) fn email(text: &str) -> Result<Email, Failure> {
+    Email::parse(text).map_err(|what| Failure::Usage(vec![format!("{text}: {what}")]))
+}
+
+pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
+    let store = place.open()?;
+    wait_for(async move {
+        match command {
+            Command::Add { email: address, name, operator, password_stdin } => {
+                let address = email(&address)?;
+                let password_hash = if password_stdin { Some(read_password()?) } else { None };
+                let now = SystemClock.now();
+                let id = UserId::new(now, &System::default());
+                let user = User { id, email: address.clone(), full_name: name.trim().to_owned() };
+                let new = NewUser { user, password_hash, is_operator: operator, created_at: now };
+                match store.add_user(new).await? {
+                    AddedUser::Added => Ok(say(format_args!("{address} is a user now"))?),
+                    AddedUser::EmailTaken => Err(anyhow::anyhow!("{address} is a user already").into()),
+                }
+            }
+            Command::List => {
+                let users = store.users().await?;
+                let row = |user: alert_connectors_store::UserRecord| {
+                    let operator = if user.is_operator { "operator" } else { "" };
+                    let disabled = if user.is_disabled { "disabled" } else { "" };
+                    let created = rfc3339_seconds(user.created_at);
+                    vec![user.user.email.to_string(), user.user.full_name, operator.into(), disabled.into(), created]
+                };
+                let rows = users.into_iter().map(row).collect();
+                Ok(say(table(&["E-MAIL", "NAME", "", "", "SINCE"], rows))?)
+            }
+            Command::Disable { email: address } => disable(&store, &address, Disabled::Yes).await,
+            Command::Enable { email: address } => disable(&store, &address, Disabled::No).await,
+            Command::Password { email: address, password_stdin: _ } => {
+                let address = email(&address)?;
+                let hash = read_password()?;
+                found(store.set_password(&address, hash).await?, &address)
+            }
+        }
+    })
+}
+
+async fn disable(store: &impl People, address: &str, disabled: Disabled) -> Outcome {
+    let address = email(address)?;
+    found(store.set_disabled(&address, disabled).await?, &address)
+}
+
+fn found(found: bool, email: &Email) -> Outcome {
+    if found { Ok(()) } else { Err(anyhow::anyhow!("there is no user {email}").into()) }
+}
+
+fn read_password() -> anyhow::Result<String> {
+    let mut text = String::new();
+    if stdin().is_terminal() {
+        super::talk(format_args!("Type the password and end with Ctrl-D:"));
+    }
+    stdin().take(4_096).read_to_string(&mut text).context("the password can't be read from standard input")?;
+    let password = Secret::new(text.trim_end_matches(['\r', '\n']));
+    if password.expose().chars().count() < PASSWORD_CHARS_MIN {
+        bail!("a password has at least {PASSWORD_CHARS_MIN} characters");
+    }
+    Passwords::new(Arc::new(System::default())).hash(&password).context("the password can't be hashed")
+}

@@ -1,0 +1,11 @@
+//! Configuration: flags, environment and file, in that order, parsed once into types that hold only what makes sense.
+
+mod database;
+mod layers;
+mod options;
+mod serve;
+
+pub(crate) use database::DatabaseConfig;
+pub(crate) use layers::{Faults, Layers};
+pub(crate) use options::{DatabaseOptions, ServeOptions};
+pub(crate) use serve::ServeConfig;

@@ -1,0 +1,49 @@
+//! Every option by name: the flag, the environment variable and the help. What they mean is parsed elsewhere.
+
+use clap::Args;
+
+/// Which database, and how settings are found. Taken before or after a command's arguments.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DatabaseOptions {
+    /// The database: sqlite:// and a path [default: `sqlite://data/alert-connectors.db`]
+    #[arg(long, global = true, value_name = "URL", env = "ALERT_CONNECTORS_DATABASE_URL", hide_env_values = true)]
+    pub(crate) database_url: Option<String>,
+    /// The key that seals webhook URLs; made if need be [default: secret.key beside the SQLite file]
+    #[arg(long, global = true, value_name = "FILE", env = "ALERT_CONNECTORS_SECRET_KEY_FILE")]
+    pub(crate) secret_key_file: Option<String>,
+    /// A TOML file whose keys are the names of these options
+    #[arg(long, global = true, value_name = "FILE", env = "ALERT_CONNECTORS_CONFIG")]
+    pub(crate) config: Option<String>,
+}
+
+/// The options of `serve`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ServeOptions {
+    /// Where to listen [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS", env = "ALERT_CONNECTORS_LISTEN")]
+    pub(crate) listen: Option<String>,
+    /// Where people reach this service; messages link to it
+    #[arg(long, value_name = "URL", env = "ALERT_CONNECTORS_PUBLIC_URL")]
+    pub(crate) public_url: Option<String>,
+    /// Webhook targets in this network are allowed although not public; repeatable
+    #[arg(long, value_name = "CIDR", env = "ALERT_CONNECTORS_ALLOW_NETWORK", value_delimiter = ',')]
+    pub(crate) allow_network: Vec<String>,
+    /// If given, only these webhook hosts, such as hooks.slack.com or *.example.com; repeatable
+    #[arg(long, value_name = "PATTERN", env = "ALERT_CONNECTORS_ALLOW_HOST", value_delimiter = ',')]
+    pub(crate) allow_host: Vec<String>,
+    /// Certificates trusted beside the public roots
+    #[arg(long, value_name = "PEM", env = "ALERT_CONNECTORS_CA_FILE")]
+    pub(crate) ca_file: Option<String>,
+    /// A proxy for outgoing webhooks
+    #[arg(long, value_name = "URL", env = "ALERT_CONNECTORS_PROXY", hide_env_values = true)]
+    pub(crate) proxy: Option<String>,
+    /// Peers whose X-Forwarded-For is believed; repeatable
+    #[arg(long, value_name = "CIDR", env = "ALERT_CONNECTORS_TRUST_PROXY", value_delimiter = ',')]
+    pub(crate) trust_proxy: Vec<String>,
+    /// text or json [default: text on a terminal, else json]
+    #[arg(long, value_name = "FORMAT", env = "ALERT_CONNECTORS_LOG_FORMAT")]
+    pub(crate) log_format: Option<String>,
+    /// Print the settings that hold, and where each comes from, and end
+    #[arg(long)]
+    pub(crate) print_config: bool,
+}

@@ -1,0 +1,68 @@
+//! Stopping: the first signal lets what is in flight end, the second or ten seconds drop it.
+
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// What is in flight may take so long to end.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Why the service stops.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// It was asked to.
+    Asked,
+    /// It can't go on, for this reason.
+    Failed(String),
+}
+
+/// The tasks of the service, and the two tokens that end them.
+pub(crate) struct Lifecycle {
+    /// Every task lives here, so that it is waited for.
+    pub(crate) tasks: TaskTracker,
+    /// Take nothing new.
+    pub(crate) soft: CancellationToken,
+    /// Drop what is left.
+    pub(crate) hard: CancellationToken,
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Lifecycle {
+    pub(crate) fn new() -> std::io::Result<Self> {
+        let hard = CancellationToken::new();
+        Ok(Self {
+            tasks: TaskTracker::new(),
+            soft: hard.child_token(),
+            hard,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Runs until a signal or a failure, then ends everything. SIGHUP calls `reload`.
+    pub(crate) async fn run(mut self, failed: impl Future<Output = String>, reload: impl Fn()) -> Stop {
+        let mut failed = std::pin::pin!(failed);
+        let stop = loop {
+            tokio::select! {
+                _ = self.terminate.recv() => break Stop::Asked,
+                _ = self.interrupt.recv() => break Stop::Asked,
+                _ = self.hang_up.recv() => reload(),
+                reason = &mut failed => break Stop::Failed(reason),
+            }
+        };
+        self.soft.cancel();
+        self.tasks.close();
+        tokio::select! {
+            () = self.tasks.wait() => {}
+            () = tokio::time::sleep(GRACE) => tracing::warn!("what was in flight did not end in time and is dropped"),
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+        self.hard.cancel();
+        stop
+    }
+}

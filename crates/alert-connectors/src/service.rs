@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use alert_connectors_api::{App, AppOptions, StoreIdentity, TrustedProxies, whole};
-use alert_connectors_delivery::{Engine, EngineOptions, Resolve, Sender, SenderOptions};
+use alert_connectors_delivery::{Engine, EngineOptions, Resolve, Sender, SenderOptions, TimeLimits};
 use alert_connectors_model::{Clock, Random, SystemClock};
 use alert_connectors_store::{People, Store};
 use alert_connectors_store_sqlite::{Opening, SqliteStore, Use};
@@ -55,6 +55,7 @@ impl Service {
             proxy: config.proxy,
             resolver,
             clock: Arc::clone(&clock),
+            limits: TimeLimits::default(),
         })
         .context("TLS can't be set up")?;
         let engine = Engine::start(EngineOptions {

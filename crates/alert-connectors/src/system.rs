@@ -1,5 +1,7 @@
 //! What the program takes from the machine: randomness and its own names.
 
+use std::cell::RefCell;
+
 use alert_connectors_model::Random;
 use ring::rand::{SecureRandom, SystemRandom};
 
@@ -13,9 +15,39 @@ impl Default for System {
     }
 }
 
+impl System {
+    fn ask(&self, bytes: &mut [u8]) {
+        self.0.fill(bytes).expect("the kernel's random source does not fail once the system is up");
+    }
+}
+
+/// Random bytes fetched ahead: an id takes ten, and asking the kernel for each costs more than the rest of making it.
+struct Ahead {
+    bytes: [u8; AHEAD_BYTES],
+    used: usize,
+}
+
+const AHEAD_BYTES: usize = 1_024;
+/// More than an id: keys, tokens and nonces come straight from the kernel and lie in no buffer.
+const ID_BYTES_MAX: usize = 10;
+
+thread_local! {
+    static AHEAD: RefCell<Ahead> = const { RefCell::new(Ahead { bytes: [0; AHEAD_BYTES], used: AHEAD_BYTES }) };
+}
+
 impl Random for System {
     fn fill(&self, bytes: &mut [u8]) {
-        self.0.fill(bytes).expect("the kernel's random source does not fail once the system is up");
+        if bytes.len() > ID_BYTES_MAX {
+            return self.ask(bytes);
+        }
+        AHEAD.with_borrow_mut(|ahead| {
+            if ahead.used + bytes.len() > AHEAD_BYTES {
+                self.ask(&mut ahead.bytes);
+                ahead.used = 0;
+            }
+            bytes.copy_from_slice(&ahead.bytes[ahead.used..ahead.used + bytes.len()]);
+            ahead.used += bytes.len();
+        });
     }
 }
 

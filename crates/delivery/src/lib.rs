@@ -20,5 +20,5 @@ pub use answer::{Answer, Family, Reason, Verdict, classify};
 pub use engine::{Engine, EngineOptions};
 pub use resolver::{Resolve, SystemResolver};
 pub use retry::{backoff, retry_after};
-pub use sender::{PostError, Proxy, Sender, SenderOptions, Trust};
+pub use sender::{PostError, Proxy, Sender, SenderOptions, TimeLimits, Trust};
 pub use test_call::{TestRefused, TestReport};

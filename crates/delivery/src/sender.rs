@@ -21,10 +21,21 @@ use crate::{
     link::{Io, Link, Posted, RequestHead},
 };
 
-/// Name, connection and TLS handshake together may take this long.
-const CONNECT_MAX: Duration = Duration::from_secs(5);
-/// The whole request, connection included, may take this long.
-const REQUEST_MAX: Duration = Duration::from_secs(10);
+/// How long things may take.
+#[derive(Debug, Clone, Copy)]
+pub struct TimeLimits {
+    /// Name, connection and TLS handshake together.
+    pub connect: Duration,
+    /// The whole request, connection included.
+    pub request: Duration,
+}
+
+impl Default for TimeLimits {
+    /// Five and ten seconds.
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(5), request: Duration::from_secs(10) }
+    }
+}
 
 /// How webhooks are reached.
 pub struct SenderOptions {
@@ -38,6 +49,8 @@ pub struct SenderOptions {
     pub resolver: Arc<dyn Resolve>,
     /// Tells the time for `Retry-After`.
     pub clock: Arc<dyn Clock>,
+    /// How long things may take.
+    pub limits: TimeLimits,
 }
 
 /// Whose certificates are trusted.
@@ -121,6 +134,7 @@ pub struct Sender {
     proxy: Option<Proxy>,
     resolver: Arc<dyn Resolve>,
     pub(crate) clock: Arc<dyn Clock>,
+    limits: TimeLimits,
 }
 
 impl Sender {
@@ -142,6 +156,7 @@ impl Sender {
             proxy: options.proxy,
             resolver: options.resolver,
             clock: options.clock,
+            limits: options.limits,
         })
     }
 
@@ -153,7 +168,7 @@ impl Sender {
         kept: &mut Option<Link>,
         body: Bytes,
     ) -> Result<Posted, PostError> {
-        let posted = time::timeout(REQUEST_MAX, self.post_unbounded(url, head, kept, body)).await;
+        let posted = time::timeout(self.limits.request, self.post_unbounded(url, head, kept, body)).await;
         let posted = posted.unwrap_or(Err(PostError::Timeout));
         if posted.is_err() {
             *kept = None;
@@ -181,7 +196,7 @@ impl Sender {
             }
             *kept = None;
         }
-        let connected = time::timeout(CONNECT_MAX, self.connect(url)).await;
+        let connected = time::timeout(self.limits.connect, self.connect(url)).await;
         let link = kept.insert(connected.unwrap_or(Err(PostError::Timeout))?);
         let outcome = link.post(head, body).await;
         outcome.map(|posted| keep_if_clean(kept, posted)).map_err(|_broken| PostError::Broken)

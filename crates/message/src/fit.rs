@@ -79,6 +79,10 @@ impl Fitted {
         }
         self.text.push_str(head);
         self.left -= frame;
+        if self.take_whole(text, written) {
+            self.text.push_str(tail);
+            return;
+        }
         for grapheme in graphemes(text) {
             let size: usize = grapheme
                 .chars()
@@ -98,6 +102,18 @@ impl Fitted {
             }
         }
         self.text.push_str(tail);
+    }
+
+    /// Takes ASCII text that fits as it is and holds nothing to escape, which is nearly all text, in one piece.
+    fn take_whole(&mut self, text: &str, written: fn(char) -> Option<&'static str>) -> bool {
+        let fits = text.len() <= self.left && text.is_ascii();
+        if !fits || text.bytes().any(|byte| written(char::from(byte)).is_some()) {
+            return false;
+        }
+        self.left -= text.len();
+        self.shown += text.len();
+        self.text.push_str(text);
+        true
     }
 
     /// Writes markup of our own whole or not at all.

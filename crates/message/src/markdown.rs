@@ -175,14 +175,13 @@ mod tests {
     use super::*;
 
     fn shape(text: &str) -> String {
-        runs(text)
-            .iter()
-            .map(|run| {
-                let look = [(run.bold, "b"), (run.italic, "i"), (run.code, "c"), (run.link.is_some(), "l")];
-                let look: String = look.iter().filter(|(on, _)| *on).map(|(_, name)| *name).collect();
-                format!("{look}({})", run.text)
-            })
-            .collect()
+        let mut shape = String::new();
+        for run in runs(text) {
+            let look = [(run.bold, "b"), (run.italic, "i"), (run.code, "c"), (run.link.is_some(), "l")];
+            look.iter().filter(|(on, _)| *on).for_each(|(_, name)| shape.push_str(name));
+            shape.push_str(&format!("({})", run.text));
+        }
+        shape
     }
 
     #[test]

@@ -25,8 +25,8 @@ pub(crate) fn freshness() -> Alert {
 /// The same in Markdown, with everything that is supported and something that is not.
 pub(crate) fn markdown() -> Alert {
     alert(
-        r##"{"alert_type":"smart_alert","title":"Volume dropped","severity":"medium","description_format":"markdown",
-        "description":"**Volume** of `orders` fell by *40 %*, see [the chart](https://bi.example.com/c?x=1&y=2).\n- EU: 12\n- US: 9\n1. Check the load\n```sql\nselect `a` from t\n```\n# not a heading <!channel>"}"##,
+        r#"{"alert_type":"smart_alert","title":"Volume dropped","severity":"medium","description_format":"markdown",
+        "description":"**Volume** of `orders` fell by *40 %*, see [the chart](https://bi.example.com/c?x=1&y=2).\n- EU: 12\n- US: 9\n1. Check the load\n```sql\nselect `a` from t\n```\n# not a heading <!channel>"}"#,
     )
 }
 

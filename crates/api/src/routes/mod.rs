@@ -83,13 +83,15 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Gives every answer a name, by which the log knows it.
 async fn named(State(app): State<App>, request: Request, next: Next) -> Response {
     let id = AlertId::new(app.clock.now(), &*app.random).to_string();
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    // Only what is going to be told is worth copying.
+    let route = tracing::enabled!(tracing::Level::DEBUG).then(|| format!("{} {}", request.method(), request.uri().path()));
     let mut response = next.run(request).await;
     let status = response.status();
+    if let Some(route) = route {
+        tracing::debug!(request.id = id, route, status = status.as_u16(), "answered");
+    }
     if status.is_server_error() {
-        tracing::warn!(request.id = id, %method, path, status = status.as_u16(), "a request was answered with an error");
-    } else {
-        tracing::debug!(request.id = id, %method, path, status = status.as_u16(), "answered");
+        tracing::warn!(request.id = id, status = status.as_u16(), "a request was answered with an error");
     }
     if status == http::StatusCode::INTERNAL_SERVER_ERROR {
         let detail = format!("Something went wrong here. The operator finds it by the request id {id}.");

@@ -1,1 +1,74 @@
-//! placeholder
+//! The suite that every store must pass. A store names itself once, and each property is a test of its own:
+//!
+//! ```ignore
+//! alert_connectors_store::conformance!(async || Opened { store, keep });
+//! ```
+#![expect(clippy::unwrap_used, reason = "a suite of tests, which cfg(test) of another crate can't reach")]
+
+mod alerts;
+mod connectors;
+mod intake;
+mod people;
+mod queue;
+mod world;
+
+pub use alerts::*;
+pub use connectors::*;
+pub use intake::*;
+pub use people::*;
+pub use queue::*;
+pub use world::{Opened, World};
+
+/// Makes a test of every property for one store. The argument is an async function that opens an empty one.
+#[macro_export]
+macro_rules! conformance {
+    ($open:expr) => {
+        $crate::conformance!($open;
+            accept_is_durable_and_queued_in_order,
+            accept_stores_nothing_when_connectors_changed,
+            accept_stores_nothing_when_identity_changed,
+            accept_stores_nothing_in_a_removed_space,
+            the_same_key_and_body_is_answered_again_and_stored_once,
+            the_same_key_with_another_body_is_refused,
+            a_key_is_forgotten_after_a_day,
+            one_active_alert_for_each_dedup_key,
+            a_repeat_counts_and_takes_newer_words_but_never_a_lower_severity,
+            resolved_closes_the_problem_and_a_later_post_opens_a_new_one,
+            resolved_without_an_active_alert_is_stored_but_not_sent,
+            many_requests_at_once_are_all_answered,
+            alerts_are_listed_newest_first_without_gap_or_repeat,
+            filters_of_a_list_are_joined_by_or_within_and_by_and_between,
+            an_alert_of_another_space_is_absent,
+            resolve_is_repeatable,
+            connectors_come_back_as_they_were_made,
+            a_change_of_no_value_leaves_updated_at,
+            a_change_judged_at_an_old_version_is_stale,
+            deactivation_and_deletion_cancel_what_is_pending,
+            a_new_url_takes_what_is_pending_along,
+            equal_urls_share_a_destination,
+            the_connector_after_the_last_is_refused,
+            a_recorded_end_is_due_no_more,
+            a_recorded_retry_is_due_again_with_its_form_and_wait,
+            recording_twice_changes_nothing,
+            an_outcome_after_cancellation_is_superseded,
+            due_is_read_in_order_across_connectors,
+            a_session_ends_with_its_token_user_or_password,
+            disabling_ends_tokens_and_keys_and_enabling_brings_none_back,
+            keys_are_shown_by_name_and_revoked_by_their_owner_alone,
+            the_last_admin_stays,
+            whatever_touches_access_moves_the_version,
+            removing_a_space_takes_everything_along
+        );
+    };
+    ($open:expr; $($property:ident),+ $(,)?) => {
+        $(
+            #[tokio::test]
+            async fn $property() {
+                let opened = $open().await;
+                let _keep = opened.keep;
+                let world = $crate::conformance::World::furnished(opened.store).await;
+                $crate::conformance::$property(world).await;
+            }
+        )+
+    };
+}

@@ -1,0 +1,195 @@
+//! One run: the receiver, the bare client, then the server, and the table of what each cost.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use reqwest::{Certificate, Client};
+use serde_json::json;
+
+use crate::{
+    client::Target,
+    process::{Process, output, say, talk, until},
+    stats::percentile,
+};
+
+/// Webhooks that the alerts are spread over; as many clients post at once.
+pub(crate) const DESTINATIONS: usize = 64;
+/// Alerts in a batch.
+const BATCH: usize = 100;
+/// Alerts that warm connections and caches before anything is measured.
+const WARM_UP: usize = 6_400;
+
+struct Receiver {
+    _process: Process,
+    base: String,
+    client: Client,
+}
+
+impl Receiver {
+    fn start(own: &str, ca_file: &str) -> anyhow::Result<Self> {
+        let mut process = Process::start(own, &["receive", ca_file])?;
+        let out = process.0.stdout.take().context("the receiver has an output")?;
+        let mut port = String::new();
+        BufReader::new(out).read_line(&mut port)?;
+        let root = Certificate::from_pem(&fs::read(ca_file)?)?;
+        let client = Client::builder().tls_certs_only([root]).no_proxy().build()?;
+        Ok(Self { _process: process, base: format!("https://localhost:{}", port.trim()), client })
+    }
+
+    async fn ask(&self, what: &str) -> anyhow::Result<String> {
+        Ok(self.client.get(format!("{}/{what}", self.base)).send().await?.text().await?)
+    }
+
+    async fn count(&self) -> anyhow::Result<u64> {
+        Ok(self.ask("count").await?.parse()?)
+    }
+}
+
+/// What a phase of the server cost.
+struct Phase {
+    cpu: f64,
+    accepted_in: Duration,
+    delivered_in: Duration,
+    accept: Vec<Duration>,
+    on_the_way: String,
+}
+
+/// Measures a release server with so many alerts.
+pub(crate) async fn run(server: &str, alerts: &str) -> anyhow::Result<()> {
+    let alerts: usize = alerts.parse().context("a number of alerts")?;
+    let alerts = alerts / (DESTINATIONS * BATCH) * (DESTINATIONS * BATCH);
+    let folder = tempfile::tempdir()?;
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let own = std::env::current_exe()?.display().to_string();
+    let (ca_file, payload_file) = (path("ca.pem"), path("payload.json"));
+    let receiver = Receiver::start(&own, &ca_file)?;
+    let bench = Bench::start(server, &path("bench.db"), &ca_file, &receiver).await?;
+    bench.phase(&receiver, WARM_UP, 1).await?;
+    fs::write(&payload_file, receiver.ask("payload").await?)?;
+    let bare = bare_cost(&own, &ca_file, &receiver.base, &payload_file, alerts)?;
+    talk(format_args!("measuring {alerts} alerts, one a request"));
+    let single = bench.phase(&receiver, alerts, 1).await?;
+    let loaded = bench.process.resident()?;
+    talk(format_args!("measuring {alerts} alerts in batches of {BATCH}"));
+    let batched = bench.phase(&receiver, alerts, BATCH).await?;
+    table(&bench, bare, alerts, loaded, &single, &batched)?;
+    Ok(())
+}
+
+fn bare_cost(own: &str, ca_file: &str, base: &str, payload_file: &str, count: usize) -> anyhow::Result<f64> {
+    talk(format_args!("measuring the bare client"));
+    let process = Process::start(own, &["bare", ca_file, base, payload_file, &count.to_string()])?;
+    let mut process = process;
+    // A process that ended but was not waited for still tells what it cost.
+    let stat = format!("/proc/{}/stat", process.0.id());
+    while !fs::read_to_string(&stat)?.contains(") Z ") {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let cpu = process.cpu()?;
+    anyhow::ensure!(process.0.wait()?.success(), "the bare client failed");
+    Ok(cpu)
+}
+
+struct Bench {
+    process: Process,
+    target: Target,
+    started_in: Duration,
+    idle: f64,
+}
+
+impl Bench {
+    async fn start(server: &str, database: &str, ca_file: &str, receiver: &Receiver) -> anyhow::Result<Self> {
+        let database = format!("sqlite://{database}");
+        let command = |arguments: &[&str]| output(server, &[arguments, &["--database-url", &database]].concat());
+        command(&["user", "add", "bench@example.com", "--name", "Bench", "--operator"])?;
+        command(&["space", "add", "bench", "--name", "Bench"])?;
+        let token = format!("Bearer {}", command(&["token", "issue", "bench@example.com"])?);
+        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let (listen, base) = (format!("127.0.0.1:{port}"), format!("http://127.0.0.1:{port}"));
+        let started = Instant::now();
+        let process = Process::start(
+            server,
+            &["serve", "--listen", &listen, "--database-url", &database, "--ca-file", ca_file, "--allow-network", "127.0.0.0/8"],
+        )?;
+        until("the start", async || Ok(std::net::TcpStream::connect(&listen).is_ok())).await?;
+        let started_in = started.elapsed();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let idle = process.resident()?;
+        let client = Client::builder().no_proxy().build()?;
+        for destination in 0..DESTINATIONS {
+            let connector = json!({"name": format!("bench {destination}"), "connector_type": "slack",
+                "webhook_url": format!("{}/services/{destination}", receiver.base), "severity_filter": [],
+                "alert_type_filter": [format!("bench_{destination}")]});
+            let url = format!("{base}/spaces/bench/alert-connectors");
+            let answer = client.post(url).header("authorization", &token).json(&connector).send().await?;
+            anyhow::ensure!(answer.status() == 201, "a connector was answered {}", answer.text().await?);
+        }
+        let target = Target { client, alerts: format!("{base}/spaces/bench/alerts"), token };
+        Ok(Self { process, target, started_in, idle })
+    }
+
+    /// Posts so many alerts and waits until all of them arrived.
+    async fn phase(&self, receiver: &Receiver, alerts: usize, batch: usize) -> anyhow::Result<Phase> {
+        let (before, cpu) = (receiver.count().await?, self.process.cpu()?);
+        receiver.ask("latency").await?;
+        let started = Instant::now();
+        let each = alerts / DESTINATIONS;
+        let clients = if batch == 1 { DESTINATIONS } else { 8 };
+        let mut tasks = tokio::task::JoinSet::new();
+        for number in 0..clients {
+            let target = self.target.clone();
+            if batch == 1 {
+                tasks.spawn(target.post_each(number, DESTINATIONS, each));
+            } else {
+                tasks.spawn(target.post_batches(number * (alerts / clients), batch, alerts / clients));
+            }
+        }
+        let mut accept = Vec::with_capacity(alerts);
+        while let Some(times) = tasks.join_next().await {
+            accept.extend(times??);
+        }
+        let accepted_in = started.elapsed();
+        let wanted = before + alerts as u64;
+        until("delivery", async || Ok(receiver.count().await? >= wanted)).await?;
+        let delivered_in = started.elapsed();
+        // The last outcomes are being recorded.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        accept.sort_unstable();
+        let on_the_way = receiver.ask("latency").await?;
+        Ok(Phase { cpu: self.process.cpu()? - cpu, accepted_in, delivered_in, accept, on_the_way })
+    }
+}
+
+fn table(
+    bench: &Bench,
+    bare: f64,
+    alerts: usize,
+    loaded: f64,
+    single: &Phase,
+    batched: &Phase,
+) -> anyhow::Result<()> {
+    #[expect(clippy::cast_precision_loss, reason = "figures for people")]
+    let alerts = alerts as f64;
+    let micros = |cpu: f64| cpu / alerts * 1e6;
+    say(format_args!("{:<44}{:>12}{:>12}", "", "one each", format!("batches {BATCH}")))?;
+    let row = |name: &str, unit: &str, of: &dyn Fn(&Phase) -> String| {
+        say(format_args!("{:<44}{:>12}{:>12}", format!("{name} ({unit})"), of(single), of(batched)))
+    };
+    row("CPU of the server per delivered alert", "µs", &|phase| format!("{:.1}", micros(phase.cpu)))?;
+    row("CPU of the bare client per post", "µs", &|_| format!("{:.1}", micros(bare)))?;
+    row("ratio", "server : bare", &|phase| format!("{:.2}", phase.cpu / bare))?;
+    row("accepted", "a second", &|phase| format!("{:.0}", alerts / phase.accepted_in.as_secs_f64()))?;
+    row("delivered", "a second", &|phase| format!("{:.0}", alerts / phase.delivered_in.as_secs_f64()))?;
+    row("accept p50", "ms", &|phase| format!("{:.2}", percentile(&phase.accept, 0.5)))?;
+    row("accept p99", "ms", &|phase| format!("{:.2}", percentile(&phase.accept, 0.99)))?;
+    row("arrival p50", "ms", &|phase| phase.on_the_way.split(' ').next().unwrap_or_default().to_owned())?;
+    row("arrival p99", "ms", &|phase| phase.on_the_way.split(' ').nth(1).unwrap_or_default().to_owned())?;
+    say(format_args!("{:<44}{:>12.0}", "start to listening (ms)", bench.started_in.as_secs_f64() * 1_000.0))?;
+    say(format_args!("{:<44}{:>12.1}", "resident memory idle (MiB)", bench.idle))?;
+    say(format_args!("{:<44}{:>12.1}", "resident memory in load (MiB)", loaded))?;
+    Ok(())
+}

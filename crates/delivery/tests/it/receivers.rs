@@ -1,0 +1,118 @@
+//! Receivers that misbehave in every way.
+
+use std::{sync::Arc, time::{Duration, Instant}};
+
+use alert_connectors_delivery::TimeLimits;
+use alert_connectors_inbox::Behaviour;
+use tokio::{io::{AsyncReadExt, AsyncWriteExt}, net::{TcpListener, TcpStream}};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+
+use crate::world::{Fixed, Receiver, Setting, World};
+
+const SHORT: TimeLimits = TimeLimits { connect: Duration::from_millis(300), request: Duration::from_millis(500) };
+
+async fn report(world: &World, url: &str) -> (u16, String) {
+    let report = world.engine.test(&world.connector(url), "S").await.unwrap();
+    (report.status_code, report.error.unwrap_or_default())
+}
+
+/// A server over TLS that reads the head of one request and then does as it likes.
+async fn server<F: Future<Output = ()> + Send + 'static>(
+    receiver: &Receiver,
+    then: impl Fn(TlsStream<TcpStream>) -> F + Send + 'static,
+) -> World {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let acceptor = TlsAcceptor::from(receiver.authority.server_config());
+    let setting = Setting { resolver: Arc::new(Fixed(vec![address])), limits: SHORT, ..Setting::to(receiver) };
+    let world = World::start(setting);
+    world.tasks.spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+            let mut first_byte = [0];
+            stream.read_exact(&mut first_byte).await.ok();
+            then(stream).await;
+        }
+    });
+    world
+}
+
+#[tokio::test]
+async fn one_that_hangs_is_given_up() {
+    let receiver = Receiver::start().await;
+    let world = server(&receiver, async |_stream| std::future::pending().await).await;
+    assert_eq!(report(&world, "https://webhook.example/").await, (500, "Connection timeout".to_owned()));
+}
+
+#[tokio::test]
+async fn one_that_drips_is_given_up() {
+    let receiver = Receiver::start().await;
+    let world = server(&receiver, async |mut stream| {
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.ok();
+        while stream.write_all(b"x").await.is_ok() && stream.flush().await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    let started = Instant::now();
+    assert_eq!(report(&world, "https://webhook.example/").await, (500, "Connection timeout".to_owned()));
+    assert!(started.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn one_that_resets_is_told_of() {
+    let receiver = Receiver::start().await;
+    let world = server(&receiver, async |stream| drop(stream)).await;
+    assert_eq!(report(&world, "https://webhook.example/").await, (500, "Connection failed".to_owned()));
+}
+
+#[tokio::test]
+async fn one_that_speaks_no_http_is_told_of() {
+    let receiver = Receiver::start().await;
+    let world = server(&receiver, async |mut stream| {
+        stream.write_all(b"220 mail.example ESMTP\r\n").await.ok();
+    })
+    .await;
+    assert_eq!(report(&world, "https://webhook.example/").await, (500, "Connection failed".to_owned()));
+}
+
+#[tokio::test]
+async fn of_an_endless_answer_only_the_beginning_is_read() {
+    let receiver = Receiver::start().await;
+    let world = server(&receiver, async |mut stream| {
+        let head = "HTTP/1.1 404 Not Found\r\ncontent-length: 67108864\r\n\r\n";
+        stream.write_all(head.as_bytes()).await.ok();
+        let chunk = vec![b'x'; 65_536];
+        for _ in 0..1_024 {
+            if stream.write_all(&chunk).await.is_err() {
+                return;
+            }
+        }
+    })
+    .await;
+    let (status, error) = report(&world, "https://webhook.example/").await;
+    assert_eq!(status, 404);
+    assert!(error.starts_with("HTTP 404"), "{error}");
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let receiver = Receiver::start().await;
+    let headers = [("location".to_owned(), "https://webhook.example/elsewhere".to_owned())].into();
+    receiver.inbox.behave("/here", Behaviour { status: Some(307), headers, ..Behaviour::default() });
+    let world = World::start(Setting::to(&receiver));
+    let (status, error) = report(&world, "https://webhook.example/here").await;
+    assert_eq!(status, 307);
+    assert!(error.contains("redirects"), "{error}");
+    assert_eq!(receiver.inbox.count(), 1);
+}
+
+#[tokio::test]
+async fn a_port_that_nobody_listens_on_and_a_name_that_nobody_knows_are_told_apart() {
+    let receiver = Receiver::start().await;
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let world = World::start(Setting { resolver: Arc::new(Fixed(vec![free])), ..Setting::to(&receiver) });
+    assert_eq!(report(&world, "https://webhook.example/").await, (500, "Connection refused".to_owned()));
+    let world = World::start(Setting { resolver: Arc::new(Fixed(Vec::new())), ..Setting::to(&receiver) });
+    assert_eq!(report(&world, "https://webhook.example/").await, (500, "DNS lookup failed".to_owned()));
+}

@@ -1,0 +1,58 @@
+//! What stands in the way of opening a database, each with a sentence of its own.
+
+use std::{fs, os::unix::fs::PermissionsExt};
+
+use alert_connectors_store_sqlite::{OpenError, SqliteStore, Use};
+
+use crate::opening;
+
+fn refused(folder: &std::path::Path) -> OpenError {
+    SqliteStore::open(opening(folder, Use::Server)).err().expect("it must be refused")
+}
+
+#[tokio::test]
+async fn a_second_server_is_refused_and_a_command_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = SqliteStore::open(opening(folder.path(), Use::Server)).unwrap();
+    assert!(matches!(refused(folder.path()), OpenError::InUse(_)));
+    assert!(SqliteStore::open(opening(folder.path(), Use::Command)).is_ok());
+    drop(first);
+    assert!(SqliteStore::open(opening(folder.path(), Use::Server)).is_ok());
+}
+
+#[tokio::test]
+async fn a_lost_a_wrong_and_a_readable_key_file_are_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(SqliteStore::open(opening(folder.path(), Use::Server)).unwrap());
+    let key_file = folder.path().join("secret.key");
+    assert_eq!(fs::metadata(&key_file).unwrap().permissions().mode() & 0o777, 0o600);
+    let key = fs::read(&key_file).unwrap();
+    fs::remove_file(&key_file).unwrap();
+    assert!(matches!(refused(folder.path()), OpenError::KeyFileLost { .. }));
+    fs::write(&key_file, "0".repeat(64)).unwrap();
+    fs::set_permissions(&key_file, fs::Permissions::from_mode(0o600)).unwrap();
+    assert!(matches!(refused(folder.path()), OpenError::WrongKey { .. }));
+    fs::write(&key_file, &key).unwrap();
+    fs::set_permissions(&key_file, fs::Permissions::from_mode(0o644)).unwrap();
+    let error = refused(folder.path()).to_string();
+    assert!(error.contains("may be read by others (mode 644)"), "{error}");
+}
+
+#[tokio::test]
+async fn a_newer_schema_and_another_kind_of_file_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(SqliteStore::open(opening(folder.path(), Use::Server)).unwrap());
+    let path = folder.path().join("test.db");
+    rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    assert!(matches!(refused(folder.path()), OpenError::Newer { found: 99, .. }));
+    fs::write(&path, "this is a text file and no database at all, however long it may be".repeat(40)).unwrap();
+    fs::remove_file(folder.path().join("test.db-wal")).ok();
+    assert!(matches!(refused(folder.path()), OpenError::NotADatabase(_)));
+}
+
+#[tokio::test]
+async fn what_was_written_with_a_key_is_there_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(SqliteStore::open(opening(folder.path(), Use::Server)).unwrap());
+    assert!(SqliteStore::open(opening(folder.path(), Use::Server)).is_ok());
+}

@@ -1,0 +1,52 @@
+//! Every statement of the store is answered by an index: none of them may read a whole table that grows with history.
+
+use alert_connectors_store_sqlite::{SqliteStore, Use};
+
+use crate::opening;
+
+/// The statements of the hot path and of the lists, as they stand in the source.
+fn statements() -> Vec<String> {
+    let sources = [
+        include_str!("../../src/alerts.rs"),
+        include_str!("../../src/connectors.rs"),
+        include_str!("../../src/intake.rs"),
+        include_str!("../../src/people.rs"),
+        include_str!("../../src/queue.rs"),
+        include_str!("../../src/spaces.rs"),
+    ];
+    let mut found = Vec::new();
+    for source in sources {
+        for piece in source.split("&str = ").skip(1) {
+            let Some(text) = piece.strip_prefix('"').or_else(|| piece.strip_prefix("\n    \"")) else { continue };
+            let sql = text.split('"').next().unwrap_or_default();
+            if ["SELECT", "UPDATE", "INSERT", "DELETE"].iter().any(|verb| sql.starts_with(verb)) {
+                found.push(sql.split_whitespace().collect::<Vec<_>>().join(" "));
+            }
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn no_statement_scans_what_grows_with_history() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(SqliteStore::open(opening(folder.path(), Use::Server)).unwrap());
+    let connection = rusqlite::Connection::open(folder.path().join("test.db")).unwrap();
+    let statements = statements();
+    assert!(statements.len() > 30, "only {} statements were found", statements.len());
+    for sql in statements {
+        let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap_or_else(|error| panic!("{sql}: {error}"));
+        let count = plan.parameter_count();
+        let details: Vec<String> = plan
+            .query_map(rusqlite::params_from_iter(vec![rusqlite::types::Null; count]), |row| row.get(3))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
+        for detail in details {
+            let whole = ["alerts", "deliveries", "attempts", "idempotency", "tokens"]
+                .iter()
+                .any(|table| detail.starts_with(&format!("SCAN {table}")) || detail == "SCAN d" || detail == "SCAN a");
+            assert!(!whole, "{sql}\n{detail}");
+        }
+    }
+}

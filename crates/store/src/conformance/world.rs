@@ -1,0 +1,173 @@
+//! A small furnished world: a space, two users, and ways to act in it.
+
+use std::{any::Any, sync::Arc};
+
+use alert_connectors_model::{
+    Alert, AlertId, AttemptId, AttemptOutcome, Attempt, Connector, ConnectorId, DeliveryId, DeliveryState, Email, Json,
+    Loc, Matched, NewConnector, Random, Role, SeededRandom, Slug, Space, SpaceId, UrlRules, User, UserId, parse_alert,
+    parse_new_connector,
+};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    Acceptance, Accepted, Created, Due, Idempotency, NewAlert, NewToken, NewUser, NextStep, Outcome, Roster, Store,
+    Submission,
+};
+
+/// A store that was opened for a test, and what must live as long as it.
+pub struct Opened {
+    /// The store, empty.
+    pub store: Arc<dyn Store>,
+    /// Its folder or schema.
+    pub keep: Box<dyn Any + Send>,
+}
+
+/// A store with a space and two users.
+pub struct World {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) slug: Slug,
+    pub(super) alice: User,
+    pub(super) random: SeededRandom,
+    pub(super) now: Timestamp,
+}
+
+pub(super) const TOKEN: [u8; 32] = [7; 32];
+
+impl World {
+    /// Alice is an admin of the space `data`; Bob is nowhere.
+    pub async fn furnished(store: Arc<dyn Store>) -> Self {
+        let random = SeededRandom::new(42);
+        let now = Timestamp::from_second(1_790_000_000).unwrap();
+        let slug = Slug::parse("data").unwrap();
+        let alice = user("alice@example.com", now, &random);
+        for user in [alice.clone(), user("bob@example.com", now, &random)] {
+            store.add_user(NewUser { user, password_hash: None, is_operator: false, created_at: now }).await.unwrap();
+        }
+        let space = Space { id: SpaceId::new(now, &random), slug: slug.clone(), name: "Data".to_owned(), created_at: now };
+        store.add_space(space, Some(alice.clone())).await.unwrap();
+        let expires_at = now + SignedDuration::from_hours(12);
+        store.add_token(NewToken { hash: TOKEN, user_id: alice.id, expires_at }, now).await.unwrap();
+        Self { store, slug, alice, random, now }
+    }
+
+    pub(super) fn later(&self, seconds: i64) -> Timestamp {
+        self.now + SignedDuration::from_secs(seconds)
+    }
+
+    pub(super) fn email(text: &str) -> Email {
+        Email::parse(text).unwrap()
+    }
+
+    pub(super) async fn roster(&self) -> Roster {
+        self.store.roster(&self.slug).await.unwrap().unwrap()
+    }
+
+    pub(super) async fn space_id(&self) -> SpaceId {
+        self.roster().await.space.id
+    }
+
+    pub(super) async fn identity_version(&self) -> i64 {
+        self.store.session(TOKEN).await.unwrap().unwrap().version
+    }
+
+    pub(super) fn new_connector(extra: &str) -> NewConnector {
+        let text = format!(
+            r#"{{"name":"c","connector_type":"slack","webhook_url":"https://hooks.slack.com/services/T/B/x","severity_filter":[]{extra}}}"#
+        );
+        parse_new_connector(Json::parse(text.as_bytes()).unwrap(), &UrlRules::default()).unwrap()
+    }
+
+    pub(super) async fn connect(&self, extra: &str) -> Arc<Connector> {
+        self.connect_url(extra, None).await
+    }
+
+    pub(super) async fn connect_url(&self, extra: &str, url: Option<&str>) -> Arc<Connector> {
+        let mut new = Self::new_connector(extra);
+        if let Some(url) = url {
+            new.webhook_url = alert_connectors_model::WebhookUrl::parse(url).unwrap();
+        }
+        let id = ConnectorId::new(self.now, &self.random);
+        match self.store.create_connector(self.space_id().await, id, new, self.alice.clone(), self.now).await.unwrap() {
+            Created::Made(connector) => connector,
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    pub(super) fn alert(&self, extra: &str) -> Alert {
+        let text = format!(r#"{{"alert_type":"dq_alert","title":"t","severity":"high"{extra}}}"#);
+        parse_alert(Json::parse(text.as_bytes()).unwrap(), &Loc::body(), self.now).unwrap().alert
+    }
+
+    pub(super) async fn submission(&self, alerts: &[Alert]) -> Submission {
+        let roster = self.roster().await;
+        let new = |alert: &Alert| NewAlert {
+            id: AlertId::new(self.now, &self.random),
+            alert: Arc::new(alert.clone()),
+            json: serde_json_of(alert).into(),
+            warnings: Arc::from([]),
+            deliveries: roster
+                .connectors
+                .iter()
+                .filter(|connector| connector.matches(alert) == Matched::Matched)
+                .map(|connector| (DeliveryId::new(self.now, &self.random), Arc::clone(connector)))
+                .collect(),
+        };
+        Submission {
+            alerts: alerts.iter().map(new).collect(),
+            space: roster.space,
+            space_version: roster.version,
+            identity_version: Some(self.identity_version().await),
+            idempotency: None,
+            received_at: self.now,
+        }
+    }
+
+    pub(super) async fn post(&self, extra: &str) -> Accepted {
+        let submission = self.submission(&[self.alert(extra)]).await;
+        stored(self.store.accept(submission).await.unwrap()).remove(0)
+    }
+
+    pub(super) async fn due(&self, connector: &Connector) -> Vec<Due> {
+        self.store.due(connector.destination, 0, 100).await.unwrap()
+    }
+
+    pub(super) fn outcome(&self, due: &Due, next: NextStep) -> Outcome {
+        let attempt = Attempt {
+            id: AttemptId::new(self.now, &self.random),
+            started_at: self.now,
+            duration_ms: 12,
+            outcome: AttemptOutcome::Delivered,
+            status_code: Some(200),
+            error: None,
+            digest_size: 1,
+        };
+        Outcome { seq: due.seq, attempt, next }
+    }
+
+    pub(super) fn arrived(&self) -> NextStep {
+        NextStep::End { state: DeliveryState::Delivered, reason: None, at: self.now }
+    }
+
+    pub(super) async fn member(&self, email: &str, role: Role) -> crate::MemberChange {
+        self.store.set_member(self.space_id().await, &Self::email(email), role, self.now).await.unwrap()
+    }
+}
+
+pub(super) fn idempotency(key: &str, body: u8) -> Idempotency {
+    Idempotency { route: crate::Route::Alert, key: key.to_owned(), body_hash: [body; 32] }
+}
+
+pub(super) fn stored(acceptance: Acceptance) -> Vec<Accepted> {
+    match acceptance {
+        Acceptance::Stored(accepted) => accepted,
+        other => unreachable!("{other:?}"),
+    }
+}
+
+fn user(email: &str, now: Timestamp, random: &dyn Random) -> User {
+    User { id: UserId::new(now, random), email: World::email(email), full_name: "Someone".to_owned() }
+}
+
+fn serde_json_of(alert: &Alert) -> String {
+    serde_json::to_string(alert).unwrap()
+}

@@ -1,0 +1,36 @@
+//! The chores of the project: `cargo xtask demo | test | lint | bench`.
+
+mod bench;
+mod lint;
+mod run;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: cargo xtask CHORE
+  demo    the main job, visibly, with nothing to set up
+  test    every test, installing what it needs
+  lint    format, clippy, licences and duplicates, spelling, tidiness
+  bench   what an alert costs, against a bare client in the same run";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments.as_slice() {
+        ["demo", rest @ ..] => {
+            run::cargo(&[&["run", "--quiet", "--locked", "--package", "alert-connectors", "--", "demo"], rest].concat())
+        }
+        ["test", rest @ ..] => test::run(rest),
+        ["lint"] => lint::run(),
+        ["bench", rest @ ..] => bench::run(rest),
+        _ => Err(anyhow::anyhow!(USAGE)),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            run::talk(format_args!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! `test`: every test, with the runner installed if it is missing.
+
+use crate::run::{cargo, ensure};
+
+pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
+    ensure("cargo-nextest", &[env!("CARGO"), "nextest", "--version"], "0.9.143")?;
+    cargo(&[&["nextest", "run", "--locked", "--workspace"], rest].concat())
+}

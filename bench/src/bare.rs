@@ -9,16 +9,32 @@ use reqwest::{Certificate, Client, header::CONTENT_TYPE};
 use crate::run::DESTINATIONS;
 
 /// Posts `count` times, as many at once as there are destinations.
-pub(crate) async fn post(ca_file: &str, base: &str, payload_file: &str, count: &str) -> anyhow::Result<()> {
+pub(crate) async fn post(
+    ca_file: &str,
+    base: &str,
+    payload_file: &str,
+    count: &str,
+) -> anyhow::Result<()> {
     let payload = Bytes::from(fs::read(payload_file)?);
     let count: usize = count.parse().context("a number of posts")?;
     let root = Certificate::from_pem(&fs::read(ca_file)?)?;
-    let client = Client::builder().tls_certs_only([root]).no_proxy().http1_only().build()?;
+    let client = Client::builder()
+        .tls_certs_only([root])
+        .no_proxy()
+        .http1_only()
+        .build()?;
     let one = |destination: usize| {
-        let (client, payload, url) = (client.clone(), payload.clone(), format!("{base}/services/{destination}"));
+        let (client, payload, url) = (
+            client.clone(),
+            payload.clone(),
+            format!("{base}/services/{destination}"),
+        );
         async move {
             for _ in 0..count / DESTINATIONS {
-                let request = client.post(&url).header(CONTENT_TYPE, "application/json").body(payload.clone());
+                let request = client
+                    .post(&url)
+                    .header(CONTENT_TYPE, "application/json")
+                    .body(payload.clone());
                 request.send().await?.error_for_status()?.bytes().await?;
             }
             anyhow::Ok(())

@@ -24,15 +24,29 @@ fn alert(number: usize) -> String {
 
 impl Target {
     /// Posts one alert a request, `count` in all, from number `first` on.
-    pub(crate) async fn post_each(self, first: usize, step: usize, count: usize) -> anyhow::Result<Vec<Duration>> {
+    pub(crate) async fn post_each(
+        self,
+        first: usize,
+        step: usize,
+        count: usize,
+    ) -> anyhow::Result<Vec<Duration>> {
         let mut times = Vec::with_capacity(count);
         for at in 0..count {
             let started = Instant::now();
-            let request = self.client.post(&self.alerts).header("authorization", &self.token);
-            let request = request.header("content-type", "application/json").body(alert(first + at * step));
+            let request = self
+                .client
+                .post(&self.alerts)
+                .header("authorization", &self.token);
+            let request = request
+                .header("content-type", "application/json")
+                .body(alert(first + at * step));
             let answer = request.send().await?;
             if answer.status() != StatusCode::ACCEPTED {
-                bail!("an alert was answered {}: {}", answer.status(), answer.text().await?);
+                bail!(
+                    "an alert was answered {}: {}",
+                    answer.status(),
+                    answer.text().await?
+                );
             }
             answer.bytes().await?;
             times.push(started.elapsed());
@@ -41,13 +55,25 @@ impl Target {
     }
 
     /// Posts batches of `size`, `count` alerts in all.
-    pub(crate) async fn post_batches(self, first: usize, size: usize, count: usize) -> anyhow::Result<Vec<Duration>> {
+    pub(crate) async fn post_batches(
+        self,
+        first: usize,
+        size: usize,
+        count: usize,
+    ) -> anyhow::Result<Vec<Duration>> {
         let mut times = Vec::new();
         for batch in 0..count / size {
-            let alerts: Vec<String> = (0..size).map(|at| alert(first + batch * size + at)).collect();
+            let alerts: Vec<String> = (0..size)
+                .map(|at| alert(first + batch * size + at))
+                .collect();
             let started = Instant::now();
-            let request = self.client.post(format!("{}/batch", self.alerts)).header("authorization", &self.token);
-            let request = request.header("content-type", "application/json").body(format!("[{}]", alerts.join(",")));
+            let request = self
+                .client
+                .post(format!("{}/batch", self.alerts))
+                .header("authorization", &self.token);
+            let request = request
+                .header("content-type", "application/json")
+                .body(format!("[{}]", alerts.join(",")));
             request.send().await?.error_for_status()?.bytes().await?;
             times.push(started.elapsed());
         }

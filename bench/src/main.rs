@@ -18,9 +18,13 @@ fn main() -> ExitCode {
     drop(rustls::crypto::ring::default_provider().install_default());
     let outcome = match arguments.as_slice() {
         ["receive", ca_file] => process::on_runtime(receiver::receive(ca_file)),
-        ["bare", ca_file, base, payload_file, count] => process::on_runtime(bare::post(ca_file, base, payload_file, count)),
+        ["bare", ca_file, base, payload_file, count] => {
+            process::on_runtime(bare::post(ca_file, base, payload_file, count))
+        }
         [server, alerts] => process::on_runtime(run::run(server, alerts)),
-        _ => Err(anyhow::anyhow!("usage: alert-connectors-bench PATH-OF-THE-SERVER NUMBER-OF-ALERTS")),
+        _ => Err(anyhow::anyhow!(
+            "usage: alert-connectors-bench PATH-OF-THE-SERVER NUMBER-OF-ALERTS"
+        )),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

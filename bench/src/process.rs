@@ -14,7 +14,9 @@ const TICKS: f64 = 100.0;
 
 /// Runs on a runtime with all the cores.
 pub(crate) fn on_runtime(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     let outcome = runtime.block_on(work);
     runtime.shutdown_background();
     outcome
@@ -56,8 +58,15 @@ impl Process {
     /// Resident memory in MiB.
     pub(crate) fn resident(&self) -> anyhow::Result<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("VmRSS")?;
-        let kib = line.split_whitespace().nth(1).and_then(|kib| kib.parse::<f64>().ok()).context("VmRSS")?;
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS:"))
+            .context("VmRSS")?;
+        let kib = line
+            .split_whitespace()
+            .nth(1)
+            .and_then(|kib| kib.parse::<f64>().ok())
+            .context("VmRSS")?;
         Ok(kib / 1_024.0)
     }
 }
@@ -71,15 +80,24 @@ impl Drop for Process {
 
 /// What a program prints, if it ends well.
 pub(crate) fn output(program: &str, arguments: &[&str]) -> anyhow::Result<String> {
-    let output = Command::new(program).args(arguments).stdin(Stdio::null()).output()?;
+    let output = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()?;
     if !output.status.success() {
-        return Err(anyhow!("{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr)));
+        return Err(anyhow!(
+            "{program} {arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        ));
     }
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 
 /// Asks until the answer is yes, for a minute at most.
-pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> anyhow::Result<bool>) -> anyhow::Result<()> {
+pub(crate) async fn until(
+    what: &str,
+    mut is_so: impl AsyncFnMut() -> anyhow::Result<bool>,
+) -> anyhow::Result<()> {
     for _ in 0..12_000 {
         if is_so().await? {
             return Ok(());

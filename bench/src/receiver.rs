@@ -25,9 +25,14 @@ struct Seen {
 type Shared = Arc<Mutex<Seen>>;
 
 /// The present time in microseconds, as alerts carry it in their titles.
-#[expect(clippy::disallowed_methods, reason = "two processes of one machine compare it")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "two processes of one machine compare it"
+)]
 pub(crate) fn micros() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| u64::try_from(time.as_micros()).unwrap_or(0))
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |time| u64::try_from(time.as_micros()).unwrap_or(0))
 }
 
 /// Listens, prints its port, and serves until it is killed.
@@ -39,12 +44,25 @@ pub(crate) async fn receive(ca_file: &str) -> anyhow::Result<()> {
     say(format_args!("{}", listener.local_addr()?.port()))?;
     let seen = Shared::default();
     let router = Router::new()
-        .route("/count", get(async |State(seen): State<Shared>| lock(&seen).count.to_string()))
-        .route("/payload", get(async |State(seen): State<Shared>| lock(&seen).payload.clone()))
+        .route(
+            "/count",
+            get(async |State(seen): State<Shared>| lock(&seen).count.to_string()),
+        )
+        .route(
+            "/payload",
+            get(async |State(seen): State<Shared>| lock(&seen).payload.clone()),
+        )
         .route("/latency", get(latency))
         .fallback(take)
         .with_state(seen);
-    serve(listener, authority.server_config(), router, TaskTracker::new(), CancellationToken::new()).await;
+    serve(
+        listener,
+        authority.server_config(),
+        router,
+        TaskTracker::new(),
+        CancellationToken::new(),
+    )
+    .await;
     Ok(())
 }
 
@@ -57,7 +75,8 @@ async fn take(State(seen): State<Shared>, body: Bytes) -> &'static str {
     let mut seen = lock(&seen);
     seen.count += 1;
     if let Some(sent) = sent {
-        seen.on_the_way.push(Duration::from_micros(micros().saturating_sub(sent)));
+        seen.on_the_way
+            .push(Duration::from_micros(micros().saturating_sub(sent)));
     }
     seen.payload = body;
     "ok"
@@ -66,7 +85,10 @@ async fn take(State(seen): State<Shared>, body: Bytes) -> &'static str {
 /// The time in `sent=…=` of the title.
 fn sent_at(body: &[u8]) -> Option<u64> {
     let at = body.windows(5).position(|window| window == b"sent=")? + 5;
-    let digits = body.get(at..)?.iter().take_while(|byte| byte.is_ascii_digit());
+    let digits = body
+        .get(at..)?
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit());
     Some(digits.fold(0, |number, digit| number * 10 + u64::from(digit - b'0')))
 }
 
@@ -74,5 +96,9 @@ fn sent_at(body: &[u8]) -> Option<u64> {
 async fn latency(State(seen): State<Shared>) -> String {
     let mut times = std::mem::take(&mut lock(&seen).on_the_way);
     times.sort_unstable();
-    format!("{:.2} {:.2}", percentile(&times, 0.5), percentile(&times, 0.99))
+    format!(
+        "{:.2} {:.2}",
+        percentile(&times, 0.5),
+        percentile(&times, 0.99)
+    )
 }

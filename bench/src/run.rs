@@ -32,16 +32,33 @@ struct Receiver {
 impl Receiver {
     fn start(own: &str, ca_file: &str) -> anyhow::Result<Self> {
         let mut process = Process::start(own, &["receive", ca_file])?;
-        let out = process.0.stdout.take().context("the receiver has an output")?;
+        let out = process
+            .0
+            .stdout
+            .take()
+            .context("the receiver has an output")?;
         let mut port = String::new();
         BufReader::new(out).read_line(&mut port)?;
         let root = Certificate::from_pem(&fs::read(ca_file)?)?;
-        let client = Client::builder().tls_certs_only([root]).no_proxy().build()?;
-        Ok(Self { _process: process, base: format!("https://localhost:{}", port.trim()), client })
+        let client = Client::builder()
+            .tls_certs_only([root])
+            .no_proxy()
+            .build()?;
+        Ok(Self {
+            _process: process,
+            base: format!("https://localhost:{}", port.trim()),
+            client,
+        })
     }
 
     async fn ask(&self, what: &str) -> anyhow::Result<String> {
-        Ok(self.client.get(format!("{}/{what}", self.base)).send().await?.text().await?)
+        Ok(self
+            .client
+            .get(format!("{}/{what}", self.base))
+            .send()
+            .await?
+            .text()
+            .await?)
     }
 
     async fn count(&self) -> anyhow::Result<u64> {
@@ -74,15 +91,26 @@ pub(crate) async fn run(server: &str, alerts: &str) -> anyhow::Result<()> {
     talk(format_args!("measuring {alerts} alerts, one a request"));
     let single = bench.phase(&receiver, alerts, 1).await?;
     let loaded = bench.process.resident()?;
-    talk(format_args!("measuring {alerts} alerts in batches of {BATCH}"));
+    talk(format_args!(
+        "measuring {alerts} alerts in batches of {BATCH}"
+    ));
     let batched = bench.phase(&receiver, alerts, BATCH).await?;
     table(&bench, bare, alerts, loaded, &single, &batched)?;
     Ok(())
 }
 
-fn bare_cost(own: &str, ca_file: &str, base: &str, payload_file: &str, count: usize) -> anyhow::Result<f64> {
+fn bare_cost(
+    own: &str,
+    ca_file: &str,
+    base: &str,
+    payload_file: &str,
+    count: usize,
+) -> anyhow::Result<f64> {
     talk(format_args!("measuring the bare client"));
-    let process = Process::start(own, &["bare", ca_file, base, payload_file, &count.to_string()])?;
+    let process = Process::start(
+        own,
+        &["bare", ca_file, base, payload_file, &count.to_string()],
+    )?;
     let mut process = process;
     // A process that ended but was not waited for still tells what it cost.
     let stat = format!("/proc/{}/stat", process.0.id());
@@ -102,20 +130,58 @@ struct Bench {
 }
 
 impl Bench {
-    async fn start(server: &str, database: &str, ca_file: &str, receiver: &Receiver) -> anyhow::Result<Self> {
+    async fn start(
+        server: &str,
+        database: &str,
+        ca_file: &str,
+        receiver: &Receiver,
+    ) -> anyhow::Result<Self> {
         let database = format!("sqlite://{database}");
-        let command = |arguments: &[&str]| output(server, &[arguments, &["--database-url", &database]].concat());
-        command(&["user", "add", "bench@example.com", "--name", "Bench", "--operator"])?;
+        let command = |arguments: &[&str]| {
+            output(
+                server,
+                &[arguments, &["--database-url", &database]].concat(),
+            )
+        };
+        command(&[
+            "user",
+            "add",
+            "bench@example.com",
+            "--name",
+            "Bench",
+            "--operator",
+        ])?;
         command(&["space", "add", "bench", "--name", "Bench"])?;
-        let token = format!("Bearer {}", command(&["token", "issue", "bench@example.com"])?);
-        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let (listen, base) = (format!("127.0.0.1:{port}"), format!("http://127.0.0.1:{port}"));
+        let token = format!(
+            "Bearer {}",
+            command(&["token", "issue", "bench@example.com"])?
+        );
+        let port = std::net::TcpListener::bind("127.0.0.1:0")?
+            .local_addr()?
+            .port();
+        let (listen, base) = (
+            format!("127.0.0.1:{port}"),
+            format!("http://127.0.0.1:{port}"),
+        );
         let started = Instant::now();
         let process = Process::start(
             server,
-            &["serve", "--listen", &listen, "--database-url", &database, "--ca-file", ca_file, "--allow-network", "127.0.0.0/8"],
+            &[
+                "serve",
+                "--listen",
+                &listen,
+                "--database-url",
+                &database,
+                "--ca-file",
+                ca_file,
+                "--allow-network",
+                "127.0.0.0/8",
+            ],
         )?;
-        until("the start", async || Ok(std::net::TcpStream::connect(&listen).is_ok())).await?;
+        until("the start", async || {
+            Ok(std::net::TcpStream::connect(&listen).is_ok())
+        })
+        .await?;
         let started_in = started.elapsed();
         tokio::time::sleep(Duration::from_millis(300)).await;
         let idle = process.resident()?;
@@ -125,15 +191,38 @@ impl Bench {
                 "webhook_url": format!("{}/services/{destination}", receiver.base), "severity_filter": [],
                 "alert_type_filter": [format!("bench_{destination}")]});
             let url = format!("{base}/spaces/bench/alert-connectors");
-            let answer = client.post(url).header("authorization", &token).json(&connector).send().await?;
-            anyhow::ensure!(answer.status() == 201, "a connector was answered {}", answer.text().await?);
+            let answer = client
+                .post(url)
+                .header("authorization", &token)
+                .json(&connector)
+                .send()
+                .await?;
+            anyhow::ensure!(
+                answer.status() == 201,
+                "a connector was answered {}",
+                answer.text().await?
+            );
         }
-        let target = Target { client, alerts: format!("{base}/spaces/bench/alerts"), token };
-        Ok(Self { process, target, started_in, idle })
+        let target = Target {
+            client,
+            alerts: format!("{base}/spaces/bench/alerts"),
+            token,
+        };
+        Ok(Self {
+            process,
+            target,
+            started_in,
+            idle,
+        })
     }
 
     /// Posts so many alerts and waits until all of them arrived.
-    async fn phase(&self, receiver: &Receiver, alerts: usize, batch: usize) -> anyhow::Result<Phase> {
+    async fn phase(
+        &self,
+        receiver: &Receiver,
+        alerts: usize,
+        batch: usize,
+    ) -> anyhow::Result<Phase> {
         let (before, cpu) = (receiver.count().await?, self.process.cpu()?);
         receiver.ask("latency").await?;
         let started = Instant::now();
@@ -145,7 +234,11 @@ impl Bench {
             if batch == 1 {
                 tasks.spawn(target.post_each(number, DESTINATIONS, each));
             } else {
-                tasks.spawn(target.post_batches(number * (alerts / clients), batch, alerts / clients));
+                tasks.spawn(target.post_batches(
+                    number * (alerts / clients),
+                    batch,
+                    alerts / clients,
+                ));
             }
         }
         let mut accept = Vec::with_capacity(alerts);
@@ -160,7 +253,13 @@ impl Bench {
         tokio::time::sleep(Duration::from_millis(200)).await;
         accept.sort_unstable();
         let on_the_way = receiver.ask("latency").await?;
-        Ok(Phase { cpu: self.process.cpu()? - cpu, accepted_in, delivered_in, accept, on_the_way })
+        Ok(Phase {
+            cpu: self.process.cpu()? - cpu,
+            accepted_in,
+            delivered_in,
+            accept,
+            on_the_way,
+        })
     }
 }
 
@@ -175,21 +274,69 @@ fn table(
     #[expect(clippy::cast_precision_loss, reason = "figures for people")]
     let alerts = alerts as f64;
     let micros = |cpu: f64| cpu / alerts * 1e6;
-    say(format_args!("{:<44}{:>12}{:>12}", "", "one each", format!("batches {BATCH}")))?;
+    say(format_args!(
+        "{:<44}{:>12}{:>12}",
+        "",
+        "one each",
+        format!("batches {BATCH}")
+    ))?;
     let row = |name: &str, unit: &str, of: &dyn Fn(&Phase) -> String| {
-        say(format_args!("{:<44}{:>12}{:>12}", format!("{name} ({unit})"), of(single), of(batched)))
+        say(format_args!(
+            "{:<44}{:>12}{:>12}",
+            format!("{name} ({unit})"),
+            of(single),
+            of(batched)
+        ))
     };
-    row("CPU of the server per delivered alert", "µs", &|phase| format!("{:.1}", micros(phase.cpu)))?;
-    row("CPU of the bare client per post", "µs", &|_| format!("{:.1}", micros(bare)))?;
-    row("ratio", "server : bare", &|phase| format!("{:.2}", phase.cpu / bare))?;
-    row("accepted", "a second", &|phase| format!("{:.0}", alerts / phase.accepted_in.as_secs_f64()))?;
-    row("delivered", "a second", &|phase| format!("{:.0}", alerts / phase.delivered_in.as_secs_f64()))?;
-    row("accept p50", "ms", &|phase| format!("{:.2}", percentile(&phase.accept, 0.5)))?;
-    row("accept p99", "ms", &|phase| format!("{:.2}", percentile(&phase.accept, 0.99)))?;
-    row("arrival p50", "ms", &|phase| phase.on_the_way.split(' ').next().unwrap_or_default().to_owned())?;
-    row("arrival p99", "ms", &|phase| phase.on_the_way.split(' ').nth(1).unwrap_or_default().to_owned())?;
-    say(format_args!("{:<44}{:>12.0}", "start to listening (ms)", bench.started_in.as_secs_f64() * 1_000.0))?;
-    say(format_args!("{:<44}{:>12.1}", "resident memory idle (MiB)", bench.idle))?;
-    say(format_args!("{:<44}{:>12.1}", "resident memory in load (MiB)", loaded))?;
+    row("CPU of the server per delivered alert", "µs", &|phase| {
+        format!("{:.1}", micros(phase.cpu))
+    })?;
+    row("CPU of the bare client per post", "µs", &|_| {
+        format!("{:.1}", micros(bare))
+    })?;
+    row("ratio", "server : bare", &|phase| {
+        format!("{:.2}", phase.cpu / bare)
+    })?;
+    row("accepted", "a second", &|phase| {
+        format!("{:.0}", alerts / phase.accepted_in.as_secs_f64())
+    })?;
+    row("delivered", "a second", &|phase| {
+        format!("{:.0}", alerts / phase.delivered_in.as_secs_f64())
+    })?;
+    row("accept p50", "ms", &|phase| {
+        format!("{:.2}", percentile(&phase.accept, 0.5))
+    })?;
+    row("accept p99", "ms", &|phase| {
+        format!("{:.2}", percentile(&phase.accept, 0.99))
+    })?;
+    row("arrival p50", "ms", &|phase| {
+        phase
+            .on_the_way
+            .split(' ')
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    })?;
+    row("arrival p99", "ms", &|phase| {
+        phase
+            .on_the_way
+            .split(' ')
+            .nth(1)
+            .unwrap_or_default()
+            .to_owned()
+    })?;
+    say(format_args!(
+        "{:<44}{:>12.0}",
+        "start to listening (ms)",
+        bench.started_in.as_secs_f64() * 1_000.0
+    ))?;
+    say(format_args!(
+        "{:<44}{:>12.1}",
+        "resident memory idle (MiB)", bench.idle
+    ))?;
+    say(format_args!(
+        "{:<44}{:>12.1}",
+        "resident memory in load (MiB)", loaded
+    ))?;
     Ok(())
 }

@@ -18,9 +18,21 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments.as_slice() {
-        ["demo", rest @ ..] => {
-            run::cargo(&[&["run", "--quiet", "--locked", "--package", "alert-connectors", "--", "demo"], rest].concat())
-        }
+        ["demo", rest @ ..] => run::cargo(
+            &[
+                &[
+                    "run",
+                    "--quiet",
+                    "--locked",
+                    "--package",
+                    "alert-connectors",
+                    "--",
+                    "demo",
+                ],
+                rest,
+            ]
+            .concat(),
+        ),
         ["test", rest @ ..] => test::run(rest),
         ["lint"] => lint::run(),
         ["bench", rest @ ..] => bench::run(rest),

@@ -10,7 +10,9 @@ use anyhow::{Context, bail};
 
 /// The root of the checkout.
 pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(PathBuf::new, Path::to_owned)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .map_or_else(PathBuf::new, Path::to_owned)
 }
 
 /// A line for people.
@@ -25,7 +27,10 @@ pub(crate) fn cargo(arguments: &[&str]) -> anyhow::Result<()> {
 
 /// Runs a program at the root of the checkout, and fails where it fails.
 pub(crate) fn program(name: &str, arguments: &[&str]) -> anyhow::Result<()> {
-    let status = Command::new(name).args(arguments).current_dir(root()).status();
+    let status = Command::new(name)
+        .args(arguments)
+        .current_dir(root())
+        .status();
     let status = status.with_context(|| format!("{name} can't be started"))?;
     if !status.success() {
         bail!("{name} {} failed", arguments.join(" "));
@@ -36,10 +41,20 @@ pub(crate) fn program(name: &str, arguments: &[&str]) -> anyhow::Result<()> {
 /// Installs a cargo tool from the registry, unless this version or a later one of it is there.
 pub(crate) fn ensure(package: &str, program: &[&str], version: &str) -> anyhow::Result<()> {
     let (name, arguments) = program.split_first().context("a program")?;
-    let there = Command::new(name).args(arguments).output().is_ok_and(|output| output.status.success());
+    let there = Command::new(name)
+        .args(arguments)
+        .output()
+        .is_ok_and(|output| output.status.success());
     if there {
         return Ok(());
     }
     talk(format_args!("installing {package} {version}"));
-    cargo(&["install", "--locked", "--quiet", "--version", version, package])
+    cargo(&[
+        "install",
+        "--locked",
+        "--quiet",
+        "--version",
+        version,
+        package,
+    ])
 }

@@ -3,6 +3,10 @@
 use crate::run::{cargo, ensure};
 
 pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
-    ensure("cargo-nextest", &[env!("CARGO"), "nextest", "--version"], "0.9.143")?;
+    ensure(
+        "cargo-nextest",
+        &[env!("CARGO"), "nextest", "--version"],
+        "0.9.143",
+    )?;
     cargo(&[&["nextest", "run", "--locked", "--workspace"], rest].concat())
 }

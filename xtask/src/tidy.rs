@@ -15,7 +15,11 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let mut faults = Vec::new();
     for path in &files {
         let text = || fs::read_to_string(root().join(path)).with_context(|| path.clone());
-        let is = |ending: &str| Path::new(path).extension().is_some_and(|found| found == ending);
+        let is = |ending: &str| {
+            Path::new(path)
+                .extension()
+                .is_some_and(|found| found == ending)
+        };
         if is("rs") {
             check_source(path, &text()?, &mut faults);
         }
@@ -31,18 +35,29 @@ pub(crate) fn run() -> anyhow::Result<()> {
 }
 
 fn tracked() -> anyhow::Result<Vec<String>> {
-    let output = Command::new("git").args(["ls-files"]).current_dir(root()).output().context("git")?;
-    Ok(String::from_utf8(output.stdout)?.lines().map(str::to_owned).collect())
+    let output = Command::new("git")
+        .args(["ls-files"])
+        .current_dir(root())
+        .output()
+        .context("git")?;
+    Ok(String::from_utf8(output.stdout)?
+        .lines()
+        .map(str::to_owned)
+        .collect())
 }
 
 fn check_source(path: &str, text: &str, faults: &mut Vec<String>) {
     let first = text.lines().next().unwrap_or_default();
     if !first.starts_with("//! ") {
-        faults.push(format!("{path}: it does not open with a sentence that says what it is for"));
+        faults.push(format!(
+            "{path}: it does not open with a sentence that says what it is for"
+        ));
     }
     let count = text.lines().count();
     if count > LINES_MAX {
-        faults.push(format!("{path}: it has {count} lines, more than {LINES_MAX}"));
+        faults.push(format!(
+            "{path}: it has {count} lines, more than {LINES_MAX}"
+        ));
     }
     for word in ["todo!(", "unimplemented!(", "FIXME", "#[ignore"] {
         if text.contains(word) && !path.ends_with("tidy.rs") {
@@ -52,14 +67,22 @@ fn check_source(path: &str, text: &str, faults: &mut Vec<String>) {
 }
 
 fn check_documents(files: &[String], faults: &mut Vec<String>) -> anyhow::Result<()> {
-    let architecture = fs::read_to_string(root().join("ARCHITECTURE.md")).context("ARCHITECTURE.md")?;
+    let architecture =
+        fs::read_to_string(root().join("ARCHITECTURE.md")).context("ARCHITECTURE.md")?;
     for manifest in files.iter().filter(|path| path.ends_with("/Cargo.toml")) {
         let folder = manifest.trim_end_matches("/Cargo.toml");
         if !architecture.contains(&format!("`{folder}`")) {
             faults.push(format!("ARCHITECTURE.md does not name `{folder}`"));
         }
     }
-    for name in ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "LICENSE-MIT", "LICENSE-APACHE"] {
+    for name in [
+        "README.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "SECURITY.md",
+        "LICENSE-MIT",
+        "LICENSE-APACHE",
+    ] {
         if !files.iter().any(|path| path == name) {
             faults.push(format!("{name} is missing"));
         }

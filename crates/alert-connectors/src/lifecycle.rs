@@ -44,7 +44,11 @@ impl Lifecycle {
     }
 
     /// Runs until a signal or a failure, then ends everything. SIGHUP calls `reload`.
-    pub(crate) async fn run(mut self, failed: impl Future<Output = String>, reload: impl Fn()) -> Stop {
+    pub(crate) async fn run(
+        mut self,
+        failed: impl Future<Output = String>,
+        reload: impl Fn(),
+    ) -> Stop {
         let mut failed = std::pin::pin!(failed);
         let stop = loop {
             tokio::select! {

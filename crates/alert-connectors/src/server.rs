@@ -30,10 +30,19 @@ pub(crate) async fn serve(
         };
         match accepted {
             Ok((stream, peer)) => {
-                tasks.spawn(converse(stream, peer.ip(), router.clone(), soft.clone(), hard.clone()));
+                tasks.spawn(converse(
+                    stream,
+                    peer.ip(),
+                    router.clone(),
+                    soft.clone(),
+                    hard.clone(),
+                ));
             }
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "a connection can't be accepted");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "a connection can't be accepted"
+                );
                 tokio::time::sleep(REFUSED).await;
             }
         }
@@ -52,7 +61,14 @@ async fn converse(
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer));
         let mut router = router.clone();
-        async move { Ok::<_, Infallible>(router.call(request.map(Body::new)).await.unwrap_or_else(|never| match never {})) }
+        async move {
+            Ok::<_, Infallible>(
+                router
+                    .call(request.map(Body::new))
+                    .await
+                    .unwrap_or_else(|never| match never {}),
+            )
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -3,7 +3,9 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use alert_connectors_api::{App, AppOptions, StoreIdentity, TrustedProxies, whole};
-use alert_connectors_delivery::{Engine, EngineOptions, Resolve, Sender, SenderOptions, TimeLimits};
+use alert_connectors_delivery::{
+    Engine, EngineOptions, Resolve, Sender, SenderOptions, TimeLimits,
+};
 use alert_connectors_model::{Clock, Random, SystemClock};
 use alert_connectors_store::{People, Store};
 use alert_connectors_store_sqlite::{Opening, SqliteStore, Use};
@@ -45,7 +47,9 @@ impl Service {
         resolver: Arc<dyn Resolve>,
     ) -> anyhow::Result<Self> {
         let lifecycle = Lifecycle::new().context("signals can't be received")?;
-        let address = listener.local_addr().context("the listening address is not known")?;
+        let address = listener
+            .local_addr()
+            .context("the listening address is not known")?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let random: Arc<dyn Random> = Arc::new(System::default());
         let shared: Arc<dyn Store> = Arc::new(store.clone());
@@ -76,9 +80,19 @@ impl Service {
             random,
             trusted_proxies: TrustedProxies(config.trusted_proxies),
         });
-        let (tasks, soft, hard) = (lifecycle.tasks.clone(), lifecycle.soft.clone(), lifecycle.hard.clone());
-        lifecycle.tasks.spawn(server::serve(listener, whole(&app), tasks, soft, hard));
-        Ok(Self { lifecycle, store, address })
+        let (tasks, soft, hard) = (
+            lifecycle.tasks.clone(),
+            lifecycle.soft.clone(),
+            lifecycle.hard.clone(),
+        );
+        lifecycle
+            .tasks
+            .spawn(server::serve(listener, whole(&app), tasks, soft, hard));
+        Ok(Self {
+            lifecycle,
+            store,
+            address,
+        })
     }
 
     /// The tasks of the service, for what runs beside it.
@@ -91,7 +105,10 @@ impl Service {
         let store = self.store.clone();
         let reload = || match self.store.reload_keys() {
             Ok(()) => tracing::info!("the secret key file was read again"),
-            Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "the secret key file can't be read"),
+            Err(error) => tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the secret key file can't be read"
+            ),
         };
         match self.lifecycle.run(store.failed(), reload).await {
             Stop::Asked => Ok(()),

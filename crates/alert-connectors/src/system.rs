@@ -17,7 +17,9 @@ impl Default for System {
 
 impl System {
     fn ask(&self, bytes: &mut [u8]) {
-        self.0.fill(bytes).expect("the kernel's random source does not fail once the system is up");
+        self.0
+            .fill(bytes)
+            .expect("the kernel's random source does not fail once the system is up");
     }
 }
 
@@ -53,6 +55,12 @@ impl Random for System {
 
 /// Names that can only mean this machine.
 pub(crate) fn own_names() -> Vec<String> {
-    let name = gethostname::gethostname().to_string_lossy().to_ascii_lowercase();
-    if name.is_empty() { Vec::new() } else { vec![name] }
+    let name = gethostname::gethostname()
+        .to_string_lossy()
+        .to_ascii_lowercase();
+    if name.is_empty() {
+        Vec::new()
+    } else {
+        vec![name]
+    }
 }

@@ -16,14 +16,23 @@ pub(crate) enum LogFormat {
 impl LogFormat {
     /// Text on a terminal, else JSON.
     pub(crate) fn default_here() -> Self {
-        if stderr().is_terminal() { Self::Text } else { Self::Json }
+        if stderr().is_terminal() {
+            Self::Text
+        } else {
+            Self::Json
+        }
     }
 }
 
 /// Starts to log. Called once, before anything is worth telling.
 pub(crate) fn start(format: LogFormat) {
-    let filter = EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
-    let lines = fmt().with_env_filter(filter).with_writer(stderr).with_ansi(stderr().is_terminal());
+    let filter = EnvFilter::builder()
+        .with_default_directive(tracing::Level::INFO.into())
+        .from_env_lossy();
+    let lines = fmt()
+        .with_env_filter(filter)
+        .with_writer(stderr)
+        .with_ansi(stderr().is_terminal());
     // A second start, as in a test, keeps the first.
     drop(match format {
         LogFormat::Text => lines.try_init(),

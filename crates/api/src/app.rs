@@ -9,7 +9,9 @@ use alert_connectors_delivery::Engine;
 use alert_connectors_model::{Clock, Random, Slug, UrlRules};
 use alert_connectors_store::{Roster, Store};
 
-use crate::{Freshness, Identity, Passwords, Problem, TrustedProxies, routes::sign_in_limit::SignInLimit};
+use crate::{
+    Freshness, Identity, Passwords, Problem, TrustedProxies, routes::sign_in_limit::SignInLimit,
+};
 
 /// Rosters that are kept at hand.
 const ROSTERS_MAX: usize = 10_000;
@@ -77,9 +79,17 @@ impl App {
 
     /// The connectors of a space. A roster that is only [`Freshness::Cached`] must be checked by the store's version
     /// before anything rests on it.
-    pub(crate) async fn roster(&self, slug: &Slug, freshness: Freshness) -> Result<Option<Arc<Roster>>, Problem> {
+    pub(crate) async fn roster(
+        &self,
+        slug: &Slug,
+        freshness: Freshness,
+    ) -> Result<Option<Arc<Roster>>, Problem> {
         if freshness == Freshness::Cached
-            && let Some(known) = self.rosters.read().unwrap_or_else(PoisonError::into_inner).get(slug)
+            && let Some(known) = self
+                .rosters
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .get(slug)
         {
             return Ok(Some(Arc::clone(known)));
         }

@@ -14,13 +14,18 @@ use crate::{Problem, ProblemKind};
 pub(crate) const BODY_BYTES_MAX: usize = 1_024 * 1_024;
 /// The largest batch, in bytes.
 pub(crate) const BATCH_BYTES_MAX: usize = 16 * 1_024 * 1_024;
+/// Of a body that is too large, at most so much is passed over before the connection is closed.
+const PASSED_OVER_BYTES_MAX: usize = 32 * 1_024 * 1_024;
 /// A body must have arrived within this time.
 const ARRIVAL_MAX: Duration = Duration::from_secs(30);
 
 /// The bytes of a JSON body.
 pub(crate) async fn read(headers: &HeaderMap, body: Body, most: usize) -> Result<Bytes, Problem> {
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    let announced = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|announced| announced > most as u64) {
+        pass_over(body).await;
         return Err(too_large(most));
     }
     if !is_json(headers) {
@@ -31,28 +36,64 @@ pub(crate) async fn read(headers: &HeaderMap, body: Body, most: usize) -> Result
     match collected {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(most)),
-        Ok(Err(_broken)) => Err(Problem::new(ProblemKind::MalformedJson, "The body broke off.")),
-        Err(_late) => Err(Problem::new(ProblemKind::MalformedJson, "The body did not arrive within 30 seconds.")),
+        Ok(Err(_broken)) => Err(Problem::new(
+            ProblemKind::MalformedJson,
+            "The body broke off.",
+        )),
+        Err(_late) => Err(Problem::new(
+            ProblemKind::MalformedJson,
+            "The body did not arrive within 30 seconds.",
+        )),
     }
+}
+
+/// Reads on without keeping anything, so that a client that is still writing gets to see the answer.
+async fn pass_over(mut body: Body) {
+    let mut left = PASSED_OVER_BYTES_MAX;
+    let reading = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+            if left == 0 {
+                return;
+            }
+        }
+    };
+    // A client that takes too long has lost its answer.
+    drop(tokio::time::timeout(ARRIVAL_MAX, reading).await);
 }
 
 /// The JSON of a body that was read.
 pub(crate) fn parse(bytes: &Bytes) -> Result<Json<'_>, Problem> {
     if bytes.is_empty() {
-        return Err(Problem::new(ProblemKind::MalformedJson, "The body is empty; send JSON (line 1, column 1)."));
+        return Err(Problem::new(
+            ProblemKind::MalformedJson,
+            "The body is empty; send JSON (line 1, column 1).",
+        ));
     }
     Ok(Json::parse(bytes)?)
 }
 
 fn too_large(most: usize) -> Problem {
-    Problem::new(ProblemKind::TooLarge, format!("The body may have at most {most} bytes."))
+    Problem::new(
+        ProblemKind::TooLarge,
+        format!("The body may have at most {most} bytes."),
+    )
 }
 
 /// `application/json` or `application/…+json`, with any parameters.
 fn is_json(headers: &HeaderMap) -> bool {
-    let Some(media_type) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
+    let Some(media_type) = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+    else {
         return false;
     };
-    let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+    let essence = media_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    essence == "application/json"
+        || (essence.starts_with("application/") && essence.ends_with("+json"))
 }

@@ -37,14 +37,21 @@ impl Entry {
 }
 
 /// Who calls.
-pub(crate) async fn sign_in(app: &App, headers: &HeaderMap, freshness: Freshness) -> Result<Caller, Problem> {
-    app.identity.caller(headers, freshness).await.map_err(|error| match error {
-        IdentityError::Unauthenticated => Problem::new(
-            ProblemKind::Unauthenticated,
-            "Send a valid session token or API key as Authorization: Bearer TOKEN.",
-        ),
-        IdentityError::Unavailable(error) => error.into(),
-    })
+pub(crate) async fn sign_in(
+    app: &App,
+    headers: &HeaderMap,
+    freshness: Freshness,
+) -> Result<Caller, Problem> {
+    app.identity
+        .caller(headers, freshness)
+        .await
+        .map_err(|error| match error {
+            IdentityError::Unauthenticated => Problem::new(
+                ProblemKind::Unauthenticated,
+                "Send a valid session token or API key as Authorization: Bearer TOKEN.",
+            ),
+            IdentityError::Unavailable(error) => error.into(),
+        })
 }
 
 /// What a caller wants in a space.
@@ -68,27 +75,45 @@ pub(crate) async fn enter(
     let no_space = || Problem::not_found("space");
     let slug = Slug::parse(slug).ok_or_else(no_space)?;
     let roster = app.roster(&slug, freshness).await?.ok_or_else(no_space)?;
-    let role = app.identity.role(&caller, &roster.space).await.map_err(|error| match error {
-        IdentityError::Unauthenticated => forbidden(),
-        IdentityError::Unavailable(error) => error.into(),
-    })?;
+    let role = app
+        .identity
+        .role(&caller, &roster.space)
+        .await
+        .map_err(|error| match error {
+            IdentityError::Unauthenticated => forbidden(),
+            IdentityError::Unavailable(error) => error.into(),
+        })?;
     let role = role.ok_or_else(forbidden)?;
     let (needed, sends) = match wanted {
         Wanted::Send => (Role::Editor, true),
         Wanted::Role(role) => (role, false),
     };
     if caller.only_sends() && !sends {
-        return Err(Problem::new(ProblemKind::Forbidden, "This API key may only post alerts."));
+        return Err(Problem::new(
+            ProblemKind::Forbidden,
+            "This API key may only post alerts.",
+        ));
     }
     if role < needed {
-        let detail = format!("This needs the role {} in the space; yours is {}.", needed.as_str(), role.as_str());
+        let detail = format!(
+            "This needs the role {} in the space; yours is {}.",
+            needed.as_str(),
+            role.as_str()
+        );
         return Err(Problem::new(ProblemKind::Forbidden, detail));
     }
-    Ok(Entry { caller, role, roster })
+    Ok(Entry {
+        caller,
+        role,
+        roster,
+    })
 }
 
 fn forbidden() -> Problem {
-    Problem::new(ProblemKind::Forbidden, "You have no access to this space; ask one of its admins.")
+    Problem::new(
+        ProblemKind::Forbidden,
+        "You have no access to this space; ask one of its admins.",
+    )
 }
 
 impl FromRequestParts<App> for SignedIn {
@@ -97,16 +122,31 @@ impl FromRequestParts<App> for SignedIn {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let caller = sign_in(app, &parts.headers, Freshness::Now).await?;
         if caller.only_sends() {
-            return Err(Problem::new(ProblemKind::Forbidden, "This API key may only post alerts."));
+            return Err(Problem::new(
+                ProblemKind::Forbidden,
+                "This API key may only post alerts.",
+            ));
         }
         Ok(Self(caller))
     }
 }
 
 async fn enter_with(parts: &mut Parts, app: &App, role: Role) -> Result<Entry, Problem> {
-    let parameters = RawPathParams::from_request_parts(parts, app).await.map_err(|_invalid| Problem::not_found("space"))?;
-    let slug = parameters.iter().find(|(name, _)| *name == "slug").map(|(_, slug)| slug.to_owned());
-    enter(app, &parts.headers, &slug.unwrap_or_default(), Wanted::Role(role), Freshness::Now).await
+    let parameters = RawPathParams::from_request_parts(parts, app)
+        .await
+        .map_err(|_invalid| Problem::not_found("space"))?;
+    let slug = parameters
+        .iter()
+        .find(|(name, _)| *name == "slug")
+        .map(|(_, slug)| slug.to_owned());
+    enter(
+        app,
+        &parts.headers,
+        &slug.unwrap_or_default(),
+        Wanted::Role(role),
+        Freshness::Now,
+    )
+    .await
 }
 
 macro_rules! roles {

@@ -17,7 +17,11 @@ pub(crate) struct PageBody<T> {
 }
 
 /// A page of a short list that is whole in memory, sorted by the key that its cursors hold.
-pub(crate) fn page_of<T>(raw: Option<&str>, mut items: Vec<T>, key: impl Fn(&T) -> String) -> Result<PageBody<T>, Problem> {
+pub(crate) fn page_of<T>(
+    raw: Option<&str>,
+    mut items: Vec<T>,
+    key: impl Fn(&T) -> String,
+) -> Result<PageBody<T>, Problem> {
     let mut query = Query::new(raw, &["limit", "cursor"]);
     let limit = query.limit();
     let cursor = query.one("cursor", decode, "a next_cursor that this list gave");
@@ -28,13 +32,20 @@ pub(crate) fn page_of<T>(raw: Option<&str>, mut items: Vec<T>, key: impl Fn(&T) 
     }
     let more = items.len() > limit;
     items.truncate(limit);
-    let next_cursor = if more { items.last().map(|item| encode(&key(item))) } else { None };
+    let next_cursor = if more {
+        items.last().map(|item| encode(&key(item)))
+    } else {
+        None
+    };
     Ok(PageBody { items, next_cursor })
 }
 
 /// Cursors are opaque: the hexadecimal digits of what they hold.
 pub(crate) fn encode(text: &str) -> String {
-    text.bytes().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
+    text.bytes()
+        .map(|byte| format!("{byte:02x}"))
+        .collect::<Vec<_>>()
+        .concat()
 }
 
 pub(crate) fn decode(cursor: &str) -> Option<String> {

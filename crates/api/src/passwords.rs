@@ -25,20 +25,28 @@ pub struct Passwords {
 impl Passwords {
     /// Made once; the bound holds for all clones together.
     pub fn new(random: Arc<dyn Random>) -> Self {
-        Self { at_once: Arc::new(Semaphore::new(AT_ONCE_MAX)), random, nobody: Arc::default() }
+        Self {
+            at_once: Arc::new(Semaphore::new(AT_ONCE_MAX)),
+            random,
+            nobody: Arc::default(),
+        }
     }
 
     /// The hash of a password in PHC form.
     pub fn hash(&self, password: &Secret) -> Option<String> {
         let mut salt = [0; 16];
         self.random.fill(&mut salt);
-        let hash = Argon2::default().hash_password_with_salt(password.expose().as_bytes(), &salt).ok()?;
+        let hash = Argon2::default()
+            .hash_password_with_salt(password.expose().as_bytes(), &salt)
+            .ok()?;
         Some(hash.to_string())
     }
 
     /// Whether the password is the one that was hashed; with no hash, "no" after the same time.
     pub async fn verify(&self, password: Secret, hash: Option<String>) -> bool {
-        let Ok(permit) = Arc::clone(&self.at_once).acquire_owned().await else { return false };
+        let Ok(permit) = Arc::clone(&self.at_once).acquire_owned().await else {
+            return false;
+        };
         let this = self.clone();
         let check = move || {
             let _permit = permit;
@@ -48,12 +56,19 @@ impl Passwords {
     }
 
     fn verify_now(&self, password: &Secret, hash: Option<&str>) -> bool {
-        let nobody = || self.nobody.get_or_init(|| self.hash(&Secret::new("nobody")).unwrap_or_default()).as_str();
+        let nobody = || {
+            self.nobody
+                .get_or_init(|| self.hash(&Secret::new("nobody")).unwrap_or_default())
+                .as_str()
+        };
         let known = hash.is_some();
         let hash = hash.unwrap_or_else(nobody);
-        let Ok(hash) = PasswordHash::new(hash) else { return false };
+        let Ok(hash) = PasswordHash::new(hash) else {
+            return false;
+        };
         let password = password.expose().as_bytes();
-        let matches = Argon2::default().verify_password(&password[..password.len().min(PASSWORD_BYTES_MAX)], &hash);
+        let matches = Argon2::default()
+            .verify_password(&password[..password.len().min(PASSWORD_BYTES_MAX)], &hash);
         known && password.len() <= PASSWORD_BYTES_MAX && matches.is_ok()
     }
 }
@@ -62,7 +77,10 @@ impl Passwords {
 pub fn new_token(prefix: &str, random: &dyn Random) -> Secret {
     let mut bits = [0; 32];
     random.fill(&mut bits);
-    Secret::new(format!("{prefix}{}", bits.map(|byte| format!("{byte:02x}")).concat()))
+    Secret::new(format!(
+        "{prefix}{}",
+        bits.map(|byte| format!("{byte:02x}")).concat()
+    ))
 }
 
 /// All that is kept of a token.
@@ -82,7 +100,11 @@ mod tests {
         let passwords = Passwords::new(Arc::new(SeededRandom::new(1)));
         let hash = passwords.hash(&Secret::new("right")).unwrap();
         assert!(hash.starts_with("$argon2id$"));
-        assert!(passwords.verify(Secret::new("right"), Some(hash.clone())).await);
+        assert!(
+            passwords
+                .verify(Secret::new("right"), Some(hash.clone()))
+                .await
+        );
         assert!(!passwords.verify(Secret::new("wrong"), Some(hash)).await);
         assert!(!passwords.verify(Secret::new("nobody"), None).await);
     }

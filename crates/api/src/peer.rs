@@ -17,18 +17,29 @@ impl TrustedProxies {
     /// The address of the client: the last one in `X-Forwarded-For` that no trusted proxy has, if the peer is one.
     pub fn client(&self, peer: Option<Peer>, headers: &HeaderMap) -> Option<IpAddr> {
         let Peer(mut client) = peer?;
-        let values: Vec<&str> =
-            headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
-        let mut hops = values.iter().rev().flat_map(|value| value.rsplit(',')).map(str::trim);
+        let values: Vec<&str> = headers
+            .get_all("x-forwarded-for")
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .collect();
+        let mut hops = values
+            .iter()
+            .rev()
+            .flat_map(|value| value.rsplit(','))
+            .map(str::trim);
         while self.trusts(client) {
-            let Some(before) = hops.next().and_then(|hop| hop.parse().ok()) else { break };
+            let Some(before) = hops.next().and_then(|hop| hop.parse().ok()) else {
+                break;
+            };
             client = before;
         }
         Some(client)
     }
 
     fn trusts(&self, address: IpAddr) -> bool {
-        self.0.iter().any(|network| network.contains(&address.to_canonical()))
+        self.0
+            .iter()
+            .any(|network| network.contains(&address.to_canonical()))
     }
 }
 
@@ -40,8 +51,16 @@ mod tests {
     fn forwarded_addresses_are_believed_only_from_trusted_proxies() {
         let proxies = TrustedProxies(vec!["10.0.0.0/8".parse().unwrap()]);
         let mut headers = HeaderMap::new();
-        headers.insert("x-forwarded-for", "6.6.6.6, 1.2.3.4, 10.0.0.2".parse().unwrap());
-        let client = |peer: &str| proxies.client(Some(Peer(peer.parse().unwrap())), &headers).unwrap().to_string();
+        headers.insert(
+            "x-forwarded-for",
+            "6.6.6.6, 1.2.3.4, 10.0.0.2".parse().unwrap(),
+        );
+        let client = |peer: &str| {
+            proxies
+                .client(Some(Peer(peer.parse().unwrap())), &headers)
+                .unwrap()
+                .to_string()
+        };
         assert_eq!(client("10.0.0.1"), "1.2.3.4");
         assert_eq!(client("9.9.9.9"), "9.9.9.9");
     }

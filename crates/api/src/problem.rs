@@ -45,28 +45,86 @@ pub enum ProblemKind {
 impl ProblemKind {
     /// All of them, with the last part of their `type`, their title and their status.
     pub const ALL: [(Self, &'static str, &'static str, StatusCode); 13] = [
-        (Self::MalformedJson, "malformed-json", "The body is not valid JSON", StatusCode::BAD_REQUEST),
-        (Self::Unauthenticated, "unauthenticated", "Nobody is signed in", StatusCode::UNAUTHORIZED),
-        (Self::Forbidden, "forbidden", "Not allowed", StatusCode::FORBIDDEN),
-        (Self::NotFound, "not-found", "Not found", StatusCode::NOT_FOUND),
-        (Self::MethodNotAllowed, "method-not-allowed", "Method not allowed", StatusCode::METHOD_NOT_ALLOWED),
+        (
+            Self::MalformedJson,
+            "malformed-json",
+            "The body is not valid JSON",
+            StatusCode::BAD_REQUEST,
+        ),
+        (
+            Self::Unauthenticated,
+            "unauthenticated",
+            "Nobody is signed in",
+            StatusCode::UNAUTHORIZED,
+        ),
+        (
+            Self::Forbidden,
+            "forbidden",
+            "Not allowed",
+            StatusCode::FORBIDDEN,
+        ),
+        (
+            Self::NotFound,
+            "not-found",
+            "Not found",
+            StatusCode::NOT_FOUND,
+        ),
+        (
+            Self::MethodNotAllowed,
+            "method-not-allowed",
+            "Method not allowed",
+            StatusCode::METHOD_NOT_ALLOWED,
+        ),
         (Self::Conflict, "conflict", "Conflict", StatusCode::CONFLICT),
-        (Self::IdempotencyConflict, "idempotency-conflict", "Idempotency key reused", StatusCode::CONFLICT),
-        (Self::TooLarge, "too-large", "The body is too large", StatusCode::PAYLOAD_TOO_LARGE),
+        (
+            Self::IdempotencyConflict,
+            "idempotency-conflict",
+            "Idempotency key reused",
+            StatusCode::CONFLICT,
+        ),
+        (
+            Self::TooLarge,
+            "too-large",
+            "The body is too large",
+            StatusCode::PAYLOAD_TOO_LARGE,
+        ),
         (
             Self::UnsupportedMediaType,
             "unsupported-media-type",
             "Unsupported media type",
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
         ),
-        (Self::Invalid, "invalid", "The request has faults", StatusCode::UNPROCESSABLE_ENTITY),
-        (Self::TooManyRequests, "too-many-requests", "Too many requests", StatusCode::TOO_MANY_REQUESTS),
-        (Self::Internal, "internal", "Internal error", StatusCode::INTERNAL_SERVER_ERROR),
-        (Self::Unavailable, "unavailable", "Unavailable", StatusCode::SERVICE_UNAVAILABLE),
+        (
+            Self::Invalid,
+            "invalid",
+            "The request has faults",
+            StatusCode::UNPROCESSABLE_ENTITY,
+        ),
+        (
+            Self::TooManyRequests,
+            "too-many-requests",
+            "Too many requests",
+            StatusCode::TOO_MANY_REQUESTS,
+        ),
+        (
+            Self::Internal,
+            "internal",
+            "Internal error",
+            StatusCode::INTERNAL_SERVER_ERROR,
+        ),
+        (
+            Self::Unavailable,
+            "unavailable",
+            "Unavailable",
+            StatusCode::SERVICE_UNAVAILABLE,
+        ),
     ];
 
     fn row(self) -> (Self, &'static str, &'static str, StatusCode) {
-        Self::ALL.into_iter().find(|row| row.0 == self).unwrap_or(Self::ALL[11])
+        Self::ALL
+            .into_iter()
+            .find(|row| row.0 == self)
+            .unwrap_or(Self::ALL[11])
     }
 }
 
@@ -93,16 +151,27 @@ pub(crate) struct ProblemBody<'p> {
 impl Problem {
     /// A problem of a kind, with what to do about it.
     pub fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), errors: Vec::new(), retry_after: None }
+        Self {
+            kind,
+            detail: detail.into(),
+            errors: Vec::new(),
+            retry_after: None,
+        }
     }
 
     /// All the faults of a request.
     pub fn invalid(errors: Vec<Fault>) -> Self {
         let detail = match errors.as_slice() {
             [one] => one.msg.clone(),
-            many => format!("The request has {} faults; errors lists them all.", many.len()),
+            many => format!(
+                "The request has {} faults; errors lists them all.",
+                many.len()
+            ),
         };
-        Self { errors, ..Self::new(ProblemKind::Invalid, detail) }
+        Self {
+            errors,
+            ..Self::new(ProblemKind::Invalid, detail)
+        }
     }
 
     /// There is no such thing.
@@ -112,18 +181,27 @@ impl Problem {
 
     /// Not now.
     pub fn unavailable(detail: &str) -> Self {
-        Self { retry_after: Some(Duration::from_secs(1)), ..Self::new(ProblemKind::Unavailable, detail) }
+        Self {
+            retry_after: Some(Duration::from_secs(1)),
+            ..Self::new(ProblemKind::Unavailable, detail)
+        }
     }
 
     /// Too often.
     pub fn too_many(detail: impl Into<String>, retry_after: Duration) -> Self {
-        Self { retry_after: Some(retry_after), ..Self::new(ProblemKind::TooManyRequests, detail) }
+        Self {
+            retry_after: Some(retry_after),
+            ..Self::new(ProblemKind::TooManyRequests, detail)
+        }
     }
 
     /// A fault of ours. The cause goes to the log, and the client learns nothing of it.
     pub fn internal(cause: &dyn std::error::Error) -> Self {
         tracing::error!(error = cause_chain(cause), "a request failed");
-        Self::new(ProblemKind::Internal, "Something went wrong here. The operator finds it by X-Request-Id.")
+        Self::new(
+            ProblemKind::Internal,
+            "Something went wrong here. The operator finds it by X-Request-Id.",
+        )
     }
 
     /// Which kind it is.
@@ -135,7 +213,13 @@ impl Problem {
     pub(crate) fn body(&self) -> ProblemBody<'_> {
         let (_, name, title, status) = self.kind.row();
         let status = status.as_u16();
-        ProblemBody { r#type: format!("/problems/{name}"), title, status, detail: &self.detail, errors: &self.errors }
+        ProblemBody {
+            r#type: format!("/problems/{name}"),
+            title,
+            status,
+            detail: &self.detail,
+            errors: &self.errors,
+        }
     }
 }
 
@@ -153,12 +237,18 @@ fn cause_chain(error: &dyn std::error::Error) -> String {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Full(_) => Self::unavailable("There is no room to store this now. Repeat it later."),
+            StoreError::Full(_) => {
+                Self::unavailable("There is no room to store this now. Repeat it later.")
+            }
             StoreError::Unavailable(_) | StoreError::Stopped => {
                 tracing::warn!(error = cause_chain(&error), "the store does not answer");
-                Self::unavailable("The store does not answer now. Repeat it later, with the same Idempotency-Key.")
+                Self::unavailable(
+                    "The store does not answer now. Repeat it later, with the same Idempotency-Key.",
+                )
             }
-            StoreError::Unreadable { .. } | StoreError::Sealed(_) | StoreError::Fatal(_) => Self::internal(&error),
+            StoreError::Unreadable { .. } | StoreError::Sealed(_) | StoreError::Fatal(_) => {
+                Self::internal(&error)
+            }
         }
     }
 }
@@ -177,12 +267,18 @@ impl IntoResponse for Problem {
         let mut response = Response::new(Body::from(json));
         *response.status_mut() = status;
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
         if self.kind == ProblemKind::Unauthenticated {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if let Some(wait) = self.retry_after {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+            headers.insert(
+                header::RETRY_AFTER,
+                HeaderValue::from(wait.as_secs().max(1)),
+            );
         }
         response
     }

@@ -15,10 +15,15 @@ pub(crate) struct Query<'q> {
 
 impl<'q> Query<'q> {
     pub(crate) fn new(raw: Option<&'q str>, known: &[&'static str]) -> Self {
-        let parameters: Vec<_> = url::form_urlencoded::parse(raw.unwrap_or_default().as_bytes()).collect();
+        let parameters: Vec<_> =
+            url::form_urlencoded::parse(raw.unwrap_or_default().as_bytes()).collect();
         let mut faults = Vec::new();
-        for (name, _) in parameters.iter().filter(|(name, _)| !known.contains(&name.as_ref())) {
-            let hint = nearest(name, known.iter().copied()).map(|known| format!(" Did you mean {known}?"));
+        for (name, _) in parameters
+            .iter()
+            .filter(|(name, _)| !known.contains(&name.as_ref()))
+        {
+            let hint =
+                nearest(name, known.iter().copied()).map(|known| format!(" Did you mean {known}?"));
             let msg = format!("There is no such parameter.{}", hint.unwrap_or_default());
             let shown: String = name.chars().take(80).collect();
             faults.push(Fault::new(Loc::query(shown), FaultKind::UnknownField, msg));
@@ -27,14 +32,20 @@ impl<'q> Query<'q> {
     }
 
     /// All values of a parameter.
-    pub(crate) fn all<T>(&mut self, name: &'static str, parse: impl Fn(&str) -> Option<T>, wanted: &str) -> Vec<T> {
+    pub(crate) fn all<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Option<T>,
+        wanted: &str,
+    ) -> Vec<T> {
         let mut values = Vec::new();
         for (_, text) in self.parameters.iter().filter(|(given, _)| given == name) {
             match parse(text) {
                 Some(value) => values.push(value),
                 None => {
                     let msg = format!("{name} must be {wanted}.");
-                    self.faults.push(Fault::new(Loc::query(name), FaultKind::NotOneOf, msg));
+                    self.faults
+                        .push(Fault::new(Loc::query(name), FaultKind::NotOneOf, msg));
                 }
             }
         }
@@ -42,20 +53,38 @@ impl<'q> Query<'q> {
     }
 
     /// The last value of a parameter.
-    pub(crate) fn one<T>(&mut self, name: &'static str, parse: impl Fn(&str) -> Option<T>, wanted: &str) -> Option<T> {
+    pub(crate) fn one<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Option<T>,
+        wanted: &str,
+    ) -> Option<T> {
         self.all(name, parse, wanted).pop()
     }
 
     pub(crate) fn time(&mut self, name: &'static str) -> Option<Timestamp> {
-        self.one(name, |text| text.parse().ok(), "an RFC 3339 time such as 2026-11-23T12:00:00Z")
+        self.one(
+            name,
+            |text| text.parse().ok(),
+            "an RFC 3339 time such as 2026-11-23T12:00:00Z",
+        )
     }
 
     pub(crate) fn limit(&mut self) -> usize {
-        let parse = |text: &str| text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
-        self.one("limit", parse, "a number from 1 to 200").unwrap_or(LIMIT_DEFAULT)
+        let parse = |text: &str| {
+            text.parse()
+                .ok()
+                .filter(|limit| (1..=LIMIT_MAX).contains(limit))
+        };
+        self.one("limit", parse, "a number from 1 to 200")
+            .unwrap_or(LIMIT_DEFAULT)
     }
 
     pub(crate) fn finish(self) -> Result<(), Problem> {
-        if self.faults.is_empty() { Ok(()) } else { Err(Problem::invalid(self.faults)) }
+        if self.faults.is_empty() {
+            Ok(())
+        } else {
+            Err(Problem::invalid(self.faults))
+        }
     }
 }

@@ -10,7 +10,10 @@ use alert_connectors_model::{
 };
 use alert_connectors_store::{Due, Form, NextStep, Outcome};
 use jiff::{SignedDuration, Timestamp};
-use tokio::{sync::{Notify, OwnedSemaphorePermit}, time::{self, Instant}};
+use tokio::{
+    sync::{Notify, OwnedSemaphorePermit},
+    time::{self, Instant},
+};
 
 use crate::{
     Answer, Family, PostError, Reason, Verdict, classify,
@@ -81,7 +84,11 @@ const TESTS_WITHIN: Duration = Duration::from_secs(10);
 
 impl Destination {
     pub(crate) fn new(fingerprint: Fingerprint) -> Self {
-        Self { fingerprint, state: Mutex::default(), wake: Notify::new() }
+        Self {
+            fingerprint,
+            state: Mutex::default(),
+            wake: Notify::new(),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -102,7 +109,9 @@ impl Destination {
     pub(crate) fn read_anew(&self, why: Anew, inner: &Inner) -> bool {
         let mut state = self.state();
         for waiting in state.window.forget() {
-            inner.weight.fetch_sub(waiting.letter.weight(), Ordering::Relaxed);
+            inner
+                .weight
+                .fetch_sub(waiting.letter.weight(), Ordering::Relaxed);
         }
         match why {
             Anew::Started => state.resuming = true,
@@ -127,7 +136,8 @@ impl Destination {
         let mut state = self.state();
         let before = state.unrecorded.len();
         state.unrecorded.retain(|unrecorded| *unrecorded != seq);
-        let may_matter = before >= UNRECORDED_MAX || state.unrecorded.is_empty() && state.window.front().is_none();
+        let may_matter = before >= UNRECORDED_MAX
+            || state.unrecorded.is_empty() && state.window.front().is_none();
         drop(state);
         if may_matter {
             self.wake.notify_one();
@@ -138,7 +148,9 @@ impl Destination {
     pub(crate) fn allow_test(&self) -> Result<(), Duration> {
         let now = Instant::now();
         let mut state = self.state();
-        state.tests.retain(|made| now.duration_since(*made) < TESTS_WITHIN);
+        state
+            .tests
+            .retain(|made| now.duration_since(*made) < TESTS_WITHIN);
         if state.tests.len() >= TESTS_MAX {
             return Err(TESTS_WITHIN.saturating_sub(now.duration_since(state.tests[0])));
         }
@@ -196,10 +208,17 @@ impl Destination {
         }
         if state.window.front().is_none() {
             // What is not recorded yet would be read as still owed.
-            return if state.unrecorded.is_empty() { Step::Read } else { Step::WaitForDisk };
+            return if state.unrecorded.is_empty() {
+                Step::Read
+            } else {
+                Step::WaitForDisk
+            };
         }
         let now = Instant::now();
-        let wait = state.not_before.max(state.throttled_until).filter(|until| *until > now);
+        let wait = state
+            .not_before
+            .max(state.throttled_until)
+            .filter(|until| *until > now);
         wait.map_or(Step::Send, Step::WaitUntil)
     }
 
@@ -229,8 +248,14 @@ impl Destination {
 
     /// Reads the next few deliveries from disk.
     async fn read(&self, inner: &Inner) {
-        let Some(refill) = self.state().window.begin_refill() else { return };
-        let read = match inner.store.due(self.fingerprint, refill.after, REFILL).await {
+        let Some(refill) = self.state().window.begin_refill() else {
+            return;
+        };
+        let read = match inner
+            .store
+            .due(self.fingerprint, refill.after, REFILL)
+            .await
+        {
             Ok(read) => read,
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, destination.fp = ?self.fingerprint, "what is owed can't be read; trying again");
@@ -243,7 +268,9 @@ impl Destination {
         let weight: usize = waiting.iter().map(|waiting| waiting.letter.weight()).sum();
         let mut state = self.state();
         let before = state.window.len();
-        let first_wait = waiting.first().and_then(|waiting| waiting.due.next_attempt_at);
+        let first_wait = waiting
+            .first()
+            .and_then(|waiting| waiting.due.next_attempt_at);
         state.window.end_refill(refill, waiting, complete);
         if state.window.len() > before {
             inner.weight.fetch_add(weight, Ordering::Relaxed);
@@ -251,7 +278,10 @@ impl Destination {
         if std::mem::take(&mut state.resuming) {
             state.not_before = first_wait.and_then(|at| remembered_wait(at, inner.now()));
         }
-        debug_assert!(state.window.len() <= WINDOW_MAX, "a refill is smaller than the window");
+        debug_assert!(
+            state.window.len() <= WINDOW_MAX,
+            "a refill is smaller than the window"
+        );
     }
 
     /// Makes one attempt with the oldest delivery.
@@ -268,7 +298,9 @@ impl Destination {
                 return;
             }
         }
-        let Some((waiting, generation)) = self.state().window.take() else { return };
+        let Some((waiting, generation)) = self.state().window.take() else {
+            return;
+        };
         let due = &waiting.due;
         let url = &due.connector.webhook_url;
         line.prepare(url);
@@ -295,7 +327,8 @@ impl Destination {
             digest_size: 1,
         };
         tell(due, &attempt);
-        self.conclude(inner, waiting, generation, verdict, attempt).await;
+        self.conclude(inner, waiting, generation, verdict, attempt)
+            .await;
     }
 
     /// Passes the outcome on to be recorded, and puts the delivery back if it is to be tried again.
@@ -326,21 +359,31 @@ impl Destination {
                 inner.weight.fetch_sub(weight, Ordering::Relaxed);
             }
         }
-        let ended = Ended { outcome: Outcome { seq, attempt, next }, destination: Arc::clone(self) };
+        let ended = Ended {
+            outcome: Outcome { seq, attempt, next },
+            destination: Arc::clone(self),
+        };
         // The recorder ends only with the store; what it did not record is sent again after the next start.
         drop(inner.recorder.send(ended).await);
     }
 
     /// How a delivery goes on, and how long its destination keeps away.
     fn next_of(&self, inner: &Inner, verdict: &Verdict, form: Form, now: Timestamp) -> NextStep {
-        let end = |state, reason| NextStep::End { state, reason, at: now };
+        let end = |state, reason| NextStep::End {
+            state,
+            reason,
+            at: now,
+        };
         let arrived = || {
             let mut state = self.state();
             (state.failures, state.throttles, state.not_before) = (0, 0, None);
         };
         let again = |form, wait: Duration| {
             let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
-            NextStep::Again { form, at: now.checked_add(wait).unwrap_or(now) }
+            NextStep::Again {
+                form,
+                at: now.checked_add(wait).unwrap_or(now),
+            }
         };
         match (verdict, form) {
             (Verdict::Delivered, _) => {
@@ -353,7 +396,9 @@ impl Destination {
             }
             (Verdict::Throttled { wait, .. }, form) => again(form, self.throttled(*wait, inner)),
             (Verdict::Message(_), Form::Full) => again(Form::Plain, Duration::ZERO),
-            (Verdict::Message(_), Form::Plain) => end(DeliveryState::Failed, Some(EndReason::MessageRefused)),
+            (Verdict::Message(_), Form::Plain) => {
+                end(DeliveryState::Failed, Some(EndReason::MessageRefused))
+            }
             (Verdict::Transient(_) | Verdict::Destination(_), form) => {
                 let mut state = self.state();
                 state.failures += 1;
@@ -427,8 +472,12 @@ pub(crate) fn judge(
             (classify(family, &answer), Some(posted.status))
         }
         Err(PostError::Dns) if family == Family::Office365 => {
-            let advice = "Office 365 connectors were retired; make a Workflows webhook and enter its URL";
-            (Verdict::Destination(Reason::new(PostError::Dns.to_string(), advice)), None)
+            let advice =
+                "Office 365 connectors were retired; make a Workflows webhook and enter its URL";
+            (
+                Verdict::Destination(Reason::new(PostError::Dns.to_string(), advice)),
+                None,
+            )
         }
         Err(error) => (Verdict::Transient(Reason::new(error.to_string(), "")), None),
     }
@@ -439,7 +488,10 @@ pub(crate) fn answer_of(posted: &Posted, form: Form, attempts: u32, now: Timesta
     Answer {
         status: posted.status,
         phrase: &posted.phrase,
-        retry_after: posted.retry_after.as_deref().and_then(|header| retry_after(header, now)),
+        retry_after: posted
+            .retry_after
+            .as_deref()
+            .and_then(|header| retry_after(header, now)),
         body: &posted.body,
         form,
         attempts,

@@ -66,7 +66,8 @@ pub(crate) struct Inner {
     /// What the deliveries in memory weigh.
     pub(crate) weight: AtomicUsize,
     public_url: Option<String>,
-    tasks: TaskTracker,
+    /// The tasks of the destinations, which the recorder outlives.
+    workers: TaskTracker,
     destinations: Mutex<HashMap<Fingerprint, Arc<Destination>>>,
 }
 
@@ -85,16 +86,23 @@ impl Engine {
             recorder,
             weight: AtomicUsize::new(0),
             public_url: options.public_url,
-            tasks: options.tasks.clone(),
+            workers: TaskTracker::new(),
             destinations: Mutex::default(),
         });
-        options.tasks.spawn(record::run(options.store, ended, held));
+        let (workers, stopping) = (inner.workers.clone(), inner.stopping.clone());
+        options
+            .tasks
+            .spawn(record::run(options.store, ended, held, workers, stopping));
         options.tasks.spawn(follow(Arc::clone(&inner)));
         Self { inner }
     }
 
     /// Where people find an alert at this service, if it is known where that is.
-    pub fn page(&self, slug: &alert_connectors_model::Slug, id: alert_connectors_model::AlertId) -> Option<String> {
+    pub fn page(
+        &self,
+        slug: &alert_connectors_model::Slug,
+        id: alert_connectors_model::AlertId,
+    ) -> Option<String> {
         page(self.inner.public_url.as_deref(), slug, id)
     }
 }
@@ -127,7 +135,10 @@ impl Inner {
     }
 
     pub(crate) fn destination(&self, fingerprint: Fingerprint) -> Arc<Destination> {
-        let mut destinations = self.destinations.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut destinations = self
+            .destinations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let entry = destinations.entry(fingerprint);
         Arc::clone(entry.or_insert_with(|| Arc::new(Destination::new(fingerprint))))
     }
@@ -160,7 +171,7 @@ impl Inner {
     }
 
     fn work_on(self: &Arc<Self>, destination: Arc<Destination>) {
-        self.tasks.spawn(destination.run(Arc::clone(self)));
+        self.workers.spawn(destination.run(Arc::clone(self)));
     }
 
     /// At the start everything that is owed is taken up. Later only what a change outside this program may have touched.
@@ -168,7 +179,10 @@ impl Inner {
         let tidings = match self.store.tidings().await {
             Ok(tidings) => tidings,
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "the store can't be asked what is owed; trying again");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the store can't be asked what is owed; trying again"
+                );
                 return;
             }
         };
@@ -176,9 +190,18 @@ impl Inner {
         if before == Some(tidings.version) {
             return;
         }
-        let why = if before.is_none() { Anew::Started } else { Anew::Checking };
-        let known: Vec<Fingerprint> =
-            self.destinations.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect();
+        let why = if before.is_none() {
+            Anew::Started
+        } else {
+            Anew::Checking
+        };
+        let known: Vec<Fingerprint> = self
+            .destinations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .keys()
+            .copied()
+            .collect();
         for fingerprint in known.into_iter().chain(tidings.owed) {
             self.read_again(fingerprint, why);
         }
@@ -193,7 +216,9 @@ impl Inner {
     pub(crate) fn letters(&self, dues: Vec<Due>) -> Vec<Waiting> {
         let mut letters: HashMap<_, Arc<Letter>> = HashMap::new();
         let waiting = |due: Due| {
-            let letter = letters.entry(due.alert_id).or_insert_with(|| self.letter(&due));
+            let letter = letters
+                .entry(due.alert_id)
+                .or_insert_with(|| self.letter(&due));
             debug_assert_eq!(letter.alert_id, due.alert_id, "letters are kept by alert");
             let letter = Arc::clone(letter);
             Waiting { due, letter }
@@ -211,7 +236,11 @@ pub(crate) struct Connections {
 
 impl Connections {
     fn new(most: usize) -> Self {
-        Self { free: Arc::new(Semaphore::new(most)), wanted: AtomicUsize::new(0), pressure: Notify::new() }
+        Self {
+            free: Arc::new(Semaphore::new(most)),
+            wanted: AtomicUsize::new(0),
+            pressure: Notify::new(),
+        }
     }
 
     /// The right to hold a connection open; nothing once the engine is stopping.

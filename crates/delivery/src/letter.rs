@@ -16,12 +16,22 @@ pub(crate) struct Letter {
 
 /// Where people find an alert at this service.
 pub(crate) fn page(public_url: Option<&str>, slug: &Slug, alert_id: AlertId) -> Option<String> {
-    public_url.map(|base| format!("{}/spaces/{slug}/alerts/{alert_id}", base.trim_end_matches('/')))
+    public_url.map(|base| {
+        format!(
+            "{}/spaces/{slug}/alerts/{alert_id}",
+            base.trim_end_matches('/')
+        )
+    })
 }
 
 impl Letter {
     pub(crate) fn new(alert_id: AlertId, alert: Arc<Alert>, page: Option<String>) -> Self {
-        Self { alert_id, alert, page, rendered: Default::default() }
+        Self {
+            alert_id,
+            alert,
+            page,
+            rendered: Default::default(),
+        }
     }
 
     pub(crate) fn is_of(&self, alert: &Arc<Alert>) -> bool {
@@ -37,7 +47,10 @@ impl Letter {
             (ConnectorType::Teams, Form::Plain) => 3,
         };
         let render = || {
-            let shown = Shown { alert: &self.alert, page: self.page.as_deref() };
+            let shown = Shown {
+                alert: &self.alert,
+                page: self.page.as_deref(),
+            };
             let platform = platform(connector_type);
             Bytes::from(match form {
                 Form::Full => platform.message(shown).payload,
@@ -50,7 +63,11 @@ impl Letter {
     /// About how much memory the letter takes.
     pub(crate) fn weight(&self) -> usize {
         let alert = &self.alert;
-        let fields: usize = alert.fields.iter().map(|field| field.name.len() + field.value.to_string().len()).sum();
+        let fields: usize = alert
+            .fields
+            .iter()
+            .map(|field| field.name.len() + field.value.to_string().len())
+            .sum();
         2_048 + 3 * (alert.title.len() + alert.description.as_ref().map_or(0, String::len) + fields)
     }
 }

@@ -1,6 +1,10 @@
 //! One kept connection to a webhook, driven by whoever posts on it, so that no task of its own is woken for each request.
 
-use std::{future::poll_fn, pin::{Pin, pin}, task::Poll};
+use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
+    task::Poll,
+};
 
 use alert_connectors_model::WebhookUrl;
 use bytes::{Bytes, BytesMut};
@@ -35,11 +39,18 @@ impl RequestHead {
     /// The target is the URL's own path and query, byte for byte.
     pub(crate) fn of(url: &WebhookUrl) -> Option<Self> {
         let typed = url.expose_target();
-        let target = if typed.starts_with('/') { typed.to_owned() } else { format!("/{typed}") };
+        let target = if typed.starts_with('/') {
+            typed.to_owned()
+        } else {
+            format!("/{typed}")
+        };
         let target = Uri::try_from(target).ok()?;
         let mut headers = HeaderMap::with_capacity(3);
         headers.insert(header::HOST, HeaderValue::try_from(url.authority()).ok()?);
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json; charset=utf-8"),
+        );
         let agent = concat!("alert-connectors/", env!("CARGO_PKG_VERSION"));
         headers.insert(header::USER_AGENT, HeaderValue::from_static(agent));
         Some(Self { target, headers })
@@ -84,7 +95,10 @@ pub(crate) struct Link {
 impl Link {
     pub(crate) async fn open(stream: Stream) -> hyper::Result<Self> {
         let (sender, connection) = hyper::client::conn::http1::handshake(stream).await?;
-        Ok(Self { sender, connection: Some(Box::pin(connection)) })
+        Ok(Self {
+            sender,
+            connection: Some(Box::pin(connection)),
+        })
     }
 
     /// Whether the connection can carry a request, after a look at what came in while it was idle.
@@ -116,21 +130,27 @@ impl Link {
             let response = sender.send_request(head.request(body)).await?;
             let status = response.status().as_u16();
             let phrase = response.extensions().get::<ReasonPhrase>();
-            let phrase = phrase.map(|phrase| String::from_utf8_lossy(phrase.as_bytes()).into_owned());
+            let phrase =
+                phrase.map(|phrase| String::from_utf8_lossy(phrase.as_bytes()).into_owned());
             let retry_after = response.headers().get(header::RETRY_AFTER);
-            let retry_after = retry_after.and_then(|value| value.to_str().ok()).map(str::to_owned);
+            let retry_after = retry_after
+                .and_then(|value| value.to_str().ok())
+                .map(str::to_owned);
             let (body, read_to_end) = read(response.into_body()).await?;
-            Ok(Posted { status, phrase: phrase.unwrap_or_default(), retry_after, body, read_to_end })
+            Ok(Posted {
+                status,
+                phrase: phrase.unwrap_or_default(),
+                retry_after,
+                body,
+                read_to_end,
+            })
         };
         driven(connection, exchange).await.map_err(Broken)
     }
 }
 
 /// Polls the connection along with what happens on it.
-async fn driven<T>(
-    connection: &mut Option<Open>,
-    exchange: impl Future<Output = T>,
-) -> T {
+async fn driven<T>(connection: &mut Option<Open>, exchange: impl Future<Output = T>) -> T {
     let mut exchange = pin!(exchange);
     poll_fn(|context| {
         if let Poll::Ready(done) = exchange.as_mut().poll(context) {

@@ -1,9 +1,13 @@
 //! Recording what came of attempts, in groups, and holding everything back while that can't be done.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use alert_connectors_store::{Outcome, Queue, StoreError};
-use tokio::{sync::{mpsc, watch}, time};
+use tokio::{
+    sync::{mpsc, watch},
+    time,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::destination::Destination;
 
@@ -23,16 +27,41 @@ pub(crate) struct Ended {
 /// Whether anything may be sent: not while outcomes can't be recorded.
 pub(crate) type Held = bool;
 
-/// Records until the last destination is gone or the store stopped.
-pub(crate) async fn run(store: Arc<dyn Queue>, mut ended: mpsc::Receiver<Ended>, held: watch::Sender<Held>) {
+/// Records until the engine is stopping and its last destination is done, or the store stopped.
+pub(crate) async fn run(
+    store: Arc<dyn Queue>,
+    mut ended: mpsc::Receiver<Ended>,
+    held: watch::Sender<Held>,
+    workers: TaskTracker,
+    stopping: CancellationToken,
+) {
+    let all_done = async {
+        stopping.cancelled().await;
+        workers.close();
+        workers.wait().await;
+    };
+    let mut all_done = pin!(all_done);
     let mut group = Vec::with_capacity(GROUP_MAX);
-    while ended.recv_many(&mut group, GROUP_MAX).await > 0 {
+    loop {
+        let last = tokio::select! {
+            // Either arm can be cancelled: what was not received stays in the channel.
+            _count = ended.recv_many(&mut group, GROUP_MAX) => false,
+            () = &mut all_done => true,
+        };
+        if last {
+            while let Ok(one) = ended.try_recv() {
+                group.push(one);
+            }
+        }
         let outcomes: Vec<Outcome> = group.iter().map(|ended| ended.outcome.clone()).collect();
-        if !record(&*store, outcomes, &held).await {
+        if !outcomes.is_empty() && !record(&*store, outcomes, &held).await {
             return;
         }
         for ended in group.drain(..) {
             ended.destination.recorded(ended.outcome.seq);
+        }
+        if last {
+            return;
         }
     }
 }
@@ -50,7 +79,10 @@ async fn record(store: &dyn Queue, outcomes: Vec<Outcome>, held: &watch::Sender<
             Err(StoreError::Fatal(_) | StoreError::Stopped) => return false,
             Err(error) => {
                 if !held.send_replace(true) {
-                    tracing::error!(error = &error as &dyn std::error::Error, "outcomes can't be recorded; delivery waits");
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "outcomes can't be recorded; delivery waits"
+                    );
                 }
                 time::sleep(TRY_AGAIN).await;
             }

@@ -25,7 +25,9 @@ pub fn backoff(failures: u32, random: &dyn Random) -> Duration {
 /// row, at most an hour, and up to a second more so that many do not come back at the same moment.
 pub(crate) fn throttle(asked: Duration, in_a_row: u32, random: &dyn Random) -> Duration {
     let asked = asked.max(Duration::from_secs(1));
-    let wait = asked.saturating_mul(2_u32.pow(in_a_row.saturating_sub(1).min(12))).min(RETRY_AFTER_MAX);
+    let wait = asked
+        .saturating_mul(2_u32.pow(in_a_row.saturating_sub(1).min(12)))
+        .min(RETRY_AFTER_MAX);
     wait + Duration::from_millis(random.below(1_000))
 }
 
@@ -37,7 +39,11 @@ pub fn retry_after(header: &str, now: Timestamp) -> Option<Duration> {
     }
     let date = httpdate::parse_http_date(header).ok()?;
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(now.as_second()).ok()?);
-    Some(date.duration_since(now).unwrap_or_default().min(RETRY_AFTER_MAX))
+    Some(
+        date.duration_since(now)
+            .unwrap_or_default()
+            .min(RETRY_AFTER_MAX),
+    )
 }
 
 #[cfg(test)]
@@ -48,10 +54,25 @@ mod tests {
     #[test]
     fn back_off_doubles_up_to_five_minutes_with_full_jitter() {
         let random = SeededRandom::new(1);
-        for (failures, most) in [(1, 1_000), (2, 2_000), (5, 16_000), (9, 256_000), (10, 300_000), (1_000, 300_000)] {
-            let waits: Vec<_> = (0..200).map(|_| backoff(failures, &random).as_millis()).collect();
-            assert!(waits.iter().all(|wait| (1..=most).contains(wait)), "{failures}");
-            assert!(waits.iter().any(|wait| *wait > most / 2) && waits.iter().any(|wait| *wait < most / 2));
+        for (failures, most) in [
+            (1, 1_000),
+            (2, 2_000),
+            (5, 16_000),
+            (9, 256_000),
+            (10, 300_000),
+            (1_000, 300_000),
+        ] {
+            let waits: Vec<_> = (0..200)
+                .map(|_| backoff(failures, &random).as_millis())
+                .collect();
+            assert!(
+                waits.iter().all(|wait| (1..=most).contains(wait)),
+                "{failures}"
+            );
+            assert!(
+                waits.iter().any(|wait| *wait > most / 2)
+                    && waits.iter().any(|wait| *wait < most / 2)
+            );
         }
     }
 
@@ -67,7 +88,11 @@ mod tests {
             ("soon", None),
             ("-1", None),
         ] {
-            assert_eq!(retry_after(header, now), seconds.map(Duration::from_secs), "{header}");
+            assert_eq!(
+                retry_after(header, now),
+                seconds.map(Duration::from_secs),
+                "{header}"
+            );
         }
     }
 

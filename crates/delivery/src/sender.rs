@@ -33,7 +33,10 @@ pub struct TimeLimits {
 impl Default for TimeLimits {
     /// Five and ten seconds.
     fn default() -> Self {
-        Self { connect: Duration::from_secs(5), request: Duration::from_secs(10) }
+        Self {
+            connect: Duration::from_secs(5),
+            request: Duration::from_secs(10),
+        }
     }
 }
 
@@ -76,12 +79,19 @@ impl Proxy {
         if url.scheme() != "http" {
             return Err(format!("only http proxies are supported; {wanted}"));
         }
-        let host = url.host_str().ok_or_else(|| format!("it has no host; {wanted}"))?.to_owned();
+        let host = url
+            .host_str()
+            .ok_or_else(|| format!("it has no host; {wanted}"))?
+            .to_owned();
         let authorization = match (url.username(), url.password()) {
             ("", None) => None,
             (user, password) => Some(basic(user, password.unwrap_or_default())?),
         };
-        Ok(Self { host, port: url.port().unwrap_or(80), authorization })
+        Ok(Self {
+            host,
+            port: url.port().unwrap_or(80),
+            authorization,
+        })
     }
 }
 
@@ -140,7 +150,9 @@ pub struct Sender {
 impl Sender {
     /// Prepares for TLS. Fails where a root certificate can't be read.
     pub fn new(options: SenderOptions) -> Result<Self, rustls::Error> {
-        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        let mut roots = RootCertStore {
+            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+        };
         for root in options.trust.extra_roots {
             roots.add(root)?;
         }
@@ -168,7 +180,11 @@ impl Sender {
         kept: &mut Option<Link>,
         body: Bytes,
     ) -> Result<Posted, PostError> {
-        let posted = time::timeout(self.limits.request, self.post_unbounded(url, head, kept, body)).await;
+        let posted = time::timeout(
+            self.limits.request,
+            self.post_unbounded(url, head, kept, body),
+        )
+        .await;
         let posted = posted.unwrap_or(Err(PostError::Timeout));
         if posted.is_err() {
             *kept = None;
@@ -190,7 +206,9 @@ impl Sender {
                 match outcome {
                     Err(error) if error.nothing_was_sent() => {}
                     outcome => {
-                        return outcome.map(|posted| keep_if_clean(kept, posted)).map_err(|_broken| PostError::Broken);
+                        return outcome
+                            .map(|posted| keep_if_clean(kept, posted))
+                            .map_err(|_broken| PostError::Broken);
                     }
                 }
             }
@@ -199,7 +217,9 @@ impl Sender {
         let connected = time::timeout(self.limits.connect, self.connect(url)).await;
         let link = kept.insert(connected.unwrap_or(Err(PostError::Timeout))?);
         let outcome = link.post(head, body).await;
-        outcome.map(|posted| keep_if_clean(kept, posted)).map_err(|_broken| PostError::Broken)
+        outcome
+            .map(|posted| keep_if_clean(kept, posted))
+            .map_err(|_broken| PostError::Broken)
     }
 
     /// Opens a connection to an address that was checked.
@@ -212,11 +232,19 @@ impl Sender {
             None => Box::new(connect_any(&self.checked_addresses(url).await?).await?),
         };
         let name = match url.host() {
-            WebhookHost::Name(name) => ServerName::try_from(name.clone()).map_err(|_invalid| PostError::Dns)?,
+            WebhookHost::Name(name) => {
+                ServerName::try_from(name.clone()).map_err(|_invalid| PostError::Dns)?
+            }
             WebhookHost::Address(address) => ServerName::IpAddress((*address).into()),
         };
-        let stream = self.tls.connect(name, io).await.map_err(|error| tls_error(&error))?;
-        Link::open(TokioIo::new(Box::new(stream))).await.map_err(|_broken| PostError::Broken)
+        let stream = self
+            .tls
+            .connect(name, io)
+            .await
+            .map_err(|error| tls_error(&error))?;
+        Link::open(TokioIo::new(Box::new(stream)))
+            .await
+            .map_err(|_broken| PostError::Broken)
     }
 
     /// The addresses of the host that may be connected to. The connection goes to one of these and no other, so that a
@@ -224,16 +252,22 @@ impl Sender {
     async fn checked_addresses(&self, url: &WebhookUrl) -> Result<Vec<SocketAddr>, PostError> {
         let found = match url.host() {
             WebhookHost::Address(address) => vec![SocketAddr::new(*address, url.port())],
-            WebhookHost::Name(name) => {
-                self.resolver.resolve(name, url.port()).await.map_err(|_cause| PostError::Dns)?
-            }
+            WebhookHost::Name(name) => self
+                .resolver
+                .resolve(name, url.port())
+                .await
+                .map_err(|_cause| PostError::Dns)?,
         };
         if found.is_empty() {
             return Err(PostError::Dns);
         }
         let permits = |address: &SocketAddr| self.policy().permits(address.ip());
         let allowed: Vec<_> = found.into_iter().filter(permits).collect();
-        if allowed.is_empty() { Err(PostError::NotAllowed) } else { Ok(allowed) }
+        if allowed.is_empty() {
+            Err(PostError::NotAllowed)
+        } else {
+            Ok(allowed)
+        }
     }
 
     fn policy(&self) -> &AddressPolicy {
@@ -249,14 +283,18 @@ impl Sender {
         }
         let found = tokio::net::lookup_host((proxy.host.as_str(), proxy.port)).await;
         let addresses: Vec<_> = found.map_err(|_cause| PostError::Proxy)?.collect();
-        let stream = connect_any(&addresses).await.map_err(|_cause| PostError::Proxy)?;
+        let stream = connect_any(&addresses)
+            .await
+            .map_err(|_cause| PostError::Proxy)?;
         let target = format!("{}:{}", url.host(), url.port());
         let mut request = Request::connect(&target);
         request = request.header(header::HOST, &target);
         if let Some(authorization) = &proxy.authorization {
             request = request.header(header::PROXY_AUTHORIZATION, authorization);
         }
-        let request = request.body(Empty::<Bytes>::new()).map_err(|_invalid| PostError::Proxy)?;
+        let request = request
+            .body(Empty::<Bytes>::new())
+            .map_err(|_invalid| PostError::Proxy)?;
         tunnel(stream, request).await.ok_or(PostError::Proxy)
     }
 }
@@ -270,7 +308,9 @@ fn keep_if_clean(kept: &mut Option<Link>, posted: Posted) -> Posted {
 }
 
 async fn tunnel(stream: TcpStream, request: Request<Empty<Bytes>>) -> Option<Box<dyn Io>> {
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.ok()?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .ok()?;
     let connection = connection.with_upgrades();
     let asked = async {
         let mut response = sender.send_request(request).await.ok()?;
@@ -295,7 +335,9 @@ async fn connect_any(addresses: &[SocketAddr]) -> Result<TcpStream, PostError> {
                 let _delayed_at_worst = stream.set_nodelay(true);
                 return Ok(stream);
             }
-            Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => failure = PostError::Refused,
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+                failure = PostError::Refused
+            }
             Err(_other) => failure = PostError::Broken,
         }
     }
@@ -303,7 +345,9 @@ async fn connect_any(addresses: &[SocketAddr]) -> Result<TcpStream, PostError> {
 }
 
 fn tls_error(error: &std::io::Error) -> PostError {
-    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    let cause = error
+        .get_ref()
+        .and_then(|cause| cause.downcast_ref::<rustls::Error>());
     match cause {
         Some(rustls::Error::InvalidCertificate(_)) => PostError::Untrusted,
         _ => PostError::Broken,

@@ -71,7 +71,9 @@ impl Window {
 
     /// Takes the next delivery out, with the generation that it must come back to.
     pub(crate) fn take(&mut self) -> Option<(Waiting, u64)> {
-        self.waiting.pop_front().map(|waiting| (waiting, self.generation))
+        self.waiting
+            .pop_front()
+            .map(|waiting| (waiting, self.generation))
     }
 
     /// Puts a delivery back in its place to be tried again; nothing if the window was thrown away meanwhile, since it is
@@ -90,7 +92,10 @@ impl Window {
             return None;
         }
         self.arrived = false;
-        Some(Refill { after: self.last_seq, generation: self.generation })
+        Some(Refill {
+            after: self.last_seq,
+            generation: self.generation,
+        })
     }
 
     /// Takes what was read. `complete` says that there was no more.

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
-use rustls::{ServerConfig, pki_types::{CertificateDer, PrivateKeyDer}};
+use rustls::{
+    ServerConfig,
+    pki_types::{CertificateDer, PrivateKeyDer},
+};
 
 /// A certificate authority and the server certificate that it signed.
 pub struct Authority {
@@ -17,7 +20,8 @@ impl Authority {
     pub fn for_names(names: Vec<String>) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let ca_key = KeyPair::generate()?;
         let mut ca = CertificateParams::new(Vec::new())?;
-        ca.distinguished_name.push(DnType::CommonName, "Alert Connectors inbox");
+        ca.distinguished_name
+            .push(DnType::CommonName, "Alert Connectors inbox");
         ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         ca.key_usages = vec![KeyUsagePurpose::KeyCertSign];
         let ca_certificate = ca.self_signed(&ca_key)?;
@@ -31,7 +35,11 @@ impl Authority {
             .with_no_client_auth()
             .with_single_cert(vec![certificate.der().clone()], private_key)?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self { ca_pem: ca_certificate.pem(), ca: ca_certificate.der().clone(), config: Arc::new(config) })
+        Ok(Self {
+            ca_pem: ca_certificate.pem(),
+            ca: ca_certificate.der().clone(),
+            config: Arc::new(config),
+        })
     }
 
     /// The authority's certificate as PEM, for `--ca-file`.

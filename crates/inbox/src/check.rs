@@ -18,7 +18,10 @@ impl Kind {
     pub fn of(host: &str, path: &str) -> Self {
         if host.contains("office.com") || path.starts_with("/webhookb2/") {
             Self::Office365
-        } else if host.contains("powerplatform") || host.contains("logic.azure") || path.contains("/workflows/") {
+        } else if host.contains("powerplatform")
+            || host.contains("logic.azure")
+            || path.contains("/workflows/")
+        {
             Self::Workflow
         } else {
             Self::Slack
@@ -58,12 +61,19 @@ pub fn check(kind: Kind, body: &[u8]) -> Result<(), &'static str> {
 fn slack(body: &[u8]) -> Result<(), &'static str> {
     let json: Value = serde_json::from_slice(body).map_err(|_malformed| "invalid_payload")?;
     let object = json.as_object().ok_or("invalid_payload")?;
-    let text = object.get("text").map(|text| text.as_str().ok_or("invalid_payload")).transpose()?.unwrap_or_default();
+    let text = object
+        .get("text")
+        .map(|text| text.as_str().ok_or("invalid_payload"))
+        .transpose()?
+        .unwrap_or_default();
     let mut size = 0;
     if let Some(blocks) = object.get("blocks") {
         size += check_blocks(blocks, "invalid_blocks")?;
     }
-    let attachments = object.get("attachments").map(|list| list.as_array().ok_or("invalid_attachments")).transpose()?;
+    let attachments = object
+        .get("attachments")
+        .map(|list| list.as_array().ok_or("invalid_attachments"))
+        .transpose()?;
     let attachments = attachments.map(Vec::as_slice).unwrap_or_default();
     if attachments.len() > ATTACHMENTS_MAX {
         return Err("too_many_attachments");
@@ -72,7 +82,10 @@ fn slack(body: &[u8]) -> Result<(), &'static str> {
         let attachment = attachment.as_object().ok_or("invalid_attachments")?;
         if let Some(blocks) = attachment.get("blocks") {
             let allowed = ["color", "blocks", "fallback"];
-            if attachment.keys().any(|key| !allowed.contains(&key.as_str())) {
+            if attachment
+                .keys()
+                .any(|key| !allowed.contains(&key.as_str()))
+            {
                 return Err("invalid_attachments");
             }
             size += check_blocks(blocks, "invalid_attachments")?;
@@ -81,7 +94,11 @@ fn slack(body: &[u8]) -> Result<(), &'static str> {
     if text.is_empty() && attachments.is_empty() && !object.contains_key("blocks") {
         return Err("no_text");
     }
-    if size > ALL_TEXT_MAX { Err("msg_blocks_too_long") } else { Ok(()) }
+    if size > ALL_TEXT_MAX {
+        Err("msg_blocks_too_long")
+    } else {
+        Ok(())
+    }
 }
 
 /// The size of all text in the blocks, if every one of them is sound.
@@ -90,13 +107,18 @@ fn check_blocks(blocks: &Value, word: &'static str) -> Result<usize, &'static st
     if blocks.len() > BLOCKS_MAX {
         return Err(word);
     }
-    blocks.iter().map(|block| check_block(block).ok_or(word)).sum()
+    blocks
+        .iter()
+        .map(|block| check_block(block).ok_or(word))
+        .sum()
 }
 
 fn check_block(block: &Value) -> Option<usize> {
     match block.get("type")?.as_str()? {
         "divider" => Some(0),
-        "header" => text_size(block.get("text")?, 150).filter(|_| block["text"]["type"] == "plain_text"),
+        "header" => {
+            text_size(block.get("text")?, 150).filter(|_| block["text"]["type"] == "plain_text")
+        }
         "section" => {
             let text = match block.get("text") {
                 Some(text) => text_size(text, TEXT_OBJECT_MAX)?,
@@ -109,13 +131,19 @@ fn check_block(block: &Value) -> Option<usize> {
             };
             Some(text + fields)
         }
-        "context" => texts_size(block.get("elements")?, CONTEXT_ELEMENTS_MAX, TEXT_OBJECT_MAX),
+        "context" => texts_size(
+            block.get("elements")?,
+            CONTEXT_ELEMENTS_MAX,
+            TEXT_OBJECT_MAX,
+        ),
         _ => None,
     }
 }
 
 fn texts_size(texts: &Value, count_max: usize, size_max: usize) -> Option<usize> {
-    let texts = texts.as_array().filter(|texts| (1..=count_max).contains(&texts.len()))?;
+    let texts = texts
+        .as_array()
+        .filter(|texts| (1..=count_max).contains(&texts.len()))?;
     texts.iter().map(|text| text_size(text, size_max)).sum()
 }
 
@@ -127,21 +155,33 @@ fn text_size(text: &Value, max: usize) -> Option<usize> {
 
 fn teams(body: &[u8]) -> Result<(), &'static str> {
     let json: Value = serde_json::from_slice(body).map_err(|_malformed| "InvalidRequestContent")?;
-    let attachments = json.get("attachments").and_then(Value::as_array).ok_or("TriggerInputSchemaMismatch")?;
+    let attachments = json
+        .get("attachments")
+        .and_then(Value::as_array)
+        .ok_or("TriggerInputSchemaMismatch")?;
     if attachments.is_empty() {
         return Err("nothing is posted");
     }
     for attachment in attachments {
-        if attachment.get("contentType") != Some(&"application/vnd.microsoft.card.adaptive".into()) {
+        if attachment.get("contentType") != Some(&"application/vnd.microsoft.card.adaptive".into())
+        {
             return Err("InvalidBotAdaptiveCard");
         }
         let card = attachment.get("content").ok_or("InvalidBotAdaptiveCard")?;
-        let version = card.get("version").and_then(Value::as_str).unwrap_or_default();
-        if card.get("type") != Some(&"AdaptiveCard".into()) || !matches!(version, "1.0" | "1.1" | "1.2" | "1.3" | "1.4") {
+        let version = card
+            .get("version")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        if card.get("type") != Some(&"AdaptiveCard".into())
+            || !matches!(version, "1.0" | "1.1" | "1.2" | "1.3" | "1.4")
+        {
             return Err("InvalidBotAdaptiveCard");
         }
         let text = card.to_string();
-        let escapes = text.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count();
+        let escapes = text
+            .bytes()
+            .filter(|byte| matches!(byte, b'"' | b'\\'))
+            .count();
         if text.len() + escapes > CARD_BYTES_MAX {
             return Err("MessageSizeExceeded");
         }
@@ -155,13 +195,22 @@ mod tests {
 
     #[test]
     fn slack_refuses_what_slack_refuses() {
-        let long = format!(r#"{{"blocks":[{{"type":"section","text":{{"type":"mrkdwn","text":"{}"}}}}]}}"#, "x".repeat(3_001));
+        let long = format!(
+            r#"{{"blocks":[{{"type":"section","text":{{"type":"mrkdwn","text":"{}"}}}}]}}"#,
+            "x".repeat(3_001)
+        );
         for (body, expected) in [
             (r#"{"text":"hi"}"#, Ok(())),
             ("{", Err("invalid_payload")),
             ("{}", Err("no_text")),
-            (r#"{"attachments":[{"blocks":[],"footer":"x"}]}"#, Err("invalid_attachments")),
-            (r#"{"attachments":[{"blocks":[{"type":"section","text":{"type":"mrkdwn","text":""}}]}]}"#, Err("invalid_attachments")),
+            (
+                r#"{"attachments":[{"blocks":[],"footer":"x"}]}"#,
+                Err("invalid_attachments"),
+            ),
+            (
+                r#"{"attachments":[{"blocks":[{"type":"section","text":{"type":"mrkdwn","text":""}}]}]}"#,
+                Err("invalid_attachments"),
+            ),
             (long.as_str(), Err("invalid_blocks")),
         ] {
             assert_eq!(check(Kind::Slack, body.as_bytes()), expected, "{body}");
@@ -176,7 +225,13 @@ mod tests {
             )
         };
         assert_eq!(check(Kind::Workflow, card("1.4").as_bytes()), Ok(()));
-        assert_eq!(check(Kind::Workflow, card("1.5").as_bytes()), Err("InvalidBotAdaptiveCard"));
-        assert_eq!(check(Kind::Workflow, br#"{"text":"hi"}"#), Err("TriggerInputSchemaMismatch"));
+        assert_eq!(
+            check(Kind::Workflow, card("1.5").as_bytes()),
+            Err("InvalidBotAdaptiveCard")
+        );
+        assert_eq!(
+            check(Kind::Workflow, br#"{"text":"hi"}"#),
+            Err("TriggerInputSchemaMismatch")
+        );
     }
 }

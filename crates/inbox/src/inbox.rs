@@ -125,7 +125,10 @@ impl Inbox {
 
     /// Tells a path how to answer; several behaviours follow each other.
     pub fn behave(&self, path: &str, behaviour: Behaviour) {
-        lock(&self.0.behaviours).entry(path.to_owned()).or_default().push_back(behaviour);
+        lock(&self.0.behaviours)
+            .entry(path.to_owned())
+            .or_default()
+            .push_back(behaviour);
     }
 
     /// Lets a path answer as it would.
@@ -136,10 +139,19 @@ impl Inbox {
     /// The receiver, and below `/_inbox` what people and programs look at.
     pub fn router(&self) -> Router {
         Router::new()
-            .route("/_inbox", get(async |State(inbox): State<Self>| Html(page::html(&inbox.messages()))))
-            .route("/_inbox/messages", get(async |State(inbox): State<Self>| axum::Json(inbox.messages())))
+            .route(
+                "/_inbox",
+                get(async |State(inbox): State<Self>| Html(page::html(&inbox.messages()))),
+            )
+            .route(
+                "/_inbox/messages",
+                get(async |State(inbox): State<Self>| axum::Json(inbox.messages())),
+            )
             .route("/_inbox/rows", get(rows))
-            .route("/_inbox/behaviour", axum::routing::post(behave).delete(forget))
+            .route(
+                "/_inbox/behaviour",
+                axum::routing::post(behave).delete(forget),
+            )
             .fallback(receive)
             .with_state(self.clone())
     }
@@ -181,11 +193,24 @@ async fn rows() -> Response {
 }
 
 async fn behave(State(inbox): State<Inbox>, axum::Json(told): axum::Json<Value>) -> Response {
-    let told = serde_json::from_value::<Told>(told)
-        .and_then(|told| Ok((told.path, serde_json::from_value::<Behaviour>(told.behaviour)?)));
+    let told = serde_json::from_value::<Told>(told).and_then(|told| {
+        Ok((
+            told.path,
+            serde_json::from_value::<Behaviour>(told.behaviour)?,
+        ))
+    });
     match told {
-        Ok((_, behaviour)) if behaviour.row.as_deref().is_some_and(|row| Row::named(row).is_none()) => {
-            (StatusCode::UNPROCESSABLE_ENTITY, "There is no such row; GET /_inbox/rows lists them.\n").into_response()
+        Ok((_, behaviour))
+            if behaviour
+                .row
+                .as_deref()
+                .is_some_and(|row| Row::named(row).is_none()) =>
+        {
+            (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "There is no such row; GET /_inbox/rows lists them.\n",
+            )
+                .into_response()
         }
         Ok((path, behaviour)) => {
             inbox.behave(&path, behaviour);
@@ -202,26 +227,43 @@ async fn forget(State(inbox): State<Inbox>) -> StatusCode {
 
 async fn receive(State(inbox): State<Inbox>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let Ok(body) = body.collect().await.map(http_body_util::Collected::to_bytes) else {
+    let Ok(body) = body
+        .collect()
+        .await
+        .map(http_body_util::Collected::to_bytes)
+    else {
         return StatusCode::BAD_REQUEST.into_response();
     };
-    let host = text(&parts.headers, &header::HOST).or_else(|| parts.uri.host().map(str::to_owned)).unwrap_or_default();
+    let host = text(&parts.headers, &header::HOST)
+        .or_else(|| parts.uri.host().map(str::to_owned))
+        .unwrap_or_default();
     let path = parts.uri.path();
     let kind = Kind::of(&host, path);
     let problem = check(kind, &body).err();
     let behaviour = inbox.behaviour(path);
-    let answer = behaviour.as_ref().map_or_else(|| as_they_do(kind, problem), Answer::of);
+    let answer = behaviour
+        .as_ref()
+        .map_or_else(|| as_they_do(kind, problem), Answer::of);
     let hangs = behaviour.as_ref().is_some_and(|behaviour| behaviour.hang);
     inbox.keep(Message {
         no: inbox.count() + 1,
         at: rfc3339_millis(inbox.0.clock.now()),
         kind: kind.as_str(),
         host,
-        target: parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
+        target: parts
+            .uri
+            .path_and_query()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
         headers: parts
             .headers
             .iter()
-            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .map(|(name, value)| {
+                (
+                    name.to_string(),
+                    String::from_utf8_lossy(value.as_bytes()).into_owned(),
+                )
+            })
             .collect(),
         payload: serde_json::from_slice(&body).ok(),
         problem,
@@ -230,7 +272,10 @@ async fn receive(State(inbox): State<Inbox>, request: Request) -> Response {
     if hangs {
         std::future::pending::<()>().await;
     }
-    if let Some(delay) = behaviour.map(|behaviour| behaviour.delay_ms).filter(|delay| *delay > 0) {
+    if let Some(delay) = behaviour
+        .map(|behaviour| behaviour.delay_ms)
+        .filter(|delay| *delay > 0)
+    {
         tokio::time::sleep(Duration::from_millis(delay)).await;
     }
     answer.into_response()
@@ -251,33 +296,58 @@ fn as_they_do(kind: Kind, problem: Option<&'static str>) -> Answer {
     let named = |name: &str| Row::named(name).map(Answer::of_row).unwrap_or_default();
     match (kind, problem) {
         (Kind::Slack, None) => named("slack:ok"),
-        (Kind::Slack, Some(word)) => Answer { status: 400, body: word.to_owned(), headers: Vec::new() },
+        (Kind::Slack, Some(word)) => Answer {
+            status: 400,
+            body: word.to_owned(),
+            headers: Vec::new(),
+        },
         (Kind::Office365, None) => named("office365:ok"),
         (Kind::Office365, Some("MessageSizeExceeded")) => named("office365:too_large"),
         (Kind::Office365, Some(_)) => named("office365:bad_card"),
         (Kind::Workflow, Some("InvalidRequestContent")) => named("workflow:invalid_content"),
         // Whatever else is wrong with a card goes wrong behind the answer.
         (Kind::Workflow, _) => {
-            let run = ("x-ms-workflow-run-id".to_owned(), "08584000000000000000000000000CU00".to_owned());
-            Answer { headers: vec![run], ..named("workflow:accepted") }
+            let run = (
+                "x-ms-workflow-run-id".to_owned(),
+                "08584000000000000000000000000CU00".to_owned(),
+            );
+            Answer {
+                headers: vec![run],
+                ..named("workflow:accepted")
+            }
         }
     }
 }
 
 impl Default for Answer {
     fn default() -> Self {
-        Self { status: 200, body: String::new(), headers: Vec::new() }
+        Self {
+            status: 200,
+            body: String::new(),
+            headers: Vec::new(),
+        }
     }
 }
 
 impl Answer {
     fn of_row(row: &Row) -> Self {
-        let retry_after = row.retry_after.map(|wait| ("retry-after".to_owned(), wait.to_owned()));
-        Self { status: row.status, body: row.body.to_owned(), headers: retry_after.into_iter().collect() }
+        let retry_after = row
+            .retry_after
+            .map(|wait| ("retry-after".to_owned(), wait.to_owned()));
+        Self {
+            status: row.status,
+            body: row.body.to_owned(),
+            headers: retry_after.into_iter().collect(),
+        }
     }
 
     fn of(behaviour: &Behaviour) -> Self {
-        let mut answer = behaviour.row.as_deref().and_then(Row::named).map(Self::of_row).unwrap_or_default();
+        let mut answer = behaviour
+            .row
+            .as_deref()
+            .and_then(Row::named)
+            .map(Self::of_row)
+            .unwrap_or_default();
         if let Some(status) = behaviour.status {
             answer.status = status;
         }
@@ -291,9 +361,14 @@ impl Answer {
     fn into_response(self) -> Response {
         let mut response = Response::new(Body::from(self.body));
         *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::OK);
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
         for (name, value) in self.headers {
-            if let (Ok(name), Ok(value)) = (http::HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            if let (Ok(name), Ok(value)) = (
+                http::HeaderName::try_from(name),
+                HeaderValue::try_from(value),
+            ) {
                 response.headers_mut().insert(name, value);
             }
         }

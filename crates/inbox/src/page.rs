@@ -21,9 +21,17 @@ fn item(message: &Message) -> String {
     let headline = escaped(&headline(message));
     let (at, kind) = (&message.at, message.kind);
     let target = escaped(&format!("{}{}", message.host, message.target));
-    let status = message.status.map_or_else(|| "left hanging".to_owned(), |status| status.to_string());
-    let problem = message.problem.map(|problem| format!(" <span class=bad>{}</span>", escaped(problem)));
-    let payload = message.payload.as_ref().map(|payload| escaped(&pretty(payload.get()))).unwrap_or_default();
+    let status = message
+        .status
+        .map_or_else(|| "left hanging".to_owned(), |status| status.to_string());
+    let problem = message
+        .problem
+        .map(|problem| format!(" <span class=bad>{}</span>", escaped(problem)));
+    let payload = message
+        .payload
+        .as_ref()
+        .map(|payload| escaped(&pretty(payload.get())))
+        .unwrap_or_default();
     format!(
         "<article><h2>{headline}</h2><p>{at} · {kind} · {target} · answered {status}{}</p>\
          <details><summary>Payload</summary><pre>{payload}</pre></details></article>",
@@ -39,20 +47,34 @@ impl Message {
 }
 
 fn headline(message: &Message) -> String {
-    let payload: Option<serde_json::Value> =
-        message.payload.as_ref().and_then(|payload| serde_json::from_str(payload.get()).ok());
+    let payload: Option<serde_json::Value> = message
+        .payload
+        .as_ref()
+        .and_then(|payload| serde_json::from_str(payload.get()).ok());
     let words = payload.as_ref().and_then(|payload| {
         let places = ["/attachments/0/fallback", "/summary", "/text"];
-        places.iter().find_map(|place| payload.pointer(place)).and_then(serde_json::Value::as_str)
+        places
+            .iter()
+            .find_map(|place| payload.pointer(place))
+            .and_then(serde_json::Value::as_str)
     });
-    words.unwrap_or("(no text)").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    words
+        .unwrap_or("(no text)")
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&amp;", "&")
 }
 
 fn pretty(json: &str) -> String {
     let value: Result<serde_json::Value, _> = serde_json::from_str(json);
-    value.and_then(|value| serde_json::to_string_pretty(&value)).unwrap_or_else(|_malformed| json.to_owned())
+    value
+        .and_then(|value| serde_json::to_string_pretty(&value))
+        .unwrap_or_else(|_malformed| json.to_owned())
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }

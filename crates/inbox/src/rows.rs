@@ -14,7 +14,12 @@ pub struct Row {
 }
 
 const fn row(name: &'static str, status: u16, body: &'static str) -> Row {
-    Row { name, status, body, retry_after: None }
+    Row {
+        name,
+        status,
+        body,
+        retry_after: None,
+    }
 }
 
 macro_rules! connector_error {
@@ -29,7 +34,11 @@ macro_rules! connector_error {
 
 macro_rules! code {
     ($code:literal) => {
-        concat!("{\"error\":{\"code\":\"", $code, "\",\"message\":\"The request was refused.\"}}")
+        concat!(
+            "{\"error\":{\"code\":\"",
+            $code,
+            "\",\"message\":\"The request was refused.\"}}"
+        )
     };
 }
 
@@ -38,7 +47,11 @@ pub const ROWS: &[Row] = &[
     row("slack:ok", 200, "ok"),
     row("slack:workflow_ok", 200, "{\"ok\":true}"),
     row("slack:empty", 200, ""),
-    row("slack:not_ok", 200, "{\"ok\":false,\"error\":\"invalid_auth\"}"),
+    row(
+        "slack:not_ok",
+        200,
+        "{\"ok\":false,\"error\":\"invalid_auth\"}",
+    ),
     row("slack:html", 200, "<html><body>Sign in</body></html>"),
     row("slack:redirect", 302, ""),
     row("slack:invalid_payload", 400, "invalid_payload"),
@@ -48,10 +61,18 @@ pub const ROWS: &[Row] = &[
     row("slack:msg_blocks_too_long", 400, "msg_blocks_too_long"),
     row("slack:msg_too_long", 400, "msg_too_long"),
     row("slack:no_text", 400, "no_text"),
-    row("slack:missing_text", 400, "missing_text_or_fallback_or_attachments"),
+    row(
+        "slack:missing_text",
+        400,
+        "missing_text_or_fallback_or_attachments",
+    ),
     row("slack:too_many_attachments", 400, "too_many_attachments"),
     row("slack:user_not_found", 400, "user_not_found"),
-    row("slack:posting_to_general_channel_denied", 403, "posting_to_general_channel_denied"),
+    row(
+        "slack:posting_to_general_channel_denied",
+        403,
+        "posting_to_general_channel_denied",
+    ),
     row("slack:action_prohibited", 403, "action_prohibited"),
     row("slack:invalid_token", 403, "invalid_token"),
     row("slack:team_disabled", 403, "team_disabled"),
@@ -78,25 +99,85 @@ pub const ROWS: &[Row] = &[
     row("office365:forbidden", 200, connector_error!("403")),
     row("office365:not_found", 200, connector_error!("404")),
     row("office365:fault", 200, connector_error!("500")),
-    row("office365:contact", 200, "Webhook message delivery failed with error: Error contacting Microsoft Teams endpoint"),
-    row("office365:text_required", 400, "Summary or Text is required."),
-    row("office365:bad_payload", 400, "Bad payload received by generic incoming webhook."),
+    row(
+        "office365:contact",
+        200,
+        "Webhook message delivery failed with error: Error contacting Microsoft Teams endpoint",
+    ),
+    row(
+        "office365:text_required",
+        400,
+        "Summary or Text is required.",
+    ),
+    row(
+        "office365:bad_payload",
+        400,
+        "Bad payload received by generic incoming webhook.",
+    ),
     row("office365:gone", 410, ""),
     row("workflow:accepted", 202, ""),
     row("workflow:response", 200, ""),
-    row("workflow:turned_off", 400, code!("WorkflowTriggerIsNotEnabled")),
-    row("workflow:schema_mismatch", 400, code!("TriggerInputSchemaMismatch")),
-    row("workflow:invalid_content", 400, code!("InvalidRequestContent")),
-    row("workflow:query_lost", 400, code!("MissingApiVersionParameter")),
-    row("workflow:invalid_api_version", 400, code!("InvalidApiVersionParameter")),
-    row("workflow:two_authorizations", 401, code!("DirectApiRequestHasMoreThanOneAuthorization")),
-    row("workflow:authorization_required", 401, code!("DirectApiAuthorizationRequired")),
-    row("workflow:invalid_scheme", 401, code!("DirectApiInvalidAuthorizationScheme")),
-    row("workflow:invalid_signature", 401, code!("DirectApiInvalidAuthorizationSignature")),
-    row("workflow:authorization_failed", 403, code!("AuthorizationFailed")),
+    row(
+        "workflow:turned_off",
+        400,
+        code!("WorkflowTriggerIsNotEnabled"),
+    ),
+    row(
+        "workflow:schema_mismatch",
+        400,
+        code!("TriggerInputSchemaMismatch"),
+    ),
+    row(
+        "workflow:invalid_content",
+        400,
+        code!("InvalidRequestContent"),
+    ),
+    row(
+        "workflow:query_lost",
+        400,
+        code!("MissingApiVersionParameter"),
+    ),
+    row(
+        "workflow:invalid_api_version",
+        400,
+        code!("InvalidApiVersionParameter"),
+    ),
+    row(
+        "workflow:two_authorizations",
+        401,
+        code!("DirectApiRequestHasMoreThanOneAuthorization"),
+    ),
+    row(
+        "workflow:authorization_required",
+        401,
+        code!("DirectApiAuthorizationRequired"),
+    ),
+    row(
+        "workflow:invalid_scheme",
+        401,
+        code!("DirectApiInvalidAuthorizationScheme"),
+    ),
+    row(
+        "workflow:invalid_signature",
+        401,
+        code!("DirectApiInvalidAuthorizationSignature"),
+    ),
+    row(
+        "workflow:authorization_failed",
+        403,
+        code!("AuthorizationFailed"),
+    ),
     row("workflow:not_found", 404, code!("WorkflowNotFound")),
-    row("workflow:trigger_not_found", 404, code!("WorkflowTriggerNotFound")),
-    row("workflow:trigger_version_not_found", 404, code!("WorkflowTriggerVersionNotFound")),
+    row(
+        "workflow:trigger_not_found",
+        404,
+        code!("WorkflowTriggerNotFound"),
+    ),
+    row(
+        "workflow:trigger_version_not_found",
+        404,
+        code!("WorkflowTriggerVersionNotFound"),
+    ),
     row("workflow:routing_fault", 404, code!("ResourceNotFound")),
     Row {
         name: "workflow:throttled",

@@ -26,7 +26,11 @@ pub(crate) enum Meter {
 impl Meter {
     /// The careful way to count this text.
     pub(crate) fn of(text: &str) -> Self {
-        if text.chars().any(|c| u32::from(c) > 0xFFFF) { Self::Utf8 } else { Self::Utf16 }
+        if text.chars().any(|c| u32::from(c) > 0xFFFF) {
+            Self::Utf8
+        } else {
+            Self::Utf16
+        }
     }
 
     /// The dearer of two ways.
@@ -63,12 +67,24 @@ const ELLIPSIS_SIZE: usize = 3;
 impl Fitted {
     /// Room for `max`, counted by `meter`; an ellipsis is always kept room for.
     pub(crate) fn new(max: usize, meter: Meter) -> Self {
-        Self { text: String::new(), meter, left: max.saturating_sub(ELLIPSIS_SIZE), shown: 0, cut: false }
+        Self {
+            text: String::new(),
+            meter,
+            left: max.saturating_sub(ELLIPSIS_SIZE),
+            shown: 0,
+            cut: false,
+        }
     }
 
     /// Writes foreign text, each character as `written` puts it, and cuts it at a grapheme where the room ends.
     /// The closing markup `tail` is kept room for and always written if any of the text is.
-    pub(crate) fn foreign(&mut self, head: &str, text: &str, written: fn(char) -> Option<&'static str>, tail: &str) {
+    pub(crate) fn foreign(
+        &mut self,
+        head: &str,
+        text: &str,
+        written: fn(char) -> Option<&'static str>,
+        tail: &str,
+    ) {
         let frame = self.meter.size(head) + self.meter.size(tail);
         if self.cut || text.is_empty() {
             return;
@@ -183,8 +199,14 @@ mod tests {
         assert_eq!(cut("abcdef", 6).into_text(), "abc…");
         assert_eq!(cut("abc", 6).into_text(), "abc");
         let family = "👩‍👩‍👧";
-        assert_eq!(cut(&family.repeat(3), family.len() + 5).into_text(), format!("{family}…"));
-        assert_eq!(cut("e\u{301}e\u{301}e\u{301}e\u{301}", 7).into_text(), "e\u{301}e\u{301}…");
+        assert_eq!(
+            cut(&family.repeat(3), family.len() + 5).into_text(),
+            format!("{family}…")
+        );
+        assert_eq!(
+            cut("e\u{301}e\u{301}e\u{301}e\u{301}", 7).into_text(),
+            "e\u{301}e\u{301}…"
+        );
     }
 
     #[test]

@@ -42,7 +42,10 @@ pub(crate) fn parse(text: &str) -> Vec<Line> {
             }
             lines.push(Line::Code(code.join("\n")));
         } else if let Some((marker, rest)) = item(line.trim_start()) {
-            lines.push(Line::Item { marker, runs: runs(rest) });
+            lines.push(Line::Item {
+                marker,
+                runs: runs(rest),
+            });
         } else {
             lines.push(Line::Text(runs(line)));
         }
@@ -104,7 +107,11 @@ impl RunReader {
     fn marked<'t>(&mut self, text: &'t str, look: Look) -> Option<&'t str> {
         if let Some(rest) = text.strip_prefix('`') {
             let (code, after) = closed(rest, "`", &mut self.no_more_code)?;
-            self.runs.push(Run { text: code.to_owned(), code: true, ..Run::looking(look) });
+            self.runs.push(Run {
+                text: code.to_owned(),
+                code: true,
+                ..Run::looking(look)
+            });
             return Some(after);
         }
         if let Some(rest) = text.strip_prefix("**").filter(|_| !look.bold) {
@@ -114,9 +121,18 @@ impl RunReader {
             }
             return None;
         }
-        if let Some(rest) = text.strip_prefix('*').filter(|rest| !look.italic && !rest.starts_with('*')) {
+        if let Some(rest) = text
+            .strip_prefix('*')
+            .filter(|rest| !look.italic && !rest.starts_with('*'))
+        {
             let (inner, after) = closed(rest, "*", &mut self.no_more_italic)?;
-            self.read(inner, Look { italic: true, ..look });
+            self.read(
+                inner,
+                Look {
+                    italic: true,
+                    ..look
+                },
+            );
             return Some(after);
         }
         self.link(text.strip_prefix('[')?, look)
@@ -132,8 +148,14 @@ impl RunReader {
         };
         let (label, rest) = text.split_at(middle);
         let (url, after) = rest.get(2..)?.split_once(')')?;
-        let link = Link::parse(url).ok().filter(|_| !label.trim().is_empty() && !label.contains('['))?;
-        self.runs.push(Run { text: label.to_owned(), link: Some(link), ..Run::looking(look) });
+        let link = Link::parse(url)
+            .ok()
+            .filter(|_| !label.trim().is_empty() && !label.contains('['))?;
+        self.runs.push(Run {
+            text: label.to_owned(),
+            link: Some(link),
+            ..Run::looking(look)
+        });
         Some(after)
     }
 
@@ -143,17 +165,29 @@ impl RunReader {
         }
         let new = Run::looking(look);
         match self.runs.last_mut() {
-            Some(last) if last.bold == new.bold && last.italic == new.italic && !last.code && last.link.is_none() => {
+            Some(last)
+                if last.bold == new.bold
+                    && last.italic == new.italic
+                    && !last.code
+                    && last.link.is_none() =>
+            {
                 last.text.push_str(text);
             }
-            _ => self.runs.push(Run { text: text.to_owned(), ..new }),
+            _ => self.runs.push(Run {
+                text: text.to_owned(),
+                ..new
+            }),
         }
     }
 }
 
 impl Run {
     fn looking(look: Look) -> Self {
-        Self { bold: look.bold, italic: look.italic, ..Self::default() }
+        Self {
+            bold: look.bold,
+            italic: look.italic,
+            ..Self::default()
+        }
     }
 }
 
@@ -177,8 +211,15 @@ mod tests {
     fn shape(text: &str) -> String {
         let mut shape = String::new();
         for run in runs(text) {
-            let look = [(run.bold, "b"), (run.italic, "i"), (run.code, "c"), (run.link.is_some(), "l")];
-            look.iter().filter(|(on, _)| *on).for_each(|(_, name)| shape.push_str(name));
+            let look = [
+                (run.bold, "b"),
+                (run.italic, "i"),
+                (run.code, "c"),
+                (run.link.is_some(), "l"),
+            ];
+            look.iter()
+                .filter(|(on, _)| *on)
+                .for_each(|(_, name)| shape.push_str(name));
             shape.push_str(&format!("({})", run.text));
         }
         shape

@@ -16,7 +16,12 @@ pub struct Shown<'a> {
 impl Shown<'_> {
     /// Where the whole of the alert can be read: its page here, else the link that it brought.
     pub(crate) fn rest(&self) -> Option<&str> {
-        self.page.or_else(|| self.alert.url.as_ref().map(alert_connectors_model::Link::as_str))
+        self.page.or_else(|| {
+            self.alert
+                .url
+                .as_ref()
+                .map(alert_connectors_model::Link::as_str)
+        })
     }
 }
 

@@ -7,7 +7,9 @@ use proptest::prelude::*;
 /// Reads an alert from JSON at a fixed time.
 pub(crate) fn alert(json: &str) -> Alert {
     let time = Timestamp::from_second(1_767_225_600).unwrap();
-    parse_alert(Json::parse(json.as_bytes()).unwrap(), &Loc::body(), time).unwrap().alert
+    parse_alert(Json::parse(json.as_bytes()).unwrap(), &Loc::body(), time)
+        .unwrap()
+        .alert
 }
 
 /// The alert of the layout snapshots.
@@ -31,9 +33,34 @@ pub(crate) fn markdown() -> Alert {
 }
 
 const PIECES: [&str; 28] = [
-    "<!channel>", "<@U123>", "<!subteam^S1|x>", "@here", "<https://evil.example|good.example>", "&lt;!here&gt;", "`", "```",
-    "*bold*", "_it_", "~no~", "\n> quote", ":fire:", "<at>boss@corp.example</at>", "{{DATE(2026-01-01T00:00:00Z,SHORT)}}",
-    "[click](https://evil.example)", "](", "\\", "\"", "\u{202E}", "\u{0}", "\u{200B}", "👩‍👩‍👧‍👦", "漢字", "e\u{301}", "&", "**", "\r\n1. ",
+    "<!channel>",
+    "<@U123>",
+    "<!subteam^S1|x>",
+    "@here",
+    "<https://evil.example|good.example>",
+    "&lt;!here&gt;",
+    "`",
+    "```",
+    "*bold*",
+    "_it_",
+    "~no~",
+    "\n> quote",
+    ":fire:",
+    "<at>boss@corp.example</at>",
+    "{{DATE(2026-01-01T00:00:00Z,SHORT)}}",
+    "[click](https://evil.example)",
+    "](",
+    "\\",
+    "\"",
+    "\u{202E}",
+    "\u{0}",
+    "\u{200B}",
+    "👩‍👩‍👧‍👦",
+    "漢字",
+    "e\u{301}",
+    "&",
+    "**",
+    "\r\n1. ",
 ];
 
 /// Any text, with a liking for what hurts.

@@ -5,7 +5,10 @@ use std::borrow::Cow;
 /// Text without control characters (but line breaks), line and paragraph separators, and direction overrides.
 /// `\r\n` and `\r` become `\n`, a tab becomes a space.
 pub(crate) fn clean(text: &str) -> Cow<'_, str> {
-    if text.bytes().all(|b| (0x20..0x7F).contains(&b) || b == b'\n') {
+    if text
+        .bytes()
+        .all(|b| (0x20..0x7F).contains(&b) || b == b'\n')
+    {
         return Cow::Borrowed(text);
     }
     let mut kept = String::with_capacity(text.len());
@@ -25,7 +28,12 @@ pub(crate) fn clean(text: &str) -> Cow<'_, str> {
 
 /// Cleaned text on one line, its ends trimmed.
 pub(crate) fn one_line(text: &str) -> String {
-    clean(text).split('\n').map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
+    clean(text)
+        .split('\n')
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// Whether a reader would see nothing of it.
@@ -66,7 +74,10 @@ mod tests {
 
     #[test]
     fn control_and_direction_characters_go_and_line_breaks_become_one_kind() {
-        assert_eq!(clean("a\r\nb\rc\u{2028}d\te\u{7}\u{202E}f\u{7F}\u{85}"), "a\nb\nc\nd ef");
+        assert_eq!(
+            clean("a\r\nb\rc\u{2028}d\te\u{7}\u{202E}f\u{7F}\u{85}"),
+            "a\nb\nc\nd ef"
+        );
         assert_eq!(one_line(" a \r\n\n b "), "a b");
         assert!(is_blank("\u{200B} \n\u{2060}"));
         assert!(!is_blank("\u{200B}x"));

@@ -21,7 +21,11 @@ pub fn severity_word(alert: &Alert) -> &'static str {
 
 /// The title, or `(untitled)` where nothing of it could be seen.
 pub fn title(alert: &Alert) -> &str {
-    if is_blank(&alert.title) { "(untitled)" } else { &alert.title }
+    if is_blank(&alert.title) {
+        "(untitled)"
+    } else {
+        &alert.title
+    }
 }
 
 /// `2026-11-23 12:04 UTC`
@@ -40,16 +44,23 @@ pub(crate) fn utc_minute(time: Timestamp) -> String {
 /// Facts in the order in which they are shown: the product, the check, then the alert's own.
 pub(crate) fn facts(alert: &Alert) -> impl Iterator<Item = Fact<'_>> {
     let part = |name, path, part: &'_ Option<alert_connectors_model::Part>| {
-        part.as_ref().map(|part| (name, path, part.name.clone(), part.url.clone()))
+        part.as_ref()
+            .map(|part| (name, path, part.name.clone(), part.url.clone()))
     };
-    let parts = [part("Product", "product.name", &alert.product), part("Check", "check.name", &alert.check)];
-    let parts = parts.into_iter().flatten().map(|(name, path, value, url)| Fact {
-        name: name.into(),
-        path: path.to_owned(),
-        value,
-        url,
-        ours: true,
-    });
+    let parts = [
+        part("Product", "product.name", &alert.product),
+        part("Check", "check.name", &alert.check),
+    ];
+    let parts = parts
+        .into_iter()
+        .flatten()
+        .map(|(name, path, value, url)| Fact {
+            name: name.into(),
+            path: path.to_owned(),
+            value,
+            url,
+            ours: true,
+        });
     let own = alert.fields.iter().enumerate().map(|(index, field)| Fact {
         name: (&*field.name).into(),
         path: format!("fields.{index}.value"),

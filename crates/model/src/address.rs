@@ -19,7 +19,11 @@ impl AddressPolicy {
     /// Whether a webhook may lead to this address.
     pub fn permits(&self, address: IpAddr) -> bool {
         let meant = unwrapped(address);
-        let named = |address: IpAddr| self.allowed.iter().any(|network| network.contains(&address));
+        let named = |address: IpAddr| {
+            self.allowed
+                .iter()
+                .any(|network| network.contains(&address))
+        };
         is_public(meant) || named(meant) || named(address)
     }
 }
@@ -30,7 +34,8 @@ pub fn is_public(address: IpAddr) -> bool {
     match unwrapped(address) {
         IpAddr::V4(v4) => !NOT_PUBLIC_V4.iter().any(|network| network.contains(&v4)),
         IpAddr::V6(v6) => {
-            GLOBAL_UNICAST_V6.contains(&v6) && !NOT_PUBLIC_V6.iter().any(|network| network.contains(&v6))
+            GLOBAL_UNICAST_V6.contains(&v6)
+                && !NOT_PUBLIC_V6.iter().any(|network| network.contains(&v6))
         }
     }
 }
@@ -81,8 +86,12 @@ const NOT_PUBLIC_V4: [Ipv4Net; 16] = [
 
 /// IANA IPv6 Special-Purpose Address Registry, rows inside `2000::/3` that are not globally reachable;
 /// 6to4 (`2002::/16`) and Teredo (in `2001::/23`) are refused whole, since they carry any IPv4 address.
-const NOT_PUBLIC_V6: [Ipv6Net; 4] =
-    [v6(0x2001, 0, 0, 23), v6(0x2001, 0xDB8, 0, 32), v6(0x2002, 0, 0, 16), v6(0x3FFF, 0, 0, 20)];
+const NOT_PUBLIC_V6: [Ipv6Net; 4] = [
+    v6(0x2001, 0, 0, 23),
+    v6(0x2001, 0xDB8, 0, 32),
+    v6(0x2002, 0, 0, 16),
+    v6(0x3FFF, 0, 0, 20),
+];
 
 #[cfg(test)]
 mod tests {
@@ -90,14 +99,43 @@ mod tests {
 
     #[test]
     fn only_globally_reachable_addresses_are_public() {
-        for public in ["1.1.1.1", "13.107.6.171", "2600:1f18::1", "::ffff:1.1.1.1", "64:ff9b::101:101"] {
+        for public in [
+            "1.1.1.1",
+            "13.107.6.171",
+            "2600:1f18::1",
+            "::ffff:1.1.1.1",
+            "64:ff9b::101:101",
+        ] {
             assert!(is_public(public.parse().unwrap()), "{public}");
         }
         for private in [
-            "0.0.0.0", "10.1.2.3", "100.64.0.1", "127.0.0.1", "169.254.169.254", "172.31.255.255", "192.0.0.8",
-            "192.168.1.1", "198.19.0.1", "203.0.113.9", "224.0.0.1", "255.255.255.255", "::", "::1", "::127.0.0.1",
-            "::ffff:127.0.0.1", "64:ff9b::7f00:1", "64:ff9b:1::1", "100::1", "fc00::1", "fe80::1", "ff02::1",
-            "2001::1", "2001:db8::1", "2002:7f00:1::", "3fff::1", "5f00::1",
+            "0.0.0.0",
+            "10.1.2.3",
+            "100.64.0.1",
+            "127.0.0.1",
+            "169.254.169.254",
+            "172.31.255.255",
+            "192.0.0.8",
+            "192.168.1.1",
+            "198.19.0.1",
+            "203.0.113.9",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::127.0.0.1",
+            "::ffff:127.0.0.1",
+            "64:ff9b::7f00:1",
+            "64:ff9b:1::1",
+            "100::1",
+            "fc00::1",
+            "fe80::1",
+            "ff02::1",
+            "2001::1",
+            "2001:db8::1",
+            "2002:7f00:1::",
+            "3fff::1",
+            "5f00::1",
         ] {
             assert!(!is_public(private.parse().unwrap()), "{private}");
         }

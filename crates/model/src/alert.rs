@@ -64,7 +64,10 @@ impl Alert {
     /// The alert once its problem is gone.
     #[must_use]
     pub fn resolved(&self) -> Self {
-        Self { status: AlertStatus::Resolved, ..self.clone() }
+        Self {
+            status: AlertStatus::Resolved,
+            ..self.clone()
+        }
     }
 }
 

@@ -22,8 +22,19 @@ const DEDUP_KEY_CHARS_MAX: usize = 255;
 const WARNINGS_MAX: usize = 100;
 
 const KNOWN: [&str; 13] = [
-    "alert_type", "title", "severity", "status", "description", "description_format", "product",
-    "check", "fields", "url", "actions", "dedup_key", "occurred_at",
+    "alert_type",
+    "title",
+    "severity",
+    "status",
+    "description",
+    "description_format",
+    "product",
+    "check",
+    "fields",
+    "url",
+    "actions",
+    "dedup_key",
+    "occurred_at",
 ];
 
 /// An alert that can be stored and sent, and what had to be mended for that.
@@ -46,7 +57,11 @@ pub struct Warning {
 
 /// Reads one alert that stands at `loc`; `now` stands in for an absent `occurred_at`.
 pub fn parse_alert(json: Json<'_>, loc: &Loc, now: Timestamp) -> Result<ParsedAlert, Vec<Fault>> {
-    let mut reader = AlertReader { loc, warnings: Vec::new(), faults: Vec::new() };
+    let mut reader = AlertReader {
+        loc,
+        warnings: Vec::new(),
+        faults: Vec::new(),
+    };
     let mut object = match ObjectReader::new(json) {
         Ok(object) => object,
         Err(other) => {
@@ -98,25 +113,43 @@ impl AlertReader<'_> {
         if self.warnings.len() > WARNINGS_MAX {
             let more = self.warnings.len() - WARNINGS_MAX;
             self.warnings.truncate(WARNINGS_MAX);
-            self.warn(self.loc.clone(), format!("{more} more warnings are not listed."));
+            self.warn(
+                self.loc.clone(),
+                format!("{more} more warnings are not listed."),
+            );
         }
         match alert() {
-            Some(alert) if self.faults.is_empty() => Ok(ParsedAlert { alert, warnings: self.warnings }),
+            Some(alert) if self.faults.is_empty() => Ok(ParsedAlert {
+                alert,
+                warnings: self.warnings,
+            }),
             _ => Err(self.faults),
         }
     }
 
     fn warn(&mut self, loc: Loc, msg: impl Into<String>) {
-        self.warnings.push(Warning { loc, msg: msg.into() });
+        self.warnings.push(Warning {
+            loc,
+            msg: msg.into(),
+        });
     }
 
     fn fault(&mut self, name: &'static str, kind: FaultKind, msg: impl Into<String>) {
-        self.faults.push(Fault::new(self.loc.field(name), kind, msg));
+        self.faults
+            .push(Fault::new(self.loc.field(name), kind, msg));
     }
 
     fn wrong_type(&mut self, name: &'static str, wanted: &str, found: &Json<'_>) {
-        let kind = if *found == Json::Null { FaultKind::Null } else { FaultKind::WrongType };
-        self.fault(name, kind, format!("{name} must be {wanted}; this is {}.", found.type_name()));
+        let kind = if *found == Json::Null {
+            FaultKind::Null
+        } else {
+            FaultKind::WrongType
+        };
+        self.fault(
+            name,
+            kind,
+            format!("{name} must be {wanted}; this is {}.", found.type_name()),
+        );
     }
 
     /// A required string.
@@ -143,7 +176,10 @@ impl AlertReader<'_> {
         let text = self.required("title", json)?;
         let title = self.text(self.loc.field("title"), text, TITLE_CHARS_MAX);
         if !title.chars().any(is_visible) {
-            self.warn(self.loc.field("title"), "The title shows nothing; (untitled) is shown instead.");
+            self.warn(
+                self.loc.field("title"),
+                "The title shows nothing; (untitled) is shown instead.",
+            );
         }
         Some(title)
     }
@@ -190,7 +226,12 @@ impl AlertReader<'_> {
         DescriptionFormat::Plain
     }
 
-    fn optional_text(&mut self, object: &mut ObjectReader<'_>, name: &'static str, max: usize) -> Option<String> {
+    fn optional_text(
+        &mut self,
+        object: &mut ObjectReader<'_>,
+        name: &'static str,
+        max: usize,
+    ) -> Option<String> {
         match object.take(name)? {
             Json::Null => None,
             Json::Text(text) => Some(self.text(self.loc.field(name), text, max)),
@@ -218,11 +259,16 @@ impl AlertReader<'_> {
             Some(Json::Number(number)) => Some(number.to_string()),
             Some(Json::Null) | None => None,
             Some(_) => {
-                self.warn(loc.field("id"), "The id is neither a string nor a number; dropped.");
+                self.warn(
+                    loc.field("id"),
+                    "The id is neither a string nor a number; dropped.",
+                );
                 None
             }
         };
-        let url = part.take("url").and_then(|json| self.link(loc.field("url"), json));
+        let url = part
+            .take("url")
+            .and_then(|json| self.link(loc.field("url"), json));
         let name = match part.take("name") {
             Some(Json::Text(text)) if text.chars().any(is_visible) => {
                 self.text(loc.field("name"), text, NAME_CHARS_MAX)
@@ -247,7 +293,10 @@ impl AlertReader<'_> {
 
     fn field(&mut self, loc: &Loc, json: Json<'_>) -> Option<Field> {
         let Ok(mut object) = ObjectReader::new(json) else {
-            self.warn(loc.clone(), "It is not an object of name and value; dropped.");
+            self.warn(
+                loc.clone(),
+                "It is not an object of name and value; dropped.",
+            );
             return None;
         };
         let name = match object.take("name") {
@@ -267,7 +316,10 @@ impl AlertReader<'_> {
             Some(Json::Bool(value)) => FieldValue::Bool(value),
             Some(Json::Null) | None => FieldValue::Empty,
             Some(Json::List(_) | Json::Object(_)) => {
-                self.warn(loc.field("value"), "It is neither a string, a number nor a boolean; shown as –.");
+                self.warn(
+                    loc.field("value"),
+                    "It is neither a string, a number nor a boolean; shown as –.",
+                );
                 FieldValue::Empty
             }
         };
@@ -284,7 +336,10 @@ impl AlertReader<'_> {
 
     fn action(&mut self, loc: &Loc, json: Json<'_>) -> Option<Action> {
         let Ok(mut object) = ObjectReader::new(json) else {
-            self.warn(loc.clone(), "It is not an object of label and url; dropped.");
+            self.warn(
+                loc.clone(),
+                "It is not an object of label and url; dropped.",
+            );
             return None;
         };
         let Some(url) = object.take("url") else {
@@ -332,7 +387,12 @@ impl AlertReader<'_> {
     }
 
     /// The items of a list, those past `max` dropped.
-    fn list<'j>(&mut self, name: &'static str, json: Option<Json<'j>>, max: usize) -> Vec<Json<'j>> {
+    fn list<'j>(
+        &mut self,
+        name: &'static str,
+        json: Option<Json<'j>>,
+        max: usize,
+    ) -> Vec<Json<'j>> {
         match json {
             None | Some(Json::Null) => Vec::new(),
             Some(Json::List(mut items)) => {
@@ -376,10 +436,16 @@ impl AlertReader<'_> {
         if text.len() > max {
             let count = text.chars().count();
             if count > max {
-                let end = text.char_indices().nth(max - 1).map_or(text.len(), |(at, _)| at);
+                let end = text
+                    .char_indices()
+                    .nth(max - 1)
+                    .map_or(text.len(), |(at, _)| at);
                 text.truncate(end);
                 text.push('…');
-                self.warn(loc, format!("It has {count} characters and was cut to {max}."));
+                self.warn(
+                    loc,
+                    format!("It has {count} characters and was cut to {max}."),
+                );
             }
         }
         text
@@ -389,9 +455,14 @@ impl AlertReader<'_> {
         for name in object.left_over() {
             let shown: String = name.chars().take(NAME_CHARS_MAX).collect();
             let hint = nearest(name, known.iter().copied());
-            let hint = hint.map(|known| format!(" Did you mean {known}?")).unwrap_or_default();
+            let hint = hint
+                .map(|known| format!(" Did you mean {known}?"))
+                .unwrap_or_default();
             let msg = format!("There is no such field; dropped.{hint}");
-            self.warnings.push(Warning { loc: loc.field(shown), msg });
+            self.warnings.push(Warning {
+                loc: loc.field(shown),
+                msg,
+            });
         }
     }
 
@@ -412,8 +483,14 @@ pub(crate) fn alert_type_fault(text: &str) -> (FaultKind, String) {
 }
 
 /// `severity must be one of low, medium, high, critical.` and the nearest of them.
-pub(crate) fn not_one_of<const N: usize>(name: &str, given: &str, words: [&'static str; N]) -> String {
-    let hint = nearest(given, words).map(|word| format!(" Did you mean {word}?")).unwrap_or_default();
+pub(crate) fn not_one_of<const N: usize>(
+    name: &str,
+    given: &str,
+    words: [&'static str; N],
+) -> String {
+    let hint = nearest(given, words)
+        .map(|word| format!(" Did you mean {word}?"))
+        .unwrap_or_default();
     format!("{name} must be one of {}.{hint}", words.join(", "))
 }
 
@@ -432,12 +509,17 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<ParsedAlert, Vec<Fault>> {
-        parse_alert(Json::parse(text.as_bytes()).unwrap(), &Loc::body(), Timestamp::UNIX_EPOCH)
+        parse_alert(
+            Json::parse(text.as_bytes()).unwrap(),
+            &Loc::body(),
+            Timestamp::UNIX_EPOCH,
+        )
     }
 
     #[test]
     fn the_least_alert_is_taken_with_its_defaults() {
-        let parsed = parse(r#"{"alert_type":"dq_alert","title":"Late","severity":"high"}"#).unwrap();
+        let parsed =
+            parse(r#"{"alert_type":"dq_alert","title":"Late","severity":"high"}"#).unwrap();
         assert_eq!(parsed.warnings, []);
         assert_eq!(parsed.alert.status, AlertStatus::Active);
         assert_eq!(parsed.alert.occurred_at, Timestamp::UNIX_EPOCH);
@@ -445,14 +527,18 @@ mod tests {
 
     #[test]
     fn all_faults_are_said_at_once() {
-        let faults = parse(r#"{"alert_type":"DQ","severity":"hihg","status":null,"fields":"x"}"#).unwrap_err();
+        let faults = parse(r#"{"alert_type":"DQ","severity":"hihg","status":null,"fields":"x"}"#)
+            .unwrap_err();
         let seen: Vec<_> = faults.iter().map(|f| (f.loc.to_string(), f.kind)).collect();
-        assert_eq!(seen, [
-            ("body.alert_type".to_owned(), FaultKind::NotOneOf),
-            ("body.title".to_owned(), FaultKind::Missing),
-            ("body.severity".to_owned(), FaultKind::NotOneOf),
-            ("body.fields".to_owned(), FaultKind::WrongType),
-        ]);
+        assert_eq!(
+            seen,
+            [
+                ("body.alert_type".to_owned(), FaultKind::NotOneOf),
+                ("body.title".to_owned(), FaultKind::Missing),
+                ("body.severity".to_owned(), FaultKind::NotOneOf),
+                ("body.fields".to_owned(), FaultKind::WrongType),
+            ]
+        );
         assert!(faults[2].msg.ends_with("Did you mean high?"));
     }
 
@@ -476,16 +562,28 @@ mod tests {
         assert_eq!(alert.actions[0].label, "Link");
         assert_eq!(alert.description.as_deref(), Some("a\u{FFFD}b"));
         let places: Vec<_> = parsed.warnings.iter().map(|w| w.loc.to_string()).collect();
-        assert_eq!(places, [
-            "body.title", "body.description", "body.description_format", "body.check",
-            "body.fields.0", "body.fields.1.value", "body.url", "body.actions.0.url",
-            "body.actions.1.label", "body.occurred_at", "body.colour",
-        ]);
+        assert_eq!(
+            places,
+            [
+                "body.title",
+                "body.description",
+                "body.description_format",
+                "body.check",
+                "body.fields.0",
+                "body.fields.1.value",
+                "body.url",
+                "body.actions.0.url",
+                "body.actions.1.label",
+                "body.occurred_at",
+                "body.colour",
+            ]
+        );
     }
 
     #[test]
     fn a_title_with_nothing_visible_is_told_of() {
-        let parsed = parse(r#"{"alert_type":"a","title":" \u200b\u2060","severity":"low"}"#).unwrap();
+        let parsed =
+            parse(r#"{"alert_type":"a","title":" \u200b\u2060","severity":"low"}"#).unwrap();
         assert_eq!(parsed.warnings.len(), 1);
     }
 }

@@ -15,7 +15,10 @@ pub trait Clock: Send + Sync {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the machine's clock"
+    )]
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }
@@ -45,12 +48,16 @@ impl Clock for ManualClock {
 
 /// `2026-02-11T10:00:00Z`: how the given contract writes a time.
 pub fn rfc3339_seconds(time: Timestamp) -> String {
-    DateTimePrinter::new().precision(Some(0)).timestamp_to_string(&time)
+    DateTimePrinter::new()
+        .precision(Some(0))
+        .timestamp_to_string(&time)
 }
 
 /// `2026-02-11T10:00:00.000Z`: how the wider API writes a time.
 pub fn rfc3339_millis(time: Timestamp) -> String {
-    DateTimePrinter::new().precision(Some(3)).timestamp_to_string(&time)
+    DateTimePrinter::new()
+        .precision(Some(3))
+        .timestamp_to_string(&time)
 }
 
 #[cfg(test)]

@@ -34,7 +34,9 @@ impl ConnectorType {
 
     /// Reads the word of the API.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|connector_type| connector_type.as_str() == text)
+        Self::ALL
+            .into_iter()
+            .find(|connector_type| connector_type.as_str() == text)
     }
 }
 

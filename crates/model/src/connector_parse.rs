@@ -10,8 +10,14 @@ use crate::{
 };
 
 const NAME_CHARS_MAX: usize = 120;
-const WRITABLE: [&str; 6] =
-    ["name", "connector_type", "webhook_url", "is_active", "severity_filter", "alert_type_filter"];
+const WRITABLE: [&str; 6] = [
+    "name",
+    "connector_type",
+    "webhook_url",
+    "is_active",
+    "severity_filter",
+    "alert_type_filter",
+];
 /// What a GET shows and a client may send back; ignored.
 const READ_ONLY: [&str; 5] = ["id", "space_id", "created_by", "created_at", "updated_at"];
 
@@ -34,7 +40,8 @@ impl UrlRules {
             let msg = "The operator allows webhooks only to certain hosts (--allow-host), and this is none of them.";
             return Err(fault((FaultKind::NotPublic, msg.to_owned())));
         }
-        url.judge(connector_type, &self.addresses, &self.own_names).map_err(fault)
+        url.judge(connector_type, &self.addresses, &self.own_names)
+            .map_err(fault)
     }
 
     /// Whether `--allow-host` allows the host.
@@ -101,9 +108,17 @@ pub fn parse_connector_change(
     let change = reader.change();
     if change.webhook_url.is_some() || change.connector_type.is_some() {
         let merged = change.applied_to(current);
-        reader.faults.extend(rules.judge(&merged.webhook_url, merged.connector_type).err());
+        reader.faults.extend(
+            rules
+                .judge(&merged.webhook_url, merged.connector_type)
+                .err(),
+        );
     }
-    if reader.faults.is_empty() { Ok(change) } else { Err(reader.faults) }
+    if reader.faults.is_empty() {
+        Ok(change)
+    } else {
+        Err(reader.faults)
+    }
 }
 
 struct ConnectorReader<'j> {
@@ -118,7 +133,11 @@ impl<'j> ConnectorReader<'j> {
             let msg = format!("The body must be an object; this is {}.", other.type_name());
             vec![Fault::new(Loc::body(), FaultKind::WrongType, msg)]
         })?;
-        Ok(Self { object, seen: Vec::new(), faults: Vec::new() })
+        Ok(Self {
+            object,
+            seen: Vec::new(),
+            faults: Vec::new(),
+        })
     }
 
     fn change(&mut self) -> ConnectorChange {
@@ -135,12 +154,21 @@ impl<'j> ConnectorReader<'j> {
     }
 
     fn fault(&mut self, name: &'static str, kind: FaultKind, msg: impl Into<String>) {
-        self.faults.push(Fault::new(Loc::body().field(name), kind, msg));
+        self.faults
+            .push(Fault::new(Loc::body().field(name), kind, msg));
     }
 
     fn wrong_type(&mut self, name: &'static str, wanted: &str, found: &Json<'_>) {
-        let kind = if *found == Json::Null { FaultKind::Null } else { FaultKind::WrongType };
-        self.fault(name, kind, format!("{name} must be {wanted}; this is {}.", found.type_name()));
+        let kind = if *found == Json::Null {
+            FaultKind::Null
+        } else {
+            FaultKind::WrongType
+        };
+        self.fault(
+            name,
+            kind,
+            format!("{name} must be {wanted}; this is {}.", found.type_name()),
+        );
     }
 
     fn take(&mut self, name: &'static str) -> Option<Json<'j>> {
@@ -163,11 +191,23 @@ impl<'j> ConnectorReader<'j> {
         let text = self.text("name")?;
         let name = text.trim();
         if !name.chars().any(is_visible) {
-            self.fault("name", FaultKind::TooShort, "name must show at least one character.");
+            self.fault(
+                "name",
+                FaultKind::TooShort,
+                "name must show at least one character.",
+            );
         } else if name.chars().count() > NAME_CHARS_MAX {
-            self.fault("name", FaultKind::TooLong, "name has at most 120 characters.");
+            self.fault(
+                "name",
+                FaultKind::TooLong,
+                "name has at most 120 characters.",
+            );
         } else if name.chars().any(char::is_control) {
-            self.fault("name", FaultKind::NotOneOf, "name must not hold control characters or line breaks.");
+            self.fault(
+                "name",
+                FaultKind::NotOneOf,
+                "name must not hold control characters or line breaks.",
+            );
         } else {
             return Some(name.to_owned());
         }
@@ -178,7 +218,11 @@ impl<'j> ConnectorReader<'j> {
         let text = self.text("connector_type")?;
         let parsed = ConnectorType::parse(&text);
         if parsed.is_none() {
-            let msg = not_one_of("connector_type", &text, ConnectorType::ALL.map(ConnectorType::as_str));
+            let msg = not_one_of(
+                "connector_type",
+                &text,
+                ConnectorType::ALL.map(ConnectorType::as_str),
+            );
             self.fault("connector_type", FaultKind::NotOneOf, msg);
         }
         parsed
@@ -186,7 +230,9 @@ impl<'j> ConnectorReader<'j> {
 
     fn webhook_url(&mut self) -> Option<WebhookUrl> {
         let text = self.text("webhook_url")?;
-        WebhookUrl::parse(&text).map_err(|(kind, msg)| self.fault("webhook_url", kind, msg)).ok()
+        WebhookUrl::parse(&text)
+            .map_err(|(kind, msg)| self.fault("webhook_url", kind, msg))
+            .ok()
     }
 
     fn is_active(&mut self) -> Option<bool> {
@@ -219,8 +265,15 @@ impl<'j> ConnectorReader<'j> {
             AlertType::parse(text).ok_or_else(|| alert_type_fault(text))
         })?;
         let filter = AlertTypeFilter::only(items);
-        if filter.types().is_some_and(|types| types.len() > AlertTypeFilter::ENTRIES_MAX) {
-            self.fault("alert_type_filter", FaultKind::TooMany, "alert_type_filter has at most 64 entries.");
+        if filter
+            .types()
+            .is_some_and(|types| types.len() > AlertTypeFilter::ENTRIES_MAX)
+        {
+            self.fault(
+                "alert_type_filter",
+                FaultKind::TooMany,
+                "alert_type_filter has at most 64 entries.",
+            );
             return None;
         }
         Some(filter)
@@ -242,7 +295,10 @@ impl<'j> ConnectorReader<'j> {
         for (index, item) in items.iter().enumerate() {
             let outcome = match item {
                 Json::Text(text) => parse(text),
-                Json::Null => Err((FaultKind::Null, "An entry must be a string; this is null.".to_owned())),
+                Json::Null => Err((
+                    FaultKind::Null,
+                    "An entry must be a string; this is null.".to_owned(),
+                )),
                 other => {
                     let msg = format!("An entry must be a string; this is {}.", other.type_name());
                     Err((FaultKind::WrongType, msg))
@@ -251,7 +307,8 @@ impl<'j> ConnectorReader<'j> {
             match outcome {
                 Ok(item) => parsed.push(item),
                 Err((kind, msg)) => {
-                    self.faults.push(Fault::new(Loc::body().field(name).item(index), kind, msg));
+                    self.faults
+                        .push(Fault::new(Loc::body().field(name).item(index), kind, msg));
                 }
             }
         }
@@ -259,11 +316,19 @@ impl<'j> ConnectorReader<'j> {
     }
 
     fn unknown(&mut self) {
-        for name in self.object.left_over().filter(|name| !READ_ONLY.contains(name)) {
+        for name in self
+            .object
+            .left_over()
+            .filter(|name| !READ_ONLY.contains(name))
+        {
             let shown: String = name.chars().take(NAME_CHARS_MAX).collect();
             let hint = nearest(name, WRITABLE).map(|known| format!(" Did you mean {known}?"));
             let msg = format!("There is no such field.{}", hint.unwrap_or_default());
-            self.faults.push(Fault::new(Loc::body().field(shown), FaultKind::UnknownField, msg));
+            self.faults.push(Fault::new(
+                Loc::body().field(shown),
+                FaultKind::UnknownField,
+                msg,
+            ));
         }
     }
 }
@@ -273,8 +338,14 @@ mod tests {
     use super::*;
 
     fn create(text: &str) -> Result<NewConnector, Vec<(String, FaultKind)>> {
-        parse_new_connector(Json::parse(text.as_bytes()).unwrap(), &UrlRules::default())
-            .map_err(|faults| faults.into_iter().map(|f| (f.loc.to_string(), f.kind)).collect())
+        parse_new_connector(Json::parse(text.as_bytes()).unwrap(), &UrlRules::default()).map_err(
+            |faults| {
+                faults
+                    .into_iter()
+                    .map(|f| (f.loc.to_string(), f.kind))
+                    .collect()
+            },
+        )
     }
 
     #[test]
@@ -317,7 +388,10 @@ mod tests {
                 r#"{{"name":"n","connector_type":"slack","webhook_url":"https://a.example/","severity_filter":{filter}}}"#
             ))
         };
-        assert_eq!(with("null").unwrap_err(), [("body.severity_filter".to_owned(), FaultKind::Null)]);
+        assert_eq!(
+            with("null").unwrap_err(),
+            [("body.severity_filter".to_owned(), FaultKind::Null)]
+        );
         assert!(with("[]").unwrap().severity_filter.severities().is_empty());
     }
 }

@@ -19,7 +19,11 @@ pub struct Fault {
 impl Fault {
     /// A fault at a place.
     pub fn new(loc: Loc, kind: FaultKind, msg: impl Into<String>) -> Self {
-        Self { loc, msg: msg.into(), kind }
+        Self {
+            loc,
+            msg: msg.into(),
+            kind,
+        }
     }
 }
 
@@ -77,12 +81,18 @@ impl Loc {
 
     /// A query parameter.
     pub fn query(name: impl Into<Cow<'static, str>>) -> Self {
-        Self(vec![LocPart::Name("query".into()), LocPart::Name(name.into())])
+        Self(vec![
+            LocPart::Name("query".into()),
+            LocPart::Name(name.into()),
+        ])
     }
 
     /// A header of the request.
     pub fn header(name: &'static str) -> Self {
-        Self(vec![LocPart::Name("header".into()), LocPart::Name(name.into())])
+        Self(vec![
+            LocPart::Name("header".into()),
+            LocPart::Name(name.into()),
+        ])
     }
 
     /// A field below this place.

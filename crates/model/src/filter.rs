@@ -80,7 +80,11 @@ mod tests {
     #[test]
     fn an_empty_severity_filter_matches_all_and_an_empty_type_filter_none() {
         let some_type = AlertType::parse("dq_alert").unwrap();
-        assert!(Severity::ALL.into_iter().all(|s| SeverityFilter::new([]).matches(s)));
+        assert!(
+            Severity::ALL
+                .into_iter()
+                .all(|s| SeverityFilter::new([]).matches(s))
+        );
         assert!(!AlertTypeFilter::only([]).matches(&some_type));
         assert!(AlertTypeFilter::All.matches(&some_type));
     }

@@ -38,7 +38,9 @@ impl<'a> Json<'a> {
     /// Reads a whole body.
     pub fn parse(body: &'a [u8]) -> Result<Self, JsonError> {
         let mut deserializer = serde_json::Deserializer::from_slice(body);
-        let value = Node.deserialize(&mut deserializer).map_err(JsonError::from)?;
+        let value = Node
+            .deserialize(&mut deserializer)
+            .map_err(JsonError::from)?;
         deserializer.end().map_err(JsonError::from)?;
         Ok(value)
     }
@@ -59,8 +61,16 @@ impl<'a> Json<'a> {
 impl From<serde_json::Error> for JsonError {
     fn from(error: serde_json::Error) -> Self {
         let text = error.to_string();
-        let reason = text.split(" at line ").next().unwrap_or_default().to_owned();
-        Self { reason, line: error.line().max(1), column: error.column().max(1) }
+        let reason = text
+            .split(" at line ")
+            .next()
+            .unwrap_or_default()
+            .to_owned();
+        Self {
+            reason,
+            line: error.line().max(1),
+            column: error.column().max(1),
+        }
     }
 }
 
@@ -148,7 +158,9 @@ impl<'de> Visitor<'de> for Node {
         while let Some(key) = entries.next_key_seed(Key)? {
             // Bodies hold a dozen keys; past that a set would be needed to stay linear.
             if fields.len() > KEYS_MAX {
-                return Err(A::Error::custom(format_args!("more than {KEYS_MAX} keys in an object")));
+                return Err(A::Error::custom(format_args!(
+                    "more than {KEYS_MAX} keys in an object"
+                )));
             }
             if fields.iter().any(|(known, _)| *known == key) {
                 return Err(A::Error::custom("duplicate key"));
@@ -196,7 +208,10 @@ mod tests {
     fn duplicate_keys_and_trailing_text_are_refused_with_their_place() {
         let error = Json::parse(b"{\"a\":1,\n \"a\":2}").unwrap_err();
         assert_eq!((error.reason.as_str(), error.line), ("duplicate key", 2));
-        assert_eq!(Json::parse(b"{} x").unwrap_err().reason, "trailing characters");
+        assert_eq!(
+            Json::parse(b"{} x").unwrap_err().reason,
+            "trailing characters"
+        );
         assert!(Json::parse(b"{\"a\":{\"b\":1,\"b\":1}}").is_err());
         assert!(Json::parse(b"").is_err());
         assert!(Json::parse(&b"[".repeat(100_000)).is_err());
@@ -204,7 +219,9 @@ mod tests {
 
     #[test]
     fn strings_without_escapes_are_borrowed() {
-        let Json::List(items) = Json::parse(br#"["plain","\n"]"#).unwrap() else { unreachable!() };
+        let Json::List(items) = Json::parse(br#"["plain","\n"]"#).unwrap() else {
+            unreachable!()
+        };
         assert!(matches!(items[0], Json::Text(Cow::Borrowed("plain"))));
         assert!(matches!(&items[1], Json::Text(Cow::Owned(text)) if text == "\n"));
     }

@@ -41,8 +41,17 @@ mod tests {
 
     #[test]
     fn only_absolute_http_links_are_kept() {
-        assert_eq!(Link::parse("https://a.example/x y").unwrap().as_str(), "https://a.example/x%20y");
-        for bad in ["", "host.example.com", "/alerts/1", "javascript:alert(1)", "mailto:a@b.c"] {
+        assert_eq!(
+            Link::parse("https://a.example/x y").unwrap().as_str(),
+            "https://a.example/x%20y"
+        );
+        for bad in [
+            "",
+            "host.example.com",
+            "/alerts/1",
+            "javascript:alert(1)",
+            "mailto:a@b.c",
+        ] {
             assert!(Link::parse(bad).is_err(), "{bad}");
         }
         assert!(Link::parse(&format!("https://a.example/{}", "x".repeat(2_048))).is_err());

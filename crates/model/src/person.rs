@@ -29,7 +29,9 @@ impl Email {
         let odd = |c: char| c.is_whitespace() || c.is_control();
         match text.rsplit_once('@') {
             _ if text.len() > 254 => Err("An e-mail address has at most 254 characters."),
-            Some((local, domain)) if !local.is_empty() && !domain.is_empty() && !text.contains(odd) => {
+            Some((local, domain))
+                if !local.is_empty() && !domain.is_empty() && !text.contains(odd) =>
+            {
                 Ok(Self(text))
             }
             _ => Err("An e-mail address looks like name@example.com."),
@@ -61,7 +63,10 @@ mod tests {
 
     #[test]
     fn addresses_compare_in_lower_case() {
-        assert_eq!(Email::parse(" Alice@Example.COM ").unwrap().as_str(), "alice@example.com");
+        assert_eq!(
+            Email::parse(" Alice@Example.COM ").unwrap().as_str(),
+            "alice@example.com"
+        );
         for bad in ["", "alice", "@example.com", "alice@", "a b@example.com"] {
             assert!(Email::parse(bad).is_err(), "{bad}");
         }

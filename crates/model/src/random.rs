@@ -11,7 +11,11 @@ pub trait Random: Send + Sync {
     fn below(&self, bound: u64) -> u64 {
         let mut bytes = [0; 8];
         self.fill(&mut bytes);
-        if bound == 0 { 0 } else { u64::from_le_bytes(bytes) % bound }
+        if bound == 0 {
+            0
+        } else {
+            u64::from_le_bytes(bytes) % bound
+        }
     }
 }
 

@@ -32,6 +32,8 @@ impl Severity {
 
     /// Reads the word of the API.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|severity| severity.as_str() == text)
+        Self::ALL
+            .into_iter()
+            .find(|severity| severity.as_str() == text)
     }
 }

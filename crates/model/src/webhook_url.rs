@@ -34,7 +34,11 @@ pub struct Fingerprint(pub [u8; 16]);
 
 impl fmt::Debug for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "#{:02x}{:02x}{:02x}{:02x}", self.0[0], self.0[1], self.0[2], self.0[3])
+        write!(
+            f,
+            "#{:02x}{:02x}{:02x}{:02x}",
+            self.0[0], self.0[1], self.0[2], self.0[3]
+        )
     }
 }
 
@@ -47,7 +51,10 @@ impl WebhookUrl {
         let bad = |msg: &str| (FaultKind::BadUrl, msg.to_owned());
         check_characters(typed)?;
         let rest = typed.strip_prefix("https://").ok_or_else(|| {
-            (FaultKind::NotHttps, "webhook_url must begin with https://, in lower case.".to_owned())
+            (
+                FaultKind::NotHttps,
+                "webhook_url must begin with https://, in lower case.".to_owned(),
+            )
         })?;
         let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, target) = rest.split_at(authority_end);
@@ -60,8 +67,13 @@ impl WebhookUrl {
         if target.contains('#') {
             return Err(bad("webhook_url must not have a fragment (#…)."));
         }
-        if let Some(odd) = target.chars().find(|c| !c.is_ascii() || matches!(c, '<' | '>' | '"' | '`' | '^')) {
-            return Err(bad(&format!("Write {odd:?} in percent-encoded form after the host.")));
+        if let Some(odd) = target
+            .chars()
+            .find(|c| !c.is_ascii() || matches!(c, '<' | '>' | '"' | '`' | '^'))
+        {
+            return Err(bad(&format!(
+                "Write {odd:?} in percent-encoded form after the host."
+            )));
         }
         // The library's parser sees only the authority, so that nothing of the path can reach an error.
         let url = Url::parse(&format!("https://{authority}/"))
@@ -75,7 +87,12 @@ impl WebhookUrl {
             None => return Err(bad("webhook_url has no host after https://.")),
         };
         let target_at = "https://".len() + authority_end;
-        Ok(Self { typed: Secret::new(typed), host, port, target_at })
+        Ok(Self {
+            typed: Secret::new(typed),
+            host,
+            port,
+            target_at,
+        })
     }
 
     /// Where it leads.
@@ -127,9 +144,10 @@ impl WebhookUrl {
             (Some(ConnectorType::Slack), ConnectorType::Teams) => {
                 Err((FaultKind::WrongPlatform, wrong_platform("Slack", "slack")))
             }
-            (Some(ConnectorType::Teams), ConnectorType::Slack) => {
-                Err((FaultKind::WrongPlatform, wrong_platform("Microsoft Teams", "teams")))
-            }
+            (Some(ConnectorType::Teams), ConnectorType::Slack) => Err((
+                FaultKind::WrongPlatform,
+                wrong_platform("Microsoft Teams", "teams"),
+            )),
             (Some(ConnectorType::Slack), _) if self.is_slack_workflow() => {
                 let msg = "This is a Slack workflow URL (/triggers/ or /workflows/). It starts a workflow and cannot \
                            show alerts. In Slack, create an app, switch on Incoming Webhooks, add a webhook to the \
@@ -158,7 +176,9 @@ fn check_characters(typed: &str) -> Result<(), UrlFault> {
         return Err((FaultKind::TooLong, msg));
     }
     if typed.ends_with("/…") {
-        return bad("This is the masked form of a URL, which shows only its host. Paste the whole URL.");
+        return bad(
+            "This is the masked form of a URL, which shows only its host. Paste the whole URL.",
+        );
     }
     if typed.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return bad("webhook_url must not hold spaces, line breaks or control characters.");
@@ -173,9 +193,15 @@ fn check_characters(typed: &str) -> Result<(), UrlFault> {
 fn checked_name(name: &str) -> Result<String, UrlFault> {
     let name = name.strip_suffix('.').unwrap_or(name);
     if name.is_empty() || name.len() > 253 {
-        return Err((FaultKind::BadUrl, "The host of webhook_url must have 1 to 253 characters.".to_owned()));
+        return Err((
+            FaultKind::BadUrl,
+            "The host of webhook_url must have 1 to 253 characters.".to_owned(),
+        ));
     }
-    if name.split('.').any(|label| label.is_empty() || label.len() > 63) {
+    if name
+        .split('.')
+        .any(|label| label.is_empty() || label.len() > 63)
+    {
         let msg = "Each part of the host of webhook_url must have 1 to 63 characters.";
         return Err((FaultKind::BadUrl, msg.to_owned()));
     }
@@ -216,7 +242,8 @@ impl WebhookHost {
         ];
         let Self::Name(name) = self else { return None };
         let under = |domain: &str| {
-            name.strip_suffix(domain).is_some_and(|front| front.is_empty() || front.ends_with('.'))
+            name.strip_suffix(domain)
+                .is_some_and(|front| front.is_empty() || front.ends_with('.'))
         };
         if SLACK.iter().any(|domain| under(domain)) {
             Some(ConnectorType::Slack)
@@ -254,7 +281,9 @@ impl HostPattern {
         let name = text.strip_prefix("*.").unwrap_or(text);
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
         if name.is_empty() || !name.chars().all(plain) {
-            return Err(format!("{text:?} is no host pattern; write hooks.slack.com or *.example.com"));
+            return Err(format!(
+                "{text:?} is no host pattern; write hooks.slack.com or *.example.com"
+            ));
         }
         Ok(Self(text.to_ascii_lowercase()))
     }
@@ -280,40 +309,86 @@ mod tests {
     fn judged(typed: &str) -> Option<FaultKind> {
         let url = WebhookUrl::parse(typed).unwrap();
         let policy = AddressPolicy::default();
-        url.judge(ConnectorType::Slack, &policy, &["myhost".to_owned()]).err().map(|fault| fault.0)
+        url.judge(ConnectorType::Slack, &policy, &["myhost".to_owned()])
+            .err()
+            .map(|fault| fault.0)
     }
 
     #[test]
     fn the_query_is_kept_byte_for_byte() {
         let typed = "https://Prod-1.Logic.Azure.COM:443/workflows/x?sp=%2Ftriggers%2f'&sig=a{b}|c~";
         let url = WebhookUrl::parse(typed).unwrap();
-        assert_eq!(url.expose_target(), "/workflows/x?sp=%2Ftriggers%2f'&sig=a{b}|c~");
+        assert_eq!(
+            url.expose_target(),
+            "/workflows/x?sp=%2Ftriggers%2f'&sig=a{b}|c~"
+        );
         assert_eq!(url.authority(), "prod-1.logic.azure.com");
         assert_eq!(format!("{url:?}"), "WebhookUrl(prod-1.logic.azure.com/…)");
     }
 
     #[test]
     fn malformed_urls_are_refused_not_repaired() {
-        assert_eq!(fault("http://hooks.slack.com/services/x"), FaultKind::NotHttps);
+        assert_eq!(
+            fault("http://hooks.slack.com/services/x"),
+            FaultKind::NotHttps
+        );
         for bad in [
-            "https:///host", "https://", "https://a b/", " https://a/", "https://a/\n", "https:\\\\a/", "https://a\\b/",
-            "https://u@a/", "https://u:p@a/", "https://a/#f", "https://a#f", "https://a:0/", "https://a:99999/",
-            "https://a..b/", "https://./", "https://hooks.slack.com/…", "https://a/ü", "https://a/<x>", "https://[::1/",
-            "https://999.1.1.1/", "https://%00/",
+            "https:///host",
+            "https://",
+            "https://a b/",
+            " https://a/",
+            "https://a/\n",
+            "https:\\\\a/",
+            "https://a\\b/",
+            "https://u@a/",
+            "https://u:p@a/",
+            "https://a/#f",
+            "https://a#f",
+            "https://a:0/",
+            "https://a:99999/",
+            "https://a..b/",
+            "https://./",
+            "https://hooks.slack.com/…",
+            "https://a/ü",
+            "https://a/<x>",
+            "https://[::1/",
+            "https://999.1.1.1/",
+            "https://%00/",
         ] {
             assert_eq!(fault(bad), FaultKind::BadUrl, "{bad}");
         }
-        assert_eq!(fault(&format!("https://{}.example/", "a".repeat(64))), FaultKind::BadUrl);
-        assert_eq!(fault(&format!("https://a/{}", "x".repeat(2_048))), FaultKind::TooLong);
+        assert_eq!(
+            fault(&format!("https://{}.example/", "a".repeat(64))),
+            FaultKind::BadUrl
+        );
+        assert_eq!(
+            fault(&format!("https://a/{}", "x".repeat(2_048))),
+            FaultKind::TooLong
+        );
     }
 
     #[test]
     fn private_addresses_are_found_in_any_spelling() {
         for private in [
-            "https://127.0.0.1/", "https://127.1/", "https://2130706433/", "https://0x7f000001/", "https://0177.0.0.1/",
-            "https://0x7f.1/", "https://127.0.0.1./", "https://１２７.0.0.1/", "https://127。0。0。1/", "https://[::1]/",
-            "https://[::ffff:127.0.0.1]/", "https://[64:ff9b::7f00:1]/", "https://[2002:7f00:1::]/", "https://[2001::1]/",
-            "https://localhost/", "https://LOCALHOST./", "https://a.localhost/", "https://MyHost/", "https://10.0.0.1:8443/",
+            "https://127.0.0.1/",
+            "https://127.1/",
+            "https://2130706433/",
+            "https://0x7f000001/",
+            "https://0177.0.0.1/",
+            "https://0x7f.1/",
+            "https://127.0.0.1./",
+            "https://１２７.0.0.1/",
+            "https://127。0。0。1/",
+            "https://[::1]/",
+            "https://[::ffff:127.0.0.1]/",
+            "https://[64:ff9b::7f00:1]/",
+            "https://[2002:7f00:1::]/",
+            "https://[2001::1]/",
+            "https://localhost/",
+            "https://LOCALHOST./",
+            "https://a.localhost/",
+            "https://MyHost/",
+            "https://10.0.0.1:8443/",
         ] {
             assert_eq!(judged(private), Some(FaultKind::NotPublic), "{private}");
         }
@@ -323,10 +398,22 @@ mod tests {
 
     #[test]
     fn the_other_platforms_urls_and_workflows_are_told_apart() {
-        assert_eq!(judged("https://x.webhook.office.com/webhookb2/y"), Some(FaultKind::WrongPlatform));
-        assert_eq!(judged("https://default1.2.environment.api.powerplatform.com:443/p"), Some(FaultKind::WrongPlatform));
-        assert_eq!(judged("https://hooks.slack.com/triggers/T/1/a"), Some(FaultKind::SlackWorkflow));
-        assert_eq!(judged("https://hooks.slack.com/workflows/T/A/1/a"), Some(FaultKind::SlackWorkflow));
+        assert_eq!(
+            judged("https://x.webhook.office.com/webhookb2/y"),
+            Some(FaultKind::WrongPlatform)
+        );
+        assert_eq!(
+            judged("https://default1.2.environment.api.powerplatform.com:443/p"),
+            Some(FaultKind::WrongPlatform)
+        );
+        assert_eq!(
+            judged("https://hooks.slack.com/triggers/T/1/a"),
+            Some(FaultKind::SlackWorkflow)
+        );
+        assert_eq!(
+            judged("https://hooks.slack.com/workflows/T/A/1/a"),
+            Some(FaultKind::SlackWorkflow)
+        );
         assert_eq!(judged("https://hooks.slack.com/services/new-url"), None);
         assert_eq!(judged("https://evilslack.com/triggers/x"), None);
     }
@@ -335,9 +422,17 @@ mod tests {
     fn host_patterns_match_a_name_or_what_is_below_it() {
         let host = WebhookHost::Name("hooks.slack.com".to_owned());
         assert!(HostPattern::parse("*.slack.com").unwrap().matches(&host));
-        assert!(HostPattern::parse("hooks.slack.com").unwrap().matches(&host));
+        assert!(
+            HostPattern::parse("hooks.slack.com")
+                .unwrap()
+                .matches(&host)
+        );
         assert!(!HostPattern::parse("slack.com").unwrap().matches(&host));
-        assert!(!HostPattern::parse("*.hooks.slack.com").unwrap().matches(&host));
+        assert!(
+            !HostPattern::parse("*.hooks.slack.com")
+                .unwrap()
+                .matches(&host)
+        );
         assert!(HostPattern::parse("https://x").is_err());
     }
 }

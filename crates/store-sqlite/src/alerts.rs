@@ -1,8 +1,8 @@
 //! Reading alerts back, page by page, and resolving one.
 
 use alert_connectors_model::{
-    AlertId, AlertStatus, Attempt, AttemptId, AttemptOutcome, ConnectorId, Delivery, DeliveryId, DeliveryKind,
-    DeliveryState, EndReason, Severity, SpaceId,
+    AlertId, AlertStatus, Attempt, AttemptId, AttemptOutcome, ConnectorId, Delivery, DeliveryId,
+    DeliveryKind, DeliveryState, EndReason, Severity, SpaceId,
 };
 use alert_connectors_store::{AcceptedDelivery, AlertQuery, AlertRecord, Alerts, Page, StoreError};
 use async_trait::async_trait;
@@ -20,14 +20,19 @@ const SPACE_NO: &str = "SELECT no FROM spaces WHERE id = ?1";
 const DELIVERIES: &str = "SELECT d.seq, d.id, c.id, c.name, d.kind, d.state, d.reason, d.created_at, d.next_attempt_at,
     d.ended_at FROM deliveries d JOIN connectors c ON c.no = d.connector_no WHERE d.alert_seq = ?1 ORDER BY d.seq";
 // By primary key.
-const ATTEMPTS: &str = "SELECT id, started_at, duration_ms, outcome, status_code, error, digest_size FROM attempts
+const ATTEMPTS: &str =
+    "SELECT id, started_at, duration_ms, outcome, status_code, error, digest_size FROM attempts
     WHERE delivery_seq = ?1 ORDER BY id";
 // By primary key.
 const RESOLVE: &str = "UPDATE alerts SET status = 1, content = ?2 WHERE seq = ?1";
 
 #[async_trait]
 impl Alerts for SqliteStore {
-    async fn alert(&self, space_id: SpaceId, id: AlertId) -> Result<Option<AlertRecord>, StoreError> {
+    async fn alert(
+        &self,
+        space_id: SpaceId,
+        id: AlertId,
+    ) -> Result<Option<AlertRecord>, StoreError> {
         self.read(move |connection| match space_no(connection, space_id)? {
             Some(space_no) => one(connection, space_no, id),
             None => Ok(None),
@@ -35,31 +40,57 @@ impl Alerts for SqliteStore {
         .await
     }
 
-    async fn alerts(&self, space_id: SpaceId, query: AlertQuery) -> Result<Page<AlertRecord>, StoreError> {
+    async fn alerts(
+        &self,
+        space_id: SpaceId,
+        query: AlertQuery,
+    ) -> Result<Page<AlertRecord>, StoreError> {
         self.read(move |connection| match space_no(connection, space_id)? {
             Some(space_no) => page(connection, space_no, &query),
-            None => Ok(Page { items: Vec::new(), next: None }),
+            None => Ok(Page {
+                items: Vec::new(),
+                next: None,
+            }),
         })
         .await
     }
 
-    async fn deliveries_of(&self, space_id: SpaceId, id: AlertId) -> Result<Vec<Delivery>, StoreError> {
+    async fn deliveries_of(
+        &self,
+        space_id: SpaceId,
+        id: AlertId,
+    ) -> Result<Vec<Delivery>, StoreError> {
         self.read(move |connection| {
-            let Some(space_no) = space_no(connection, space_id)? else { return Ok(Vec::new()) };
-            let Some((seq, _)) = stored(connection, space_no, id)? else { return Ok(Vec::new()) };
+            let Some(space_no) = space_no(connection, space_id)? else {
+                return Ok(Vec::new());
+            };
+            let Some((seq, _)) = stored(connection, space_no, id)? else {
+                return Ok(Vec::new());
+            };
             let mut deliveries = deliveries(connection, seq, id)?;
             for (seq, delivery) in &mut deliveries {
                 delivery.attempts = attempts(connection, *seq)?;
             }
-            Ok(deliveries.into_iter().map(|(_, delivery)| delivery).collect())
+            Ok(deliveries
+                .into_iter()
+                .map(|(_, delivery)| delivery)
+                .collect())
         })
         .await
     }
 
-    async fn resolve(&self, space_id: SpaceId, id: AlertId) -> Result<Option<AlertRecord>, StoreError> {
+    async fn resolve(
+        &self,
+        space_id: SpaceId,
+        id: AlertId,
+    ) -> Result<Option<AlertRecord>, StoreError> {
         self.change(move |connection, _events| {
-            let Some(space_no) = space_no(connection, space_id)? else { return Ok(None) };
-            let Some((seq, mut record)) = stored(connection, space_no, id)? else { return Ok(None) };
+            let Some(space_no) = space_no(connection, space_id)? else {
+                return Ok(None);
+            };
+            let Some((seq, mut record)) = stored(connection, space_no, id)? else {
+                return Ok(None);
+            };
             if record.alert.status == AlertStatus::Active {
                 record.alert = record.alert.resolved();
                 connection.execute(RESOLVE, params![seq, row::alert_json(&record.alert)])?;
@@ -74,19 +105,35 @@ impl Alerts for SqliteStore {
 /// The short name of a space.
 pub(crate) fn space_no(connection: &Connection, id: SpaceId) -> Result<Option<i64>, StoreError> {
     let mut statement = connection.prepare_cached(SPACE_NO).map_err(meaning)?;
-    statement.query_row([&id.as_bytes()[..]], |row| row.get(0)).optional().map_err(meaning)
+    statement
+        .query_row([&id.as_bytes()[..]], |row| row.get(0))
+        .optional()
+        .map_err(meaning)
 }
 
 /// One alert with its deliveries in short.
-pub(crate) fn one(connection: &Connection, space_no: i64, id: AlertId) -> Result<Option<AlertRecord>, StoreError> {
-    let Some((seq, mut record)) = stored(connection, space_no, id)? else { return Ok(None) };
+pub(crate) fn one(
+    connection: &Connection,
+    space_no: i64,
+    id: AlertId,
+) -> Result<Option<AlertRecord>, StoreError> {
+    let Some((seq, mut record)) = stored(connection, space_no, id)? else {
+        return Ok(None);
+    };
     record.deliveries = summaries(connection, seq, id)?;
     Ok(Some(record))
 }
 
-fn stored(connection: &Connection, space_no: i64, id: AlertId) -> Result<Option<(i64, AlertRecord)>, StoreError> {
+fn stored(
+    connection: &Connection,
+    space_no: i64,
+    id: AlertId,
+) -> Result<Option<(i64, AlertRecord)>, StoreError> {
     let mut statement = connection.prepare_cached(ONE).map_err(meaning)?;
-    let raw = statement.query_row(params![&id.as_bytes()[..], space_no], RawAlert::of).optional().map_err(meaning)?;
+    let raw = statement
+        .query_row(params![&id.as_bytes()[..], space_no], RawAlert::of)
+        .optional()
+        .map_err(meaning)?;
     raw.map(RawAlert::read).transpose()
 }
 
@@ -126,16 +173,30 @@ impl RawAlert {
 
 /// A page, newest first. Every filter is answered by an index that ends in `seq`: one look into it for each wanted value,
 /// each no deeper than the page, merged by `seq`.
-fn page(connection: &Connection, space_no: i64, query: &AlertQuery) -> Result<Page<AlertRecord>, StoreError> {
+fn page(
+    connection: &Connection,
+    space_no: i64,
+    query: &AlertQuery,
+) -> Result<Page<AlertRecord>, StoreError> {
     let mut listing = Listing::new(space_no, query);
     let sql = listing.sql(query);
     let mut statement = connection.prepare(&sql).map_err(meaning)?;
-    let values: Vec<&dyn ToSql> = listing.values.iter().map(|value| value as &dyn ToSql).collect();
-    let raw = statement.query_map(values.as_slice(), RawAlert::of).map_err(meaning)?;
+    let values: Vec<&dyn ToSql> = listing
+        .values
+        .iter()
+        .map(|value| value as &dyn ToSql)
+        .collect();
+    let raw = statement
+        .query_map(values.as_slice(), RawAlert::of)
+        .map_err(meaning)?;
     let mut rows = raw.collect::<rusqlite::Result<Vec<_>>>().map_err(meaning)?;
     let more = rows.len() > query.limit;
     rows.truncate(query.limit);
-    let next = if more { rows.last().map(|row| row.seq) } else { None };
+    let next = if more {
+        rows.last().map(|row| row.seq)
+    } else {
+        None
+    };
     let mut items = Vec::with_capacity(rows.len());
     for raw in rows {
         let (seq, mut record) = raw.read()?;
@@ -154,7 +215,9 @@ impl Listing {
     fn new(space_no: i64, query: &AlertQuery) -> Self {
         let before = query.before.unwrap_or(i64::MAX);
         let limit = i64::try_from(query.limit).unwrap_or(i64::MAX - 1) + 1;
-        Self { values: vec![space_no.into(), before.into(), limit.into()] }
+        Self {
+            values: vec![space_no.into(), before.into(), limit.into()],
+        }
     }
 
     fn value(&mut self, value: impl Into<Value>) -> String {
@@ -181,17 +244,44 @@ impl Listing {
     /// of which there are eight, so that no index of its own is needed.
     fn branches(&mut self, query: &AlertQuery) -> Vec<String> {
         if !query.dedup_keys.is_empty() {
-            let branch = |key: &String| format!("dedup_key = {} AND dedup_key IS NOT NULL", self.value(key.clone()));
+            let branch = |key: &String| {
+                format!(
+                    "dedup_key = {} AND dedup_key IS NOT NULL",
+                    self.value(key.clone())
+                )
+            };
             return query.dedup_keys.iter().map(branch).collect();
         }
         if !query.alert_types.is_empty() {
-            let names = query.alert_types.iter().map(|name| name.as_str().to_owned());
-            return names.map(|name| format!("alert_type = {}", self.value(name))).collect();
+            let names = query
+                .alert_types
+                .iter()
+                .map(|name| name.as_str().to_owned());
+            return names
+                .map(|name| format!("alert_type = {}", self.value(name)))
+                .collect();
         }
-        let severities = if query.severities.is_empty() { &Severity::ALL[..] } else { &query.severities };
-        let statuses = if query.statuses.is_empty() { &AlertStatus::ALL[..] } else { &query.statuses };
-        let pairs = severities.iter().flat_map(|severity| statuses.iter().map(move |status| (severity, status)));
-        pairs.map(|(severity, status)| format!("severity = {} AND status = {}", *severity as i64, *status as i64)).collect()
+        let severities = if query.severities.is_empty() {
+            &Severity::ALL[..]
+        } else {
+            &query.severities
+        };
+        let statuses = if query.statuses.is_empty() {
+            &AlertStatus::ALL[..]
+        } else {
+            &query.statuses
+        };
+        let pairs = severities
+            .iter()
+            .flat_map(|severity| statuses.iter().map(move |status| (severity, status)));
+        pairs
+            .map(|(severity, status)| {
+                format!(
+                    "severity = {} AND status = {}",
+                    *severity as i64, *status as i64
+                )
+            })
+            .collect()
     }
 
     /// What the look itself does not answer.
@@ -199,9 +289,19 @@ impl Listing {
         let mut rest = String::new();
         let by_severity = query.dedup_keys.is_empty() && query.alert_types.is_empty();
         if !by_severity {
-            let numbers = |values: Vec<i64>| values.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
+            let numbers = |values: Vec<i64>| {
+                values
+                    .iter()
+                    .map(i64::to_string)
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            };
             if !query.severities.is_empty() {
-                let severities = query.severities.iter().map(|severity| *severity as i64).collect();
+                let severities = query
+                    .severities
+                    .iter()
+                    .map(|severity| *severity as i64)
+                    .collect();
                 rest.push_str(&format!(" AND severity IN ({})", numbers(severities)));
             }
             if !query.statuses.is_empty() {
@@ -210,7 +310,11 @@ impl Listing {
             }
         }
         if !query.dedup_keys.is_empty() && !query.alert_types.is_empty() {
-            let names: Vec<_> = query.alert_types.iter().map(|name| self.value(name.as_str().to_owned())).collect();
+            let names: Vec<_> = query
+                .alert_types
+                .iter()
+                .map(|name| self.value(name.as_str().to_owned()))
+                .collect();
             rest.push_str(&format!(" AND alert_type IN ({})", names.join(", ")));
         }
         if let Some(since) = query.since {
@@ -223,17 +327,28 @@ impl Listing {
     }
 }
 
-fn summaries(connection: &Connection, alert_seq: i64, id: AlertId) -> Result<Vec<AcceptedDelivery>, StoreError> {
+fn summaries(
+    connection: &Connection,
+    alert_seq: i64,
+    id: AlertId,
+) -> Result<Vec<AcceptedDelivery>, StoreError> {
     let summary = |(_, delivery): (i64, Delivery)| AcceptedDelivery {
         id: delivery.id,
         connector_id: delivery.connector_id,
         connector_name: delivery.connector_name,
         state: delivery.state,
     };
-    Ok(deliveries(connection, alert_seq, id)?.into_iter().map(summary).collect())
+    Ok(deliveries(connection, alert_seq, id)?
+        .into_iter()
+        .map(summary)
+        .collect())
 }
 
-fn deliveries(connection: &Connection, alert_seq: i64, alert_id: AlertId) -> Result<Vec<(i64, Delivery)>, StoreError> {
+fn deliveries(
+    connection: &Connection,
+    alert_seq: i64,
+    alert_id: AlertId,
+) -> Result<Vec<(i64, Delivery)>, StoreError> {
     let mut statement = connection.prepare_cached(DELIVERIES).map_err(meaning)?;
     let mut rows = statement.query([alert_seq]).map_err(meaning)?;
     let mut deliveries = Vec::new();
@@ -247,7 +362,10 @@ fn deliveries(connection: &Connection, alert_seq: i64, alert_id: AlertId) -> Res
             connector_name: raw.connector_name,
             kind: DeliveryKind::from_code(raw.kind).ok_or_else(|| unreadable("kind"))?,
             state: DeliveryState::from_code(raw.state).ok_or_else(|| unreadable("state"))?,
-            reason: raw.reason.map(|code| EndReason::from_code(code).ok_or_else(|| unreadable("reason"))).transpose()?,
+            reason: raw
+                .reason
+                .map(|code| EndReason::from_code(code).ok_or_else(|| unreadable("reason")))
+                .transpose()?,
             created_at: row::time(raw.created_at),
             next_attempt_at: raw.next_attempt_at.map(row::time),
             ended_at: raw.ended_at.map(row::time),

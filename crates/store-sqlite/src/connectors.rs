@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use alert_connectors_model::{
-    AlertType, AlertTypeFilter, CONNECTORS_PER_SPACE_MAX, Connector, ConnectorChange, ConnectorId, ConnectorType, Email,
-    EndReason, Fingerprint, NewConnector, Severity, SeverityFilter, Slug, Space, SpaceId, User, UserId, WebhookUrl,
+    AlertType, AlertTypeFilter, CONNECTORS_PER_SPACE_MAX, Connector, ConnectorChange, ConnectorId,
+    ConnectorType, Email, EndReason, Fingerprint, NewConnector, Severity, SeverityFilter, Slug,
+    Space, SpaceId, User, UserId, WebhookUrl,
 };
 use alert_connectors_store::{
     Changed, Connectors, Created, Event, Roster, SealError, Sealed, StoreError, fingerprint,
@@ -15,7 +16,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::{Sealing, SqliteStore, error::meaning, row, spaces};
 
-const COLUMNS: &str = "no, id, name, connector_type, url_key_id, url_sealed, destination, is_active, severity_filter,
+const COLUMNS: &str =
+    "no, id, name, connector_type, url_key_id, url_sealed, destination, is_active, severity_filter,
     alert_type_filter, creator, created_at, updated_at";
 // By connectors_by_space.
 const OF_SPACE: &str = "FROM connectors WHERE space_no = ?1 AND deleted_at IS NULL ORDER BY no";
@@ -32,9 +34,11 @@ const INSERT: &str = "INSERT INTO connectors (id, space_no, name, connector_type
 const UPDATE: &str = "UPDATE connectors SET name = ?2, connector_type = ?3, url_key_id = ?4, url_sealed = ?5,
     destination = ?6, is_active = ?7, severity_filter = ?8, alert_type_filter = ?9, updated_at = ?10 WHERE no = ?1";
 // By primary key.
-const DELETE: &str = "UPDATE connectors SET deleted_at = ?2, url_key_id = x'', url_sealed = x'' WHERE no = ?1";
+const DELETE: &str =
+    "UPDATE connectors SET deleted_at = ?2, url_key_id = x'', url_sealed = x'' WHERE no = ?1";
 // By deliveries_pending.
-const CANCEL: &str = "UPDATE deliveries SET state = 5, reason = ?2, ended_at = ?3, next_attempt_at = NULL
+const CANCEL: &str =
+    "UPDATE deliveries SET state = 5, reason = ?2, ended_at = ?3, next_attempt_at = NULL
     WHERE connector_no = ?1 AND state = 0";
 // By the unique index on id.
 const SPACE: &str = "SELECT no, version FROM spaces WHERE id = ?1";
@@ -44,9 +48,15 @@ impl Connectors for SqliteStore {
     async fn roster(&self, slug: &Slug) -> Result<Option<Roster>, StoreError> {
         let (sealing, wanted) = (Arc::clone(&self.shared.sealing), slug.clone());
         self.read(move |connection| {
-            let Some((no, space, version)) = spaces::by_slug(connection, &wanted)? else { return Ok(None) };
+            let Some((no, space, version)) = spaces::by_slug(connection, &wanted)? else {
+                return Ok(None);
+            };
             let connectors = of_space(connection, &sealing, no, space.id)?;
-            Ok(Some(Roster { space: Arc::new(space), version, connectors }))
+            Ok(Some(Roster {
+                space: Arc::new(space),
+                version,
+                connectors,
+            }))
         })
         .await
     }
@@ -61,7 +71,9 @@ impl Connectors for SqliteStore {
     ) -> Result<Created, StoreError> {
         let sealing = Arc::clone(&self.shared.sealing);
         self.change(move |connection, _events| {
-            let Some((space_no, _)) = space(connection, space_id)? else { return Ok(Created::NoSpace) };
+            let Some((space_no, _)) = space(connection, space_id)? else {
+                return Ok(Created::NoSpace);
+            };
             let count: usize = connection.query_row(COUNT, [space_no], |row| row.get(0))?;
             if count >= CONNECTORS_PER_SPACE_MAX {
                 return Ok(Created::TooMany);
@@ -113,7 +125,9 @@ impl Connectors for SqliteStore {
     ) -> Result<Changed, StoreError> {
         let sealing = Arc::clone(&self.shared.sealing);
         self.change(move |connection, events| {
-            let Some((space_no, version)) = space(connection, space_id)? else { return Ok(Changed::Absent) };
+            let Some((space_no, version)) = space(connection, space_id)? else {
+                return Ok(Changed::Absent);
+            };
             if version != space_version {
                 return Ok(Changed::Stale);
             }
@@ -146,8 +160,12 @@ impl Connectors for SqliteStore {
     ) -> Result<bool, StoreError> {
         let sealing = Arc::clone(&self.shared.sealing);
         self.change(move |connection, events| {
-            let Some((space_no, _)) = space(connection, space_id)? else { return Ok(false) };
-            let Some((no, current)) = one(connection, &sealing, space_no, space_id, id)? else { return Ok(false) };
+            let Some((space_no, _)) = space(connection, space_id)? else {
+                return Ok(false);
+            };
+            let Some((no, current)) = one(connection, &sealing, space_no, space_id, id)? else {
+                return Ok(false);
+            };
             connection.execute(DELETE, params![no, now.as_millisecond()])?;
             cancel(connection, no, EndReason::ConnectorDeleted, now)?;
             events.push(Event::Changed(current.destination));
@@ -159,10 +177,17 @@ impl Connectors for SqliteStore {
 
 fn space(connection: &Connection, id: SpaceId) -> rusqlite::Result<Option<(i64, i64)>> {
     let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
-    connection.query_row(SPACE, [&id.as_bytes()[..]], read).optional()
+    connection
+        .query_row(SPACE, [&id.as_bytes()[..]], read)
+        .optional()
 }
 
-fn update(connection: &Connection, sealing: &Sealing, no: i64, changed: &Connector) -> rusqlite::Result<()> {
+fn update(
+    connection: &Connection,
+    sealing: &Sealing,
+    no: i64,
+    changed: &Connector,
+) -> rusqlite::Result<()> {
     let sealed = sealing.seal(changed);
     let parameters = params![
         no,
@@ -179,8 +204,15 @@ fn update(connection: &Connection, sealing: &Sealing, no: i64, changed: &Connect
     connection.execute(UPDATE, parameters).map(drop)
 }
 
-fn cancel(connection: &Connection, no: i64, reason: EndReason, now: Timestamp) -> rusqlite::Result<()> {
-    connection.execute(CANCEL, params![no, reason.code(), now.as_millisecond()]).map(drop)
+fn cancel(
+    connection: &Connection,
+    no: i64,
+    reason: EndReason,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    connection
+        .execute(CANCEL, params![no, reason.code(), now.as_millisecond()])
+        .map(drop)
 }
 
 /// The connectors of a space, oldest first.
@@ -190,9 +222,14 @@ fn of_space(
     space_no: i64,
     space_id: SpaceId,
 ) -> Result<Vec<Arc<Connector>>, StoreError> {
-    let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} {OF_SPACE}")).map_err(meaning)?;
-    let rows = statement.query_map([space_no], RawConnector::of).map_err(meaning)?;
-    rows.map(|raw| Ok(Arc::new(raw.map_err(meaning)?.read(sealing, space_id)?.1))).collect()
+    let mut statement = connection
+        .prepare_cached(&format!("SELECT {COLUMNS} {OF_SPACE}"))
+        .map_err(meaning)?;
+    let rows = statement
+        .query_map([space_no], RawConnector::of)
+        .map_err(meaning)?;
+    rows.map(|raw| Ok(Arc::new(raw.map_err(meaning)?.read(sealing, space_id)?.1)))
+        .collect()
 }
 
 /// The connectors that point at a destination, with their short names and spaces.
@@ -204,7 +241,9 @@ pub(crate) fn of_destination(
     let sql = format!("SELECT {COLUMNS}, space_no {OF_DESTINATION}");
     let mut statement = connection.prepare_cached(&sql).map_err(meaning)?;
     let read = |row: &Row<'_>| Ok((RawConnector::of(row)?, row.get::<_, i64>(13)?));
-    let rows = statement.query_map([&destination.0[..]], read).map_err(meaning)?;
+    let rows = statement
+        .query_map([&destination.0[..]], read)
+        .map_err(meaning)?;
     let mut connectors = Vec::new();
     for row in rows {
         let (raw, space_no) = row.map_err(meaning)?;
@@ -225,7 +264,11 @@ fn one(
     id: ConnectorId,
 ) -> Result<Option<(i64, Connector)>, StoreError> {
     let raw = connection
-        .query_row(&format!("SELECT {COLUMNS} {ONE}"), params![&id.as_bytes()[..], space_no], RawConnector::of)
+        .query_row(
+            &format!("SELECT {COLUMNS} {ONE}"),
+            params![&id.as_bytes()[..], space_no],
+            RawConnector::of,
+        )
         .optional()
         .map_err(meaning)?;
     raw.map(|raw| raw.read(sealing, space_id)).transpose()
@@ -269,18 +312,28 @@ impl RawConnector {
     fn read(self, sealing: &Sealing, space_id: SpaceId) -> Result<(i64, Connector), StoreError> {
         let unreadable = |column| row::unreadable("connectors", column, self.no);
         let id = ConnectorId::from_bytes(self.id);
-        let key_id = <[u8; 8]>::try_from(self.url_key_id.as_slice()).map_err(|_length| unreadable("url_key_id"))?;
-        let url = sealing.open(&Sealed { key_id, bytes: self.url_sealed.clone() }, id)?;
+        let key_id = <[u8; 8]>::try_from(self.url_key_id.as_slice())
+            .map_err(|_length| unreadable("url_key_id"))?;
+        let url = sealing.open(
+            &Sealed {
+                key_id,
+                bytes: self.url_sealed.clone(),
+            },
+            id,
+        )?;
         let connector = Connector {
             id,
             space_id,
             name: self.name.clone(),
-            connector_type: ConnectorType::parse(&self.connector_type).ok_or_else(|| unreadable("connector_type"))?,
+            connector_type: ConnectorType::parse(&self.connector_type)
+                .ok_or_else(|| unreadable("connector_type"))?,
             webhook_url: WebhookUrl::parse(&url).map_err(|_fault| unreadable("url_sealed"))?,
             destination: Fingerprint(self.destination),
             is_active: self.is_active,
-            severity_filter: severities(&self.severity_filter).ok_or_else(|| unreadable("severity_filter"))?,
-            alert_type_filter: types(self.alert_type_filter.as_deref()).ok_or_else(|| unreadable("alert_type_filter"))?,
+            severity_filter: severities(&self.severity_filter)
+                .ok_or_else(|| unreadable("severity_filter"))?,
+            alert_type_filter: types(self.alert_type_filter.as_deref())
+                .ok_or_else(|| unreadable("alert_type_filter"))?,
             created_by: creator(&self.creator).ok_or_else(|| unreadable("creator"))?,
             created_at: row::time(self.created_at),
             updated_at: row::time(self.updated_at),
@@ -295,7 +348,11 @@ impl Sealing {
     }
 
     fn seal(&self, connector: &Connector) -> Sealed {
-        self.keyring().seal(connector.webhook_url.expose().as_bytes(), connector.id.as_bytes(), &*self.random)
+        self.keyring().seal(
+            connector.webhook_url.expose().as_bytes(),
+            connector.id.as_bytes(),
+            &*self.random,
+        )
     }
 
     /// Opens a URL; where its key is unknown, the key file may have changed since it was read.
@@ -314,24 +371,41 @@ fn severities_json(filter: &SeverityFilter) -> String {
 
 fn severities(json: &str) -> Option<SeverityFilter> {
     let words: Vec<String> = serde_json::from_str(json).ok()?;
-    words.iter().map(|word| Severity::parse(word)).collect::<Option<Vec<_>>>().map(SeverityFilter::new)
+    words
+        .iter()
+        .map(|word| Severity::parse(word))
+        .collect::<Option<Vec<_>>>()
+        .map(SeverityFilter::new)
 }
 
 fn types_json(filter: &AlertTypeFilter) -> Option<String> {
-    filter.types().map(|types| serde_json::to_string(types).expect("a list of words always serialises"))
+    filter
+        .types()
+        .map(|types| serde_json::to_string(types).expect("a list of words always serialises"))
 }
 
 fn types(json: Option<&str>) -> Option<AlertTypeFilter> {
-    let Some(json) = json else { return Some(AlertTypeFilter::All) };
+    let Some(json) = json else {
+        return Some(AlertTypeFilter::All);
+    };
     let words: Vec<String> = serde_json::from_str(json).ok()?;
-    words.iter().map(|word| AlertType::parse(word)).collect::<Option<Vec<_>>>().map(AlertTypeFilter::only)
+    words
+        .iter()
+        .map(|word| AlertType::parse(word))
+        .collect::<Option<Vec<_>>>()
+        .map(AlertTypeFilter::only)
 }
 
 fn creator_json(user: &User) -> String {
-    serde_json::to_string(&(user.id, &user.email, &user.full_name)).expect("strings always serialise")
+    serde_json::to_string(&(user.id, &user.email, &user.full_name))
+        .expect("strings always serialise")
 }
 
 fn creator(json: &str) -> Option<User> {
     let (id, email, full_name): (String, String, String) = serde_json::from_str(json).ok()?;
-    Some(User { id: id.parse::<UserId>().ok()?, email: Email::parse(&email).ok()?, full_name })
+    Some(User {
+        id: id.parse::<UserId>().ok()?,
+        email: Email::parse(&email).ok()?,
+        full_name,
+    })
 }

@@ -6,16 +6,17 @@
 use std::{collections::HashMap, sync::Arc};
 
 use alert_connectors_model::{
-    Alert, AlertId, AlertStatus, Connector, ConnectorId, DeliveryId, DeliveryKind, DeliveryState, Space, SpaceId, Warning,
+    Alert, AlertId, AlertStatus, Connector, ConnectorId, DeliveryId, DeliveryKind, DeliveryState,
+    Space, SpaceId, Warning,
 };
 use alert_connectors_store::{
-    Acceptance, Accepted, AcceptedDelivery, AlertRecord, Due, Event, Form, Idempotency, NewAlert, StoreError,
-    Submission,
+    Acceptance, Accepted, AcceptedDelivery, AlertRecord, Due, Event, Form, Idempotency, NewAlert,
+    StoreError, Submission,
 };
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::{SqliteStore, alerts, row, error::Failure, writer::ChangeFailed};
+use crate::{SqliteStore, alerts, error::Failure, row, writer::ChangeFailed};
 
 // By primary key.
 const IDENTITY_VERSION: &str = "SELECT version FROM identity WHERE one = 1";
@@ -25,9 +26,11 @@ const CONNECTOR_NO: &str = "SELECT no FROM connectors WHERE id = ?1";
 // By alerts_active.
 const ACTIVE: &str = "SELECT seq, id, received_at, occurrences, content FROM alerts
     WHERE space_no = ?1 AND dedup_key = ?2 AND dedup_key IS NOT NULL AND status = 0";
-const INSERT_ALERT: &str = "INSERT INTO alerts (seq, id, space_no, severity, status, alert_type, dedup_key, occurrences,
+const INSERT_ALERT: &str =
+    "INSERT INTO alerts (seq, id, space_no, severity, status, alert_type, dedup_key, occurrences,
     received_at, content, warnings) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, ?8, ?9, ?10)";
-const INSERT_DELIVERY: &str = "INSERT INTO deliveries (seq, id, alert_seq, connector_no, kind, state, created_at)
+const INSERT_DELIVERY: &str =
+    "INSERT INTO deliveries (seq, id, alert_seq, connector_no, kind, state, created_at)
     VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6)";
 // By primary key.
 const UPDATE_ALERT: &str =
@@ -35,7 +38,8 @@ const UPDATE_ALERT: &str =
 // By primary key.
 const IDEMPOTENCY: &str = "SELECT body_hash, answer FROM idempotency
     WHERE space_no = ?1 AND route = ?2 AND key = ?3 AND created_at > ?4";
-const REMEMBER: &str = "INSERT OR REPLACE INTO idempotency (space_no, route, key, body_hash, created_at, answer)
+const REMEMBER: &str =
+    "INSERT OR REPLACE INTO idempotency (space_no, route, key, body_hash, created_at, answer)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 // By idempotency_by_age; a few at a time, beside each new one.
 const FORGET_KEYS: &str = "DELETE FROM idempotency WHERE (space_no, route, key) IN
@@ -101,7 +105,9 @@ impl Intake {
         if let Some(version) = self.identity_version {
             return Ok(version);
         }
-        let version = connection.prepare_cached(IDENTITY_VERSION)?.query_row([], |row| row.get(0))?;
+        let version = connection
+            .prepare_cached(IDENTITY_VERSION)?
+            .query_row([], |row| row.get(0))?;
         self.identity_version = Some(version);
         Ok(version)
     }
@@ -117,7 +123,9 @@ impl Intake {
             return Ok(Acceptance::Stale);
         };
         let identity_version = self.identity_version(connection)?;
-        let authorised = submission.identity_version.is_none_or(|version| version == identity_version);
+        let authorised = submission
+            .identity_version
+            .is_none_or(|version| version == identity_version);
         if version != submission.space_version || !authorised {
             return Ok(Acceptance::Stale);
         }
@@ -138,7 +146,11 @@ impl Intake {
     }
 
     /// The number and version of a space.
-    fn space(&mut self, connection: &Connection, id: SpaceId) -> rusqlite::Result<Option<(i64, i64)>> {
+    fn space(
+        &mut self,
+        connection: &Connection,
+        id: SpaceId,
+    ) -> rusqlite::Result<Option<(i64, i64)>> {
         if let Some(known) = self.spaces.get(&id) {
             return Ok(*known);
         }
@@ -172,10 +184,15 @@ impl Intake {
             }
             // Nobody was told of a problem, so nobody is told that it is gone.
             (None, AlertStatus::Resolved) => {
-                let silent = NewAlert { deliveries: Vec::new(), ..new.clone() };
+                let silent = NewAlert {
+                    deliveries: Vec::new(),
+                    ..new.clone()
+                };
                 Ok(self.insert(connection, space_no, submission, &silent, events)?)
             }
-            (None, AlertStatus::Active) => Ok(self.insert(connection, space_no, submission, new, events)?),
+            (None, AlertStatus::Active) => {
+                Ok(self.insert(connection, space_no, submission, new, events)?)
+            }
         }
     }
 
@@ -208,18 +225,32 @@ impl Intake {
             let connector_no = self.connector_no(connection, connector.id)?;
             let seq = self.next_delivery;
             self.next_delivery += 1;
-            connection.prepare_cached(INSERT_DELIVERY)?.execute(params![
-                seq,
-                &id.as_bytes()[..],
-                alert_seq,
-                connector_no,
-                DeliveryKind::Opening.code(),
-                received_at,
-            ])?;
+            connection
+                .prepare_cached(INSERT_DELIVERY)?
+                .execute(params![
+                    seq,
+                    &id.as_bytes()[..],
+                    alert_seq,
+                    connector_no,
+                    DeliveryKind::Opening.code(),
+                    received_at,
+                ])?;
             deliveries.push(accepted_delivery(*id, connector));
-            events.push(Event::Queued(due(seq, *id, &submission.space, new, connector)));
+            events.push(Event::Queued(due(
+                seq,
+                *id,
+                &submission.space,
+                new,
+                connector,
+            )));
         }
-        Ok(Accepted { id: new.id, received_at: submission.received_at, occurrences: 1, current: None, deliveries })
+        Ok(Accepted {
+            id: new.id,
+            received_at: submission.received_at,
+            occurrences: 1,
+            current: None,
+            deliveries,
+        })
     }
 
     fn connector_no(&mut self, connection: &Connection, id: ConnectorId) -> rusqlite::Result<i64> {
@@ -229,13 +260,21 @@ impl Intake {
         if self.connector_numbers.len() >= CONNECTOR_NUMBERS_MAX {
             self.connector_numbers.clear();
         }
-        let no = connection.prepare_cached(CONNECTOR_NO)?.query_row([&id.as_bytes()[..]], |row| row.get(0))?;
+        let no = connection
+            .prepare_cached(CONNECTOR_NO)?
+            .query_row([&id.as_bytes()[..]], |row| row.get(0))?;
         self.connector_numbers.insert(id, no);
         Ok(no)
     }
 }
 
-fn due(seq: i64, id: DeliveryId, space: &Arc<Space>, new: &NewAlert, connector: &Arc<Connector>) -> Due {
+fn due(
+    seq: i64,
+    id: DeliveryId,
+    space: &Arc<Space>,
+    new: &NewAlert,
+    connector: &Arc<Connector>,
+) -> Due {
     Due {
         seq,
         id,
@@ -259,7 +298,8 @@ fn accepted_delivery(id: DeliveryId, connector: &Connector) -> AcceptedDelivery 
 }
 
 fn warnings_json(warnings: &[Warning]) -> Option<String> {
-    (!warnings.is_empty()).then(|| serde_json::to_string(warnings).expect("strings and lists always serialise"))
+    (!warnings.is_empty())
+        .then(|| serde_json::to_string(warnings).expect("strings and lists always serialise"))
 }
 
 /// The active alert of a key.
@@ -274,12 +314,20 @@ struct Active {
 fn active(connection: &Connection, space_no: i64, key: &str) -> Result<Option<Active>, Failure> {
     let mut statement = connection.prepare_cached(ACTIVE)?;
     let mut rows = statement.query(params![space_no, key])?;
-    let Some(found) = rows.next()? else { return Ok(None) };
+    let Some(found) = rows.next()? else {
+        return Ok(None);
+    };
     let seq = found.get(0)?;
     let content: String = found.get(4)?;
     let alert = row::alert(&content, seq)?;
     let id = AlertId::from_bytes(found.get(1)?);
-    Ok(Some(Active { seq, id, received_at: found.get(2)?, occurrences: found.get(3)?, alert }))
+    Ok(Some(Active {
+        seq,
+        id,
+        received_at: found.get(2)?,
+        occurrences: found.get(3)?,
+        alert,
+    }))
 }
 
 #[derive(Clone, Copy)]
@@ -288,7 +336,12 @@ enum Posted {
     Resolved,
 }
 
-fn update(connection: &Connection, known: &Active, merged: &Alert, posted: Posted) -> rusqlite::Result<Accepted> {
+fn update(
+    connection: &Connection,
+    known: &Active,
+    merged: &Alert,
+    posted: Posted,
+) -> rusqlite::Result<Accepted> {
     let occurrences = match posted {
         Posted::Again => known.occurrences + 1,
         Posted::Resolved => known.occurrences,
@@ -322,11 +375,18 @@ fn repeated(
     let found: Option<(Vec<u8>, String)> = connection
         .prepare_cached(IDEMPOTENCY)?
         .query_row(
-            params![space_no, idempotency.route as i64, idempotency.key, now - Idempotency::KEPT_MS],
+            params![
+                space_no,
+                idempotency.route as i64,
+                idempotency.key,
+                now - Idempotency::KEPT_MS
+            ],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )
         .optional()?;
-    let Some((body_hash, answer)) = found else { return Ok(None) };
+    let Some((body_hash, answer)) = found else {
+        return Ok(None);
+    };
     if body_hash != idempotency.body_hash {
         return Ok(Some(Acceptance::KeyReused));
     }
@@ -336,7 +396,9 @@ fn repeated(
     for (id, occurrences, deliveries) in answer {
         let id = id.parse::<AlertId>().map_err(|_malformed| unreadable())?;
         // What retention removed meanwhile is answered without its content.
-        let Some(mut record) = alerts::one(connection, space_no, id)? else { continue };
+        let Some(mut record) = alerts::one(connection, space_no, id)? else {
+            continue;
+        };
         let kept: Vec<DeliveryId> = deliveries.iter().filter_map(|id| id.parse().ok()).collect();
         record.retain_deliveries(&kept);
         accepted.push(again(record, occurrences));
@@ -364,10 +426,19 @@ fn remember(
     let name = |delivery: &AcceptedDelivery| delivery.id.to_string();
     let answer: StoredAnswer = accepted
         .iter()
-        .map(|one| (one.id.to_string(), one.occurrences, one.deliveries.iter().map(name).collect()))
+        .map(|one| {
+            (
+                one.id.to_string(),
+                one.occurrences,
+                one.deliveries.iter().map(name).collect(),
+            )
+        })
         .collect();
-    let answer = serde_json::to_string(&answer).expect("strings, numbers and lists always serialise");
-    connection.prepare_cached(FORGET_KEYS)?.execute([now - Idempotency::KEPT_MS])?;
+    let answer =
+        serde_json::to_string(&answer).expect("strings, numbers and lists always serialise");
+    connection
+        .prepare_cached(FORGET_KEYS)?
+        .execute([now - Idempotency::KEPT_MS])?;
     connection.prepare_cached(REMEMBER)?.execute(params![
         space_no,
         idempotency.route as i64,

@@ -54,12 +54,18 @@ pub(crate) struct Sealing {
 
 impl Sealing {
     fn keyring(&self) -> Keyring {
-        self.keyring.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        self.keyring
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone()
     }
 
     fn reload(&self) -> Result<(), KeyFileError> {
         let keyring = read_key_file(&self.key_file)?;
-        *self.keyring.write().unwrap_or_else(std::sync::PoisonError::into_inner) = keyring;
+        *self
+            .keyring
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) = keyring;
         Ok(())
     }
 }

@@ -112,7 +112,12 @@ pub enum OpenError {
 impl SqliteStore {
     /// Opens a database, makes it if need be, and brings its schema up to date.
     pub fn open(opening: Opening) -> Result<Self, OpenError> {
-        let Opening { path, key_file, used_by, random } = opening;
+        let Opening {
+            path,
+            key_file,
+            used_by,
+            random,
+        } = opening;
         make_folder(&path)?;
         let lock = match used_by {
             Use::Server => Some(lock(&path)?),
@@ -122,11 +127,18 @@ impl SqliteStore {
         let mut connection = connect(&path).map_err(failed)?;
         migrate(&mut connection, &path)?;
         let (keyring, fingerprint_key) = keys(&mut connection, &path, &key_file, &*random)?;
-        let sealing = Sealing { keyring: RwLock::new(keyring), key_file, fingerprint_key, random };
+        let sealing = Sealing {
+            keyring: RwLock::new(keyring),
+            key_file,
+            fingerprint_key,
+            random,
+        };
         let readers = Readers::open(&path).map_err(failed)?;
         let (fail, failed) = watch::channel(None);
-        let (writer, events) = Writer::start(connection, fail)
-            .map_err(|source| OpenError::Io { path: path.clone(), source })?;
+        let (writer, events) = Writer::start(connection, fail).map_err(|source| OpenError::Io {
+            path: path.clone(),
+            source,
+        })?;
         let shared = Shared {
             writer,
             readers,
@@ -135,13 +147,22 @@ impl SqliteStore {
             failed,
             _lock: lock,
         };
-        Ok(Self { shared: Arc::new(shared) })
+        Ok(Self {
+            shared: Arc::new(shared),
+        })
     }
 }
 
 fn make_folder(path: &Path) -> Result<(), OpenError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    folder.map_or(Ok(()), fs::create_dir_all).map_err(|source| OpenError::Io { path: path.to_owned(), source })
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    folder
+        .map_or(Ok(()), fs::create_dir_all)
+        .map_err(|source| OpenError::Io {
+            path: path.to_owned(),
+            source,
+        })
 }
 
 /// A lock that the operating system frees when the process dies.
@@ -150,14 +171,27 @@ fn lock(path: &Path) -> Result<File, OpenError> {
     name.push(".lock");
     let lock_path = PathBuf::from(name);
     let failed = |source: io::Error| match source.kind() {
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => OpenError::ReadOnly(path.to_owned()),
-        _ => OpenError::Io { path: lock_path.clone(), source },
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            OpenError::ReadOnly(path.to_owned())
+        }
+        _ => OpenError::Io {
+            path: lock_path.clone(),
+            source,
+        },
     };
-    let file = File::options().create(true).truncate(false).write(true).open(&lock_path).map_err(failed)?;
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&lock_path)
+        .map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse(path.to_owned())),
-        Err(TryLockError::Error(source)) => Err(OpenError::Io { path: lock_path, source }),
+        Err(TryLockError::Error(source)) => Err(OpenError::Io {
+            path: lock_path,
+            source,
+        }),
     }
 }
 
@@ -180,21 +214,31 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
         return check_writable(connection).map_err(failed);
     }
     // The version is read again under the write lock, since another program may be migrating too.
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(failed)?;
     let found = version(&transaction).map_err(failed)?;
     let Some(missing) = MIGRATIONS.get(found..) else {
-        return Err(OpenError::Newer { path: path.to_owned(), found, known: MIGRATIONS.len() });
+        return Err(OpenError::Newer {
+            path: path.to_owned(),
+            found,
+            known: MIGRATIONS.len(),
+        });
     };
     for migration in missing {
         transaction.execute_batch(migration).map_err(failed)?;
     }
-    transaction.pragma_update(None, "user_version", MIGRATIONS.len()).map_err(failed)?;
+    transaction
+        .pragma_update(None, "user_version", MIGRATIONS.len())
+        .map_err(failed)?;
     transaction.commit().map_err(failed)
 }
 
 /// A read-only file opens without complaint, and fails at the first write.
 fn check_writable(connection: &Connection) -> rusqlite::Result<()> {
-    connection.execute("UPDATE identity SET version = version WHERE one = 1", []).map(drop)
+    connection
+        .execute("UPDATE identity SET version = version WHERE one = 1", [])
+        .map(drop)
 }
 
 /// The keyring, and the database's own fingerprint key, which is made with it and never changes.
@@ -205,31 +249,48 @@ fn keys(
     random: &dyn Random,
 ) -> Result<(Keyring, [u8; 32]), OpenError> {
     let failed = |source| database_error(path, source);
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(failed)?;
     let stored: Option<Vec<u8>> = transaction
-        .query_row("SELECT value FROM meta WHERE name = 'fingerprint_key'", [], |row| row.get(0))
+        .query_row(
+            "SELECT value FROM meta WHERE name = 'fingerprint_key'",
+            [],
+            |row| row.get(0),
+        )
         .optional()
         .map_err(failed)?;
-    let wrong_key = || OpenError::WrongKey { path: path.to_owned(), key_file: key_file.to_owned() };
+    let wrong_key = || OpenError::WrongKey {
+        path: path.to_owned(),
+        key_file: key_file.to_owned(),
+    };
     let Some(stored) = stored else {
         let keyring = read_or_make(key_file, random)?;
         let mut fingerprint_key = [0; 32];
         random.fill(&mut fingerprint_key);
         let sealed = keyring.seal(&fingerprint_key, FINGERPRINT_RECORD, random);
         let value = [&sealed.key_id[..], &sealed.bytes].concat();
-        transaction.execute("INSERT INTO meta VALUES ('fingerprint_key', ?1)", [value]).map_err(failed)?;
+        transaction
+            .execute("INSERT INTO meta VALUES ('fingerprint_key', ?1)", [value])
+            .map_err(failed)?;
         transaction.commit().map_err(failed)?;
         return Ok((keyring, fingerprint_key));
     };
     let keyring = read_key_file(key_file).map_err(|error| match error {
-        KeyFileError::Missing(_) => {
-            OpenError::KeyFileLost { path: path.to_owned(), key_file: key_file.to_owned() }
-        }
+        KeyFileError::Missing(_) => OpenError::KeyFileLost {
+            path: path.to_owned(),
+            key_file: key_file.to_owned(),
+        },
         other => OpenError::KeyFile(other),
     })?;
     let (key_id, bytes) = stored.split_first_chunk().ok_or_else(wrong_key)?;
-    let sealed = Sealed { key_id: *key_id, bytes: bytes.to_vec() };
-    let opened = keyring.open(&sealed, FINGERPRINT_RECORD).map_err(|_error: SealError| wrong_key())?;
+    let sealed = Sealed {
+        key_id: *key_id,
+        bytes: bytes.to_vec(),
+    };
+    let opened = keyring
+        .open(&sealed, FINGERPRINT_RECORD)
+        .map_err(|_error: SealError| wrong_key())?;
     let fingerprint_key = <[u8; 32]>::try_from(opened.as_slice()).map_err(|_length| wrong_key())?;
     Ok((keyring, fingerprint_key))
 }
@@ -237,8 +298,14 @@ fn keys(
 fn read_or_make(key_file: &Path, random: &dyn Random) -> Result<Keyring, OpenError> {
     match read_key_file(key_file) {
         Err(KeyFileError::Missing(_)) => {
-            if let Some(folder) = key_file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-                fs::create_dir_all(folder).map_err(|source| OpenError::Io { path: folder.to_owned(), source })?;
+            if let Some(folder) = key_file
+                .parent()
+                .filter(|folder| !folder.as_os_str().is_empty())
+            {
+                fs::create_dir_all(folder).map_err(|source| OpenError::Io {
+                    path: folder.to_owned(),
+                    source,
+                })?;
             }
             write_new_key_file(key_file, &SealingKey::generate(random))?;
             Ok(read_key_file(key_file)?)

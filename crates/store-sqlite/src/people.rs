@@ -2,8 +2,8 @@
 
 use alert_connectors_model::{Email, KeyId, Role, SpaceId, User, UserId};
 use alert_connectors_store::{
-    AddedUser, ApiKey, Disabled, KeyScope, NewApiKey, NewToken, NewUser, People, Session, StoreError, TokenHash,
-    UserRecord,
+    AddedUser, ApiKey, Disabled, KeyScope, NewApiKey, NewToken, NewUser, People, Session,
+    StoreError, TokenHash, UserRecord,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -11,24 +11,29 @@ use rusqlite::{Connection, Row, params};
 
 use crate::{SqliteStore, error::meaning, row, spaces::role_of};
 
-const USER_COLUMNS: &str = "no, id, email, full_name, password_hash, is_operator, is_disabled, created_at";
-const INSERT_USER: &str = "INSERT OR IGNORE INTO users (id, email, full_name, password_hash, is_operator, created_at)
+const USER_COLUMNS: &str =
+    "no, id, email, full_name, password_hash, is_operator, is_disabled, created_at";
+const INSERT_USER: &str =
+    "INSERT OR IGNORE INTO users (id, email, full_name, password_hash, is_operator, created_at)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 // By primary key, then by the users' own.
-const SESSION: &str = "SELECT u.no, u.id, u.email, u.full_name, u.password_hash, u.is_operator, u.is_disabled,
+const SESSION: &str =
+    "SELECT u.no, u.id, u.email, u.full_name, u.password_hash, u.is_operator, u.is_disabled,
     u.created_at, t.expires_at FROM tokens t JOIN users u ON u.no = t.user_no WHERE t.hash = ?1";
 // By the unique index on hash, then by the users' own.
 const KEY_SESSION: &str = "SELECT u.no, u.id, u.email, u.full_name, u.password_hash, u.is_operator, u.is_disabled,
     u.created_at, k.expires_at, k.id, k.name, k.scope, k.created_at, k.last_used_at, s.id, s.slug
     FROM api_keys k JOIN users u ON u.no = k.user_no LEFT JOIN spaces s ON s.no = k.space_no WHERE k.hash = ?1";
 // By members_by_user.
-const MEMBERSHIPS: &str = "SELECT s.id, m.role FROM members m JOIN spaces s ON s.no = m.space_no WHERE m.user_no = ?1";
+const MEMBERSHIPS: &str =
+    "SELECT s.id, m.role FROM members m JOIN spaces s ON s.no = m.space_no WHERE m.user_no = ?1";
 // By api_keys_by_user.
 const KEYS: &str = "SELECT k.expires_at, k.id, k.name, k.scope, k.created_at, k.last_used_at, s.id, s.slug FROM api_keys k
     LEFT JOIN spaces s ON s.no = k.space_no WHERE k.user_no = (SELECT no FROM users WHERE id = ?1)
     ORDER BY k.name, k.id";
 // By api_keys_by_user.
-const KEY_COUNT: &str = "SELECT count(*) FROM api_keys WHERE user_no = (SELECT no FROM users WHERE id = ?1)";
+const KEY_COUNT: &str =
+    "SELECT count(*) FROM api_keys WHERE user_no = (SELECT no FROM users WHERE id = ?1)";
 const INSERT_KEY: &str = "INSERT INTO api_keys (id, hash, user_no, name, space_no, scope, created_at, expires_at)
     VALUES (?1, ?2, (SELECT no FROM users WHERE id = ?3), ?4, (SELECT no FROM spaces WHERE id = ?5), ?6, ?7, ?8)";
 const INSERT_TOKEN: &str = "INSERT INTO tokens (hash, user_no, expires_at)
@@ -52,7 +57,11 @@ impl People for SqliteStore {
                     new.created_at.as_millisecond(),
                 ],
             )?;
-            Ok(if added == 0 { AddedUser::EmailTaken } else { AddedUser::Added })
+            Ok(if added == 0 {
+                AddedUser::EmailTaken
+            } else {
+                AddedUser::Added
+            })
         })
         .await
     }
@@ -73,14 +82,17 @@ impl People for SqliteStore {
 
     async fn user(&self, email: &Email) -> Result<Option<UserRecord>, StoreError> {
         let email = email.clone();
-        self.read(move |connection| Ok(user(connection, &email)?.map(|(_, record)| record))).await
+        self.read(move |connection| Ok(user(connection, &email)?.map(|(_, record)| record)))
+            .await
     }
 
     async fn set_password(&self, email: &Email, hash: String) -> Result<bool, StoreError> {
         let email = email.clone();
         self.change(move |connection, _events| {
-            let changed = connection
-                .execute("UPDATE users SET password_hash = ?2 WHERE email = ?1", params![email.as_str(), hash])?;
+            let changed = connection.execute(
+                "UPDATE users SET password_hash = ?2 WHERE email = ?1",
+                params![email.as_str(), hash],
+            )?;
             connection.execute(
                 "DELETE FROM tokens WHERE user_no = (SELECT no FROM users WHERE email = ?1)",
                 [email.as_str()],
@@ -111,8 +123,14 @@ impl People for SqliteStore {
         self.change(move |connection, _events| {
             connection.execute(FORGET_TOKENS, [now.as_millisecond()])?;
             let user_id = token.user_id.as_bytes();
-            connection
-                .execute(INSERT_TOKEN, params![&token.hash[..], &user_id[..], token.expires_at.as_millisecond()])?;
+            connection.execute(
+                INSERT_TOKEN,
+                params![
+                    &token.hash[..],
+                    &user_id[..],
+                    token.expires_at.as_millisecond()
+                ],
+            )?;
             Ok(())
         })
         .await
@@ -132,10 +150,14 @@ impl People for SqliteStore {
                 Some(session) => Some(session),
                 None => key_session(connection, hash)?,
             };
-            let Some((user_no, mut session)) = found else { return Ok(None) };
+            let Some((user_no, mut session)) = found else {
+                return Ok(None);
+            };
             session.memberships = memberships(connection, user_no)?;
             session.version = connection
-                .query_row("SELECT version FROM identity WHERE one = 1", [], |row| row.get(0))
+                .query_row("SELECT version FROM identity WHERE one = 1", [], |row| {
+                    row.get(0)
+                })
                 .map_err(meaning)?;
             Ok(Some(session))
         })
@@ -171,7 +193,9 @@ impl People for SqliteStore {
     async fn keys(&self, user_id: UserId) -> Result<Vec<ApiKey>, StoreError> {
         self.read(move |connection| {
             let mut statement = connection.prepare_cached(KEYS).map_err(meaning)?;
-            let mut rows = statement.query([&user_id.as_bytes()[..]]).map_err(meaning)?;
+            let mut rows = statement
+                .query([&user_id.as_bytes()[..]])
+                .map_err(meaning)?;
             let mut keys = Vec::new();
             while let Some(row) = rows.next().map_err(meaning)? {
                 keys.push(key(row, 0)?);
@@ -194,7 +218,8 @@ impl People for SqliteStore {
 
     async fn keys_used(&self, ids: Vec<KeyId>, at: Timestamp) -> Result<(), StoreError> {
         self.change(move |connection, _events| {
-            let mut statement = connection.prepare_cached("UPDATE api_keys SET last_used_at = ?2 WHERE id = ?1")?;
+            let mut statement =
+                connection.prepare_cached("UPDATE api_keys SET last_used_at = ?2 WHERE id = ?1")?;
             for id in ids {
                 statement.execute(params![&id.as_bytes()[..], at.as_millisecond()])?;
             }
@@ -205,7 +230,10 @@ impl People for SqliteStore {
 }
 
 /// A user by address, with the short name.
-pub(crate) fn user(connection: &Connection, email: &Email) -> Result<Option<(i64, UserRecord)>, StoreError> {
+pub(crate) fn user(
+    connection: &Connection,
+    email: &Email,
+) -> Result<Option<(i64, UserRecord)>, StoreError> {
     let sql = format!("SELECT {USER_COLUMNS} FROM users WHERE email = ?1");
     let mut statement = connection.prepare_cached(&sql).map_err(meaning)?;
     let mut rows = statement.query([email.as_str()]).map_err(meaning)?;
@@ -246,7 +274,10 @@ fn session_of(row: &Row<'_>, key: Option<ApiKey>) -> Result<Option<(i64, Session
     Ok(Some((no, session)))
 }
 
-fn token_session(connection: &Connection, hash: TokenHash) -> Result<Option<(i64, Session)>, StoreError> {
+fn token_session(
+    connection: &Connection,
+    hash: TokenHash,
+) -> Result<Option<(i64, Session)>, StoreError> {
     let mut statement = connection.prepare_cached(SESSION).map_err(meaning)?;
     let mut rows = statement.query([&hash[..]]).map_err(meaning)?;
     match rows.next().map_err(meaning)? {
@@ -255,7 +286,10 @@ fn token_session(connection: &Connection, hash: TokenHash) -> Result<Option<(i64
     }
 }
 
-fn key_session(connection: &Connection, hash: TokenHash) -> Result<Option<(i64, Session)>, StoreError> {
+fn key_session(
+    connection: &Connection,
+    hash: TokenHash,
+) -> Result<Option<(i64, Session)>, StoreError> {
     let mut statement = connection.prepare_cached(KEY_SESSION).map_err(meaning)?;
     let mut rows = statement.query([&hash[..]]).map_err(meaning)?;
     match rows.next().map_err(meaning)? {
@@ -272,12 +306,19 @@ fn key(row: &Row<'_>, first: usize) -> Result<ApiKey, StoreError> {
     let name: String = row.get(first + 2).map_err(meaning)?;
     Ok(ApiKey {
         id: KeyId::from_bytes(row.get(first + 1).map_err(meaning)?),
-        scope: KeyScope::parse(&scope).ok_or_else(|| row::unreadable("api_keys", "scope", &name))?,
+        scope: KeyScope::parse(&scope)
+            .ok_or_else(|| row::unreadable("api_keys", "scope", &name))?,
         name,
         space: space_id.map(SpaceId::from_bytes).zip(slug),
         created_at: row::time(row.get(first + 4).map_err(meaning)?),
-        expires_at: row.get::<_, Option<i64>>(first).map_err(meaning)?.map(row::time),
-        last_used_at: row.get::<_, Option<i64>>(first + 5).map_err(meaning)?.map(row::time),
+        expires_at: row
+            .get::<_, Option<i64>>(first)
+            .map_err(meaning)?
+            .map(row::time),
+        last_used_at: row
+            .get::<_, Option<i64>>(first + 5)
+            .map_err(meaning)?
+            .map(row::time),
     })
 }
 

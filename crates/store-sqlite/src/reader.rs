@@ -1,6 +1,9 @@
 //! Connections that only read, beside the writer. WAL lets them see the last commit without waiting for the next.
 
-use std::{path::Path, sync::{Arc, Mutex, PoisonError}};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use alert_connectors_store::StoreError;
 use rusqlite::{Connection, OpenFlags};
@@ -22,12 +25,18 @@ impl Readers {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connect = |_| {
             let connection = Connection::open_with_flags(path, flags)?;
-            connection.execute_batch("PRAGMA query_only=ON; PRAGMA busy_timeout=5000; PRAGMA cache_size=-1024")?;
+            connection.execute_batch(
+                "PRAGMA query_only=ON; PRAGMA busy_timeout=5000; PRAGMA cache_size=-1024",
+            )?;
             connection.set_prepared_statement_cache_capacity(64);
             Ok(connection)
         };
-        let connections: Vec<Connection> = (0..READERS).map(connect).collect::<rusqlite::Result<_>>()?;
-        Ok(Self { free: Arc::new(Mutex::new(connections)), permits: Arc::new(Semaphore::new(READERS)) })
+        let connections: Vec<Connection> =
+            (0..READERS).map(connect).collect::<rusqlite::Result<_>>()?;
+        Ok(Self {
+            free: Arc::new(Mutex::new(connections)),
+            permits: Arc::new(Semaphore::new(READERS)),
+        })
     }
 }
 
@@ -38,7 +47,10 @@ impl SqliteStore {
         read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let readers = self.shared.readers.clone();
-        let permit = Arc::clone(&readers.permits).acquire_owned().await.map_err(|_closed| StoreError::Stopped)?;
+        let permit = Arc::clone(&readers.permits)
+            .acquire_owned()
+            .await
+            .map_err(|_closed| StoreError::Stopped)?;
         let work = move || {
             let _permit = permit;
             let free = || readers.free.lock().unwrap_or_else(PoisonError::into_inner);
@@ -47,7 +59,9 @@ impl SqliteStore {
             free().push(connection);
             outcome
         };
-        tokio::task::spawn_blocking(work).await.map_err(|error| StoreError::Unavailable(error.into()))?
+        tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|error| StoreError::Unavailable(error.into()))?
     }
 }
 

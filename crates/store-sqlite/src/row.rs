@@ -5,8 +5,16 @@ use alert_connectors_store::StoreError;
 use jiff::Timestamp;
 
 /// An error that names what could not be read.
-pub(crate) fn unreadable(table: &'static str, column: &'static str, row: impl std::fmt::Display) -> StoreError {
-    StoreError::Unreadable { table, column, row: format!("{row}") }
+pub(crate) fn unreadable(
+    table: &'static str,
+    column: &'static str,
+    row: impl std::fmt::Display,
+) -> StoreError {
+    StoreError::Unreadable {
+        table,
+        column,
+        row: format!("{row}"),
+    }
 }
 
 /// A time as it is stored.
@@ -18,7 +26,9 @@ pub(crate) fn time(millis: i64) -> Timestamp {
 pub(crate) fn alert(content: &str, seq: i64) -> Result<Alert, StoreError> {
     let failed = || unreadable("alerts", "content", seq);
     let json = Json::parse(content.as_bytes()).map_err(|_malformed| failed())?;
-    parse_alert(json, &Loc::body(), Timestamp::UNIX_EPOCH).map(|parsed| parsed.alert).map_err(|_faults| failed())
+    parse_alert(json, &Loc::body(), Timestamp::UNIX_EPOCH)
+        .map(|parsed| parsed.alert)
+        .map_err(|_faults| failed())
 }
 
 /// An alert's content as it is stored.

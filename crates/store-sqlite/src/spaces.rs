@@ -6,14 +6,20 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::{SqliteStore, error::{Failure, meaning}, people::user, row};
+use crate::{
+    SqliteStore,
+    error::{Failure, meaning},
+    people::user,
+    row,
+};
 
 const ALL: &str = "SELECT no, id, slug, name, created_at, version FROM spaces ORDER BY slug";
 // By the unique index on slug.
 const BY_SLUG: &str = "SELECT no, id, slug, name, created_at, version FROM spaces WHERE slug = ?1";
 // By primary key.
 const BY_NO: &str = "SELECT no, id, slug, name, created_at, version FROM spaces WHERE no = ?1";
-const INSERT: &str = "INSERT OR IGNORE INTO spaces (id, slug, name, created_at) VALUES (?1, ?2, ?3, ?4)";
+const INSERT: &str =
+    "INSERT OR IGNORE INTO spaces (id, slug, name, created_at) VALUES (?1, ?2, ?3, ?4)";
 // By the unique index on id.
 const ADD_ADMIN: &str = "INSERT INTO members (space_no, user_no, role, added_at)
     SELECT s.no, u.no, 2, ?3 FROM spaces s, users u WHERE s.id = ?1 AND u.id = ?2";
@@ -21,24 +27,36 @@ const ADD_ADMIN: &str = "INSERT INTO members (space_no, user_no, role, added_at)
 const MEMBERS: &str = "SELECT u.id, u.email, u.full_name, m.role, m.added_at FROM members m
     JOIN users u ON u.no = m.user_no WHERE m.space_no = (SELECT no FROM spaces WHERE id = ?1) ORDER BY u.email";
 // By primary key.
-const SET_MEMBER: &str = "INSERT INTO members (space_no, user_no, role, added_at) VALUES (?1, ?2, ?3, ?4)
+const SET_MEMBER: &str =
+    "INSERT INTO members (space_no, user_no, role, added_at) VALUES (?1, ?2, ?3, ?4)
     ON CONFLICT (space_no, user_no) DO UPDATE SET role = excluded.role WHERE role <> excluded.role";
-const OTHER_ADMINS: &str = "SELECT count(*) FROM members WHERE space_no = ?1 AND user_no <> ?2 AND role = 2";
+const OTHER_ADMINS: &str =
+    "SELECT count(*) FROM members WHERE space_no = ?1 AND user_no <> ?2 AND role = 2";
 /// Rows of history that are removed in one step.
 const STEP: usize = 2_000;
 
 #[async_trait]
 impl Spaces for SqliteStore {
-    async fn add_space(&self, space: Space, admin: Option<User>) -> Result<SpaceChange, StoreError> {
+    async fn add_space(
+        &self,
+        space: Space,
+        admin: Option<User>,
+    ) -> Result<SpaceChange, StoreError> {
         self.change(move |connection, _events| {
             let id = space.id.as_bytes();
             let created_at = space.created_at.as_millisecond();
-            let added = connection.execute(INSERT, params![&id[..], space.slug.as_str(), space.name, created_at])?;
+            let added = connection.execute(
+                INSERT,
+                params![&id[..], space.slug.as_str(), space.name, created_at],
+            )?;
             if added == 0 {
                 return Ok(SpaceChange::SlugTaken);
             }
             if let Some(admin) = admin {
-                connection.execute(ADD_ADMIN, params![&id[..], &admin.id.as_bytes()[..], created_at])?;
+                connection.execute(
+                    ADD_ADMIN,
+                    params![&id[..], &admin.id.as_bytes()[..], created_at],
+                )?;
             }
             Ok(SpaceChange::Done)
         })
@@ -49,38 +67,56 @@ impl Spaces for SqliteStore {
         self.read(|connection| {
             let mut statement = connection.prepare_cached(ALL).map_err(meaning)?;
             let rows = statement.query_map([], RawSpace::of).map_err(meaning)?;
-            rows.map(|raw| raw.map_err(meaning)?.read().map(|(_, space, _)| space)).collect()
+            rows.map(|raw| raw.map_err(meaning)?.read().map(|(_, space, _)| space))
+                .collect()
         })
         .await
     }
 
     async fn space(&self, slug: &Slug) -> Result<Option<Space>, StoreError> {
         let slug = slug.clone();
-        self.read(move |connection| Ok(by_slug(connection, &slug)?.map(|(_, space, _)| space))).await
+        self.read(move |connection| Ok(by_slug(connection, &slug)?.map(|(_, space, _)| space)))
+            .await
     }
 
     async fn rename_space(&self, slug: &Slug, name: String) -> Result<SpaceChange, StoreError> {
         let slug = slug.clone();
         self.change(move |connection, _events| {
-            let renamed = connection
-                .execute("UPDATE spaces SET name = ?2 WHERE slug = ?1", params![slug.as_str(), name])?;
-            Ok(if renamed == 0 { SpaceChange::Absent } else { SpaceChange::Done })
+            let renamed = connection.execute(
+                "UPDATE spaces SET name = ?2 WHERE slug = ?1",
+                params![slug.as_str(), name],
+            )?;
+            Ok(if renamed == 0 {
+                SpaceChange::Absent
+            } else {
+                SpaceChange::Done
+            })
         })
         .await
     }
 
     async fn remove_space(&self, slug: &Slug) -> Result<SpaceChange, StoreError> {
         let slug = slug.clone();
-        let removed = self.change(move |connection, events| remove(connection, &slug, events)).await?;
-        let Some(space_no) = removed else { return Ok(SpaceChange::Absent) };
-        while self.change(move |connection, _events| remove_history(connection, space_no)).await? > 0 {}
+        let removed = self
+            .change(move |connection, events| remove(connection, &slug, events))
+            .await?;
+        let Some(space_no) = removed else {
+            return Ok(SpaceChange::Absent);
+        };
+        while self
+            .change(move |connection, _events| remove_history(connection, space_no))
+            .await?
+            > 0
+        {}
         Ok(SpaceChange::Done)
     }
 
     async fn members(&self, space_id: SpaceId) -> Result<Vec<Member>, StoreError> {
         self.read(move |connection| {
             let mut statement = connection.prepare_cached(MEMBERS).map_err(meaning)?;
-            let mut rows = statement.query([&space_id.as_bytes()[..]]).map_err(meaning)?;
+            let mut rows = statement
+                .query([&space_id.as_bytes()[..]])
+                .map_err(meaning)?;
             let mut members = Vec::new();
             while let Some(row) = rows.next().map_err(meaning)? {
                 members.push(member(row)?);
@@ -99,8 +135,12 @@ impl Spaces for SqliteStore {
     ) -> Result<MemberChange, StoreError> {
         let email = email.clone();
         self.change(move |connection, _events| {
-            let Some(place) = Place::find(connection, space_id, &email)? else { return Ok(MemberChange::NoSpace) };
-            let Some((user_no, user)) = place.user else { return Ok(MemberChange::Absent) };
+            let Some(place) = Place::find(connection, space_id, &email)? else {
+                return Ok(MemberChange::NoSpace);
+            };
+            let Some((user_no, user)) = place.user else {
+                return Ok(MemberChange::Absent);
+            };
             let before = place.member;
             if let Some((role_before, _)) = before
                 && role_before == Role::Admin
@@ -109,20 +149,41 @@ impl Spaces for SqliteStore {
             {
                 return Ok(MemberChange::LastAdmin);
             }
-            connection
-                .execute(SET_MEMBER, params![place.space_no, user_no, role_code(role), now.as_millisecond()])?;
+            connection.execute(
+                SET_MEMBER,
+                params![
+                    place.space_no,
+                    user_no,
+                    role_code(role),
+                    now.as_millisecond()
+                ],
+            )?;
             Ok(match before {
-                None => MemberChange::Added(Member { user, role, added_at: now }),
-                Some((_, added_at)) => MemberChange::Changed(Member { user, role, added_at }),
+                None => MemberChange::Added(Member {
+                    user,
+                    role,
+                    added_at: now,
+                }),
+                Some((_, added_at)) => MemberChange::Changed(Member {
+                    user,
+                    role,
+                    added_at,
+                }),
             })
         })
         .await
     }
 
-    async fn remove_member(&self, space_id: SpaceId, email: &Email) -> Result<MemberChange, StoreError> {
+    async fn remove_member(
+        &self,
+        space_id: SpaceId,
+        email: &Email,
+    ) -> Result<MemberChange, StoreError> {
         let email = email.clone();
         self.change(move |connection, _events| {
-            let Some(place) = Place::find(connection, space_id, &email)? else { return Ok(MemberChange::NoSpace) };
+            let Some(place) = Place::find(connection, space_id, &email)? else {
+                return Ok(MemberChange::NoSpace);
+            };
             let (Some((user_no, _)), Some((role, _))) = (place.user, place.member) else {
                 return Ok(MemberChange::Absent);
             };
@@ -147,11 +208,21 @@ struct Place {
 }
 
 impl Place {
-    fn find(connection: &Connection, space_id: SpaceId, email: &Email) -> Result<Option<Self>, Failure> {
+    fn find(
+        connection: &Connection,
+        space_id: SpaceId,
+        email: &Email,
+    ) -> Result<Option<Self>, Failure> {
         let space_no: Option<i64> = connection
-            .query_row("SELECT no FROM spaces WHERE id = ?1", [&space_id.as_bytes()[..]], |row| row.get(0))
+            .query_row(
+                "SELECT no FROM spaces WHERE id = ?1",
+                [&space_id.as_bytes()[..]],
+                |row| row.get(0),
+            )
             .optional()?;
-        let Some(space_no) = space_no else { return Ok(None) };
+        let Some(space_no) = space_no else {
+            return Ok(None);
+        };
         let found = user(connection, email)?;
         let found = found.map(|(no, record)| (no, record.user));
         let member = match &found {
@@ -165,24 +236,45 @@ impl Place {
             None => None,
         };
         let member = member.map(|(code, added_at)| {
-            role_of(code).map(|role| (role, row::time(added_at))).ok_or_else(|| row::unreadable("members", "role", space_no))
+            role_of(code)
+                .map(|role| (role, row::time(added_at)))
+                .ok_or_else(|| row::unreadable("members", "role", space_no))
         });
-        Ok(Some(Self { space_no, user: found, member: member.transpose()? }))
+        Ok(Some(Self {
+            space_no,
+            user: found,
+            member: member.transpose()?,
+        }))
     }
 }
 
 fn is_last_admin(connection: &Connection, space_no: i64, user_no: i64) -> rusqlite::Result<bool> {
-    connection.query_row(OTHER_ADMINS, params![space_no, user_no], |row| row.get::<_, i64>(0)).map(|others| others == 0)
+    connection
+        .query_row(OTHER_ADMINS, params![space_no, user_no], |row| {
+            row.get::<_, i64>(0)
+        })
+        .map(|others| others == 0)
 }
 
 /// Removes the space, its members and its connectors at once, so that nothing more is accepted or sent.
-fn remove(connection: &Connection, slug: &Slug, events: &mut Vec<Event>) -> Result<Option<i64>, Failure> {
+fn remove(
+    connection: &Connection,
+    slug: &Slug,
+    events: &mut Vec<Event>,
+) -> Result<Option<i64>, Failure> {
     let no: Option<i64> = connection
-        .query_row("SELECT no FROM spaces WHERE slug = ?1", [slug.as_str()], |row| row.get(0))
+        .query_row(
+            "SELECT no FROM spaces WHERE slug = ?1",
+            [slug.as_str()],
+            |row| row.get(0),
+        )
         .optional()?;
     let Some(no) = no else { return Ok(None) };
-    let mut statement = connection.prepare("SELECT DISTINCT destination FROM connectors WHERE space_no = ?1")?;
-    let destinations = statement.query_map([no], |row| row.get(0).map(alert_connectors_model::Fingerprint))?;
+    let mut statement =
+        connection.prepare("SELECT DISTINCT destination FROM connectors WHERE space_no = ?1")?;
+    let destinations = statement.query_map([no], |row| {
+        row.get(0).map(alert_connectors_model::Fingerprint)
+    })?;
     for destination in destinations {
         events.push(Event::Changed(destination?));
     }
@@ -194,9 +286,11 @@ fn remove(connection: &Connection, slug: &Slug, events: &mut Vec<Event>) -> Resu
 
 /// Removes some of what a removed space leaves behind; returns how many alerts or connectors went.
 fn remove_history(connection: &Connection, space_no: i64) -> Result<usize, Failure> {
-    let mut statement = connection.prepare_cached("SELECT seq FROM alerts WHERE space_no = ?1 LIMIT ?2")?;
-    let seqs: Vec<i64> =
-        statement.query_map(params![space_no, STEP], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    let mut statement =
+        connection.prepare_cached("SELECT seq FROM alerts WHERE space_no = ?1 LIMIT ?2")?;
+    let seqs: Vec<i64> = statement
+        .query_map(params![space_no, STEP], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
     if seqs.is_empty() {
         return Ok(connection.execute("DELETE FROM connectors WHERE space_no = ?1", [space_no])?);
     }
@@ -204,24 +298,40 @@ fn remove_history(connection: &Connection, space_no: i64) -> Result<usize, Failu
         connection
             .prepare_cached("DELETE FROM attempts WHERE delivery_seq IN (SELECT seq FROM deliveries WHERE alert_seq = ?1)")?
             .execute([seq])?;
-        connection.prepare_cached("DELETE FROM deliveries WHERE alert_seq = ?1")?.execute([seq])?;
-        connection.prepare_cached("DELETE FROM alerts WHERE seq = ?1")?.execute([seq])?;
+        connection
+            .prepare_cached("DELETE FROM deliveries WHERE alert_seq = ?1")?
+            .execute([seq])?;
+        connection
+            .prepare_cached("DELETE FROM alerts WHERE seq = ?1")?
+            .execute([seq])?;
     }
     Ok(seqs.len())
 }
 
 /// A space with its short name and its version.
-pub(crate) fn by_slug(connection: &Connection, slug: &Slug) -> Result<Option<(i64, Space, i64)>, StoreError> {
+pub(crate) fn by_slug(
+    connection: &Connection,
+    slug: &Slug,
+) -> Result<Option<(i64, Space, i64)>, StoreError> {
     let mut statement = connection.prepare_cached(BY_SLUG).map_err(meaning)?;
-    let raw = statement.query_row([slug.as_str()], RawSpace::of).optional().map_err(meaning)?;
+    let raw = statement
+        .query_row([slug.as_str()], RawSpace::of)
+        .optional()
+        .map_err(meaning)?;
     raw.map(RawSpace::read).transpose()
 }
 
 /// A space by its short name.
 pub(crate) fn by_no(connection: &Connection, no: i64) -> Result<Option<Space>, StoreError> {
     let mut statement = connection.prepare_cached(BY_NO).map_err(meaning)?;
-    let raw = statement.query_row([no], RawSpace::of).optional().map_err(meaning)?;
-    Ok(raw.map(RawSpace::read).transpose()?.map(|(_, space, _)| space))
+    let raw = statement
+        .query_row([no], RawSpace::of)
+        .optional()
+        .map_err(meaning)?;
+    Ok(raw
+        .map(RawSpace::read)
+        .transpose()?
+        .map(|(_, space, _)| space))
 }
 
 struct RawSpace {
@@ -246,9 +356,15 @@ impl RawSpace {
     }
 
     fn read(self) -> Result<(i64, Space, i64), StoreError> {
-        let slug = Slug::parse(&self.slug).ok_or_else(|| row::unreadable("spaces", "slug", self.no))?;
+        let slug =
+            Slug::parse(&self.slug).ok_or_else(|| row::unreadable("spaces", "slug", self.no))?;
         let created_at = row::time(self.created_at);
-        let space = Space { id: SpaceId::from_bytes(self.id), slug, name: self.name, created_at };
+        let space = Space {
+            id: SpaceId::from_bytes(self.id),
+            slug,
+            name: self.name,
+            created_at,
+        };
         Ok((self.no, space, self.version))
     }
 }
@@ -259,7 +375,8 @@ fn member(row: &Row<'_>) -> Result<Member, StoreError> {
     Ok(Member {
         user: User {
             id: UserId::from_bytes(row.get(0).map_err(meaning)?),
-            email: Email::parse(&email).map_err(|_fault| row::unreadable("users", "email", "of a member"))?,
+            email: Email::parse(&email)
+                .map_err(|_fault| row::unreadable("users", "email", "of a member"))?,
             full_name: row.get(2).map_err(meaning)?,
         },
         role: role_of(code).ok_or_else(|| row::unreadable("members", "role", code))?,

@@ -28,14 +28,21 @@ pub(crate) struct Writer {
 
 enum Job {
     Accept(Submission, oneshot::Sender<Result<Acceptance, StoreError>>),
-    Record(Vec<Outcome>, oneshot::Sender<Result<Vec<Recorded>, StoreError>>),
+    Record(
+        Vec<Outcome>,
+        oneshot::Sender<Result<Vec<Recorded>, StoreError>>,
+    ),
     Change(Box<dyn Change>),
 }
 
 /// Something rare, done in the group's transaction.
 trait Change: Send {
     /// Does it; where it fails, its caller is told at once.
-    fn run(self: Box<Self>, connection: &Connection, events: &mut Vec<Event>) -> Result<Finish, StoreError>;
+    fn run(
+        self: Box<Self>,
+        connection: &Connection,
+        events: &mut Vec<Event>,
+    ) -> Result<Finish, StoreError>;
 
     /// The answer where it was not done because its group failed.
     fn refused(self: Box<Self>) -> Finish;
@@ -51,7 +58,11 @@ where
     F: FnOnce(&Connection, &mut Vec<Event>) -> Result<T, Failure> + Send,
     T: Send + 'static,
 {
-    fn run(self: Box<Self>, connection: &Connection, events: &mut Vec<Event>) -> Result<Finish, StoreError> {
+    fn run(
+        self: Box<Self>,
+        connection: &Connection,
+        events: &mut Vec<Event>,
+    ) -> Result<Finish, StoreError> {
         let Self { change, answer } = *self;
         match change(connection, events) {
             Ok(value) => Ok(finish_with(answer, value)),
@@ -81,8 +92,16 @@ impl Writer {
         let (jobs, waiting) = mpsc::channel(WAITING_MAX);
         let (events, event_groups) = mpsc::channel(EVENT_GROUPS_MAX);
         let intake = Intake::new(&connection).map_err(std::io::Error::other)?;
-        let thread = WriterThread { connection, waiting, events, failed, intake };
-        thread::Builder::new().name("sqlite-writer".to_owned()).spawn(move || thread.run())?;
+        let thread = WriterThread {
+            connection,
+            waiting,
+            events,
+            failed,
+            intake,
+        };
+        thread::Builder::new()
+            .name("sqlite-writer".to_owned())
+            .spawn(move || thread.run())?;
         Ok((Self { jobs }, event_groups))
     }
 
@@ -91,7 +110,10 @@ impl Writer {
         job: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Job,
     ) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
-        self.jobs.send(job(answer)).await.map_err(|_closed| StoreError::Stopped)?;
+        self.jobs
+            .send(job(answer))
+            .await
+            .map_err(|_closed| StoreError::Stopped)?;
         answered.await.map_err(|_closed| StoreError::Stopped)?
     }
 
@@ -110,7 +132,10 @@ impl SqliteStore {
         &self,
         change: impl FnOnce(&Connection, &mut Vec<Event>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.shared.writer.ask(|answer| Job::Change(Box::new(OneChange { change, answer }))).await
+        self.shared
+            .writer
+            .ask(|answer| Job::Change(Box::new(OneChange { change, answer })))
+            .await
     }
 }
 
@@ -132,7 +157,9 @@ impl WriterThread {
         while let Some(first) = self.waiting.blocking_recv() {
             let group = self.drain(first);
             if let Err(StoreError::Fatal(reason)) = self.commit(group) {
-                self.failed.send_replace(Some(format!("the database can't be used any more: {reason}")));
+                self.failed.send_replace(Some(format!(
+                    "the database can't be used any more: {reason}"
+                )));
                 return;
             }
         }
@@ -143,7 +170,9 @@ impl WriterThread {
         let mut rows = first.rows();
         let mut group = vec![first];
         while group.len() < GROUP_MAX && rows < GROUP_ROWS_MAX {
-            let Ok(job) = self.waiting.try_recv() else { break };
+            let Ok(job) = self.waiting.try_recv() else {
+                break;
+            };
             rows += job.rows();
             group.push(job);
         }
@@ -178,14 +207,16 @@ impl WriterThread {
         finishes: &mut Vec<Finish>,
         events: &mut Vec<Event>,
     ) -> Result<(), StoreError> {
-        let transaction =
-            match rusqlite::Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate) {
-                Ok(transaction) => transaction,
-                Err(error) => {
-                    finishes.extend(group.into_iter().map(Job::refused));
-                    return Err(meaning(error));
-                }
-            };
+        let transaction = match rusqlite::Transaction::new_unchecked(
+            &self.connection,
+            TransactionBehavior::Immediate,
+        ) {
+            Ok(transaction) => transaction,
+            Err(error) => {
+                finishes.extend(group.into_iter().map(Job::refused));
+                return Err(meaning(error));
+            }
+        };
         if let Err(error) = self.intake.begin(&transaction) {
             finishes.extend(group.into_iter().map(Job::refused));
             return Err(meaning(error));
@@ -195,17 +226,20 @@ impl WriterThread {
             let events_before = events.len();
             let done = match job {
                 Job::Change(change) => {
-                    let done = in_savepoint(&transaction, |connection| change.run(connection, events));
+                    let done =
+                        in_savepoint(&transaction, |connection| change.run(connection, events));
                     self.intake.forget_versions();
                     done
                 }
-                Job::Accept(submission, answer) => match self.intake.accept(&transaction, &submission, events) {
-                    Ok(acceptance) => Ok(finish_with(answer, acceptance)),
-                    Err(error) => {
-                        finishes.push(refusal(answer));
-                        Err(error)
+                Job::Accept(submission, answer) => {
+                    match self.intake.accept(&transaction, &submission, events) {
+                        Ok(acceptance) => Ok(finish_with(answer, acceptance)),
+                        Err(error) => {
+                            finishes.push(refusal(answer));
+                            Err(error)
+                        }
                     }
-                },
+                }
                 Job::Record(outcomes, answer) => match queue::record(&transaction, &outcomes) {
                     Ok(recorded) => Ok(finish_with(answer, recorded)),
                     Err(error) => {
@@ -259,7 +293,10 @@ fn in_savepoint(
     }
 }
 
-fn finish_with<T: Send + 'static>(answer: oneshot::Sender<Result<T, StoreError>>, value: T) -> Finish {
+fn finish_with<T: Send + 'static>(
+    answer: oneshot::Sender<Result<T, StoreError>>,
+    value: T,
+) -> Finish {
     Box::new(move |committed| reply(answer, committed.map(|()| value)))
 }
 

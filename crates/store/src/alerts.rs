@@ -12,16 +12,32 @@ use crate::{AcceptedDelivery, StoreError};
 #[async_trait]
 pub trait Alerts: Send + Sync {
     /// The alerts of these names in the space, with short deliveries, newest first; unknown names are left out.
-    async fn alert(&self, space_id: SpaceId, id: AlertId) -> Result<Option<AlertRecord>, StoreError>;
+    async fn alert(
+        &self,
+        space_id: SpaceId,
+        id: AlertId,
+    ) -> Result<Option<AlertRecord>, StoreError>;
 
     /// A page of the space's alerts, newest first by the order in which they were accepted.
-    async fn alerts(&self, space_id: SpaceId, query: AlertQuery) -> Result<Page<AlertRecord>, StoreError>;
+    async fn alerts(
+        &self,
+        space_id: SpaceId,
+        query: AlertQuery,
+    ) -> Result<Page<AlertRecord>, StoreError>;
 
     /// The deliveries of an alert with their attempts, oldest first.
-    async fn deliveries_of(&self, space_id: SpaceId, id: AlertId) -> Result<Vec<Delivery>, StoreError>;
+    async fn deliveries_of(
+        &self,
+        space_id: SpaceId,
+        id: AlertId,
+    ) -> Result<Vec<Delivery>, StoreError>;
 
     /// Closes the problem. Called again it changes nothing; an unknown alert is `None`.
-    async fn resolve(&self, space_id: SpaceId, id: AlertId) -> Result<Option<AlertRecord>, StoreError>;
+    async fn resolve(
+        &self,
+        space_id: SpaceId,
+        id: AlertId,
+    ) -> Result<Option<AlertRecord>, StoreError>;
 }
 
 /// Which alerts to list; within one filter, several values mean "or", and an empty list means all.
@@ -77,6 +93,7 @@ pub type DeliverySummary = AcceptedDelivery;
 impl AlertRecord {
     /// Keeps only the deliveries of these names.
     pub fn retain_deliveries(&mut self, ids: &[DeliveryId]) {
-        self.deliveries.retain(|delivery| ids.contains(&delivery.id));
+        self.deliveries
+            .retain(|delivery| ids.contains(&delivery.id));
     }
 }

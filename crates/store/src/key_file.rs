@@ -54,11 +54,17 @@ pub enum KeyFileError {
 pub fn read_key_file(path: &Path) -> Result<Keyring, KeyFileError> {
     let failed = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound => KeyFileError::Missing(path.to_owned()),
-        _ => KeyFileError::Io { path: path.to_owned(), source },
+        _ => KeyFileError::Io {
+            path: path.to_owned(),
+            source,
+        },
     };
     let mode = fs::metadata(path).map_err(failed)?.mode() & 0o777;
     if mode & 0o007 != 0 {
-        return Err(KeyFileError::ReadByOthers { path: path.to_owned(), mode });
+        return Err(KeyFileError::ReadByOthers {
+            path: path.to_owned(),
+            mode,
+        });
     }
     let text = Zeroizing::new(fs::read_to_string(path).map_err(failed)?);
     let mut keys = Vec::new();
@@ -67,7 +73,10 @@ pub fn read_key_file(path: &Path) -> Result<Keyring, KeyFileError> {
             continue;
         }
         let key = SealingKey::parse(line);
-        keys.push(key.ok_or_else(|| KeyFileError::Malformed { path: path.to_owned(), line: index + 1 })?);
+        keys.push(key.ok_or_else(|| KeyFileError::Malformed {
+            path: path.to_owned(),
+            line: index + 1,
+        })?);
     }
     Keyring::new(keys).ok_or_else(|| KeyFileError::Empty(path.to_owned()))
 }
@@ -76,9 +85,17 @@ pub fn read_key_file(path: &Path) -> Result<Keyring, KeyFileError> {
 pub fn write_new_key_file(path: &Path, key: &SealingKey) -> Result<(), KeyFileError> {
     let failed = |source: io::Error| match source.kind() {
         io::ErrorKind::AlreadyExists => KeyFileError::Exists(path.to_owned()),
-        _ => KeyFileError::Io { path: path.to_owned(), source },
+        _ => KeyFileError::Io {
+            path: path.to_owned(),
+            source,
+        },
     };
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(failed)?;
     file.write_all(key.expose().as_bytes()).map_err(failed)?;
     file.write_all(b"\n").map_err(failed)?;
     file.sync_all().map_err(failed)
@@ -94,16 +111,28 @@ mod tests {
     fn a_key_file_is_private_and_never_written_over() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secret.key");
-        assert!(matches!(read_key_file(&path), Err(KeyFileError::Missing(_))));
+        assert!(matches!(
+            read_key_file(&path),
+            Err(KeyFileError::Missing(_))
+        ));
         let key = SealingKey::generate(&SeededRandom::new(1));
         write_new_key_file(&path, &key).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
         assert!(read_key_file(&path).is_ok());
-        assert!(matches!(write_new_key_file(&path, &key), Err(KeyFileError::Exists(_))));
+        assert!(matches!(
+            write_new_key_file(&path, &key),
+            Err(KeyFileError::Exists(_))
+        ));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o604)).unwrap();
-        assert!(matches!(read_key_file(&path), Err(KeyFileError::ReadByOthers { mode: 0o604, .. })));
+        assert!(matches!(
+            read_key_file(&path),
+            Err(KeyFileError::ReadByOthers { mode: 0o604, .. })
+        ));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         fs::write(&path, "# note\n\nnot a key\n").unwrap();
-        assert!(matches!(read_key_file(&path), Err(KeyFileError::Malformed { line: 3, .. })));
+        assert!(matches!(
+            read_key_file(&path),
+            Err(KeyFileError::Malformed { line: 3, .. })
+        ));
     }
 }

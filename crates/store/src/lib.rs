@@ -18,10 +18,13 @@ mod spaces;
 pub use alerts::{AlertQuery, AlertRecord, Alerts, DeliverySummary, Page};
 pub use connectors::{Changed, Connectors, Created, Roster};
 pub use error::{BoxError, StoreError};
-pub use intake::{Acceptance, Accepted, AcceptedDelivery, Idempotency, Intake, NewAlert, Route, Submission};
+pub use intake::{
+    Acceptance, Accepted, AcceptedDelivery, Idempotency, Intake, NewAlert, Route, Submission,
+};
 pub use key_file::{KeyFileError, read_key_file, write_new_key_file};
 pub use people::{
-    AddedUser, ApiKey, Disabled, KeyScope, NewApiKey, NewToken, NewUser, People, Session, TokenHash, UserRecord,
+    AddedUser, ApiKey, Disabled, KeyScope, NewApiKey, NewToken, NewUser, People, Session,
+    TokenHash, UserRecord,
 };
 pub use queue::{Due, Event, Form, NextStep, Outcome, Queue, Recorded, Tidings};
 pub use seal::{Keyring, SealError, Sealed, SealingKey, fingerprint};

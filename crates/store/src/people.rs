@@ -126,7 +126,9 @@ impl KeyScope {
 
     /// Reads the word of the API.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::All, Self::Send].into_iter().find(|scope| scope.as_str() == text)
+        [Self::All, Self::Send]
+            .into_iter()
+            .find(|scope| scope.as_str() == text)
     }
 }
 

@@ -17,7 +17,12 @@ pub trait Queue: Send + Sync {
     async fn tidings(&self) -> Result<Tidings, StoreError>;
 
     /// The oldest deliveries owed to a destination after the one numbered `after`, oldest first, at most `at_most`.
-    async fn due(&self, destination: Fingerprint, after: i64, at_most: usize) -> Result<Vec<Due>, StoreError>;
+    async fn due(
+        &self,
+        destination: Fingerprint,
+        after: i64,
+        at_most: usize,
+    ) -> Result<Vec<Due>, StoreError>;
 
     /// Records outcomes in one transaction. When it returns they are on disk. Recording one twice changes nothing.
     /// An answer for each, in order.

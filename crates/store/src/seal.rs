@@ -57,20 +57,26 @@ impl SealingKey {
 
     /// The key as a key file holds it.
     pub fn expose(&self) -> Zeroizing<String> {
-        let digits = |byte: &u8| [byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16).unwrap_or('0'));
+        let digits = |byte: &u8| {
+            [byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16).unwrap_or('0'))
+        };
         Zeroizing::new(self.bytes.iter().flat_map(digits).collect())
     }
 
     /// A name for the key that tells nothing of it.
     pub fn id(&self) -> [u8; 8] {
-        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &*self.bytes), b"alert-connectors key id");
+        let tag = hmac::sign(
+            &hmac::Key::new(hmac::HMAC_SHA256, &*self.bytes),
+            b"alert-connectors key id",
+        );
         let mut id = [0; 8];
         id.copy_from_slice(&tag.as_ref()[..8]);
         id
     }
 
     fn aead(&self) -> LessSafeKey {
-        let key = UnboundKey::new(&CHACHA20_POLY1305, &*self.bytes).expect("the key has 32 bytes by its type");
+        let key = UnboundKey::new(&CHACHA20_POLY1305, &*self.bytes)
+            .expect("the key has 32 bytes by its type");
         LessSafeKey::new(key)
     }
 }
@@ -100,20 +106,38 @@ impl Keyring {
         random.fill(&mut nonce);
         let mut bytes = plain.to_vec();
         key.aead()
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(record), &mut bytes)
+            .seal_in_place_append_tag(
+                Nonce::assume_unique_for_key(nonce),
+                Aad::from(record),
+                &mut bytes,
+            )
             .expect("a webhook URL is far shorter than the cipher's limit");
         bytes.splice(0..0, nonce);
-        Sealed { key_id: key.id(), bytes }
+        Sealed {
+            key_id: key.id(),
+            bytes,
+        }
     }
 
     /// Opens what was sealed for this record.
     pub fn open(&self, sealed: &Sealed, record: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
-        let key = self.keys.iter().find(|key| key.id() == sealed.key_id).ok_or(SealError::UnknownKey)?;
-        let (nonce, ciphertext) = sealed.bytes.split_first_chunk::<NONCE_LEN>().ok_or(SealError::Tampered)?;
+        let key = self
+            .keys
+            .iter()
+            .find(|key| key.id() == sealed.key_id)
+            .ok_or(SealError::UnknownKey)?;
+        let (nonce, ciphertext) = sealed
+            .bytes
+            .split_first_chunk::<NONCE_LEN>()
+            .ok_or(SealError::Tampered)?;
         let mut bytes = Zeroizing::new(ciphertext.to_vec());
         let length = key
             .aead()
-            .open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(record), &mut bytes)
+            .open_in_place(
+                Nonce::assume_unique_for_key(*nonce),
+                Aad::from(record),
+                &mut bytes,
+            )
             .map_err(|_unspecified| SealError::Tampered)?
             .len();
         bytes.truncate(length);
@@ -138,7 +162,10 @@ mod tests {
     fn a_sealed_value_opens_only_for_its_record_and_with_its_key() {
         let random = SeededRandom::new(1);
         let (old, new) = (SealingKey::generate(&random), SealingKey::generate(&random));
-        let sealed = Keyring::new(vec![old.clone()]).unwrap().seal(b"https://x/", b"record 1", &random);
+        let sealed =
+            Keyring::new(vec![old.clone()])
+                .unwrap()
+                .seal(b"https://x/", b"record 1", &random);
         let both = Keyring::new(vec![new.clone(), old]).unwrap();
         assert_eq!(&**both.open(&sealed, b"record 1").unwrap(), b"https://x/");
         assert_eq!(both.open(&sealed, b"record 2"), Err(SealError::Tampered));

@@ -10,7 +10,8 @@ use crate::StoreError;
 #[async_trait]
 pub trait Spaces: Send + Sync {
     /// Makes a space; whoever is named becomes its admin.
-    async fn add_space(&self, space: Space, admin: Option<User>) -> Result<SpaceChange, StoreError>;
+    async fn add_space(&self, space: Space, admin: Option<User>)
+    -> Result<SpaceChange, StoreError>;
 
     /// All spaces, by slug.
     async fn spaces(&self) -> Result<Vec<Space>, StoreError>;
@@ -37,7 +38,11 @@ pub trait Spaces: Send + Sync {
     ) -> Result<MemberChange, StoreError>;
 
     /// Removes a member.
-    async fn remove_member(&self, space_id: SpaceId, email: &Email) -> Result<MemberChange, StoreError>;
+    async fn remove_member(
+        &self,
+        space_id: SpaceId,
+        email: &Email,
+    ) -> Result<MemberChange, StoreError>;
 }
 
 /// What became of a change of a space.

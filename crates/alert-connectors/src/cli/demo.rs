@@ -6,8 +6,8 @@ use alert_connectors_api::{Passwords, new_token, token_hash};
 use alert_connectors_delivery::{Resolve, Trust};
 use alert_connectors_inbox::{Authority, Inbox, Message, serve};
 use alert_connectors_model::{
-    AddressPolicy, Clock, Email, Json, Random, Role, Secret, Slug, Space, SpaceId, SystemClock, UrlRules, User, UserId,
-    parse_new_connector, rfc3339_millis,
+    AddressPolicy, Clock, Email, Json, Random, Role, Secret, Slug, Space, SpaceId, SystemClock,
+    UrlRules, User, UserId, parse_new_connector, rfc3339_millis,
 };
 use alert_connectors_store::{Connectors, NewToken, NewUser, People, Spaces};
 use alert_connectors_store_sqlite::{SqliteStore, Use};
@@ -82,9 +82,14 @@ impl Resolve for ToInbox {
 
 async fn demo(options: Options) -> anyhow::Result<()> {
     let temporary = tempfile::tempdir().context("a temporary folder can't be made")?;
-    let folder = options.data_dir.clone().unwrap_or_else(|| temporary.path().to_owned());
-    let database =
-        DatabaseConfig { path: folder.join("alert-connectors.db"), key_file: folder.join("secret.key") };
+    let folder = options
+        .data_dir
+        .clone()
+        .unwrap_or_else(|| temporary.path().to_owned());
+    let database = DatabaseConfig {
+        path: folder.join("alert-connectors.db"),
+        key_file: folder.join("secret.key"),
+    };
     let store = open_store(&database, Use::Server)?;
     let rules = UrlRules {
         addresses: AddressPolicy::allowing(vec!["127.0.0.0/8".parse()?]),
@@ -92,12 +97,19 @@ async fn demo(options: Options) -> anyhow::Result<()> {
         own_names: own_names(),
     };
     let sign_in = furnish(&store, &rules).await?;
-    let names = ["hooks.slack.com", "default0demo.1.environment.api.powerplatform.com", "localhost", "127.0.0.1"];
+    let names = [
+        "hooks.slack.com",
+        "default0demo.1.environment.api.powerplatform.com",
+        "localhost",
+        "127.0.0.1",
+    ];
     let authority = Authority::for_names(names.map(str::to_owned).to_vec())
         .map_err(|error| anyhow!("the inbox's certificate can't be made: {error}"))?;
     let inbox = Inbox::new(Arc::new(SystemClock));
     let arriving = inbox.follow();
-    let inbox_listener = TcpListener::bind("127.0.0.1:0").await.context("the inbox can't listen")?;
+    let inbox_listener = TcpListener::bind("127.0.0.1:0")
+        .await
+        .context("the inbox can't listen")?;
     let inbox_address = inbox_listener.local_addr()?;
     let (listener, moved) = listen(options.listen).await?;
     let config = ServeConfig {
@@ -105,7 +117,9 @@ async fn demo(options: Options) -> anyhow::Result<()> {
         listen: options.listen,
         public_url: None,
         rules,
-        trust: Trust { extra_roots: vec![authority.ca()] },
+        trust: Trust {
+            extra_roots: vec![authority.ca()],
+        },
         proxy: None,
         trusted_proxies: Vec::new(),
         log_format: LogFormat::default_here(),
@@ -113,7 +127,13 @@ async fn demo(options: Options) -> anyhow::Result<()> {
     let service = Service::start(config, store, listener, Arc::new(ToInbox(inbox_address)))?;
     let lifecycle = service.lifecycle();
     let (tasks, stopping) = (lifecycle.tasks.clone(), lifecycle.soft.clone());
-    tasks.spawn(serve(inbox_listener, authority.server_config(), inbox.router(), tasks.clone(), stopping.clone()));
+    tasks.spawn(serve(
+        inbox_listener,
+        authority.server_config(),
+        inbox.router(),
+        tasks.clone(),
+        stopping.clone(),
+    ));
     welcome(service.address, inbox_address, moved, &sign_in)?;
     let stop = stopping.clone();
     tasks.spawn(async move {
@@ -122,7 +142,10 @@ async fn demo(options: Options) -> anyhow::Result<()> {
             () = stop.cancelled() => {}
         }
     });
-    let (server, every) = (service.address, Duration::from_millis(options.every_ms.max(1)));
+    let (server, every) = (
+        service.address,
+        Duration::from_millis(options.every_ms.max(1)),
+    );
     let token = sign_in.token.clone();
     tasks.spawn(async move {
         tokio::select! {
@@ -151,32 +174,88 @@ async fn furnish(store: &SqliteStore, rules: &UrlRules) -> anyhow::Result<SignIn
     let slug = Slug::parse(SPACE).context("the demo's slug is one")?;
     let mut digits = [0; 6];
     random.fill(&mut digits);
-    let password = Secret::new(format!("demo-{}", digits.map(|digit| format!("{digit:02x}")).concat()));
+    let password = Secret::new(format!(
+        "demo-{}",
+        digits.map(|digit| format!("{digit:02x}")).concat()
+    ));
     let hash = Passwords::new(Arc::new(System::default())).hash(&password);
-    let user = User { id: UserId::new(now, &random), email: email.clone(), full_name: "Alice Johnson".to_owned() };
-    let new = NewUser { user: user.clone(), password_hash: hash.clone(), is_operator: true, created_at: now };
+    let user = User {
+        id: UserId::new(now, &random),
+        email: email.clone(),
+        full_name: "Alice Johnson".to_owned(),
+    };
+    let new = NewUser {
+        user: user.clone(),
+        password_hash: hash.clone(),
+        is_operator: true,
+        created_at: now,
+    };
     store.add_user(new).await?;
     store.set_password(&email, hash.unwrap_or_default()).await?;
-    let user = store.user(&email).await?.context("the demo's user was just made")?.user;
+    let user = store
+        .user(&email)
+        .await?
+        .context("the demo's user was just made")?
+        .user;
     let id = SpaceId::new(now, &random);
-    store.add_space(Space { id, slug: slug.clone(), name: "Analytics".to_owned(), created_at: now }, None).await?;
-    let roster = store.roster(&slug).await?.context("the demo's space was just made")?;
-    store.set_member(roster.space.id, &email, Role::Admin, now).await?;
+    store
+        .add_space(
+            Space {
+                id,
+                slug: slug.clone(),
+                name: "Analytics".to_owned(),
+                created_at: now,
+            },
+            None,
+        )
+        .await?;
+    let roster = store
+        .roster(&slug)
+        .await?
+        .context("the demo's space was just made")?;
+    store
+        .set_member(roster.space.id, &email, Role::Admin, now)
+        .await?;
     if roster.connectors.is_empty() {
         for (name, platform, url, filters) in CHANNELS {
-            let text = format!(r#"{{"name": "{name}", "connector_type": "{platform}", "webhook_url": "{url}", {filters}}}"#);
+            let text = format!(
+                r#"{{"name": "{name}", "connector_type": "{platform}", "webhook_url": "{url}", {filters}}}"#
+            );
             let new = parse_new_connector(Json::parse(text.as_bytes())?, rules)
                 .map_err(|faults| anyhow!("a demo connector is at fault: {faults:?}"))?;
             let id = alert_connectors_model::ConnectorId::new(now, &random);
-            store.create_connector(roster.space.id, id, new, user.clone(), now).await?;
+            store
+                .create_connector(roster.space.id, id, new, user.clone(), now)
+                .await?;
         }
     }
-    let roster = store.roster(&slug).await?.context("the demo's space was just made")?;
-    let first_connector = roster.connectors.first().context("the demo's connectors were just made")?.id.to_string();
+    let roster = store
+        .roster(&slug)
+        .await?
+        .context("the demo's space was just made")?;
+    let first_connector = roster
+        .connectors
+        .first()
+        .context("the demo's connectors were just made")?
+        .id
+        .to_string();
     let token = new_token("acs_", &random);
     let expires_at = now.checked_add(SignedDuration::from_hours(24))?;
-    store.add_token(NewToken { hash: token_hash(token.expose()), user_id: user.id, expires_at }, now).await?;
-    Ok(SignIn { password, token, first_connector })
+    store
+        .add_token(
+            NewToken {
+                hash: token_hash(token.expose()),
+                user_id: user.id,
+                expires_at,
+            },
+            now,
+        )
+        .await?;
+    Ok(SignIn {
+        password,
+        token,
+        first_connector,
+    })
 }
 
 /// Takes the wanted port, or any other one if it is not free.
@@ -185,18 +264,29 @@ async fn listen(wanted: SocketAddr) -> anyhow::Result<(TcpListener, Option<Socke
         Ok(listener) => Ok((listener, None)),
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
             let any = SocketAddr::new(wanted.ip(), 0);
-            Ok((TcpListener::bind(any).await.context("no port is free")?, Some(wanted)))
+            Ok((
+                TcpListener::bind(any).await.context("no port is free")?,
+                Some(wanted),
+            ))
         }
         Err(error) => Err(error).with_context(|| format!("{wanted} can't be listened on")),
     }
 }
 
-fn welcome(server: SocketAddr, inbox: SocketAddr, moved: Option<SocketAddr>, sign_in: &SignIn) -> io::Result<()> {
+fn welcome(
+    server: SocketAddr,
+    inbox: SocketAddr,
+    moved: Option<SocketAddr>,
+    sign_in: &SignIn,
+) -> io::Result<()> {
     let (token, password) = (sign_in.token.expose(), sign_in.password.expose());
     let connectors = format!("http://{server}/spaces/{SPACE}/alert-connectors");
-    let alert = json!({"alert_type": "dq_alert", "severity": "critical", "title": "Hello from curl"});
+    let alert =
+        json!({"alert_type": "dq_alert", "severity": "critical", "title": "Hello from curl"});
     if let Some(wanted) = moved {
-        say(format_args!("{wanted} is taken, so this demo listens on {server}."))?;
+        say(format_args!(
+            "{wanted} is taken, so this demo listens on {server}."
+        ))?;
     }
     say(format_args!(
         "Alert Connectors demo\n\
@@ -223,7 +313,12 @@ async fn tell(mut arriving: broadcast::Receiver<Message>) {
                 let time = message.at.get(11..19).unwrap_or_default();
                 let text = message.notification();
                 let (word, title) = split_word(&text);
-                if say(format_args!("{time}  {:<26}  {word:<19}  {title}", channel(&message))).is_err() {
+                if say(format_args!(
+                    "{time}  {:<26}  {word:<19}  {title}",
+                    channel(&message)
+                ))
+                .is_err()
+                {
                     return;
                 }
             }
@@ -247,7 +342,10 @@ fn split_word(text: &str) -> (&str, &str) {
 
 fn channel(message: &Message) -> &'static str {
     let path = message.target.split('?').next().unwrap_or_default();
-    CHANNELS.iter().find(|(_, _, url, _)| url.contains(path)).map_or("(unknown)", |(name, ..)| name)
+    CHANNELS
+        .iter()
+        .find(|(_, _, url, _)| url.contains(path))
+        .map_or("(unknown)", |(name, ..)| name)
 }
 
 /// Posts the samples through the API, like any data platform.
@@ -258,10 +356,19 @@ async fn raise(server: SocketAddr, token: Secret, every: Duration) -> anyhow::Re
     loop {
         for sample in samples() {
             tick.tick().await;
-            let answer = client.post(&url).bearer_auth(token.expose()).json(&sample).send().await?;
+            let answer = client
+                .post(&url)
+                .bearer_auth(token.expose())
+                .json(&sample)
+                .send()
+                .await?;
             if !answer.status().is_success() {
                 let problem: Value = answer.json().await.unwrap_or_default();
-                tracing::warn!(detail = problem["detail"].as_str(), at = rfc3339_millis(SystemClock.now()), "a sample alert was refused");
+                tracing::warn!(
+                    detail = problem["detail"].as_str(),
+                    at = rfc3339_millis(SystemClock.now()),
+                    "a sample alert was refused"
+                );
             }
         }
     }

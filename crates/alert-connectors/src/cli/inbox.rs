@@ -39,19 +39,35 @@ pub(super) fn run(options: Options) -> Outcome {
 
 async fn receive(options: Options) -> anyhow::Result<()> {
     let lifecycle = Lifecycle::new().context("signals can't be received")?;
-    let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), options.listen.ip().to_string()];
+    let mut names = vec![
+        "localhost".to_owned(),
+        "127.0.0.1".to_owned(),
+        options.listen.ip().to_string(),
+    ];
     names.extend(options.names);
-    let authority = Authority::for_names(names).map_err(|error| anyhow!("the certificate can't be made: {error}"))?;
+    let authority = Authority::for_names(names)
+        .map_err(|error| anyhow!("the certificate can't be made: {error}"))?;
     if let Some(path) = &options.ca_out {
-        std::fs::write(path, authority.ca_pem()).with_context(|| format!("{} can't be written", path.display()))?;
+        std::fs::write(path, authority.ca_pem())
+            .with_context(|| format!("{} can't be written", path.display()))?;
     }
-    let listener = TcpListener::bind(options.listen).await.with_context(|| format!("{} can't be listened on", options.listen))?;
+    let listener = TcpListener::bind(options.listen)
+        .await
+        .with_context(|| format!("{} can't be listened on", options.listen))?;
     let address = listener.local_addr()?;
     let inbox = Inbox::new(Arc::new(SystemClock));
     let mut arriving = inbox.follow();
     let (tasks, stopping) = (lifecycle.tasks.clone(), lifecycle.soft.clone());
-    lifecycle.tasks.spawn(serve(listener, authority.server_config(), inbox.router(), tasks, stopping.clone()));
-    talk(format_args!("listening on https://{address}; what arrived is shown at https://{address}/_inbox"));
+    lifecycle.tasks.spawn(serve(
+        listener,
+        authority.server_config(),
+        inbox.router(),
+        tasks,
+        stopping.clone(),
+    ));
+    talk(format_args!(
+        "listening on https://{address}; what arrived is shown at https://{address}/_inbox"
+    ));
     if !options.quiet {
         lifecycle.tasks.spawn(async move {
             loop {

@@ -10,7 +10,9 @@ use super::{Failure, Outcome, Place, say, space::slug, table::table, user::email
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Make a user a member, or give a member another role
-    #[command(after_help = "Example:\n  alert-connectors member set analytics alice@example.com --role editor")]
+    #[command(
+        after_help = "Example:\n  alert-connectors member set analytics alice@example.com --role editor"
+    )]
     Set {
         /// The space
         slug: String,
@@ -38,14 +40,26 @@ pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
     let store = place.open()?;
     wait_for(async move {
         let text = match &command {
-            Command::Set { slug, .. } | Command::Remove { slug, .. } | Command::List { slug } => slug.clone(),
+            Command::Set { slug, .. } | Command::Remove { slug, .. } | Command::List { slug } => {
+                slug.clone()
+            }
         };
-        let space = store.space(&slug(&text)?).await?.ok_or_else(|| anyhow!("there is no space {text}"))?;
+        let space = store
+            .space(&slug(&text)?)
+            .await?
+            .ok_or_else(|| anyhow!("there is no space {text}"))?;
         let (address, change) = match command {
-            Command::Set { email: address, role, .. } => {
-                let role = Role::parse(&role)
-                    .ok_or_else(|| Failure::Usage(vec!["--role is viewer, editor or admin".to_owned()]))?;
-                let change = store.set_member(space.id, &email(&address)?, role, SystemClock.now()).await?;
+            Command::Set {
+                email: address,
+                role,
+                ..
+            } => {
+                let role = Role::parse(&role).ok_or_else(|| {
+                    Failure::Usage(vec!["--role is viewer, editor or admin".to_owned()])
+                })?;
+                let change = store
+                    .set_member(space.id, &email(&address)?, role, SystemClock.now())
+                    .await?;
                 (address, change)
             }
             Command::Remove { email: address, .. } => {
@@ -55,9 +69,19 @@ pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
             Command::List { .. } => {
                 let row = |member: Member| {
                     let since = rfc3339_seconds(member.added_at);
-                    vec![member.user.email.to_string(), member.user.full_name, member.role.as_str().into(), since]
+                    vec![
+                        member.user.email.to_string(),
+                        member.user.full_name,
+                        member.role.as_str().into(),
+                        since,
+                    ]
                 };
-                let rows = store.members(space.id).await?.into_iter().map(row).collect();
+                let rows = store
+                    .members(space.id)
+                    .await?
+                    .into_iter()
+                    .map(row)
+                    .collect();
                 return Ok(say(table(&["E-MAIL", "NAME", "ROLE", "SINCE"], rows))?);
             }
         };

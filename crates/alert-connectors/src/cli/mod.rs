@@ -109,12 +109,17 @@ pub(crate) fn run() -> ExitCode {
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 fn dispatch(cli: Cli, matches: &ArgMatches) -> Outcome {
     let below = matches.subcommand().map_or(matches, |(_, below)| below);
-    let place = Place { database: cli.database, matches: below };
+    let place = Place {
+        database: cli.database,
+        matches: below,
+    };
     match cli.command {
         Command::Demo(options) => demo::run(options),
         Command::Serve(options) => serve::run(&options, &place),
@@ -149,7 +154,9 @@ impl Place<'_> {
 
 /// Runs a command that waits for things.
 pub(crate) fn wait_for(work: impl Future<Output = Outcome>) -> Outcome {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     let outcome = runtime.block_on(work);
     // What is left hangs in the system or in a request that was dropped; there is nothing to wait for.
     runtime.shutdown_background();

@@ -46,7 +46,12 @@ pub(super) struct Options {
     #[arg(long)]
     wait: bool,
     /// A session token or API key
-    #[arg(long, env = "ALERT_CONNECTORS_TOKEN", hide_env_values = true, hide = true)]
+    #[arg(
+        long,
+        env = "ALERT_CONNECTORS_TOKEN",
+        hide_env_values = true,
+        hide = true
+    )]
     token: Option<String>,
     /// What happened, in one line
     title: String,
@@ -58,7 +63,9 @@ const REQUEST_MAX: Duration = Duration::from_secs(30);
 
 pub(super) fn run(options: Options) -> Outcome {
     let Some(token) = options.token.clone() else {
-        return Err(Failure::Usage(vec!["set ALERT_CONNECTORS_TOKEN to a session token or API key".to_owned()]));
+        return Err(Failure::Usage(vec![
+            "set ALERT_CONNECTORS_TOKEN to a session token or API key".to_owned(),
+        ]));
     };
     let alert = alert(&options)?;
     wait_for(async move { Ok(send(&options, &token, &alert).await?) })
@@ -66,12 +73,16 @@ pub(super) fn run(options: Options) -> Outcome {
 
 fn alert(options: &Options) -> Result<Value, Failure> {
     let field = |text: &String| {
-        let (name, value) = text
-            .split_once('=')
-            .ok_or_else(|| Failure::Usage(vec![format!("--field {text}: write it as NAME=VALUE")]))?;
+        let (name, value) = text.split_once('=').ok_or_else(|| {
+            Failure::Usage(vec![format!("--field {text}: write it as NAME=VALUE")])
+        })?;
         Ok(json!({"name": name, "value": value}))
     };
-    let fields = options.fields.iter().map(field).collect::<Result<Vec<_>, Failure>>()?;
+    let fields = options
+        .fields
+        .iter()
+        .map(field)
+        .collect::<Result<Vec<_>, Failure>>()?;
     Ok(json!({
         "alert_type": options.alert_type, "severity": options.severity, "title": options.title,
         "description": options.description, "fields": fields, "dedup_key": options.dedup_key,
@@ -83,26 +94,50 @@ fn alert(options: &Options) -> Result<Value, Failure> {
 pub(super) fn client() -> anyhow::Result<reqwest::Client> {
     // Fails only if one was installed already.
     drop(rustls::crypto::ring::default_provider().install_default());
-    let client = reqwest::Client::builder().redirect(Policy::none()).no_proxy().timeout(REQUEST_MAX).build();
+    let client = reqwest::Client::builder()
+        .redirect(Policy::none())
+        .no_proxy()
+        .timeout(REQUEST_MAX)
+        .build();
     client.context("TLS can't be set up")
 }
 
 async fn send(options: &Options, token: &str, alert: &Value) -> anyhow::Result<()> {
     let client = client()?;
-    let base = format!("{}/spaces/{}/alerts", options.server.trim_end_matches('/'), options.space);
-    let answer = client.post(&base).bearer_auth(token).json(alert).send().await;
-    let answer = answer.map_err(|error| anyhow!("{} can't be reached: {}", options.server, root(&error)))?;
+    let base = format!(
+        "{}/spaces/{}/alerts",
+        options.server.trim_end_matches('/'),
+        options.space
+    );
+    let answer = client
+        .post(&base)
+        .bearer_auth(token)
+        .json(alert)
+        .send()
+        .await;
+    let answer =
+        answer.map_err(|error| anyhow!("{} can't be reached: {}", options.server, root(&error)))?;
     let status = answer.status();
-    let body: Value = answer.json().await.context("the server's answer is no JSON")?;
+    let body: Value = answer
+        .json()
+        .await
+        .context("the server's answer is no JSON")?;
     if status != StatusCode::ACCEPTED {
         bail!(refusal(&body, status));
     }
     for warning in body["warnings"].as_array().into_iter().flatten() {
-        super::talk(format_args!("warning: {}", warning["msg"].as_str().unwrap_or_default()));
+        super::talk(format_args!(
+            "warning: {}",
+            warning["msg"].as_str().unwrap_or_default()
+        ));
     }
     let id = body["id"].as_str().unwrap_or_default().to_owned();
     say(&id)?;
-    if options.wait { arrived(&client, &format!("{base}/{id}"), token).await } else { Ok(()) }
+    if options.wait {
+        arrived(&client, &format!("{base}/{id}"), token).await
+    } else {
+        Ok(())
+    }
 }
 
 fn root(error: &dyn std::error::Error) -> String {
@@ -116,16 +151,33 @@ fn root(error: &dyn std::error::Error) -> String {
 fn refusal(body: &Value, status: StatusCode) -> String {
     let detail = body["detail"].as_str().unwrap_or_default();
     let faults = body["errors"].as_array().into_iter().flatten();
-    let faults: Vec<String> = faults.filter_map(|fault| fault["msg"].as_str()).map(|msg| format!("\nhint: {msg}")).collect();
+    let faults: Vec<String> = faults
+        .filter_map(|fault| fault["msg"].as_str())
+        .map(|msg| format!("\nhint: {msg}"))
+        .collect();
     format!("not accepted ({status}): {detail}{}", faults.concat())
 }
 
 async fn arrived(client: &reqwest::Client, url: &str, token: &str) -> anyhow::Result<()> {
     loop {
-        let alert: Value = client.get(url).bearer_auth(token).send().await?.error_for_status()?.json().await?;
-        let states: Vec<&str> =
-            alert["deliveries"].as_array().into_iter().flatten().filter_map(|one| one["state"].as_str()).collect();
-        if let Some(bad) = states.iter().find(|state| matches!(**state, "failed" | "expired" | "cancelled")) {
+        let alert: Value = client
+            .get(url)
+            .bearer_auth(token)
+            .send()
+            .await?
+            .error_for_status()?
+            .json()
+            .await?;
+        let states: Vec<&str> = alert["deliveries"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|one| one["state"].as_str())
+            .collect();
+        if let Some(bad) = states
+            .iter()
+            .find(|state| matches!(**state, "failed" | "expired" | "cancelled"))
+        {
             bail!("a delivery is {bad}");
         }
         if !states.contains(&"pending") {

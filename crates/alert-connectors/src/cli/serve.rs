@@ -16,7 +16,12 @@ use crate::{
 
 pub(super) fn run(options: &ServeOptions, place: &Place<'_>) -> Outcome {
     let mut faults = Faults::default();
-    let layers = Layers::read(&place.database, Some((options, place.matches)), place.matches, &mut faults);
+    let layers = Layers::read(
+        &place.database,
+        Some((options, place.matches)),
+        place.matches,
+        &mut faults,
+    );
     let config = ServeConfig::parse(&layers, &mut faults);
     if !faults.0.is_empty() {
         return Err(Failure::Usage(faults.0));
@@ -31,7 +36,9 @@ pub(super) fn run(options: &ServeOptions, place: &Place<'_>) -> Outcome {
 async fn serve(config: ServeConfig) -> Outcome {
     let store = open_store(&config.database, Use::Server)?;
     let listen = config.listen;
-    let listener = TcpListener::bind(listen).await.with_context(|| format!("{listen} can't be listened on"))?;
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("{listen} can't be listened on"))?;
     if !listen.ip().is_loopback() {
         tracing::warn!(%listen, "listening beyond this machine without TLS; put a reverse proxy with TLS in front");
     }

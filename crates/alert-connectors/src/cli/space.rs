@@ -55,16 +55,29 @@ pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
             Command::Add { slug: text, name } => {
                 let now = SystemClock.now();
                 let id = SpaceId::new(now, &System::default());
-                let space = Space { id, slug: slug(&text)?, name: name.trim().to_owned(), created_at: now };
+                let space = Space {
+                    id,
+                    slug: slug(&text)?,
+                    name: name.trim().to_owned(),
+                    created_at: now,
+                };
                 (text, store.add_space(space, None).await?)
             }
             Command::List => {
-                let row = |space: Space| vec![space.slug.to_string(), space.name, rfc3339_seconds(space.created_at)];
+                let row = |space: Space| {
+                    vec![
+                        space.slug.to_string(),
+                        space.name,
+                        rfc3339_seconds(space.created_at),
+                    ]
+                };
                 let rows = store.spaces().await?.into_iter().map(row).collect();
                 return Ok(say(table(&["SLUG", "NAME", "SINCE"], rows))?);
             }
             Command::Rename { slug: text, name } => {
-                let change = store.rename_space(&slug(&text)?, name.trim().to_owned()).await?;
+                let change = store
+                    .rename_space(&slug(&text)?, name.trim().to_owned())
+                    .await?;
                 (text, change)
             }
             Command::Remove { slug: text, yes: _ } => {
@@ -74,7 +87,9 @@ pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
         };
         match change {
             SpaceChange::Done => Ok(()),
-            SpaceChange::SlugTaken => Err(anyhow::anyhow!("there is a space {name} already").into()),
+            SpaceChange::SlugTaken => {
+                Err(anyhow::anyhow!("there is a space {name} already").into())
+            }
             SpaceChange::Absent => Err(anyhow::anyhow!("there is no space {name}").into()),
         }
     })

@@ -13,7 +13,9 @@ use crate::system::System;
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Print a new session token and nothing else
-    #[command(after_help = "Example:\n  T=$(alert-connectors token issue alice@example.com --ttl 1h)")]
+    #[command(
+        after_help = "Example:\n  T=$(alert-connectors token issue alice@example.com --ttl 1h)"
+    )]
     Issue {
         /// The user's address
         email: String,
@@ -27,19 +29,30 @@ pub(super) enum Command {
 const TTL_MAX: SignedDuration = SignedDuration::from_hours(24 * 366);
 
 pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
-    let Command::Issue { email: address, ttl } = command;
-    let ttl = duration(&ttl).map_err(|error| Failure::Usage(vec![format!("--ttl {ttl}: {error}")]))?;
+    let Command::Issue {
+        email: address,
+        ttl,
+    } = command;
+    let ttl =
+        duration(&ttl).map_err(|error| Failure::Usage(vec![format!("--ttl {ttl}: {error}")]))?;
     let store = place.open()?;
     wait_for(async move {
         let address = email(&address)?;
-        let user = store.user(&address).await?.ok_or_else(|| anyhow!("there is no user {address}"))?;
+        let user = store
+            .user(&address)
+            .await?
+            .ok_or_else(|| anyhow!("there is no user {address}"))?;
         if user.is_disabled {
             return Err(anyhow!("{address} is disabled").into());
         }
         let now = SystemClock.now();
         let token = new_token("acs_", &System::default());
         let expires_at = now.checked_add(ttl)?;
-        let new = NewToken { hash: token_hash(token.expose()), user_id: user.user.id, expires_at };
+        let new = NewToken {
+            hash: token_hash(token.expose()),
+            user_id: user.user.id,
+            expires_at,
+        };
         store.add_token(new, now).await?;
         Ok(say(token.expose())?)
     })
@@ -49,7 +62,10 @@ pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
 fn duration(text: &str) -> anyhow::Result<SignedDuration> {
     let wanted = "write a number and s, m, h or d, such as 12h";
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let number: i64 = digits.parse().map_err(|_malformed| anyhow!(wanted))?;
+    let number: i64 = digits
+        .parse::<u32>()
+        .map_err(|_malformed| anyhow!(wanted))?
+        .into();
     let unit = match text.strip_prefix(digits).unwrap_or_default() {
         "s" => 1,
         "m" => 60,
@@ -57,7 +73,7 @@ fn duration(text: &str) -> anyhow::Result<SignedDuration> {
         "d" => 86_400,
         _ => bail!(wanted),
     };
-    let length = SignedDuration::from_secs(number.checked_mul(unit).unwrap_or(i64::MAX));
+    let length = SignedDuration::from_secs(number * unit);
     if length.is_zero() || length > TTL_MAX {
         bail!("it must be between a second and a year");
     }

@@ -18,7 +18,9 @@ const PASSWORD_CHARS_MIN: usize = 8;
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Make a user; without --password-stdin the user has no password, only issued tokens
-    #[command(after_help = "Example:\n  echo \"$PASSWORD\" | alert-connectors user add alice@example.com --name \"Alice Johnson\" --password-stdin")]
+    #[command(
+        after_help = "Example:\n  echo \"$PASSWORD\" | alert-connectors user add alice@example.com --name \"Alice Johnson\" --password-stdin"
+    )]
     Add {
         /// The address that the user signs in with
         email: String,
@@ -63,16 +65,36 @@ pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
     let store = place.open()?;
     wait_for(async move {
         match command {
-            Command::Add { email: address, name, operator, password_stdin } => {
+            Command::Add {
+                email: address,
+                name,
+                operator,
+                password_stdin,
+            } => {
                 let address = email(&address)?;
-                let password_hash = if password_stdin { Some(read_password()?) } else { None };
+                let password_hash = if password_stdin {
+                    Some(read_password()?)
+                } else {
+                    None
+                };
                 let now = SystemClock.now();
                 let id = UserId::new(now, &System::default());
-                let user = User { id, email: address.clone(), full_name: name.trim().to_owned() };
-                let new = NewUser { user, password_hash, is_operator: operator, created_at: now };
+                let user = User {
+                    id,
+                    email: address.clone(),
+                    full_name: name.trim().to_owned(),
+                };
+                let new = NewUser {
+                    user,
+                    password_hash,
+                    is_operator: operator,
+                    created_at: now,
+                };
                 match store.add_user(new).await? {
                     AddedUser::Added => Ok(say(format_args!("{address} is a user now"))?),
-                    AddedUser::EmailTaken => Err(anyhow::anyhow!("{address} is a user already").into()),
+                    AddedUser::EmailTaken => {
+                        Err(anyhow::anyhow!("{address} is a user already").into())
+                    }
                 }
             }
             Command::List => {
@@ -81,14 +103,23 @@ pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
                     let operator = if user.is_operator { "operator" } else { "" };
                     let disabled = if user.is_disabled { "disabled" } else { "" };
                     let created = rfc3339_seconds(user.created_at);
-                    vec![user.user.email.to_string(), user.user.full_name, operator.into(), disabled.into(), created]
+                    vec![
+                        user.user.email.to_string(),
+                        user.user.full_name,
+                        operator.into(),
+                        disabled.into(),
+                        created,
+                    ]
                 };
                 let rows = users.into_iter().map(row).collect();
                 Ok(say(table(&["E-MAIL", "NAME", "", "", "SINCE"], rows))?)
             }
             Command::Disable { email: address } => disable(&store, &address, Disabled::Yes).await,
             Command::Enable { email: address } => disable(&store, &address, Disabled::No).await,
-            Command::Password { email: address, password_stdin: _ } => {
+            Command::Password {
+                email: address,
+                password_stdin: _,
+            } => {
                 let address = email(&address)?;
                 let hash = read_password()?;
                 found(store.set_password(&address, hash).await?, &address)
@@ -103,7 +134,11 @@ async fn disable(store: &impl People, address: &str, disabled: Disabled) -> Outc
 }
 
 fn found(found: bool, email: &Email) -> Outcome {
-    if found { Ok(()) } else { Err(anyhow::anyhow!("there is no user {email}").into()) }
+    if found {
+        Ok(())
+    } else {
+        Err(anyhow::anyhow!("there is no user {email}").into())
+    }
 }
 
 fn read_password() -> anyhow::Result<String> {
@@ -111,10 +146,15 @@ fn read_password() -> anyhow::Result<String> {
     if stdin().is_terminal() {
         super::talk(format_args!("Type the password and end with Ctrl-D:"));
     }
-    stdin().take(4_096).read_to_string(&mut text).context("the password can't be read from standard input")?;
+    stdin()
+        .take(4_096)
+        .read_to_string(&mut text)
+        .context("the password can't be read from standard input")?;
     let password = Secret::new(text.trim_end_matches(['\r', '\n']));
     if password.expose().chars().count() < PASSWORD_CHARS_MIN {
         bail!("a password has at least {PASSWORD_CHARS_MIN} characters");
     }
-    Passwords::new(Arc::new(System::default())).hash(&password).context("the password can't be hashed")
+    Passwords::new(Arc::new(System::default()))
+        .hash(&password)
+        .context("the password can't be hashed")
 }

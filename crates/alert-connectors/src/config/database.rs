@@ -19,7 +19,9 @@ pub(crate) struct DatabaseConfig {
 impl DatabaseConfig {
     /// Reads what the layers say of it.
     pub(crate) fn parse(layers: &Layers, faults: &mut Faults) -> Self {
-        let (url, origin) = layers.one("database-url").unwrap_or((DATABASE_URL_DEFAULT, "default"));
+        let (url, origin) = layers
+            .one("database-url")
+            .unwrap_or((DATABASE_URL_DEFAULT, "default"));
         let path = match url.strip_prefix("sqlite://") {
             Some("") => {
                 faults.add(origin, "database-url", "a path must follow sqlite://");
@@ -27,11 +29,17 @@ impl DatabaseConfig {
             }
             Some(path) => PathBuf::from(path),
             None => {
-                faults.add(origin, "database-url", "this version knows only sqlite:// and a path");
+                faults.add(
+                    origin,
+                    "database-url",
+                    "this version knows only sqlite:// and a path",
+                );
                 PathBuf::new()
             }
         };
-        let key_file = layers.one("secret-key-file").map_or_else(|| beside(&path), |(file, _)| PathBuf::from(file));
+        let key_file = layers
+            .one("secret-key-file")
+            .map_or_else(|| beside(&path), |(file, _)| PathBuf::from(file));
         Self { path, key_file }
     }
 }

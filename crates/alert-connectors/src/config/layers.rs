@@ -76,7 +76,9 @@ impl Layers {
         let id = name.replace('-', "_");
         let source = matches.try_get_raw(&id).ok().and(matches.value_source(&id));
         let origin = match source {
-            Some(ValueSource::EnvVariable) => format!("ALERT_CONNECTORS_{}", id.to_ascii_uppercase()),
+            Some(ValueSource::EnvVariable) => {
+                format!("ALERT_CONNECTORS_{}", id.to_ascii_uppercase())
+            }
             _ => format!("--{name}"),
         };
         self.0.insert(name, Setting { values, origin });
@@ -95,22 +97,33 @@ impl Layers {
         for (key, value) in table {
             let Some((name, repeatable)) = SETTINGS.iter().find(|(name, _)| *name == key) else {
                 let hint = nearest(&key, SETTINGS.iter().map(|(name, _)| *name));
-                let hint = hint.map(|name| format!("; did you mean {name}?")).unwrap_or_default();
+                let hint = hint
+                    .map(|name| format!("; did you mean {name}?"))
+                    .unwrap_or_default();
                 faults.add(&origin, &key, format!("there is no such setting{hint}"));
                 continue;
             };
             let values: Option<Vec<String>> = match value {
                 toml::Value::String(text) => Some(vec![text]),
-                toml::Value::Array(items) if *repeatable => {
-                    items.into_iter().map(|item| item.as_str().map(str::to_owned)).collect()
-                }
+                toml::Value::Array(items) if *repeatable => items
+                    .into_iter()
+                    .map(|item| item.as_str().map(str::to_owned))
+                    .collect(),
                 _ => None,
             };
             match values {
                 Some(values) => {
-                    self.0.insert(name, Setting { values, origin: origin.clone() });
+                    self.0.insert(
+                        name,
+                        Setting {
+                            values,
+                            origin: origin.clone(),
+                        },
+                    );
                 }
-                None if *repeatable => faults.add(&origin, name, "it must be a string or a list of strings"),
+                None if *repeatable => {
+                    faults.add(&origin, name, "it must be a string or a list of strings")
+                }
                 None => faults.add(&origin, name, "it must be a string"),
             }
         }
@@ -124,7 +137,9 @@ impl Layers {
 
     /// All values of a setting and their origin.
     pub(crate) fn all(&self, name: &'static str) -> (&[String], &str) {
-        self.0.get(name).map_or((&[], "default"), |setting| (&setting.values, &setting.origin))
+        self.0.get(name).map_or((&[], "default"), |setting| {
+            (&setting.values, &setting.origin)
+        })
     }
 
     /// The settings as TOML, each with its origin, secrets masked.
@@ -132,7 +147,10 @@ impl Layers {
         let mut lines = String::new();
         for (name, repeatable) in SETTINGS {
             let (values, origin) = self.all(name);
-            let masked: Vec<String> = values.iter().map(|value| quoted(&masked(name, value))).collect();
+            let masked: Vec<String> = values
+                .iter()
+                .map(|value| quoted(&masked(name, value)))
+                .collect();
             let value = match (masked.as_slice(), default(name)) {
                 ([], Some(default)) => quoted(&default),
                 ([], None) => {
@@ -160,7 +178,10 @@ fn masked(name: &str, value: &str) -> String {
     match Url::parse(value) {
         Ok(url) if url.password().is_some() || !url.username().is_empty() => {
             let host = url.host_str().unwrap_or_default();
-            let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+            let port = url
+                .port()
+                .map(|port| format!(":{port}"))
+                .unwrap_or_default();
             format!("{}://…@{host}{port}{}", url.scheme(), url.path())
         }
         _ => value.to_owned(),

@@ -6,13 +6,29 @@ use clap::Args;
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DatabaseOptions {
     /// The database: sqlite:// and a path [default: `sqlite://data/alert-connectors.db`]
-    #[arg(long, global = true, value_name = "URL", env = "ALERT_CONNECTORS_DATABASE_URL", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "ALERT_CONNECTORS_DATABASE_URL",
+        hide_env_values = true
+    )]
     pub(crate) database_url: Option<String>,
     /// The key that seals webhook URLs; made if need be [default: secret.key beside the SQLite file]
-    #[arg(long, global = true, value_name = "FILE", env = "ALERT_CONNECTORS_SECRET_KEY_FILE")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "ALERT_CONNECTORS_SECRET_KEY_FILE"
+    )]
     pub(crate) secret_key_file: Option<String>,
     /// A TOML file whose keys are the names of these options
-    #[arg(long, global = true, value_name = "FILE", env = "ALERT_CONNECTORS_CONFIG")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "ALERT_CONNECTORS_CONFIG"
+    )]
     pub(crate) config: Option<String>,
 }
 
@@ -26,19 +42,39 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "URL", env = "ALERT_CONNECTORS_PUBLIC_URL")]
     pub(crate) public_url: Option<String>,
     /// Webhook targets in this network are allowed although not public; repeatable
-    #[arg(long, value_name = "CIDR", env = "ALERT_CONNECTORS_ALLOW_NETWORK", value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "CIDR",
+        env = "ALERT_CONNECTORS_ALLOW_NETWORK",
+        value_delimiter = ','
+    )]
     pub(crate) allow_network: Vec<String>,
     /// If given, only these webhook hosts, such as hooks.slack.com or *.example.com; repeatable
-    #[arg(long, value_name = "PATTERN", env = "ALERT_CONNECTORS_ALLOW_HOST", value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "PATTERN",
+        env = "ALERT_CONNECTORS_ALLOW_HOST",
+        value_delimiter = ','
+    )]
     pub(crate) allow_host: Vec<String>,
     /// Certificates trusted beside the public roots
     #[arg(long, value_name = "PEM", env = "ALERT_CONNECTORS_CA_FILE")]
     pub(crate) ca_file: Option<String>,
     /// A proxy for outgoing webhooks
-    #[arg(long, value_name = "URL", env = "ALERT_CONNECTORS_PROXY", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "ALERT_CONNECTORS_PROXY",
+        hide_env_values = true
+    )]
     pub(crate) proxy: Option<String>,
     /// Peers whose X-Forwarded-For is believed; repeatable
-    #[arg(long, value_name = "CIDR", env = "ALERT_CONNECTORS_TRUST_PROXY", value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "CIDR",
+        env = "ALERT_CONNECTORS_TRUST_PROXY",
+        value_delimiter = ','
+    )]
     pub(crate) trust_proxy: Vec<String>,
     /// text or json [default: text on a terminal, else json]
     #[arg(long, value_name = "FORMAT", env = "ALERT_CONNECTORS_LOG_FORMAT")]

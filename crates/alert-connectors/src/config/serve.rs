@@ -30,7 +30,11 @@ impl ServeConfig {
     pub(crate) fn parse(layers: &Layers, faults: &mut Faults) -> Self {
         let (listen, origin) = layers.one("listen").unwrap_or((LISTEN_DEFAULT, "default"));
         let listen = listen.parse().unwrap_or_else(|_malformed| {
-            faults.add(origin, "listen", "write an address and a port, such as 127.0.0.1:8080");
+            faults.add(
+                origin,
+                "listen",
+                "write an address and a port, such as 127.0.0.1:8080",
+            );
             SocketAddr::from(([127, 0, 0, 1], 0))
         });
         let hosts = many(layers, "allow-host", faults, HostPattern::parse);
@@ -39,11 +43,16 @@ impl ServeConfig {
             database: DatabaseConfig::parse(layers, faults),
             listen,
             public_url: public_url(layers, faults),
-            rules: UrlRules { addresses: AddressPolicy::allowing(networks), hosts, own_names: own_names() },
+            rules: UrlRules {
+                addresses: AddressPolicy::allowing(networks),
+                hosts,
+                own_names: own_names(),
+            },
             trust: trust(layers, faults),
             proxy: maybe(layers, "proxy", faults, Proxy::parse),
             trusted_proxies: many(layers, "trust-proxy", faults, network),
-            log_format: maybe(layers, "log-format", faults, log_format).unwrap_or_else(LogFormat::default_here),
+            log_format: maybe(layers, "log-format", faults, log_format)
+                .unwrap_or_else(LogFormat::default_here),
         }
     }
 
@@ -68,7 +77,9 @@ fn maybe<T>(
     parse: impl Fn(&str) -> Result<T, String>,
 ) -> Option<T> {
     let (text, origin) = layers.one(name)?;
-    parse(text).map_err(|what| faults.add(origin, name, what)).ok()
+    parse(text)
+        .map_err(|what| faults.add(origin, name, what))
+        .ok()
 }
 
 fn many<T>(
@@ -78,7 +89,14 @@ fn many<T>(
     parse: impl Fn(&str) -> Result<T, String>,
 ) -> Vec<T> {
     let (texts, origin) = layers.all(name);
-    texts.iter().filter_map(|text| parse(text).map_err(|what| faults.add(origin, name, what)).ok()).collect()
+    texts
+        .iter()
+        .filter_map(|text| {
+            parse(text)
+                .map_err(|what| faults.add(origin, name, what))
+                .ok()
+        })
+        .collect()
 }
 
 fn network(text: &str) -> Result<IpNet, String> {
@@ -97,21 +115,32 @@ fn log_format(text: &str) -> Result<LogFormat, String> {
 
 fn public_url(layers: &Layers, faults: &mut Faults) -> Option<String> {
     maybe(layers, "public-url", faults, |text| {
-        let wanted = || "write where people reach this service, such as https://alerts.example.com".to_owned();
+        let wanted = || {
+            "write where people reach this service, such as https://alerts.example.com".to_owned()
+        };
         let url = Url::parse(text).map_err(|_malformed| wanted())?;
-        let plain = matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none();
-        if plain { Ok(url.as_str().trim_end_matches('/').to_owned()) } else { Err(wanted()) }
+        let plain = matches!(url.scheme(), "http" | "https")
+            && url.query().is_none()
+            && url.fragment().is_none();
+        if plain {
+            Ok(url.as_str().trim_end_matches('/').to_owned())
+        } else {
+            Err(wanted())
+        }
     })
 }
 
 fn trust(layers: &Layers, faults: &mut Faults) -> Trust {
     let extra_roots = maybe(layers, "ca-file", faults, |path| {
-        let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        let read =
+            CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
         match read {
             Ok(roots) if roots.is_empty() => Err(format!("{path} holds no certificate")),
             Ok(roots) => Ok(roots),
             Err(error) => Err(format!("{path} can't be read: {error}")),
         }
     });
-    Trust { extra_roots: extra_roots.unwrap_or_default() }
+    Trust {
+        extra_roots: extra_roots.unwrap_or_default(),
+    }
 }

@@ -7,8 +7,8 @@ use alert_connectors_store::{KeyScope, StoreError};
 use async_trait::async_trait;
 use http::HeaderMap;
 
-pub(crate) use store::bearer;
 pub use store::StoreIdentity;
+pub(crate) use store::bearer;
 
 /// Tells who a caller is.
 #[async_trait]
@@ -17,7 +17,11 @@ pub trait Identity: Send + Sync {
     ///
     /// An answer that is [`Freshness::Cached`] may be out of date if it carries a version; whatever rests on it is then
     /// checked against that version in the store's own transaction. Without a version it must be true now.
-    async fn caller(&self, headers: &HeaderMap, freshness: Freshness) -> Result<Caller, IdentityError>;
+    async fn caller(
+        &self,
+        headers: &HeaderMap,
+        freshness: Freshness,
+    ) -> Result<Caller, IdentityError>;
 
     /// The caller's role in a space, or nothing if there is no access.
     async fn role(&self, caller: &Caller, space: &Space) -> Result<Option<Role>, IdentityError> {
@@ -72,13 +76,19 @@ pub struct KeyLimits {
 impl Caller {
     /// The role in a space by membership, narrowed by the key.
     pub fn role_in(&self, space: SpaceId) -> Option<Role> {
-        if self.key.is_some_and(|key| key.space.is_some_and(|only| only != space)) {
+        if self
+            .key
+            .is_some_and(|key| key.space.is_some_and(|only| only != space))
+        {
             return None;
         }
         if self.is_operator {
             return Some(Role::Admin);
         }
-        self.memberships.iter().find(|(id, _)| *id == space).map(|(_, role)| *role)
+        self.memberships
+            .iter()
+            .find(|(id, _)| *id == space)
+            .map(|(_, role)| *role)
     }
 
     /// Whether the caller may do nothing but post alerts.

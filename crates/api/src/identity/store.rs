@@ -37,7 +37,12 @@ struct Known {
 impl StoreIdentity {
     /// The identity of a store.
     pub fn new(store: Arc<dyn People>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock, known: RwLock::default(), noted: Mutex::default() }
+        Self {
+            store,
+            clock,
+            known: RwLock::default(),
+            noted: Mutex::default(),
+        }
     }
 
     async fn load(&self, hash: TokenHash) -> Result<Option<Known>, StoreError> {
@@ -58,7 +63,10 @@ impl StoreIdentity {
     async fn note_use(&self, id: KeyId, now: Timestamp) {
         {
             let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
-            if noted.get(&id).is_some_and(|last| now.duration_since(*last).abs() < USE_NOTED_EVERY) {
+            if noted
+                .get(&id)
+                .is_some_and(|last| now.duration_since(*last).abs() < USE_NOTED_EVERY)
+            {
                 return;
             }
             if noted.len() >= CALLERS_MAX {
@@ -67,14 +75,20 @@ impl StoreIdentity {
             noted.insert(id, now);
         }
         if let Err(error) = self.store.keys_used(vec![id], now).await {
-            tracing::debug!(error = &error as &dyn std::error::Error, "the use of a key can't be noted");
+            tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "the use of a key can't be noted"
+            );
         }
     }
 }
 
 impl Known {
     fn of(session: Session) -> Self {
-        let limits = |key: &ApiKey| KeyLimits { space: key.space.as_ref().map(|(id, _)| *id), scope: key.scope };
+        let limits = |key: &ApiKey| KeyLimits {
+            space: key.space.as_ref().map(|(id, _)| *id),
+            scope: key.scope,
+        };
         Self {
             expires_at: session.expires_at,
             key: session.key.as_ref().map(|key| key.id),
@@ -91,16 +105,28 @@ impl Known {
 
 #[async_trait]
 impl Identity for StoreIdentity {
-    async fn caller(&self, headers: &HeaderMap, freshness: Freshness) -> Result<Caller, IdentityError> {
+    async fn caller(
+        &self,
+        headers: &HeaderMap,
+        freshness: Freshness,
+    ) -> Result<Caller, IdentityError> {
         let token = bearer(headers).ok_or(IdentityError::Unauthenticated)?;
         let hash = token_hash(token);
         let cached = match freshness {
-            Freshness::Cached => self.known.read().unwrap_or_else(PoisonError::into_inner).get(&hash).cloned(),
+            Freshness::Cached => self
+                .known
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .get(&hash)
+                .cloned(),
             Freshness::Now => None,
         };
         let known = match cached {
             Some(known) => known,
-            None => self.load(hash).await?.ok_or(IdentityError::Unauthenticated)?,
+            None => self
+                .load(hash)
+                .await?
+                .ok_or(IdentityError::Unauthenticated)?,
         };
         let now = self.clock.now();
         if known.expires_at.is_some_and(|end| end <= now) {

@@ -1,8 +1,8 @@
 //! Alerts as history tells them, and resolving one.
 
 use alert_connectors_model::{
-    Alert, AlertId, AlertStatus, AlertType, Attempt, ConnectorId, ConnectorType, Delivery, Matched, Severity, SpaceId,
-    Warning, rfc3339_millis,
+    Alert, AlertId, AlertStatus, AlertType, Attempt, ConnectorId, ConnectorType, Delivery, Matched,
+    Severity, SpaceId, Warning, rfc3339_millis,
 };
 use alert_connectors_store::{Accepted, AcceptedDelivery, AlertQuery, AlertRecord, Roster};
 use axum::{
@@ -43,24 +43,52 @@ pub(super) async fn list(
 ) -> Result<Response, Problem> {
     let query = alert_query(raw.as_deref())?;
     let page = app.store.alerts(entry.space().id, query).await?;
-    let items: Vec<String> = page.items.iter().map(|record| record_json(entry.space().id, record)).collect();
+    let items: Vec<String> = page
+        .items
+        .iter()
+        .map(|record| record_json(entry.space().id, record))
+        .collect();
     let next = page.next.map(|position| encode(&position.to_string()));
     let next = serde_json::to_string(&next).unwrap_or_default();
-    Ok(json(format!(r#"{{"items":[{}],"next_cursor":{next}}}"#, items.join(","))))
+    Ok(json(format!(
+        r#"{{"items":[{}],"next_cursor":{next}}}"#,
+        items.join(",")
+    )))
 }
 
 fn alert_query(raw: Option<&str>) -> Result<AlertQuery, Problem> {
-    let known = ["status", "severity", "alert_type", "dedup_key", "since", "until", "limit", "cursor"];
+    let known = [
+        "status",
+        "severity",
+        "alert_type",
+        "dedup_key",
+        "since",
+        "until",
+        "limit",
+        "cursor",
+    ];
     let mut query = Query::new(raw, &known);
     let parsed = AlertQuery {
         statuses: distinct(query.all("status", AlertStatus::parse, "active or resolved")),
-        severities: distinct(query.all("severity", Severity::parse, "one of low, medium, high, critical")),
-        alert_types: distinct(query.all("alert_type", AlertType::parse, "an alert type (1 to 64 of a-z 0-9 _ . -)")),
+        severities: distinct(query.all(
+            "severity",
+            Severity::parse,
+            "one of low, medium, high, critical",
+        )),
+        alert_types: distinct(query.all(
+            "alert_type",
+            AlertType::parse,
+            "an alert type (1 to 64 of a-z 0-9 _ . -)",
+        )),
         dedup_keys: distinct(query.all("dedup_key", |key| Some(key.to_owned()), "")),
         since: query.time("since"),
         until: query.time("until"),
         limit: query.limit(),
-        before: query.one("cursor", |cursor| decode(cursor)?.parse().ok(), "a next_cursor that this list gave"),
+        before: query.one(
+            "cursor",
+            |cursor| decode(cursor)?.parse().ok(),
+            "a next_cursor that this list gave",
+        ),
     };
     // Each wanted value costs a look into an index.
     let wanted = parsed.alert_types.len().max(parsed.dedup_keys.len());
@@ -68,7 +96,11 @@ fn alert_query(raw: Option<&str>) -> Result<AlertQuery, Problem> {
     if wanted > VALUES_MAX {
         let loc = alert_connectors_model::Loc::query("alert_type");
         let kind = alert_connectors_model::FaultKind::TooMany;
-        return Err(Problem::invalid(vec![alert_connectors_model::Fault::new(loc, kind, "At most 64 values.")]));
+        return Err(Problem::invalid(vec![alert_connectors_model::Fault::new(
+            loc,
+            kind,
+            "At most 64 values.",
+        )]));
     }
     Ok(parsed)
 }
@@ -99,7 +131,11 @@ pub(super) async fn one(
 ) -> Result<Response, Problem> {
     let absent = || Problem::not_found("alert in this space");
     let id: AlertId = id.parse().map_err(|_malformed| absent())?;
-    let record = app.store.alert(entry.space().id, id).await?.ok_or_else(absent)?;
+    let record = app
+        .store
+        .alert(entry.space().id, id)
+        .await?
+        .ok_or_else(absent)?;
     let deliveries = app.store.deliveries_of(entry.space().id, id).await?;
     let deliveries: Vec<DeliveryBody<'_>> = deliveries.iter().map(DeliveryBody::of).collect();
     let connectors = matches(&entry.roster, &record.alert);
@@ -126,12 +162,23 @@ pub(super) async fn resolve(
 ) -> Result<Response, Problem> {
     let absent = || Problem::not_found("alert in this space");
     let id: AlertId = id.parse().map_err(|_malformed| absent())?;
-    let record = app.store.resolve(entry.space().id, id).await?.ok_or_else(absent)?;
+    let record = app
+        .store
+        .resolve(entry.space().id, id)
+        .await?
+        .ok_or_else(absent)?;
     Ok(json(record_json(entry.space().id, &record)))
 }
 
 fn json(text: String) -> Response {
-    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], text).into_response()
+    (
+        [(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        )],
+        text,
+    )
+        .into_response()
 }
 
 /// What stands before an alert's own words.
@@ -145,13 +192,26 @@ struct Head {
 impl Head {
     fn of(space_id: SpaceId, record: &AlertRecord) -> Self {
         let received_at = rfc3339_millis(record.received_at);
-        Self { id: record.id, space_id, received_at, occurrences: record.occurrences }
+        Self {
+            id: record.id,
+            space_id,
+            received_at,
+            occurrences: record.occurrences,
+        }
     }
 
     /// The whole alert: the JSON of its words is copied, not read again.
     fn with(&self, content: &str, warnings: &str, deliveries: &str) -> String {
-        let Self { id, space_id, received_at, occurrences } = self;
-        let words = content.strip_prefix('{').and_then(|words| words.strip_suffix('}')).unwrap_or_default();
+        let Self {
+            id,
+            space_id,
+            received_at,
+            occurrences,
+        } = self;
+        let words = content
+            .strip_prefix('{')
+            .and_then(|words| words.strip_suffix('}'))
+            .unwrap_or_default();
         format!(
             r#"{{"id":"{id}","space_id":"{space_id}","received_at":"{received_at}","occurrences":{occurrences},{words},"warnings":{warnings},"deliveries":{deliveries}}}"#
         )
@@ -159,9 +219,19 @@ impl Head {
 }
 
 /// The answer to an alert that was just accepted.
-pub(super) fn alert_json(space_id: SpaceId, stored: &Accepted, content: &str, warnings: &[Warning]) -> String {
+pub(super) fn alert_json(
+    space_id: SpaceId,
+    stored: &Accepted,
+    content: &str,
+    warnings: &[Warning],
+) -> String {
     let received_at = rfc3339_millis(stored.received_at);
-    let head = Head { id: stored.id, space_id, received_at, occurrences: stored.occurrences };
+    let head = Head {
+        id: stored.id,
+        space_id,
+        received_at,
+        occurrences: stored.occurrences,
+    };
     let warnings = serde_json::to_string(warnings).unwrap_or_default();
     head.with(content, &warnings, &summaries(&stored.deliveries))
 }
@@ -189,7 +259,10 @@ fn summaries(deliveries: &[AcceptedDelivery]) -> String {
             state: delivery.state.as_str(),
         })
     };
-    let all: Vec<String> = deliveries.iter().filter_map(|delivery| summary(delivery).ok()).collect();
+    let all: Vec<String> = deliveries
+        .iter()
+        .filter_map(|delivery| summary(delivery).ok())
+        .collect();
     format!("[{}]", all.join(","))
 }
 
@@ -252,7 +325,9 @@ impl<'d> DeliveryBody<'d> {
             connector_name: &delivery.connector_name,
             kind: delivery.kind.as_str(),
             state: delivery.state.as_str(),
-            reason: delivery.reason.map(alert_connectors_model::EndReason::as_str),
+            reason: delivery
+                .reason
+                .map(alert_connectors_model::EndReason::as_str),
             created_at: rfc3339_millis(delivery.created_at),
             next_attempt_at: delivery.next_attempt_at.map(rfc3339_millis),
             ended_at: delivery.ended_at.map(rfc3339_millis),

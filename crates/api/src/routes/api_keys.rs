@@ -11,7 +11,10 @@ use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{fields::{name, object, optional_text, text, unknown}, schema};
+use super::{
+    fields::{name, object, optional_text, text, unknown},
+    schema,
+};
 use crate::{
     App, Caller, IdentityError, Problem, ProblemKind,
     body::{self, BODY_BYTES_MAX},
@@ -65,7 +68,9 @@ pub(super) async fn list(
 ) -> Result<Response, Problem> {
     let keys = app.store.keys(caller.user.id).await?;
     let keys: Vec<KeyBody> = keys.into_iter().map(|key| KeyBody::of(key, None)).collect();
-    let page = page_of(raw.as_deref(), keys, |key| format!("{}\n{}", key.name, key.id))?;
+    let page = page_of(raw.as_deref(), keys, |key| {
+        format!("{}\n{}", key.name, key.id)
+    })?;
     Ok(axum::Json(page).into_response())
 }
 
@@ -98,9 +103,16 @@ pub(super) async fn create(
         expires_at: wanted.expires_at,
         last_used_at: None,
     };
-    let new = NewApiKey { hash: token_hash(secret.expose()), user_id: caller.user.id, key: key.clone() };
+    let new = NewApiKey {
+        hash: token_hash(secret.expose()),
+        user_id: caller.user.id,
+        key: key.clone(),
+    };
     if !app.store.add_key(new).await? {
-        return Err(Problem::new(ProblemKind::Conflict, "You have 100 keys, which is the most; delete one first."));
+        return Err(Problem::new(
+            ProblemKind::Conflict,
+            "You have 100 keys, which is the most; delete one first.",
+        ));
     }
     let body = KeyBody::of(key, Some(secret.expose().to_owned()));
     Ok((StatusCode::CREATED, axum::Json(body)).into_response())
@@ -121,12 +133,19 @@ pub(super) async fn revoke(
     let absent = || Problem::not_found("key of yours");
     let id: KeyId = id.parse().map_err(|_malformed| absent())?;
     let revoked = app.store.revoke_key(caller.user.id, id).await?;
-    if revoked { Ok(StatusCode::NO_CONTENT) } else { Err(absent()) }
+    if revoked {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(absent())
+    }
 }
 
 fn refuse_keys(caller: &Caller) -> Result<(), Problem> {
     match caller.key {
-        Some(_) => Err(Problem::new(ProblemKind::Forbidden, "An API key manages no keys; sign in instead.")),
+        Some(_) => Err(Problem::new(
+            ProblemKind::Forbidden,
+            "An API key manages no keys; sign in instead.",
+        )),
         None => Ok(()),
     }
 }
@@ -139,14 +158,22 @@ async fn open_space(
 ) -> Result<(alert_connectors_model::SpaceId, String), Problem> {
     let fault = || {
         let msg = "There is no space with this slug that you may enter.";
-        Problem::invalid(vec![Fault::new(Loc::body().field("space"), FaultKind::NotOneOf, msg)])
+        Problem::invalid(vec![Fault::new(
+            Loc::body().field("space"),
+            FaultKind::NotOneOf,
+            msg,
+        )])
     };
     let slug = Slug::parse(slug).ok_or_else(fault)?;
     let space = app.store.space(&slug).await?.ok_or_else(fault)?;
-    let role = app.identity.role(caller, &space).await.map_err(|error| match error {
-        IdentityError::Unauthenticated => fault(),
-        IdentityError::Unavailable(error) => error.into(),
-    })?;
+    let role = app
+        .identity
+        .role(caller, &space)
+        .await
+        .map_err(|error| match error {
+            IdentityError::Unauthenticated => fault(),
+            IdentityError::Unavailable(error) => error.into(),
+        })?;
     role.map(|_| (space.id, slug.to_string())).ok_or_else(fault)
 }
 
@@ -165,21 +192,39 @@ fn wanted(json: Json<'_>, now: Timestamp) -> Result<Wanted, Problem> {
     let scope = optional_text(&mut object, "scope", &mut faults).map(|text| {
         KeyScope::parse(&text).unwrap_or_else(|| {
             let msg = "scope must be all or send.";
-            faults.push(Fault::new(Loc::body().field("scope"), FaultKind::NotOneOf, msg));
+            faults.push(Fault::new(
+                Loc::body().field("scope"),
+                FaultKind::NotOneOf,
+                msg,
+            ));
             KeyScope::Send
         })
     });
     let expires_at = optional_text(&mut object, "expires_at", &mut faults).and_then(|text| {
         let time = text.parse::<Timestamp>().ok().filter(|time| *time > now);
         if time.is_none() {
-            let msg = "expires_at must be an RFC 3339 time in the future, such as 2030-01-01T00:00:00Z.";
-            faults.push(Fault::new(Loc::body().field("expires_at"), FaultKind::NotOneOf, msg));
+            let msg =
+                "expires_at must be an RFC 3339 time in the future, such as 2030-01-01T00:00:00Z.";
+            faults.push(Fault::new(
+                Loc::body().field("expires_at"),
+                FaultKind::NotOneOf,
+                msg,
+            ));
         }
         time
     });
-    unknown(&object, &["name", "space", "scope", "expires_at"], &mut faults);
+    unknown(
+        &object,
+        &["name", "space", "scope", "expires_at"],
+        &mut faults,
+    );
     match name {
-        Some(name) if faults.is_empty() => Ok(Wanted { name, space, scope: scope.unwrap_or(KeyScope::All), expires_at }),
+        Some(name) if faults.is_empty() => Ok(Wanted {
+            name,
+            space,
+            scope: scope.unwrap_or(KeyScope::All),
+            expires_at,
+        }),
         _ => Err(Problem::invalid(faults)),
     }
 }

@@ -11,7 +11,11 @@ use http::{HeaderMap, StatusCode};
 use jiff::SignedDuration;
 use serde::Serialize;
 
-use super::{fields::{object, text, unknown}, schema, spaces::{SpaceBody, enterable}};
+use super::{
+    fields::{object, text, unknown},
+    schema,
+    spaces::{SpaceBody, enterable},
+};
 use crate::{
     App, Peer, Problem, ProblemKind,
     body::{self, BODY_BYTES_MAX},
@@ -44,9 +48,14 @@ pub(super) async fn sign_in(
 ) -> Result<Response, Problem> {
     let bytes = body::read(&headers, request, BODY_BYTES_MAX).await?;
     let (email, password) = credentials(body::parse(&bytes)?)?;
-    let client = app.trusted_proxies.client(peer.map(|Extension(peer)| peer), &headers);
+    let client = app
+        .trusted_proxies
+        .client(peer.map(|Extension(peer)| peer), &headers);
     app.sign_in_limit.allow(&email, client).map_err(|wait| {
-        Problem::too_many("Too many failed sign-ins for this e-mail from this address; wait a few minutes.", wait)
+        Problem::too_many(
+            "Too many failed sign-ins for this e-mail from this address; wait a few minutes.",
+            wait,
+        )
     })?;
     let refused = || Problem::new(ProblemKind::Unauthenticated, "E-mail or password is wrong.");
     let record = match Email::parse(&email) {
@@ -54,7 +63,9 @@ pub(super) async fn sign_in(
         Err(_malformed) => None,
     };
     let record = record.filter(|record| !record.is_disabled);
-    let hash = record.as_ref().and_then(|record| record.password_hash.clone());
+    let hash = record
+        .as_ref()
+        .and_then(|record| record.password_hash.clone());
     let right = app.passwords.verify(password, hash).await;
     let Some(record) = record.filter(|_| right) else {
         app.sign_in_limit.failed(&email, client);
@@ -64,7 +75,11 @@ pub(super) async fn sign_in(
     let now = app.clock.now();
     let expires_at = now.checked_add(SESSION).unwrap_or(now);
     let token = new_token("acs_", &*app.random);
-    let new = NewToken { hash: token_hash(token.expose()), user_id: record.user.id, expires_at };
+    let new = NewToken {
+        hash: token_hash(token.expose()),
+        user_id: record.user.id,
+        expires_at,
+    };
     app.store.add_token(new, now).await?;
     let body = TokenBody {
         access_token: token.expose(),
@@ -120,7 +135,14 @@ struct MeBody<'m> {
     get, path = "/auth/me", tag = "identity",
     responses((status = 200, body = schema::Me), (status = "default", response = schema::AnyProblem))
 )]
-pub(super) async fn me(State(app): State<App>, SignedIn(caller): SignedIn) -> Result<Response, Problem> {
+pub(super) async fn me(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+) -> Result<Response, Problem> {
     let spaces = enterable(&app, &caller).await?;
-    Ok(axum::Json(MeBody { user: &caller.user, spaces }).into_response())
+    Ok(axum::Json(MeBody {
+        user: &caller.user,
+        spaces,
+    })
+    .into_response())
 }

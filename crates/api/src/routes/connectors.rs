@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use alert_connectors_model::{
-    Connector, ConnectorId, Role, User, parse_connector_change, parse_new_connector, rfc3339_seconds,
+    Connector, ConnectorId, Role, User, parse_connector_change, parse_new_connector,
+    rfc3339_seconds,
 };
 use alert_connectors_store::{Changed, Created};
 use axum::{
@@ -50,7 +51,11 @@ impl<'c> ConnectorBody<'c> {
             space_id: connector.space_id,
             name: &connector.name,
             connector_type: connector.connector_type,
-            webhook_url: if role >= Role::Editor { url.expose().to_owned() } else { url.masked() },
+            webhook_url: if role >= Role::Editor {
+                url.expose().to_owned()
+            } else {
+                url.masked()
+            },
             is_active: connector.is_active,
             severity_filter: connector.severity_filter.severities(),
             alert_type_filter: connector.alert_type_filter.types(),
@@ -68,8 +73,12 @@ impl<'c> ConnectorBody<'c> {
     responses((status = 200, body = [schema::Connector]), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn list(Viewer(entry): Viewer) -> Response {
-    let bodies: Vec<_> =
-        entry.roster.connectors.iter().map(|connector| ConnectorBody::of(connector, entry.role)).collect();
+    let bodies: Vec<_> = entry
+        .roster
+        .connectors
+        .iter()
+        .map(|connector| ConnectorBody::of(connector, entry.role))
+        .collect();
     Json(bodies).into_response()
 }
 
@@ -90,10 +99,16 @@ pub(super) async fn create(
     let new = parse_new_connector(body::parse(&bytes)?, &app.rules).map_err(Problem::invalid)?;
     let now = app.clock.now();
     let id = ConnectorId::new(now, &*app.random);
-    match app.store.create_connector(entry.space().id, id, new, entry.caller.user.clone(), now).await? {
-        Created::Made(connector) => {
-            Ok((StatusCode::CREATED, Json(ConnectorBody::of(&connector, entry.role))).into_response())
-        }
+    match app
+        .store
+        .create_connector(entry.space().id, id, new, entry.caller.user.clone(), now)
+        .await?
+    {
+        Created::Made(connector) => Ok((
+            StatusCode::CREATED,
+            Json(ConnectorBody::of(&connector, entry.role)),
+        )
+            .into_response()),
         Created::TooMany => {
             let detail = "The space has 500 connectors, which is the most; delete one first.";
             Err(Problem::new(ProblemKind::Conflict, detail))
@@ -105,7 +120,11 @@ pub(super) async fn create(
 /// One connector of the space.
 pub(super) fn connector_of<'e>(entry: &'e Entry, id: &str) -> Result<&'e Arc<Connector>, Problem> {
     let id = id.parse::<ConnectorId>().ok();
-    let found = entry.roster.connectors.iter().find(|connector| Some(connector.id) == id);
+    let found = entry
+        .roster
+        .connectors
+        .iter()
+        .find(|connector| Some(connector.id) == id);
     found.ok_or_else(|| Problem::not_found("connector in this space"))
 }
 
@@ -141,10 +160,17 @@ pub(super) async fn change(
     let bytes = body::read(&headers, request, BODY_BYTES_MAX).await?;
     for _ in 0..TRIES_MAX {
         let current = connector_of(&entry, &id)?;
-        let change = parse_connector_change(body::parse(&bytes)?, current, &app.rules).map_err(Problem::invalid)?;
+        let change = parse_connector_change(body::parse(&bytes)?, current, &app.rules)
+            .map_err(Problem::invalid)?;
         let (space_id, version) = (entry.space().id, entry.roster.version);
-        match app.store.change_connector(space_id, version, current.id, change, app.clock.now()).await? {
-            Changed::Now(connector) => return Ok(Json(ConnectorBody::of(&connector, entry.role)).into_response()),
+        match app
+            .store
+            .change_connector(space_id, version, current.id, change, app.clock.now())
+            .await?
+        {
+            Changed::Now(connector) => {
+                return Ok(Json(ConnectorBody::of(&connector, entry.role)).into_response());
+            }
             Changed::Absent => return Err(Problem::not_found("connector in this space")),
             Changed::Stale => {
                 let slug = entry.space().slug.clone();
@@ -153,7 +179,9 @@ pub(super) async fn change(
             }
         }
     }
-    Err(Problem::unavailable("The space's connectors change too fast; repeat the request."))
+    Err(Problem::unavailable(
+        "The space's connectors change too fast; repeat the request.",
+    ))
 }
 
 /// Delete a connector. What is pending on it is cancelled; its history stays.
@@ -168,8 +196,15 @@ pub(super) async fn delete(
     Path((_slug, id)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
     let id = connector_of(&entry, &id)?.id;
-    let deleted = app.store.delete_connector(entry.space().id, id, app.clock.now()).await?;
-    if deleted { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found("connector in this space")) }
+    let deleted = app
+        .store
+        .delete_connector(entry.space().id, id, app.clock.now())
+        .await?;
+    if deleted {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(Problem::not_found("connector in this space"))
+    }
 }
 
 /// The three fields of the contract.
@@ -192,9 +227,20 @@ pub(super) async fn test(
     Path((_slug, id)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
     let connector = connector_of(&entry, &id)?;
-    let report = app.engine.test(connector, &entry.space().name).await.map_err(|refused| {
-        Problem::too_many("At most 5 tests of one webhook in 10 seconds; wait a little.", refused.retry_after)
-    })?;
-    let body = TestBody { success: report.success, status_code: report.status_code, error: report.error };
+    let report = app
+        .engine
+        .test(connector, &entry.space().name)
+        .await
+        .map_err(|refused| {
+            Problem::too_many(
+                "At most 5 tests of one webhook in 10 seconds; wait a little.",
+                refused.retry_after,
+            )
+        })?;
+    let body = TestBody {
+        success: report.success,
+        status_code: report.status_code,
+        error: report.error,
+    };
     Ok(Json(body).into_response())
 }

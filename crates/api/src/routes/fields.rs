@@ -15,11 +15,21 @@ pub(super) fn object(json: Json<'_>) -> Result<ObjectReader<'_>, Problem> {
 }
 
 /// A required string.
-pub(super) fn text(object: &mut ObjectReader<'_>, name: &'static str, faults: &mut Vec<Fault>) -> Option<String> {
+pub(super) fn text(
+    object: &mut ObjectReader<'_>,
+    name: &'static str,
+    faults: &mut Vec<Fault>,
+) -> Option<String> {
     let (kind, msg) = match object.take(name) {
         Some(Json::Text(text)) => return Some(text.into_owned()),
-        Some(Json::Null) => (FaultKind::Null, format!("{name} must be a string; this is null.")),
-        Some(other) => (FaultKind::WrongType, format!("{name} must be a string; this is {}.", other.type_name())),
+        Some(Json::Null) => (
+            FaultKind::Null,
+            format!("{name} must be a string; this is null."),
+        ),
+        Some(other) => (
+            FaultKind::WrongType,
+            format!("{name} must be a string; this is {}.", other.type_name()),
+        ),
         None => (FaultKind::Missing, format!("{name} is required.")),
     };
     faults.push(Fault::new(Loc::body().field(name), kind, msg));
@@ -36,8 +46,15 @@ pub(super) fn optional_text(
         Json::Null => None,
         Json::Text(text) => Some(text.into_owned()),
         other => {
-            let msg = format!("{name} must be a string or null; this is {}.", other.type_name());
-            faults.push(Fault::new(Loc::body().field(name), FaultKind::WrongType, msg));
+            let msg = format!(
+                "{name} must be a string or null; this is {}.",
+                other.type_name()
+            );
+            faults.push(Fault::new(
+                Loc::body().field(name),
+                FaultKind::WrongType,
+                msg,
+            ));
             None
         }
     }
@@ -48,11 +65,23 @@ pub(super) fn name(text: &str, faults: &mut Vec<Fault>) -> Option<String> {
     let name = text.trim();
     let loc = Loc::body().field("name");
     if name.is_empty() {
-        faults.push(Fault::new(loc, FaultKind::TooShort, "name must not be empty."));
+        faults.push(Fault::new(
+            loc,
+            FaultKind::TooShort,
+            "name must not be empty.",
+        ));
     } else if name.chars().count() > NAME_CHARS_MAX {
-        faults.push(Fault::new(loc, FaultKind::TooLong, "name has at most 120 characters."));
+        faults.push(Fault::new(
+            loc,
+            FaultKind::TooLong,
+            "name has at most 120 characters.",
+        ));
     } else if name.chars().any(char::is_control) {
-        faults.push(Fault::new(loc, FaultKind::NotOneOf, "name must not hold control characters."));
+        faults.push(Fault::new(
+            loc,
+            FaultKind::NotOneOf,
+            "name must not hold control characters.",
+        ));
     } else {
         return Some(name.to_owned());
     }
@@ -62,9 +91,14 @@ pub(super) fn name(text: &str, faults: &mut Vec<Fault>) -> Option<String> {
 /// Fields that nobody took.
 pub(super) fn unknown(object: &ObjectReader<'_>, known: &[&'static str], faults: &mut Vec<Fault>) {
     for name in object.left_over() {
-        let hint = nearest(name, known.iter().copied()).map(|known| format!(" Did you mean {known}?"));
+        let hint =
+            nearest(name, known.iter().copied()).map(|known| format!(" Did you mean {known}?"));
         let msg = format!("There is no such field.{}", hint.unwrap_or_default());
         let shown: String = name.chars().take(80).collect();
-        faults.push(Fault::new(Loc::body().field(shown), FaultKind::UnknownField, msg));
+        faults.push(Fault::new(
+            Loc::body().field(shown),
+            FaultKind::UnknownField,
+            msg,
+        ));
     }
 }

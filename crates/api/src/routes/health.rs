@@ -37,5 +37,12 @@ pub(super) async fn ready(State(app): State<App>) -> Result<Response, Problem> {
     responses((status = 200, description = "The OpenAPI document", content_type = "application/json"))
 )]
 pub(super) async fn openapi() -> Response {
-    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], openapi_json()).into_response()
+    (
+        [(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        )],
+        openapi_json(),
+    )
+        .into_response()
 }

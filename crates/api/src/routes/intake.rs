@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use alert_connectors_message::{Shown, Trim, platform};
 use alert_connectors_model::{
-    AlertId, BATCH_ALERTS_MAX, ConnectorType, DeliveryId, Fault, FaultKind, Json, Loc, Matched, ParsedAlert,
-    Warning, parse_alert,
+    AlertId, BATCH_ALERTS_MAX, ConnectorType, DeliveryId, Fault, FaultKind, Json, Loc, Matched,
+    ParsedAlert, Warning, parse_alert,
 };
-use alert_connectors_store::{Acceptance, Accepted, Idempotency, NewAlert, Roster, Route, Submission};
+use alert_connectors_store::{
+    Acceptance, Accepted, Idempotency, NewAlert, Roster, Route, Submission,
+};
 use axum::{
     body::Body,
     extract::{Path, State},
@@ -22,12 +24,14 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{alerts::{ConnectorMatch, alert_json, matches}, schema};
+use super::{
+    alerts::{ConnectorMatch, alert_json, matches},
+    schema,
+};
 use crate::{
     App, Freshness, Problem, ProblemKind,
     body::{self, BATCH_BYTES_MAX, BODY_BYTES_MAX},
     entry::{Entry, Viewer, Wanted, enter},
-
 };
 
 /// How often a submission is matched again because connectors or identity changed meanwhile.
@@ -49,15 +53,29 @@ pub(super) async fn post(
     headers: HeaderMap,
     request: Body,
 ) -> Result<Response, Problem> {
-    let gate = Gate { app: &app, headers: &headers, slug: &slug };
+    let gate = Gate {
+        app: &app,
+        headers: &headers,
+        slug: &slug,
+    };
     let entry = gate.enter(Freshness::Cached).await?;
     let parsed = read_one(&app, &headers, request).await;
     let (bytes, parsed) = gate.held(parsed).await?;
-    let idempotency = gate.held(idempotency(&headers, Route::Alert, &bytes)).await?;
-    let mut accepted = gate.accept(entry, idempotency, std::slice::from_ref(&parsed)).await?;
+    let idempotency = gate
+        .held(idempotency(&headers, Route::Alert, &bytes))
+        .await?;
+    let mut accepted = gate
+        .accept(entry, idempotency, std::slice::from_ref(&parsed))
+        .await?;
     let (space, stored) = (accepted.space_id, accepted.alerts.pop());
-    let stored = stored.ok_or_else(|| Problem::unavailable("What was stored under this key is gone."))?;
-    let json = alert_json(space, &stored, stored.current.as_deref().unwrap_or(&parsed.json), &parsed.warnings);
+    let stored =
+        stored.ok_or_else(|| Problem::unavailable("What was stored under this key is gone."))?;
+    let json = alert_json(
+        space,
+        &stored,
+        stored.current.as_deref().unwrap_or(&parsed.json),
+        &parsed.warnings,
+    );
     Ok(json_response(StatusCode::ACCEPTED, json))
 }
 
@@ -77,12 +95,21 @@ pub(super) async fn post_batch(
     headers: HeaderMap,
     request: Body,
 ) -> Result<Response, Problem> {
-    let gate = Gate { app: &app, headers: &headers, slug: &slug };
+    let gate = Gate {
+        app: &app,
+        headers: &headers,
+        slug: &slug,
+    };
     let entry = gate.enter(Freshness::Cached).await?;
     let read = read_batch(&app, &headers, request).await;
     let (bytes, items) = gate.held(read).await?;
-    let idempotency = gate.held(idempotency(&headers, Route::Batch, &bytes)).await?;
-    let good: Vec<Prepared> = items.iter().filter_map(|item| item.as_ref().ok().cloned()).collect();
+    let idempotency = gate
+        .held(idempotency(&headers, Route::Batch, &bytes))
+        .await?;
+    let good: Vec<Prepared> = items
+        .iter()
+        .filter_map(|item| item.as_ref().ok().cloned())
+        .collect();
     let accepted = gate.accept(entry, idempotency, &good).await?;
     let mut stored = accepted.alerts.iter();
     let mut results = Vec::with_capacity(items.len());
@@ -101,7 +128,10 @@ pub(super) async fn post_batch(
             }
         });
     }
-    Ok(json_response(StatusCode::OK, format!(r#"{{"results":[{}]}}"#, results.join(","))))
+    Ok(json_response(
+        StatusCode::OK,
+        format!(r#"{{"results":[{}]}}"#, results.join(",")),
+    ))
 }
 
 /// Show what an alert would look like and who would hear of it, without sending it.
@@ -118,8 +148,14 @@ pub(super) async fn preview(
     request: Body,
 ) -> Result<Response, Problem> {
     let (_, prepared) = read_one(&app, &headers, request).await?;
-    let page = app.engine.page(&entry.space().slug, AlertId::new(app.clock.now(), &*app.random));
-    let shown = Shown { alert: &prepared.alert, page: page.as_deref() };
+    let page = app.engine.page(
+        &entry.space().slug,
+        AlertId::new(app.clock.now(), &*app.random),
+    );
+    let shown = Shown {
+        alert: &prepared.alert,
+        page: page.as_deref(),
+    };
     let body = PreviewBody {
         messages: Messages {
             slack: PreviewMessage::of(ConnectorType::Slack, shown),
@@ -159,7 +195,11 @@ impl PreviewMessage {
         };
         let platform = platform(connector_type);
         let message = platform.message(shown);
-        Self { payload: raw(message.payload), plain: raw(platform.plain(shown)), trimmed: message.trimmed }
+        Self {
+            payload: raw(message.payload),
+            plain: raw(platform.plain(shown)),
+            trimmed: message.trimmed,
+        }
     }
 }
 
@@ -173,35 +213,60 @@ struct Prepared {
 
 impl Prepared {
     fn of(parsed: ParsedAlert) -> Self {
-        let json = serde_json::to_string(&parsed.alert).expect("strings, numbers and lists always serialise");
-        Self { alert: Arc::new(parsed.alert), json: json.into(), warnings: parsed.warnings.into() }
+        let json = serde_json::to_string(&parsed.alert)
+            .expect("strings, numbers and lists always serialise");
+        Self {
+            alert: Arc::new(parsed.alert),
+            json: json.into(),
+            warnings: parsed.warnings.into(),
+        }
     }
 }
 
-async fn read_one(app: &App, headers: &HeaderMap, request: Body) -> Result<(Bytes, Prepared), Problem> {
+async fn read_one(
+    app: &App,
+    headers: &HeaderMap,
+    request: Body,
+) -> Result<(Bytes, Prepared), Problem> {
     let bytes = body::read(headers, request, BODY_BYTES_MAX).await?;
-    let parsed = parse_alert(body::parse(&bytes)?, &Loc::body(), app.clock.now()).map_err(Problem::invalid)?;
+    let parsed = parse_alert(body::parse(&bytes)?, &Loc::body(), app.clock.now())
+        .map_err(Problem::invalid)?;
     let prepared = Prepared::of(parsed);
     Ok((bytes, prepared))
 }
 
 type Batch = Vec<Result<Prepared, Problem>>;
 
-async fn read_batch(app: &App, headers: &HeaderMap, request: Body) -> Result<(Bytes, Batch), Problem> {
+async fn read_batch(
+    app: &App,
+    headers: &HeaderMap,
+    request: Body,
+) -> Result<(Bytes, Batch), Problem> {
     let bytes = body::read(headers, request, BATCH_BYTES_MAX).await?;
     let now = app.clock.now();
     let fault = |kind, msg: String| Problem::invalid(vec![Fault::new(Loc::body(), kind, msg)]);
     let items = match body::parse(&bytes)? {
         Json::List(items) => items,
         other => {
-            let msg = format!("A batch is a list of alerts; this is {}.", other.type_name());
+            let msg = format!(
+                "A batch is a list of alerts; this is {}.",
+                other.type_name()
+            );
             return Err(fault(FaultKind::WrongType, msg));
         }
     };
     match items.len() {
-        0 => return Err(fault(FaultKind::TooShort, "A batch holds at least one alert.".to_owned())),
+        0 => {
+            return Err(fault(
+                FaultKind::TooShort,
+                "A batch holds at least one alert.".to_owned(),
+            ));
+        }
         count if count > BATCH_ALERTS_MAX => {
-            return Err(fault(FaultKind::TooMany, format!("A batch holds at most 1000 alerts; this has {count}.")));
+            return Err(fault(
+                FaultKind::TooMany,
+                format!("A batch holds at most 1000 alerts; this has {count}."),
+            ));
         }
         _ => {}
     }
@@ -213,16 +278,33 @@ async fn read_batch(app: &App, headers: &HeaderMap, request: Body) -> Result<(By
     Ok((bytes, batch))
 }
 
-fn idempotency(headers: &HeaderMap, route: Route, bytes: &Bytes) -> Result<Option<Idempotency>, Problem> {
-    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
-    let key = value.to_str().ok().filter(|key| (1..=255).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()));
+fn idempotency(
+    headers: &HeaderMap,
+    route: Route,
+    bytes: &Bytes,
+) -> Result<Option<Idempotency>, Problem> {
+    let Some(value) = headers.get("idempotency-key") else {
+        return Ok(None);
+    };
+    let key = value
+        .to_str()
+        .ok()
+        .filter(|key| (1..=255).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()));
     let Some(key) = key else {
         let loc = Loc::header("Idempotency-Key");
         let msg = "Idempotency-Key has 1 to 255 visible ASCII characters.";
-        return Err(Problem::invalid(vec![Fault::new(loc, FaultKind::NotOneOf, msg)]));
+        return Err(Problem::invalid(vec![Fault::new(
+            loc,
+            FaultKind::NotOneOf,
+            msg,
+        )]));
     };
     let body_hash = body_hash(bytes);
-    Ok(Some(Idempotency { route, key: key.to_owned(), body_hash }))
+    Ok(Some(Idempotency {
+        route,
+        key: key.to_owned(),
+        body_hash,
+    }))
 }
 
 fn body_hash(bytes: &Bytes) -> [u8; 32] {
@@ -249,7 +331,14 @@ impl Gate<'_> {
         match (entered, freshness) {
             // A refusal that rests on memory is not given before it was checked.
             (Err(_refused), Freshness::Cached) => {
-                enter(self.app, self.headers, self.slug, Wanted::Send, Freshness::Now).await
+                enter(
+                    self.app,
+                    self.headers,
+                    self.slug,
+                    Wanted::Send,
+                    Freshness::Now,
+                )
+                .await
             }
             (entered, _) => entered,
         }
@@ -277,32 +366,46 @@ impl Gate<'_> {
                 identity_version: entry.caller.version,
                 idempotency: idempotency.clone(),
                 received_at,
-                alerts: alerts.iter().map(|alert| self.matched(&entry.roster, alert, received_at)).collect(),
+                alerts: alerts
+                    .iter()
+                    .map(|alert| self.matched(&entry.roster, alert, received_at))
+                    .collect(),
             };
             match self.app.store.accept(submission).await? {
                 Acceptance::Stored(alerts) | Acceptance::Repeated(alerts) => {
-                    return Ok(Stored { space_id: entry.space().id, alerts });
+                    return Ok(Stored {
+                        space_id: entry.space().id,
+                        alerts,
+                    });
                 }
                 Acceptance::Stale => entry = self.enter(Freshness::Now).await?,
                 Acceptance::KeyReused => {
-                    let detail = "This Idempotency-Key was used with another body within the last 24 hours.";
+                    let detail =
+                        "This Idempotency-Key was used with another body within the last 24 hours.";
                     return Err(Problem::new(ProblemKind::IdempotencyConflict, detail));
                 }
             }
         }
-        Err(Problem::unavailable("The space's connectors change too fast; repeat the request."))
+        Err(Problem::unavailable(
+            "The space's connectors change too fast; repeat the request.",
+        ))
     }
 
     /// An alert with a delivery for each connector that hears of it.
     fn matched(&self, roster: &Roster, prepared: &Prepared, now: Timestamp) -> NewAlert {
-        let hears = roster.connectors.iter().filter(|connector| connector.matches(&prepared.alert) == Matched::Matched);
+        let hears = roster
+            .connectors
+            .iter()
+            .filter(|connector| connector.matches(&prepared.alert) == Matched::Matched);
         let random = &*self.app.random;
         NewAlert {
             id: AlertId::new(now, random),
             alert: Arc::clone(&prepared.alert),
             json: Arc::clone(&prepared.json),
             warnings: Arc::clone(&prepared.warnings),
-            deliveries: hears.map(|connector| (DeliveryId::new(now, random), Arc::clone(connector))).collect(),
+            deliveries: hears
+                .map(|connector| (DeliveryId::new(now, random), Arc::clone(connector)))
+                .collect(),
         }
     }
 }
@@ -310,6 +413,9 @@ impl Gate<'_> {
 fn json_response(status: StatusCode, json: String) -> Response {
     let mut response = Response::new(Body::from(json));
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
     response
 }

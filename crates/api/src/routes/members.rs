@@ -10,7 +10,10 @@ use axum::{
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 
-use super::{fields::{object, text, unknown}, schema};
+use super::{
+    fields::{object, text, unknown},
+    schema,
+};
 use crate::{
     App, Problem, ProblemKind,
     body::{self, BODY_BYTES_MAX},
@@ -27,7 +30,11 @@ struct MemberBody {
 
 impl From<Member> for MemberBody {
     fn from(member: Member) -> Self {
-        Self { user: member.user, role: member.role, added_at: rfc3339_millis(member.added_at) }
+        Self {
+            user: member.user,
+            role: member.role,
+            added_at: rfc3339_millis(member.added_at),
+        }
     }
 }
 
@@ -48,7 +55,9 @@ pub(super) async fn list(
 ) -> Result<Response, Problem> {
     let members = app.store.members(entry.space().id).await?;
     let members: Vec<MemberBody> = members.into_iter().map(MemberBody::from).collect();
-    let page = page_of(raw.as_deref(), members, |member| member.user.email.to_string())?;
+    let page = page_of(raw.as_deref(), members, |member| {
+        member.user.email.to_string()
+    })?;
     Ok(axum::Json(page).into_response())
 }
 
@@ -75,8 +84,14 @@ pub(super) async fn set(
     }
     let bytes = body::read(&headers, request, BODY_BYTES_MAX).await?;
     let role = new_role(body::parse(&bytes)?)?;
-    match app.store.set_member(entry.space().id, &email, role, app.clock.now()).await? {
-        MemberChange::Added(member) => Ok((StatusCode::CREATED, axum::Json(MemberBody::from(member))).into_response()),
+    match app
+        .store
+        .set_member(entry.space().id, &email, role, app.clock.now())
+        .await?
+    {
+        MemberChange::Added(member) => {
+            Ok((StatusCode::CREATED, axum::Json(MemberBody::from(member))).into_response())
+        }
         MemberChange::Changed(member) => Ok(axum::Json(MemberBody::from(member)).into_response()),
         change => Err(refused(&change)),
     }
@@ -107,9 +122,10 @@ fn refused(change: &MemberChange) -> Problem {
             Problem::new(ProblemKind::Conflict, detail)
         }
         MemberChange::NoSpace => Problem::not_found("space"),
-        MemberChange::Absent | MemberChange::Added(_) | MemberChange::Changed(_) | MemberChange::Removed => {
-            Problem::not_found("member of this space")
-        }
+        MemberChange::Absent
+        | MemberChange::Added(_)
+        | MemberChange::Changed(_)
+        | MemberChange::Removed => Problem::not_found("member of this space"),
     }
 }
 
@@ -124,10 +140,15 @@ fn new_role(json: Json<'_>) -> Result<Role, Problem> {
         let role = Role::parse(&text);
         if role.is_none() {
             let msg = "role must be one of viewer, editor, admin.";
-            faults.push(Fault::new(Loc::body().field("role"), FaultKind::NotOneOf, msg));
+            faults.push(Fault::new(
+                Loc::body().field("role"),
+                FaultKind::NotOneOf,
+                msg,
+            ));
         }
         role
     });
     unknown(&object, &["role"], &mut faults);
-    role.filter(|_| faults.is_empty()).ok_or_else(|| Problem::invalid(faults))
+    role.filter(|_| faults.is_empty())
+        .ok_or_else(|| Problem::invalid(faults))
 }

@@ -28,7 +28,11 @@ use crate::{App, Problem, ProblemKind};
 pub(crate) fn core() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(connectors::list, connectors::create))
-        .routes(routes!(connectors::one, connectors::change, connectors::delete))
+        .routes(routes!(
+            connectors::one,
+            connectors::change,
+            connectors::delete
+        ))
         .routes(routes!(connectors::test))
         .routes(routes!(alerts::list, intake::post))
         .routes(routes!(intake::post_batch))
@@ -72,7 +76,10 @@ fn finished(router: Router<App>, app: &App) -> Router {
     router
         .fallback(async || Problem::not_found("route"))
         .method_not_allowed_fallback(async || {
-            Problem::new(ProblemKind::MethodNotAllowed, "The header Allow lists the methods of this route.")
+            Problem::new(
+                ProblemKind::MethodNotAllowed,
+                "The header Allow lists the methods of this route.",
+            )
         })
         .layer(middleware::from_fn_with_state(app.clone(), named))
         .with_state(app.clone())
@@ -84,17 +91,23 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 async fn named(State(app): State<App>, request: Request, next: Next) -> Response {
     let id = AlertId::new(app.clock.now(), &*app.random).to_string();
     // Only what is going to be told is worth copying.
-    let route = tracing::enabled!(tracing::Level::DEBUG).then(|| format!("{} {}", request.method(), request.uri().path()));
+    let route = tracing::enabled!(tracing::Level::DEBUG)
+        .then(|| format!("{} {}", request.method(), request.uri().path()));
     let mut response = next.run(request).await;
     let status = response.status();
     if let Some(route) = route {
         tracing::debug!(request.id = id, route, status = status.as_u16(), "answered");
     }
     if status.is_server_error() {
-        tracing::warn!(request.id = id, status = status.as_u16(), "a request was answered with an error");
+        tracing::warn!(
+            request.id = id,
+            status = status.as_u16(),
+            "a request was answered with an error"
+        );
     }
     if status == http::StatusCode::INTERNAL_SERVER_ERROR {
-        let detail = format!("Something went wrong here. The operator finds it by the request id {id}.");
+        let detail =
+            format!("Something went wrong here. The operator finds it by the request id {id}.");
         response = Problem::new(ProblemKind::Internal, detail).into_response();
     }
     if let Ok(id) = HeaderValue::try_from(id) {

@@ -258,5 +258,10 @@ words! {
 
 /// Every error is a problem.
 #[derive(ToResponse)]
-#[response(description = "A problem (RFC 9457)", content_type = "application/problem+json")]
-pub(crate) struct AnyProblem(#[expect(dead_code, reason = "it is read by the OpenAPI document alone")] Problem);
+#[response(
+    description = "A problem (RFC 9457)",
+    content_type = "application/problem+json"
+)]
+pub(crate) struct AnyProblem(
+    #[expect(dead_code, reason = "it is read by the OpenAPI document alone")] Problem,
+);

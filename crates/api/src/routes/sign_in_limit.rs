@@ -25,7 +25,9 @@ impl SignInLimit {
     pub(crate) fn allow(&self, email: &str, client: Option<IpAddr>) -> Result<(), Duration> {
         let now = Instant::now();
         let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(failed) = failures.get_mut(&(email.to_owned(), client)) else { return Ok(()) };
+        let Some(failed) = failures.get_mut(&(email.to_owned(), client)) else {
+            return Ok(());
+        };
         failed.retain(|at| now.duration_since(*at) < WITHIN);
         if failed.len() < FAILURES_MAX {
             return Ok(());
@@ -38,16 +40,26 @@ impl SignInLimit {
         let now = Instant::now();
         let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if failures.len() >= PAIRS_MAX {
-            failures.retain(|_, failed| failed.last().is_some_and(|at| now.duration_since(*at) < WITHIN));
+            failures.retain(|_, failed| {
+                failed
+                    .last()
+                    .is_some_and(|at| now.duration_since(*at) < WITHIN)
+            });
         }
         if failures.len() < PAIRS_MAX {
-            failures.entry((email.to_owned(), client)).or_default().push(now);
+            failures
+                .entry((email.to_owned(), client))
+                .or_default()
+                .push(now);
         }
     }
 
     /// Forgets the failures of someone who is in.
     pub(crate) fn succeeded(&self, email: &str, client: Option<IpAddr>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&(email.to_owned(), client));
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&(email.to_owned(), client));
     }
 }
 

@@ -1,6 +1,8 @@
 //! The spaces that one may enter, and making new ones.
 
-use alert_connectors_model::{Fault, FaultKind, Json, Loc, Role, Slug, Space, SpaceId, rfc3339_millis};
+use alert_connectors_model::{
+    Fault, FaultKind, Json, Loc, Role, Slug, Space, SpaceId, rfc3339_millis,
+};
 use alert_connectors_store::SpaceChange;
 use axum::{
     body::Body,
@@ -10,7 +12,10 @@ use axum::{
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 
-use super::{fields::{name, object, text, unknown}, schema};
+use super::{
+    fields::{name, object, text, unknown},
+    schema,
+};
 use crate::{
     App, Caller, IdentityError, Problem, ProblemKind,
     body::{self, BODY_BYTES_MAX},
@@ -30,7 +35,13 @@ pub(super) struct SpaceBody {
 impl SpaceBody {
     fn of(space: Space, role: Role) -> Self {
         let created_at = rfc3339_millis(space.created_at);
-        Self { id: space.id, slug: space.slug, name: space.name, role, created_at }
+        Self {
+            id: space.id,
+            slug: space.slug,
+            name: space.name,
+            role,
+            created_at,
+        }
     }
 }
 
@@ -38,10 +49,16 @@ impl SpaceBody {
 pub(super) async fn enterable(app: &App, caller: &Caller) -> Result<Vec<SpaceBody>, Problem> {
     let mut open = Vec::new();
     for space in app.store.spaces().await? {
-        let role = app.identity.role(caller, &space).await.map_err(|error| match error {
-            IdentityError::Unauthenticated => Problem::new(ProblemKind::Unauthenticated, "Sign in again."),
-            IdentityError::Unavailable(error) => error.into(),
-        })?;
+        let role = app
+            .identity
+            .role(caller, &space)
+            .await
+            .map_err(|error| match error {
+                IdentityError::Unauthenticated => {
+                    Problem::new(ProblemKind::Unauthenticated, "Sign in again.")
+                }
+                IdentityError::Unavailable(error) => error.into(),
+            })?;
         if let Some(role) = role {
             open.push(SpaceBody::of(space, role));
         }
@@ -80,19 +97,34 @@ pub(super) async fn create(
     request: Body,
 ) -> Result<Response, Problem> {
     if !caller.is_operator || caller.key.is_some_and(|key| key.space.is_some()) {
-        return Err(Problem::new(ProblemKind::Forbidden, "Only operators make spaces."));
+        return Err(Problem::new(
+            ProblemKind::Forbidden,
+            "Only operators make spaces.",
+        ));
     }
     let bytes = body::read(&headers, request, BODY_BYTES_MAX).await?;
     let (slug, name) = new_space(body::parse(&bytes)?)?;
     let now = app.clock.now();
-    let space = Space { id: SpaceId::new(now, &*app.random), slug, name, created_at: now };
-    match app.store.add_space(space.clone(), Some(caller.user)).await? {
-        SpaceChange::Done => {
-            Ok((StatusCode::CREATED, axum::Json(SpaceBody::of(space, Role::Admin))).into_response())
-        }
-        SpaceChange::SlugTaken | SpaceChange::Absent => {
-            Err(Problem::new(ProblemKind::Conflict, "There is a space with this slug already."))
-        }
+    let space = Space {
+        id: SpaceId::new(now, &*app.random),
+        slug,
+        name,
+        created_at: now,
+    };
+    match app
+        .store
+        .add_space(space.clone(), Some(caller.user))
+        .await?
+    {
+        SpaceChange::Done => Ok((
+            StatusCode::CREATED,
+            axum::Json(SpaceBody::of(space, Role::Admin)),
+        )
+            .into_response()),
+        SpaceChange::SlugTaken | SpaceChange::Absent => Err(Problem::new(
+            ProblemKind::Conflict,
+            "There is a space with this slug already.",
+        )),
     }
 }
 
@@ -102,7 +134,11 @@ fn new_space(json: Json<'_>) -> Result<(Slug, String), Problem> {
     let slug = text(&mut object, "slug", &mut faults).and_then(|text| {
         let slug = Slug::parse(&text);
         if slug.is_none() {
-            faults.push(Fault::new(Loc::body().field("slug"), FaultKind::NotOneOf, Slug::RULE));
+            faults.push(Fault::new(
+                Loc::body().field("slug"),
+                FaultKind::NotOneOf,
+                Slug::RULE,
+            ));
         }
         slug
     });

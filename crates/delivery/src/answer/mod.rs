@@ -60,7 +60,10 @@ pub struct Reason {
 
 impl Reason {
     pub(crate) fn new(what: impl Into<String>, advice: &'static str) -> Self {
-        Self { what: what.into(), advice }
+        Self {
+            what: what.into(),
+            advice,
+        }
     }
 }
 
@@ -92,10 +95,18 @@ impl Family {
     /// The family of a destination.
     pub fn of(connector_type: ConnectorType, host: &WebhookHost) -> Self {
         let name = host.to_string();
-        let office = ["webhook.office.com", "outlook.office.com", "outlook.office365.com"];
+        let office = [
+            "webhook.office.com",
+            "outlook.office.com",
+            "outlook.office365.com",
+        ];
         match (host.known_platform(), connector_type) {
             (Some(ConnectorType::Slack), _) => Self::Slack,
-            (Some(ConnectorType::Teams), _) if office.iter().any(|office| name.ends_with(office)) => Self::Office365,
+            (Some(ConnectorType::Teams), _)
+                if office.iter().any(|office| name.ends_with(office)) =>
+            {
+                Self::Office365
+            }
             (Some(ConnectorType::Teams), _) => Self::Workflow,
             (None, ConnectorType::Slack) => Self::LikeSlack,
             (None, ConnectorType::Teams) => Self::LikeTeams,
@@ -133,8 +144,14 @@ fn by_status(answer: &Answer<'_>, throttle: Duration) -> Verdict {
         },
         408 | 409 | 412 | 425 | 500..=599 => Verdict::Transient(status_reason(status, BUSY)),
         300..=399 => Verdict::Destination(status_reason(status, REDIRECT)),
-        400 | 413 | 422 => Verdict::Message(status_reason(status, "the channel does not take this message")),
-        _ => Verdict::Destination(status_reason(status, "this is no webhook that can be posted to; check the URL")),
+        400 | 413 | 422 => Verdict::Message(status_reason(
+            status,
+            "the channel does not take this message",
+        )),
+        _ => Verdict::Destination(status_reason(
+            status,
+            "this is no webhook that can be posted to; check the URL",
+        )),
     }
 }
 

@@ -11,7 +11,8 @@ use alert_connectors_store::Form;
 /// How long to wait after a 429 that does not say.
 const THROTTLE: Duration = Duration::from_secs(30);
 const NOT_A_WEBHOOK: &str = "this URL does not answer as a Slack incoming webhook does; check it";
-const WORKFLOW: &str = "this is a workflow URL, which cannot show alerts; make an incoming webhook instead";
+const WORKFLOW: &str =
+    "this is a workflow URL, which cannot show alerts; make an incoming webhook instead";
 
 /// Slack itself: success is 200 with the body `ok` and nothing else.
 pub(super) fn of_slack(answer: &Answer<'_>) -> Verdict {
@@ -49,7 +50,11 @@ fn json_outcome(body: &str) -> Option<Result<(), &'static str>> {
     if json.get("ok")?.as_bool()? {
         return Some(Ok(()));
     }
-    Some(Err(json.get("error").and_then(Value::as_str).and_then(known_word).unwrap_or("ok: false")))
+    Some(Err(json
+        .get("error")
+        .and_then(Value::as_str)
+        .and_then(known_word)
+        .unwrap_or("ok: false")))
 }
 
 fn known_word(word: &str) -> Option<&'static str> {
@@ -66,7 +71,8 @@ enum Class {
 }
 
 const REFUSED: &str = "Slack does not take this message";
-const REMOVED: &str = "the webhook was removed or switched off; make a new one in Slack and enter its URL";
+const REMOVED: &str =
+    "the webhook was removed or switched off; make a new one in Slack and enter its URL";
 const CHANNEL: &str = "the channel is gone; make a webhook for another one and enter its URL";
 const ADMIN: &str = "an administrator of the workspace forbids it; ask there";
 
@@ -80,18 +86,42 @@ const WORDS: [(&str, Class, &str); 21] = [
     ("msg_too_long", Class::Message, REFUSED),
     ("no_text", Class::Message, REFUSED),
     ("too_many_attachments", Class::Message, REFUSED),
-    ("missing_text_or_fallback_or_attachments", Class::MessageUnlessPlain, REFUSED),
-    ("user_not_found", Class::Destination, "the user that the webhook posts to does not exist"),
-    ("posting_to_general_channel_denied", Class::Destination, "whoever made the webhook may not post to #general"),
+    (
+        "missing_text_or_fallback_or_attachments",
+        Class::MessageUnlessPlain,
+        REFUSED,
+    ),
+    (
+        "user_not_found",
+        Class::Destination,
+        "the user that the webhook posts to does not exist",
+    ),
+    (
+        "posting_to_general_channel_denied",
+        Class::Destination,
+        "whoever made the webhook may not post to #general",
+    ),
     ("action_prohibited", Class::Destination, ADMIN),
     ("invalid_token", Class::Destination, REMOVED),
-    ("team_disabled", Class::Destination, "the workspace is not active any more"),
+    (
+        "team_disabled",
+        Class::Destination,
+        "the workspace is not active any more",
+    ),
     ("channel_not_found", Class::Destination, CHANNEL),
-    ("channel_is_archived", Class::Destination, "the channel is archived; restore it, or enter a new webhook URL"),
+    (
+        "channel_is_archived",
+        Class::Destination,
+        "the channel is archived; restore it, or enter a new webhook URL",
+    ),
     ("no_service", Class::Destination, REMOVED),
     ("no_active_hooks", Class::Destination, REMOVED),
     ("no_service_id", Class::Destination, REMOVED),
-    ("no_team", Class::Destination, "no workspace has this webhook; check the URL"),
+    (
+        "no_team",
+        Class::Destination,
+        "no workspace has this webhook; check the URL",
+    ),
     ("rollup_error", Class::Transient, BUSY),
 ];
 
@@ -105,7 +135,9 @@ fn by_word(answer: &Answer<'_>) -> Option<Verdict> {
     let reason = Reason::new(word, advice);
     Some(match (class, answer.form) {
         (Class::Message, _) | (Class::MessageUnlessPlain, Form::Full) => Verdict::Message(reason),
-        (Class::Destination, _) | (Class::MessageUnlessPlain, Form::Plain) => Verdict::Destination(reason),
+        (Class::Destination, _) | (Class::MessageUnlessPlain, Form::Plain) => {
+            Verdict::Destination(reason)
+        }
         (Class::Transient, _) => Verdict::Transient(reason),
     })
 }

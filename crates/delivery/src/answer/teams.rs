@@ -15,7 +15,8 @@ const CONNECTOR_THROTTLE: Duration = Duration::from_secs(30);
 const WORKFLOW_THROTTLE: Duration = Duration::from_mins(1);
 /// A 404 that names no cause is a fault of routing at first.
 const ROUTING_TRIES: u32 = 5;
-const RETIRED: &str = "Office 365 connectors were retired; make a Workflows webhook and enter its URL";
+const RETIRED: &str =
+    "Office 365 connectors were retired; make a Workflows webhook and enter its URL";
 const REFUSED: &str = "Teams does not take this message";
 
 /// An Office 365 connector: success is exactly the body `1`.
@@ -27,7 +28,9 @@ pub(super) fn of_connector(answer: &Answer<'_>) -> Verdict {
         200 if text(answer) == "1" => Verdict::Delivered,
         200..=299 => Verdict::Transient(Reason::new("unexpected answer", BUSY)),
         404 | 410 => Verdict::Destination(status_reason(answer.status, GONE)),
-        400 | 408 | 409 | 412 | 413 | 425 | 429 | 300..=399 | 500..=599 => by_status(answer, CONNECTOR_THROTTLE),
+        400 | 408 | 409 | 412 | 413 | 425 | 429 | 300..=399 | 500..=599 => {
+            by_status(answer, CONNECTOR_THROTTLE)
+        }
         status => Verdict::Destination(status_reason(status, RETIRED)),
     }
 }
@@ -39,16 +42,30 @@ fn connector_text(answer: &Answer<'_>) -> Option<Verdict> {
     }
     let said = text(answer);
     if let Some((_, after)) = said.split_once("Microsoft Teams endpoint returned HTTP error ") {
-        let digits: String = after.chars().take_while(char::is_ascii_digit).take(3).collect();
+        let digits: String = after
+            .chars()
+            .take_while(char::is_ascii_digit)
+            .take(3)
+            .collect();
         return Some(wrapped(digits.parse().unwrap_or(500), answer));
     }
     if said.contains("Error contacting Microsoft Teams endpoint") {
-        return Some(Verdict::Transient(Reason::new("Error contacting Microsoft Teams endpoint", BUSY)));
+        return Some(Verdict::Transient(Reason::new(
+            "Error contacting Microsoft Teams endpoint",
+            BUSY,
+        )));
     }
-    let refusals = ["Summary or Text is required.", "Bad payload received by generic incoming webhook."];
+    let refusals = [
+        "Summary or Text is required.",
+        "Bad payload received by generic incoming webhook.",
+    ];
     let refusal = refusals.into_iter().find(|refusal| said.contains(refusal));
-    let parse_error = said.starts_with("Newtonsoft.Json.").then_some("Newtonsoft.Json error");
-    refusal.or(parse_error).map(|word| Verdict::Message(Reason::new(word, REFUSED)))
+    let parse_error = said
+        .starts_with("Newtonsoft.Json.")
+        .then_some("Newtonsoft.Json error");
+    refusal
+        .or(parse_error)
+        .map(|word| Verdict::Message(Reason::new(word, REFUSED)))
 }
 
 /// The status that a connector hides in its text.
@@ -56,12 +73,21 @@ fn wrapped(status: u16, answer: &Answer<'_>) -> Verdict {
     let what = format!("Microsoft Teams endpoint returned HTTP error {status}");
     match (status, answer.form) {
         (429, _) => Verdict::Throttled {
-            wait: answer.retry_after.unwrap_or(CONNECTOR_THROTTLE).max(CONNECTOR_THROTTLE),
+            wait: answer
+                .retry_after
+                .unwrap_or(CONNECTOR_THROTTLE)
+                .max(CONNECTOR_THROTTLE),
             reason: Reason::new(what, "the channel asks to wait"),
         },
         (413, _) | (400, Form::Full) => Verdict::Message(Reason::new(what, REFUSED)),
-        (400, Form::Plain) => Verdict::Destination(Reason::new(what, "the channel may be gone; check it in Teams")),
-        (403, _) => Verdict::Destination(Reason::new(what, "a policy of the channel or tenant forbids it")),
+        (400, Form::Plain) => Verdict::Destination(Reason::new(
+            what,
+            "the channel may be gone; check it in Teams",
+        )),
+        (403, _) => Verdict::Destination(Reason::new(
+            what,
+            "a policy of the channel or tenant forbids it",
+        )),
         (404, _) => Verdict::Destination(Reason::new(what, "the channel or team is gone")),
         _ => Verdict::Transient(Reason::new(what, BUSY)),
     }
@@ -107,25 +133,54 @@ enum Class {
 }
 
 const SIGNATURE: &str = "the URL's signature is not accepted; copy the URL again from the workflow";
-const SWITCHED_OFF: &str = "the workflow is turned off or deleted; turn it on, or make a new one and enter its URL";
+const SWITCHED_OFF: &str =
+    "the workflow is turned off or deleted; turn it on, or make a new one and enter its URL";
 const ANYONE: &str = "set \"Who can trigger the flow?\" to Anyone, and enter the new URL";
 const QUERY_LOST: &str = "the URL lost its query; copy the whole URL again from the workflow";
 
 const CODES: [(&str, Class, &str); 17] = [
-    ("WorkflowTriggerIsNotEnabled", Class::Destination, SWITCHED_OFF),
+    (
+        "WorkflowTriggerIsNotEnabled",
+        Class::Destination,
+        SWITCHED_OFF,
+    ),
     ("WorkflowNotFound", Class::Destination, SWITCHED_OFF),
     ("WorkflowTriggerNotFound", Class::Destination, SWITCHED_OFF),
-    ("WorkflowTriggerVersionNotFound", Class::Destination, SWITCHED_OFF),
-    ("TriggerInputSchemaMismatch", Class::Message, "the workflow expects another message; use Microsoft's template"),
+    (
+        "WorkflowTriggerVersionNotFound",
+        Class::Destination,
+        SWITCHED_OFF,
+    ),
+    (
+        "TriggerInputSchemaMismatch",
+        Class::Message,
+        "the workflow expects another message; use Microsoft's template",
+    ),
     ("InvalidRequestContent", Class::Message, REFUSED),
     ("MissingApiVersionParameter", Class::Destination, QUERY_LOST),
     ("InvalidApiVersionParameter", Class::Destination, QUERY_LOST),
-    ("DirectApiRequestHasMoreThanOneAuthorization", Class::Destination, "a proxy adds an Authorization header"),
+    (
+        "DirectApiRequestHasMoreThanOneAuthorization",
+        Class::Destination,
+        "a proxy adds an Authorization header",
+    ),
     ("DirectApiAuthorizationRequired", Class::Destination, ANYONE),
-    ("DirectApiInvalidAuthorizationScheme", Class::Destination, ANYONE),
-    ("DirectApiInvalidAuthorizationSignature", Class::Destination, SIGNATURE),
+    (
+        "DirectApiInvalidAuthorizationScheme",
+        Class::Destination,
+        ANYONE,
+    ),
+    (
+        "DirectApiInvalidAuthorizationSignature",
+        Class::Destination,
+        SIGNATURE,
+    ),
     ("AuthorizationFailed", Class::Destination, SIGNATURE),
-    ("WorkflowRequestsThrottled", Class::Throttled, "the workflow asks to wait"),
+    (
+        "WorkflowRequestsThrottled",
+        Class::Throttled,
+        "the workflow asks to wait",
+    ),
     ("NoResponse", Class::Transient, BUSY),
     ("GatewayTimeout", Class::Transient, BUSY),
     ("InternalServerError", Class::Transient, BUSY),
@@ -137,7 +192,10 @@ fn by_code(answer: &Answer<'_>) -> Option<Verdict> {
         return None;
     }
     let body: Option<Value> = serde_json::from_str(text(answer)).ok();
-    let in_body = body.as_ref().and_then(|body| body.pointer("/error/code")).and_then(Value::as_str);
+    let in_body = body
+        .as_ref()
+        .and_then(|body| body.pointer("/error/code"))
+        .and_then(Value::as_str);
     let in_line = answer.body.is_empty().then_some(answer.phrase);
     let said = in_body.or(in_line)?;
     let (word, class, advice) = *CODES.iter().find(|row| row.0 == said)?;
@@ -146,8 +204,9 @@ fn by_code(answer: &Answer<'_>) -> Option<Verdict> {
         Class::Message => Verdict::Message(reason),
         Class::Destination => Verdict::Destination(reason),
         Class::Transient => Verdict::Transient(reason),
-        Class::Throttled => {
-            Verdict::Throttled { wait: answer.retry_after.unwrap_or(WORKFLOW_THROTTLE), reason }
-        }
+        Class::Throttled => Verdict::Throttled {
+            wait: answer.retry_after.unwrap_or(WORKFLOW_THROTTLE),
+            reason,
+        },
     })
 }

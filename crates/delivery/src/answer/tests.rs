@@ -14,8 +14,14 @@ enum Class {
 use Class::{A, D, M, T, W, X};
 
 fn class(family: Family, status: u16, body: &str, with: impl FnOnce(&mut Answer<'_>)) -> Class {
-    let mut answer =
-        Answer { status, phrase: "", retry_after: None, body: body.as_bytes(), form: Form::Full, attempts: 0 };
+    let mut answer = Answer {
+        status,
+        phrase: "",
+        retry_after: None,
+        body: body.as_bytes(),
+        form: Form::Full,
+        attempts: 0,
+    };
     with(&mut answer);
     match classify(family, &answer) {
         Verdict::Delivered => D,
@@ -29,82 +35,104 @@ fn class(family: Family, status: u16, body: &str, with: impl FnOnce(&mut Answer<
 
 fn check(family: Family, rows: &[(u16, &str, Class)]) {
     for (status, body, expected) in rows {
-        assert_eq!(class(family, *status, body, |_| {}), *expected, "{family:?} {status} {body}");
+        assert_eq!(
+            class(family, *status, body, |_| {}),
+            *expected,
+            "{family:?} {status} {body}"
+        );
     }
 }
 
 #[test]
 fn every_answer_of_slack_has_its_class() {
-    check(Family::Slack, &[
-        (200, "ok", D),
-        (200, "ok\n", D),
-        (200, "{\"ok\":true}", X),
-        (200, "", X),
-        (200, "{\"ok\":false,\"error\":\"invalid_auth\"}", X),
-        (200, "<html>login</html>", X),
-        (204, "", X),
-        (301, "", X),
-        (302, "<html>", X),
-        (400, "invalid_payload", M),
-        (400, "invalid_blocks", M),
-        (400, "invalid_blocks_format", M),
-        (400, "invalid_attachments", M),
-        (400, "msg_blocks_too_long", M),
-        (400, "msg_too_long", M),
-        (400, "no_text", M),
-        (400, "missing_text_or_fallback_or_attachments", M),
-        (400, "too_many_attachments", M),
-        (400, "user_not_found", X),
-        (400, "posting_to_general_channel_denied", X),
-        (403, "posting_to_general_channel_denied", X),
-        (403, "action_prohibited", X),
-        (403, "invalid_token", X),
-        (403, "team_disabled", X),
-        (404, "channel_not_found", X),
-        (404, "no_service", X),
-        (404, "no_active_hooks", X),
-        (404, "no_service_id", X),
-        (400, "no_service_id", X),
-        (404, "no_team", X),
-        (410, "channel_is_archived", X),
-        (429, "{\"retry_after\":1,\"ok\":false,\"error\":\"rate_limited\"}", W(30)),
-        (500, "rollup_error", T),
-        (500, "", T),
-        (502, "<html>", T),
-        (503, "", T),
-        (504, "", T),
-        (408, "", T),
-        (425, "", T),
-        (413, "", M),
-        (405, "", X),
-        (401, "", X),
-        (406, "", X),
-        (415, "", X),
-        (400, "some_new_word", M),
-        (403, "some_new_word", X),
-        (404, "some_new_word", X),
-        (410, "some_new_word", X),
-    ]);
+    check(
+        Family::Slack,
+        &[
+            (200, "ok", D),
+            (200, "ok\n", D),
+            (200, "{\"ok\":true}", X),
+            (200, "", X),
+            (200, "{\"ok\":false,\"error\":\"invalid_auth\"}", X),
+            (200, "<html>login</html>", X),
+            (204, "", X),
+            (301, "", X),
+            (302, "<html>", X),
+            (400, "invalid_payload", M),
+            (400, "invalid_blocks", M),
+            (400, "invalid_blocks_format", M),
+            (400, "invalid_attachments", M),
+            (400, "msg_blocks_too_long", M),
+            (400, "msg_too_long", M),
+            (400, "no_text", M),
+            (400, "missing_text_or_fallback_or_attachments", M),
+            (400, "too_many_attachments", M),
+            (400, "user_not_found", X),
+            (400, "posting_to_general_channel_denied", X),
+            (403, "posting_to_general_channel_denied", X),
+            (403, "action_prohibited", X),
+            (403, "invalid_token", X),
+            (403, "team_disabled", X),
+            (404, "channel_not_found", X),
+            (404, "no_service", X),
+            (404, "no_active_hooks", X),
+            (404, "no_service_id", X),
+            (400, "no_service_id", X),
+            (404, "no_team", X),
+            (410, "channel_is_archived", X),
+            (
+                429,
+                "{\"retry_after\":1,\"ok\":false,\"error\":\"rate_limited\"}",
+                W(30),
+            ),
+            (500, "rollup_error", T),
+            (500, "", T),
+            (502, "<html>", T),
+            (503, "", T),
+            (504, "", T),
+            (408, "", T),
+            (425, "", T),
+            (413, "", M),
+            (405, "", X),
+            (401, "", X),
+            (406, "", X),
+            (415, "", X),
+            (400, "some_new_word", M),
+            (403, "some_new_word", X),
+            (404, "some_new_word", X),
+            (410, "some_new_word", X),
+        ],
+    );
     let plain = |answer: &mut Answer<'_>| answer.form = Form::Plain;
-    assert_eq!(class(Family::Slack, 400, "missing_text_or_fallback_or_attachments", plain), X);
+    assert_eq!(
+        class(
+            Family::Slack,
+            400,
+            "missing_text_or_fallback_or_attachments",
+            plain
+        ),
+        X
+    );
     let wait = |answer: &mut Answer<'_>| answer.retry_after = Some(Duration::from_secs(7));
     assert_eq!(class(Family::Slack, 429, "", wait), W(7));
 }
 
 #[test]
 fn a_server_that_takes_slacks_webhooks_succeeds_with_any_2xx_but_a_known_failure() {
-    check(Family::LikeSlack, &[
-        (200, "ok", D),
-        (200, "{\"success\":true}", D),
-        (200, "{\"result\":\"success\"}", D),
-        (200, "", D),
-        (204, "", D),
-        (202, "", D),
-        (200, "{\"ok\":false,\"error\":\"no_service\"}", X),
-        (404, "no_service", X),
-        (400, "invalid_blocks", M),
-        (503, "", T),
-    ]);
+    check(
+        Family::LikeSlack,
+        &[
+            (200, "ok", D),
+            (200, "{\"success\":true}", D),
+            (200, "{\"result\":\"success\"}", D),
+            (200, "", D),
+            (204, "", D),
+            (202, "", D),
+            (200, "{\"ok\":false,\"error\":\"no_service\"}", X),
+            (404, "no_service", X),
+            (400, "invalid_blocks", M),
+            (503, "", T),
+        ],
+    );
 }
 
 #[test]
@@ -115,26 +143,53 @@ fn every_answer_of_an_office_365_connector_has_its_class() {
              ContextId tcid=0,server=x"
         )
     };
-    for (status, expected) in [(429, W(30)), (413, M), (400, M), (403, X), (404, X), (500, T), (503, T)] {
-        assert_eq!(class(Family::Office365, 200, &failed(status), |_| {}), expected, "{status}");
+    for (status, expected) in [
+        (429, W(30)),
+        (413, M),
+        (400, M),
+        (403, X),
+        (404, X),
+        (500, T),
+        (503, T),
+    ] {
+        assert_eq!(
+            class(Family::Office365, 200, &failed(status), |_| {}),
+            expected,
+            "{status}"
+        );
     }
-    assert_eq!(class(Family::Office365, 200, &failed(400), |answer| answer.form = Form::Plain), X);
-    check(Family::Office365, &[
-        (200, "1", D),
-        (200, "Webhook message delivery failed with error: Error contacting Microsoft Teams endpoint", T),
-        (200, "System.Net.Http.HttpResponseMessage", T),
-        (200, "Summary or Text is required.", M),
-        (400, "Summary or Text is required.", M),
-        (400, "Bad payload received by generic incoming webhook.", M),
-        (400, "Newtonsoft.Json.JsonReaderException: Unexpected character", M),
-        (403, "", X),
-        (404, "", X),
-        (410, "", X),
-        (413, "", M),
-        (429, "", W(30)),
-        (500, "", T),
-        (418, "", X),
-    ]);
+    assert_eq!(
+        class(Family::Office365, 200, &failed(400), |answer| answer.form =
+            Form::Plain),
+        X
+    );
+    check(
+        Family::Office365,
+        &[
+            (200, "1", D),
+            (
+                200,
+                "Webhook message delivery failed with error: Error contacting Microsoft Teams endpoint",
+                T,
+            ),
+            (200, "System.Net.Http.HttpResponseMessage", T),
+            (200, "Summary or Text is required.", M),
+            (400, "Summary or Text is required.", M),
+            (400, "Bad payload received by generic incoming webhook.", M),
+            (
+                400,
+                "Newtonsoft.Json.JsonReaderException: Unexpected character",
+                M,
+            ),
+            (403, "", X),
+            (404, "", X),
+            (410, "", X),
+            (413, "", M),
+            (429, "", W(30)),
+            (500, "", T),
+            (418, "", X),
+        ],
+    );
 }
 
 #[test]
@@ -162,50 +217,89 @@ fn every_answer_of_a_workflow_has_its_class_by_code_first() {
         (504, "GatewayTimeout", T),
         (500, "InternalServerError", T),
     ] {
-        assert_eq!(class(Family::Workflow, status, &code(name), |_| {}), expected, "{status} {name}");
+        assert_eq!(
+            class(Family::Workflow, status, &code(name), |_| {}),
+            expected,
+            "{status} {name}"
+        );
     }
-    check(Family::Workflow, &[
-        (202, "", A),
-        (200, "whatever the author says", A),
-        (401, "", X),
-        (403, "", X),
-        (404, "", X),
-        (404, "<html>", T),
-        (408, "", T),
-        (425, "", T),
-        (409, "", T),
-        (410, "", X),
-        (412, "", T),
-        (413, "", M),
-        (415, "", M),
-        (429, "", W(60)),
-        (500, "", T),
-        (503, "", T),
-        (302, "", X),
-        (400, "", M),
-    ]);
-    assert_eq!(class(Family::Workflow, 404, "<html>", |answer| answer.attempts = 5), X);
-    assert_eq!(class(Family::Workflow, 400, "", |answer| answer.phrase = "WorkflowTriggerIsNotEnabled"), X);
+    check(
+        Family::Workflow,
+        &[
+            (202, "", A),
+            (200, "whatever the author says", A),
+            (401, "", X),
+            (403, "", X),
+            (404, "", X),
+            (404, "<html>", T),
+            (408, "", T),
+            (425, "", T),
+            (409, "", T),
+            (410, "", X),
+            (412, "", T),
+            (413, "", M),
+            (415, "", M),
+            (429, "", W(60)),
+            (500, "", T),
+            (503, "", T),
+            (302, "", X),
+            (400, "", M),
+        ],
+    );
+    assert_eq!(
+        class(Family::Workflow, 404, "<html>", |answer| answer.attempts =
+            5),
+        X
+    );
+    assert_eq!(
+        class(Family::Workflow, 400, "", |answer| answer.phrase =
+            "WorkflowTriggerIsNotEnabled"),
+        X
+    );
 }
 
 #[test]
 fn another_server_that_takes_cards_succeeds_with_any_2xx_but_a_known_failure() {
-    check(Family::LikeTeams, &[
-        (200, "1", D),
-        (200, "", D),
-        (202, "", A),
-        (200, "Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 429 with", W(30)),
-        (400, "{\"error\":{\"code\":\"WorkflowTriggerIsNotEnabled\"}}", X),
-        (503, "", T),
-    ]);
+    check(
+        Family::LikeTeams,
+        &[
+            (200, "1", D),
+            (200, "", D),
+            (202, "", A),
+            (
+                200,
+                "Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 429 with",
+                W(30),
+            ),
+            (
+                400,
+                "{\"error\":{\"code\":\"WorkflowTriggerIsNotEnabled\"}}",
+                X,
+            ),
+            (503, "", T),
+        ],
+    );
 }
 
 #[test]
 fn no_word_of_an_unknown_answer_is_repeated() {
     let body = b"https://hooks.slack.com/services/T/B/secret failed";
-    for family in [Family::Slack, Family::LikeSlack, Family::Office365, Family::Workflow, Family::LikeTeams] {
+    for family in [
+        Family::Slack,
+        Family::LikeSlack,
+        Family::Office365,
+        Family::Workflow,
+        Family::LikeTeams,
+    ] {
         for status in [200, 302, 400, 404, 429, 500] {
-            let answer = Answer { status, phrase: "secret", retry_after: None, body, form: Form::Full, attempts: 0 };
+            let answer = Answer {
+                status,
+                phrase: "secret",
+                retry_after: None,
+                body,
+                form: Form::Full,
+                attempts: 0,
+            };
             assert!(!format!("{:?}", classify(family, &answer)).contains("secret"));
         }
     }
@@ -213,12 +307,38 @@ fn no_word_of_an_unknown_answer_is_repeated() {
 
 #[test]
 fn families_are_told_by_host() {
-    let family = |connector_type, host: &str| Family::of(connector_type, &WebhookHost::Name(host.to_owned()));
-    assert_eq!(family(ConnectorType::Slack, "hooks.slack.com"), Family::Slack);
-    assert_eq!(family(ConnectorType::Slack, "hooks.slack-gov.com"), Family::Slack);
-    assert_eq!(family(ConnectorType::Slack, "chat.example.com"), Family::LikeSlack);
-    assert_eq!(family(ConnectorType::Teams, "x.webhook.office.com"), Family::Office365);
-    assert_eq!(family(ConnectorType::Teams, "a.1.environment.api.powerplatform.com"), Family::Workflow);
-    assert_eq!(family(ConnectorType::Teams, "prod-1.westeurope.logic.azure.com"), Family::Workflow);
-    assert_eq!(family(ConnectorType::Teams, "teams.example.com"), Family::LikeTeams);
+    let family = |connector_type, host: &str| {
+        Family::of(connector_type, &WebhookHost::Name(host.to_owned()))
+    };
+    assert_eq!(
+        family(ConnectorType::Slack, "hooks.slack.com"),
+        Family::Slack
+    );
+    assert_eq!(
+        family(ConnectorType::Slack, "hooks.slack-gov.com"),
+        Family::Slack
+    );
+    assert_eq!(
+        family(ConnectorType::Slack, "chat.example.com"),
+        Family::LikeSlack
+    );
+    assert_eq!(
+        family(ConnectorType::Teams, "x.webhook.office.com"),
+        Family::Office365
+    );
+    assert_eq!(
+        family(
+            ConnectorType::Teams,
+            "a.1.environment.api.powerplatform.com"
+        ),
+        Family::Workflow
+    );
+    assert_eq!(
+        family(ConnectorType::Teams, "prod-1.westeurope.logic.azure.com"),
+        Family::Workflow
+    );
+    assert_eq!(
+        family(ConnectorType::Teams, "teams.example.com"),
+        Family::LikeTeams
+    );
 }

@@ -1,15 +1,24 @@
 //! Receivers that misbehave in every way.
 
-use std::{sync::Arc, time::{Duration, Instant}};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use alert_connectors_delivery::TimeLimits;
 use alert_connectors_inbox::Behaviour;
-use tokio::{io::{AsyncReadExt, AsyncWriteExt}, net::{TcpListener, TcpStream}};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use crate::world::{Fixed, Receiver, Setting, World};
 
-const SHORT: TimeLimits = TimeLimits { connect: Duration::from_millis(300), request: Duration::from_millis(500) };
+const SHORT: TimeLimits = TimeLimits {
+    connect: Duration::from_millis(300),
+    request: Duration::from_millis(500),
+};
 
 async fn report(world: &World, url: &str) -> (u16, String) {
     let report = world.engine.test(&world.connector(url), "S").await.unwrap();
@@ -24,11 +33,17 @@ async fn server<F: Future<Output = ()> + Send + 'static>(
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let acceptor = TlsAcceptor::from(receiver.authority.server_config());
-    let setting = Setting { resolver: Arc::new(Fixed(vec![address])), limits: SHORT, ..Setting::to(receiver) };
+    let setting = Setting {
+        resolver: Arc::new(Fixed(vec![address])),
+        limits: SHORT,
+        ..Setting::to(receiver)
+    };
     let world = World::start(setting);
     world.tasks.spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+            let Ok(mut stream) = acceptor.accept(stream).await else {
+                continue;
+            };
             let mut first_byte = [0];
             stream.read_exact(&mut first_byte).await.ok();
             then(stream).await;
@@ -41,7 +56,10 @@ async fn server<F: Future<Output = ()> + Send + 'static>(
 async fn one_that_hangs_is_given_up() {
     let receiver = Receiver::start().await;
     let world = server(&receiver, async |_stream| std::future::pending().await).await;
-    assert_eq!(report(&world, "https://webhook.example/").await, (500, "Connection timeout".to_owned()));
+    assert_eq!(
+        report(&world, "https://webhook.example/").await,
+        (500, "Connection timeout".to_owned())
+    );
 }
 
 #[tokio::test]
@@ -55,7 +73,10 @@ async fn one_that_drips_is_given_up() {
     })
     .await;
     let started = Instant::now();
-    assert_eq!(report(&world, "https://webhook.example/").await, (500, "Connection timeout".to_owned()));
+    assert_eq!(
+        report(&world, "https://webhook.example/").await,
+        (500, "Connection timeout".to_owned())
+    );
     assert!(started.elapsed() < Duration::from_secs(5));
 }
 
@@ -63,7 +84,10 @@ async fn one_that_drips_is_given_up() {
 async fn one_that_resets_is_told_of() {
     let receiver = Receiver::start().await;
     let world = server(&receiver, async |stream| drop(stream)).await;
-    assert_eq!(report(&world, "https://webhook.example/").await, (500, "Connection failed".to_owned()));
+    assert_eq!(
+        report(&world, "https://webhook.example/").await,
+        (500, "Connection failed".to_owned())
+    );
 }
 
 #[tokio::test]
@@ -73,7 +97,10 @@ async fn one_that_speaks_no_http_is_told_of() {
         stream.write_all(b"220 mail.example ESMTP\r\n").await.ok();
     })
     .await;
-    assert_eq!(report(&world, "https://webhook.example/").await, (500, "Connection failed".to_owned()));
+    assert_eq!(
+        report(&world, "https://webhook.example/").await,
+        (500, "Connection failed".to_owned())
+    );
 }
 
 #[tokio::test]
@@ -98,8 +125,19 @@ async fn of_an_endless_answer_only_the_beginning_is_read() {
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
     let receiver = Receiver::start().await;
-    let headers = [("location".to_owned(), "https://webhook.example/elsewhere".to_owned())].into();
-    receiver.inbox.behave("/here", Behaviour { status: Some(307), headers, ..Behaviour::default() });
+    let headers = [(
+        "location".to_owned(),
+        "https://webhook.example/elsewhere".to_owned(),
+    )]
+    .into();
+    receiver.inbox.behave(
+        "/here",
+        Behaviour {
+            status: Some(307),
+            headers,
+            ..Behaviour::default()
+        },
+    );
     let world = World::start(Setting::to(&receiver));
     let (status, error) = report(&world, "https://webhook.example/here").await;
     assert_eq!(status, 307);
@@ -110,9 +148,25 @@ async fn a_redirect_is_not_followed() {
 #[tokio::test]
 async fn a_port_that_nobody_listens_on_and_a_name_that_nobody_knows_are_told_apart() {
     let receiver = Receiver::start().await;
-    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let world = World::start(Setting { resolver: Arc::new(Fixed(vec![free])), ..Setting::to(&receiver) });
-    assert_eq!(report(&world, "https://webhook.example/").await, (500, "Connection refused".to_owned()));
-    let world = World::start(Setting { resolver: Arc::new(Fixed(Vec::new())), ..Setting::to(&receiver) });
-    assert_eq!(report(&world, "https://webhook.example/").await, (500, "DNS lookup failed".to_owned()));
+    let free = TcpListener::bind("127.0.0.1:0")
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let world = World::start(Setting {
+        resolver: Arc::new(Fixed(vec![free])),
+        ..Setting::to(&receiver)
+    });
+    assert_eq!(
+        report(&world, "https://webhook.example/").await,
+        (500, "Connection refused".to_owned())
+    );
+    let world = World::start(Setting {
+        resolver: Arc::new(Fixed(Vec::new())),
+        ..Setting::to(&receiver)
+    });
+    assert_eq!(
+        report(&world, "https://webhook.example/").await,
+        (500, "DNS lookup failed".to_owned())
+    );
 }

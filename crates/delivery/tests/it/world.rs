@@ -12,14 +12,19 @@ use alert_connectors_delivery::{
 };
 use alert_connectors_inbox::{Authority, Inbox, serve};
 use alert_connectors_model::{
-    AddressPolicy, AlertId, AlertTypeFilter, Connector, ConnectorId, ConnectorType, DeliveryId, Email, Fingerprint, Json,
-    Loc, Random, SeededRandom, SeverityFilter, Slug, Space, SpaceId, SystemClock, UrlRules, User, UserId, WebhookUrl,
-    parse_alert,
+    AddressPolicy, AlertId, AlertTypeFilter, Connector, ConnectorId, ConnectorType, DeliveryId,
+    Email, Fingerprint, Json, Loc, Random, SeededRandom, SeverityFilter, Slug, Space, SpaceId,
+    SystemClock, UrlRules, User, UserId, WebhookUrl, parse_alert,
 };
-use alert_connectors_store::{Due, Event, Form, NextStep, Outcome, Queue, Recorded, StoreError, Tidings};
+use alert_connectors_store::{
+    Due, Event, Form, NextStep, Outcome, Queue, Recorded, StoreError, Tidings,
+};
 use async_trait::async_trait;
 use jiff::Timestamp;
-use tokio::{net::TcpListener, sync::{Mutex as AsyncMutex, mpsc, watch}};
+use tokio::{
+    net::TcpListener,
+    sync::{Mutex as AsyncMutex, mpsc, watch},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub(crate) const NOW: &str = "2026-11-23T12:00:00Z";
@@ -56,12 +61,21 @@ impl MemoryQueue {
         let (events, heard) = mpsc::channel(16);
         let (full, _) = watch::channel(false);
         let heard = AsyncMutex::new(heard);
-        Arc::new(Self { owed: Mutex::default(), outcomes: Mutex::default(), full, events, heard })
+        Arc::new(Self {
+            owed: Mutex::default(),
+            outcomes: Mutex::default(),
+            full,
+            events,
+            heard,
+        })
     }
 
     pub(crate) async fn push(&self, dues: Vec<Due>) {
         self.owed.lock().unwrap().extend(dues.clone());
-        self.events.send(dues.into_iter().map(Event::Queued).collect()).await.unwrap();
+        self.events
+            .send(dues.into_iter().map(Event::Queued).collect())
+            .await
+            .unwrap();
     }
 
     pub(crate) fn outcomes(&self) -> Vec<Outcome> {
@@ -72,14 +86,27 @@ impl MemoryQueue {
 #[async_trait]
 impl Queue for MemoryQueue {
     async fn tidings(&self) -> Result<Tidings, StoreError> {
-        let mut owed: Vec<_> = self.owed.lock().unwrap().iter().map(|due| due.connector.destination).collect();
+        let mut owed: Vec<_> = self
+            .owed
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|due| due.connector.destination)
+            .collect();
         owed.dedup();
         Ok(Tidings { owed, version: 1 })
     }
 
-    async fn due(&self, destination: Fingerprint, after: i64, at_most: usize) -> Result<Vec<Due>, StoreError> {
+    async fn due(
+        &self,
+        destination: Fingerprint,
+        after: i64,
+        at_most: usize,
+    ) -> Result<Vec<Due>, StoreError> {
         let owed = self.owed.lock().unwrap();
-        let wanted = owed.iter().filter(|due| due.connector.destination == destination && due.seq > after);
+        let wanted = owed
+            .iter()
+            .filter(|due| due.connector.destination == destination && due.seq > after);
         Ok(wanted.take(at_most).cloned().collect())
     }
 
@@ -124,13 +151,28 @@ impl Drop for Receiver {
 
 impl Receiver {
     pub(crate) async fn start() -> Self {
-        let authority = Authority::for_names(vec!["hooks.slack.com".to_owned(), "webhook.example".to_owned()]).unwrap();
+        let authority = Authority::for_names(vec![
+            "hooks.slack.com".to_owned(),
+            "webhook.example".to_owned(),
+        ])
+        .unwrap();
         let inbox = Inbox::new(Arc::new(SystemClock));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
-        tasks.spawn(serve(listener, authority.server_config(), inbox.router(), tasks.clone(), stopping.clone()));
-        Self { inbox, authority, address, stopping }
+        tasks.spawn(serve(
+            listener,
+            authority.server_config(),
+            inbox.router(),
+            tasks.clone(),
+            stopping.clone(),
+        ));
+        Self {
+            inbox,
+            authority,
+            address,
+            stopping,
+        }
     }
 }
 
@@ -148,7 +190,9 @@ impl Setting {
         Self {
             allowed: vec!["127.0.0.0/8"],
             resolver: Arc::new(Fixed(vec![receiver.address])),
-            trust: Trust { extra_roots: vec![receiver.authority.ca()] },
+            trust: Trust {
+                extra_roots: vec![receiver.authority.ca()],
+            },
             proxy: None,
             limits: TimeLimits::default(),
         }
@@ -175,9 +219,16 @@ impl World {
     }
 
     pub(crate) fn start_with(setting: Setting, queue: Arc<MemoryQueue>) -> Self {
-        let networks = setting.allowed.iter().map(|network| network.parse().unwrap()).collect();
+        let networks = setting
+            .allowed
+            .iter()
+            .map(|network| network.parse().unwrap())
+            .collect();
         let sender = Sender::new(SenderOptions {
-            rules: UrlRules { addresses: AddressPolicy::allowing(networks), ..UrlRules::default() },
+            rules: UrlRules {
+                addresses: AddressPolicy::allowing(networks),
+                ..UrlRules::default()
+            },
             trust: setting.trust,
             proxy: setting.proxy,
             resolver: setting.resolver,
@@ -194,7 +245,13 @@ impl World {
             tasks: tasks.clone(),
             stopping: stopping.clone(),
         });
-        Self { queue, engine, tasks, stopping, random: SeededRandom::new(5) }
+        Self {
+            queue,
+            engine,
+            tasks,
+            stopping,
+            random: SeededRandom::new(5),
+        }
     }
 
     pub(crate) fn connector(&self, url: &str) -> Arc<Connector> {
@@ -226,9 +283,16 @@ impl World {
     pub(crate) fn due(&self, connector: &Arc<Connector>, seq: i64, title: &str) -> Due {
         let now = time();
         let text = format!(r#"{{"alert_type":"a","severity":"high","title":"{title}"}}"#);
-        let alert = parse_alert(Json::parse(text.as_bytes()).unwrap(), &Loc::body(), now).unwrap().alert;
+        let alert = parse_alert(Json::parse(text.as_bytes()).unwrap(), &Loc::body(), now)
+            .unwrap()
+            .alert;
         let slug = Slug::parse("s").unwrap();
-        let space = Space { id: connector.space_id, slug, name: "S".to_owned(), created_at: now };
+        let space = Space {
+            id: connector.space_id,
+            slug,
+            name: "S".to_owned(),
+            created_at: now,
+        };
         Due {
             seq,
             id: DeliveryId::new(now, &self.random),
@@ -248,7 +312,10 @@ pub(crate) fn time() -> Timestamp {
 }
 
 /// Waits until something is so, or says what was seen last.
-pub(crate) async fn until<T: std::fmt::Debug>(look: impl Fn() -> T, is_so: impl Fn(&T) -> bool) -> T {
+pub(crate) async fn until<T: std::fmt::Debug>(
+    look: impl Fn() -> T,
+    is_so: impl Fn(&T) -> bool,
+) -> T {
     let waited = async {
         loop {
             let seen = look();

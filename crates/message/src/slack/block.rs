@@ -29,7 +29,10 @@ pub(super) enum Text {
 
 impl Block {
     pub(super) fn section(text: Text) -> Self {
-        Self::Section { text: Some(text), fields: Vec::new() }
+        Self::Section {
+            text: Some(text),
+            fields: Vec::new(),
+        }
     }
 
     pub(super) fn fields(fields: Vec<Text>) -> Self {
@@ -51,7 +54,10 @@ impl Block {
 
 impl Text {
     pub(super) fn mrkdwn(text: String) -> Self {
-        Self::Mrkdwn { text, verbatim: true }
+        Self::Mrkdwn {
+            text,
+            verbatim: true,
+        }
     }
 
     pub(super) fn plain(text: String) -> Self {

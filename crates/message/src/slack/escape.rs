@@ -53,7 +53,9 @@ fn is_emoji_letter(letter: char) -> bool {
 
 /// Text for a `plain_text` object, sent unescaped: what looks like a mention or a link token is broken up.
 pub(super) fn plain_inert(text: &str) -> Cow<'_, str> {
-    kept_apart(text, |letter, rest| letter == '<' && rest.starts_with(['!', '@', '#']))
+    kept_apart(text, |letter, rest| {
+        letter == '<' && rest.starts_with(['!', '@', '#'])
+    })
 }
 
 /// Text that may stand as the label of a link: inert, without `|`, and on one line.
@@ -85,7 +87,10 @@ pub(super) fn link_target(url: &str) -> Option<String> {
 
 /// A time in the reader's own time zone, in UTC where that can't be shown.
 pub(super) fn date(time: Timestamp, utc: &str) -> String {
-    format!("<!date^{}^{{date_short_pretty}} at {{time}}|{utc}>", time.as_second())
+    format!(
+        "<!date^{}^{{date_short_pretty}} at {{time}}|{utc}>",
+        time.as_second()
+    )
 }
 
 #[cfg(test)]
@@ -103,6 +108,9 @@ mod tests {
             assert_eq!(inert(text), expected);
         }
         assert_eq!(link_label("a|b\nc"), "a¦b c");
-        assert_eq!(link_target("https://a/?x=1&y=a|b").unwrap(), "https://a/?x=1&amp;y=a%7Cb");
+        assert_eq!(
+            link_target("https://a/?x=1&y=a|b").unwrap(),
+            "https://a/?x=1&amp;y=a%7Cb"
+        );
     }
 }

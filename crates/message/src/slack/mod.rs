@@ -50,13 +50,41 @@ struct Step {
 }
 
 const STEPS: [Step; 7] = [
-    Step { description: SECTION_CHARS_MAX, value: 1_800, facts: 42 },
-    Step { description: SECTION_CHARS_MAX, value: 400, facts: 42 },
-    Step { description: SECTION_CHARS_MAX, value: 150, facts: 42 },
-    Step { description: 1_400, value: 150, facts: 42 },
-    Step { description: 1_400, value: 100, facts: 20 },
-    Step { description: 700, value: 80, facts: 10 },
-    Step { description: 300, value: 60, facts: 4 },
+    Step {
+        description: SECTION_CHARS_MAX,
+        value: 1_800,
+        facts: 42,
+    },
+    Step {
+        description: SECTION_CHARS_MAX,
+        value: 400,
+        facts: 42,
+    },
+    Step {
+        description: SECTION_CHARS_MAX,
+        value: 150,
+        facts: 42,
+    },
+    Step {
+        description: 1_400,
+        value: 150,
+        facts: 42,
+    },
+    Step {
+        description: 1_400,
+        value: 100,
+        facts: 20,
+    },
+    Step {
+        description: 700,
+        value: 80,
+        facts: 10,
+    },
+    Step {
+        description: 300,
+        value: 60,
+        facts: 4,
+    },
 ];
 
 #[derive(Serialize)]
@@ -91,11 +119,18 @@ impl Platform for Slack {
             fewest = Some(rendering);
         }
         // The last step fits by its numbers; a property test holds it to that.
-        fewest.unwrap_or_else(|| Rendering { payload: self.plain(shown), trimmed: Vec::new() })
+        fewest.unwrap_or_else(|| Rendering {
+            payload: self.plain(shown),
+            trimmed: Vec::new(),
+        })
     }
 
     fn plain(&self, shown: Shown<'_>) -> Vec<u8> {
-        let source = format!("[{}] {}", severity_word(shown.alert), one_line(title(shown.alert)));
+        let source = format!(
+            "[{}] {}",
+            severity_word(shown.alert),
+            one_line(title(shown.alert))
+        );
         let mut text = Fitted::new(1_200, Meter::of(&source));
         text.foreign("", &inert(&source), entity, "");
         let mut text = text.into_text();
@@ -105,7 +140,11 @@ impl Platform for Slack {
             fitted.foreign("\n", &inert(&description), entity, "");
             text.push_str(&fitted.into_text());
         }
-        if let Some(rest) = shown.rest().and_then(link_target).filter(|url| url.len() <= 1_000) {
+        if let Some(rest) = shown
+            .rest()
+            .and_then(link_target)
+            .filter(|url| url.len() <= 1_000)
+        {
             text.push_str("\n<");
             text.push_str(&rest);
             text.push('>');
@@ -124,9 +163,24 @@ fn render(shown: Shown<'_>, step: &Step) -> (Rendering, usize) {
     blocks.push(Block::context(Text::mrkdwn(context(alert))));
     blocks.extend(links(shown, !trimmed.is_empty()));
     let chars = blocks.iter().map(Block::text_chars).sum();
-    let attachments = [Attachment { color: color(alert), fallback: &fallback, blocks: &blocks }];
-    let payload = Payload { text: &text, unfurl_links: false, unfurl_media: false, attachments };
-    (Rendering { payload: json(&payload), trimmed }, chars)
+    let attachments = [Attachment {
+        color: color(alert),
+        fallback: &fallback,
+        blocks: &blocks,
+    }];
+    let payload = Payload {
+        text: &text,
+        unfurl_links: false,
+        unfurl_media: false,
+        attachments,
+    };
+    (
+        Rendering {
+            payload: json(&payload),
+            trimmed,
+        },
+        chars,
+    )
 }
 
 fn json(value: &impl Serialize) -> Vec<u8> {
@@ -166,7 +220,11 @@ fn first_line(alert: &Alert, trimmed: &mut Vec<Trim>) -> (String, String) {
 fn note(trimmed: &mut Vec<Trim>, field: &str, source: &str, fitted: &Fitted) {
     if fitted.was_cut() {
         let from = source.chars().count();
-        trimmed.push(Trim { field: field.to_owned(), from, to: fitted.shown().min(from) });
+        trimmed.push(Trim {
+            field: field.to_owned(),
+            from,
+            to: fitted.shown().min(from),
+        });
     }
 }
 
@@ -212,18 +270,37 @@ fn write_runs(fitted: &mut Fitted, runs: &[Run]) {
         let (opening, closing) = marks(run);
         // Slack reads a mark only where a word ends; an invisible space makes such an end.
         let marked = run.bold || run.italic || run.code;
-        let glued = |neighbour: Option<char>| marked && neighbour.is_some_and(|c| !c.is_whitespace());
-        let before = position.checked_sub(1).and_then(|at| runs.get(at)).and_then(|run| run.text.chars().next_back());
-        let after = runs.get(position + 1).and_then(|run| run.text.chars().next());
-        let joint = if lead.is_empty() && glued(before) { "\u{200B}" } else { "" };
-        let end = if trail.is_empty() && glued(after) { "\u{200B}" } else { "" };
+        let glued =
+            |neighbour: Option<char>| marked && neighbour.is_some_and(|c| !c.is_whitespace());
+        let before = position
+            .checked_sub(1)
+            .and_then(|at| runs.get(at))
+            .and_then(|run| run.text.chars().next_back());
+        let after = runs
+            .get(position + 1)
+            .and_then(|run| run.text.chars().next());
+        let joint = if lead.is_empty() && glued(before) {
+            "\u{200B}"
+        } else {
+            ""
+        };
+        let end = if trail.is_empty() && glued(after) {
+            "\u{200B}"
+        } else {
+            ""
+        };
         fitted.ours(lead);
         let text = match (run.code, &run.link) {
             (true, _) => bare.replace('`', "ˋ").into(),
             (false, Some(_)) => link_label(bare),
             (false, None) => inert(bare),
         };
-        fitted.foreign(&format!("{joint}{opening}"), &text, entity, &format!("{closing}{end}"));
+        fitted.foreign(
+            &format!("{joint}{opening}"),
+            &text,
+            entity,
+            &format!("{closing}{end}"),
+        );
         fitted.ours(trail);
     }
 }
@@ -231,11 +308,22 @@ fn write_runs(fitted: &mut Fitted, runs: &[Run]) {
 /// The markup around a run, outermost first.
 fn marks(run: &Run) -> (String, String) {
     let (mut head, mut tail) = (String::new(), String::new());
-    for mark in [run.bold.then_some('*'), run.italic.then_some('_'), run.code.then_some('`')].into_iter().flatten() {
+    for mark in [
+        run.bold.then_some('*'),
+        run.italic.then_some('_'),
+        run.code.then_some('`'),
+    ]
+    .into_iter()
+    .flatten()
+    {
         head.push(mark);
         tail.insert(0, mark);
     }
-    if let Some(target) = run.link.as_ref().and_then(|link| link_target(link.as_str())) {
+    if let Some(target) = run
+        .link
+        .as_ref()
+        .and_then(|link| link_target(link.as_str()))
+    {
         head.push_str(&format!("<{target}|"));
         tail.insert(0, '>');
     }
@@ -254,11 +342,17 @@ fn fact_blocks(alert: &Alert, step: &Step, trimmed: &mut Vec<Trim>, blocks: &mut
     }
     if dropped > 0 {
         let from = alert.fields.len();
-        trimmed.push(Trim { field: "fields".to_owned(), from, to: from.saturating_sub(dropped) });
+        trimmed.push(Trim {
+            field: "fields".to_owned(),
+            from,
+            to: from.saturating_sub(dropped),
+        });
     }
     let mut fields = fields.into_iter().peekable();
     while fields.peek().is_some() {
-        blocks.push(Block::fields(fields.by_ref().take(SECTION_FIELDS_MAX).collect()));
+        blocks.push(Block::fields(
+            fields.by_ref().take(SECTION_FIELDS_MAX).collect(),
+        ));
     }
 }
 
@@ -274,7 +368,12 @@ fn fact_text(fact: &Fact<'_>, step: &Step, trimmed: &mut Vec<Trim>) -> String {
     let mut fitted = Fitted::new(step.value, meter);
     let target = fact.url.as_ref().and_then(|url| link_target(url.as_str()));
     match target.filter(|target| target.len() < step.value / 2) {
-        Some(target) => fitted.foreign(&format!("<{target}|"), &link_label(&one_line(&value)), entity, ">"),
+        Some(target) => fitted.foreign(
+            &format!("<{target}|"),
+            &link_label(&one_line(&value)),
+            entity,
+            ">",
+        ),
         None => fitted.foreign("", &inert(&value), entity, ""),
     }
     note(trimmed, &fact.path, &value, &fitted);
@@ -296,7 +395,9 @@ fn links(shown: Shown<'_>, trimmed: bool) -> Option<Block> {
     let mut parts = Vec::new();
     let mut size = 0;
     let mut add = |label: &str, url: &str| {
-        let Some(target) = link_target(url).filter(|target| target.len() <= LINK_CHARS_MAX) else { return };
+        let Some(target) = link_target(url).filter(|target| target.len() <= LINK_CHARS_MAX) else {
+            return;
+        };
         let mut fitted = Fitted::new(200, Meter::of(label));
         fitted.foreign("", &link_label(&one_line(label)), entity, "");
         let part = format!("<{target}|{}>", fitted.into_text());
@@ -306,9 +407,17 @@ fn links(shown: Shown<'_>, trimmed: bool) -> Option<Block> {
         }
     };
     if let Some(page) = shown.page {
-        add(if trimmed { "Read the rest" } else { "Open alert" }, page);
+        add(
+            if trimmed {
+                "Read the rest"
+            } else {
+                "Open alert"
+            },
+            page,
+        );
     } else if let Some(url) = &shown.alert.url {
-        let around_title = link_target(url.as_str()).is_some_and(|url| url.len() <= TITLE_LINK_CHARS_MAX);
+        let around_title =
+            link_target(url.as_str()).is_some_and(|url| url.len() <= TITLE_LINK_CHARS_MAX);
         if trimmed || !around_title {
             add(if trimmed { "Read the rest" } else { "Open" }, url.as_str());
         }

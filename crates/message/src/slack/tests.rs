@@ -11,7 +11,10 @@ const PAGE: &str = "https://alerts.example.com/spaces/s/alerts/1";
 
 fn message(alert: &Alert, page: Option<&str>) -> (Value, Vec<Trim>) {
     let rendering = Slack.message(Shown { alert, page });
-    (serde_json::from_slice(&rendering.payload).unwrap(), rendering.trimmed)
+    (
+        serde_json::from_slice(&rendering.payload).unwrap(),
+        rendering.trimmed,
+    )
 }
 
 #[test]
@@ -27,7 +30,10 @@ fn markdown_becomes_mrkdwn() {
 #[test]
 fn the_plain_form_is_text_alone() {
     let alert = freshness();
-    let plain = Slack.plain(Shown { alert: &alert, page: Some(PAGE) });
+    let plain = Slack.plain(Shown {
+        alert: &alert,
+        page: Some(PAGE),
+    });
     insta::assert_snapshot!(String::from_utf8(plain).unwrap());
 }
 
@@ -37,7 +43,12 @@ fn a_resolved_alert_is_green_and_says_so() {
     alert.status = AlertStatus::Resolved;
     let (message, _) = message(&alert, None);
     assert_eq!(message["attachments"][0]["color"], "#16A34A");
-    assert!(message["text"].as_str().unwrap().starts_with("*RESOLVED (critical)* <"));
+    assert!(
+        message["text"]
+            .as_str()
+            .unwrap()
+            .starts_with("*RESOLVED (critical)* <")
+    );
 }
 
 #[test]
@@ -49,26 +60,49 @@ fn what_does_not_fit_is_cut_with_an_ellipsis_and_a_way_to_the_rest() {
     let description = blocks[0]["text"]["text"].as_str().unwrap();
     assert!(description.ends_with("x…"));
     assert_eq!(description.chars().count(), 2_798);
-    assert_eq!(trimmed[0], Trim { field: "description".to_owned(), from: 9_000, to: 2_797 });
+    assert_eq!(
+        trimmed[0],
+        Trim {
+            field: "description".to_owned(),
+            from: 9_000,
+            to: 2_797
+        }
+    );
     assert_eq!(trimmed[1].field, "fields.0.value");
-    assert_eq!(blocks.last().unwrap()["text"]["text"], "<https://a.example/1|Read the rest>");
+    assert_eq!(
+        blocks.last().unwrap()["text"]["text"],
+        "<https://a.example/1|Read the rest>"
+    );
 }
 
 #[test]
 fn ten_emoji_weigh_more_than_ten_letters() {
     let long = serde_json::json!({"alert_type": "a", "title": "t", "severity": "low", "description": "🔥".repeat(2_000)});
     let (message, _) = message(&alert(&long.to_string()), None);
-    let description = message["attachments"][0]["blocks"][0]["text"]["text"].as_str().unwrap().to_owned();
+    let description = message["attachments"][0]["blocks"][0]["text"]["text"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     assert!(description.len() <= SECTION_CHARS_MAX);
 }
 
 /// All text objects of a message with the place they stand in.
 fn texts(message: &Value) -> Vec<(String, &Value)> {
     let mut found = Vec::new();
-    for (index, block) in message["attachments"][0]["blocks"].as_array().unwrap().iter().enumerate() {
+    for (index, block) in message["attachments"][0]["blocks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .enumerate()
+    {
         let kind = block["type"].as_str().unwrap();
         let single = block.get("text").into_iter();
-        let many = block.get("fields").or(block.get("elements")).and_then(Value::as_array).into_iter().flatten();
+        let many = block
+            .get("fields")
+            .or(block.get("elements"))
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
         found.extend(single.map(|text| (format!("{index} {kind} text"), text)));
         found.extend(many.map(|text| (format!("{index} {kind} item"), text)));
     }
@@ -79,7 +113,9 @@ fn texts(message: &Value) -> Vec<(String, &Value)> {
 fn assert_no_live_token(text: &str) {
     for (at, _) in text.match_indices('<') {
         let token = text.split_at(at + 1).1.split('>').next().unwrap();
-        let ours = token.starts_with("!date^") || token.starts_with("https://") || token.starts_with("http://");
+        let ours = token.starts_with("!date^")
+            || token.starts_with("https://")
+            || token.starts_with("http://");
         assert!(ours, "{token:?} in {text:?}");
         assert!(token.matches('|').count() <= 1, "{token:?}");
     }
@@ -87,7 +123,11 @@ fn assert_no_live_token(text: &str) {
 
 fn assert_size(text: &str, max: usize) {
     assert!(!text.is_empty());
-    assert!(Meter::of(text).size(text) <= max, "{} > {max}: {text:?}", Meter::of(text).size(text));
+    assert!(
+        Meter::of(text).size(text) <= max,
+        "{} > {max}: {text:?}",
+        Meter::of(text).size(text)
+    );
 }
 
 proptest! {

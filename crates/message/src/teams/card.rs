@@ -24,8 +24,16 @@ struct Attachment {
 impl Message {
     pub(super) fn around(card: Box<RawValue>, summary: String) -> Self {
         let content_type = "application/vnd.microsoft.card.adaptive";
-        let attachment = Attachment { content_type, content_url: None, content: card };
-        Self { r#type: "message", summary, attachments: [attachment] }
+        let attachment = Attachment {
+            content_type,
+            content_url: None,
+            content: card,
+        };
+        Self {
+            r#type: "message",
+            summary,
+            attachments: [attachment],
+        }
     }
 }
 
@@ -56,7 +64,11 @@ impl Card {
     /// Version 1.4 is the newest that workflows draw.
     pub(super) fn full(body: Vec<Element>, actions: Vec<Action>, summary: String) -> Self {
         let msteams = Some(Width { width: "Full" });
-        Self { msteams, actions, ..Self::of("1.4", body, summary) }
+        Self {
+            msteams,
+            actions,
+            ..Self::of("1.4", body, summary)
+        }
     }
 
     pub(super) fn plain(body: Vec<Element>, summary: String) -> Self {
@@ -82,25 +94,55 @@ impl Card {
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all_fields = "camelCase")]
 pub(super) enum Element {
-    Container { style: &'static str, bleed: bool, items: Vec<Element> },
+    Container {
+        style: &'static str,
+        bleed: bool,
+        items: Vec<Element>,
+    },
     /// Reads Markdown: only for our own words and what [`super::escape::fact_inert`] made inert.
-    TextBlock { text: String, size: &'static str, weight: &'static str, is_subtle: bool, wrap: bool },
+    TextBlock {
+        text: String,
+        size: &'static str,
+        weight: &'static str,
+        is_subtle: bool,
+        wrap: bool,
+    },
     /// Reads nothing: for foreign text.
-    RichTextBlock { inlines: Vec<TextRun>, spacing: &'static str },
-    FactSet { facts: Vec<Fact> },
+    RichTextBlock {
+        inlines: Vec<TextRun>,
+        spacing: &'static str,
+    },
+    FactSet {
+        facts: Vec<Fact>,
+    },
 }
 
 impl Element {
     pub(super) fn word(text: String) -> Self {
-        Self::TextBlock { text, size: "Small", weight: "Bolder", is_subtle: false, wrap: true }
+        Self::TextBlock {
+            text,
+            size: "Small",
+            weight: "Bolder",
+            is_subtle: false,
+            wrap: true,
+        }
     }
 
     pub(super) fn subtle(text: String) -> Self {
-        Self::TextBlock { text, size: "Small", weight: "Default", is_subtle: true, wrap: true }
+        Self::TextBlock {
+            text,
+            size: "Small",
+            weight: "Default",
+            is_subtle: true,
+            wrap: true,
+        }
     }
 
     pub(super) fn rich(inlines: Vec<TextRun>) -> Self {
-        Self::RichTextBlock { inlines, spacing: "Small" }
+        Self::RichTextBlock {
+            inlines,
+            spacing: "Small",
+        }
     }
 }
 
@@ -126,15 +168,27 @@ pub(super) struct TextRun {
 
 impl TextRun {
     pub(super) fn plain(text: String) -> Self {
-        Self { text, ..Self::default() }
+        Self {
+            text,
+            ..Self::default()
+        }
     }
 
     pub(super) fn heading(text: String) -> Self {
-        Self { text, size: Some("Large"), weight: Some("Bolder"), ..Self::default() }
+        Self {
+            text,
+            size: Some("Large"),
+            weight: Some("Bolder"),
+            ..Self::default()
+        }
     }
 
     pub(super) fn code(text: String) -> Self {
-        Self { text, font_type: Some("Monospace"), ..Self::default() }
+        Self {
+            text,
+            font_type: Some("Monospace"),
+            ..Self::default()
+        }
     }
 
     /// A run of a description. A link shows where it leads, since not every client lets runs be clicked.
@@ -161,6 +215,10 @@ pub(super) struct Action {
 
 impl Action {
     pub(super) fn open(title: String, url: String) -> Self {
-        Self { r#type: "Action.OpenUrl", title, url }
+        Self {
+            r#type: "Action.OpenUrl",
+            title,
+            url,
+        }
     }
 }

@@ -83,7 +83,10 @@ mod tests {
     #[test]
     fn runs_keep_all_but_mentions_and_date_functions() {
         assert_eq!(run_inert("5*3 _x_ <b> [a](b)"), "5*3 _x_ <b> [a](b)");
-        assert_eq!(run_inert("<at>a@b.c</AT>"), "<\u{200B}at>a@b.c<\u{200B}/AT>");
+        assert_eq!(
+            run_inert("<at>a@b.c</AT>"),
+            "<\u{200B}at>a@b.c<\u{200B}/AT>"
+        );
         assert_eq!(run_inert("{{DATE(x)}}"), "{\u{200B}{DATE(x)}}");
     }
 

@@ -49,13 +49,55 @@ struct Step {
 }
 
 const STEPS: [Step; 7] = [
-    Step { title: 1_003, description: 4_000, value: 1_000, facts: 12, actions: ACTIONS_MAX },
-    Step { title: 1_003, description: 4_000, value: 200, facts: 12, actions: ACTIONS_MAX },
-    Step { title: 1_003, description: 4_000, value: 200, facts: 6, actions: ACTIONS_MAX },
-    Step { title: 400, description: 2_000, value: 100, facts: 4, actions: ACTIONS_MAX },
-    Step { title: 400, description: 1_000, value: 100, facts: 0, actions: 4 },
-    Step { title: 250, description: 500, value: 100, facts: 0, actions: 2 },
-    Step { title: 250, description: 200, value: 100, facts: 0, actions: 1 },
+    Step {
+        title: 1_003,
+        description: 4_000,
+        value: 1_000,
+        facts: 12,
+        actions: ACTIONS_MAX,
+    },
+    Step {
+        title: 1_003,
+        description: 4_000,
+        value: 200,
+        facts: 12,
+        actions: ACTIONS_MAX,
+    },
+    Step {
+        title: 1_003,
+        description: 4_000,
+        value: 200,
+        facts: 6,
+        actions: ACTIONS_MAX,
+    },
+    Step {
+        title: 400,
+        description: 2_000,
+        value: 100,
+        facts: 4,
+        actions: ACTIONS_MAX,
+    },
+    Step {
+        title: 400,
+        description: 1_000,
+        value: 100,
+        facts: 0,
+        actions: 4,
+    },
+    Step {
+        title: 250,
+        description: 500,
+        value: 100,
+        facts: 0,
+        actions: 2,
+    },
+    Step {
+        title: 250,
+        description: 200,
+        value: 100,
+        facts: 0,
+        actions: 1,
+    },
 ];
 
 impl Platform for Teams {
@@ -65,13 +107,19 @@ impl Platform for Teams {
             let (card, trimmed) = render(shown, step);
             let card = json(&card);
             let fits = weight(&card) <= CARD_BYTES_MAX;
-            last = Some(Rendering { payload: envelope(shown.alert, &card), trimmed });
+            last = Some(Rendering {
+                payload: envelope(shown.alert, &card),
+                trimmed,
+            });
             if fits {
                 break;
             }
         }
         // The last step fits by its numbers; a property test holds it to that.
-        last.unwrap_or_else(|| Rendering { payload: self.plain(shown), trimmed: Vec::new() })
+        last.unwrap_or_else(|| Rendering {
+            payload: self.plain(shown),
+            trimmed: Vec::new(),
+        })
     }
 
     fn plain(&self, shown: Shown<'_>) -> Vec<u8> {
@@ -93,7 +141,11 @@ fn json(value: &impl Serialize) -> String {
 
 fn envelope(alert: &Alert, card: &str) -> Vec<u8> {
     let card = serde_json::value::RawValue::from_string(card.to_owned());
-    json(&Message::around(card.expect("it was serialised by us"), summary(alert))).into_bytes()
+    json(&Message::around(
+        card.expect("it was serialised by us"),
+        summary(alert),
+    ))
+    .into_bytes()
 }
 
 /// How Teams counts a card: as a JSON string, with everything beyond ASCII as its `\u` escapes.
@@ -152,14 +204,20 @@ fn cut(field: &str, source: &str, max: usize, trimmed: &mut Vec<Trim>) -> String
     let fitted = fit::cut(source, max);
     if fitted.was_cut() {
         let from = source.chars().count();
-        trimmed.push(Trim { field: field.to_owned(), from, to: fitted.shown() });
+        trimmed.push(Trim {
+            field: field.to_owned(),
+            from,
+            to: fitted.shown(),
+        });
     }
     fitted.into_text()
 }
 
 /// One block a line, which every client draws alike; line breaks inside a block are not.
 fn description(alert: &Alert, step: &Step, trimmed: &mut Vec<Trim>, body: &mut Vec<Element>) {
-    let Some(description) = &alert.description else { return };
+    let Some(description) = &alert.description else {
+        return;
+    };
     let source = clean(description);
     let mut lines = match alert.description_format {
         DescriptionFormat::Plain => plain_lines(&source),
@@ -180,7 +238,12 @@ fn description(alert: &Alert, step: &Step, trimmed: &mut Vec<Trim>, body: &mut V
             shown += fitted.shown();
             left = left.saturating_sub(fit::Meter::of(&run.text).size(&run.text));
             let text = fitted.into_text();
-            run.text = run_inert(if position < DESCRIPTION_LINES_MAX { &text } else { "…" }).into_owned();
+            run.text = run_inert(if position < DESCRIPTION_LINES_MAX {
+                &text
+            } else {
+                "…"
+            })
+            .into_owned();
             runs.push(run);
         }
         if !runs.is_empty() {
@@ -188,12 +251,19 @@ fn description(alert: &Alert, step: &Step, trimmed: &mut Vec<Trim>, body: &mut V
         }
     }
     if cut_short {
-        trimmed.push(Trim { field: "description".to_owned(), from: source.chars().count(), to: shown });
+        trimmed.push(Trim {
+            field: "description".to_owned(),
+            from: source.chars().count(),
+            to: shown,
+        });
     }
 }
 
 fn plain_lines(source: &str) -> Vec<Vec<TextRun>> {
-    source.split('\n').map(|line| vec![TextRun::plain(line.trim_end().to_owned())]).collect()
+    source
+        .split('\n')
+        .map(|line| vec![TextRun::plain(line.trim_end().to_owned())])
+        .collect()
 }
 
 fn markdown_lines(source: &str) -> Vec<Vec<TextRun>> {
@@ -203,9 +273,16 @@ fn markdown_lines(source: &str) -> Vec<Vec<TextRun>> {
             Line::Text(runs) => lines.push(runs.into_iter().flat_map(TextRun::of).collect()),
             Line::Item { marker, runs } => {
                 let marker = TextRun::plain(format!("{marker} "));
-                lines.push(std::iter::once(marker).chain(runs.into_iter().flat_map(TextRun::of)).collect());
+                lines.push(
+                    std::iter::once(marker)
+                        .chain(runs.into_iter().flat_map(TextRun::of))
+                        .collect(),
+                );
             }
-            Line::Code(code) => lines.extend(code.split('\n').map(|line| vec![TextRun::code(line.to_owned())])),
+            Line::Code(code) => lines.extend(
+                code.split('\n')
+                    .map(|line| vec![TextRun::code(line.to_owned())]),
+            ),
         }
     }
     lines
@@ -222,11 +299,18 @@ fn fact_set(alert: &Alert, step: &Step, trimmed: &mut Vec<Trim>) -> Option<Eleme
         let value = cut(&fact.path, &clean(fact.value.trim()), step.value, trimmed);
         let name = fit::cut(&one_line(&fact.name), 100).into_text();
         let title = if fact.ours { name } else { fact_inert(&name) };
-        shown.push(Fact { title, value: fact_inert(&value) });
+        shown.push(Fact {
+            title,
+            value: fact_inert(&value),
+        });
     }
     if dropped > 0 {
         let from = alert.fields.len();
-        trimmed.push(Trim { field: "fields".to_owned(), from, to: from.saturating_sub(dropped) });
+        trimmed.push(Trim {
+            field: "fields".to_owned(),
+            from,
+            to: from.saturating_sub(dropped),
+        });
     }
     (!shown.is_empty()).then_some(Element::FactSet { facts: shown })
 }
@@ -235,21 +319,49 @@ fn fact_set(alert: &Alert, step: &Step, trimmed: &mut Vec<Trim>) -> Option<Eleme
 fn actions(shown: Shown<'_>, step: &Step, trimmed: &mut Vec<Trim>) -> Vec<Action> {
     let alert = shown.alert;
     let own = alert.url.iter().map(|url| ("Open", url.as_str()));
-    let rest = if trimmed.is_empty() { "Alert details" } else { "Read the rest" };
+    let rest = if trimmed.is_empty() {
+        "Alert details"
+    } else {
+        "Read the rest"
+    };
     let page = shown.page.iter().map(|page| (rest, *page));
-    let given = alert.actions.iter().map(|action| (action.label.as_str(), action.url.as_str()));
+    let given = alert
+        .actions
+        .iter()
+        .map(|action| (action.label.as_str(), action.url.as_str()));
     let part = |name, part: &'_ Option<alert_connectors_model::Part>| {
-        part.as_ref().and_then(|part| part.url.clone()).map(|url| (name, url))
+        part.as_ref()
+            .and_then(|part| part.url.clone())
+            .map(|url| (name, url))
     };
     let parts = [part("Product", &alert.product), part("Check", &alert.check)];
-    let parts = parts.iter().flatten().map(|(name, url)| (*name, url.as_str()));
+    let parts = parts
+        .iter()
+        .flatten()
+        .map(|(name, url)| (*name, url.as_str()));
     let wanted: Vec<_> = own.chain(page).chain(given).chain(parts).collect();
-    let must_show = wanted.len() - alert.product.iter().chain(&alert.check).filter(|p| p.url.is_some()).count();
+    let must_show = wanted.len()
+        - alert
+            .product
+            .iter()
+            .chain(&alert.check)
+            .filter(|p| p.url.is_some())
+            .count();
     if must_show > step.actions {
-        trimmed.push(Trim { field: "actions".to_owned(), from: must_show, to: step.actions });
+        trimmed.push(Trim {
+            field: "actions".to_owned(),
+            from: must_show,
+            to: step.actions,
+        });
     }
-    let title = |label: &str| fit::cut(&run_inert(&one_line(label)), ACTION_TITLE_CHARS_MAX + 2).into_text();
-    wanted.into_iter().take(step.actions).map(|(label, url)| Action::open(title(label), url.to_owned())).collect()
+    let title = |label: &str| {
+        fit::cut(&run_inert(&one_line(label)), ACTION_TITLE_CHARS_MAX + 2).into_text()
+    };
+    wanted
+        .into_iter()
+        .take(step.actions)
+        .map(|(label, url)| Action::open(title(label), url.to_owned()))
+        .collect()
 }
 
 #[cfg(test)]

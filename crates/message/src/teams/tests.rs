@@ -11,7 +11,10 @@ const PAGE: &str = "https://alerts.example.com/spaces/s/alerts/1";
 
 fn message(alert: &Alert, page: Option<&str>) -> (Value, Vec<Trim>) {
     let rendering = Teams.message(Shown { alert, page });
-    (serde_json::from_slice(&rendering.payload).unwrap(), rendering.trimmed)
+    (
+        serde_json::from_slice(&rendering.payload).unwrap(),
+        rendering.trimmed,
+    )
 }
 
 #[test]
@@ -27,7 +30,11 @@ fn markdown_becomes_text_runs() {
 #[test]
 fn the_plain_form_is_one_block() {
     let alert = freshness();
-    let plain: Value = serde_json::from_slice(&Teams.plain(Shown { alert: &alert, page: Some(PAGE) })).unwrap();
+    let plain: Value = serde_json::from_slice(&Teams.plain(Shown {
+        alert: &alert,
+        page: Some(PAGE),
+    }))
+    .unwrap();
     insta::assert_json_snapshot!(plain);
 }
 
@@ -42,19 +49,27 @@ fn each_severity_has_its_container_and_its_word() {
         let json = format!(r#"{{"alert_type":"a","title":"t","severity":"{severity}"}}"#);
         let (message, _) = message(&alert(&json), None);
         let heading = &message["attachments"][0]["content"]["body"][0];
-        assert_eq!((&heading["style"], &heading["items"][0]["text"]), (&style.into(), &word.into()));
+        assert_eq!(
+            (&heading["style"], &heading["items"][0]["text"]),
+            (&style.into(), &word.into())
+        );
     }
 }
 
 #[test]
 fn what_does_not_fit_is_cut_and_noted() {
-    let fields: Vec<_> = (0..40).map(|n| serde_json::json!({"name": n.to_string(), "value": "y".repeat(900)})).collect();
+    let fields: Vec<_> = (0..40)
+        .map(|n| serde_json::json!({"name": n.to_string(), "value": "y".repeat(900)}))
+        .collect();
     let long = serde_json::json!({"alert_type": "a", "title": "t", "severity": "low", "fields": fields,
         "description": "x".repeat(9_000)});
     let (message, trimmed) = message(&alert(&long.to_string()), Some(PAGE));
     let card = &message["attachments"][0]["content"];
     assert_eq!(card["actions"][0]["title"], "Read the rest");
-    let seen: Vec<_> = trimmed.iter().map(|trim| (trim.field.as_str(), trim.from, trim.to)).collect();
+    let seen: Vec<_> = trimmed
+        .iter()
+        .map(|trim| (trim.field.as_str(), trim.from, trim.to))
+        .collect();
     assert_eq!(seen[0], ("description", 9_000, 3_997));
     assert!(seen.contains(&("fields", 40, 12)));
 }
@@ -63,10 +78,17 @@ fn what_does_not_fit_is_cut_and_noted() {
 fn markdown_texts<'v>(element: &'v Value, found: &mut Vec<&'v str>) {
     match element["type"].as_str() {
         Some("TextBlock") => found.push(element["text"].as_str().unwrap()),
-        Some("Container") => element["items"].as_array().unwrap().iter().for_each(|item| markdown_texts(item, found)),
+        Some("Container") => element["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .for_each(|item| markdown_texts(item, found)),
         Some("FactSet") => {
             for fact in element["facts"].as_array().unwrap() {
-                found.extend([fact["title"].as_str().unwrap(), fact["value"].as_str().unwrap()]);
+                found.extend([
+                    fact["title"].as_str().unwrap(),
+                    fact["value"].as_str().unwrap(),
+                ]);
             }
         }
         _ => {}
@@ -75,7 +97,10 @@ fn markdown_texts<'v>(element: &'v Value, found: &mut Vec<&'v str>) {
 
 fn assert_inert(text: &str) {
     let lower = text.to_ascii_lowercase();
-    assert!(!lower.contains("<at") && !lower.contains("</at") && !text.contains("{{"), "{text:?}");
+    assert!(
+        !lower.contains("<at") && !lower.contains("</at") && !text.contains("{{"),
+        "{text:?}"
+    );
 }
 
 proptest! {

@@ -20,11 +20,16 @@ async fn a_full_disk_refuses_and_room_lets_it_go_on() {
     let _world = World::furnished(Arc::new(store.clone())).await;
     let limit = async |pages: u32| {
         let sql = format!("PRAGMA max_page_count={pages}");
-        store.change(move |connection, _events| Ok(connection.query_row(&sql, [], |_row| Ok(()))?)).await.unwrap();
+        store
+            .change(move |connection, _events| Ok(connection.query_row(&sql, [], |_row| Ok(()))?))
+            .await
+            .unwrap();
     };
     let write_page = async || {
         let sql = "INSERT INTO meta VALUES (lower(hex(randomblob(8))), zeroblob(4000))";
-        store.change(move |connection, _events| Ok(connection.execute(sql, []).map(drop)?)).await
+        store
+            .change(move |connection, _events| Ok(connection.execute(sql, []).map(drop)?))
+            .await
     };
     limit(1).await;
     let full = loop {

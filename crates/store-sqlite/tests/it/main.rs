@@ -24,7 +24,10 @@ pub(crate) fn opening(folder: &std::path::Path, used_by: Use) -> Opening {
 async fn open() -> Opened {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(opening(folder.path(), Use::Server)).unwrap();
-    Opened { store: Arc::new(store), keep: Box::new(folder) }
+    Opened {
+        store: Arc::new(store),
+        keep: Box::new(folder),
+    }
 }
 
 alert_connectors_store::conformance!(open);

@@ -7,7 +7,9 @@ use alert_connectors_store_sqlite::{OpenError, SqliteStore, Use};
 use crate::opening;
 
 fn refused(folder: &std::path::Path) -> OpenError {
-    SqliteStore::open(opening(folder, Use::Server)).err().expect("it must be refused")
+    SqliteStore::open(opening(folder, Use::Server))
+        .err()
+        .expect("it must be refused")
 }
 
 #[tokio::test]
@@ -25,17 +27,26 @@ async fn a_lost_a_wrong_and_a_readable_key_file_are_told_apart() {
     let folder = tempfile::tempdir().unwrap();
     drop(SqliteStore::open(opening(folder.path(), Use::Server)).unwrap());
     let key_file = folder.path().join("secret.key");
-    assert_eq!(fs::metadata(&key_file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(
+        fs::metadata(&key_file).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
     let key = fs::read(&key_file).unwrap();
     fs::remove_file(&key_file).unwrap();
-    assert!(matches!(refused(folder.path()), OpenError::KeyFileLost { .. }));
+    assert!(matches!(
+        refused(folder.path()),
+        OpenError::KeyFileLost { .. }
+    ));
     fs::write(&key_file, "0".repeat(64)).unwrap();
     fs::set_permissions(&key_file, fs::Permissions::from_mode(0o600)).unwrap();
     assert!(matches!(refused(folder.path()), OpenError::WrongKey { .. }));
     fs::write(&key_file, &key).unwrap();
     fs::set_permissions(&key_file, fs::Permissions::from_mode(0o644)).unwrap();
     let error = refused(folder.path()).to_string();
-    assert!(error.contains("may be read by others (mode 644)"), "{error}");
+    assert!(
+        error.contains("may be read by others (mode 644)"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -43,9 +54,19 @@ async fn a_newer_schema_and_another_kind_of_file_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     drop(SqliteStore::open(opening(folder.path(), Use::Server)).unwrap());
     let path = folder.path().join("test.db");
-    rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
-    assert!(matches!(refused(folder.path()), OpenError::Newer { found: 99, .. }));
-    fs::write(&path, "this is a text file and no database at all, however long it may be".repeat(40)).unwrap();
+    rusqlite::Connection::open(&path)
+        .unwrap()
+        .pragma_update(None, "user_version", 99)
+        .unwrap();
+    assert!(matches!(
+        refused(folder.path()),
+        OpenError::Newer { found: 99, .. }
+    ));
+    fs::write(
+        &path,
+        "this is a text file and no database at all, however long it may be".repeat(40),
+    )
+    .unwrap();
     fs::remove_file(folder.path().join("test.db-wal")).ok();
     assert!(matches!(refused(folder.path()), OpenError::NotADatabase(_)));
 }

@@ -17,9 +17,17 @@ fn statements() -> Vec<String> {
     let mut found = Vec::new();
     for source in sources {
         for piece in source.split("&str = ").skip(1) {
-            let Some(text) = piece.strip_prefix('"').or_else(|| piece.strip_prefix("\n    \"")) else { continue };
+            let Some(text) = piece
+                .strip_prefix('"')
+                .or_else(|| piece.strip_prefix("\n    \""))
+            else {
+                continue;
+            };
             let sql = text.split('"').next().unwrap_or_default();
-            if ["SELECT", "UPDATE", "INSERT", "DELETE"].iter().any(|verb| sql.starts_with(verb)) {
+            if ["SELECT", "UPDATE", "INSERT", "DELETE"]
+                .iter()
+                .any(|verb| sql.starts_with(verb))
+            {
                 found.push(sql.split_whitespace().collect::<Vec<_>>().join(" "));
             }
         }
@@ -33,19 +41,32 @@ async fn no_statement_scans_what_grows_with_history() {
     drop(SqliteStore::open(opening(folder.path(), Use::Server)).unwrap());
     let connection = rusqlite::Connection::open(folder.path().join("test.db")).unwrap();
     let statements = statements();
-    assert!(statements.len() > 30, "only {} statements were found", statements.len());
+    assert!(
+        statements.len() > 30,
+        "only {} statements were found",
+        statements.len()
+    );
     for sql in statements {
-        let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap_or_else(|error| panic!("{sql}: {error}"));
+        let mut plan = connection
+            .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+            .unwrap_or_else(|error| panic!("{sql}: {error}"));
         let count = plan.parameter_count();
         let details: Vec<String> = plan
-            .query_map(rusqlite::params_from_iter(vec![rusqlite::types::Null; count]), |row| row.get(3))
+            .query_map(
+                rusqlite::params_from_iter(vec![rusqlite::types::Null; count]),
+                |row| row.get(3),
+            )
             .unwrap()
             .collect::<Result<_, _>>()
             .unwrap();
         for detail in details {
             let whole = ["alerts", "deliveries", "attempts", "idempotency", "tokens"]
                 .iter()
-                .any(|table| detail.starts_with(&format!("SCAN {table}")) || detail == "SCAN d" || detail == "SCAN a");
+                .any(|table| {
+                    detail.starts_with(&format!("SCAN {table}"))
+                        || detail == "SCAN d"
+                        || detail == "SCAN a"
+                });
             assert!(!whole, "{sql}\n{detail}");
         }
     }

@@ -6,7 +6,11 @@ use super::world::World;
 use crate::AlertQuery;
 
 async fn ids(world: &World, query: AlertQuery) -> Vec<alert_connectors_model::AlertId> {
-    let page = world.store.alerts(world.space_id().await, query).await.unwrap();
+    let page = world
+        .store
+        .alerts(world.space_id().await, query)
+        .await
+        .unwrap();
     page.items.into_iter().map(|record| record.id).collect()
 }
 
@@ -15,12 +19,29 @@ pub async fn alerts_are_listed_newest_first_without_gap_or_repeat(world: World) 
     let mut posted = Vec::new();
     for number in 0..7 {
         let severity = Severity::ALL[number % 4];
-        posted.insert(0, world.post(&format!(r#","dedup_key":"{number}","description":"{}""#, severity.as_str())).await.id);
+        posted.insert(
+            0,
+            world
+                .post(&format!(
+                    r#","dedup_key":"{number}","description":"{}""#,
+                    severity.as_str()
+                ))
+                .await
+                .id,
+        );
     }
     let (mut seen, mut before) = (Vec::new(), None);
     loop {
-        let query = AlertQuery { limit: 3, before, ..AlertQuery::default() };
-        let page = world.store.alerts(world.space_id().await, query).await.unwrap();
+        let query = AlertQuery {
+            limit: 3,
+            before,
+            ..AlertQuery::default()
+        };
+        let page = world
+            .store
+            .alerts(world.space_id().await, query)
+            .await
+            .unwrap();
         seen.extend(page.items.iter().map(|record| record.id));
         before = page.next;
         if before.is_none() {
@@ -35,19 +56,91 @@ pub async fn filters_of_a_list_are_joined_by_or_within_and_by_and_between(world:
     let high = world.post("").await.id;
     let keyed = world.post(r#","dedup_key":"k""#).await.id;
     world.post(r#","dedup_key":"k","status":"resolved""#).await;
-    let all = AlertQuery { limit: 10, ..AlertQuery::default() };
-    let types = |names: &[&str]| names.iter().map(|name| AlertType::parse(name).unwrap()).collect::<Vec<_>>();
+    let all = AlertQuery {
+        limit: 10,
+        ..AlertQuery::default()
+    };
+    let types = |names: &[&str]| {
+        names
+            .iter()
+            .map(|name| AlertType::parse(name).unwrap())
+            .collect::<Vec<_>>()
+    };
     let cases = [
-        (AlertQuery { severities: vec![Severity::High, Severity::Low], ..all.clone() }, vec![keyed, high]),
-        (AlertQuery { severities: vec![Severity::Low], ..all.clone() }, vec![]),
-        (AlertQuery { statuses: vec![AlertStatus::Resolved], ..all.clone() }, vec![keyed]),
-        (AlertQuery { alert_types: types(&["dq_alert", "x"]), statuses: vec![AlertStatus::Active], ..all.clone() }, vec![high]),
-        (AlertQuery { alert_types: types(&["x"]), ..all.clone() }, vec![]),
-        (AlertQuery { dedup_keys: vec!["k".to_owned()], severities: vec![Severity::High], ..all.clone() }, vec![keyed]),
-        (AlertQuery { dedup_keys: vec!["k".to_owned()], alert_types: types(&["x"]), ..all.clone() }, vec![]),
-        (AlertQuery { since: Some(world.now), until: Some(world.later(1)), ..all.clone() }, vec![keyed, high]),
-        (AlertQuery { since: Some(world.later(1)), ..all.clone() }, vec![]),
-        (AlertQuery { until: Some(world.now), ..all }, vec![]),
+        (
+            AlertQuery {
+                severities: vec![Severity::High, Severity::Low],
+                ..all.clone()
+            },
+            vec![keyed, high],
+        ),
+        (
+            AlertQuery {
+                severities: vec![Severity::Low],
+                ..all.clone()
+            },
+            vec![],
+        ),
+        (
+            AlertQuery {
+                statuses: vec![AlertStatus::Resolved],
+                ..all.clone()
+            },
+            vec![keyed],
+        ),
+        (
+            AlertQuery {
+                alert_types: types(&["dq_alert", "x"]),
+                statuses: vec![AlertStatus::Active],
+                ..all.clone()
+            },
+            vec![high],
+        ),
+        (
+            AlertQuery {
+                alert_types: types(&["x"]),
+                ..all.clone()
+            },
+            vec![],
+        ),
+        (
+            AlertQuery {
+                dedup_keys: vec!["k".to_owned()],
+                severities: vec![Severity::High],
+                ..all.clone()
+            },
+            vec![keyed],
+        ),
+        (
+            AlertQuery {
+                dedup_keys: vec!["k".to_owned()],
+                alert_types: types(&["x"]),
+                ..all.clone()
+            },
+            vec![],
+        ),
+        (
+            AlertQuery {
+                since: Some(world.now),
+                until: Some(world.later(1)),
+                ..all.clone()
+            },
+            vec![keyed, high],
+        ),
+        (
+            AlertQuery {
+                since: Some(world.later(1)),
+                ..all.clone()
+            },
+            vec![],
+        ),
+        (
+            AlertQuery {
+                until: Some(world.now),
+                ..all
+            },
+            vec![],
+        ),
     ];
     for (query, expected) in cases {
         assert_eq!(ids(&world, query.clone()).await, expected, "{query:?}");
@@ -59,11 +152,40 @@ pub async fn an_alert_of_another_space_is_absent(world: World) {
     let id = world.post("").await.id;
     let other = SpaceId::new(world.now, &world.random);
     let slug = Slug::parse("other").unwrap();
-    world.store.add_space(Space { id: other, slug, name: "O".to_owned(), created_at: world.now }, None).await.unwrap();
+    world
+        .store
+        .add_space(
+            Space {
+                id: other,
+                slug,
+                name: "O".to_owned(),
+                created_at: world.now,
+            },
+            None,
+        )
+        .await
+        .unwrap();
     assert!(world.store.alert(other, id).await.unwrap().is_none());
     assert!(world.store.resolve(other, id).await.unwrap().is_none());
-    assert!(world.store.deliveries_of(other, id).await.unwrap().is_empty());
-    let page = world.store.alerts(other, AlertQuery { limit: 10, ..AlertQuery::default() }).await.unwrap();
+    assert!(
+        world
+            .store
+            .deliveries_of(other, id)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    let page = world
+        .store
+        .alerts(
+            other,
+            AlertQuery {
+                limit: 10,
+                ..AlertQuery::default()
+            },
+        )
+        .await
+        .unwrap();
     assert!(page.items.is_empty());
 }
 
@@ -71,7 +193,12 @@ pub async fn an_alert_of_another_space_is_absent(world: World) {
 pub async fn resolve_is_repeatable(world: World) {
     let id = world.post(r#","dedup_key":"k""#).await.id;
     for _ in 0..2 {
-        let record = world.store.resolve(world.space_id().await, id).await.unwrap().unwrap();
+        let record = world
+            .store
+            .resolve(world.space_id().await, id)
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(record.alert.status, AlertStatus::Resolved);
     }
     assert_ne!(world.post(r#","dedup_key":"k""#).await.id, id);

@@ -1,7 +1,8 @@
 //! Properties of connectors.
 
 use alert_connectors_model::{
-    AlertTypeFilter, CONNECTORS_PER_SPACE_MAX, ConnectorChange, ConnectorId, DeliveryState, EndReason, WebhookUrl,
+    AlertTypeFilter, CONNECTORS_PER_SPACE_MAX, ConnectorChange, ConnectorId, DeliveryState,
+    EndReason, WebhookUrl,
 };
 
 use super::world::World;
@@ -9,13 +10,22 @@ use crate::{Changed, Created};
 
 async fn change(world: &World, id: ConnectorId, change: ConnectorChange) -> Changed {
     let roster = world.roster().await;
-    world.store.change_connector(roster.space.id, roster.version, id, change, world.later(60)).await.unwrap()
+    world
+        .store
+        .change_connector(roster.space.id, roster.version, id, change, world.later(60))
+        .await
+        .unwrap()
 }
 
 /// What comes back is what was made, the URL byte for byte.
 pub async fn connectors_come_back_as_they_were_made(world: World) {
     let url = "https://prod-1.logic.azure.com:443/workflows/x?sp=%2Ftriggers%2f&sig=a'b";
-    let made = world.connect_url(r#","alert_type_filter":["dq_alert","a.b"],"is_active":false"#, Some(url)).await;
+    let made = world
+        .connect_url(
+            r#","alert_type_filter":["dq_alert","a.b"],"is_active":false"#,
+            Some(url),
+        )
+        .await;
     let roster = world.roster().await;
     assert_eq!(*roster.connectors[0], *made);
     assert_eq!(roster.connectors[0].webhook_url.expose(), url);
@@ -24,12 +34,23 @@ pub async fn connectors_come_back_as_they_were_made(world: World) {
 /// Only a change of a value is a change.
 pub async fn a_change_of_no_value_leaves_updated_at(world: World) {
     let made = world.connect("").await;
-    let same = ConnectorChange { webhook_url: Some(made.webhook_url.clone()), ..ConnectorChange::default() };
-    let Changed::Now(unchanged) = change(&world, made.id, same).await else { unreachable!("it is there") };
+    let same = ConnectorChange {
+        webhook_url: Some(made.webhook_url.clone()),
+        ..ConnectorChange::default()
+    };
+    let Changed::Now(unchanged) = change(&world, made.id, same).await else {
+        unreachable!("it is there")
+    };
     assert_eq!(unchanged.updated_at, made.updated_at);
     let filter = Some(AlertTypeFilter::only([]));
-    let other = ConnectorChange { name: Some("n".to_owned()), alert_type_filter: filter, ..ConnectorChange::default() };
-    let Changed::Now(changed) = change(&world, made.id, other).await else { unreachable!("it is there") };
+    let other = ConnectorChange {
+        name: Some("n".to_owned()),
+        alert_type_filter: filter,
+        ..ConnectorChange::default()
+    };
+    let Changed::Now(changed) = change(&world, made.id, other).await else {
+        unreachable!("it is there")
+    };
     assert_eq!(changed.updated_at, world.later(60));
     assert_eq!(*world.roster().await.connectors[0], *changed);
 }
@@ -39,8 +60,20 @@ pub async fn a_change_judged_at_an_old_version_is_stale(world: World) {
     let made = world.connect("").await;
     let roster = world.roster().await;
     world.connect("").await;
-    let rename = ConnectorChange { name: Some("n".to_owned()), ..ConnectorChange::default() };
-    let late = world.store.change_connector(roster.space.id, roster.version, made.id, rename.clone(), world.now).await;
+    let rename = ConnectorChange {
+        name: Some("n".to_owned()),
+        ..ConnectorChange::default()
+    };
+    let late = world
+        .store
+        .change_connector(
+            roster.space.id,
+            roster.version,
+            made.id,
+            rename.clone(),
+            world.now,
+        )
+        .await;
     assert!(matches!(late.unwrap(), Changed::Stale));
     let absent = change(&world, ConnectorId::new(world.now, &world.random), rename).await;
     assert!(matches!(absent, Changed::Absent));
@@ -48,17 +81,58 @@ pub async fn a_change_judged_at_an_old_version_is_stale(world: World) {
 
 /// What waited for a connector that was switched off or deleted is cancelled, with its reason, and history keeps its name.
 pub async fn deactivation_and_deletion_cancel_what_is_pending(world: World) {
-    let (off, gone) = (world.connect("").await, world.connect_url("", Some("https://a.example/2")).await);
+    let (off, gone) = (
+        world.connect("").await,
+        world.connect_url("", Some("https://a.example/2")).await,
+    );
     let id = world.post("").await.id;
-    change(&world, off.id, ConnectorChange { is_active: Some(false), ..ConnectorChange::default() }).await;
-    assert!(world.store.delete_connector(world.space_id().await, gone.id, world.now).await.unwrap());
-    assert!(!world.store.delete_connector(world.space_id().await, gone.id, world.now).await.unwrap());
-    let deliveries = world.store.deliveries_of(world.space_id().await, id).await.unwrap();
-    let ended: Vec<_> = deliveries.iter().map(|one| (one.connector_id, one.state, one.reason)).collect();
-    assert_eq!(ended, [
-        (off.id, DeliveryState::Cancelled, Some(EndReason::ConnectorInactive)),
-        (gone.id, DeliveryState::Cancelled, Some(EndReason::ConnectorDeleted)),
-    ]);
+    change(
+        &world,
+        off.id,
+        ConnectorChange {
+            is_active: Some(false),
+            ..ConnectorChange::default()
+        },
+    )
+    .await;
+    assert!(
+        world
+            .store
+            .delete_connector(world.space_id().await, gone.id, world.now)
+            .await
+            .unwrap()
+    );
+    assert!(
+        !world
+            .store
+            .delete_connector(world.space_id().await, gone.id, world.now)
+            .await
+            .unwrap()
+    );
+    let deliveries = world
+        .store
+        .deliveries_of(world.space_id().await, id)
+        .await
+        .unwrap();
+    let ended: Vec<_> = deliveries
+        .iter()
+        .map(|one| (one.connector_id, one.state, one.reason))
+        .collect();
+    assert_eq!(
+        ended,
+        [
+            (
+                off.id,
+                DeliveryState::Cancelled,
+                Some(EndReason::ConnectorInactive)
+            ),
+            (
+                gone.id,
+                DeliveryState::Cancelled,
+                Some(EndReason::ConnectorDeleted)
+            ),
+        ]
+    );
     assert!(world.due(&off).await.is_empty() && world.due(&gone).await.is_empty());
     assert!(world.store.tidings().await.unwrap().owed.is_empty());
 }
@@ -68,14 +142,24 @@ pub async fn a_new_url_takes_what_is_pending_along(world: World) {
     let made = world.connect("").await;
     world.post("").await;
     let url = WebhookUrl::parse("https://a.example/new").unwrap();
-    let Changed::Now(moved) =
-        change(&world, made.id, ConnectorChange { webhook_url: Some(url), ..ConnectorChange::default() }).await
+    let Changed::Now(moved) = change(
+        &world,
+        made.id,
+        ConnectorChange {
+            webhook_url: Some(url),
+            ..ConnectorChange::default()
+        },
+    )
+    .await
     else {
         unreachable!("it is there")
     };
     assert!(world.due(&made).await.is_empty());
     let due = world.due(&moved).await;
-    assert_eq!((due.len(), due[0].connector.webhook_url.expose()), (1, "https://a.example/new"));
+    assert_eq!(
+        (due.len(), due[0].connector.webhook_url.expose()),
+        (1, "https://a.example/new")
+    );
 }
 
 /// A destination is a URL, whoever points at it.
@@ -91,13 +175,27 @@ pub async fn the_connector_after_the_last_is_refused(world: World) {
     let space_id = world.space_id().await;
     let make = async || {
         let id = ConnectorId::new(world.now, &world.random);
-        world.store.create_connector(space_id, id, World::new_connector(""), world.alice.clone(), world.now).await.unwrap()
+        world
+            .store
+            .create_connector(
+                space_id,
+                id,
+                World::new_connector(""),
+                world.alice.clone(),
+                world.now,
+            )
+            .await
+            .unwrap()
     };
     for _ in 0..CONNECTORS_PER_SPACE_MAX {
         assert!(matches!(make().await, Created::Made(_)));
     }
     assert!(matches!(make().await, Created::TooMany));
     let one = world.roster().await.connectors[0].id;
-    world.store.delete_connector(space_id, one, world.now).await.unwrap();
+    world
+        .store
+        .delete_connector(space_id, one, world.now)
+        .await
+        .unwrap();
     assert!(matches!(make().await, Created::Made(_)));
 }

@@ -3,7 +3,10 @@
 //! ```ignore
 //! alert_connectors_store::conformance!(async || Opened { store, keep });
 //! ```
-#![expect(clippy::unwrap_used, reason = "a suite of tests, which cfg(test) of another crate can't reach")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a suite of tests, which cfg(test) of another crate can't reach"
+)]
 
 mod alerts;
 mod connectors;

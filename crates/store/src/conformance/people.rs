@@ -15,27 +15,60 @@ fn key(world: &World, name: &str, hash: u8) -> NewApiKey {
         expires_at: Some(world.later(60)),
         last_used_at: None,
     };
-    NewApiKey { hash: [hash; 32], user_id: world.alice.id, key }
+    NewApiKey {
+        hash: [hash; 32],
+        user_id: world.alice.id,
+        key,
+    }
 }
 
 /// Whatever ends a session ends it at once.
 pub async fn a_session_ends_with_its_token_user_or_password(world: World) {
     let session = world.store.session(TOKEN).await.unwrap().unwrap();
-    assert_eq!((session.user, session.memberships.len()), (world.alice.clone(), 1));
-    assert!(world.store.set_password(&world.alice.email, "hash".to_owned()).await.unwrap());
+    assert_eq!(
+        (session.user, session.memberships.len()),
+        (world.alice.clone(), 1)
+    );
+    assert!(
+        world
+            .store
+            .set_password(&world.alice.email, "hash".to_owned())
+            .await
+            .unwrap()
+    );
     assert!(world.store.session(TOKEN).await.unwrap().is_none());
-    let new = |hash| crate::NewToken { hash, user_id: world.alice.id, expires_at: world.later(60) };
-    world.store.add_token(new([8; 32]), world.now).await.unwrap();
+    let new = |hash| crate::NewToken {
+        hash,
+        user_id: world.alice.id,
+        expires_at: world.later(60),
+    };
+    world
+        .store
+        .add_token(new([8; 32]), world.now)
+        .await
+        .unwrap();
     world.store.end_token([8; 32]).await.unwrap();
     assert!(world.store.session([8; 32]).await.unwrap().is_none());
-    assert!(!world.store.set_password(&World::email("nobody@example.com"), "hash".to_owned()).await.unwrap());
+    assert!(
+        !world
+            .store
+            .set_password(&World::email("nobody@example.com"), "hash".to_owned())
+            .await
+            .unwrap()
+    );
 }
 
 /// A disabled user has no tokens and no keys, and gets none back.
 pub async fn disabling_ends_tokens_and_keys_and_enabling_brings_none_back(world: World) {
     world.store.add_key(key(&world, "k", 9)).await.unwrap();
     for disabled in [Disabled::Yes, Disabled::No] {
-        assert!(world.store.set_disabled(&world.alice.email, disabled).await.unwrap());
+        assert!(
+            world
+                .store
+                .set_disabled(&world.alice.email, disabled)
+                .await
+                .unwrap()
+        );
         assert!(world.store.session(TOKEN).await.unwrap().is_none());
         assert!(world.store.session([9; 32]).await.unwrap().is_none());
     }
@@ -46,28 +79,76 @@ pub async fn keys_are_shown_by_name_and_revoked_by_their_owner_alone(world: Worl
     world.store.add_key(key(&world, "b", 1)).await.unwrap();
     world.store.add_key(key(&world, "a", 2)).await.unwrap();
     let keys = world.store.keys(world.alice.id).await.unwrap();
-    assert_eq!(keys.iter().map(|key| key.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
-    world.store.keys_used(vec![keys[0].id], world.later(1)).await.unwrap();
+    assert_eq!(
+        keys.iter().map(|key| key.name.as_str()).collect::<Vec<_>>(),
+        ["a", "b"]
+    );
+    world
+        .store
+        .keys_used(vec![keys[0].id], world.later(1))
+        .await
+        .unwrap();
     let session = world.store.session([2; 32]).await.unwrap().unwrap();
     let seen = session.key.unwrap();
-    assert_eq!((seen.scope, seen.last_used_at, session.expires_at), (KeyScope::Send, Some(world.later(1)), Some(world.later(60))));
-    let bob = world.store.user(&World::email("bob@example.com")).await.unwrap().unwrap();
-    assert!(!world.store.revoke_key(bob.user.id, keys[0].id).await.unwrap());
-    assert!(world.store.revoke_key(world.alice.id, keys[0].id).await.unwrap());
+    assert_eq!(
+        (seen.scope, seen.last_used_at, session.expires_at),
+        (KeyScope::Send, Some(world.later(1)), Some(world.later(60)))
+    );
+    let bob = world
+        .store
+        .user(&World::email("bob@example.com"))
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(
+        !world
+            .store
+            .revoke_key(bob.user.id, keys[0].id)
+            .await
+            .unwrap()
+    );
+    assert!(
+        world
+            .store
+            .revoke_key(world.alice.id, keys[0].id)
+            .await
+            .unwrap()
+    );
     assert!(world.store.session([2; 32]).await.unwrap().is_none());
 }
 
 /// A space never loses its last admin.
 pub async fn the_last_admin_stays(world: World) {
-    assert!(matches!(world.member("alice@example.com", Role::Viewer).await, MemberChange::LastAdmin));
+    assert!(matches!(
+        world.member("alice@example.com", Role::Viewer).await,
+        MemberChange::LastAdmin
+    ));
     let space_id = world.space_id().await;
     let alice = World::email("alice@example.com");
-    assert!(matches!(world.store.remove_member(space_id, &alice).await.unwrap(), MemberChange::LastAdmin));
-    assert!(matches!(world.member("bob@example.com", Role::Admin).await, MemberChange::Added(_)));
-    assert!(matches!(world.member("alice@example.com", Role::Viewer).await, MemberChange::Changed(_)));
-    assert!(matches!(world.store.remove_member(space_id, &alice).await.unwrap(), MemberChange::Removed));
-    assert!(matches!(world.store.remove_member(space_id, &alice).await.unwrap(), MemberChange::Absent));
-    assert!(matches!(world.member("nobody@example.com", Role::Viewer).await, MemberChange::Absent));
+    assert!(matches!(
+        world.store.remove_member(space_id, &alice).await.unwrap(),
+        MemberChange::LastAdmin
+    ));
+    assert!(matches!(
+        world.member("bob@example.com", Role::Admin).await,
+        MemberChange::Added(_)
+    ));
+    assert!(matches!(
+        world.member("alice@example.com", Role::Viewer).await,
+        MemberChange::Changed(_)
+    ));
+    assert!(matches!(
+        world.store.remove_member(space_id, &alice).await.unwrap(),
+        MemberChange::Removed
+    ));
+    assert!(matches!(
+        world.store.remove_member(space_id, &alice).await.unwrap(),
+        MemberChange::Absent
+    ));
+    assert!(matches!(
+        world.member("nobody@example.com", Role::Viewer).await,
+        MemberChange::Absent
+    ));
 }
 
 /// Each change of who may go where moves the version of identity.
@@ -93,7 +174,11 @@ pub async fn whatever_touches_access_moves_the_version(world: World) {
     moved("a logout").await;
     let new = key(&world, "k", 3);
     world.store.add_key(new.clone()).await.unwrap();
-    world.store.revoke_key(world.alice.id, new.key.id).await.unwrap();
+    world
+        .store
+        .revoke_key(world.alice.id, new.key.id)
+        .await
+        .unwrap();
     moved("a revoked key").await;
     world.store.remove_space(&world.slug).await.unwrap();
     moved("a removed space").await;
@@ -104,10 +189,25 @@ pub async fn removing_a_space_takes_everything_along(world: World) {
     let connector = world.connect("").await;
     let id = world.post("").await.id;
     let space_id = world.space_id().await;
-    assert_eq!(world.store.remove_space(&world.slug).await.unwrap(), SpaceChange::Done);
-    assert_eq!(world.store.remove_space(&world.slug).await.unwrap(), SpaceChange::Absent);
+    assert_eq!(
+        world.store.remove_space(&world.slug).await.unwrap(),
+        SpaceChange::Done
+    );
+    assert_eq!(
+        world.store.remove_space(&world.slug).await.unwrap(),
+        SpaceChange::Absent
+    );
     assert!(world.store.alert(space_id, id).await.unwrap().is_none());
     assert!(world.due(&connector).await.is_empty());
     assert!(world.store.roster(&world.slug).await.unwrap().is_none());
-    assert!(world.store.session(TOKEN).await.unwrap().unwrap().memberships.is_empty());
+    assert!(
+        world
+            .store
+            .session(TOKEN)
+            .await
+            .unwrap()
+            .unwrap()
+            .memberships
+            .is_empty()
+    );
 }

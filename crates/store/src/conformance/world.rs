@@ -3,15 +3,15 @@
 use std::{any::Any, sync::Arc};
 
 use alert_connectors_model::{
-    Alert, AlertId, AttemptId, AttemptOutcome, Attempt, Connector, ConnectorId, DeliveryId, DeliveryState, Email, Json,
-    Loc, Matched, NewConnector, Random, Role, SeededRandom, Slug, Space, SpaceId, UrlRules, User, UserId, parse_alert,
-    parse_new_connector,
+    Alert, AlertId, Attempt, AttemptId, AttemptOutcome, Connector, ConnectorId, DeliveryId,
+    DeliveryState, Email, Json, Loc, Matched, NewConnector, Random, Role, SeededRandom, Slug,
+    Space, SpaceId, UrlRules, User, UserId, parse_alert, parse_new_connector,
 };
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    Acceptance, Accepted, Created, Due, Idempotency, NewAlert, NewToken, NewUser, NextStep, Outcome, Roster, Store,
-    Submission,
+    Acceptance, Accepted, Created, Due, Idempotency, NewAlert, NewToken, NewUser, NextStep,
+    Outcome, Roster, Store, Submission,
 };
 
 /// A store that was opened for a test, and what must live as long as it.
@@ -41,13 +41,42 @@ impl World {
         let slug = Slug::parse("data").unwrap();
         let alice = user("alice@example.com", now, &random);
         for user in [alice.clone(), user("bob@example.com", now, &random)] {
-            store.add_user(NewUser { user, password_hash: None, is_operator: false, created_at: now }).await.unwrap();
+            store
+                .add_user(NewUser {
+                    user,
+                    password_hash: None,
+                    is_operator: false,
+                    created_at: now,
+                })
+                .await
+                .unwrap();
         }
-        let space = Space { id: SpaceId::new(now, &random), slug: slug.clone(), name: "Data".to_owned(), created_at: now };
+        let space = Space {
+            id: SpaceId::new(now, &random),
+            slug: slug.clone(),
+            name: "Data".to_owned(),
+            created_at: now,
+        };
         store.add_space(space, Some(alice.clone())).await.unwrap();
         let expires_at = now + SignedDuration::from_hours(12);
-        store.add_token(NewToken { hash: TOKEN, user_id: alice.id, expires_at }, now).await.unwrap();
-        Self { store, slug, alice, random, now }
+        store
+            .add_token(
+                NewToken {
+                    hash: TOKEN,
+                    user_id: alice.id,
+                    expires_at,
+                },
+                now,
+            )
+            .await
+            .unwrap();
+        Self {
+            store,
+            slug,
+            alice,
+            random,
+            now,
+        }
     }
 
     pub(super) fn later(&self, seconds: i64) -> Timestamp {
@@ -87,7 +116,12 @@ impl World {
             new.webhook_url = alert_connectors_model::WebhookUrl::parse(url).unwrap();
         }
         let id = ConnectorId::new(self.now, &self.random);
-        match self.store.create_connector(self.space_id().await, id, new, self.alice.clone(), self.now).await.unwrap() {
+        match self
+            .store
+            .create_connector(self.space_id().await, id, new, self.alice.clone(), self.now)
+            .await
+            .unwrap()
+        {
             Created::Made(connector) => connector,
             other => unreachable!("{other:?}"),
         }
@@ -95,7 +129,13 @@ impl World {
 
     pub(super) fn alert(&self, extra: &str) -> Alert {
         let text = format!(r#"{{"alert_type":"dq_alert","title":"t","severity":"high"{extra}}}"#);
-        parse_alert(Json::parse(text.as_bytes()).unwrap(), &Loc::body(), self.now).unwrap().alert
+        parse_alert(
+            Json::parse(text.as_bytes()).unwrap(),
+            &Loc::body(),
+            self.now,
+        )
+        .unwrap()
+        .alert
     }
 
     pub(super) async fn submission(&self, alerts: &[Alert]) -> Submission {
@@ -109,7 +149,12 @@ impl World {
                 .connectors
                 .iter()
                 .filter(|connector| connector.matches(alert) == Matched::Matched)
-                .map(|connector| (DeliveryId::new(self.now, &self.random), Arc::clone(connector)))
+                .map(|connector| {
+                    (
+                        DeliveryId::new(self.now, &self.random),
+                        Arc::clone(connector),
+                    )
+                })
                 .collect(),
         };
         Submission {
@@ -141,20 +186,35 @@ impl World {
             error: None,
             digest_size: 1,
         };
-        Outcome { seq: due.seq, attempt, next }
+        Outcome {
+            seq: due.seq,
+            attempt,
+            next,
+        }
     }
 
     pub(super) fn arrived(&self) -> NextStep {
-        NextStep::End { state: DeliveryState::Delivered, reason: None, at: self.now }
+        NextStep::End {
+            state: DeliveryState::Delivered,
+            reason: None,
+            at: self.now,
+        }
     }
 
     pub(super) async fn member(&self, email: &str, role: Role) -> crate::MemberChange {
-        self.store.set_member(self.space_id().await, &Self::email(email), role, self.now).await.unwrap()
+        self.store
+            .set_member(self.space_id().await, &Self::email(email), role, self.now)
+            .await
+            .unwrap()
     }
 }
 
 pub(super) fn idempotency(key: &str, body: u8) -> Idempotency {
-    Idempotency { route: crate::Route::Alert, key: key.to_owned(), body_hash: [body; 32] }
+    Idempotency {
+        route: crate::Route::Alert,
+        key: key.to_owned(),
+        body_hash: [body; 32],
+    }
 }
 
 pub(super) fn stored(acceptance: Acceptance) -> Vec<Accepted> {
@@ -165,7 +225,11 @@ pub(super) fn stored(acceptance: Acceptance) -> Vec<Accepted> {
 }
 
 fn user(email: &str, now: Timestamp, random: &dyn Random) -> User {
-    User { id: UserId::new(now, random), email: World::email(email), full_name: "Someone".to_owned() }
+    User {
+        id: UserId::new(now, random),
+        email: World::email(email),
+        full_name: "Someone".to_owned(),
+    }
 }
 
 fn serde_json_of(alert: &Alert) -> String {

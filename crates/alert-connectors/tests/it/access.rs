@@ -1,0 +1,302 @@
+//! Every route with every wrong identity, from the list of routes itself: a new route without its row fails here.
+
+use std::collections::BTreeMap;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+/// What a route needs: `public`, `session` for any signed-in user, or a role in the space.
+fn needs() -> BTreeMap<(&'static str, &'static str), &'static str> {
+    BTreeMap::from([
+        (("get", "/health/live"), "public"),
+        (("get", "/health/ready"), "public"),
+        (("get", "/openapi.json"), "public"),
+        (("post", "/auth/token"), "public"),
+        (("post", "/auth/logout"), "session"),
+        (("get", "/auth/me"), "session"),
+        (("get", "/api-keys"), "session"),
+        (("post", "/api-keys"), "session"),
+        (("delete", "/api-keys/{id}"), "session"),
+        (("get", "/spaces"), "session"),
+        (("post", "/spaces"), "session"),
+        (("get", "/spaces/{slug}/members"), "viewer"),
+        (("put", "/spaces/{slug}/members/{email}"), "admin"),
+        (("delete", "/spaces/{slug}/members/{email}"), "admin"),
+        (("get", "/spaces/{slug}/alert-connectors"), "viewer"),
+        (("post", "/spaces/{slug}/alert-connectors"), "editor"),
+        (("get", "/spaces/{slug}/alert-connectors/{id}"), "viewer"),
+        (("patch", "/spaces/{slug}/alert-connectors/{id}"), "editor"),
+        (("delete", "/spaces/{slug}/alert-connectors/{id}"), "editor"),
+        (
+            ("post", "/spaces/{slug}/alert-connectors/{id}/test"),
+            "editor",
+        ),
+        (("get", "/spaces/{slug}/alerts"), "viewer"),
+        (("post", "/spaces/{slug}/alerts"), "send"),
+        (("post", "/spaces/{slug}/alerts/batch"), "send"),
+        (("post", "/spaces/{slug}/alerts/preview"), "viewer"),
+        (("get", "/spaces/{slug}/alerts/{id}"), "viewer"),
+        (("patch", "/spaces/{slug}/alerts/{id}/resolve"), "editor"),
+    ])
+}
+
+struct Callers {
+    expired: String,
+    revoked: String,
+    disabled: String,
+    viewer: String,
+    stranger: String,
+    send_key: String,
+    other_space_key: String,
+    revoked_key: String,
+}
+
+async fn callers(world: &World) -> Callers {
+    let token = |email: &str| format!("Bearer {}", world.command(&["token", "issue", email]));
+    for name in ["vera", "stan", "dora"] {
+        world.command(&[
+            "user",
+            "add",
+            &format!("{name}@example.com"),
+            "--name",
+            name,
+        ]);
+    }
+    world.command(&["space", "add", "other", "--name", "Other"]);
+    world.command(&[
+        "member",
+        "set",
+        "data",
+        "vera@example.com",
+        "--role",
+        "viewer",
+    ]);
+    world.command(&[
+        "member",
+        "set",
+        "other",
+        "stan@example.com",
+        "--role",
+        "admin",
+    ]);
+    world.command(&[
+        "member",
+        "set",
+        "data",
+        "dora@example.com",
+        "--role",
+        "admin",
+    ]);
+    let disabled = token("dora@example.com");
+    world.command(&["user", "disable", "dora@example.com"]);
+    let revoked = token("vera@example.com");
+    assert_eq!(
+        world
+            .ask_as(&revoked, Method::POST, "/auth/logout", None)
+            .await
+            .status,
+        204
+    );
+    let expired = token("vera@example.com");
+    let key = async |body: Value| {
+        let made = world.post("/api-keys", &body).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        (
+            format!("Bearer {}", made.body["key"].as_str().unwrap()),
+            made.body["id"].as_str().unwrap().to_owned(),
+        )
+    };
+    let send_key = key(json!({"name": "send", "scope": "send"})).await.0;
+    let other_space_key = key(json!({"name": "other", "space": "other"})).await.0;
+    let (revoked_key, id) = key(json!({"name": "revoked"})).await;
+    assert_eq!(
+        world
+            .ask(Method::DELETE, &format!("/api-keys/{id}"), None)
+            .await
+            .status,
+        204
+    );
+    // A token that ended an hour ago, as only the database can have one.
+    let connection = rusqlite::Connection::open(world.path("test.db")).unwrap();
+    let ended = connection.execute(
+        "UPDATE tokens SET expires_at = 1 WHERE user_no = (SELECT no FROM users WHERE email = 'vera@example.com')",
+        [],
+    );
+    assert_eq!(ended.unwrap(), 1);
+    Callers {
+        expired,
+        revoked,
+        disabled,
+        viewer: token("vera@example.com"),
+        stranger: token("stan@example.com"),
+        send_key,
+        other_space_key,
+        revoked_key,
+    }
+}
+
+#[tokio::test]
+async fn every_route_refuses_every_wrong_identity() {
+    let world = World::start().await;
+    let connector = world.connect("/services/a").await;
+    let callers = callers(&world).await;
+    let document = world.get("/openapi.json").await.body;
+    let mut needs = needs();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for method in item
+            .as_object()
+            .unwrap()
+            .keys()
+            .filter(|key| *key != "parameters")
+        {
+            let need = needs.remove(&(method.as_str(), path.as_str()));
+            let need =
+                need.unwrap_or_else(|| unreachable!("{method} {path} has no row in this test"));
+            check(&world, &callers, &connector, method, path, need).await;
+        }
+    }
+    assert!(
+        needs.is_empty(),
+        "routes of this test that the document lacks: {needs:?}"
+    );
+    assert_eq!(
+        world
+            .get("/spaces/data/alert-connectors")
+            .await
+            .body
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+    assert_eq!(
+        world.get("/spaces/data/alerts").await.body["items"],
+        json!([])
+    );
+}
+
+async fn check(
+    world: &World,
+    callers: &Callers,
+    connector: &str,
+    method: &str,
+    path: &str,
+    need: &str,
+) {
+    let verb = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+    let filled = |slug: &str, id: &str| {
+        path.replace("{slug}", slug)
+            .replace("{id}", id)
+            .replace("{email}", "vera@example.com")
+    };
+    let status = async |authorization: &str, path: String| {
+        world
+            .ask_as(authorization, verb.clone(), &path, Some(&json!({})))
+            .await
+            .status
+            .as_u16()
+    };
+    let here = || filled("data", connector);
+    if need == "public" {
+        assert_ne!(status("", here()).await, 401, "{method} {path}");
+        return;
+    }
+    let basic = format!("Basic {}", world.token);
+    for (who, authorization) in [
+        ("nobody", ""),
+        ("a malformed header", "Bearer"),
+        ("another scheme", basic.as_str()),
+        ("an unknown token", "Bearer acs_0000"),
+        ("an expired token", &callers.expired),
+        ("a revoked token", &callers.revoked),
+        ("a disabled user", &callers.disabled),
+        ("a revoked key", &callers.revoked_key),
+    ] {
+        let answer = world
+            .ask_as(authorization, verb.clone(), &here(), Some(&json!({})))
+            .await;
+        assert_eq!(answer.status, 401, "{method} {path} by {who}");
+        assert_eq!(answer.headers["www-authenticate"], "Bearer");
+    }
+    let sends = if need == "send" { 422 } else { 403 };
+    assert_eq!(
+        status(&callers.send_key, here()).await,
+        sends,
+        "{method} {path} by a key that may only send"
+    );
+    if need == "session" {
+        return;
+    }
+    assert_eq!(
+        status(&callers.stranger, here()).await,
+        403,
+        "{method} {path} by a member of another space"
+    );
+    assert_eq!(
+        status(&callers.other_space_key, here()).await,
+        403,
+        "{method} {path} by a key of another space"
+    );
+    assert_eq!(
+        status(&callers.stranger, filled("nowhere", connector)).await,
+        404,
+        "{method} {path} in an unknown space"
+    );
+    let as_viewer = status(&callers.viewer, here()).await;
+    assert_eq!(
+        as_viewer == 403,
+        need != "viewer",
+        "{method} {path} by a viewer: {as_viewer}"
+    );
+    if path.contains("{id}") {
+        let own = format!("Bearer {}", world.token);
+        for (slug, id) in [
+            ("data", "0197c2a0-0000-7000-8000-000000000001"),
+            ("data", "nonsense"),
+            ("other", connector),
+        ] {
+            assert_eq!(
+                status(&own, filled(slug, id)).await,
+                404,
+                "{method} {path} with {slug} and {id}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_changes_outside_holds_for_the_next_request() {
+    let world = World::start().await;
+    world.connect("/services/a").await;
+    world.command(&["user", "add", "eddy@example.com", "--name", "Eddy"]);
+    let eddy = format!(
+        "Bearer {}",
+        world.command(&["token", "issue", "eddy@example.com"])
+    );
+    let alert = json!({"alert_type": "a", "title": "t", "severity": "high"});
+    let post = async || {
+        world
+            .ask_as(&eddy, Method::POST, "/spaces/data/alerts", Some(&alert))
+            .await
+            .status
+            .as_u16()
+    };
+    let role =
+        |role: &str| world.command(&["member", "set", "data", "eddy@example.com", "--role", role]);
+    for _ in 0..3 {
+        assert_eq!(post().await, 403);
+        role("editor");
+        assert_eq!(post().await, 202);
+        role("viewer");
+        assert_eq!(post().await, 403);
+        world.command(&["member", "remove", "data", "eddy@example.com"]);
+    }
+    role("editor");
+    assert_eq!(post().await, 202);
+    world.command(&["user", "disable", "eddy@example.com"]);
+    assert_eq!(post().await, 401);
+    world.command(&["space", "remove", "data", "--yes"]);
+    assert_eq!(world.post("/spaces/data/alerts", &alert).await.status, 404);
+}

@@ -1,0 +1,217 @@
+//! The command line: what it prints, where, and how it ends.
+
+use std::{
+    fs,
+    process::{Command, Stdio},
+};
+
+use crate::world::{PROGRAM, Server, World, output, run};
+
+#[test]
+fn help_and_version_are_data_and_wrong_usage_is_two() {
+    for arguments in [
+        &["--help"][..],
+        &["--version"],
+        &["serve", "--help"],
+        &["send", "--help"],
+        &["completions", "bash"],
+    ] {
+        assert!(!output(arguments).is_empty());
+    }
+    assert!(output(&["--help"]).contains("Examples:"));
+    for arguments in [
+        &["nonsense"][..],
+        &["serve", "--nonsense"],
+        &["user", "add"],
+        &["space", "remove", "x"],
+        &["user", "list", "--database-url", "mysql://x"],
+    ] {
+        let ended = run(arguments);
+        assert_eq!(
+            (ended.status.code(), ended.stdout.is_empty()),
+            (Some(2), true),
+            "{arguments:?}"
+        );
+    }
+    let missing = run(&[
+        "send",
+        "--server",
+        "http://127.0.0.1:1",
+        "--space",
+        "s",
+        "--type",
+        "t",
+        "--severity",
+        "low",
+        "x",
+    ]);
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(
+        String::from_utf8(missing.stderr)
+            .unwrap()
+            .contains("ALERT_CONNECTORS_TOKEN")
+    );
+}
+
+#[test]
+fn settings_come_from_flags_then_environment_then_file_and_every_fault_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.toml");
+    fs::write(&file, "listen = \"127.0.0.1:1\"\nallow-network = [\"10.0.0.0/8\"]\nproxy = \"http://user:hunter2@p:3128\"\nlog-format = \"json\"\n").unwrap();
+    let print = |extra: &[&str]| {
+        let path = file.display().to_string();
+        Command::new(PROGRAM)
+            .args([&["serve", "--print-config", "--config", &path], extra].concat())
+            .env_clear()
+            .env("ALERT_CONNECTORS_LISTEN", "127.0.0.1:2")
+            .output()
+            .unwrap()
+    };
+    let shown = String::from_utf8(print(&[]).stdout).unwrap();
+    assert!(
+        shown.contains("listen = \"127.0.0.1:2\"  # ALERT_CONNECTORS_LISTEN"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("allow-network = [\"10.0.0.0/8\"]  # /"),
+        "{shown}"
+    );
+    assert!(!shown.contains("hunter2"), "{shown}");
+    let shown = String::from_utf8(print(&["--listen", "127.0.0.1:3"]).stdout).unwrap();
+    assert!(
+        shown.contains("listen = \"127.0.0.1:3\"  # --listen"),
+        "{shown}"
+    );
+    fs::write(&file, "listn = \"x\"\nproxy = 1\n").unwrap();
+    let wrong = print(&["--allow-network", "x", "--log-format", "xml"]);
+    let said = String::from_utf8(wrong.stderr).unwrap();
+    assert_eq!(
+        (wrong.status.code(), said.lines().count()),
+        (Some(2), 4),
+        "{said}"
+    );
+    assert!(said.contains("did you mean listen?"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_in_the_way_of_a_start_is_one_clear_sentence() {
+    let world = World::start().await;
+    let start = || {
+        run(&[
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--database-url",
+            &world.database(),
+        ])
+    };
+    let second = start();
+    assert_eq!(second.status.code(), Some(1));
+    let said = String::from_utf8(second.stderr).unwrap();
+    assert!(
+        said.lines().count() == 1 && said.contains("another server is running"),
+        "{said}"
+    );
+    let taken = world.server.base.strip_prefix("http://").unwrap();
+    let other = format!("sqlite://{}", world.path("other.db").display());
+    let taken = run(&["serve", "--listen", taken, "--database-url", &other]);
+    assert!(
+        String::from_utf8(taken.stderr)
+            .unwrap()
+            .contains("can't be listened on")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_and_spaces_are_listed_as_tables() {
+    let world = World::start().await;
+    let users = world.command(&["user", "list"]);
+    assert!(
+        users.contains("E-MAIL")
+            && users.contains("alice@example.com")
+            && users.contains("operator"),
+        "{users}"
+    );
+    assert!(world.command(&["space", "list"]).contains("data"));
+    assert!(world.command(&["member", "list", "data"]).contains("admin"));
+    world.command(&["space", "rename", "data", "--name", "New name"]);
+    assert!(world.command(&["space", "list"]).contains("New name"));
+    for arguments in [
+        &["space", "add", "data", "--name", "x"][..],
+        &["member", "set", "data", "x@example.com", "--role", "viewer"],
+        &["token", "issue", "x@example.com"],
+    ] {
+        let ended = run(&[arguments, &["--database-url", &world.database()]].concat());
+        assert_eq!(ended.status.code(), Some(1), "{arguments:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn send_posts_an_alert_and_says_whether_it_was_accepted() {
+    let world = World::start().await;
+    world.connect("/services/a").await;
+    let send = |token: &str, arguments: &[&str]| {
+        Command::new(PROGRAM)
+            .args(
+                [
+                    &["send", "--server", &world.server.base, "--space", "data"],
+                    arguments,
+                ]
+                .concat(),
+            )
+            .env_clear()
+            .env("ALERT_CONNECTORS_TOKEN", token)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    };
+    let good = [
+        "--type",
+        "dq_alert",
+        "--severity",
+        "high",
+        "--field",
+        "table=orders",
+        "--dedup-key",
+        "k",
+        "--wait",
+        "Late",
+    ];
+    let accepted = send(&world.token, &good);
+    assert!(
+        accepted.status.success(),
+        "{}",
+        String::from_utf8_lossy(&accepted.stderr)
+    );
+    let id = String::from_utf8(accepted.stdout).unwrap();
+    assert_eq!(
+        world
+            .get(&format!("/spaces/data/alerts/{}", id.trim()))
+            .await
+            .body["fields"][0]["name"],
+        "table"
+    );
+    assert_eq!(world.inbox.count(), 1);
+    let bad = send(
+        &world.token,
+        &["--type", "dq_alert", "--severity", "hgh", "Late"],
+    );
+    assert_eq!(bad.status.code(), Some(1));
+    assert!(
+        String::from_utf8(bad.stderr)
+            .unwrap()
+            .contains("hint: severity must be one of")
+    );
+    assert_eq!(send("wrong", &good).status.code(), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_stops_cleanly_on_both_signals() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = format!("sqlite://{}", folder.path().join("x/y/test.db").display());
+    for signal in ["-TERM", "-INT"] {
+        let server = Server::start(&["--database-url", &database], &[]);
+        assert_eq!(server.stop(signal), Some(0));
+    }
+    assert!(folder.path().join("x/y/secret.key").exists());
+}

@@ -1,0 +1,268 @@
+//! Signing in, keys, spaces and members over HTTP.
+
+use std::{
+    io::Write,
+    process::{Command, Stdio},
+};
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::world::{PROGRAM, World};
+
+fn set_password(world: &World, email: &str, password: &str) {
+    let mut child = Command::new(PROGRAM)
+        .args([
+            "user",
+            "password",
+            email,
+            "--password-stdin",
+            "--database-url",
+            &world.database(),
+        ])
+        .env_clear()
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(password.as_bytes())
+        .unwrap();
+    assert!(child.wait().unwrap().success());
+}
+
+#[tokio::test]
+async fn a_password_gives_a_session_that_ends_with_logout() {
+    let world = World::start().await;
+    set_password(&world, "alice@example.com", "correct horse\n");
+    let wrong = world
+        .ask_as(
+            "",
+            Method::POST,
+            "/auth/token",
+            Some(&json!({"email": "alice@example.com", "password": "wrong"})),
+        )
+        .await;
+    let unknown = world
+        .ask_as(
+            "",
+            Method::POST,
+            "/auth/token",
+            Some(&json!({"email": "x@example.com", "password": "wrong"})),
+        )
+        .await;
+    assert_eq!((wrong.status.as_u16(), &wrong.body), (401, &unknown.body));
+    let body = json!({"email": " Alice@Example.com", "password": "correct horse"});
+    let session = world
+        .ask_as("", Method::POST, "/auth/token", Some(&body))
+        .await;
+    assert_eq!(
+        (session.status.as_u16(), &session.body["token_type"]),
+        (200, &json!("bearer"))
+    );
+    let token = format!("bearer {}", session.body["access_token"].as_str().unwrap());
+    let me = world.ask_as(&token, Method::GET, "/auth/me", None).await;
+    assert_eq!(
+        (&me.body["user"]["email"], &me.body["spaces"][0]["role"]),
+        (&json!("alice@example.com"), &json!("admin"))
+    );
+    assert_eq!(
+        world
+            .ask_as(&token, Method::POST, "/auth/logout", None)
+            .await
+            .status,
+        204
+    );
+    assert_eq!(
+        world
+            .ask_as(&token, Method::GET, "/auth/me", None)
+            .await
+            .status,
+        401
+    );
+}
+
+#[tokio::test]
+async fn too_many_failed_sign_ins_are_refused_for_that_address() {
+    let world = World::start().await;
+    let body = json!({"email": "nobody@example.com", "password": "guess"});
+    for _ in 0..10 {
+        assert_eq!(
+            world
+                .ask_as("", Method::POST, "/auth/token", Some(&body))
+                .await
+                .status,
+            401
+        );
+    }
+    let refused = world
+        .ask_as("", Method::POST, "/auth/token", Some(&body))
+        .await;
+    assert_eq!(
+        (
+            refused.status.as_u16(),
+            refused.headers.contains_key("retry-after")
+        ),
+        (429, true)
+    );
+    let other = json!({"email": "other@example.com", "password": "guess"});
+    assert_eq!(
+        world
+            .ask_as("", Method::POST, "/auth/token", Some(&other))
+            .await
+            .status,
+        401
+    );
+}
+
+#[tokio::test]
+async fn a_key_acts_as_its_user_within_its_limits_and_makes_no_keys() {
+    let world = World::start().await;
+    world.command(&["space", "add", "other", "--name", "Other"]);
+    let made = world
+        .post(
+            "/api-keys",
+            &json!({"name": "ci", "space": "data", "expires_at": "2999-01-01T00:00:00Z"}),
+        )
+        .await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    let key = format!("Bearer {}", made.body["key"].as_str().unwrap());
+    assert_eq!(
+        world
+            .ask_as(&key, Method::GET, "/spaces/data/alerts", None)
+            .await
+            .status,
+        200
+    );
+    assert_eq!(
+        world
+            .ask_as(&key, Method::GET, "/spaces/other/alerts", None)
+            .await
+            .status,
+        403
+    );
+    assert_eq!(
+        world.ask_as(&key, Method::GET, "/spaces", None).await.body["items"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+    assert_eq!(
+        world
+            .ask_as(&key, Method::POST, "/api-keys", Some(&json!({"name": "x"})))
+            .await
+            .status,
+        403
+    );
+    assert_eq!(
+        world
+            .ask_as(
+                &key,
+                Method::POST,
+                "/spaces",
+                Some(&json!({"slug": "x", "name": "X"}))
+            )
+            .await
+            .status,
+        403
+    );
+    let listed = world.get("/api-keys").await.body;
+    assert_eq!(
+        (&listed["items"][0]["name"], listed["items"][0].get("key")),
+        (&json!("ci"), None)
+    );
+    assert!(listed["items"][0]["last_used_at"].is_string());
+    let faults = world
+        .post(
+            "/api-keys",
+            &json!({"scope": "x", "space": 1, "expires_at": "2000-01-01T00:00:00Z", "nmae": 1}),
+        )
+        .await;
+    assert_eq!((faults.status.as_u16(), faults.faults().len()), (422, 5));
+    let id = made.body["id"].as_str().unwrap();
+    assert_eq!(
+        world
+            .ask(Method::DELETE, &format!("/api-keys/{id}"), None)
+            .await
+            .status,
+        204
+    );
+    assert_eq!(
+        world
+            .ask_as(&key, Method::GET, "/spaces", None)
+            .await
+            .status,
+        401
+    );
+}
+
+#[tokio::test]
+async fn spaces_and_members_are_managed_over_http() {
+    let world = World::start().await;
+    let made = world
+        .post("/spaces", &json!({"slug": "new-one", "name": "New"}))
+        .await;
+    assert_eq!(
+        (made.status.as_u16(), &made.body["role"]),
+        (201, &json!("admin"))
+    );
+    assert_eq!(
+        world
+            .post("/spaces", &json!({"slug": "new-one", "name": "New"}))
+            .await
+            .status,
+        409
+    );
+    assert_eq!(
+        world
+            .post("/spaces", &json!({"slug": "New One", "name": ""}))
+            .await
+            .faults()
+            .len(),
+        2
+    );
+    world.command(&["user", "add", "bob@example.com", "--name", "Bob"]);
+    let member = "/spaces/new-one/members/BOB@example.com";
+    let set = async |role: &str| {
+        world
+            .ask(Method::PUT, member, Some(&json!({"role": role})))
+            .await
+    };
+    assert_eq!(set("viewer").await.status, 201);
+    assert_eq!(set("editor").await.status, 200);
+    assert_eq!(set("owner").await.status, 422);
+    let unknown = world
+        .ask(
+            Method::PUT,
+            "/spaces/new-one/members/nobody@example.com",
+            Some(&json!({"role": "viewer"})),
+        )
+        .await;
+    assert_eq!(unknown.status, 404);
+    let alice = "/spaces/new-one/members/alice@example.com";
+    assert_eq!(world.ask(Method::DELETE, alice, None).await.status, 409);
+    let listed = world.get("/spaces/new-one/members?limit=1").await.body;
+    assert_eq!(listed["items"][0]["user"]["email"], "alice@example.com");
+    assert!(listed["next_cursor"].is_string());
+    assert_eq!(world.ask(Method::DELETE, member, None).await.status, 204);
+    assert_eq!(world.ask(Method::DELETE, member, None).await.status, 404);
+    let bob = format!(
+        "Bearer {}",
+        world.command(&["token", "issue", "bob@example.com"])
+    );
+    assert_eq!(
+        world
+            .ask_as(
+                &bob,
+                Method::POST,
+                "/spaces",
+                Some(&json!({"slug": "b", "name": "B"}))
+            )
+            .await
+            .status,
+        403
+    );
+}

@@ -1,0 +1,14 @@
+//! The built program as a user runs it: real binary, real HTTP, a real HTTPS receiver.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod access;
+mod alerts;
+mod commands;
+mod contract;
+mod hostile;
+mod identity;
+mod openapi;
+mod restart;
+mod secrets;
+mod world;

@@ -18,11 +18,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         "-D",
         "warnings",
     ])?;
-    ensure(
-        "cargo-deny",
-        &[env!("CARGO"), "deny", "--version"],
-        "0.20.2",
-    )?;
+    ensure("cargo-deny", &["cargo", "deny", "--version"], "0.20.2")?;
     // Advisories need a database from elsewhere, so they are a job of their own: `cargo deny check advisories`.
     cargo(&[
         "deny",

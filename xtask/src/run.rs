@@ -22,7 +22,7 @@ pub(crate) fn talk(line: std::fmt::Arguments<'_>) {
 
 /// Runs cargo at the root of the checkout.
 pub(crate) fn cargo(arguments: &[&str]) -> anyhow::Result<()> {
-    program(env!("CARGO"), arguments)
+    program("cargo", arguments)
 }
 
 /// Runs a program at the root of the checkout, and fails where it fails.

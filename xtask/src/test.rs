@@ -5,7 +5,7 @@ use crate::run::{cargo, ensure};
 pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
     ensure(
         "cargo-nextest",
-        &[env!("CARGO"), "nextest", "--version"],
+        &["cargo", "nextest", "--version"],
         "0.9.143",
     )?;
     cargo(&[&["nextest", "run", "--locked", "--workspace"], rest].concat())

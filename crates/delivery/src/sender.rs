@@ -336,7 +336,7 @@ async fn connect_any(addresses: &[SocketAddr]) -> Result<TcpStream, PostError> {
                 return Ok(stream);
             }
             Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
-                failure = PostError::Refused
+                failure = PostError::Refused;
             }
             Err(_other) => failure = PostError::Broken,
         }

@@ -122,7 +122,7 @@ impl Layers {
                     );
                 }
                 None if *repeatable => {
-                    faults.add(&origin, name, "it must be a string or a list of strings")
+                    faults.add(&origin, name, "it must be a string or a list of strings");
                 }
                 None => faults.add(&origin, name, "it must be a string"),
             }

@@ -1,6 +1,13 @@
-//! `test`: every test, with the runner installed if it is missing.
+//! `test`: every test, with what they need installed if it is missing.
 
-use crate::run::{cargo, ensure};
+use std::{
+    fs,
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, bail};
+
+use crate::run::{cargo, ensure, root, talk};
 
 pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
     ensure(
@@ -8,5 +15,55 @@ pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
         &["cargo", "nextest", "--version"],
         "0.9.143",
     )?;
-    cargo(&[&["nextest", "run", "--locked", "--workspace"], rest].concat())
+    cargo(&[&["nextest", "run", "--locked", "--workspace"], rest].concat())?;
+    if rest.is_empty() { cards() } else { Ok(()) }
+}
+
+/// Holds a sample of Teams cards to the parser of the Adaptive Cards library, which is JavaScript.
+fn cards() -> anyhow::Result<()> {
+    talk(format_args!(
+        "checking a sample of cards with the Adaptive Cards library"
+    ));
+    let (source, place) = (
+        root().join("crates/message/cards"),
+        root().join("target/cards"),
+    );
+    fs::create_dir_all(&place)?;
+    for name in ["package.json", "package-lock.json", "check.mjs"] {
+        fs::copy(source.join(name), place.join(name)).with_context(|| name.to_owned())?;
+    }
+    let run = |program: &str, arguments: &[&str]| {
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(&place);
+        command
+    };
+    let installed = run("npm", &["ci", "--no-fund", "--no-audit", "--silent"])
+        .status()
+        .context("npm can't be started; install Node")?;
+    if !installed.success() {
+        bail!("npm ci failed");
+    }
+    let arguments = [
+        "run",
+        "--quiet",
+        "--locked",
+        "--package",
+        "alert-connectors-message",
+        "--example",
+        "cards",
+    ];
+    let mut sample = Command::new("cargo")
+        .args(arguments)
+        .current_dir(root())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let cards = sample.stdout.take().context("the sample has an output")?;
+    let checked = run("node", &["check.mjs"])
+        .stdin(cards)
+        .status()
+        .context("node can't be started")?;
+    if !sample.wait()?.success() || !checked.success() {
+        bail!("a card is at fault");
+    }
+    Ok(())
 }

@@ -44,7 +44,6 @@ pub(super) struct Card {
     schema: &'static str,
     r#type: &'static str,
     version: &'static str,
-    lang: &'static str,
     fallback_text: String,
     speak: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,7 +79,6 @@ impl Card {
             schema: "http://adaptivecards.io/schemas/adaptive-card.json",
             r#type: "AdaptiveCard",
             version,
-            lang: "en",
             // `speak` may be read as SSML, where these two are marks.
             speak: summary.replace(['<', '&'], " "),
             fallback_text: summary,

@@ -90,10 +90,11 @@ impl Fitted {
             return;
         }
         if self.left <= frame {
-            self.cut_here();
+            self.cut_here(self.text.len());
             return;
         }
         self.text.push_str(head);
+        let begins_at = self.text.len();
         self.left -= frame;
         if self.take_whole(text, written) {
             self.text.push_str(tail);
@@ -105,7 +106,7 @@ impl Fitted {
                 .map(|c| written(c).map_or_else(|| self.char_size(c), |text| self.meter.size(text)))
                 .sum();
             if size > self.left {
-                self.cut_here();
+                self.cut_here(begins_at);
                 break;
             }
             self.left -= size;
@@ -137,7 +138,7 @@ impl Fitted {
         let size = self.meter.size(text);
         if self.cut {
         } else if size > self.left {
-            self.cut_here();
+            self.cut_here(self.text.len());
         } else {
             self.left -= size;
             self.text.push_str(text);
@@ -151,9 +152,12 @@ impl Fitted {
         }
     }
 
-    fn cut_here(&mut self) {
+    /// Ends the text with an ellipsis. Of the foreign text that begins at `begins_at`, a mark that stood inside a word
+    /// goes too: with the rest of its word gone it would be read as formatting.
+    fn cut_here(&mut self, begins_at: usize) {
         self.cut = true;
-        let end = self.text.trim_end().len();
+        let (kept, foreign) = self.text.split_at(begins_at);
+        let end = kept.len() + foreign.trim_end_matches(['*', '_', '~']).trim_end().len();
         self.text.truncate(end);
         self.text.push(ELLIPSIS);
     }
@@ -207,6 +211,11 @@ mod tests {
             cut("e\u{301}e\u{301}e\u{301}e\u{301}", 7).into_text(),
             "e\u{301}e\u{301}…"
         );
+    }
+
+    #[test]
+    fn a_mark_that_would_end_the_text_is_dropped() {
+        assert_eq!(cut("a*b*cdefgh", 7).into_text(), "a*b…");
     }
 
     #[test]

@@ -126,20 +126,17 @@ impl Platform for Slack {
     }
 
     fn plain(&self, shown: Shown<'_>) -> Vec<u8> {
-        let source = format!(
-            "[{}] {}",
-            severity_word(shown.alert),
-            one_line(title(shown.alert))
-        );
-        let mut text = Fitted::new(1_200, Meter::of(&source));
-        text.foreign("", &inert(&source), entity, "");
-        let mut text = text.into_text();
-        if let Some(description) = &shown.alert.description {
-            let description = clean(description);
-            let mut fitted = Fitted::new(700, Meter::of(&description));
-            fitted.foreign("\n", &inert(&description), entity, "");
-            text.push_str(&fitted.into_text());
-        }
+        let alert = shown.alert;
+        let title = format!("[{}] {}", severity_word(alert), one_line(title(alert)));
+        let description = clean(alert.description.as_deref().unwrap_or_default());
+        // It is one text, so one odd character makes all of it dearer.
+        let meter = Meter::of(&title).or(Meter::of(&description));
+        let mut fitted = Fitted::new(1_200, meter);
+        fitted.foreign("", &inert(&title), entity, "");
+        let mut text = fitted.into_text();
+        let mut fitted = Fitted::new(700, meter);
+        fitted.foreign("\n", &inert(&description), entity, "");
+        text.push_str(&fitted.into_text());
         if let Some(rest) = shown
             .rest()
             .and_then(link_target)

@@ -16,11 +16,8 @@ fn statements() -> Vec<String> {
     ];
     let mut found = Vec::new();
     for source in sources {
-        for piece in source.split("&str = ").skip(1) {
-            let Some(text) = piece
-                .strip_prefix('"')
-                .or_else(|| piece.strip_prefix("\n    \""))
-            else {
+        for piece in source.split("&str =").skip(1) {
+            let Some((_, text)) = piece.split_once('"') else {
                 continue;
             };
             let sql = text.split('"').next().unwrap_or_default();

@@ -15,10 +15,17 @@ pub(crate) struct Target {
     pub(crate) token: String,
 }
 
+/// The type and severity by which alerts reach one destination and no other.
+pub(crate) fn filter_of(destination: usize) -> (String, &'static str) {
+    let severity = ["low", "medium", "high", "critical"][destination % 4];
+    (format!("bench_{}", destination / 4), severity)
+}
+
 fn alert(number: usize) -> String {
     let (destination, sent) = (number % DESTINATIONS, micros());
+    let (alert_type, severity) = filter_of(destination);
     format!(
-        r#"{{"alert_type":"bench_{destination}","severity":"high","title":"Freshness check failed: orders_{number} sent={sent}=","description":"Last loaded at 05:04 UTC, expected every 24 h.","fields":[{{"name":"Environment","value":"prod"}},{{"name":"Rows checked","value":1204331}}],"url":"https://data.example.com/alerts/{number}"}}"#
+        r#"{{"alert_type":"{alert_type}","severity":"{severity}","title":"Freshness check failed: orders_{number} sent={sent}=","description":"Last loaded at 05:04 UTC, expected every 24 h.","fields":[{{"name":"Environment","value":"prod"}},{{"name":"Rows checked","value":1204331}}],"url":"https://data.example.com/alerts/{number}"}}"#
     )
 }
 

@@ -48,11 +48,7 @@ impl Process {
 
     /// CPU seconds, user and system.
     pub(crate) fn cpu(&self) -> anyhow::Result<f64> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.0.id()))?;
-        let after_name = stat.rsplit_once(") ").context("the process has no name")?.1;
-        let fields: Vec<&str> = after_name.split(' ').collect();
-        let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok());
-        Ok((ticks(11).context("utime")? + ticks(12).context("stime")?) / TICKS)
+        cpu_of(&self.0.id().to_string())
     }
 
     /// Resident memory in MiB.
@@ -69,6 +65,15 @@ impl Process {
             .context("VmRSS")?;
         Ok(kib / 1_024.0)
     }
+}
+
+/// CPU seconds, user and system, of a process that lives.
+pub(crate) fn cpu_of(process: &str) -> anyhow::Result<f64> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
+    let after_name = stat.rsplit_once(") ").context("the process has no name")?.1;
+    let fields: Vec<&str> = after_name.split(' ').collect();
+    let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok());
+    Ok((ticks(11).context("utime")? + ticks(12).context("stime")?) / TICKS)
 }
 
 impl Drop for Process {

@@ -2,8 +2,8 @@
 
 use crate::run::{cargo, program, root};
 
-/// Alerts in each phase, if nothing is said.
-const ALERTS: &str = "64000";
+/// Alerts in each phase of a round, if nothing is said.
+const ALERTS: &str = "32000";
 
 pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
     let packages = [

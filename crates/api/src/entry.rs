@@ -132,9 +132,11 @@ impl FromRequestParts<App> for SignedIn {
 }
 
 async fn enter_with(parts: &mut Parts, app: &App, role: Role) -> Result<Entry, Problem> {
-    let parameters = RawPathParams::from_request_parts(parts, app)
-        .await
-        .map_err(|_invalid| Problem::not_found("space"))?;
+    // A path that can't be decoded names nothing, but who calls is told first.
+    let Ok(parameters) = RawPathParams::from_request_parts(parts, app).await else {
+        sign_in(app, &parts.headers, Freshness::Now).await?;
+        return Err(Problem::not_found("space, connector, alert or member"));
+    };
     let slug = parameters
         .iter()
         .find(|(name, _)| *name == "slug")

@@ -62,8 +62,9 @@ impl<'q> Query<'q> {
         self.all(name, parse, wanted).pop()
     }
 
-    pub(crate) fn time(&mut self, name: &'static str) -> Option<Timestamp> {
-        self.one(
+    /// All times of a parameter.
+    pub(crate) fn times(&mut self, name: &'static str) -> Vec<Timestamp> {
+        self.all(
             name,
             |text| text.parse().ok(),
             "an RFC 3339 time such as 2026-11-23T12:00:00Z",

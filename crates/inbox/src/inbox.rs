@@ -243,7 +243,7 @@ async fn receive(State(inbox): State<Inbox>, request: Request) -> Response {
     let behaviour = inbox.behaviour(path);
     let answer = behaviour
         .as_ref()
-        .map_or_else(|| as_they_do(kind, problem), Answer::of);
+        .map_or_else(|| as_they_do(kind, &parts, problem), Answer::of);
     let hangs = behaviour.as_ref().is_some_and(|behaviour| behaviour.hang);
     inbox.keep(Message {
         no: inbox.count() + 1,
@@ -292,8 +292,14 @@ struct Answer {
 }
 
 /// The answer of the platform itself.
-fn as_they_do(kind: Kind, problem: Option<&'static str>) -> Answer {
+fn as_they_do(kind: Kind, request: &http::request::Parts, problem: Option<&'static str>) -> Answer {
     let named = |name: &str| Row::named(name).map(Answer::of_row).unwrap_or_default();
+    if request.method != http::Method::POST {
+        return named("slack:method_not_allowed");
+    }
+    if kind == Kind::Workflow && request.headers.contains_key(header::AUTHORIZATION) {
+        return named("workflow:two_authorizations");
+    }
     match (kind, problem) {
         (Kind::Slack, None) => named("slack:ok"),
         (Kind::Slack, Some(word)) => Answer {

@@ -31,6 +31,14 @@ impl AddressPolicy {
 /// Whether an address is globally reachable: neither special (IANA special-purpose registries) nor multicast nor reserved.
 /// IPv4 inside `::ffff:0:0/96` and `64:ff9b::/96` is judged as the IPv4 address that is meant.
 pub fn is_public(address: IpAddr) -> bool {
+    let reachable = |networks: &[IpNet]| {
+        networks
+            .iter()
+            .any(|network| network.contains(&unwrapped(address)))
+    };
+    if reachable(&GLOBAL_INSIDE) {
+        return true;
+    }
     match unwrapped(address) {
         IpAddr::V4(v4) => !NOT_PUBLIC_V4.iter().any(|network| network.contains(&v4)),
         IpAddr::V6(v6) => {
@@ -64,7 +72,6 @@ const NAT64_V6: Ipv6Net = v6(0x64, 0xFF9B, 0, 96);
 const GLOBAL_UNICAST_V6: Ipv6Net = v6(0x2000, 0, 0, 3);
 
 /// IANA IPv4 Special-Purpose Address Registry, rows not marked globally reachable, besides multicast and reserved space.
-/// The few globally reachable addresses inside 192.0.0.0/24 (anycast services) are refused with the rest of it.
 const NOT_PUBLIC_V4: [Ipv4Net; 16] = [
     v4(0, 0, 0, 0, 8),
     v4(10, 0, 0, 0, 8),
@@ -93,6 +100,24 @@ const NOT_PUBLIC_V6: [Ipv6Net; 4] = [
     v6(0x3FFF, 0, 0, 20),
 ];
 
+/// What the same registries mark as globally reachable inside the networks above: anycast services, identifiers and drones.
+const GLOBAL_INSIDE: [IpNet; 9] = [
+    IpNet::V4(v4(192, 0, 0, 9, 32)),
+    IpNet::V4(v4(192, 0, 0, 10, 32)),
+    IpNet::V6(anycast(1)),
+    IpNet::V6(anycast(2)),
+    IpNet::V6(anycast(3)),
+    IpNet::V6(v6(0x2001, 3, 0, 32)),
+    IpNet::V6(v6(0x2001, 4, 0x112, 48)),
+    IpNet::V6(v6(0x2001, 0x20, 0, 28)),
+    IpNet::V6(v6(0x2001, 0x30, 0, 28)),
+];
+
+/// `2001:1::N`
+const fn anycast(last: u16) -> Ipv6Net {
+    Ipv6Net::new_assert(Ipv6Addr::new(0x2001, 1, 0, 0, 0, 0, 0, last), 128)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,6 +130,9 @@ mod tests {
             "2600:1f18::1",
             "::ffff:1.1.1.1",
             "64:ff9b::101:101",
+            "192.0.0.9",
+            "2001:1::1",
+            "2001:20::1",
         ] {
             assert!(is_public(public.parse().unwrap()), "{public}");
         }

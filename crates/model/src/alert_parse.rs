@@ -82,6 +82,12 @@ pub fn parse_alert(json: Json<'_>, loc: &Loc, now: Timestamp) -> Result<ParsedAl
     let actions = reader.actions(object.take("actions"));
     let dedup_key = reader.optional_text(&mut object, "dedup_key", DEDUP_KEY_CHARS_MAX);
     let occurred_at = reader.occurred_at(object.take("occurred_at"), now);
+    if dedup_key.as_deref() == Some("") {
+        reader.warn(
+            loc.field("dedup_key"),
+            "An empty dedup_key names no problem; dropped.",
+        );
+    }
     reader.unknown(&object);
     reader.finish(|| {
         Some(Alert {
@@ -269,13 +275,15 @@ impl AlertReader<'_> {
         let url = part
             .take("url")
             .and_then(|json| self.link(loc.field("url"), json));
+        let loc_of_name = loc.field("name");
         let name = match part.take("name") {
             Some(Json::Text(text)) if text.chars().any(is_visible) => {
                 self.text(loc.field("name"), text, NAME_CHARS_MAX)
             }
             _ => {
-                if id.is_none() {
-                    self.warn(loc.clone(), "It has no name; dropped.");
+                match &id {
+                    Some(_) => self.warn(loc_of_name, "It has no name; its id is shown instead."),
+                    None => self.warn(loc.clone(), "It has no name; dropped."),
                 }
                 id.clone()?
             }
@@ -568,6 +576,7 @@ mod tests {
                 "body.title",
                 "body.description",
                 "body.description_format",
+                "body.product.name",
                 "body.check",
                 "body.fields.0",
                 "body.fields.1.value",

@@ -49,7 +49,9 @@ macro_rules! ids {
             type Err = uuid::Error;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                Uuid::try_parse(text).map(Self)
+                // Only the one spelling that the API writes; braces, URNs and bare digits are other spellings.
+                let hyphenated = if text.len() == uuid::fmt::Hyphenated::LENGTH { text } else { "" };
+                Uuid::try_parse(hyphenated).map(Self)
             }
         }
 
@@ -89,6 +91,7 @@ mod tests {
         let id = AlertId::new(Timestamp::UNIX_EPOCH, &SeededRandom::new(7));
         assert_eq!(id.to_string().as_bytes()[14], b'7');
         assert_eq!(id.to_string().parse::<AlertId>().unwrap(), id);
+        assert!(id.to_string().replace('-', "").parse::<AlertId>().is_err());
         assert_eq!(AlertId::from_bytes(*id.as_bytes()), id);
     }
 }

@@ -41,7 +41,7 @@ pub use id::{AlertId, AttemptId, ConnectorId, DeliveryId, KeyId, SpaceId, UserId
 pub use json::{Json, JsonError, ObjectReader};
 pub use link::Link;
 pub use near::nearest;
-pub use person::{Email, User};
+pub use person::{Email, User, display_name};
 pub use random::{Random, SeededRandom};
 pub use secret::Secret;
 pub use severity::Severity;

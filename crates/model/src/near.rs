@@ -1,14 +1,20 @@
 //! The nearest known word to a mistyped one, for messages that help.
 
-/// The known word that is at most half its length or three letters away from `word`.
+/// The known word that is at most half its length or three letters away from `word`, or else one that holds it.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let word: Vec<char> = word.chars().take(80).flat_map(char::to_lowercase).collect();
-    known
-        .into_iter()
-        .map(|candidate| (distance(&word, candidate), candidate))
+    let known: Vec<&str> = known.into_iter().collect();
+    let letters: Vec<char> = word.chars().take(80).flat_map(char::to_lowercase).collect();
+    let close = known
+        .iter()
+        .map(|candidate| (distance(&letters, candidate), *candidate))
         .filter(|(distance, candidate)| *distance <= (candidate.len() / 2).min(3))
         .min()
-        .map(|(_, candidate)| candidate)
+        .map(|(_, candidate)| candidate);
+    let word: String = letters.into_iter().collect();
+    let holds = |candidate: &&str| {
+        word.len() >= 3 && (candidate.contains(&word) || word.contains(candidate))
+    };
+    close.or_else(|| known.iter().copied().find(holds))
 }
 
 /// The Levenshtein distance, row by row.
@@ -36,6 +42,7 @@ mod tests {
         assert_eq!(nearest("webhookUrl", known), Some("webhook_url"));
         assert_eq!(nearest("nmae", known), Some("name"));
         assert_eq!(nearest("names", known), Some("name"));
+        assert_eq!(nearest("url", known), Some("webhook_url"));
         assert_eq!(nearest("colour", known), None);
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::UserId;
+use crate::{UserId, alert_parse::is_visible};
 
 /// A user as the API shows one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -15,6 +15,23 @@ pub struct User {
     pub email: Email,
     /// The name that people know the user by.
     pub full_name: String,
+}
+
+/// The longest name for people, in characters.
+const NAME_CHARS_MAX: usize = 120;
+
+/// A name for people: 1–120 characters after trimming, none of them a control character.
+pub fn display_name(text: &str) -> Result<String, &'static str> {
+    let name = text.trim();
+    if !name.chars().any(is_visible) {
+        Err("A name shows at least one character.")
+    } else if name.chars().count() > NAME_CHARS_MAX {
+        Err("A name has at most 120 characters.")
+    } else if name.chars().any(char::is_control) {
+        Err("A name holds no control characters or line breaks.")
+    } else {
+        Ok(name.to_owned())
+    }
 }
 
 /// An e-mail address in lower case. Only its outline is judged: something, an `@`, something.

@@ -62,7 +62,7 @@ pub enum OpenError {
         known: usize,
     },
     /// It can't be written.
-    #[error("{} is read-only; give this user the right to write it and its folder", .0.display())]
+    #[error("{} is read-only; give this user the right to write it, its -wal and -shm files, and its folder", .0.display())]
     ReadOnly(PathBuf),
     /// It is something else.
     #[error("{} is no SQLite database; name another file or move it away", .0.display())]

@@ -17,6 +17,7 @@ use std::{
     process::ExitCode,
 };
 
+use alert_connectors_model::display_name;
 use alert_connectors_store_sqlite::{SqliteStore, Use};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -150,6 +151,11 @@ impl Place<'_> {
         }
         Ok(open_store(&config, Use::Command)?)
     }
+}
+
+/// A name for people, as the API takes it.
+pub(crate) fn name_of(text: &str) -> Result<String, Failure> {
+    display_name(text).map_err(|what| Failure::Usage(vec![format!("--name: {what}")]))
 }
 
 /// Runs a command that waits for things.

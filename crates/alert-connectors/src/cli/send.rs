@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use alert_connectors_model::Slug;
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use reqwest::{StatusCode, redirect::Policy};
 use serde_json::{Value, json};
 
-use super::{Failure, Outcome, say, wait_for};
+use super::{Failure, Outcome, say, space::slug, wait_for};
 
 #[derive(Debug, Args)]
 #[command(after_help = "The token comes from ALERT_CONNECTORS_TOKEN.
@@ -67,8 +68,9 @@ pub(super) fn run(options: Options) -> Outcome {
             "set ALERT_CONNECTORS_TOKEN to a session token or API key".to_owned(),
         ]));
     };
+    let space = slug(&options.space)?;
     let alert = alert(&options)?;
-    wait_for(async move { Ok(send(&options, &token, &alert).await?) })
+    wait_for(async move { Ok(send(&options, &space, &token, &alert).await?) })
 }
 
 fn alert(options: &Options) -> Result<Value, Failure> {
@@ -102,12 +104,11 @@ pub(super) fn client() -> anyhow::Result<reqwest::Client> {
     client.context("TLS can't be set up")
 }
 
-async fn send(options: &Options, token: &str, alert: &Value) -> anyhow::Result<()> {
+async fn send(options: &Options, space: &Slug, token: &str, alert: &Value) -> anyhow::Result<()> {
     let client = client()?;
     let base = format!(
-        "{}/spaces/{}/alerts",
-        options.server.trim_end_matches('/'),
-        options.space
+        "{}/spaces/{space}/alerts",
+        options.server.trim_end_matches('/')
     );
     let answer = client
         .post(&base)
@@ -151,23 +152,22 @@ fn root(error: &dyn std::error::Error) -> String {
 fn refusal(body: &Value, status: StatusCode) -> String {
     let detail = body["detail"].as_str().unwrap_or_default();
     let faults = body["errors"].as_array().into_iter().flatten();
-    let faults: Vec<String> = faults
-        .filter_map(|fault| fault["msg"].as_str())
-        .map(|msg| format!("\nhint: {msg}"))
-        .collect();
-    format!("not accepted ({status}): {detail}{}", faults.concat())
+    let faults = faults.filter_map(|fault| fault["msg"].as_str());
+    let others = faults.filter(|msg| *msg != detail);
+    let hints: Vec<String> = others.map(|msg| format!("\nhint: {msg}")).collect();
+    format!("not accepted ({status}): {detail}{}", hints.concat())
 }
 
 async fn arrived(client: &reqwest::Client, url: &str, token: &str) -> anyhow::Result<()> {
     loop {
-        let alert: Value = client
-            .get(url)
-            .bearer_auth(token)
-            .send()
-            .await?
-            .error_for_status()?
-            .json()
-            .await?;
+        let answer = client.get(url).bearer_auth(token).send().await?;
+        let answered = answer.status();
+        if !answered.is_success() {
+            bail!(
+                "it was accepted, but whether it arrived can't be asked ({answered}); a send-only key may not"
+            );
+        }
+        let alert: Value = answer.json().await?;
         let states: Vec<&str> = alert["deliveries"]
             .as_array()
             .into_iter()

@@ -27,7 +27,9 @@ pub(super) fn run(options: &ServeOptions, place: &Place<'_>) -> Outcome {
         return Err(Failure::Usage(faults.0));
     }
     if options.print_config {
-        return Ok(say(layers.shown(ServeConfig::default_of).trim_end())?);
+        return Ok(say(layers
+            .shown(|name| config.default_of(name))
+            .trim_end())?);
     }
     telemetry::start(config.log_format);
     wait_for(serve(config))

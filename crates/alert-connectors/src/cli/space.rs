@@ -4,7 +4,7 @@ use alert_connectors_model::{Clock, Slug, Space, SpaceId, SystemClock, rfc3339_s
 use alert_connectors_store::{SpaceChange, Spaces};
 use clap::Subcommand;
 
-use super::{Failure, Outcome, Place, say, table::table, wait_for};
+use super::{Failure, Outcome, Place, name_of, say, table::table, wait_for};
 use crate::system::System;
 
 #[derive(Debug, Subcommand)]
@@ -58,7 +58,7 @@ pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
                 let space = Space {
                     id,
                     slug: slug(&text)?,
-                    name: name.trim().to_owned(),
+                    name: name_of(&name)?,
                     created_at: now,
                 };
                 (text, store.add_space(space, None).await?)
@@ -75,9 +75,7 @@ pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
                 return Ok(say(table(&["SLUG", "NAME", "SINCE"], rows))?);
             }
             Command::Rename { slug: text, name } => {
-                let change = store
-                    .rename_space(&slug(&text)?, name.trim().to_owned())
-                    .await?;
+                let change = store.rename_space(&slug(&text)?, name_of(&name)?).await?;
                 (text, change)
             }
             Command::Remove { slug: text, yes: _ } => {

@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use clap::Subcommand;
 use std::sync::Arc;
 
-use super::{Failure, Outcome, Place, say, table::table, wait_for};
+use super::{Failure, Outcome, Place, name_of, say, table::table, wait_for};
 use crate::system::System;
 
 /// Shorter passwords are guessed too soon (NIST SP 800-63B asks for at least 8).
@@ -82,7 +82,7 @@ pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
                 let user = User {
                     id,
                     email: address.clone(),
-                    full_name: name.trim().to_owned(),
+                    full_name: name_of(&name)?,
                 };
                 let new = NewUser {
                     user,

@@ -70,6 +70,11 @@ impl Layers {
     }
 
     fn put(&mut self, name: &'static str, values: Vec<String>, matches: &ArgMatches) {
+        // An empty variable is as good as none.
+        let values: Vec<String> = values
+            .into_iter()
+            .filter(|value| !value.is_empty())
+            .collect();
         if values.is_empty() {
             return;
         }

@@ -57,8 +57,9 @@ impl ServeConfig {
     }
 
     /// The default of a setting, for `--print-config`.
-    pub(crate) fn default_of(name: &str) -> Option<String> {
+    pub(crate) fn default_of(&self, name: &str) -> Option<String> {
         match name {
+            "secret-key-file" => Some(self.database.key_file.display().to_string()),
             "listen" => Some(LISTEN_DEFAULT.to_owned()),
             "database-url" => Some(DATABASE_URL_DEFAULT.to_owned()),
             "log-format" => Some(match LogFormat::default_here() {

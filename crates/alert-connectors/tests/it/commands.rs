@@ -200,7 +200,7 @@ async fn send_posts_an_alert_and_says_whether_it_was_accepted() {
     assert!(
         String::from_utf8(bad.stderr)
             .unwrap()
-            .contains("hint: severity must be one of")
+            .contains("severity must be one of low, medium, high, critical. Did you mean high?")
     );
     assert_eq!(send("wrong", &good).status.code(), Some(1));
 }

@@ -81,8 +81,8 @@ fn alert_query(raw: Option<&str>) -> Result<AlertQuery, Problem> {
             "an alert type (1 to 64 of a-z 0-9 _ . -)",
         )),
         dedup_keys: distinct(query.all("dedup_key", |key| Some(key.to_owned()), "")),
-        since: query.time("since"),
-        until: query.time("until"),
+        since: query.times("since").into_iter().min(),
+        until: query.times("until").into_iter().max(),
         limit: query.limit(),
         before: query.one(
             "cursor",

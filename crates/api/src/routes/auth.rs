@@ -51,7 +51,7 @@ pub(super) async fn sign_in(
     let client = app
         .trusted_proxies
         .client(peer.map(|Extension(peer)| peer), &headers);
-    app.sign_in_limit.allow(&email, client).map_err(|wait| {
+    app.sign_in_limit.begin(&email, client).map_err(|wait| {
         Problem::too_many(
             "Too many failed sign-ins for this e-mail from this address; wait a few minutes.",
             wait,
@@ -68,7 +68,6 @@ pub(super) async fn sign_in(
         .and_then(|record| record.password_hash.clone());
     let right = app.passwords.verify(password, hash).await;
     let Some(record) = record.filter(|_| right) else {
-        app.sign_in_limit.failed(&email, client);
         return Err(refused());
     };
     app.sign_in_limit.succeeded(&email, client);

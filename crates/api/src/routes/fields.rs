@@ -1,6 +1,6 @@
 //! Reading the small bodies of the identity routes, every fault at once.
 
-use alert_connectors_model::{Fault, FaultKind, Json, Loc, ObjectReader, nearest};
+use alert_connectors_model::{Fault, FaultKind, Json, Loc, ObjectReader, display_name, nearest};
 
 use crate::Problem;
 
@@ -62,30 +62,13 @@ pub(super) fn optional_text(
 
 /// A name for people: 1–120 characters, none of them a control character.
 pub(super) fn name(text: &str, faults: &mut Vec<Fault>) -> Option<String> {
-    let name = text.trim();
-    let loc = Loc::body().field("name");
-    if name.is_empty() {
-        faults.push(Fault::new(
-            loc,
-            FaultKind::TooShort,
-            "name must not be empty.",
-        ));
-    } else if name.chars().count() > NAME_CHARS_MAX {
-        faults.push(Fault::new(
-            loc,
-            FaultKind::TooLong,
-            "name has at most 120 characters.",
-        ));
-    } else if name.chars().any(char::is_control) {
-        faults.push(Fault::new(
-            loc,
-            FaultKind::NotOneOf,
-            "name must not hold control characters.",
-        ));
-    } else {
-        return Some(name.to_owned());
-    }
-    None
+    let kind = match text.trim().chars().count() {
+        0 => FaultKind::TooShort,
+        1..=NAME_CHARS_MAX => FaultKind::NotOneOf,
+        _ => FaultKind::TooLong,
+    };
+    let fault = |what| faults.push(Fault::new(Loc::body().field("name"), kind, what));
+    display_name(text).map_err(fault).ok()
 }
 
 /// Fields that nobody took.

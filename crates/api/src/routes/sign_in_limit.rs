@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 const FAILURES_MAX: usize = 10;
 const WITHIN: Duration = Duration::from_mins(5);
-/// E-mail and address pairs that are remembered; past that the oldest failures are forgotten.
+/// E-mail and address pairs that are remembered; past that the old ones are forgotten.
 const PAIRS_MAX: usize = 10_000;
 
 type Pair = (String, Option<IpAddr>);
@@ -21,22 +21,9 @@ type Pair = (String, Option<IpAddr>);
 pub(crate) struct SignInLimit(Mutex<HashMap<Pair, Vec<Instant>>>);
 
 impl SignInLimit {
-    /// Whether another try is allowed; if not, how long to wait.
-    pub(crate) fn allow(&self, email: &str, client: Option<IpAddr>) -> Result<(), Duration> {
-        let now = Instant::now();
-        let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(failed) = failures.get_mut(&(email.to_owned(), client)) else {
-            return Ok(());
-        };
-        failed.retain(|at| now.duration_since(*at) < WITHIN);
-        if failed.len() < FAILURES_MAX {
-            return Ok(());
-        }
-        Err(WITHIN.saturating_sub(now.duration_since(failed[0])))
-    }
-
-    /// Counts a failure.
-    pub(crate) fn failed(&self, email: &str, client: Option<IpAddr>) {
+    /// Counts a try as failed until it is known to have succeeded, so that tries at the same moment see each other; or says
+    /// how long to wait.
+    pub(crate) fn begin(&self, email: &str, client: Option<IpAddr>) -> Result<(), Duration> {
         let now = Instant::now();
         let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if failures.len() >= PAIRS_MAX {
@@ -46,12 +33,16 @@ impl SignInLimit {
                     .is_some_and(|at| now.duration_since(*at) < WITHIN)
             });
         }
-        if failures.len() < PAIRS_MAX {
-            failures
-                .entry((email.to_owned(), client))
-                .or_default()
-                .push(now);
+        if failures.len() >= PAIRS_MAX {
+            failures.clear();
         }
+        let failed = failures.entry((email.to_owned(), client)).or_default();
+        failed.retain(|at| now.duration_since(*at) < WITHIN);
+        if failed.len() >= FAILURES_MAX {
+            return Err(WITHIN.saturating_sub(now.duration_since(failed[0])));
+        }
+        failed.push(now);
+        Ok(())
     }
 
     /// Forgets the failures of someone who is in.
@@ -71,13 +62,12 @@ mod tests {
     async fn ten_failures_lock_one_pair_for_five_minutes() {
         let limit = SignInLimit::default();
         for _ in 0..FAILURES_MAX {
-            assert!(limit.allow("a@b.c", None).is_ok());
-            limit.failed("a@b.c", None);
+            assert!(limit.begin("a@b.c", None).is_ok());
         }
-        assert!(limit.allow("a@b.c", None).is_err());
-        assert!(limit.allow("other@b.c", None).is_ok());
-        assert!(limit.allow("a@b.c", Some([127, 0, 0, 1].into())).is_ok());
+        assert!(limit.begin("a@b.c", None).is_err());
+        assert!(limit.begin("other@b.c", None).is_ok());
+        assert!(limit.begin("a@b.c", Some([127, 0, 0, 1].into())).is_ok());
         tokio::time::advance(WITHIN).await;
-        assert!(limit.allow("a@b.c", None).is_ok());
+        assert!(limit.begin("a@b.c", None).is_ok());
     }
 }

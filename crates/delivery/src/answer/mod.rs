@@ -132,7 +132,7 @@ fn status_reason(status: u16, advice: &'static str) -> Reason {
 
 const GONE: &str = "the webhook does not exist any more; make a new one and enter its URL";
 const REDIRECT: &str = "the webhook redirects, which is never followed; check the URL";
-const BUSY: &str = "it is tried again";
+const BUSY: &str = "a passing fault of the channel";
 
 /// What a status alone means where no word of the answer is known.
 fn by_status(answer: &Answer<'_>, throttle: Duration) -> Verdict {

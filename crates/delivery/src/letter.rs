@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use alert_connectors_message::{Shown, platform};
-use alert_connectors_model::{Alert, AlertId, ConnectorType, Slug};
+use alert_connectors_model::{Alert, AlertId, ConnectorType, Field, FieldValue, Slug};
 use alert_connectors_store::Form;
 use bytes::Bytes;
 
@@ -12,6 +12,7 @@ pub(crate) struct Letter {
     alert: Arc<Alert>,
     page: Option<String>,
     rendered: [OnceLock<Bytes>; 4],
+    weight: usize,
 }
 
 /// Where people find an alert at this service.
@@ -27,6 +28,7 @@ pub(crate) fn page(public_url: Option<&str>, slug: &Slug, alert_id: AlertId) -> 
 impl Letter {
     pub(crate) fn new(alert_id: AlertId, alert: Arc<Alert>, page: Option<String>) -> Self {
         Self {
+            weight: weight(&alert),
             alert_id,
             alert,
             page,
@@ -61,13 +63,21 @@ impl Letter {
     }
 
     /// About how much memory the letter takes.
-    pub(crate) fn weight(&self) -> usize {
-        let alert = &self.alert;
-        let fields: usize = alert
-            .fields
-            .iter()
-            .map(|field| field.name.len() + field.value.to_string().len())
-            .sum();
-        2_048 + 3 * (alert.title.len() + alert.description.as_ref().map_or(0, String::len) + fields)
+    pub(crate) const fn weight(&self) -> usize {
+        self.weight
     }
+}
+
+/// The alert, and about as much again for each form that it is rendered in.
+fn weight(alert: &Alert) -> usize {
+    let value = |field: &Field| match &field.value {
+        FieldValue::Text(text) => text.len(),
+        FieldValue::Number(_) | FieldValue::Bool(_) | FieldValue::Empty => 0,
+    };
+    let fields: usize = alert
+        .fields
+        .iter()
+        .map(|field| 64 + field.name.len() + value(field))
+        .sum();
+    2_048 + 3 * (alert.title.len() + alert.description.as_ref().map_or(0, String::len) + fields)
 }

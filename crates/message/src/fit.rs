@@ -26,7 +26,8 @@ pub(crate) enum Meter {
 impl Meter {
     /// The careful way to count this text.
     pub(crate) fn of(text: &str) -> Self {
-        if text.chars().any(|c| u32::from(c) > 0xFFFF) {
+        // Only characters beyond the basic plane take four bytes, and their first byte tells.
+        if text.bytes().any(|byte| byte >= 0xF0) {
             Self::Utf8
         } else {
             Self::Utf16

@@ -28,8 +28,11 @@ pub(crate) fn clean(text: &str) -> Cow<'_, str> {
 
 /// Cleaned text on one line, its ends trimmed.
 pub(crate) fn one_line(text: &str) -> String {
-    clean(text)
-        .split('\n')
+    let text = clean(text);
+    if !text.contains('\n') {
+        return text.trim().to_owned();
+    }
+    text.split('\n')
         .map(str::trim)
         .filter(|line| !line.is_empty())
         .collect::<Vec<_>>()

@@ -1,6 +1,8 @@
 //! The words and times that both platforms show alike.
 
-use alert_connectors_model::{Alert, AlertStatus, Severity};
+use std::{borrow::Cow, fmt};
+
+use alert_connectors_model::{Alert, AlertStatus, Field, FieldValue, Link, Part, Severity};
 use jiff::{Timestamp, tz::Offset};
 
 use crate::text::is_blank;
@@ -43,41 +45,73 @@ pub(crate) fn utc_minute(time: Timestamp) -> String {
 
 /// Facts in the order in which they are shown: the product, the check, then the alert's own.
 pub(crate) fn facts(alert: &Alert) -> impl Iterator<Item = Fact<'_>> {
-    let part = |name, path, part: &'_ Option<alert_connectors_model::Part>| {
-        part.as_ref()
-            .map(|part| (name, path, part.name.clone(), part.url.clone()))
-    };
     let parts = [
-        part("Product", "product.name", &alert.product),
-        part("Check", "check.name", &alert.check),
+        (Place::Product, &alert.product),
+        (Place::Check, &alert.check),
     ];
     let parts = parts
         .into_iter()
-        .flatten()
-        .map(|(name, path, value, url)| Fact {
-            name: name.into(),
-            path: path.to_owned(),
-            value,
-            url,
-            ours: true,
-        });
-    let own = alert.fields.iter().enumerate().map(|(index, field)| Fact {
-        name: (&*field.name).into(),
-        path: format!("fields.{index}.value"),
-        value: field.value.to_string(),
-        url: None,
-        ours: false,
-    });
-    parts.chain(own)
+        .filter_map(|(place, part)| Some(Fact::of_part(place, part.as_ref()?)));
+    let own = alert.fields.iter().enumerate();
+    parts.chain(own.map(|(index, field)| Fact::of_field(Place::Field(index), field)))
 }
 
 /// A name and a value to show.
 pub(crate) struct Fact<'a> {
-    pub(crate) name: std::borrow::Cow<'a, str>,
-    /// Where it stands in the alert, for the list of what was trimmed.
-    pub(crate) path: String,
-    pub(crate) value: String,
-    pub(crate) url: Option<alert_connectors_model::Link>,
+    pub(crate) place: Place,
+    pub(crate) name: &'a str,
+    pub(crate) value: Cow<'a, str>,
+    pub(crate) url: Option<&'a Link>,
+}
+
+/// Where a fact stands in the alert, as the list of what was trimmed names it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Product,
+    Check,
+    Field(usize),
+}
+
+impl<'a> Fact<'a> {
+    fn of_part(place: Place, part: &'a Part) -> Self {
+        let name = if place == Place::Product {
+            "Product"
+        } else {
+            "Check"
+        };
+        Self {
+            place,
+            name,
+            value: Cow::Borrowed(&part.name),
+            url: part.url.as_ref(),
+        }
+    }
+
+    fn of_field(place: Place, field: &'a Field) -> Self {
+        let value = match &field.value {
+            FieldValue::Text(text) if !text.trim().is_empty() => Cow::Borrowed(text.as_str()),
+            other => Cow::Owned(other.to_string()),
+        };
+        Self {
+            place,
+            name: &field.name,
+            value,
+            url: None,
+        }
+    }
+
     /// Whether the name is one of our own words.
-    pub(crate) ours: bool,
+    pub(crate) fn is_ours(&self) -> bool {
+        self.place == Place::Product || self.place == Place::Check
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Product => f.write_str("product.name"),
+            Self::Check => f.write_str("check.name"),
+            Self::Field(index) => write!(f, "fields.{index}.value"),
+        }
+    }
 }

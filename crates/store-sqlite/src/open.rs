@@ -199,7 +199,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
     connection.execute_batch(
         "PRAGMA busy_timeout=5000; PRAGMA page_size=2048; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;
-         PRAGMA cache_size=-4096; PRAGMA wal_autocheckpoint=4000; PRAGMA journal_size_limit=67108864;",
+         PRAGMA cache_size=-4096; PRAGMA wal_autocheckpoint=16000; PRAGMA journal_size_limit=67108864;",
     )?;
     connection.set_prepared_statement_cache_capacity(128);
     Ok(connection)

@@ -41,6 +41,9 @@ const MESSAGE_CHARS_MAX: usize = 10_000;
 /// The whole body. Slack documents no limit; 40 KB were seen to be refused.
 const BODY_BYTES_MAX: usize = 32 * 1_024;
 
+/// Room for a usual message, so that its bytes are not moved while it is written.
+const USUAL_BYTES: usize = 2_048;
+
 /// How much of what may be long is shown. The first step that fits the whole is taken: long facts are cut first, then
 /// the description, then facts are dropped from the end.
 struct Step {
@@ -181,7 +184,9 @@ fn render(shown: Shown<'_>, step: &Step) -> (Rendering, usize) {
 }
 
 fn json(value: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(value).expect("strings, numbers and lists always serialise")
+    let mut bytes = Vec::with_capacity(USUAL_BYTES);
+    serde_json::to_writer(&mut bytes, value).expect("strings, numbers and lists always serialise");
+    bytes
 }
 
 fn color(alert: &Alert) -> &'static str {
@@ -214,11 +219,11 @@ fn first_line(alert: &Alert, trimmed: &mut Vec<Trim>) -> (String, String) {
     (text.into_text(), fallback.into_text())
 }
 
-fn note(trimmed: &mut Vec<Trim>, field: &str, source: &str, fitted: &Fitted) {
+fn note(trimmed: &mut Vec<Trim>, field: impl std::fmt::Display, source: &str, fitted: &Fitted) {
     if fitted.was_cut() {
         let from = source.chars().count();
         trimmed.push(Trim {
-            field: field.to_owned(),
+            field: field.to_string(),
             from,
             to: fitted.shown().min(from),
         });
@@ -355,7 +360,7 @@ fn fact_blocks(alert: &Alert, step: &Step, trimmed: &mut Vec<Trim>, blocks: &mut
 
 /// `*Name*` and the value on the next line.
 fn fact_text(fact: &Fact<'_>, step: &Step, trimmed: &mut Vec<Trim>) -> String {
-    let name = one_line(&fact.name);
+    let name = one_line(fact.name);
     let value = clean(fact.value.trim());
     // The field counts as one text, so one odd character in the name makes the value dearer too.
     let meter = Meter::of(&name).or(Meter::of(&value));
@@ -363,7 +368,7 @@ fn fact_text(fact: &Fact<'_>, step: &Step, trimmed: &mut Vec<Trim>) -> String {
     text.foreign("*", &inert(&name), entity, "*\n");
     let mut text = text.into_text();
     let mut fitted = Fitted::new(step.value, meter);
-    let target = fact.url.as_ref().and_then(|url| link_target(url.as_str()));
+    let target = fact.url.and_then(|url| link_target(url.as_str()));
     match target.filter(|target| target.len() < step.value / 2) {
         Some(target) => fitted.foreign(
             &format!("<{target}|"),
@@ -373,7 +378,7 @@ fn fact_text(fact: &Fact<'_>, step: &Step, trimmed: &mut Vec<Trim>) -> String {
         ),
         None => fitted.foreign("", &inert(&value), entity, ""),
     }
-    note(trimmed, &fact.path, &value, &fitted);
+    note(trimmed, fact.place, &value, &fitted);
     text.push_str(&fitted.into_text());
     text
 }

@@ -200,12 +200,12 @@ fn heading(alert: &Alert, step: &Step, trimmed: &mut Vec<Trim>) -> Element {
     }
 }
 
-fn cut(field: &str, source: &str, max: usize, trimmed: &mut Vec<Trim>) -> String {
+fn cut(field: impl std::fmt::Display, source: &str, max: usize, trimmed: &mut Vec<Trim>) -> String {
     let fitted = fit::cut(source, max);
     if fitted.was_cut() {
         let from = source.chars().count();
         trimmed.push(Trim {
-            field: field.to_owned(),
+            field: field.to_string(),
             from,
             to: fitted.shown(),
         });
@@ -296,9 +296,13 @@ fn fact_set(alert: &Alert, step: &Step, trimmed: &mut Vec<Trim>) -> Option<Eleme
             dropped += 1;
             continue;
         }
-        let value = cut(&fact.path, &clean(fact.value.trim()), step.value, trimmed);
-        let name = fit::cut(&one_line(&fact.name), 100).into_text();
-        let title = if fact.ours { name } else { fact_inert(&name) };
+        let value = cut(fact.place, &clean(fact.value.trim()), step.value, trimmed);
+        let name = fit::cut(&one_line(fact.name), 100).into_text();
+        let title = if fact.is_ours() {
+            name
+        } else {
+            fact_inert(&name)
+        };
         shown.push(Fact {
             title,
             value: fact_inert(&value),

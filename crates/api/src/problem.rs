@@ -174,6 +174,17 @@ impl Problem {
         }
     }
 
+    /// Both problems, where both are faults of the request; else this one.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self.kind, other.kind) {
+            (ProblemKind::Invalid, ProblemKind::Invalid) => {
+                Self::invalid(self.errors.into_iter().chain(other.errors).collect())
+            }
+            _ => self,
+        }
+    }
+
     /// There is no such thing.
     pub fn not_found(what: &str) -> Self {
         Self::new(ProblemKind::NotFound, format!("There is no such {what}."))

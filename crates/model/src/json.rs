@@ -133,10 +133,6 @@ impl<'de> Visitor<'de> for Node {
         Ok(Json::Number(value.into()))
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<Json<'de>, E> {
-        Ok(Number::from_f64(value).map_or(Json::Null, Json::Number))
-    }
-
     fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Json<'de>, E> {
         Ok(Json::Text(Cow::Borrowed(value)))
     }
@@ -167,7 +163,18 @@ impl<'de> Visitor<'de> for Node {
             }
             fields.push((key, entries.next_value_seed(self)?));
         }
-        Ok(Json::Object(fields))
+        Ok(number_in(&fields).map_or(Json::Object(fields), Json::Number))
+    }
+}
+
+/// The key under which `serde_json` hands a number over as it was written, so that none is rounded.
+const NUMBER_KEY: &str = "$serde_json::private::Number";
+
+/// The number that an object stands for, if it is one that `serde_json` made.
+fn number_in(fields: &[(Cow<'_, str>, Json<'_>)]) -> Option<Number> {
+    match fields {
+        [(key, Json::Text(digits))] if key == NUMBER_KEY => digits.parse().ok(),
+        _ => None,
     }
 }
 
@@ -215,6 +222,28 @@ mod tests {
         assert!(Json::parse(b"{\"a\":{\"b\":1,\"b\":1}}").is_err());
         assert!(Json::parse(b"").is_err());
         assert!(Json::parse(&b"[".repeat(100_000)).is_err());
+    }
+
+    #[test]
+    fn no_number_is_rounded() {
+        for digits in [
+            "1",
+            "-0.50",
+            "1e+2",
+            "1e+400",
+            "123456789012345678901234567890",
+            "0.0000001",
+        ] {
+            let Json::Number(number) = Json::parse(digits.as_bytes()).unwrap() else {
+                unreachable!()
+            };
+            assert_eq!(number.to_string(), digits);
+        }
+        assert!(Json::parse(b"01").is_err());
+        assert!(matches!(
+            Json::parse(br#"{"$serde_json::private::Number":"x"}"#),
+            Ok(Json::Object(_))
+        ));
     }
 
     #[test]

@@ -246,6 +246,12 @@ async fn an_idempotency_key_makes_a_repeat_known_also_after_a_restart() {
             .status,
         422
     );
+    let both = send(&world, ALERTS, "a b", "{}".to_owned()).await;
+    assert_eq!(
+        both.faults().len(),
+        4,
+        "the header's fault stands beside those of the body"
+    );
     world.restart("-TERM");
     let third = send(&world, ALERTS, "k1", body).await;
     assert_eq!(
@@ -342,7 +348,7 @@ async fn preview_and_live_send_are_the_same_bytes() {
     let teams = json!({"name": "t", "connector_type": "teams", "severity_filter": [], "webhook_url": format!("{}/workflows/t", world.receiver)});
     world.post("/spaces/data/alert-connectors", &teams).await;
     let body = json!({"alert_type": "dq_alert", "severity": "critical", "title": "Late <b> & co", "description": "- a\n**b**",
-        "description_format": "markdown", "occurred_at": "2026-11-23T12:04:00Z", "fields": [{"name": "n", "value": 1.5}],
+        "description_format": "markdown", "occurred_at": "2026-11-23T12:04:00Z", "fields": [{"name": "n", "value": 1.50}],
         "url": "https://data.example.com/1?a=1&b=2", "actions": [{"label": "Runbook", "url": "https://r.example.com/"}]});
     let preview = world.post(&format!("{ALERTS}/preview"), &body).await.body;
     world.post(ALERTS, &body).await;

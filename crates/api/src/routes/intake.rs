@@ -59,11 +59,12 @@ pub(super) async fn post(
         slug: &slug,
     };
     let entry = gate.enter(Freshness::Cached).await?;
-    let parsed = read_one(&app, &headers, request).await;
-    let (bytes, parsed) = gate.held(parsed).await?;
-    let idempotency = gate
-        .held(idempotency(&headers, Route::Alert, &bytes))
-        .await?;
+    let read = both(
+        read_one(&app, &headers, request).await,
+        idempotency_key(&headers),
+    );
+    let ((bytes, parsed), key) = gate.held(read).await?;
+    let idempotency = key.map(|key| remembered(key, Route::Alert, &bytes));
     let mut accepted = gate
         .accept(entry, idempotency, std::slice::from_ref(&parsed))
         .await?;
@@ -101,11 +102,12 @@ pub(super) async fn post_batch(
         slug: &slug,
     };
     let entry = gate.enter(Freshness::Cached).await?;
-    let read = read_batch(&app, &headers, request).await;
-    let (bytes, items) = gate.held(read).await?;
-    let idempotency = gate
-        .held(idempotency(&headers, Route::Batch, &bytes))
-        .await?;
+    let read = both(
+        read_batch(&app, &headers, request).await,
+        idempotency_key(&headers),
+    );
+    let ((bytes, items), key) = gate.held(read).await?;
+    let idempotency = key.map(|key| remembered(key, Route::Batch, &bytes));
     let good: Vec<Prepared> = items
         .iter()
         .filter_map(|item| item.as_ref().ok().cloned())
@@ -278,39 +280,37 @@ async fn read_batch(
     Ok((bytes, batch))
 }
 
-fn idempotency(
-    headers: &HeaderMap,
-    route: Route,
-    bytes: &Bytes,
-) -> Result<Option<Idempotency>, Problem> {
+/// Both results, or the faults of both.
+fn both<A, B>(one: Result<A, Problem>, other: Result<B, Problem>) -> Result<(A, B), Problem> {
+    match (one, other) {
+        (Ok(one), Ok(other)) => Ok((one, other)),
+        (Err(one), Err(other)) => Err(one.and(other)),
+        (Err(problem), Ok(_)) | (Ok(_), Err(problem)) => Err(problem),
+    }
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let Some(value) = headers.get("idempotency-key") else {
         return Ok(None);
     };
-    let key = value
-        .to_str()
-        .ok()
-        .filter(|key| (1..=255).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()));
-    let Some(key) = key else {
-        let loc = Loc::header("Idempotency-Key");
+    let sound =
+        |key: &&str| (1..=255).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
+    let key = value.to_str().ok().filter(sound);
+    let fault = || {
         let msg = "Idempotency-Key has 1 to 255 visible ASCII characters.";
-        return Err(Problem::invalid(vec![Fault::new(
-            loc,
-            FaultKind::NotOneOf,
-            msg,
-        )]));
+        Fault::new(Loc::header("Idempotency-Key"), FaultKind::NotOneOf, msg)
     };
-    let body_hash = body_hash(bytes);
-    Ok(Some(Idempotency {
+    key.map(Some).ok_or_else(|| Problem::invalid(vec![fault()]))
+}
+
+fn remembered(key: &str, route: Route, bytes: &Bytes) -> Idempotency {
+    let mut body_hash = [0; 32];
+    body_hash.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, bytes).as_ref());
+    Idempotency {
         route,
         key: key.to_owned(),
         body_hash,
-    }))
-}
-
-fn body_hash(bytes: &Bytes) -> [u8; 32] {
-    let mut hash = [0; 32];
-    hash.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, bytes).as_ref());
-    hash
+    }
 }
 
 /// The way into a space for whoever posts alerts.

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use alert_connectors_model::is_visible;
+
 /// Text without control characters (but line breaks), line and paragraph separators, and direction overrides.
 /// `\r\n` and `\r` become `\n`, a tab becomes a space.
 pub(crate) fn clean(text: &str) -> Cow<'_, str> {
@@ -41,14 +43,7 @@ pub(crate) fn one_line(text: &str) -> String {
 
 /// Whether a reader would see nothing of it.
 pub(crate) fn is_blank(text: &str) -> bool {
-    clean(text).chars().all(|c| {
-        c.is_whitespace()
-            || matches!(c,
-                '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}'
-                | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{2060}'..='\u{206F}' | '\u{2800}'
-                | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFB}'
-                | '\u{E0000}'..='\u{E0FFF}')
-    })
+    !clean(text).chars().any(is_visible)
 }
 
 /// Puts U+200B wherever `breaks(before, after)` says that two neighbours must not meet.

@@ -1,12 +1,12 @@
 //! URLs that lead where they should not, on create and on PATCH, with a proxy in the environment and a socket that
 //! nobody may reach.
 
-use std::{net::TcpListener, time::Duration};
+use std::net::TcpListener;
 
 use reqwest::Method;
 use serde_json::json;
 
-use crate::world::{Server, World, answer};
+use crate::world::{Server, World, answer, until};
 
 fn table(port: u16) -> Vec<(String, &'static str)> {
     let mut rows = Vec::new();
@@ -174,7 +174,23 @@ async fn no_url_of_the_table_is_taken_and_nothing_reaches_this_machine() {
     )
     .await;
     assert_eq!(posted.body["deliveries"].as_array().unwrap().len(), 1);
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    let alert = format!(
+        "{}/spaces/data/alerts/{}",
+        server.base,
+        posted.body["id"].as_str().unwrap()
+    );
+    let tried = async || {
+        answer(world.client.get(&alert).bearer_auth(&token))
+            .await
+            .body["deliveries"][0]["attempts"]
+            .clone()
+    };
+    until(tried, |attempts| {
+        attempts
+            .as_array()
+            .is_some_and(|attempts| !attempts.is_empty())
+    })
+    .await;
     assert!(trap.accept().is_err(), "somebody reached the trap");
 }
 

@@ -68,7 +68,7 @@ impl Letter {
     }
 }
 
-/// The alert, and about as much again for each form that it is rendered in.
+/// The delivery and its alert. The message itself is made when it is sent, so few of them exist at a time.
 fn weight(alert: &Alert) -> usize {
     let value = |field: &Field| match &field.value {
         FieldValue::Text(text) => text.len(),
@@ -79,5 +79,5 @@ fn weight(alert: &Alert) -> usize {
         .iter()
         .map(|field| 64 + field.name.len() + value(field))
         .sum();
-    2_048 + 3 * (alert.title.len() + alert.description.as_ref().map_or(0, String::len) + fields)
+    1_024 + alert.title.len() + alert.description.as_ref().map_or(0, String::len) + fields
 }

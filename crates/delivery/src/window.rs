@@ -7,7 +7,7 @@ use alert_connectors_store::Due;
 use crate::letter::Letter;
 
 /// At most this many deliveries of one destination are held in memory.
-pub(crate) const WINDOW_MAX: usize = 256;
+pub(crate) const WINDOW_MAX: usize = 1_024;
 
 /// A delivery that waits, with its message.
 pub(crate) struct Waiting {

@@ -43,14 +43,15 @@ async fn what_is_queued_arrives_in_order_and_is_recorded() {
     let receiver = Receiver::start().await;
     let world = World::start(Setting::to(&receiver));
     let connector = world.connector(URL);
-    let dues: Vec<_> = (1..=600)
+    let dues: Vec<_> = (1..=1_500)
         .map(|seq| world.due(&connector, seq, &format!("t{seq}")))
         .collect();
     world.queue.push(dues).await;
-    until(|| world.queue.outcomes().len(), |count| *count == 600).await;
+    until(|| world.queue.outcomes().len(), |count| *count == 1_500).await;
+    // The receiver keeps the last thousand.
     assert_eq!(
         titles(&receiver),
-        (1..=600).map(|seq| format!("t{seq}")).collect::<Vec<_>>()
+        (1..=1_500).map(|seq| format!("t{seq}")).collect::<Vec<_>>()
     );
     assert!(
         states(&world)

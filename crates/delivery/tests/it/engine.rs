@@ -51,7 +51,9 @@ async fn what_is_queued_arrives_in_order_and_is_recorded() {
     // The receiver keeps the last thousand.
     assert_eq!(
         titles(&receiver),
-        (1..=1_500).map(|seq| format!("t{seq}")).collect::<Vec<_>>()
+        (501..=1_500)
+            .map(|seq| format!("t{seq}"))
+            .collect::<Vec<_>>()
     );
     assert!(
         states(&world)

@@ -11,7 +11,7 @@ use axum::{
 };
 use http::HeaderMap;
 
-use crate::{App, Caller, Freshness, IdentityError, Problem, ProblemKind};
+use crate::{App, Caller, Freshness, Problem, ProblemKind};
 
 /// A signed-in caller, wherever a space does not matter.
 pub(crate) struct SignedIn(pub(crate) Caller);
@@ -45,13 +45,7 @@ pub(crate) async fn sign_in(
     app.identity
         .caller(headers, freshness)
         .await
-        .map_err(|error| match error {
-            IdentityError::Unauthenticated => Problem::new(
-                ProblemKind::Unauthenticated,
-                "Send a valid session token or API key as Authorization: Bearer TOKEN.",
-            ),
-            IdentityError::Unavailable(error) => error.into(),
-        })
+        .map_err(Problem::from)
 }
 
 /// What a caller wants in a space.
@@ -75,14 +69,7 @@ pub(crate) async fn enter(
     let no_space = || Problem::not_found("space");
     let slug = Slug::parse(slug).ok_or_else(no_space)?;
     let roster = app.roster(&slug, freshness).await?.ok_or_else(no_space)?;
-    let role = app
-        .identity
-        .role(&caller, &roster.space)
-        .await
-        .map_err(|error| match error {
-            IdentityError::Unauthenticated => forbidden(),
-            IdentityError::Unavailable(error) => error.into(),
-        })?;
+    let role = app.identity.role(&caller, &roster.space).await?;
     let role = role.ok_or_else(forbidden)?;
     let (needed, sends) = match wanted {
         Wanted::Send => (Role::Editor, true),

@@ -11,6 +11,8 @@ use axum::{
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
+use crate::IdentityError;
+
 /// The closed list of problems.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProblemKind {
@@ -260,6 +262,18 @@ impl From<StoreError> for Problem {
             StoreError::Unreadable { .. } | StoreError::Sealed(_) | StoreError::Fatal(_) => {
                 Self::internal(&error)
             }
+        }
+    }
+}
+
+impl From<IdentityError> for Problem {
+    fn from(error: IdentityError) -> Self {
+        match error {
+            IdentityError::Unauthenticated => Self::new(
+                ProblemKind::Unauthenticated,
+                "Send a valid session token or API key as Authorization: Bearer TOKEN.",
+            ),
+            IdentityError::Unavailable(error) => error.into(),
         }
     }
 }

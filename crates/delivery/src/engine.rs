@@ -209,7 +209,7 @@ impl Inner {
 
     fn letter(&self, due: &Due) -> Arc<Letter> {
         let page = page(self.public_url.as_deref(), &due.space.slug, due.alert_id);
-        Arc::new(Letter::new(due.alert_id, Arc::clone(&due.alert), page))
+        Arc::new(Letter::new(Arc::clone(&due.alert), page))
     }
 
     /// Deliveries with their letters; those of one alert share one.
@@ -219,7 +219,6 @@ impl Inner {
             let letter = letters
                 .entry(due.alert_id)
                 .or_insert_with(|| self.letter(&due));
-            debug_assert_eq!(letter.alert_id, due.alert_id, "letters are kept by alert");
             let letter = Arc::clone(letter);
             Waiting { due, letter }
         };

@@ -8,7 +8,6 @@ use alert_connectors_store::Form;
 use bytes::Bytes;
 
 pub(crate) struct Letter {
-    pub(crate) alert_id: AlertId,
     alert: Arc<Alert>,
     page: Option<String>,
     rendered: [OnceLock<Bytes>; 4],
@@ -26,10 +25,9 @@ pub(crate) fn page(public_url: Option<&str>, slug: &Slug, alert_id: AlertId) -> 
 }
 
 impl Letter {
-    pub(crate) fn new(alert_id: AlertId, alert: Arc<Alert>, page: Option<String>) -> Self {
+    pub(crate) fn new(alert: Arc<Alert>, page: Option<String>) -> Self {
         Self {
             weight: weight(&alert),
-            alert_id,
             alert,
             page,
             rendered: Default::default(),

@@ -53,8 +53,7 @@ pub(crate) async fn run(
                 group.push(one);
             }
         }
-        let outcomes: Vec<Outcome> = group.iter().map(|ended| ended.outcome.clone()).collect();
-        if !outcomes.is_empty() && !record(&*store, outcomes, &held).await {
+        if !group.is_empty() && !record(&*store, &group, &held).await {
             return;
         }
         for ended in group.drain(..) {
@@ -67,9 +66,10 @@ pub(crate) async fn run(
 }
 
 /// Records one group, however long it takes. Says whether the store is still there.
-async fn record(store: &dyn Queue, outcomes: Vec<Outcome>, held: &watch::Sender<Held>) -> bool {
+async fn record(store: &dyn Queue, group: &[Ended], held: &watch::Sender<Held>) -> bool {
     loop {
-        match store.record(outcomes.clone()).await {
+        let outcomes = group.iter().map(|ended| ended.outcome.clone()).collect();
+        match store.record(outcomes).await {
             Ok(_recorded) => {
                 if held.send_replace(false) {
                     tracing::info!("outcomes can be recorded again; delivery goes on");

@@ -1,7 +1,7 @@
 //! Accepting alerts inside the writer's transaction.
 //!
-//! Each statement is prepared once and stepped per row: inside SQLite there is no round trip to save, and binding rows
-//! this way was measured cheaper than unpacking a set with `json_each`.
+//! Each statement is prepared once and stepped per row: inside SQLite there is no round trip that a set would save, and a
+//! set would have to be written as JSON and read again by `json_each`.
 
 use std::{collections::HashMap, sync::Arc};
 

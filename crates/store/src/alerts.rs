@@ -11,7 +11,7 @@ use crate::{AcceptedDelivery, StoreError};
 /// Alerts as history tells them.
 #[async_trait]
 pub trait Alerts: Send + Sync {
-    /// The alerts of these names in the space, with short deliveries, newest first; unknown names are left out.
+    /// The alert of that name in the space, with its deliveries in short.
     async fn alert(
         &self,
         space_id: SpaceId,

@@ -129,7 +129,6 @@ pub(super) async fn one(
     Viewer(entry): Viewer,
     Path((_slug, id)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
-    let absent = || Problem::not_found("alert in this space");
     let id: AlertId = id.parse().map_err(|_malformed| absent())?;
     let record = app
         .store
@@ -149,6 +148,10 @@ pub(super) async fn one(
     Ok(json(format!(r#"{text},"connectors":{connectors}}}"#)))
 }
 
+fn absent() -> Problem {
+    Problem::not_found("alert in this space")
+}
+
 /// Close an ongoing problem. Closing it again changes nothing.
 #[utoipa::path(
     patch, path = "/spaces/{slug}/alerts/{id}/resolve", tag = "alerts",
@@ -160,7 +163,6 @@ pub(super) async fn resolve(
     Editor(entry): Editor,
     Path((_slug, id)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
-    let absent = || Problem::not_found("alert in this space");
     let id: AlertId = id.parse().map_err(|_malformed| absent())?;
     let record = app
         .store

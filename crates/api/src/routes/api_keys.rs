@@ -16,7 +16,7 @@ use super::{
     schema,
 };
 use crate::{
-    App, Caller, IdentityError, Problem, ProblemKind,
+    App, Caller, Problem, ProblemKind,
     body::{self, BODY_BYTES_MAX},
     entry::SignedIn,
     new_token,
@@ -166,14 +166,7 @@ async fn open_space(
     };
     let slug = Slug::parse(slug).ok_or_else(fault)?;
     let space = app.store.space(&slug).await?.ok_or_else(fault)?;
-    let role = app
-        .identity
-        .role(caller, &space)
-        .await
-        .map_err(|error| match error {
-            IdentityError::Unauthenticated => fault(),
-            IdentityError::Unavailable(error) => error.into(),
-        })?;
+    let role = app.identity.role(caller, &space).await?;
     role.map(|_| (space.id, slug.to_string())).ok_or_else(fault)
 }
 

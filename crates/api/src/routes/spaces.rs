@@ -17,7 +17,7 @@ use super::{
     schema,
 };
 use crate::{
-    App, Caller, IdentityError, Problem, ProblemKind,
+    App, Caller, Problem, ProblemKind,
     body::{self, BODY_BYTES_MAX},
     entry::SignedIn,
     page::page_of,
@@ -49,16 +49,7 @@ impl SpaceBody {
 pub(super) async fn enterable(app: &App, caller: &Caller) -> Result<Vec<SpaceBody>, Problem> {
     let mut open = Vec::new();
     for space in app.store.spaces().await? {
-        let role = app
-            .identity
-            .role(caller, &space)
-            .await
-            .map_err(|error| match error {
-                IdentityError::Unauthenticated => {
-                    Problem::new(ProblemKind::Unauthenticated, "Sign in again.")
-                }
-                IdentityError::Unavailable(error) => error.into(),
-            })?;
+        let role = app.identity.role(caller, &space).await?;
         if let Some(role) = role {
             open.push(SpaceBody::of(space, role));
         }

@@ -7,6 +7,7 @@ mod server;
 mod service;
 mod system;
 mod telemetry;
+mod upkeep;
 
 use std::process::ExitCode;
 

@@ -2,14 +2,16 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use alert_connectors_api::{App, AppOptions, StoreIdentity, TrustedProxies, whole};
+use alert_connectors_api::{App, AppOptions, METRICS_PREFIX, StoreIdentity, TrustedProxies, whole};
 use alert_connectors_delivery::{
-    Engine, EngineOptions, Resolve, Sender, SenderOptions, TimeLimits,
+    AlertSpaces, DeliveryMeters, Engine, EngineOptions, Patience, Resolve, Sender, SenderOptions,
+    TimeLimits,
 };
 use alert_connectors_model::{Clock, Random, SystemClock};
 use alert_connectors_store::{People, Store};
 use alert_connectors_store_sqlite::{Opening, SqliteStore, Use};
 use anyhow::Context;
+use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 
 use crate::{
@@ -17,6 +19,7 @@ use crate::{
     lifecycle::{Lifecycle, Stop},
     server,
     system::System,
+    upkeep,
 };
 
 /// Opens the store that the configuration names.
@@ -62,14 +65,36 @@ impl Service {
             limits: TimeLimits::default(),
         })
         .context("TLS can't be set up")?;
+        let meters = DeliveryMeters::default();
+        let mut registry = Registry::with_prefix(METRICS_PREFIX);
+        meters.register(&mut registry);
+        store.register_meters(&mut registry);
+        let tell = AlertSpaces {
+            store: Arc::new(store.clone()),
+            clock: Arc::clone(&clock),
+            random: Arc::clone(&random),
+            retry_for: config.spans.retry_for,
+            renotify: config.spans.renotify,
+        };
         let engine = Engine::start(EngineOptions {
             store: Arc::new(store.clone()),
             sender,
+            tell: Arc::new(tell),
+            rates: config.rates,
+            patience: Patience::default(),
+            retry_for: config.spans.retry_for,
+            meters,
             public_url: config.public_url,
             random: Arc::clone(&random),
             tasks: lifecycle.tasks.clone(),
             stopping: lifecycle.soft.clone(),
         });
+        lifecycle.tasks.spawn(upkeep::run(
+            store.clone(),
+            Arc::clone(&clock),
+            config.spans.retention,
+            lifecycle.soft.clone(),
+        ));
         let people: Arc<dyn People> = Arc::new(store.clone());
         let app = App::new(AppOptions {
             store: shared,
@@ -78,6 +103,9 @@ impl Service {
             rules: config.rules,
             clock,
             random,
+            retry_for: config.spans.retry_for,
+            renotify: config.spans.renotify,
+            registry,
             trusted_proxies: TrustedProxies(config.trusted_proxies),
         });
         let (tasks, soft, hard) = (

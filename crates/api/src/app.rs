@@ -7,10 +7,13 @@ use std::{
 
 use alert_connectors_delivery::Engine;
 use alert_connectors_model::{Clock, Random, Slug, UrlRules};
-use alert_connectors_store::{Roster, Store};
+use alert_connectors_store::{Expiry, Roster, Store};
+use jiff::SignedDuration;
+use prometheus_client::registry::Registry;
 
 use crate::{
-    Freshness, Identity, Passwords, Problem, TrustedProxies, routes::sign_in_limit::SignInLimit,
+    Freshness, Identity, Passwords, Problem, TrustedProxies, meters::ApiMeters,
+    routes::sign_in_limit::SignInLimit,
 };
 
 /// Rosters that are kept at hand.
@@ -30,6 +33,12 @@ pub struct AppOptions {
     pub clock: Arc<dyn Clock>,
     /// Randomness for ids and tokens.
     pub random: Arc<dyn Random>,
+    /// How long a delivery is tried.
+    pub retry_for: SignedDuration,
+    /// After so long a repeat of an active problem is told of again.
+    pub renotify: SignedDuration,
+    /// What `/metrics` shows, beside what the API itself counts.
+    pub registry: Registry,
     /// Proxies whose word on the caller's address is believed.
     pub trusted_proxies: TrustedProxies,
 }
@@ -46,6 +55,10 @@ pub struct Inner {
     pub(crate) rules: UrlRules,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
+    pub(crate) retry_for: SignedDuration,
+    pub(crate) renotify: SignedDuration,
+    pub(crate) registry: Registry,
+    pub(crate) meters: ApiMeters,
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) passwords: Passwords,
     pub(crate) sign_in_limit: SignInLimit,
@@ -63,6 +76,8 @@ impl std::ops::Deref for App {
 impl App {
     /// Puts the API together.
     pub fn new(options: AppOptions) -> Self {
+        let (meters, mut registry) = (ApiMeters::default(), options.registry);
+        meters.register(&mut registry);
         Self(Arc::new(Inner {
             passwords: Passwords::new(Arc::clone(&options.random)),
             store: options.store,
@@ -71,10 +86,22 @@ impl App {
             rules: options.rules,
             clock: options.clock,
             random: options.random,
+            retry_for: options.retry_for,
+            renotify: options.renotify,
+            registry,
+            meters,
             trusted_proxies: options.trusted_proxies,
             sign_in_limit: SignInLimit::default(),
             rosters: RwLock::default(),
         }))
+    }
+
+    /// By which rule what is owed expires, now.
+    pub(crate) fn expiry(&self) -> Expiry {
+        Expiry {
+            now: self.clock.now(),
+            retry_for: self.retry_for,
+        }
     }
 
     /// The connectors of a space. A roster that is only [`Freshness::Cached`] must be checked by the store's version

@@ -31,6 +31,14 @@ pub(crate) struct Editor(pub(crate) Entry);
 pub(crate) struct Admin(pub(crate) Entry);
 
 impl Entry {
+    /// Reads the space's connectors again, since they changed while the request was worked on.
+    pub(crate) async fn read_again(&mut self, app: &App) -> Result<(), Problem> {
+        let slug = self.space().slug.clone();
+        let roster = app.roster(&slug, Freshness::Now).await?;
+        self.roster = roster.ok_or_else(|| Problem::not_found("space"))?;
+        Ok(())
+    }
+
     pub(crate) fn space(&self) -> &Arc<Space> {
         &self.roster.space
     }

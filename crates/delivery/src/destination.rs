@@ -1,37 +1,44 @@
-//! One destination at work: its queue, one request in flight, oldest first.
+//! One destination at work: its queue, one request in flight, oldest first, at the pace that its channel takes.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
     time::Duration,
 };
 
+use alert_connectors_message::DIGEST_ITEMS_MAX;
 use alert_connectors_model::{
-    Attempt, AttemptId, AttemptOutcome, DeliveryState, EndReason, Fingerprint, WebhookUrl,
+    Attempt, AttemptId, AttemptOutcome, ConnectorType, DeliveryKind, DeliveryState, EndReason,
+    Fingerprint,
 };
-use alert_connectors_store::{Due, Form, NextStep, Outcome};
+use alert_connectors_store::{Form, NextStep, Opening, Outcome, Standing, StoreError};
 use jiff::{SignedDuration, Timestamp};
 use tokio::{
-    sync::{Notify, OwnedSemaphorePermit},
+    sync::Notify,
     time::{self, Instant},
 };
 
 use crate::{
     Answer, Family, PostError, Reason, Verdict, classify,
+    conduct::{Conduct, Moment, Refusal},
     engine::Inner,
-    link::{Link, Posted, RequestHead},
+    line::{IDLE_MAX, Line},
+    link::Posted,
+    load::{Batch, Load, cancelled},
+    notice::ALERT_TYPE,
     record::Ended,
-    retry::{backoff, retry_after, throttle},
+    retry::retry_after,
     window::{WINDOW_MAX, Waiting, Window},
 };
 
-/// A connection that carried nothing for so long is closed.
-const IDLE_MAX: Duration = Duration::from_secs(15);
 /// After a crash at most so many requests are repeated; at so many unrecorded ones the destination waits for the disk.
 const UNRECORDED_MAX: usize = 4;
 /// So many deliveries are read from disk at once.
 const REFILL: usize = 64;
 /// How long to wait before a failed reading is tried again.
 const READ_AGAIN: Duration = Duration::from_secs(1);
+/// At most five test calls of one destination in ten seconds.
+const TESTS_MAX: usize = 5;
+const TESTS_WITHIN: Duration = Duration::from_secs(10);
 
 pub(crate) struct Destination {
     pub(crate) fingerprint: Fingerprint,
@@ -44,43 +51,23 @@ struct State {
     window: Window,
     /// Whether a task works on it.
     running: bool,
-    /// Whether the wait that was recorded before a restart is still to be taken up.
-    resuming: bool,
-    /// Outcomes on their way to the disk.
-    unrecorded: Vec<i64>,
-    /// Failures in a row, and when the next attempt may be made because of them.
-    failures: u32,
-    not_before: Option<Instant>,
-    /// Requests to wait in a row, and until when nothing at all may be posted.
-    throttles: u32,
-    throttled_until: Option<Instant>,
+    /// Requests whose outcomes are on their way to the disk.
+    unrecorded: usize,
+    /// Nothing until the destination was taken up.
+    conduct: Option<Conduct>,
     /// When the last few test calls were made.
     tests: Vec<Instant>,
 }
 
-/// Why what is owed is read anew.
-#[derive(Clone, Copy)]
-pub(crate) enum Anew {
-    /// The program started: a wait that was recorded goes on.
-    Started,
-    /// Something may have changed that has nothing to do with the webhook.
-    Checking,
-    /// A connector changed, which may be its repair: what waited after a failure is tried at once.
-    Changed,
-}
-
 /// What to do next.
 enum Step {
+    TakeUp(ConnectorType),
     Send,
     Read,
     WaitUntil(Instant),
     WaitForDisk,
     Idle,
 }
-
-/// At most five test calls of one destination in ten seconds.
-const TESTS_MAX: usize = 5;
-const TESTS_WITHIN: Duration = Duration::from_secs(10);
 
 impl Destination {
     pub(crate) fn new(fingerprint: Fingerprint) -> Self {
@@ -105,19 +92,10 @@ impl Destination {
         self.start_or_wake(state)
     }
 
-    /// Reads what is owed anew. Says whether a task must be started.
-    pub(crate) fn read_anew(&self, why: Anew, inner: &Inner) -> bool {
+    /// What is owed is read anew. Says whether a task must be started.
+    pub(crate) fn read_anew(&self, inner: &Inner) -> bool {
         let mut state = self.state();
-        for waiting in state.window.forget() {
-            inner
-                .weight
-                .fetch_sub(waiting.letter.weight(), Ordering::Relaxed);
-        }
-        match why {
-            Anew::Started => state.resuming = true,
-            Anew::Checking => {}
-            Anew::Changed => (state.failures, state.not_before, state.resuming) = (0, None, false),
-        }
+        forget(&mut state.window, inner);
         self.start_or_wake(state)
     }
 
@@ -131,13 +109,13 @@ impl Destination {
         start
     }
 
-    /// An outcome is on disk.
-    pub(crate) fn recorded(&self, seq: i64) {
+    /// A report is on disk.
+    pub(crate) fn recorded(&self) {
         let mut state = self.state();
-        let before = state.unrecorded.len();
-        state.unrecorded.retain(|unrecorded| *unrecorded != seq);
-        let may_matter = before >= UNRECORDED_MAX
-            || state.unrecorded.is_empty() && state.window.front().is_none();
+        let before = state.unrecorded;
+        state.unrecorded = before.saturating_sub(1);
+        // Whatever waits for the disk waits for all of it, or for one of too many.
+        let may_matter = before >= UNRECORDED_MAX || state.unrecorded == 0;
         drop(state);
         if may_matter {
             self.wake.notify_one();
@@ -158,19 +136,53 @@ impl Destination {
         Ok(())
     }
 
-    /// How long nothing may be posted, because the channel asked for it.
-    pub(crate) fn throttled_for(&self) -> Option<Duration> {
-        let until = self.state().throttled_until?;
-        Some(until.saturating_duration_since(Instant::now())).filter(|wait| !wait.is_zero())
+    /// Takes the destination up where it was left, if that was not done yet.
+    pub(crate) async fn take_up(
+        &self,
+        connector_type: ConnectorType,
+        inner: &Inner,
+    ) -> Result<(), StoreError> {
+        if self.state().conduct.is_some() {
+            return Ok(());
+        }
+        let rate = inner.rates.of(connector_type);
+        let recent = rate.map_or(0, |rate| rate.burst as usize);
+        let known = inner.store.known(self.fingerprint, recent).await?;
+        let conduct = Conduct::taken_up(known, rate, inner.patience, inner.moment());
+        self.state().conduct.get_or_insert(conduct);
+        Ok(())
     }
 
-    /// The channel asks to wait.
-    pub(crate) fn throttled(&self, asked: Duration, inner: &Inner) -> Duration {
-        let mut state = self.state();
-        state.throttles += 1;
-        let wait = throttle(asked, state.throttles, &*inner.random);
-        state.throttled_until = Some(Instant::now() + wait);
-        wait
+    /// Changes how we behave towards it. A changed standing is on its way to the disk when this returns.
+    pub(crate) async fn conduct<T>(
+        self: &Arc<Self>,
+        inner: &Inner,
+        change: impl FnOnce(&mut Conduct) -> T,
+    ) -> Option<T> {
+        let changed = {
+            let mut state = self.state();
+            let changed = change(state.conduct.as_mut()?);
+            state.unrecorded += 1;
+            changed
+        };
+        let ended = Ended {
+            destination: Arc::clone(self),
+            outcomes: Vec::new(),
+            revived: Vec::new(),
+        };
+        drop(inner.recorder.send(ended).await);
+        self.wake.notify_one();
+        Some(changed)
+    }
+
+    /// The standing, if it has to be written.
+    pub(crate) fn standing_to_record(&self) -> Option<Standing> {
+        self.state().conduct.as_mut()?.to_record()
+    }
+
+    /// Reads something of how we behave towards it; nothing if it was not taken up yet.
+    pub(crate) fn peek<T>(&self, look: impl FnOnce(&Conduct) -> T) -> Option<T> {
+        self.state().conduct.as_ref().map(look)
     }
 
     /// Works until nothing has waited for a while.
@@ -181,6 +193,11 @@ impl Destination {
                 return;
             }
             match self.next_step() {
+                Step::TakeUp(connector_type) => {
+                    if let Err(error) = self.take_up(connector_type, &inner).await {
+                        self.unreadable(&error).await;
+                    }
+                }
                 Step::Send => self.send_next(&inner, &mut line).await,
                 Step::Read => self.read(&inner).await,
                 Step::WaitForDisk => self.wait(&inner, &mut line, None).await,
@@ -200,31 +217,40 @@ impl Destination {
 
     fn next_step(&self) -> Step {
         let state = self.state();
-        if state.unrecorded.len() >= UNRECORDED_MAX {
+        if state.unrecorded >= UNRECORDED_MAX {
             return Step::WaitForDisk;
         }
         if state.window.is_empty() {
             return Step::Idle;
         }
-        if state.window.front().is_none() {
-            // What is not recorded yet would be read as still owed.
-            return if state.unrecorded.is_empty() {
-                Step::Read
-            } else {
-                Step::WaitForDisk
-            };
-        }
+        // What is not recorded yet would be read as still owed.
+        let once_recorded = |step| match state.unrecorded {
+            0 => step,
+            _ => Step::WaitForDisk,
+        };
+        let Some(front) = state.window.front() else {
+            return once_recorded(Step::Read);
+        };
+        let Some(conduct) = &state.conduct else {
+            return Step::TakeUp(front.due.connector.connector_type);
+        };
         let now = Instant::now();
-        let wait = state
-            .not_before
-            .max(state.throttled_until)
-            .filter(|until| *until > now);
-        wait.map_or(Step::Send, Step::WaitUntil)
+        if let Some(until) = conduct.wait_until(now) {
+            return Step::WaitUntil(until);
+        }
+        if front.due.opening == Opening::Waits {
+            return once_recorded(Step::Send);
+        }
+        match conduct.tokens(now) {
+            Some(tokens) if state.window.len() > tokens => once_recorded(Step::Send),
+            Some(_) if state.window.goes_on() => once_recorded(Step::Read),
+            _ => Step::Send,
+        }
     }
 
     fn stop_if_idle(&self) -> bool {
         let mut state = self.state();
-        let idle = state.window.is_empty() && state.unrecorded.is_empty();
+        let idle = state.window.is_empty() && state.unrecorded == 0;
         state.running = !idle;
         idle
     }
@@ -246,45 +272,42 @@ impl Destination {
         }
     }
 
+    async fn unreadable(&self, error: &StoreError) {
+        tracing::warn!(
+            error = error as &dyn std::error::Error, destination.fp = ?self.fingerprint,
+            "what is owed can't be read; trying again"
+        );
+        time::sleep(READ_AGAIN).await;
+    }
+
     /// Reads the next few deliveries from disk.
     async fn read(&self, inner: &Inner) {
         let Some(refill) = self.state().window.begin_refill() else {
             return;
         };
-        let read = match inner
+        let due = inner
             .store
-            .due(self.fingerprint, refill.after, REFILL)
-            .await
-        {
+            .due(self.fingerprint, refill.after, REFILL, inner.expiry());
+        let read = match due.await {
             Ok(read) => read,
-            Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, destination.fp = ?self.fingerprint, "what is owed can't be read; trying again");
-                time::sleep(READ_AGAIN).await;
-                return;
-            }
+            Err(error) => return self.unreadable(&error).await,
         };
         let complete = read.len() < REFILL;
         let waiting = inner.letters(read);
         let weight: usize = waiting.iter().map(|waiting| waiting.letter.weight()).sum();
         let mut state = self.state();
         let before = state.window.len();
-        let first_wait = waiting
-            .first()
-            .and_then(|waiting| waiting.due.next_attempt_at);
         state.window.end_refill(refill, waiting, complete);
         if state.window.len() > before {
             inner.weight.fetch_add(weight, Ordering::Relaxed);
         }
-        if std::mem::take(&mut state.resuming) {
-            state.not_before = first_wait.and_then(|at| remembered_wait(at, inner.now()));
-        }
         debug_assert!(
-            state.window.len() <= WINDOW_MAX,
-            "a refill is smaller than the window"
+            state.window.len() <= WINDOW_MAX + REFILL,
+            "a refill is small"
         );
     }
 
-    /// Makes one attempt with the oldest delivery.
+    /// Makes one attempt with the oldest delivery, or with a digest of what waits for its connector.
     async fn send_next(self: &Arc<Self>, inner: &Arc<Inner>, line: &mut Line) {
         let mut sending = inner.held.subscribe();
         tokio::select! {
@@ -298,21 +321,27 @@ impl Destination {
                 return;
             }
         }
-        let Some((waiting, generation)) = self.state().window.take() else {
+        let Some((load, generation)) = self.plan(inner).await else {
             return;
         };
-        let due = &waiting.due;
-        let url = &due.connector.webhook_url;
+        let Some(connector) = load.connector().map(Arc::clone) else {
+            return;
+        };
+        let url = &connector.webhook_url;
         line.prepare(url);
-        let body = waiting.letter.body(due.connector.connector_type, due.form);
+        let body = load.body(inner.public_url.as_deref());
         let (started_at, started) = (inner.now(), Instant::now());
+        if let Some(conduct) = &mut self.state().conduct {
+            conduct.posted(started);
+        }
         let outcome = match &line.head {
             Some((_, head)) => inner.sender.post(url, head, &mut line.link, body).await,
             None => Err(PostError::Broken),
         };
-        let family = Family::of(due.connector.connector_type, url.host());
-        let (verdict, status_code) = judge(family, &outcome, due, started_at);
-        let duration_ms = u32::try_from(started.elapsed().as_millis()).unwrap_or(u32::MAX);
+        let family = Family::of(connector.connector_type, url.host());
+        let (verdict, status_code) =
+            judge(family, &outcome, load.form(), load.attempts(), started_at);
+        let took = started.elapsed();
         line.used();
         if line.link.is_none() || inner.connections.are_wanted() {
             line.hang_up();
@@ -320,155 +349,279 @@ impl Destination {
         let attempt = Attempt {
             id: AttemptId::new(started_at, &*inner.random),
             started_at,
-            duration_ms,
+            duration_ms: u32::try_from(took.as_millis()).unwrap_or(u32::MAX),
             outcome: outcome_of(&verdict),
             status_code,
             error: reason_of(&verdict).map(ToString::to_string),
-            digest_size: 1,
+            digest_size: u32::try_from(load.size()).unwrap_or(u32::MAX),
         };
-        tell(due, &attempt);
-        self.conclude(inner, waiting, generation, verdict, attempt)
+        tell(&load, &attempt);
+        inner
+            .meters
+            .attempted(connector.connector_type, attempt.outcome, load.size(), took);
+        self.conclude(inner, load, generation, &verdict, attempt)
             .await;
     }
 
-    /// Passes the outcome on to be recorded, and puts the delivery back if it is to be tried again.
-    async fn conclude(
-        self: &Arc<Self>,
-        inner: &Arc<Inner>,
-        mut waiting: Waiting,
-        generation: u64,
-        verdict: Verdict,
-        attempt: Attempt,
-    ) {
-        let now = inner.now();
-        let seq = waiting.due.seq;
-        let next = self.next_of(inner, &verdict, waiting.due.form, now);
-        let weight = waiting.letter.weight();
-        {
-            let mut state = self.state();
-            state.unrecorded.push(seq);
-            let kept = match next {
-                NextStep::Again { form, .. } => {
-                    waiting.due.form = form;
-                    waiting.due.attempts += 1;
-                    state.window.put_back(waiting, generation)
+    /// What the next request carries; nothing if it turned out that there is nothing to send.
+    async fn plan(self: &Arc<Self>, inner: &Arc<Inner>) -> Option<(Load, u64)> {
+        let at_most = self.state().digest_of();
+        if let Some(at_most) = at_most {
+            let (expiry, fingerprint) = (inner.expiry(), self.fingerprint);
+            let bundle = inner
+                .store
+                .bundle(fingerprint, at_most, DIGEST_ITEMS_MAX, expiry);
+            match bundle.await {
+                Ok(Some(bundle)) if bundle.parcels.len() > 1 => {
+                    let batch = Batch::of(bundle);
+                    let cancelled = batch.cancelled(inner.now());
+                    let generation = {
+                        let mut state = self.state();
+                        forget(&mut state.window, inner);
+                        state.window.generation()
+                    };
+                    if !cancelled.is_empty() {
+                        self.report(inner, cancelled, Vec::new()).await;
+                    }
+                    return Some((Load::Digest(batch), generation));
                 }
-                NextStep::End { .. } => false,
-            };
-            if !kept {
-                inner.weight.fetch_sub(weight, Ordering::Relaxed);
+                Ok(_few) => {}
+                Err(error) => {
+                    self.unreadable(&error).await;
+                    return None;
+                }
             }
         }
+        let (waiting, generation) = self.take(inner)?;
+        if waiting.due.kind != DeliveryKind::Opening && waiting.due.opening != Opening::Arrived {
+            let seq = waiting.due.seq;
+            match inner.store.opening(seq, inner.expiry()).await {
+                Ok(Opening::Arrived) => {}
+                Ok(Opening::Waits | Opening::Missed) => {
+                    let outcomes = vec![cancelled(seq, inner.now())];
+                    inner
+                        .weight
+                        .fetch_sub(waiting.letter.weight(), Ordering::Relaxed);
+                    self.report(inner, outcomes, Vec::new()).await;
+                    return None;
+                }
+                Err(error) => {
+                    self.put_back(waiting, generation, inner);
+                    self.unreadable(&error).await;
+                    return None;
+                }
+            }
+        }
+        let mut load = vec![waiting];
+        let followers = load
+            .first()
+            .map(|first| self.state().window.take_followers(&first.due));
+        load.extend(followers.unwrap_or_default());
+        Some((Load::Message(load), generation))
+    }
+
+    /// The oldest delivery whose time is not up.
+    fn take(&self, inner: &Inner) -> Option<(Waiting, u64)> {
+        let expiry = inner.expiry();
+        let mut state = self.state();
+        let repaired_at = state
+            .conduct
+            .as_ref()
+            .and_then(|conduct| conduct.standing().repaired_at);
+        while let Some((waiting, generation)) = state.window.take() {
+            if !expiry.is_up(waiting.due.queued_at, repaired_at) {
+                return Some((waiting, generation));
+            }
+            inner
+                .weight
+                .fetch_sub(waiting.letter.weight(), Ordering::Relaxed);
+        }
+        None
+    }
+
+    fn put_back(&self, waiting: Waiting, generation: u64, inner: &Inner) {
+        let weight = waiting.letter.weight();
+        if !self.state().window.put_back(waiting, generation) {
+            inner.weight.fetch_sub(weight, Ordering::Relaxed);
+        }
+    }
+
+    /// Passes outcomes on to be recorded.
+    async fn report(self: &Arc<Self>, inner: &Inner, outcomes: Vec<Outcome>, revived: Vec<i64>) {
+        self.state().unrecorded += 1;
         let ended = Ended {
-            outcome: Outcome { seq, attempt, next },
             destination: Arc::clone(self),
+            outcomes,
+            revived,
         };
         // The recorder ends only with the store; what it did not record is sent again after the next start.
         drop(inner.recorder.send(ended).await);
     }
 
-    /// How a delivery goes on, and how long its destination keeps away.
-    fn next_of(&self, inner: &Inner, verdict: &Verdict, form: Form, now: Timestamp) -> NextStep {
+    /// Decides how it goes on, passes the outcome on to be recorded, and puts back what is to be tried again.
+    async fn conclude(
+        self: &Arc<Self>,
+        inner: &Arc<Inner>,
+        load: Load,
+        generation: u64,
+        verdict: &Verdict,
+        attempt: Attempt,
+    ) {
+        let now = inner.moment();
+        let decided = self.state().decide(&load, verdict, now, inner);
+        let attempt = Arc::new(attempt);
+        let outcomes = load.outcomes(&attempt, decided.next);
+        let waits = matches!(decided.next, NextStep::Again { .. });
+        // It is put back before it can be recorded, so that the queue never looks empty.
+        {
+            let mut state = self.state();
+            state.unrecorded += 1;
+            let alone = load.size() == 1;
+            if let Load::Message(load) = load {
+                for mut waiting in load {
+                    let weight = waiting.letter.weight();
+                    if let NextStep::Again { form, .. } = decided.next {
+                        (waiting.due.form, waiting.due.attempts) = (form, waiting.due.attempts + 1);
+                    }
+                    if !(alone && waits && state.window.put_back(waiting, generation)) {
+                        inner.weight.fetch_sub(weight, Ordering::Relaxed);
+                    }
+                }
+            }
+            if !alone && waits || !decided.revived.is_empty() {
+                forget(&mut state.window, inner);
+            }
+        }
+        let ended = Ended {
+            destination: Arc::clone(self),
+            outcomes,
+            revived: decided.revived,
+        };
+        drop(inner.recorder.send(ended).await);
+        if decided.turned {
+            inner.settle(Arc::clone(self));
+        }
+    }
+}
+
+/// How it goes on after an attempt.
+struct Decided {
+    next: NextStep,
+    /// Deliveries that are owed again.
+    revived: Vec<i64>,
+    /// Whether the destination was blocked or released by it, which the spaces are to hear.
+    turned: bool,
+}
+
+impl State {
+    /// Whether the next request is a digest, and of how many at most.
+    fn digest_of(&self) -> Option<usize> {
+        let conduct = self.conduct.as_ref()?;
+        let tokens = conduct.tokens(Instant::now())?;
+        let crowded = self.window.len() > tokens && !conduct.is_blocked();
+        (crowded && conduct.digest_max() > 1).then(|| conduct.digest_max())
+    }
+
+    fn decide(&mut self, load: &Load, verdict: &Verdict, now: Moment, inner: &Inner) -> Decided {
+        let random = &*inner.random;
         let end = |state, reason| NextStep::End {
             state,
             reason,
-            at: now,
+            at: now.wall,
         };
-        let arrived = || {
-            let mut state = self.state();
-            (state.failures, state.throttles, state.not_before) = (0, 0, None);
+        let again = |form, wait: Duration| NextStep::Again {
+            form,
+            at: after(now.wall, wait),
         };
-        let again = |form, wait: Duration| {
-            let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
-            NextStep::Again {
-                form,
-                at: now.checked_add(wait).unwrap_or(now),
-            }
+        let form = load.form();
+        let Some(conduct) = &mut self.conduct else {
+            // It was taken up before anything was sent.
+            return Decided::next(again(form, Duration::ZERO));
         };
-        match (verdict, form) {
-            (Verdict::Delivered, _) => {
-                arrived();
-                end(DeliveryState::Delivered, None)
+        let blocked_before = conduct.is_blocked();
+        let quiet = load.is_of_type(ALERT_TYPE);
+        let mut revived = Vec::new();
+        let next = match verdict {
+            Verdict::Delivered | Verdict::Accepted => {
+                conduct.arrived(now);
+                let delivered = *verdict == Verdict::Delivered;
+                let state = if delivered {
+                    DeliveryState::Delivered
+                } else {
+                    DeliveryState::Accepted
+                };
+                end(state, None)
             }
-            (Verdict::Accepted, _) => {
-                arrived();
-                end(DeliveryState::Accepted, None)
+            Verdict::Throttled { wait, .. } => again(form, conduct.throttled(*wait, now, random)),
+            Verdict::Transient(reason) => {
+                again(form, conduct.failed(&reason.to_string(), now, random))
             }
-            (Verdict::Throttled { wait, .. }, form) => again(form, self.throttled(*wait, inner)),
-            (Verdict::Message(_), Form::Full) => again(Form::Plain, Duration::ZERO),
-            (Verdict::Message(_), Form::Plain) => {
-                end(DeliveryState::Failed, Some(EndReason::MessageRefused))
-            }
-            (Verdict::Transient(_) | Verdict::Destination(_), form) => {
-                let mut state = self.state();
-                state.failures += 1;
-                let wait = backoff(state.failures, &*inner.random);
-                state.not_before = Some(Instant::now() + wait);
+            Verdict::Destination(reason) => {
+                let wait = conduct.condemned(&reason.to_string(), quiet, now, random);
                 again(form, wait)
             }
+            Verdict::Message(reason) if load.is_many() => {
+                conduct.halve(load.size(), &reason.to_string(), now);
+                again(Form::Full, Duration::ZERO)
+            }
+            Verdict::Message(_) if form == Form::Full && !blocked_before => {
+                again(Form::Plain, Duration::ZERO)
+            }
+            Verdict::Message(reason) => {
+                let seq = load.first().map_or(0, |(_, _, seq)| seq);
+                match conduct.refused(seq, &reason.to_string(), quiet, now, random) {
+                    Refusal::Failed => end(DeliveryState::Failed, Some(EndReason::MessageRefused)),
+                    Refusal::StillBlocked => again(Form::Full, conduct.wait_left(now.instant)),
+                    Refusal::Blocked { revived: failed } => {
+                        revived = failed;
+                        again(Form::Full, conduct.wait_left(now.instant))
+                    }
+                }
+            }
+        };
+        Decided {
+            next,
+            revived,
+            turned: conduct.is_blocked() != blocked_before,
         }
     }
 }
 
-/// The connection of a destination, its place among all connections, and the head of its requests.
-#[derive(Default)]
-struct Line {
-    link: Option<Link>,
-    permit: Option<OwnedSemaphorePermit>,
-    head: Option<(WebhookUrl, RequestHead)>,
-    last_used: Option<Instant>,
-}
-
-impl Line {
-    /// Makes the head for this URL; a new URL also means a new connection.
-    fn prepare(&mut self, url: &WebhookUrl) {
-        if self.head.as_ref().is_none_or(|(known, _)| known != url) {
-            self.link = None;
-            self.head = RequestHead::of(url).map(|head| (url.clone(), head));
-        }
-    }
-
-    fn used(&mut self) {
-        self.last_used = Some(Instant::now());
-    }
-
-    fn hang_up(&mut self) {
-        self.link = None;
-        self.permit = None;
-    }
-
-    fn idle_since(&mut self) -> Instant {
-        *self.last_used.get_or_insert_with(Instant::now)
-    }
-
-    fn is_idle_for_long(&mut self) -> bool {
-        self.idle_since().elapsed() >= IDLE_MAX
-    }
-
-    async fn closed(&mut self) {
-        match &mut self.link {
-            Some(link) => link.closed().await,
-            None => std::future::pending().await,
+impl Decided {
+    const fn next(next: NextStep) -> Self {
+        Self {
+            next,
+            revived: Vec::new(),
+            turned: false,
         }
     }
 }
 
-/// A wait that was recorded before a restart: as long as is left of it, and never longer than back-off gives.
-fn remembered_wait(at: Timestamp, now: Timestamp) -> Option<Instant> {
-    let left = Duration::try_from(at.duration_since(now)).ok()?;
-    Some(Instant::now() + left.min(Duration::from_mins(5)))
+fn after(now: Timestamp, wait: Duration) -> Timestamp {
+    let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
+    now.checked_add(wait).unwrap_or(now)
+}
+
+/// Throws the window away: what is owed is read anew from its beginning.
+fn forget(window: &mut Window, inner: &Inner) {
+    for waiting in window.forget() {
+        inner
+            .weight
+            .fetch_sub(waiting.letter.weight(), Ordering::Relaxed);
+    }
 }
 
 /// What an attempt means, and the status code if there was an answer.
 pub(crate) fn judge(
     family: Family,
     outcome: &Result<Posted, PostError>,
-    due: &Due,
+    form: Form,
+    attempts: u32,
     now: Timestamp,
 ) -> (Verdict, Option<u16>) {
     match outcome {
         Ok(posted) => {
-            let answer = answer_of(posted, due.form, due.attempts, now);
+            let answer = answer_of(posted, form, attempts, now);
             (classify(family, &answer), Some(posted.status))
         }
         Err(PostError::Dns) if family == Family::Office365 => {
@@ -519,17 +672,20 @@ fn reason_of(verdict: &Verdict) -> Option<&Reason> {
 }
 
 /// One line for each attempt that did not arrive, and one at `debug` for each that did.
-fn tell(due: &Due, attempt: &Attempt) {
-    let (alert, connector) = (due.alert_id, due.connector.id);
+fn tell(load: &Load, attempt: &Attempt) {
+    let (Some((alert, delivery, _)), Some(connector)) = (load.first(), load.connector()) else {
+        return;
+    };
+    let (connector, carried) = (connector.id, attempt.digest_size);
     match &attempt.error {
         None => tracing::debug!(
-            alert.id = %alert, connector.id = %connector, delivery.id = %due.id, attempt.no = due.attempts + 1,
-            duration_ms = attempt.duration_ms, "arrived"
+            alert.id = %alert, connector.id = %connector, delivery.id = %delivery,
+            attempt.no = load.attempts() + 1, carried, duration_ms = attempt.duration_ms, "arrived"
         ),
         Some(error) => tracing::warn!(
-            alert.id = %alert, connector.id = %connector, delivery.id = %due.id, attempt.no = due.attempts + 1,
-            duration_ms = attempt.duration_ms, outcome = attempt.outcome.as_str(), status = attempt.status_code,
-            reason = error, "did not arrive"
+            alert.id = %alert, connector.id = %connector, delivery.id = %delivery,
+            attempt.no = load.attempts() + 1, carried, duration_ms = attempt.duration_ms,
+            outcome = attempt.outcome.as_str(), status = attempt.status_code, reason = error, "did not arrive"
         ),
     }
 }

@@ -10,18 +10,20 @@ use std::{
 };
 
 use alert_connectors_model::{Fingerprint, Random};
-use alert_connectors_store::{Due, Event, Queue};
-use jiff::Timestamp;
+use alert_connectors_store::{Due, Event, Expiry, Queue};
+use jiff::{SignedDuration, Timestamp};
 use tokio::{
     sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch},
-    time,
+    time::{self, Instant},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    Sender,
-    destination::{Anew, Destination},
+    DeliveryMeters, Patience, Rates, Sender, Tell,
+    conduct::Moment,
+    destination::Destination,
     letter::{Letter, page},
+    notice::{self, ToTell},
     record::{self, Ended, Held},
     window::Waiting,
 };
@@ -39,6 +41,16 @@ pub struct EngineOptions {
     pub store: Arc<dyn Queue>,
     /// How webhooks are reached.
     pub sender: Sender,
+    /// Who tells spaces of their connectors.
+    pub tell: Arc<dyn Tell>,
+    /// The pace of each platform.
+    pub rates: Rates,
+    /// How long to wait for what.
+    pub patience: Patience,
+    /// How long a delivery is tried.
+    pub retry_for: SignedDuration,
+    /// What is counted.
+    pub meters: DeliveryMeters,
     /// Where people reach this service, for links.
     pub public_url: Option<String>,
     /// Randomness for jitter and ids.
@@ -65,7 +77,13 @@ pub(crate) struct Inner {
     pub(crate) recorder: mpsc::Sender<Ended>,
     /// What the deliveries in memory weigh.
     pub(crate) weight: AtomicUsize,
-    public_url: Option<String>,
+    pub(crate) tell: Arc<dyn Tell>,
+    pub(crate) rates: Rates,
+    pub(crate) patience: Patience,
+    pub(crate) meters: DeliveryMeters,
+    pub(crate) public_url: Option<String>,
+    retry_for: SignedDuration,
+    to_tell: mpsc::UnboundedSender<ToTell>,
     /// The tasks of the destinations, which the recorder outlives.
     workers: TaskTracker,
     destinations: Mutex<HashMap<Fingerprint, Arc<Destination>>>,
@@ -76,6 +94,8 @@ impl Engine {
     pub fn start(options: EngineOptions) -> Self {
         let (recorder, ended) = mpsc::channel(record::WAITING_MAX);
         let (held, _) = watch::channel(false);
+        // Bounded by the destinations, of which each has one standing to be told of.
+        let (to_tell, telling) = mpsc::unbounded_channel();
         let inner = Arc::new(Inner {
             store: Arc::clone(&options.store),
             sender: options.sender,
@@ -85,7 +105,13 @@ impl Engine {
             held: held.clone(),
             recorder,
             weight: AtomicUsize::new(0),
+            tell: options.tell,
+            rates: options.rates,
+            patience: options.patience,
+            meters: options.meters,
             public_url: options.public_url,
+            retry_for: options.retry_for,
+            to_tell,
             workers: TaskTracker::new(),
             destinations: Mutex::default(),
         });
@@ -94,6 +120,9 @@ impl Engine {
             .tasks
             .spawn(record::run(options.store, ended, held, workers, stopping));
         options.tasks.spawn(follow(Arc::clone(&inner)));
+        options
+            .tasks
+            .spawn(notice::run(Arc::clone(&inner), telling));
         Self { inner }
     }
 
@@ -117,7 +146,7 @@ async fn follow(inner: Arc<Inner>) {
             biased;
             () = inner.stopping.cancelled() => return,
             events = inner.store.next_events() => match events {
-                Some(events) => inner.take(events),
+                Some(events) => inner.take(events).await,
                 None => return,
             },
             _tick = look.tick() => inner.look(&mut version).await,
@@ -128,6 +157,26 @@ async fn follow(inner: Arc<Inner>) {
 impl Inner {
     pub(crate) fn now(&self) -> Timestamp {
         self.sender.clock.now()
+    }
+
+    pub(crate) fn moment(&self) -> Moment {
+        Moment {
+            wall: self.now(),
+            instant: Instant::now(),
+        }
+    }
+
+    pub(crate) fn expiry(&self) -> Expiry {
+        Expiry {
+            now: self.now(),
+            retry_for: self.retry_for,
+        }
+    }
+
+    /// Lets the spaces be told how a destination stands, once that is on disk or soon will be.
+    pub(crate) fn settle(&self, destination: Arc<Destination>) {
+        // Nobody tells any more once the engine is stopping; the next start does.
+        drop(self.to_tell.send(ToTell::Standing(destination)));
     }
 
     pub(crate) fn has_room(&self) -> bool {
@@ -143,7 +192,7 @@ impl Inner {
         Arc::clone(entry.or_insert_with(|| Arc::new(Destination::new(fingerprint))))
     }
 
-    fn take(self: &Arc<Self>, events: Vec<Event>) {
+    async fn take(self: &Arc<Self>, events: Vec<Event>) {
         let mut last: Option<Arc<Letter>> = None;
         for event in events {
             match event {
@@ -158,14 +207,28 @@ impl Inner {
                         self.work_on(destination);
                     }
                 }
-                Event::Changed(fingerprint) => self.read_again(fingerprint, Anew::Changed),
+                Event::Changed(fingerprint) => self.read_again(fingerprint),
+                Event::Repaired(fingerprint) => {
+                    let destination = self.destination(fingerprint);
+                    let now = self.moment();
+                    // One that was not taken up yet finds the repair on disk.
+                    destination
+                        .conduct(self, |conduct| conduct.repaired(now))
+                        .await;
+                    self.read_again(fingerprint);
+                    self.settle(destination);
+                }
+                Event::Left(fingerprint, space, connector) => {
+                    let left = ToTell::Left(fingerprint, space, connector);
+                    drop(self.to_tell.send(left));
+                }
             }
         }
     }
 
-    fn read_again(self: &Arc<Self>, fingerprint: Fingerprint, why: Anew) {
+    fn read_again(self: &Arc<Self>, fingerprint: Fingerprint) {
         let destination = self.destination(fingerprint);
-        if destination.read_anew(why, self) {
+        if destination.read_anew(self) {
             self.work_on(destination);
         }
     }
@@ -176,35 +239,35 @@ impl Inner {
 
     /// At the start everything that is owed is taken up. Later only what a change outside this program may have touched.
     async fn look(self: &Arc<Self>, version: &mut Option<i64>) {
-        let tidings = match self.store.tidings().await {
-            Ok(tidings) => tidings,
-            Err(error) => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "the store can't be asked what is owed; trying again"
-                );
-                return;
+        let looked = async {
+            let now = self.store.version().await?;
+            if version.replace(now) != Some(now) {
+                let known = self.known();
+                let tidings = self.store.tidings().await?;
+                for fingerprint in known.into_iter().chain(tidings.owed) {
+                    self.read_again(fingerprint);
+                }
+                for fingerprint in tidings.troubled {
+                    self.settle(self.destination(fingerprint));
+                }
             }
+            Ok::<_, alert_connectors_store::StoreError>(())
         };
-        let before = version.replace(tidings.version);
-        if before == Some(tidings.version) {
-            return;
+        if let Err(error) = looked.await {
+            *version = None;
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the store can't be asked what is owed; trying again"
+            );
         }
-        let why = if before.is_none() {
-            Anew::Started
-        } else {
-            Anew::Checking
-        };
-        let known: Vec<Fingerprint> = self
+    }
+
+    fn known(&self) -> Vec<Fingerprint> {
+        let destinations = self
             .destinations
             .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .keys()
-            .copied()
-            .collect();
-        for fingerprint in known.into_iter().chain(tidings.owed) {
-            self.read_again(fingerprint, why);
-        }
+            .unwrap_or_else(PoisonError::into_inner);
+        destinations.keys().copied().collect()
     }
 
     fn letter(&self, due: &Due) -> Arc<Letter> {

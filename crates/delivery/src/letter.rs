@@ -34,6 +34,14 @@ impl Letter {
         }
     }
 
+    pub(crate) fn alert(&self) -> &Alert {
+        &self.alert
+    }
+
+    pub(crate) fn page(&self) -> Option<&str> {
+        self.page.as_deref()
+    }
+
     pub(crate) fn is_of(&self, alert: &Arc<Alert>) -> bool {
         Arc::ptr_eq(&self.alert, alert)
     }
@@ -47,10 +55,7 @@ impl Letter {
             (ConnectorType::Teams, Form::Plain) => 3,
         };
         let render = || {
-            let shown = Shown {
-                alert: &self.alert,
-                page: self.page.as_deref(),
-            };
+            let shown = Shown::whole(&self.alert, self.page.as_deref());
             let platform = platform(connector_type);
             Bytes::from(match form {
                 Form::Full => platform.message(shown).payload,

@@ -1,14 +1,20 @@
 //! The engine: a queue for each destination, one request in flight in it, oldest first, until it arrives.
 //!
 //! [`Engine`] learns from the store what is owed and hands it to one task per busy destination, which renders, sends
-//! through the [`Sender`], asks [`classify`] what the answer means and [`retry`] when to try again, and passes the
+//! through the [`Sender`], asks [`classify`] what the answer means and its conduct when to post next, and passes the
 //! outcome to the recorder. It sees the store only through its `Queue`, and knows no database and no API.
 
 mod answer;
+mod conduct;
 mod destination;
 mod engine;
 mod letter;
+mod line;
 mod link;
+mod load;
+mod meters;
+mod notice;
+mod pace;
 mod record;
 mod resolver;
 mod retry;
@@ -17,8 +23,12 @@ mod test_call;
 mod window;
 
 pub use answer::{Answer, Family, Reason, Verdict, classify};
+pub use conduct::Patience;
 pub use engine::{Engine, EngineOptions};
+pub use meters::DeliveryMeters;
+pub use notice::{AlertSpaces, Notice, Tell};
+pub use pace::{Rate, Rates, duration};
 pub use resolver::{Resolve, SystemResolver};
-pub use retry::{backoff, retry_after};
+pub use retry::retry_after;
 pub use sender::{PostError, Proxy, Sender, SenderOptions, TimeLimits, Trust};
 pub use test_call::{TestRefused, TestReport};

@@ -2,7 +2,7 @@
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
-use alert_connectors_store::{Outcome, Queue, StoreError};
+use alert_connectors_store::{Outcome, Queue, Report, StoreError};
 use tokio::{
     sync::{mpsc, watch},
     time,
@@ -11,17 +11,18 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::destination::Destination;
 
-/// Outcomes that may wait to be recorded; each destination waits at four of its own.
+/// Requests whose outcomes may wait to be recorded; each destination waits at four of its own.
 pub(crate) const WAITING_MAX: usize = 4_096;
 /// At most this many share a group.
 const GROUP_MAX: usize = 1_000;
 /// How long to wait before recording is tried again.
 const TRY_AGAIN: Duration = Duration::from_millis(500);
 
-/// An outcome and who waits for it.
+/// What a request came to, and who waits for it to be recorded.
 pub(crate) struct Ended {
-    pub(crate) outcome: Outcome,
     pub(crate) destination: Arc<Destination>,
+    pub(crate) outcomes: Vec<Outcome>,
+    pub(crate) revived: Vec<i64>,
 }
 
 /// Whether anything may be sent: not while outcomes can't be recorded.
@@ -53,11 +54,16 @@ pub(crate) async fn run(
                 group.push(one);
             }
         }
-        if !group.is_empty() && !record(&*store, &group, &held).await {
+        let destinations: Vec<_> = group
+            .iter()
+            .map(|ended| Arc::clone(&ended.destination))
+            .collect();
+        let reports: Arc<[Report]> = group.drain(..).map(report).collect();
+        if !reports.is_empty() && !record(&*store, &reports, &held).await {
             return;
         }
-        for ended in group.drain(..) {
-            ended.destination.recorded(ended.outcome.seq);
+        for destination in destinations {
+            destination.recorded();
         }
         if last {
             return;
@@ -65,11 +71,20 @@ pub(crate) async fn run(
     }
 }
 
+/// The standing is taken here, by the one who writes it, so that a later one is never written before an earlier.
+fn report(ended: Ended) -> Report {
+    Report {
+        destination: ended.destination.fingerprint,
+        standing: ended.destination.standing_to_record(),
+        outcomes: ended.outcomes,
+        revived: ended.revived,
+    }
+}
+
 /// Records one group, however long it takes. Says whether the store is still there.
-async fn record(store: &dyn Queue, group: &[Ended], held: &watch::Sender<Held>) -> bool {
+async fn record(store: &dyn Queue, reports: &Arc<[Report]>, held: &watch::Sender<Held>) -> bool {
     loop {
-        let outcomes = group.iter().map(|ended| ended.outcome.clone()).collect();
-        match store.record(outcomes).await {
+        match store.record(Arc::clone(reports)).await {
             Ok(_recorded) => {
                 if held.send_replace(false) {
                     tracing::info!("outcomes can be recorded again; delivery goes on");

@@ -5,18 +5,17 @@ use std::time::{Duration, SystemTime};
 use alert_connectors_model::Random;
 use jiff::Timestamp;
 
-/// The first back-off is at most this long.
-const BACKOFF_FIRST: Duration = Duration::from_secs(1);
-/// No back-off is longer.
-const BACKOFF_MAX: Duration = Duration::from_mins(5);
+use crate::conduct::Patience;
+
 /// No wait that a channel asks for is kept to for longer.
 const RETRY_AFTER_MAX: Duration = Duration::from_hours(1);
 
 /// Exponential back-off with full jitter: after the first failure up to a second, after each further one up to twice as
-/// long, up to five minutes.
-pub fn backoff(failures: u32, random: &dyn Random) -> Duration {
+/// long, up to five minutes, if [`Patience`] is as usual.
+pub(crate) fn backoff(failures: u32, patience: Patience, random: &dyn Random) -> Duration {
     let doublings = failures.saturating_sub(1).min(16);
-    let ceiling = (BACKOFF_FIRST * 2_u32.pow(doublings)).min(BACKOFF_MAX);
+    let ceiling = patience.backoff_first.saturating_mul(2_u32.pow(doublings));
+    let ceiling = ceiling.min(patience.backoff_max);
     let ceiling = u64::try_from(ceiling.as_millis()).unwrap_or(u64::MAX);
     Duration::from_millis(1 + random.below(ceiling))
 }
@@ -63,7 +62,7 @@ mod tests {
             (1_000, 300_000),
         ] {
             let waits: Vec<_> = (0..200)
-                .map(|_| backoff(failures, &random).as_millis())
+                .map(|_| backoff(failures, Patience::default(), &random).as_millis())
                 .collect();
             assert!(
                 waits.iter().all(|wait| (1..=most).contains(wait)),

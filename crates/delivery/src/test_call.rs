@@ -1,14 +1,18 @@
 //! The test call: one real message at once, past the queue, told as it went.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use alert_connectors_message::{Shown, platform, test_alert};
 use alert_connectors_model::Connector;
-use alert_connectors_store::Form;
+use alert_connectors_store::{Form, StoreError};
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use crate::{
-    Engine, Family, PostError, Verdict, classify, destination::answer_of, link::RequestHead,
+    Engine, Family, PostError, Verdict, classify,
+    conduct::Conduct,
+    destination::{Destination, answer_of},
+    link::RequestHead,
 };
 
 /// What came of a test call, in the contract's three fields.
@@ -38,13 +42,29 @@ impl Engine {
         &self,
         connector: &Connector,
         space_name: &str,
-    ) -> Result<TestReport, TestRefused> {
+    ) -> Result<Result<TestReport, TestRefused>, StoreError> {
         let destination = self.inner.destination(connector.destination);
+        if let Err(retry_after) = destination.allow_test() {
+            return Ok(Err(TestRefused { retry_after }));
+        }
         destination
-            .allow_test()
-            .map_err(|retry_after| TestRefused { retry_after })?;
-        if let Some(wait) = destination.throttled_for() {
-            return Ok(TestReport::waiting(wait));
+            .take_up(connector.connector_type, &self.inner)
+            .await?;
+        Ok(Ok(self
+            .post_test(&destination, connector, space_name)
+            .await))
+    }
+
+    async fn post_test(
+        &self,
+        destination: &Arc<Destination>,
+        connector: &Connector,
+        space_name: &str,
+    ) -> TestReport {
+        let started = Instant::now();
+        let waits = destination.peek(|conduct| conduct.asked_to_wait(started));
+        if let Some(wait) = waits.flatten() {
+            return TestReport::waiting(wait);
         }
         let now = self.inner.now();
         let family = Family::of(connector.connector_type, connector.webhook_url.host());
@@ -52,12 +72,13 @@ impl Engine {
             test_alert(&connector.name, space_name, now),
             RequestHead::of(&connector.webhook_url),
         ) else {
-            return Ok(TestReport::failed(NO_ANSWER, PostError::Broken.to_string()));
+            return TestReport::failed(NO_ANSWER, PostError::Broken.to_string());
         };
-        let message = platform(connector.connector_type).message(Shown {
-            alert: &alert,
-            page: None,
-        });
+        let message = platform(connector.connector_type).message(Shown::whole(&alert, None));
+        // It goes past the queue, but what it takes of the pace is taken.
+        destination
+            .conduct(&self.inner, |conduct| conduct.posted(started))
+            .await;
         let mut link = None;
         let posted = self
             .inner
@@ -71,22 +92,43 @@ impl Engine {
             .await;
         let posted = match posted {
             Ok(posted) => posted,
-            Err(error) => return Ok(TestReport::failed(NO_ANSWER, error.to_string())),
+            Err(error) => return TestReport::failed(NO_ANSWER, error.to_string()),
         };
         let verdict = classify(family, &answer_of(&posted, Form::Full, 0, now));
-        Ok(match verdict {
-            Verdict::Delivered | Verdict::Accepted => TestReport {
-                success: true,
-                status_code: posted.status,
-                error: None,
-            },
+        match verdict {
+            Verdict::Delivered | Verdict::Accepted => {
+                self.repaired(destination).await;
+                TestReport {
+                    success: true,
+                    status_code: posted.status,
+                    error: None,
+                }
+            }
             Verdict::Throttled { wait, .. } => {
-                TestReport::waiting(destination.throttled(wait, &self.inner))
+                let (now, random) = (self.inner.moment(), &*self.inner.random);
+                let throttle = |conduct: &mut Conduct| conduct.throttled(wait, now, random);
+                let throttled = destination.conduct(&self.inner, throttle).await;
+                TestReport::waiting(throttled.unwrap_or(wait))
             }
             Verdict::Transient(reason)
             | Verdict::Message(reason)
             | Verdict::Destination(reason) => TestReport::failed(posted.status, reason.to_string()),
-        })
+        }
+    }
+
+    /// A test that worked shows that the destination does: what is held for it is released.
+    async fn repaired(&self, destination: &Arc<Destination>) {
+        let troubled = destination.peek(|conduct| {
+            let standing = conduct.standing();
+            standing.block.is_some() || standing.failures > 0
+        });
+        if troubled == Some(true) {
+            let now = self.inner.moment();
+            destination
+                .conduct(&self.inner, |conduct| conduct.repaired(now))
+                .await;
+            self.inner.settle(Arc::clone(destination));
+        }
     }
 }
 

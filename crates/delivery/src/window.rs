@@ -76,6 +76,26 @@ impl Window {
             .map(|waiting| (waiting, self.generation))
     }
 
+    /// Takes out the follow-ups of an alert to the same connector that wait behind it.
+    pub(crate) fn take_followers(&mut self, first: &Due) -> Vec<Waiting> {
+        // Only a problem with a name is ever followed up.
+        if first.alert.dedup_key.is_none() {
+            return Vec::new();
+        }
+        let follows = |waiting: &Waiting| {
+            waiting.due.alert_id == first.alert_id && waiting.due.connector.id == first.connector.id
+        };
+        let mut followers = Vec::new();
+        for waiting in std::mem::take(&mut self.waiting) {
+            if follows(&waiting) {
+                followers.push(waiting);
+            } else {
+                self.waiting.push_back(waiting);
+            }
+        }
+        followers
+    }
+
     /// Puts a delivery back in its place to be tried again; nothing if the window was thrown away meanwhile, since it is
     /// read again from disk then.
     pub(crate) fn put_back(&mut self, waiting: Waiting, generation: u64) -> bool {
@@ -86,9 +106,19 @@ impl Window {
         same
     }
 
-    /// Begins to read from disk, if there is anything to read and the window is empty.
+    /// Counts how often the window was thrown away.
+    pub(crate) const fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Whether newer ones than those in the window may wait on disk.
+    pub(crate) const fn goes_on(&self) -> bool {
+        self.on_disk
+    }
+
+    /// Begins to read on from disk, if there is anything to read.
     pub(crate) fn begin_refill(&mut self) -> Option<Refill> {
-        if !self.on_disk || !self.waiting.is_empty() {
+        if !self.on_disk {
             return None;
         }
         self.arrived = false;

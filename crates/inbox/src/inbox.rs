@@ -86,6 +86,8 @@ pub struct Behaviour {
     pub row: Option<String>,
     /// For so many requests; for all to come if left out.
     pub times: Option<u32>,
+    /// Only for requests whose body holds these words.
+    pub when: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -156,10 +158,14 @@ impl Inbox {
             .with_state(self.clone())
     }
 
-    fn behaviour(&self, path: &str) -> Option<Behaviour> {
+    fn behaviour(&self, path: &str, body: &[u8]) -> Option<Behaviour> {
         let mut behaviours = lock(&self.0.behaviours);
         let queue = behaviours.get_mut(path)?;
         let current = queue.front_mut()?;
+        let holds = |words: &String| String::from_utf8_lossy(body).contains(words.as_str());
+        if !current.when.as_ref().is_none_or(holds) {
+            return None;
+        }
         let behaviour = current.clone();
         if let Some(times) = &mut current.times {
             *times = times.saturating_sub(1);
@@ -240,7 +246,7 @@ async fn receive(State(inbox): State<Inbox>, request: Request) -> Response {
     let path = parts.uri.path();
     let kind = Kind::of(&host, path);
     let problem = check(kind, &body).err();
-    let behaviour = inbox.behaviour(path);
+    let behaviour = inbox.behaviour(path, &body);
     let answer = behaviour
         .as_ref()
         .map_or_else(|| as_they_do(kind, &parts, problem), Answer::of);

@@ -55,10 +55,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             Timestamp::UNIX_EPOCH,
         );
         let alert = parsed.map_err(|faults| format!("{faults:?}"))?.alert;
-        let shown = Shown {
-            alert: &alert,
-            page: Some("https://alerts.example.com/1"),
-        };
+        let shown = Shown::whole(&alert, Some("https://alerts.example.com/1"));
         let teams = platform(ConnectorType::Teams);
         for payload in [teams.message(shown).payload, teams.plain(shown)] {
             let message: Value = serde_json::from_slice(&payload)?;

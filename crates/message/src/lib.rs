@@ -3,8 +3,10 @@
 //! Pure and deterministic: preview, test and live send give the same bytes. It does no I/O and reads no clock.
 //! A third platform would be one new folder that implements [`Platform`].
 
+mod digest;
 mod fit;
 mod markdown;
+mod note;
 mod platform;
 mod sample;
 mod slack;
@@ -14,7 +16,9 @@ mod testing;
 mod text;
 mod words;
 
+pub use digest::{Counts, DIGEST_ITEMS_MAX, Digest};
 pub use fit::Trim;
+pub use note::Note;
 pub use platform::{Platform, Rendering, Shown, platform};
 pub use sample::test_alert;
 pub use words::{severity_word, title};

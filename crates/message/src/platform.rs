@@ -2,7 +2,7 @@
 
 use alert_connectors_model::{Alert, ConnectorType};
 
-use crate::{fit::Trim, slack::Slack, teams::Teams};
+use crate::{Digest, Note, fit::Trim, slack::Slack, teams::Teams};
 
 /// An alert to be shown, and where people find the whole of it.
 #[derive(Debug, Clone, Copy)]
@@ -11,11 +11,25 @@ pub struct Shown<'a> {
     pub alert: &'a Alert,
     /// The alert's own page at this service, where `--public-url` is set.
     pub page: Option<&'a str>,
+    /// What a follow-up says beyond it.
+    pub note: Option<Note>,
+    /// Whether the message tells the alert itself, or only what became of it.
+    pub whole: bool,
 }
 
-impl Shown<'_> {
+impl<'a> Shown<'a> {
+    /// An alert that is told for the first time.
+    pub const fn whole(alert: &'a Alert, page: Option<&'a str>) -> Self {
+        Self {
+            alert,
+            page,
+            note: None,
+            whole: true,
+        }
+    }
+
     /// Where the whole of the alert can be read: its page here, else the link that it brought.
-    pub(crate) fn rest(&self) -> Option<&str> {
+    pub(crate) fn rest(&self) -> Option<&'a str> {
         self.page.or_else(|| {
             self.alert
                 .url
@@ -41,6 +55,9 @@ pub trait Platform: Send + Sync {
 
     /// The message in its plain form, for a channel that refused the full one.
     fn plain(&self, shown: Shown<'_>) -> Vec<u8>;
+
+    /// Many alerts in one message, within every limit of the platform.
+    fn digest(&self, digest: &Digest<'_>) -> Vec<u8>;
 }
 
 /// The platform of a connector.

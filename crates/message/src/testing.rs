@@ -4,6 +4,8 @@ use alert_connectors_model::{Alert, Json, Loc, parse_alert};
 use jiff::Timestamp;
 use proptest::prelude::*;
 
+use crate::{Counts, DIGEST_ITEMS_MAX, Digest, Shown};
+
 /// Reads an alert from JSON at a fixed time.
 pub(crate) fn alert(json: &str) -> Alert {
     let time = Timestamp::from_second(1_767_225_600).unwrap();
@@ -30,6 +32,45 @@ pub(crate) fn markdown() -> Alert {
         r#"{"alert_type":"smart_alert","title":"Volume dropped","severity":"medium","description_format":"markdown",
         "description":"**Volume** of `orders` fell by *40 %*, see [the chart](https://bi.example.com/c?x=1&y=2).\n- EU: 12\n- US: 9\n1. Check the load\n```sql\nselect `a` from t\n```\n# not a heading <!channel>"}"#,
     )
+}
+
+/// So many alerts of all severities.
+pub(crate) fn storm(count: usize) -> Vec<Alert> {
+    let one = |at: usize| {
+        let severity = match at % 100 {
+            0 => "critical",
+            1..10 => "high",
+            10..40 => "medium",
+            _ => "low",
+        };
+        alert(&format!(
+            r#"{{"alert_type":"dq_alert","severity":"{severity}","title":"Row count of table_{at} is off","description":"Expected 100, found {at}.","url":"https://data.example.com/{at}","fields":[{{"name":"Env","value":"prod"}}]}}"#
+        ))
+    };
+    (0..count).map(one).collect()
+}
+
+/// A digest of alerts, worst first.
+pub(crate) fn digest_of<'a>(
+    alerts: &'a [Alert],
+    page: Option<&'a str>,
+    space: &'a str,
+) -> Digest<'a> {
+    let mut counts = Counts::default();
+    for alert in alerts {
+        counts.add(alert.severity, alert.status);
+    }
+    let mut worst: Vec<_> = alerts
+        .iter()
+        .map(|alert| Shown::whole(alert, page))
+        .collect();
+    worst.sort_by_key(|shown| (shown.alert.status as u8, 3 - shown.alert.severity as u8));
+    worst.truncate(DIGEST_ITEMS_MAX);
+    Digest {
+        space,
+        counts,
+        worst,
+    }
 }
 
 const PIECES: [&str; 28] = [

@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt};
 use alert_connectors_model::{Alert, AlertStatus, Field, FieldValue, Link, Part, Severity};
 use jiff::{Timestamp, tz::Offset};
 
-use crate::text::is_blank;
+use crate::{Shown, text::is_blank};
 
 /// The word that stands first in a message: `CRITICAL`, or `RESOLVED (critical)` once the problem is gone.
 pub fn severity_word(alert: &Alert) -> &'static str {
@@ -19,6 +19,13 @@ pub fn severity_word(alert: &Alert) -> &'static str {
         (AlertStatus::Resolved, Severity::High) => "RESOLVED (high)",
         (AlertStatus::Resolved, Severity::Critical) => "RESOLVED (critical)",
     }
+}
+
+/// The word that stands first, where a follow-up may have one of its own.
+pub(crate) fn headline(shown: Shown<'_>) -> &'static str {
+    let own = shown.note.filter(|_| !shown.whole);
+    own.and_then(|note| note.word(shown.alert.severity))
+        .unwrap_or_else(|| severity_word(shown.alert))
 }
 
 /// The title, or `(untitled)` where nothing of it could be seen.

@@ -69,6 +69,12 @@ words! {
     DeliveryKind {
         /// The alert itself.
         Opening = 0, "opening";
+        /// Its severity rose.
+        Raised = 1, "raised";
+        /// It is still there.
+        Renotified = 2, "renotified";
+        /// It is gone.
+        Resolved = 3, "resolved";
     }
 }
 
@@ -85,7 +91,7 @@ words! {
         Failed = 3, "failed";
         /// Its time was up.
         Expired = 4, "expired";
-        /// Its connector was deactivated or deleted.
+        /// Its connector was deactivated or deleted, or the opening that it follows did not arrive.
         Cancelled = 5, "cancelled";
     }
 }
@@ -101,5 +107,7 @@ words! {
         MessageRefused = 3, "message_refused";
         /// It could not be delivered in the time that `--retry-for` gives.
         TimeUp = 4, "time_up";
+        /// It follows an opening that did not arrive.
+        OpeningNotDelivered = 5, "opening_not_delivered";
     }
 }

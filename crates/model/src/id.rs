@@ -81,6 +81,21 @@ ids! {
     KeyId,
 }
 
+impl DeliveryId {
+    /// A name that begins like its alert's: whoever finds the alert finds the delivery, so that deliveries need no index
+    /// of their own by name. 48 of its bits are fresh.
+    pub fn of(alert: AlertId, random: &dyn Random) -> Self {
+        let mut bytes = *alert.as_bytes();
+        if let Some(fresh) = bytes.get_mut(Self::SHARED_BYTES..) {
+            random.fill(fresh);
+        }
+        Self::from_bytes(bytes)
+    }
+
+    /// So many bytes are the alert's.
+    pub const SHARED_BYTES: usize = 10;
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

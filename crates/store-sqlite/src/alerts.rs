@@ -1,14 +1,15 @@
 //! Reading alerts back, page by page, and resolving one.
 
-use alert_connectors_model::{
-    AlertId, AlertStatus, Attempt, AttemptId, AttemptOutcome, ConnectorId, Delivery, DeliveryId,
-    DeliveryKind, DeliveryState, EndReason, Severity, SpaceId,
+use std::sync::Arc;
+
+use alert_connectors_model::{AlertId, AlertStatus, Delivery, Severity, SpaceId};
+use alert_connectors_store::{
+    AlertQuery, AlertRecord, Alerts, Expiry, Page, Resolution, Roster, StoreError,
 };
-use alert_connectors_store::{AcceptedDelivery, AlertQuery, AlertRecord, Alerts, Page, StoreError};
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params, types::Value};
 
-use crate::{SqliteStore, error::meaning, row};
+use crate::{SqliteStore, deliveries, error::meaning, row};
 
 const COLUMNS: &str = "seq, id, received_at, occurrences, content, warnings";
 // By alerts_by_id.
@@ -16,15 +17,6 @@ const ONE: &str = "SELECT seq, id, received_at, occurrences, content, warnings F
     WHERE id = ?1 AND space_no = ?2";
 // By the unique index on id.
 const SPACE_NO: &str = "SELECT no FROM spaces WHERE id = ?1";
-// By deliveries_by_alert, then by primary key.
-const DELIVERIES: &str = "SELECT d.seq, d.id, c.id, c.name, d.kind, d.state, d.reason, d.created_at, d.next_attempt_at,
-    d.ended_at FROM deliveries d JOIN connectors c ON c.no = d.connector_no WHERE d.alert_seq = ?1 ORDER BY d.seq";
-// By primary key.
-const ATTEMPTS: &str =
-    "SELECT id, started_at, duration_ms, outcome, status_code, error, digest_size FROM attempts
-    WHERE delivery_seq = ?1 ORDER BY id";
-// By primary key.
-const RESOLVE: &str = "UPDATE alerts SET status = 1, content = ?2 WHERE seq = ?1";
 
 #[async_trait]
 impl Alerts for SqliteStore {
@@ -32,9 +24,10 @@ impl Alerts for SqliteStore {
         &self,
         space_id: SpaceId,
         id: AlertId,
+        expiry: Expiry,
     ) -> Result<Option<AlertRecord>, StoreError> {
         self.read(move |connection| match space_no(connection, space_id)? {
-            Some(space_no) => one(connection, space_no, id),
+            Some(space_no) => one(connection, space_no, id, expiry),
             None => Ok(None),
         })
         .await
@@ -44,9 +37,10 @@ impl Alerts for SqliteStore {
         &self,
         space_id: SpaceId,
         query: AlertQuery,
+        expiry: Expiry,
     ) -> Result<Page<AlertRecord>, StoreError> {
         self.read(move |connection| match space_no(connection, space_id)? {
-            Some(space_no) => page(connection, space_no, &query),
+            Some(space_no) => page(connection, space_no, &query, expiry),
             None => Ok(Page {
                 items: Vec::new(),
                 next: None,
@@ -59,6 +53,7 @@ impl Alerts for SqliteStore {
         &self,
         space_id: SpaceId,
         id: AlertId,
+        expiry: Expiry,
     ) -> Result<Vec<Delivery>, StoreError> {
         self.read(move |connection| {
             let Some(space_no) = space_no(connection, space_id)? else {
@@ -67,38 +62,26 @@ impl Alerts for SqliteStore {
             let Some((seq, _)) = stored(connection, space_no, id)? else {
                 return Ok(Vec::new());
             };
-            let mut deliveries = deliveries(connection, seq, id)?;
-            for (seq, delivery) in &mut deliveries {
-                delivery.attempts = attempts(connection, *seq)?;
+            let mut found = Vec::new();
+            for stored in deliveries::of_alert(connection, seq)? {
+                let attempts = deliveries::attempts(connection, stored.seq)?;
+                found.push(Delivery {
+                    attempts,
+                    ..stored.read(expiry)
+                });
             }
-            Ok(deliveries
-                .into_iter()
-                .map(|(_, delivery)| delivery)
-                .collect())
+            Ok(found)
         })
         .await
     }
 
     async fn resolve(
         &self,
-        space_id: SpaceId,
+        roster: Arc<Roster>,
         id: AlertId,
-    ) -> Result<Option<AlertRecord>, StoreError> {
-        self.change(move |connection, _events| {
-            let Some(space_no) = space_no(connection, space_id)? else {
-                return Ok(None);
-            };
-            let Some((seq, mut record)) = stored(connection, space_no, id)? else {
-                return Ok(None);
-            };
-            if record.alert.status == AlertStatus::Active {
-                record.alert = record.alert.resolved();
-                connection.execute(RESOLVE, params![seq, row::alert_json(&record.alert)])?;
-            }
-            record.deliveries = summaries(connection, seq, id)?;
-            Ok(Some(record))
-        })
-        .await
+        expiry: Expiry,
+    ) -> Result<Resolution, StoreError> {
+        self.shared.writer.resolve(roster, id, expiry).await
     }
 }
 
@@ -116,11 +99,12 @@ pub(crate) fn one(
     connection: &Connection,
     space_no: i64,
     id: AlertId,
+    expiry: Expiry,
 ) -> Result<Option<AlertRecord>, StoreError> {
     let Some((seq, mut record)) = stored(connection, space_no, id)? else {
         return Ok(None);
     };
-    record.deliveries = summaries(connection, seq, id)?;
+    record.deliveries = deliveries::summaries(connection, seq, expiry)?;
     Ok(Some(record))
 }
 
@@ -177,6 +161,7 @@ fn page(
     connection: &Connection,
     space_no: i64,
     query: &AlertQuery,
+    expiry: Expiry,
 ) -> Result<Page<AlertRecord>, StoreError> {
     let mut listing = Listing::new(space_no, query);
     let sql = listing.sql(query);
@@ -200,7 +185,7 @@ fn page(
     let mut items = Vec::with_capacity(rows.len());
     for raw in rows {
         let (seq, mut record) = raw.read()?;
-        record.deliveries = summaries(connection, seq, record.id)?;
+        record.deliveries = deliveries::summaries(connection, seq, expiry)?;
         items.push(record);
     }
     Ok(Page { items, next })
@@ -325,107 +310,4 @@ impl Listing {
         }
         rest
     }
-}
-
-fn summaries(
-    connection: &Connection,
-    alert_seq: i64,
-    id: AlertId,
-) -> Result<Vec<AcceptedDelivery>, StoreError> {
-    let summary = |(_, delivery): (i64, Delivery)| AcceptedDelivery {
-        id: delivery.id,
-        connector_id: delivery.connector_id,
-        connector_name: delivery.connector_name,
-        state: delivery.state,
-    };
-    Ok(deliveries(connection, alert_seq, id)?
-        .into_iter()
-        .map(summary)
-        .collect())
-}
-
-fn deliveries(
-    connection: &Connection,
-    alert_seq: i64,
-    alert_id: AlertId,
-) -> Result<Vec<(i64, Delivery)>, StoreError> {
-    let mut statement = connection.prepare_cached(DELIVERIES).map_err(meaning)?;
-    let mut rows = statement.query([alert_seq]).map_err(meaning)?;
-    let mut deliveries = Vec::new();
-    while let Some(row) = rows.next().map_err(meaning)? {
-        let raw = RawDelivery::of(row).map_err(meaning)?;
-        let unreadable = |column| row::unreadable("deliveries", column, raw.seq);
-        let delivery = Delivery {
-            id: DeliveryId::from_bytes(raw.id),
-            alert_id,
-            connector_id: ConnectorId::from_bytes(raw.connector_id),
-            connector_name: raw.connector_name,
-            kind: DeliveryKind::from_code(raw.kind).ok_or_else(|| unreadable("kind"))?,
-            state: DeliveryState::from_code(raw.state).ok_or_else(|| unreadable("state"))?,
-            reason: raw
-                .reason
-                .map(|code| EndReason::from_code(code).ok_or_else(|| unreadable("reason")))
-                .transpose()?,
-            created_at: row::time(raw.created_at),
-            next_attempt_at: raw.next_attempt_at.map(row::time),
-            ended_at: raw.ended_at.map(row::time),
-            attempts: Vec::new(),
-        };
-        deliveries.push((raw.seq, delivery));
-    }
-    Ok(deliveries)
-}
-
-struct RawDelivery {
-    seq: i64,
-    id: [u8; 16],
-    connector_id: [u8; 16],
-    connector_name: String,
-    kind: u8,
-    state: u8,
-    reason: Option<u8>,
-    created_at: i64,
-    next_attempt_at: Option<i64>,
-    ended_at: Option<i64>,
-}
-
-impl RawDelivery {
-    fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            seq: row.get(0)?,
-            id: row.get(1)?,
-            connector_id: row.get(2)?,
-            connector_name: row.get(3)?,
-            kind: row.get(4)?,
-            state: row.get(5)?,
-            reason: row.get(6)?,
-            created_at: row.get(7)?,
-            next_attempt_at: row.get(8)?,
-            ended_at: row.get(9)?,
-        })
-    }
-}
-
-fn attempts(connection: &Connection, delivery_seq: i64) -> Result<Vec<Attempt>, StoreError> {
-    let mut statement = connection.prepare_cached(ATTEMPTS).map_err(meaning)?;
-    let mut rows = statement.query([delivery_seq]).map_err(meaning)?;
-    let mut attempts = Vec::new();
-    while let Some(row) = rows.next().map_err(meaning)? {
-        attempts.push(attempt(row, delivery_seq)?);
-    }
-    Ok(attempts)
-}
-
-fn attempt(row: &Row<'_>, delivery_seq: i64) -> Result<Attempt, StoreError> {
-    let outcome: u8 = row.get(3).map_err(meaning)?;
-    Ok(Attempt {
-        id: AttemptId::from_bytes(row.get(0).map_err(meaning)?),
-        started_at: row::time(row.get(1).map_err(meaning)?),
-        duration_ms: row.get(2).map_err(meaning)?,
-        outcome: AttemptOutcome::from_code(outcome)
-            .ok_or_else(|| row::unreadable("attempts", "outcome", delivery_seq))?,
-        status_code: row.get(4).map_err(meaning)?,
-        error: row.get(5).map_err(meaning)?,
-        digest_size: row.get(6).map_err(meaning)?,
-    })
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use alert_connectors_model::{
     AlertType, AlertTypeFilter, CONNECTORS_PER_SPACE_MAX, Connector, ConnectorChange, ConnectorId,
-    ConnectorType, Email, EndReason, Fingerprint, NewConnector, Severity, SeverityFilter, Slug,
-    Space, SpaceId, User, UserId, WebhookUrl,
+    ConnectorType, Email, Fingerprint, NewConnector, Severity, SeverityFilter, Slug, Space,
+    SpaceId, User, UserId, WebhookUrl,
 };
 use alert_connectors_store::{
     Changed, Connectors, Created, Event, Roster, SealError, Sealed, StoreError, fingerprint,
@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::{Sealing, SqliteStore, error::meaning, row, spaces};
+use crate::{Sealing, SqliteStore, error::meaning, row, spaces, standing};
 
 const COLUMNS: &str =
     "no, id, name, connector_type, url_key_id, url_sealed, destination, is_active, severity_filter,
@@ -32,14 +32,18 @@ const INSERT: &str = "INSERT INTO connectors (id, space_no, name, connector_type
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12)";
 // By primary key.
 const UPDATE: &str = "UPDATE connectors SET name = ?2, connector_type = ?3, url_key_id = ?4, url_sealed = ?5,
-    destination = ?6, is_active = ?7, severity_filter = ?8, alert_type_filter = ?9, updated_at = ?10 WHERE no = ?1";
+    destination = ?6, is_active = ?7, severity_filter = ?8, alert_type_filter = ?9, updated_at = ?10,
+    switched_at = CASE WHEN is_active = ?7 THEN switched_at ELSE ?10 END WHERE no = ?1";
 // By primary key.
 const DELETE: &str =
     "UPDATE connectors SET deleted_at = ?2, url_key_id = x'', url_sealed = x'' WHERE no = ?1";
-// By deliveries_pending.
-const CANCEL: &str =
-    "UPDATE deliveries SET state = 5, reason = ?2, ended_at = ?3, next_attempt_at = NULL
-    WHERE connector_no = ?1 AND state = 0";
+// By the unique index on id.
+const NUMBER: &str = "SELECT no FROM connectors WHERE id = ?1";
+// Walks the connectors; none of the tables that grow with history.
+const SEALED_OTHERWISE: &str =
+    "FROM connectors WHERE deleted_at IS NULL AND url_key_id <> ?1 ORDER BY no LIMIT ?2";
+// By primary key.
+const RESEAL: &str = "UPDATE connectors SET url_key_id = ?2, url_sealed = ?3 WHERE no = ?1";
 // By the unique index on id.
 const SPACE: &str = "SELECT no, version FROM spaces WHERE id = ?1";
 
@@ -124,32 +128,50 @@ impl Connectors for SqliteStore {
         now: Timestamp,
     ) -> Result<Changed, StoreError> {
         let sealing = Arc::clone(&self.shared.sealing);
-        self.change(move |connection, events| {
-            let Some((space_no, version)) = space(connection, space_id)? else {
-                return Ok(Changed::Absent);
-            };
-            if version != space_version {
-                return Ok(Changed::Stale);
-            }
-            let Some((no, current)) = one(connection, &sealing, space_no, space_id, id)? else {
-                return Ok(Changed::Absent);
-            };
-            let mut changed = change.applied_to(&current);
-            changed.destination = sealing.fingerprint(&changed.webhook_url);
-            if changed != current {
-                changed.updated_at = now;
-                update(connection, &sealing, no, &changed)?;
-            }
-            if current.is_active && !changed.is_active {
-                cancel(connection, no, EndReason::ConnectorInactive, now)?;
-            }
-            events.push(Event::Changed(current.destination));
-            if changed.destination != current.destination {
-                events.push(Event::Changed(changed.destination));
-            }
-            Ok(Changed::Now(Arc::new(changed)))
-        })
-        .await
+        if change.is_active == Some(true) {
+            // What waited when it was switched off stays cancelled.
+            self.cancel_rest(id).await?;
+        }
+        let changed = self
+            .change(move |connection, events| {
+                let Some((space_no, version)) = space(connection, space_id)? else {
+                    return Ok(Changed::Absent);
+                };
+                if version != space_version {
+                    return Ok(Changed::Stale);
+                }
+                let Some((no, current)) = one(connection, &sealing, space_no, space_id, id)? else {
+                    return Ok(Changed::Absent);
+                };
+                let mut changed = change.applied_to(&current);
+                changed.destination = sealing.fingerprint(&changed.webhook_url);
+                if changed != current {
+                    changed.updated_at = now;
+                    update(connection, &sealing, no, &changed)?;
+                }
+                let moved = changed.destination != current.destination;
+                if change.webhook_url.is_some() {
+                    standing::repair(connection, changed.destination, now)?;
+                    events.push(Event::Repaired(changed.destination));
+                } else {
+                    events.push(Event::Changed(changed.destination));
+                }
+                if moved {
+                    events.push(Event::Changed(current.destination));
+                }
+                if (moved || current.is_active && !changed.is_active)
+                    && let Some(space) = spaces::by_no(connection, space_no)?
+                {
+                    let (space, left) = (Arc::new(space), Arc::new(changed.clone()));
+                    events.push(Event::Left(current.destination, space, left));
+                }
+                Ok(Changed::Now(Arc::new(changed)))
+            })
+            .await?;
+        if matches!(&changed, Changed::Now(connector) if !connector.is_active) {
+            self.cancel_rest(id).await?;
+        }
+        Ok(changed)
     }
 
     async fn delete_connector(
@@ -159,20 +181,70 @@ impl Connectors for SqliteStore {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let sealing = Arc::clone(&self.shared.sealing);
-        self.change(move |connection, events| {
-            let Some((space_no, _)) = space(connection, space_id)? else {
-                return Ok(false);
-            };
-            let Some((no, current)) = one(connection, &sealing, space_no, space_id, id)? else {
-                return Ok(false);
-            };
-            connection.execute(DELETE, params![no, now.as_millisecond()])?;
-            cancel(connection, no, EndReason::ConnectorDeleted, now)?;
-            events.push(Event::Changed(current.destination));
-            Ok(true)
-        })
-        .await
+        let deleted = self
+            .change(move |connection, events| {
+                let Some((space_no, _)) = space(connection, space_id)? else {
+                    return Ok(false);
+                };
+                let Some((no, current)) = one(connection, &sealing, space_no, space_id, id)? else {
+                    return Ok(false);
+                };
+                connection.execute(DELETE, params![no, now.as_millisecond()])?;
+                events.push(Event::Changed(current.destination));
+                if let Some(space) = spaces::by_no(connection, space_no)? {
+                    let (space, destination) = (Arc::new(space), current.destination);
+                    events.push(Event::Left(destination, space, Arc::new(current)));
+                }
+                Ok(true)
+            })
+            .await?;
+        if deleted {
+            self.cancel_rest(id).await?;
+        }
+        Ok(deleted)
     }
+}
+
+/// The short name of a connector.
+pub(crate) fn number(connection: &Connection, id: ConnectorId) -> rusqlite::Result<Option<i64>> {
+    connection
+        .query_row(NUMBER, [&id.as_bytes()[..]], |row| row.get(0))
+        .optional()
+}
+
+/// Seals some URLs again that are not sealed under the first key of the key file; returns how many.
+pub(crate) fn reseal(
+    connection: &Connection,
+    sealing: &Sealing,
+    at_most: usize,
+) -> Result<usize, StoreError> {
+    let limit = i64::try_from(at_most).unwrap_or(i64::MAX);
+    let sql = format!("SELECT {COLUMNS}, space_no {SEALED_OTHERWISE}");
+    let mut statement = connection.prepare_cached(&sql).map_err(meaning)?;
+    let raw: Vec<(RawConnector, i64)> = statement
+        .query_map(params![&sealing.first_key()[..], limit], |row| {
+            Ok((RawConnector::of(row)?, row.get(13)?))
+        })
+        .and_then(Iterator::collect)
+        .map_err(meaning)?;
+    for (raw, space_no) in &raw {
+        let no = raw.no;
+        let Some(space) = spaces::by_no(connection, *space_no)? else {
+            continue;
+        };
+        let (_, connector) = raw.clone().read(sealing, space.id)?;
+        let sealed = sealing.seal(&connector);
+        connection
+            .prepare_cached(RESEAL)
+            .and_then(|mut statement| {
+                statement.execute(params![no, &sealed.key_id[..], sealed.bytes])
+            })
+            .map_err(meaning)?;
+    }
+    if raw.is_empty() {
+        return sealing.reseal_fingerprint_key(connection);
+    }
+    Ok(raw.len())
 }
 
 fn space(connection: &Connection, id: SpaceId) -> rusqlite::Result<Option<(i64, i64)>> {
@@ -202,17 +274,6 @@ fn update(
         changed.updated_at.as_millisecond(),
     ];
     connection.execute(UPDATE, parameters).map(drop)
-}
-
-fn cancel(
-    connection: &Connection,
-    no: i64,
-    reason: EndReason,
-    now: Timestamp,
-) -> rusqlite::Result<()> {
-    connection
-        .execute(CANCEL, params![no, reason.code(), now.as_millisecond()])
-        .map(drop)
 }
 
 /// The connectors of a space, oldest first.
@@ -274,6 +335,7 @@ fn one(
     raw.map(|raw| raw.read(sealing, space_id)).transpose()
 }
 
+#[derive(Clone)]
 struct RawConnector {
     no: i64,
     id: [u8; 16],
@@ -343,6 +405,11 @@ impl RawConnector {
 }
 
 impl Sealing {
+    /// The id of the key that seals.
+    fn first_key(&self) -> [u8; 8] {
+        self.keyring().first_id()
+    }
+
     fn fingerprint(&self, url: &WebhookUrl) -> Fingerprint {
         fingerprint(&self.fingerprint_key, url.expose())
     }

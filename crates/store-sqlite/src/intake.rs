@@ -7,16 +7,17 @@ use std::{collections::HashMap, sync::Arc};
 
 use alert_connectors_model::{
     Alert, AlertId, AlertStatus, Connector, ConnectorId, DeliveryId, DeliveryKind, DeliveryState,
-    Space, SpaceId, Warning,
+    Random, Space, SpaceId, Warning,
 };
 use alert_connectors_store::{
-    Acceptance, Accepted, AcceptedDelivery, AlertRecord, Due, Event, Form, Idempotency, NewAlert,
-    StoreError, Submission,
+    Acceptance, Accepted, AcceptedDelivery, AlertRecord, Due, Event, Expiry, Form, Idempotency,
+    NewAlert, Opening, Resolution, Roster, StoreError, Submission,
 };
 use async_trait::async_trait;
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::{SqliteStore, alerts, error::Failure, row, writer::ChangeFailed};
+use crate::{SqliteStore, alerts, error::Failure, problem::Problem, row, writer::ChangeFailed};
 
 // By primary key.
 const IDENTITY_VERSION: &str = "SELECT version FROM identity WHERE one = 1";
@@ -24,7 +25,9 @@ const IDENTITY_VERSION: &str = "SELECT version FROM identity WHERE one = 1";
 const SPACE: &str = "SELECT no, version FROM spaces WHERE id = ?1";
 const CONNECTOR_NO: &str = "SELECT no FROM connectors WHERE id = ?1";
 // By alerts_active.
-const ACTIVE: &str = "SELECT seq, id, received_at, occurrences, content FROM alerts
+const ACTIVE: &str =
+    "SELECT seq, id, received_at, occurrences, content, coalesce(told_at, received_at)
+    FROM alerts
     WHERE space_no = ?1 AND dedup_key = ?2 AND dedup_key IS NOT NULL AND status = 0";
 const INSERT_ALERT: &str =
     "INSERT INTO alerts (seq, id, space_no, severity, status, alert_type, dedup_key, occurrences,
@@ -32,9 +35,10 @@ const INSERT_ALERT: &str =
 const INSERT_DELIVERY: &str =
     "INSERT INTO deliveries (seq, id, alert_seq, connector_no, kind, state, created_at)
     VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6)";
-// By primary key.
-const UPDATE_ALERT: &str =
-    "UPDATE alerts SET severity = ?2, status = ?3, occurrences = ?4, content = ?5 WHERE seq = ?1";
+// By alerts_by_id.
+const KNOWN: &str =
+    "SELECT seq, id, received_at, occurrences, content, coalesce(told_at, received_at)
+    FROM alerts WHERE id = ?1 AND space_no = ?2";
 // By primary key.
 const IDEMPOTENCY: &str = "SELECT body_hash, answer FROM idempotency
     WHERE space_no = ?1 AND route = ?2 AND key = ?3 AND created_at > ?4";
@@ -54,18 +58,20 @@ pub(crate) struct Intake {
     next_delivery: i64,
     numbers_lost: bool,
     connector_numbers: HashMap<ConnectorId, i64>,
+    random: Arc<dyn Random>,
     /// Of the present group: read once, since nobody else writes inside its transaction but changes of its own.
     identity_version: Option<i64>,
     spaces: HashMap<SpaceId, Option<(i64, i64)>>,
 }
 
 impl Intake {
-    pub(crate) fn new(connection: &Connection) -> rusqlite::Result<Self> {
+    pub(crate) fn new(connection: &Connection, random: Arc<dyn Random>) -> rusqlite::Result<Self> {
         let mut intake = Self {
             next_alert: 0,
             next_delivery: 0,
             numbers_lost: false,
             connector_numbers: HashMap::new(),
+            random,
             identity_version: None,
             spaces: HashMap::new(),
         };
@@ -119,19 +125,19 @@ impl Intake {
         submission: &Submission,
         events: &mut Vec<Event>,
     ) -> Result<Acceptance, ChangeFailed> {
-        let Some((space_no, version)) = self.space(connection, submission.space.id)? else {
+        let Some((space_no, version)) = self.space(connection, submission.roster.space.id)? else {
             return Ok(Acceptance::Stale);
         };
         let identity_version = self.identity_version(connection)?;
         let authorised = submission
             .identity_version
             .is_none_or(|version| version == identity_version);
-        if version != submission.space_version || !authorised {
+        if version != submission.roster.version || !authorised {
             return Ok(Acceptance::Stale);
         }
-        let received_at = submission.received_at.as_millisecond();
+        let received_at = submission.received_at().as_millisecond();
         if let Some(idempotency) = &submission.idempotency
-            && let Some(answer) = repeated(connection, space_no, idempotency, received_at)?
+            && let Some(answer) = repeated(connection, space_no, idempotency, submission.expiry)?
         {
             return Ok(answer);
         }
@@ -175,12 +181,28 @@ impl Intake {
         };
         match (active(connection, space_no, key)?, new.alert.status) {
             (Some(known), AlertStatus::Active) => {
-                let merged = known.alert.repeated_by(&new.alert);
-                Ok(update(connection, &known, &merged, Posted::Again)?)
+                let merged = Arc::new(known.alert.repeated_by(&new.alert));
+                let mut problem = Problem {
+                    connection,
+                    roster: &submission.roster,
+                    known,
+                    alert: merged,
+                    expiry: submission.expiry,
+                };
+                let told = problem.repeated(self, submission, &new.deliveries, events)?;
+                Ok(accepted(&problem, told))
             }
             (Some(known), AlertStatus::Resolved) => {
-                let merged = known.alert.resolved();
-                Ok(update(connection, &known, &merged, Posted::Resolved)?)
+                let alert = Arc::new(known.alert.resolved());
+                let mut problem = Problem {
+                    connection,
+                    roster: &submission.roster,
+                    known,
+                    alert,
+                    expiry: submission.expiry,
+                };
+                let told = problem.resolved(self, events)?;
+                Ok(accepted(&problem, told))
             }
             // Nobody was told of a problem, so nobody is told that it is gone.
             (None, AlertStatus::Resolved) => {
@@ -196,6 +218,41 @@ impl Intake {
         }
     }
 
+    /// Closes a problem by its name.
+    pub(crate) fn resolve(
+        &mut self,
+        connection: &Connection,
+        roster: &Roster,
+        id: AlertId,
+        expiry: Expiry,
+        events: &mut Vec<Event>,
+    ) -> Result<Resolution, Failure> {
+        let Some((space_no, version)) = self.space(connection, roster.space.id)? else {
+            return Ok(Resolution::Absent);
+        };
+        if version != roster.version {
+            return Ok(Resolution::Stale);
+        }
+        let Some(known) = known(connection, KNOWN, params![&id.as_bytes()[..], space_no])? else {
+            return Ok(Resolution::Absent);
+        };
+        if known.alert.status == AlertStatus::Active {
+            let alert = Arc::new(known.alert.resolved());
+            let mut problem = Problem {
+                connection,
+                roster,
+                known,
+                alert,
+                expiry,
+            };
+            problem.resolved(self, events)?;
+        }
+        let record = alerts::one(connection, space_no, id, expiry)?;
+        Ok(record.map_or(Resolution::Absent, |record| {
+            Resolution::Now(Box::new(record))
+        }))
+    }
+
     fn insert(
         &mut self,
         connection: &Connection,
@@ -207,7 +264,7 @@ impl Intake {
         let alert = &new.alert;
         let alert_seq = self.next_alert;
         self.next_alert += 1;
-        let received_at = submission.received_at.as_millisecond();
+        let received_at = submission.received_at();
         connection.prepare_cached(INSERT_ALERT)?.execute(params![
             alert_seq,
             &new.id.as_bytes()[..],
@@ -216,40 +273,81 @@ impl Intake {
             alert.status as i64,
             alert.alert_type.as_str(),
             alert.dedup_key,
-            received_at,
+            received_at.as_millisecond(),
             &*new.json,
             warnings_json(&new.warnings),
         ])?;
         let mut deliveries = Vec::with_capacity(new.deliveries.len());
         for (id, connector) in &new.deliveries {
-            let connector_no = self.connector_no(connection, connector.id)?;
-            let seq = self.next_delivery;
-            self.next_delivery += 1;
-            connection
-                .prepare_cached(INSERT_DELIVERY)?
-                .execute(params![
-                    seq,
-                    &id.as_bytes()[..],
-                    alert_seq,
-                    connector_no,
-                    DeliveryKind::Opening.code(),
-                    received_at,
-                ])?;
-            deliveries.push(accepted_delivery(*id, connector));
-            events.push(Event::Queued(due(
-                seq,
-                *id,
-                &submission.space,
-                new,
+            let queued = Queued {
+                id: *id,
+                kind: DeliveryKind::Opening,
+                opening: Opening::Arrived,
+                alert_seq,
+                alert_id: new.id,
+                alert: &new.alert,
+                received_at,
+                now: received_at,
+                space: &submission.roster.space,
                 connector,
-            )));
+            };
+            deliveries.push(self.queue(connection, &queued, events)?);
         }
         Ok(Accepted {
             id: new.id,
-            received_at: submission.received_at,
+            received_at,
             occurrences: 1,
             current: None,
             deliveries,
+        })
+    }
+
+    /// A fresh name for a delivery of an alert.
+    pub(crate) fn name_delivery(&self, alert: AlertId) -> DeliveryId {
+        DeliveryId::of(alert, &*self.random)
+    }
+
+    /// Stores a delivery and tells of it.
+    pub(crate) fn queue(
+        &mut self,
+        connection: &Connection,
+        queued: &Queued<'_>,
+        events: &mut Vec<Event>,
+    ) -> rusqlite::Result<AcceptedDelivery> {
+        let connector = queued.connector;
+        let connector_no = self.connector_no(connection, connector.id)?;
+        let seq = self.next_delivery;
+        self.next_delivery += 1;
+        connection
+            .prepare_cached(INSERT_DELIVERY)?
+            .execute(params![
+                seq,
+                &queued.id.as_bytes()[..],
+                queued.alert_seq,
+                connector_no,
+                queued.kind.code(),
+                queued.now.as_millisecond(),
+            ])?;
+        events.push(Event::Queued(Due {
+            seq,
+            id: queued.id,
+            alert_id: queued.alert_id,
+            kind: queued.kind,
+            opening: queued.opening,
+            space: Arc::clone(queued.space),
+            alert: Arc::clone(queued.alert),
+            received_at: queued.received_at,
+            created_at: queued.now,
+            queued_at: queued.now,
+            connector: Arc::clone(connector),
+            form: Form::Full,
+            attempts: 0,
+        }));
+        Ok(AcceptedDelivery {
+            id: queued.id,
+            connector_id: connector.id,
+            connector_name: connector.name.clone(),
+            state: DeliveryState::Pending,
         })
     }
 
@@ -268,32 +366,27 @@ impl Intake {
     }
 }
 
-fn due(
-    seq: i64,
-    id: DeliveryId,
-    space: &Arc<Space>,
-    new: &NewAlert,
-    connector: &Arc<Connector>,
-) -> Due {
-    Due {
-        seq,
-        id,
-        alert_id: new.id,
-        space: Arc::clone(space),
-        alert: Arc::clone(&new.alert),
-        connector: Arc::clone(connector),
-        form: Form::Full,
-        attempts: 0,
-        next_attempt_at: None,
-    }
+/// A delivery to be stored.
+pub(crate) struct Queued<'a> {
+    pub(crate) id: DeliveryId,
+    pub(crate) kind: DeliveryKind,
+    pub(crate) opening: Opening,
+    pub(crate) alert_seq: i64,
+    pub(crate) alert_id: AlertId,
+    pub(crate) alert: &'a Arc<Alert>,
+    pub(crate) received_at: Timestamp,
+    pub(crate) now: Timestamp,
+    pub(crate) space: &'a Arc<Space>,
+    pub(crate) connector: &'a Arc<Connector>,
 }
 
-fn accepted_delivery(id: DeliveryId, connector: &Connector) -> AcceptedDelivery {
-    AcceptedDelivery {
-        id,
-        connector_id: connector.id,
-        connector_name: connector.name.clone(),
-        state: DeliveryState::Pending,
+fn accepted(problem: &Problem<'_>, deliveries: Vec<AcceptedDelivery>) -> Accepted {
+    Accepted {
+        id: problem.id(),
+        received_at: row::time(problem.known.received_at),
+        occurrences: problem.known.occurrences,
+        current: Some(row::alert_json(&problem.alert).into()),
+        deliveries,
     }
 }
 
@@ -302,65 +395,41 @@ fn warnings_json(warnings: &[Warning]) -> Option<String> {
         .then(|| serde_json::to_string(warnings).expect("strings and lists always serialise"))
 }
 
-/// The active alert of a key.
-struct Active {
-    seq: i64,
-    id: AlertId,
-    received_at: i64,
-    occurrences: u64,
-    alert: Alert,
+/// An alert that is known already.
+pub(crate) struct Active {
+    pub(crate) seq: i64,
+    pub(crate) id: AlertId,
+    pub(crate) received_at: i64,
+    pub(crate) occurrences: u64,
+    pub(crate) alert: Alert,
+    /// When people were told of it last.
+    pub(crate) told_at: Timestamp,
 }
 
 fn active(connection: &Connection, space_no: i64, key: &str) -> Result<Option<Active>, Failure> {
-    let mut statement = connection.prepare_cached(ACTIVE)?;
-    let mut rows = statement.query(params![space_no, key])?;
+    known(connection, ACTIVE, params![space_no, key])
+}
+
+fn known(
+    connection: &Connection,
+    sql: &str,
+    parameters: impl rusqlite::Params,
+) -> Result<Option<Active>, Failure> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(parameters)?;
     let Some(found) = rows.next()? else {
         return Ok(None);
     };
     let seq = found.get(0)?;
     let content: String = found.get(4)?;
-    let alert = row::alert(&content, seq)?;
-    let id = AlertId::from_bytes(found.get(1)?);
     Ok(Some(Active {
         seq,
-        id,
+        id: AlertId::from_bytes(found.get(1)?),
         received_at: found.get(2)?,
         occurrences: found.get(3)?,
-        alert,
+        alert: row::alert(&content, seq)?,
+        told_at: row::time(found.get(5)?),
     }))
-}
-
-#[derive(Clone, Copy)]
-enum Posted {
-    Again,
-    Resolved,
-}
-
-fn update(
-    connection: &Connection,
-    known: &Active,
-    merged: &Alert,
-    posted: Posted,
-) -> rusqlite::Result<Accepted> {
-    let occurrences = match posted {
-        Posted::Again => known.occurrences + 1,
-        Posted::Resolved => known.occurrences,
-    };
-    let content = row::alert_json(merged);
-    connection.prepare_cached(UPDATE_ALERT)?.execute(params![
-        known.seq,
-        merged.severity as i64,
-        merged.status as i64,
-        occurrences,
-        content,
-    ])?;
-    Ok(Accepted {
-        id: known.id,
-        received_at: row::time(known.received_at),
-        occurrences,
-        current: Some(content.into()),
-        deliveries: Vec::new(),
-    })
 }
 
 /// The stored answer to a request: each alert's id, how often it had been posted, and the deliveries it caused.
@@ -370,7 +439,7 @@ fn repeated(
     connection: &Connection,
     space_no: i64,
     idempotency: &Idempotency,
-    now: i64,
+    expiry: Expiry,
 ) -> Result<Option<Acceptance>, Failure> {
     let found: Option<(Vec<u8>, String)> = connection
         .prepare_cached(IDEMPOTENCY)?
@@ -379,7 +448,7 @@ fn repeated(
                 space_no,
                 idempotency.route as i64,
                 idempotency.key,
-                now - Idempotency::KEPT_MS
+                expiry.now.as_millisecond() - Idempotency::KEPT_MS
             ],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )
@@ -396,7 +465,7 @@ fn repeated(
     for (id, occurrences, deliveries) in answer {
         let id = id.parse::<AlertId>().map_err(|_malformed| unreadable())?;
         // What retention removed meanwhile is answered without its content.
-        let Some(mut record) = alerts::one(connection, space_no, id)? else {
+        let Some(mut record) = alerts::one(connection, space_no, id, expiry)? else {
             continue;
         };
         let kept: Vec<DeliveryId> = deliveries.iter().filter_map(|id| id.parse().ok()).collect();

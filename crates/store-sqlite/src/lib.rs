@@ -4,15 +4,22 @@
 //! is said in `alert-connectors-store`; this crate only says how. No other crate knows the driver.
 
 mod alerts;
+mod bundle;
 mod connectors;
+mod deliveries;
 mod error;
+mod history;
 mod intake;
+mod meters;
 mod open;
 mod people;
+mod problem;
 mod queue;
 mod reader;
 mod row;
 mod spaces;
+mod standing;
+mod upkeep;
 mod writer;
 
 use std::{
@@ -26,7 +33,7 @@ use tokio::sync::{Mutex, mpsc, watch};
 
 pub use open::{OpenError, Opening, Use};
 
-use crate::{reader::Readers, writer::Writer};
+use crate::{meters::WriterMeters, reader::Readers, writer::Writer};
 
 /// A SQLite database in use. Clones share it.
 #[derive(Clone)]
@@ -37,6 +44,7 @@ pub struct SqliteStore {
 struct Shared {
     writer: Writer,
     readers: Readers,
+    meters: WriterMeters,
     sealing: Arc<Sealing>,
     events: Mutex<mpsc::Receiver<Vec<Event>>>,
     failed: watch::Receiver<Option<String>>,

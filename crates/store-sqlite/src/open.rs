@@ -9,15 +9,24 @@ use std::{
 
 use alert_connectors_model::Random;
 use alert_connectors_store::{
-    KeyFileError, Keyring, SealError, Sealed, SealingKey, read_key_file, write_new_key_file,
+    KeyFileError, Keyring, SealError, Sealed, SealingKey, StoreError, read_key_file,
+    write_new_key_file,
 };
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
 use tokio::sync::{Mutex, watch};
 
-use crate::{Sealing, Shared, SqliteStore, reader::Readers, writer::Writer};
+use crate::{
+    Sealing, Shared, SqliteStore, error::meaning, meters::WriterMeters, reader::Readers,
+    writer::Writer,
+};
 
 /// The migrations in their order; a database's `user_version` counts those it has.
-const MIGRATIONS: [&str; 1] = [include_str!("../migrations/20261123120000_init.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../migrations/20261123120000_init.sql"),
+    include_str!("../migrations/20261123180000_through_anything.sql"),
+];
+const FINGERPRINT_KEY: &str = "SELECT value FROM meta WHERE name = 'fingerprint_key'";
+const SET_FINGERPRINT_KEY: &str = "UPDATE meta SET value = ?1 WHERE name = 'fingerprint_key'";
 /// What the fingerprint key is sealed for.
 const FINGERPRINT_RECORD: &[u8] = b"fingerprint key";
 
@@ -134,14 +143,22 @@ impl SqliteStore {
             random,
         };
         let readers = Readers::open(&path).map_err(failed)?;
+        let meters = WriterMeters::default();
         let (fail, failed) = watch::channel(None);
-        let (writer, events) = Writer::start(connection, fail).map_err(|source| OpenError::Io {
+        let (writer, events) = Writer::start(
+            connection,
+            fail,
+            Arc::clone(&sealing.random),
+            meters.clone(),
+        )
+        .map_err(|source| OpenError::Io {
             path: path.clone(),
             source,
         })?;
         let shared = Shared {
             writer,
             readers,
+            meters,
             sealing: Arc::new(sealing),
             events: Mutex::new(events),
             failed,
@@ -253,11 +270,7 @@ fn keys(
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(failed)?;
     let stored: Option<Vec<u8>> = transaction
-        .query_row(
-            "SELECT value FROM meta WHERE name = 'fingerprint_key'",
-            [],
-            |row| row.get(0),
-        )
+        .query_row(FINGERPRINT_KEY, [], |row| row.get(0))
         .optional()
         .map_err(failed)?;
     let wrong_key = || OpenError::WrongKey {
@@ -293,6 +306,27 @@ fn keys(
         .map_err(|_error: SealError| wrong_key())?;
     let fingerprint_key = <[u8; 32]>::try_from(opened.as_slice()).map_err(|_length| wrong_key())?;
     Ok((keyring, fingerprint_key))
+}
+
+impl Sealing {
+    /// Seals the fingerprint key again if it is not sealed under the first key; returns whether it was, as a count.
+    pub(crate) fn reseal_fingerprint_key(
+        &self,
+        connection: &Connection,
+    ) -> Result<usize, StoreError> {
+        let keyring = self.keyring();
+        let stored: Vec<u8> = connection
+            .query_row(FINGERPRINT_KEY, [], |row| row.get(0))
+            .map_err(meaning)?;
+        if stored.starts_with(&keyring.first_id()) {
+            return Ok(0);
+        }
+        let sealed = keyring.seal(&self.fingerprint_key, FINGERPRINT_RECORD, &*self.random);
+        let value = [&sealed.key_id[..], &sealed.bytes].concat();
+        connection
+            .execute(SET_FINGERPRINT_KEY, [value])
+            .map_err(meaning)
+    }
 }
 
 fn read_or_make(key_file: &Path, random: &dyn Random) -> Result<Keyring, OpenError> {

@@ -2,25 +2,50 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use alert_connectors_model::{Alert, AlertId, Connector, DeliveryId, Fingerprint, Space};
+use alert_connectors_model::{
+    Alert, AlertId, Connector, DeliveryId, DeliveryKind, DeliveryState, Fingerprint, Space,
+};
 use alert_connectors_store::{
-    Due, Event, Form, NextStep, Outcome, Queue, Recorded, StoreError, Tidings,
+    Bundle, Due, Event, Expiry, Form, Known, NextStep, Opening, Outcome, Queue, Recorded, Report,
+    StoreError, Tidings,
 };
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::{SqliteStore, connectors, error::meaning, row, writer::ChangeFailed};
+use crate::{
+    SqliteStore, bundle, connectors,
+    error::meaning,
+    row::{self, time, unreadable},
+    standing,
+    writer::ChangeFailed,
+};
 
-// Walks the few connectors; for each, one look into deliveries_pending.
+// Walks the connectors, not what is owed; for each, one look into deliveries_pending.
 const OWED: &str = "SELECT DISTINCT destination FROM connectors c WHERE deleted_at IS NULL
     AND EXISTS (SELECT 1 FROM deliveries d WHERE d.connector_no = c.no AND d.state = 0)";
+// Walks the destinations that ever gave trouble.
+const TROUBLED: &str = "SELECT fingerprint FROM destinations WHERE blocked_at IS NOT NULL OR told";
 // By primary key.
 const VERSION: &str = "SELECT version FROM identity WHERE one = 1";
 // By deliveries_pending, then by primary key.
-const DUE: &str =
-    "SELECT d.seq, d.id, d.plain, d.attempts, d.next_attempt_at, a.seq, a.id, a.content
+const DUE: &str = "SELECT d.seq, d.id, d.plain, d.attempts, d.kind, d.created_at,
+    coalesce(d.requeued_at, d.created_at), a.seq, a.id, a.received_at, a.content
     FROM deliveries d JOIN alerts a ON a.seq = d.alert_seq
-    WHERE d.connector_no = ?1 AND d.state = 0 AND d.seq > ?2 ORDER BY d.seq LIMIT ?3";
+    WHERE d.connector_no = ?1 AND d.state = 0 AND d.seq > ?2 AND coalesce(d.requeued_at, d.created_at) > ?4
+    ORDER BY d.seq LIMIT ?3";
+// By primary key.
+const FOLLOW_UP: &str = "SELECT alert_seq, connector_no FROM deliveries WHERE seq = ?1";
+// By deliveries_by_alert.
+const BEFORE: &str = "SELECT state, coalesce(requeued_at, created_at) FROM deliveries
+    WHERE alert_seq = ?1 AND connector_no = ?2 AND seq < ?3";
+// By deliveries_ended, then by the primary key of attempts.
+const RECENT_ENDED: &str = "SELECT t.id, t.started_at FROM (SELECT seq FROM deliveries
+    WHERE connector_no = ?1 AND state = ?2 AND state > 0 ORDER BY seq DESC LIMIT ?3) newest
+    JOIN attempts t ON t.delivery_seq = newest.seq";
+// By deliveries_pending, then by the primary key of attempts.
+const RECENT_PENDING: &str = "SELECT t.id, t.started_at FROM (SELECT seq FROM deliveries
+    WHERE connector_no = ?1 AND state = 0 ORDER BY seq LIMIT ?2) oldest
+    JOIN attempts t ON t.delivery_seq = oldest.seq";
 // By primary key.
 const AGAIN: &str =
     "UPDATE deliveries SET plain = ?2, next_attempt_at = ?3, attempts = attempts + 1
@@ -28,7 +53,10 @@ const AGAIN: &str =
 // By primary key.
 const END: &str =
     "UPDATE deliveries SET state = ?2, reason = ?3, ended_at = ?4, next_attempt_at = NULL,
-    attempts = attempts + 1 WHERE seq = ?1 AND state = 0";
+    attempts = attempts + ?5 WHERE seq = ?1 AND state = 0";
+// By primary key; 3 is failed, in its column and as the reason that the message was refused.
+const REVIVE: &str = "UPDATE deliveries SET state = 0, reason = NULL, ended_at = NULL, plain = 0
+    WHERE seq = ?1 AND state = 3 AND reason = 3";
 // By primary key.
 const EXISTS: &str = "SELECT 1 FROM deliveries WHERE seq = ?1";
 const INSERT_ATTEMPT: &str =
@@ -37,17 +65,39 @@ const INSERT_ATTEMPT: &str =
 
 #[async_trait]
 impl Queue for SqliteStore {
+    async fn version(&self) -> Result<i64, StoreError> {
+        self.read(|connection| {
+            connection
+                .query_row(VERSION, [], |row| row.get(0))
+                .map_err(meaning)
+        })
+        .await
+    }
+
     async fn tidings(&self) -> Result<Tidings, StoreError> {
         self.read(|connection| {
-            let mut statement = connection.prepare_cached(OWED).map_err(meaning)?;
-            let rows = statement
-                .query_map([], |row| row.get(0).map(Fingerprint))
-                .map_err(meaning)?;
-            let owed = rows.collect::<rusqlite::Result<_>>().map_err(meaning)?;
-            let version = connection
-                .query_row(VERSION, [], |row| row.get(0))
-                .map_err(meaning)?;
-            Ok(Tidings { owed, version })
+            Ok(Tidings {
+                owed: fingerprints(connection, OWED).map_err(meaning)?,
+                troubled: fingerprints(connection, TROUBLED).map_err(meaning)?,
+            })
+        })
+        .await
+    }
+
+    async fn known(&self, destination: Fingerprint, recent: usize) -> Result<Known, StoreError> {
+        let sealing = Arc::clone(&self.shared.sealing);
+        self.read(move |connection| {
+            let mut attempts = HashMap::new();
+            for (no, _, _) in connectors::of_destination(connection, &sealing, destination)? {
+                recent_attempts(connection, no, recent, &mut attempts).map_err(meaning)?;
+            }
+            let mut times: Vec<_> = attempts.into_values().map(time).collect();
+            times.sort_unstable();
+            let old = times.len().saturating_sub(recent);
+            Ok(Known {
+                standing: standing::read(connection, destination).map_err(meaning)?,
+                recent: times.split_off(old),
+            })
         })
         .await
     }
@@ -57,26 +107,26 @@ impl Queue for SqliteStore {
         destination: Fingerprint,
         after: i64,
         at_most: usize,
+        expiry: Expiry,
     ) -> Result<Vec<Due>, StoreError> {
         let sealing = Arc::clone(&self.shared.sealing);
         self.read(move |connection| {
             let mut owed = Vec::new();
-            let mut after = After {
-                seq: after,
+            let repaired_at = standing::repaired_at(connection, destination).map_err(meaning)?;
+            let mut look = Look {
+                connection,
+                after,
                 at_most,
+                expiry,
+                cutoff: expiry.cutoff(repaired_at).as_millisecond(),
                 alerts: HashMap::new(),
             };
             for (no, connector, space) in
                 connectors::of_destination(connection, &sealing, destination)?
             {
-                due_of(
-                    connection,
-                    no,
-                    &Arc::new(connector),
-                    &Arc::new(space),
-                    &mut after,
-                    &mut owed,
-                )?;
+                if connector.is_active {
+                    look.due_of(no, &Arc::new(connector), &Arc::new(space), &mut owed)?;
+                }
             }
             owed.sort_by_key(|due: &Due| due.seq);
             owed.truncate(at_most);
@@ -85,8 +135,63 @@ impl Queue for SqliteStore {
         .await
     }
 
-    async fn record(&self, outcomes: Vec<Outcome>) -> Result<Vec<Recorded>, StoreError> {
-        self.shared.writer.record(outcomes).await
+    async fn bundle(
+        &self,
+        destination: Fingerprint,
+        at_most: usize,
+        in_full: usize,
+        expiry: Expiry,
+    ) -> Result<Option<Bundle>, StoreError> {
+        let sealing = Arc::clone(&self.shared.sealing);
+        self.read(move |connection| {
+            let connectors = connectors::of_destination(connection, &sealing, destination)?;
+            let repaired_at = standing::repaired_at(connection, destination).map_err(meaning)?;
+            let wanted = bundle::Wanted {
+                at_most,
+                in_full,
+                expiry,
+                cutoff: expiry.cutoff(repaired_at),
+            };
+            bundle::read(connection, connectors, wanted)
+        })
+        .await
+    }
+
+    async fn opening(&self, follow_up: i64, expiry: Expiry) -> Result<Opening, StoreError> {
+        self.read(move |connection| {
+            let found = connection
+                .prepare_cached(FOLLOW_UP)
+                .and_then(|mut statement| {
+                    statement
+                        .query_row([follow_up], |row| Ok((row.get(0)?, row.get(1)?)))
+                        .optional()
+                })
+                .map_err(meaning)?;
+            let Some((alert_seq, connector_no)) = found else {
+                return Ok(Opening::Missed);
+            };
+            opening(connection, alert_seq, connector_no, follow_up, expiry)
+        })
+        .await
+    }
+
+    async fn connectors_of(
+        &self,
+        destination: Fingerprint,
+    ) -> Result<Vec<(Arc<Space>, Arc<Connector>)>, StoreError> {
+        let sealing = Arc::clone(&self.shared.sealing);
+        self.read(move |connection| {
+            let found = connectors::of_destination(connection, &sealing, destination)?;
+            Ok(found
+                .into_iter()
+                .map(|(_, connector, space)| (Arc::new(space), Arc::new(connector)))
+                .collect())
+        })
+        .await
+    }
+
+    async fn record(&self, reports: Arc<[Report]>) -> Result<Vec<Recorded>, StoreError> {
+        self.shared.writer.record(reports).await
     }
 
     async fn next_events(&self) -> Option<Vec<Event>> {
@@ -94,64 +199,156 @@ impl Queue for SqliteStore {
     }
 }
 
-/// Where a look into the queue begins and ends, and the alerts that it met, which connectors share.
-struct After {
-    seq: i64,
-    at_most: usize,
-    alerts: HashMap<i64, Arc<Alert>>,
+fn fingerprints(connection: &Connection, sql: &str) -> rusqlite::Result<Vec<Fingerprint>> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map([], |row| row.get(0).map(Fingerprint))?;
+    rows.collect()
 }
 
-fn due_of(
+/// When the newest requests began that carried something for a connector, by the names of the attempts.
+fn recent_attempts(
     connection: &Connection,
     connector_no: i64,
-    connector: &Arc<Connector>,
-    space: &Arc<Space>,
-    after: &mut After,
-    owed: &mut Vec<Due>,
-) -> Result<(), StoreError> {
-    let limit = i64::try_from(after.at_most).unwrap_or(i64::MAX);
-    let mut statement = connection.prepare_cached(DUE).map_err(meaning)?;
-    let mut rows = statement
-        .query(params![connector_no, after.seq, limit])
-        .map_err(meaning)?;
-    while let Some(row) = rows.next().map_err(meaning)? {
-        let alert_seq: i64 = row.get(5).map_err(meaning)?;
-        let alert = match after.alerts.get(&alert_seq) {
-            Some(alert) => Arc::clone(alert),
-            None => {
-                let content: String = row.get(7).map_err(meaning)?;
-                let alert = Arc::new(row::alert(&content, alert_seq)?);
-                after.alerts.insert(alert_seq, Arc::clone(&alert));
-                alert
-            }
-        };
-        let plain: bool = row.get(2).map_err(meaning)?;
-        owed.push(Due {
-            seq: row.get(0).map_err(meaning)?,
-            id: DeliveryId::from_bytes(row.get(1).map_err(meaning)?),
-            alert_id: AlertId::from_bytes(row.get(6).map_err(meaning)?),
-            space: Arc::clone(space),
-            alert,
-            connector: Arc::clone(connector),
-            form: if plain { Form::Plain } else { Form::Full },
-            attempts: row.get(3).map_err(meaning)?,
-            next_attempt_at: row
-                .get::<_, Option<i64>>(4)
-                .map_err(meaning)?
-                .map(row::time),
-        });
+    at_most: usize,
+    attempts: &mut HashMap<[u8; 16], i64>,
+) -> rusqlite::Result<()> {
+    let limit = i64::try_from(at_most).unwrap_or(i64::MAX);
+    let ended = [
+        DeliveryState::Delivered,
+        DeliveryState::Accepted,
+        DeliveryState::Failed,
+    ];
+    for state in ended {
+        let mut statement = connection.prepare_cached(RECENT_ENDED)?;
+        let found = statement.query_map(params![connector_no, state.code(), limit], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+        for attempt in found {
+            let (id, started_at) = attempt?;
+            attempts.insert(id, started_at);
+        }
+    }
+    let mut statement = connection.prepare_cached(RECENT_PENDING)?;
+    let found = statement.query_map(params![connector_no, limit], |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })?;
+    for attempt in found {
+        let (id, started_at) = attempt?;
+        attempts.insert(id, started_at);
     }
     Ok(())
 }
 
-/// Records outcomes inside the writer's transaction.
+/// How a problem stood with a connector before its delivery numbered `before`.
+pub(crate) fn opening(
+    connection: &Connection,
+    alert_seq: i64,
+    connector_no: i64,
+    before: i64,
+    expiry: Expiry,
+) -> Result<Opening, StoreError> {
+    let mut statement = connection.prepare_cached(BEFORE).map_err(meaning)?;
+    let mut rows = statement
+        .query([alert_seq, connector_no, before])
+        .map_err(meaning)?;
+    let mut opening = Opening::Missed;
+    while let Some(row) = rows.next().map_err(meaning)? {
+        let state: u8 = row.get(0).map_err(meaning)?;
+        let queued_at = time(row.get(1).map_err(meaning)?);
+        match DeliveryState::from_code(state) {
+            Some(DeliveryState::Delivered | DeliveryState::Accepted) => {
+                return Ok(Opening::Arrived);
+            }
+            // The destination may have been repaired since, but then this one is still owed.
+            Some(DeliveryState::Pending) if !expiry.is_up(queued_at, Some(expiry.now)) => {
+                opening = Opening::Waits;
+            }
+            _ => {}
+        }
+    }
+    Ok(opening)
+}
+
+/// A look into the queue, and the alerts that it met, which connectors share.
+struct Look<'c> {
+    connection: &'c Connection,
+    after: i64,
+    at_most: usize,
+    expiry: Expiry,
+    cutoff: i64,
+    alerts: HashMap<i64, Arc<Alert>>,
+}
+
+impl Look<'_> {
+    fn due_of(
+        &mut self,
+        connector_no: i64,
+        connector: &Arc<Connector>,
+        space: &Arc<Space>,
+        owed: &mut Vec<Due>,
+    ) -> Result<(), StoreError> {
+        let limit = i64::try_from(self.at_most).unwrap_or(i64::MAX);
+        let mut statement = self.connection.prepare_cached(DUE).map_err(meaning)?;
+        let mut rows = statement
+            .query(params![connector_no, self.after, limit, self.cutoff])
+            .map_err(meaning)?;
+        while let Some(row) = rows.next().map_err(meaning)? {
+            let number = |at| row.get::<_, i64>(at).map_err(meaning);
+            let (seq, alert_seq) = (number(0)?, number(7)?);
+            let alert = match self.alerts.get(&alert_seq) {
+                Some(alert) => Arc::clone(alert),
+                None => {
+                    let content: String = row.get(10).map_err(meaning)?;
+                    let alert = Arc::new(row::alert(&content, alert_seq)?);
+                    self.alerts.insert(alert_seq, Arc::clone(&alert));
+                    alert
+                }
+            };
+            let plain: bool = row.get(2).map_err(meaning)?;
+            let kind = kind(row.get(4).map_err(meaning)?, seq)?;
+            owed.push(Due {
+                seq,
+                id: DeliveryId::from_bytes(row.get(1).map_err(meaning)?),
+                alert_id: AlertId::from_bytes(row.get(8).map_err(meaning)?),
+                kind,
+                opening: match kind {
+                    DeliveryKind::Opening => Opening::Arrived,
+                    _ => opening(self.connection, alert_seq, connector_no, seq, self.expiry)?,
+                },
+                space: Arc::clone(space),
+                alert,
+                received_at: time(number(9)?),
+                created_at: time(number(5)?),
+                queued_at: time(number(6)?),
+                connector: Arc::clone(connector),
+                form: if plain { Form::Plain } else { Form::Full },
+                attempts: row.get(3).map_err(meaning)?,
+            });
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn kind(code: u8, seq: i64) -> Result<DeliveryKind, StoreError> {
+    DeliveryKind::from_code(code).ok_or_else(|| unreadable("deliveries", "kind", seq))
+}
+
+/// Records reports inside the writer's transaction.
 pub(crate) fn record(
     connection: &Connection,
-    outcomes: &[Outcome],
+    reports: &[Report],
 ) -> Result<Vec<Recorded>, ChangeFailed> {
-    let mut recorded = Vec::with_capacity(outcomes.len());
-    for outcome in outcomes {
-        recorded.push(record_one(connection, outcome)?);
+    let mut recorded = Vec::with_capacity(reports.len());
+    for report in reports {
+        for outcome in &report.outcomes {
+            recorded.push(record_one(connection, outcome)?);
+        }
+        for seq in &report.revived {
+            connection.prepare_cached(REVIVE)?.execute([seq])?;
+        }
+        if let Some(standing) = &report.standing {
+            standing::write(connection, report.destination, standing)?;
+        }
     }
     Ok(recorded)
 }
@@ -169,6 +366,7 @@ fn record_one(connection: &Connection, outcome: &Outcome) -> rusqlite::Result<Re
             state.code(),
             reason.map(alert_connectors_model::EndReason::code),
             at.as_millisecond(),
+            outcome.attempt.is_some(),
         ])?,
     };
     if changed == 0
@@ -180,17 +378,18 @@ fn record_one(connection: &Connection, outcome: &Outcome) -> rusqlite::Result<Re
     {
         return Ok(Recorded::Gone);
     }
-    let attempt = &outcome.attempt;
-    connection.prepare_cached(INSERT_ATTEMPT)?.execute(params![
-        seq,
-        &attempt.id.as_bytes()[..],
-        attempt.started_at.as_millisecond(),
-        attempt.duration_ms,
-        attempt.outcome.code(),
-        attempt.status_code,
-        attempt.error,
-        attempt.digest_size,
-    ])?;
+    if let Some(attempt) = &outcome.attempt {
+        connection.prepare_cached(INSERT_ATTEMPT)?.execute(params![
+            seq,
+            &attempt.id.as_bytes()[..],
+            attempt.started_at.as_millisecond(),
+            attempt.duration_ms,
+            attempt.outcome.code(),
+            attempt.status_code,
+            attempt.error,
+            attempt.digest_size,
+        ])?;
+    }
     Ok(if changed == 0 {
         Recorded::Superseded
     } else {

@@ -22,6 +22,11 @@ pub(crate) fn time(millis: i64) -> Timestamp {
     Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
+/// A time that may be absent.
+pub(crate) fn maybe_time(millis: Option<i64>) -> Option<Timestamp> {
+    millis.map(time)
+}
+
 /// An alert's content. It was written by us, so the same reader takes it without a warning.
 pub(crate) fn alert(content: &str, seq: i64) -> Result<Alert, StoreError> {
     let failed = || unreadable("alerts", "content", seq);

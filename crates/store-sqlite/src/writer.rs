@@ -1,8 +1,11 @@
 //! The one writer: it drains its queue into one transaction, so that requests that wait at the same moment share a commit.
 
-use std::thread;
+use std::{sync::Arc, thread, time::Instant};
 
-use alert_connectors_store::{Acceptance, Event, Outcome, Recorded, StoreError, Submission};
+use alert_connectors_model::{AlertId, Random};
+use alert_connectors_store::{
+    Acceptance, Event, Expiry, Recorded, Report, Resolution, Roster, StoreError, Submission,
+};
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -10,6 +13,7 @@ use crate::{
     SqliteStore,
     error::{Failure, meaning, shared},
     intake::Intake,
+    meters::WriterMeters,
     queue,
 };
 
@@ -29,10 +33,18 @@ pub(crate) struct Writer {
 enum Job {
     Accept(Submission, oneshot::Sender<Result<Acceptance, StoreError>>),
     Record(
-        Vec<Outcome>,
+        Arc<[Report]>,
         oneshot::Sender<Result<Vec<Recorded>, StoreError>>,
     ),
+    Resolve(Resolve, oneshot::Sender<Result<Resolution, StoreError>>),
     Change(Box<dyn Change>),
+}
+
+/// An alert to be closed.
+struct Resolve {
+    roster: Arc<Roster>,
+    id: AlertId,
+    expiry: Expiry,
 }
 
 /// Something rare, done in the group's transaction.
@@ -88,16 +100,19 @@ impl Writer {
     pub(crate) fn start(
         connection: Connection,
         failed: watch::Sender<Option<String>>,
+        random: Arc<dyn Random>,
+        meters: WriterMeters,
     ) -> std::io::Result<(Self, mpsc::Receiver<Vec<Event>>)> {
         let (jobs, waiting) = mpsc::channel(WAITING_MAX);
         let (events, event_groups) = mpsc::channel(EVENT_GROUPS_MAX);
-        let intake = Intake::new(&connection).map_err(std::io::Error::other)?;
+        let intake = Intake::new(&connection, random).map_err(std::io::Error::other)?;
         let thread = WriterThread {
             connection,
             waiting,
             events,
             failed,
             intake,
+            meters,
         };
         thread::Builder::new()
             .name("sqlite-writer".to_owned())
@@ -121,8 +136,18 @@ impl Writer {
         self.ask(|answer| Job::Accept(submission, answer)).await
     }
 
-    pub(crate) async fn record(&self, outcomes: Vec<Outcome>) -> Result<Vec<Recorded>, StoreError> {
-        self.ask(|answer| Job::Record(outcomes, answer)).await
+    pub(crate) async fn record(&self, reports: Arc<[Report]>) -> Result<Vec<Recorded>, StoreError> {
+        self.ask(|answer| Job::Record(reports, answer)).await
+    }
+
+    pub(crate) async fn resolve(
+        &self,
+        roster: Arc<Roster>,
+        id: AlertId,
+        expiry: Expiry,
+    ) -> Result<Resolution, StoreError> {
+        let resolve = Resolve { roster, id, expiry };
+        self.ask(|answer| Job::Resolve(resolve, answer)).await
     }
 }
 
@@ -150,13 +175,18 @@ struct WriterThread {
     events: mpsc::Sender<Vec<Event>>,
     failed: watch::Sender<Option<String>>,
     intake: Intake,
+    meters: WriterMeters,
 }
 
 impl WriterThread {
     fn run(mut self) {
         while let Some(first) = self.waiting.blocking_recv() {
             let group = self.drain(first);
-            if let Err(StoreError::Fatal(reason)) = self.commit(group) {
+            let (size, started) = (group.len(), Instant::now());
+            let outcome = self.commit(group);
+            let size = u32::try_from(size).unwrap_or(u32::MAX);
+            self.meters.ended(size, started.elapsed());
+            if let Err(StoreError::Fatal(reason)) = outcome {
                 self.failed.send_replace(Some(format!(
                     "the database can't be used any more: {reason}"
                 )));
@@ -240,13 +270,25 @@ impl WriterThread {
                         }
                     }
                 }
-                Job::Record(outcomes, answer) => match queue::record(&transaction, &outcomes) {
+                Job::Record(reports, answer) => match queue::record(&transaction, &reports) {
                     Ok(recorded) => Ok(finish_with(answer, recorded)),
                     Err(error) => {
                         finishes.push(refusal(answer));
                         Err(error)
                     }
                 },
+                Job::Resolve(Resolve { roster, id, expiry }, answer) => {
+                    match self
+                        .intake
+                        .resolve(&transaction, &roster, id, expiry, events)
+                    {
+                        Ok(resolution) => Ok(finish_with(answer, resolution)),
+                        Err(error) => {
+                            finishes.push(refusal(answer));
+                            Err(error.into())
+                        }
+                    }
+                }
             };
             match done {
                 Ok(finish) => finishes.push(finish),
@@ -308,8 +350,8 @@ impl Job {
     fn rows(&self) -> usize {
         match self {
             Self::Accept(submission, _) => submission.alerts.len(),
-            Self::Record(outcomes, _) => outcomes.len(),
-            Self::Change(_) => 1,
+            Self::Record(reports, _) => reports.iter().map(|report| report.outcomes.len()).sum(),
+            Self::Resolve(..) | Self::Change(_) => 1,
         }
     }
 
@@ -318,6 +360,7 @@ impl Job {
         match self {
             Self::Accept(_, answer) => refusal(answer),
             Self::Record(_, answer) => refusal(answer),
+            Self::Resolve(_, answer) => refusal(answer),
             Self::Change(change) => change.refused(),
         }
     }

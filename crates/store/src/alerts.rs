@@ -1,12 +1,14 @@
 //! Reading alerts back, and resolving one.
 
+use std::sync::Arc;
+
 use alert_connectors_model::{
     Alert, AlertId, AlertStatus, AlertType, Delivery, DeliveryId, Severity, SpaceId,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::{AcceptedDelivery, StoreError};
+use crate::{AcceptedDelivery, Expiry, Roster, StoreError};
 
 /// Alerts as history tells them.
 #[async_trait]
@@ -16,6 +18,7 @@ pub trait Alerts: Send + Sync {
         &self,
         space_id: SpaceId,
         id: AlertId,
+        expiry: Expiry,
     ) -> Result<Option<AlertRecord>, StoreError>;
 
     /// A page of the space's alerts, newest first by the order in which they were accepted.
@@ -23,6 +26,7 @@ pub trait Alerts: Send + Sync {
         &self,
         space_id: SpaceId,
         query: AlertQuery,
+        expiry: Expiry,
     ) -> Result<Page<AlertRecord>, StoreError>;
 
     /// The deliveries of an alert with their attempts, oldest first.
@@ -30,14 +34,28 @@ pub trait Alerts: Send + Sync {
         &self,
         space_id: SpaceId,
         id: AlertId,
+        expiry: Expiry,
     ) -> Result<Vec<Delivery>, StoreError>;
 
-    /// Closes the problem. Called again it changes nothing; an unknown alert is `None`.
+    /// Closes the problem and tells the connectors that any message of it reached, as the roster knows them. Called again
+    /// it changes nothing.
     async fn resolve(
         &self,
-        space_id: SpaceId,
+        roster: Arc<Roster>,
         id: AlertId,
-    ) -> Result<Option<AlertRecord>, StoreError>;
+        expiry: Expiry,
+    ) -> Result<Resolution, StoreError>;
+}
+
+/// What became of closing a problem.
+#[derive(Debug, Clone)]
+pub enum Resolution {
+    /// The alert as it is now.
+    Now(Box<AlertRecord>),
+    /// There is no such alert in the space.
+    Absent,
+    /// The space's connectors changed since the roster was read: read it again.
+    Stale,
 }
 
 /// Which alerts to list; within one filter, several values mean "or", and an empty list means all.

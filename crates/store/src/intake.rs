@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use alert_connectors_model::{
-    Alert, AlertId, Connector, ConnectorId, DeliveryId, DeliveryState, Space, Warning,
+    Alert, AlertId, Connector, ConnectorId, DeliveryId, DeliveryState, Warning,
 };
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use crate::StoreError;
+use crate::{Expiry, Roster, StoreError};
 
 /// Takes alerts in.
 #[async_trait]
@@ -24,16 +24,16 @@ pub trait Intake: Send + Sync {
 /// The alerts of one request, matched and authorised.
 #[derive(Debug, Clone)]
 pub struct Submission {
-    /// The space that they were posted to.
-    pub space: Arc<Space>,
-    /// The version of the space's connectors that they were matched with.
-    pub space_version: i64,
+    /// The space that they were posted to, with the connectors that they were matched with.
+    pub roster: Arc<Roster>,
     /// The version of identity that the caller was authorised with; nothing where a platform brings its own identity.
     pub identity_version: Option<i64>,
     /// What makes a repeat of the request known.
     pub idempotency: Option<Idempotency>,
-    /// When the request was received.
-    pub received_at: Timestamp,
+    /// When the request was received, and by which rule what is owed expires.
+    pub expiry: Expiry,
+    /// After so long a repeat of an active problem is told of again.
+    pub renotify: SignedDuration,
     /// The alerts, in their order.
     pub alerts: Vec<NewAlert>,
 }
@@ -51,6 +51,13 @@ pub struct NewAlert {
     pub warnings: Arc<[Warning]>,
     /// The deliveries that it causes, if it is new.
     pub deliveries: Vec<(DeliveryId, Arc<Connector>)>,
+}
+
+impl Submission {
+    /// When the request was received.
+    pub fn received_at(&self) -> Timestamp {
+        self.expiry.now
+    }
 }
 
 /// The idempotency key of a request. It is kept for 24 hours.

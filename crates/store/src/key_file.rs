@@ -101,6 +101,29 @@ pub fn write_new_key_file(path: &Path, key: &SealingKey) -> Result<(), KeyFileEr
     file.sync_all().map_err(failed)
 }
 
+/// Adds a key as the first of a file, in one step: a reader sees the file as it was or as it is to be.
+pub fn add_key(path: &Path, key: &SealingKey) -> Result<(), KeyFileError> {
+    read_key_file(path)?;
+    let failed = |source| KeyFileError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    let known = Zeroizing::new(fs::read_to_string(path).map_err(failed)?);
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    let beside = PathBuf::from(name);
+    write_new_key_file(&beside, key)?;
+    let finished = || {
+        let mut file = OpenOptions::new().append(true).open(&beside)?;
+        file.write_all(known.as_bytes())?;
+        file.sync_all()?;
+        // Whoever may read the file still may.
+        fs::set_permissions(&beside, fs::metadata(path)?.permissions())?;
+        fs::rename(&beside, path)
+    };
+    finished().map_err(failed)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,31 +8,41 @@ mod alerts;
 pub mod conformance;
 mod connectors;
 mod error;
+mod expiry;
+mod history;
 mod intake;
 mod key_file;
 mod people;
 mod queue;
 mod seal;
 mod spaces;
+mod standing;
+mod upkeep;
 
-pub use alerts::{AlertQuery, AlertRecord, Alerts, DeliverySummary, Page};
+pub use alerts::{AlertQuery, AlertRecord, Alerts, DeliverySummary, Page, Resolution};
 pub use connectors::{Changed, Connectors, Created, Roster};
 pub use error::{BoxError, StoreError};
+pub use expiry::{Expiry, Kept};
+pub use history::{DeliveryQuery, Health, HealthState, History, Replay, Replayed, Retried};
 pub use intake::{
     Acceptance, Accepted, AcceptedDelivery, Idempotency, Intake, NewAlert, Route, Submission,
 };
-pub use key_file::{KeyFileError, read_key_file, write_new_key_file};
+pub use key_file::{KeyFileError, add_key, read_key_file, write_new_key_file};
 pub use people::{
     AddedUser, ApiKey, Disabled, KeyScope, NewApiKey, NewToken, NewUser, People, Session,
     TokenHash, UserRecord,
 };
-pub use queue::{Due, Event, Form, NextStep, Outcome, Queue, Recorded, Tidings};
+pub use queue::{
+    Bundle, Due, Event, Form, NextStep, Opening, Outcome, Parcel, Queue, Recorded, Report, Tidings,
+};
 pub use seal::{Keyring, SealError, Sealed, SealingKey, fingerprint};
 pub use spaces::{Member, MemberChange, SpaceChange, Spaces};
+pub use standing::{Block, Known, Standing, Wait};
+pub use upkeep::{Census, Progress, Tidied, Tidying, Upkeep};
 
 /// A whole store, as the binary wires it.
 #[async_trait::async_trait]
-pub trait Store: Intake + Alerts + Connectors + People + Spaces + Queue {
+pub trait Store: Intake + Alerts + History + Connectors + People + Spaces + Queue + Upkeep {
     /// Whether something can be written now.
     async fn check(&self) -> Result<(), StoreError>;
 }

@@ -3,30 +3,59 @@
 use std::sync::Arc;
 
 use alert_connectors_model::{
-    Alert, AlertId, Attempt, Connector, DeliveryId, DeliveryState, EndReason, Fingerprint, Space,
+    Alert, AlertId, AlertStatus, Attempt, Connector, DeliveryId, DeliveryKind, DeliveryState,
+    EndReason, Fingerprint, Severity, Space,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::StoreError;
+use crate::{Expiry, Known, Standing, StoreError};
 
 /// The deliveries that wait.
 #[async_trait]
 pub trait Queue: Send + Sync {
-    /// What whoever delivers looks at when it starts and from time to time, since events are only hints.
+    /// The version of identity and spaces: if it moved, another program may have changed what is owed. Whoever delivers
+    /// looks at it from time to time, since events are only hints.
+    async fn version(&self) -> Result<i64, StoreError>;
+
+    /// What whoever delivers looks at when it starts and when the version moved.
     async fn tidings(&self) -> Result<Tidings, StoreError>;
 
+    /// A destination as it is taken up: how it stands, and when its last few requests began, `recent` of them at most.
+    async fn known(&self, destination: Fingerprint, recent: usize) -> Result<Known, StoreError>;
+
     /// The oldest deliveries owed to a destination after the one numbered `after`, oldest first, at most `at_most`.
+    /// What has expired, and what is owed to connectors that are switched off, is left out.
     async fn due(
         &self,
         destination: Fingerprint,
         after: i64,
         at_most: usize,
+        expiry: Expiry,
     ) -> Result<Vec<Due>, StoreError>;
 
-    /// Records outcomes in one transaction. When it returns they are on disk. Recording one twice changes nothing.
-    /// An answer for each, in order.
-    async fn record(&self, outcomes: Vec<Outcome>) -> Result<Vec<Recorded>, StoreError>;
+    /// What waits at a destination for the connector of the oldest delivery, in order and `at_most` of it, each in short;
+    /// the words of the worst `in_full` come along. `None` if nothing waits.
+    async fn bundle(
+        &self,
+        destination: Fingerprint,
+        at_most: usize,
+        in_full: usize,
+        expiry: Expiry,
+    ) -> Result<Option<Bundle>, StoreError>;
+
+    /// How the opening stands that a follow-up waits behind.
+    async fn opening(&self, follow_up: i64, expiry: Expiry) -> Result<Opening, StoreError>;
+
+    /// The connectors that point at a destination, with their spaces.
+    async fn connectors_of(
+        &self,
+        destination: Fingerprint,
+    ) -> Result<Vec<(Arc<Space>, Arc<Connector>)>, StoreError>;
+
+    /// Records what came of attempts in one transaction. When it returns, all of it is on disk. Recording something twice
+    /// changes nothing. An answer for each outcome, in order.
+    async fn record(&self, reports: Arc<[Report]>) -> Result<Vec<Recorded>, StoreError>;
 
     /// Waits for what was committed since the last call, in the order of the commits; `None` once the store stopped.
     /// A hint: whoever misses an event finds the same with [`Queue::due`]. For one caller at a time.
@@ -38,8 +67,8 @@ pub trait Queue: Send + Sync {
 pub struct Tidings {
     /// The destinations to which anything is owed.
     pub owed: Vec<Fingerprint>,
-    /// The version of identity and spaces: if it moved, a space may have been removed by another program.
-    pub version: i64,
+    /// The destinations that are blocked, or whose spaces still have to be told that they are not.
+    pub troubled: Vec<Fingerprint>,
 }
 
 /// Something that concerns delivery.
@@ -49,6 +78,10 @@ pub enum Event {
     Queued(Due),
     /// What is owed to this destination may have changed otherwise: read it again.
     Changed(Fingerprint),
+    /// A connector was given this destination's URL, newly or again: it counts as repaired.
+    Repaired(Fingerprint),
+    /// A connector no longer points at this destination, or hears of nothing any more.
+    Left(Fingerprint, Arc<Space>, Arc<Connector>),
 }
 
 /// A delivery that waits.
@@ -60,18 +93,75 @@ pub struct Due {
     pub id: DeliveryId,
     /// Names the alert.
     pub alert_id: AlertId,
+    /// What it says of the alert.
+    pub kind: DeliveryKind,
+    /// For a follow-up, how its opening stood when this was read.
+    pub opening: Opening,
     /// The space of both.
     pub space: Arc<Space>,
     /// What to say. Deliveries of one alert that were queued together share it.
     pub alert: Arc<Alert>,
+    /// When the alert was first received.
+    pub received_at: Timestamp,
+    /// When the delivery was made.
+    pub created_at: Timestamp,
+    /// From when its time is counted: when it was made or, later, retried.
+    pub queued_at: Timestamp,
     /// Whom to tell.
     pub connector: Arc<Connector>,
     /// In which form the next attempt is made.
     pub form: Form,
     /// How many attempts were made.
     pub attempts: u32,
-    /// When the next attempt is due, if a wait was recorded.
-    pub next_attempt_at: Option<Timestamp>,
+}
+
+/// How an opening stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opening {
+    /// It arrived.
+    Arrived,
+    /// It still waits.
+    Waits,
+    /// It ended otherwise.
+    Missed,
+}
+
+/// What one digest may carry.
+#[derive(Debug, Clone)]
+pub struct Bundle {
+    /// The space.
+    pub space: Arc<Space>,
+    /// Whom to tell.
+    pub connector: Arc<Connector>,
+    /// What waits, in order.
+    pub parcels: Vec<Parcel>,
+}
+
+/// A delivery that waits, in short.
+#[derive(Debug, Clone)]
+pub struct Parcel {
+    /// Its place in the order.
+    pub seq: i64,
+    /// Names the delivery.
+    pub id: DeliveryId,
+    /// Names the alert.
+    pub alert_id: AlertId,
+    /// What it says of the alert.
+    pub kind: DeliveryKind,
+    /// For a follow-up, how its opening stands.
+    pub opening: Opening,
+    /// How bad the alert is.
+    pub severity: Severity,
+    /// Whether the problem is there or gone.
+    pub status: AlertStatus,
+    /// How many attempts were made.
+    pub attempts: u32,
+    /// When the alert was first received.
+    pub received_at: Timestamp,
+    /// When the delivery was made.
+    pub created_at: Timestamp,
+    /// What the alert says, where it is among the worst.
+    pub alert: Option<Arc<Alert>>,
 }
 
 /// The form of a message.
@@ -83,13 +173,26 @@ pub enum Form {
     Plain,
 }
 
+/// What one request came to, for everything that it carried.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// Where it went.
+    pub destination: Fingerprint,
+    /// How the destination stands now, where that changed.
+    pub standing: Option<Standing>,
+    /// What came of it for each delivery.
+    pub outcomes: Vec<Outcome>,
+    /// Deliveries that had failed and are owed again, since it was the destination's fault.
+    pub revived: Vec<i64>,
+}
+
 /// What came of an attempt, for one delivery.
 #[derive(Debug, Clone)]
 pub struct Outcome {
     /// The delivery's place in the order.
     pub seq: i64,
-    /// The attempt.
-    pub attempt: Attempt,
+    /// The attempt, which a digest's deliveries share; none where a follow-up is cancelled unsent.
+    pub attempt: Option<Arc<Attempt>>,
     /// How the delivery goes on.
     pub next: NextStep,
 }

@@ -99,6 +99,11 @@ impl Keyring {
         (!keys.is_empty()).then(|| Self { keys: keys.into() })
     }
 
+    /// The id of the key that seals.
+    pub fn first_id(&self) -> [u8; 8] {
+        self.keys[0].id()
+    }
+
     /// Seals a value for one record: it opens only with the same `record`.
     pub fn seal(&self, plain: &[u8], record: &[u8], random: &dyn Random) -> Sealed {
         let key = &self.keys[0];

@@ -3,7 +3,7 @@
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use alert_connectors_api::{Passwords, new_token, token_hash};
-use alert_connectors_delivery::{Resolve, Trust};
+use alert_connectors_delivery::{Rates, Resolve, Trust};
 use alert_connectors_inbox::{Authority, Inbox, Message, serve};
 use alert_connectors_model::{
     AddressPolicy, Clock, Email, Json, Random, Role, Secret, Slug, Space, SpaceId, SystemClock,
@@ -20,7 +20,7 @@ use tokio::{net::TcpListener, sync::broadcast};
 
 use super::{Outcome, samples::samples, say, send::client, wait_for};
 use crate::{
-    config::{DatabaseConfig, ServeConfig},
+    config::{DatabaseConfig, ServeConfig, Spans},
     service::{Service, open_store},
     system::{System, own_names},
     telemetry::{self, LogFormat},
@@ -122,6 +122,8 @@ async fn demo(options: Options) -> anyhow::Result<()> {
         },
         proxy: None,
         trusted_proxies: Vec::new(),
+        rates: Rates::default(),
+        spans: Spans::default(),
         log_format: LogFormat::default_here(),
     };
     let service = Service::start(config, store, listener, Arc::new(ToInbox(inbox_address)))?;

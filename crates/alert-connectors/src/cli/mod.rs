@@ -1,8 +1,10 @@
 //! The command line: one file for each command. Standard output is data, standard error is talk.
 
 mod completions;
+mod connectors;
 mod demo;
 mod inbox;
+mod key;
 mod member;
 mod samples;
 mod send;
@@ -63,6 +65,12 @@ enum Command {
     /// Session tokens
     #[command(subcommand)]
     Token(token::Command),
+    /// The secret key file
+    #[command(subcommand)]
+    Key(key::Command),
+    /// Connectors of a space, on a running server
+    #[command(subcommand)]
+    Connectors(connectors::Command),
     /// Post one alert to a running server
     Send(send::Options),
     /// Completions for a shell, on standard output
@@ -129,6 +137,8 @@ fn dispatch(cli: Cli, matches: &ArgMatches) -> Outcome {
         Command::Space(command) => space::run(command, &place),
         Command::Member(command) => member::run(command, &place),
         Command::Token(command) => token::run(command, &place),
+        Command::Key(command) => key::run(command, &place),
+        Command::Connectors(command) => connectors::run(command),
         Command::Send(options) => send::run(options),
         Command::Completions(options) => completions::run(&options, &mut Cli::command()),
     }
@@ -143,13 +153,22 @@ pub(crate) struct Place<'m> {
 impl Place<'_> {
     /// Opens the database, also while a server runs on it.
     pub(crate) fn open(&self) -> Result<SqliteStore, Failure> {
+        Ok(open_store(&self.config()?, Use::Command)?)
+    }
+
+    /// Where the secret key file is.
+    pub(crate) fn key_file(&self) -> Result<std::path::PathBuf, Failure> {
+        Ok(self.config()?.key_file)
+    }
+
+    fn config(&self) -> Result<DatabaseConfig, Failure> {
         let mut faults = Faults::default();
         let layers = Layers::read(&self.database, None, self.matches, &mut faults);
         let config = DatabaseConfig::parse(&layers, &mut faults);
         if !faults.0.is_empty() {
             return Err(Failure::Usage(faults.0));
         }
-        Ok(open_store(&config, Use::Command)?)
+        Ok(config)
     }
 }
 

@@ -141,7 +141,7 @@ async fn send(options: &Options, space: &Slug, token: &str, alert: &Value) -> an
     }
 }
 
-fn root(error: &dyn std::error::Error) -> String {
+pub(super) fn root(error: &dyn std::error::Error) -> String {
     let mut cause = error;
     while let Some(below) = cause.source() {
         cause = below;
@@ -149,7 +149,7 @@ fn root(error: &dyn std::error::Error) -> String {
     cause.to_string()
 }
 
-fn refusal(body: &Value, status: StatusCode) -> String {
+pub(super) fn refusal(body: &Value, status: StatusCode) -> String {
     let detail = body["detail"].as_str().unwrap_or_default();
     let faults = body["errors"].as_array().into_iter().flatten();
     let faults = faults.filter_map(|fault| fault["msg"].as_str());

@@ -1,6 +1,7 @@
 //! `token`: session tokens, in the database itself.
 
 use alert_connectors_api::{new_token, token_hash};
+use alert_connectors_delivery::duration;
 use alert_connectors_model::{Clock, SystemClock};
 use alert_connectors_store::{NewToken, People};
 use anyhow::{anyhow, bail};
@@ -34,7 +35,7 @@ pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
         ttl,
     } = command;
     let ttl =
-        duration(&ttl).map_err(|error| Failure::Usage(vec![format!("--ttl {ttl}: {error}")]))?;
+        self::ttl(&ttl).map_err(|error| Failure::Usage(vec![format!("--ttl {ttl}: {error}")]))?;
     let store = place.open()?;
     wait_for(async move {
         let address = email(&address)?;
@@ -59,22 +60,10 @@ pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
 }
 
 /// A length of time such as `90s`, `30m`, `12h` or `7d`.
-fn duration(text: &str) -> anyhow::Result<SignedDuration> {
-    let wanted = "write a number and s, m, h or d, such as 12h";
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let number: i64 = digits
-        .parse::<u32>()
-        .map_err(|_malformed| anyhow!(wanted))?
-        .into();
-    let unit = match text.strip_prefix(digits).unwrap_or_default() {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        _ => bail!(wanted),
-    };
-    let length = SignedDuration::from_secs(number * unit);
-    if length.is_zero() || length > TTL_MAX {
+fn ttl(text: &str) -> anyhow::Result<SignedDuration> {
+    let length = duration(text).and_then(|length| SignedDuration::try_from(length).ok());
+    let length = length.ok_or_else(|| anyhow!("write a number and s, m, h or d, such as 12h"))?;
+    if length < SignedDuration::from_secs(1) || length > TTL_MAX {
         bail!("it must be between a second and a year");
     }
     Ok(length)
@@ -86,10 +75,10 @@ mod tests {
 
     #[test]
     fn lengths_of_time_have_a_unit() {
-        assert_eq!(duration("90s").unwrap(), SignedDuration::from_secs(90));
-        assert_eq!(duration("2d").unwrap(), SignedDuration::from_hours(48));
+        assert_eq!(ttl("90s").unwrap(), SignedDuration::from_secs(90));
+        assert_eq!(ttl("2d").unwrap(), SignedDuration::from_hours(48));
         for bad in ["12", "h", "-1h", "0s", "5y", "99999999999999999999h", ""] {
-            assert!(duration(bad).is_err(), "{bad}");
+            assert!(ttl(bad).is_err(), "{bad}");
         }
     }
 }

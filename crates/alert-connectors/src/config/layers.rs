@@ -9,7 +9,7 @@ use url::Url;
 use super::{DatabaseOptions, ServeOptions};
 
 /// All settings by the names of their flags, and whether they may be given more than once.
-const SETTINGS: [(&str, bool); 10] = [
+const SETTINGS: [(&str, bool); 14] = [
     ("listen", false),
     ("database-url", false),
     ("secret-key-file", false),
@@ -19,6 +19,10 @@ const SETTINGS: [(&str, bool); 10] = [
     ("ca-file", false),
     ("proxy", false),
     ("trust-proxy", true),
+    ("rate", true),
+    ("retry-for", false),
+    ("renotify", false),
+    ("retention", false),
     ("log-format", false),
 ];
 
@@ -64,6 +68,10 @@ impl Layers {
             layers.put("ca-file", one(&options.ca_file), matches);
             layers.put("proxy", one(&options.proxy), matches);
             layers.put("trust-proxy", options.trust_proxy.clone(), matches);
+            layers.put("rate", options.rate.clone(), matches);
+            layers.put("retry-for", one(&options.retry_for), matches);
+            layers.put("renotify", one(&options.renotify), matches);
+            layers.put("retention", one(&options.retention), matches);
             layers.put("log-format", one(&options.log_format), matches);
         }
         layers

@@ -8,4 +8,4 @@ mod serve;
 pub(crate) use database::DatabaseConfig;
 pub(crate) use layers::{Faults, Layers};
 pub(crate) use options::{DatabaseOptions, ServeOptions};
-pub(crate) use serve::ServeConfig;
+pub(crate) use serve::{ServeConfig, Spans};

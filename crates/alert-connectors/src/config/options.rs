@@ -76,6 +76,24 @@ pub(crate) struct ServeOptions {
         value_delimiter = ','
     )]
     pub(crate) trust_proxy: Vec<String>,
+    /// How often a platform's webhooks are posted to, such as slack=1/1s,burst=4 or teams=unlimited; repeatable
+    /// [default: slack=1/1s,burst=4 and teams=1/15s,burst=5]
+    #[arg(
+        long,
+        value_name = "TYPE=N/DURATION[,burst=B]",
+        env = "ALERT_CONNECTORS_RATE",
+        value_delimiter = ','
+    )]
+    pub(crate) rate: Vec<String>,
+    /// How long a delivery is tried before it expires [default: 24h]
+    #[arg(long, value_name = "DURATION", env = "ALERT_CONNECTORS_RETRY_FOR")]
+    pub(crate) retry_for: Option<String>,
+    /// After how long a repeat of an active problem is told of again [default: 4h]
+    #[arg(long, value_name = "DURATION", env = "ALERT_CONNECTORS_RENOTIFY")]
+    pub(crate) renotify: Option<String>,
+    /// History older than this is removed, never what is pending nor an active problem [default: 30d]
+    #[arg(long, value_name = "DURATION", env = "ALERT_CONNECTORS_RETENTION")]
+    pub(crate) retention: Option<String>,
     /// text or json [default: text on a terminal, else json]
     #[arg(long, value_name = "FORMAT", env = "ALERT_CONNECTORS_LOG_FORMAT")]
     pub(crate) log_format: Option<String>,

@@ -2,9 +2,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use alert_connectors_delivery::{Proxy, Trust};
+use alert_connectors_delivery::{Proxy, Rates, Trust, duration};
 use alert_connectors_model::{AddressPolicy, HostPattern, UrlRules};
 use ipnet::IpNet;
+use jiff::SignedDuration;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use url::Url;
 
@@ -22,7 +23,78 @@ pub(crate) struct ServeConfig {
     pub(crate) trust: Trust,
     pub(crate) proxy: Option<Proxy>,
     pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) rates: Rates,
+    pub(crate) spans: Spans,
     pub(crate) log_format: LogFormat,
+}
+
+/// How long things are kept up.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Spans {
+    /// How long a delivery is tried.
+    pub(crate) retry_for: SignedDuration,
+    /// After so long a repeat of an active problem is told of again.
+    pub(crate) renotify: SignedDuration,
+    /// History older than this is removed.
+    pub(crate) retention: SignedDuration,
+}
+
+const RETRY_FOR_DEFAULT: &str = "24h";
+const RENOTIFY_DEFAULT: &str = "4h";
+const RETENTION_DEFAULT: &str = "30d";
+
+impl Default for Spans {
+    fn default() -> Self {
+        Self {
+            retry_for: SignedDuration::from_hours(24),
+            renotify: SignedDuration::from_hours(4),
+            retention: SignedDuration::from_hours(30 * 24),
+        }
+    }
+}
+
+impl Spans {
+    fn parse(layers: &Layers, faults: &mut Faults) -> Self {
+        let default = Self::default();
+        let mut read = |name| maybe(layers, name, faults, span);
+        Self {
+            retry_for: read("retry-for").unwrap_or(default.retry_for),
+            renotify: read("renotify").unwrap_or(default.renotify),
+            retention: read("retention").unwrap_or(default.retention),
+        }
+    }
+}
+
+fn span(text: &str) -> Result<SignedDuration, String> {
+    let span = duration(text).and_then(|span| SignedDuration::try_from(span).ok());
+    span.filter(|span| !span.is_zero() && *span <= SPAN_MAX)
+        .ok_or_else(|| format!("{text:?} is no length of time; write it as 30m, 24h or 30d"))
+}
+
+/// Ten years.
+const SPAN_MAX: SignedDuration = SignedDuration::from_hours(10 * 366 * 24);
+
+/// The rates in their order. A comma divides the rates of a list and also stands before a burst.
+fn rates(layers: &Layers, faults: &mut Faults) -> Rates {
+    let (texts, origin) = layers.all("rate");
+    let mut wanted: Vec<String> = Vec::new();
+    for text in texts {
+        match wanted.last_mut() {
+            Some(last) if text.starts_with("burst=") => {
+                last.push(',');
+                last.push_str(text);
+            }
+            _ => wanted.push(text.clone()),
+        }
+    }
+    let mut rates = Rates::default();
+    for text in wanted {
+        match rates.with(&text) {
+            Ok(changed) => rates = changed,
+            Err(what) => faults.add(origin, "rate", what),
+        }
+    }
+    rates
 }
 
 impl ServeConfig {
@@ -51,6 +123,8 @@ impl ServeConfig {
             trust: trust(layers, faults),
             proxy: maybe(layers, "proxy", faults, Proxy::parse),
             trusted_proxies: many(layers, "trust-proxy", faults, network),
+            rates: rates(layers, faults),
+            spans: Spans::parse(layers, faults),
             log_format: maybe(layers, "log-format", faults, log_format)
                 .unwrap_or_else(LogFormat::default_here),
         }
@@ -62,6 +136,10 @@ impl ServeConfig {
             "secret-key-file" => Some(self.database.key_file.display().to_string()),
             "listen" => Some(LISTEN_DEFAULT.to_owned()),
             "database-url" => Some(DATABASE_URL_DEFAULT.to_owned()),
+            "rate" => Some("slack=1/1s,burst=4,teams=1/15s,burst=5".to_owned()),
+            "retry-for" => Some(RETRY_FOR_DEFAULT.to_owned()),
+            "renotify" => Some(RENOTIFY_DEFAULT.to_owned()),
+            "retention" => Some(RETENTION_DEFAULT.to_owned()),
             "log-format" => Some(match LogFormat::default_here() {
                 LogFormat::Text => "text".to_owned(),
                 LogFormat::Json => "json".to_owned(),

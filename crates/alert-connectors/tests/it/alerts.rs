@@ -289,7 +289,7 @@ async fn a_problem_is_one_alert_until_it_is_resolved() {
         (&second["id"], &second["occurrences"], &second["severity"]),
         (&first["id"], &json!(2), &json!("critical"))
     );
-    assert_eq!(second["deliveries"], json!([]));
+    assert_eq!(second["deliveries"].as_array().unwrap().len(), 1);
     let id = first["id"].as_str().unwrap();
     for _ in 0..2 {
         let resolved = world

@@ -4,11 +4,14 @@
 
 mod access;
 mod alerts;
+mod blocked;
 mod commands;
 mod contract;
+mod history;
 mod hostile;
 mod identity;
 mod openapi;
 mod restart;
 mod secrets;
+mod storm;
 mod world;

@@ -280,7 +280,12 @@ impl World {
 
     /// Makes a Slack connector for everything at a path of the receiver, and returns its id.
     pub(crate) async fn connect(&self, path: &str) -> String {
-        let body = json!({"name": "connector", "connector_type": "slack", "severity_filter": [],
+        self.connect_for(path, "connector", &json!([])).await
+    }
+
+    /// Makes a Slack connector for some severities.
+    pub(crate) async fn connect_for(&self, path: &str, name: &str, severities: &Value) -> String {
+        let body = json!({"name": name, "connector_type": "slack", "severity_filter": severities,
             "webhook_url": format!("{}{path}", self.receiver)});
         let answer = self.post("/spaces/data/alert-connectors", &body).await;
         assert_eq!(answer.status, 201, "{}", answer.text);
@@ -291,6 +296,14 @@ impl World {
     pub(crate) async fn arrived(&self, count: u64) -> Vec<Message> {
         until(async || self.inbox.count(), |seen| *seen >= count).await;
         self.inbox.messages()
+    }
+
+    /// The texts of what arrived at a path.
+    pub(crate) fn texts(&self, path: &str) -> Vec<String> {
+        let messages = self.inbox.messages();
+        let here = messages.iter().filter(|message| message.target == path);
+        let payloads = here.filter_map(|message| message.payload.as_ref());
+        payloads.map(|payload| payload.get().to_owned()).collect()
     }
 
     /// Waits until all deliveries of an alert stand in the given state.
@@ -333,7 +346,12 @@ fn start_server(folder: &TempDir, environment: &[(&str, &str)]) -> Server {
             "--allow-network",
             "127.0.0.0/8",
         ],
-        environment,
+        // No pace, unless a test is about it.
+        &[
+            &[("ALERT_CONNECTORS_RATE", "slack=unlimited,teams=unlimited")],
+            environment,
+        ]
+        .concat(),
     )
 }
 

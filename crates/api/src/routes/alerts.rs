@@ -1,10 +1,14 @@
 //! Alerts as history tells them, and resolving one.
 
+use std::sync::Arc;
+
 use alert_connectors_model::{
-    Alert, AlertId, AlertStatus, AlertType, Attempt, ConnectorId, ConnectorType, Delivery, Matched,
-    Severity, SpaceId, Warning, rfc3339_millis,
+    Alert, AlertId, AlertStatus, AlertType, ConnectorId, ConnectorType, Matched, Severity, SpaceId,
+    Warning, rfc3339_millis,
 };
-use alert_connectors_store::{Accepted, AcceptedDelivery, AlertQuery, AlertRecord, Roster};
+use alert_connectors_store::{
+    Accepted, AcceptedDelivery, AlertQuery, AlertRecord, Resolution, Roster,
+};
 use axum::{
     extract::{Path, RawQuery, State},
     response::{IntoResponse, Response},
@@ -12,12 +16,13 @@ use axum::{
 use http::{HeaderValue, header};
 use serde::Serialize;
 
-use super::schema;
+use super::{deliveries::DeliveryBody, schema};
 use crate::{
     App, Problem,
     entry::{Editor, Viewer},
     page::{decode, encode},
     query::Query,
+    routes::TRIES_MAX,
 };
 
 /// List alerts, newest first.
@@ -42,7 +47,10 @@ pub(super) async fn list(
     RawQuery(raw): RawQuery,
 ) -> Result<Response, Problem> {
     let query = alert_query(raw.as_deref())?;
-    let page = app.store.alerts(entry.space().id, query).await?;
+    let page = app
+        .store
+        .alerts(entry.space().id, query, app.expiry())
+        .await?;
     let items: Vec<String> = page
         .items
         .iter()
@@ -132,10 +140,13 @@ pub(super) async fn one(
     let id: AlertId = id.parse().map_err(|_malformed| absent())?;
     let record = app
         .store
-        .alert(entry.space().id, id)
+        .alert(entry.space().id, id, app.expiry())
         .await?
         .ok_or_else(absent)?;
-    let deliveries = app.store.deliveries_of(entry.space().id, id).await?;
+    let deliveries = app
+        .store
+        .deliveries_of(entry.space().id, id, app.expiry())
+        .await?;
     let deliveries: Vec<DeliveryBody<'_>> = deliveries.iter().map(DeliveryBody::of).collect();
     let connectors = matches(&entry.roster, &record.alert);
     let head = Head::of(entry.space().id, &record);
@@ -160,19 +171,24 @@ fn absent() -> Problem {
 )]
 pub(super) async fn resolve(
     State(app): State<App>,
-    Editor(entry): Editor,
+    Editor(mut entry): Editor,
     Path((_slug, id)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
     let id: AlertId = id.parse().map_err(|_malformed| absent())?;
-    let record = app
-        .store
-        .resolve(entry.space().id, id)
-        .await?
-        .ok_or_else(absent)?;
-    Ok(json(record_json(entry.space().id, &record)))
+    for _ in 0..TRIES_MAX {
+        let roster = Arc::clone(&entry.roster);
+        match app.store.resolve(roster, id, app.expiry()).await? {
+            Resolution::Now(record) => return Ok(json(record_json(entry.space().id, &record))),
+            Resolution::Absent => return Err(absent()),
+            Resolution::Stale => entry.read_again(&app).await?,
+        }
+    }
+    Err(Problem::unavailable(
+        "The space's connectors change too fast; repeat the request.",
+    ))
 }
 
-fn json(text: String) -> Response {
+pub(super) fn json(text: String) -> Response {
     (
         [(
             header::CONTENT_TYPE,
@@ -290,64 +306,4 @@ pub(super) fn matches<'r>(roster: &'r Roster, alert: &Alert) -> Vec<ConnectorMat
         }
     };
     roster.connectors.iter().map(one).collect()
-}
-
-#[derive(Serialize)]
-struct DeliveryBody<'d> {
-    id: alert_connectors_model::DeliveryId,
-    alert_id: AlertId,
-    connector_id: ConnectorId,
-    connector_name: &'d str,
-    kind: &'static str,
-    state: &'static str,
-    reason: Option<&'static str>,
-    created_at: String,
-    next_attempt_at: Option<String>,
-    ended_at: Option<String>,
-    attempts: Vec<AttemptBody<'d>>,
-}
-
-#[derive(Serialize)]
-struct AttemptBody<'d> {
-    id: alert_connectors_model::AttemptId,
-    started_at: String,
-    duration_ms: u32,
-    outcome: &'static str,
-    status_code: Option<u16>,
-    error: Option<&'d str>,
-    digest_size: u32,
-}
-
-impl<'d> DeliveryBody<'d> {
-    fn of(delivery: &'d Delivery) -> Self {
-        Self {
-            id: delivery.id,
-            alert_id: delivery.alert_id,
-            connector_id: delivery.connector_id,
-            connector_name: &delivery.connector_name,
-            kind: delivery.kind.as_str(),
-            state: delivery.state.as_str(),
-            reason: delivery
-                .reason
-                .map(alert_connectors_model::EndReason::as_str),
-            created_at: rfc3339_millis(delivery.created_at),
-            next_attempt_at: delivery.next_attempt_at.map(rfc3339_millis),
-            ended_at: delivery.ended_at.map(rfc3339_millis),
-            attempts: delivery.attempts.iter().map(AttemptBody::of).collect(),
-        }
-    }
-}
-
-impl<'d> AttemptBody<'d> {
-    fn of(attempt: &'d Attempt) -> Self {
-        Self {
-            id: attempt.id,
-            started_at: rfc3339_millis(attempt.started_at),
-            duration_ms: attempt.duration_ms,
-            outcome: attempt.outcome.as_str(),
-            status_code: attempt.status_code,
-            error: attempt.error.as_deref(),
-            digest_size: attempt.digest_size,
-        }
-    }
 }

@@ -18,13 +18,11 @@ use serde::Serialize;
 
 use super::schema;
 use crate::{
-    App, Freshness, Problem, ProblemKind,
+    App, Problem, ProblemKind,
     body::{self, BODY_BYTES_MAX},
     entry::{Editor, Entry, Viewer},
+    routes::TRIES_MAX,
 };
-
-/// How often a change is judged again because others changed the space meanwhile.
-const TRIES_MAX: usize = 5;
 
 /// The eleven fields of the contract.
 #[derive(Debug, Serialize)]
@@ -172,11 +170,7 @@ pub(super) async fn change(
                 return Ok(Json(ConnectorBody::of(&connector, entry.role)).into_response());
             }
             Changed::Absent => return Err(Problem::not_found("connector in this space")),
-            Changed::Stale => {
-                let slug = entry.space().slug.clone();
-                let roster = app.roster(&slug, Freshness::Now).await?;
-                entry.roster = roster.ok_or_else(|| Problem::not_found("space"))?;
-            }
+            Changed::Stale => entry.read_again(&app).await?,
         }
     }
     Err(Problem::unavailable(
@@ -230,7 +224,7 @@ pub(super) async fn test(
     let report = app
         .engine
         .test(connector, &entry.space().name)
-        .await
+        .await?
         .map_err(|refused| {
             Problem::too_many(
                 "At most 5 tests of one webhook in 10 seconds; wait a little.",

@@ -154,10 +154,7 @@ pub(super) async fn preview(
         &entry.space().slug,
         AlertId::new(app.clock.now(), &*app.random),
     );
-    let shown = Shown {
-        alert: &prepared.alert,
-        page: page.as_deref(),
-    };
+    let shown = Shown::whole(&prepared.alert, page.as_deref());
     let body = PreviewBody {
         messages: Messages {
             slack: PreviewMessage::of(ConnectorType::Slack, shown),
@@ -358,21 +355,28 @@ impl Gate<'_> {
         idempotency: Option<Idempotency>,
         alerts: &[Prepared],
     ) -> Result<Stored, Problem> {
-        let received_at = self.app.clock.now();
+        let expiry = self.app.expiry();
         for _ in 0..TRIES_MAX {
             let submission = Submission {
-                space: Arc::clone(entry.space()),
-                space_version: entry.roster.version,
+                roster: Arc::clone(&entry.roster),
                 identity_version: entry.caller.version,
                 idempotency: idempotency.clone(),
-                received_at,
+                expiry,
+                renotify: self.app.renotify,
                 alerts: alerts
                     .iter()
-                    .map(|alert| self.matched(&entry.roster, alert, received_at))
+                    .map(|alert| self.matched(&entry.roster, alert, expiry.now))
                     .collect(),
             };
             match self.app.store.accept(submission).await? {
-                Acceptance::Stored(alerts) | Acceptance::Repeated(alerts) => {
+                Acceptance::Stored(alerts) => {
+                    self.app.meters.accepted(alerts.len());
+                    return Ok(Stored {
+                        space_id: entry.space().id,
+                        alerts,
+                    });
+                }
+                Acceptance::Repeated(alerts) => {
                     return Ok(Stored {
                         space_id: entry.space().id,
                         alerts,
@@ -398,13 +402,14 @@ impl Gate<'_> {
             .iter()
             .filter(|connector| connector.matches(&prepared.alert) == Matched::Matched);
         let random = &*self.app.random;
+        let id = AlertId::new(now, random);
         NewAlert {
-            id: AlertId::new(now, random),
+            id,
             alert: Arc::clone(&prepared.alert),
             json: Arc::clone(&prepared.json),
             warnings: Arc::clone(&prepared.warnings),
             deliveries: hears
-                .map(|connector| (DeliveryId::new(now, random), Arc::clone(connector)))
+                .map(|connector| (DeliveryId::of(id, random), Arc::clone(connector)))
                 .collect(),
         }
     }

@@ -4,10 +4,13 @@ mod alerts;
 mod api_keys;
 mod auth;
 mod connectors;
+mod deliveries;
+mod docs;
 mod fields;
 mod health;
 mod intake;
 mod members;
+mod metrics;
 pub(crate) mod schema;
 pub(crate) mod sign_in_limit;
 mod spaces;
@@ -21,6 +24,8 @@ use axum::{
 };
 use http::{HeaderName, HeaderValue};
 use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub use metrics::PREFIX as METRICS_PREFIX;
 
 use crate::{App, Problem, ProblemKind};
 
@@ -39,9 +44,16 @@ pub(crate) fn core() -> OpenApiRouter<App> {
         .routes(routes!(intake::preview))
         .routes(routes!(alerts::one))
         .routes(routes!(alerts::resolve))
+        .routes(routes!(deliveries::of_connector))
+        .routes(routes!(deliveries::health))
+        .routes(routes!(deliveries::replay))
+        .routes(routes!(deliveries::one))
+        .routes(routes!(deliveries::retry))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(health::openapi))
+        .routes(routes!(metrics::show))
+        .routes(routes!(docs::show))
 }
 
 /// The people that come with this service.
@@ -85,6 +97,9 @@ fn finished(router: Router<App>, app: &App) -> Router {
         .with_state(app.clone())
 }
 
+/// How often something is judged again because others changed the space meanwhile.
+const TRIES_MAX: usize = 5;
+
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Gives every answer a name, by which the log knows it.
@@ -95,6 +110,7 @@ async fn named(State(app): State<App>, request: Request, next: Next) -> Response
         .then(|| format!("{} {}", request.method(), request.uri().path()));
     let mut response = next.run(request).await;
     let status = response.status();
+    app.meters.answered(status);
     if let Some(route) = route {
         tracing::debug!(request.id = id, route, status = status.as_u16(), "answered");
     }

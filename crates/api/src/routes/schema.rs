@@ -137,13 +137,14 @@ schemas! {
         alert_id: String,
         connector_id: String,
         connector_name: String,
-        kind: String,
+        kind: DeliveryKind,
         state: DeliveryState,
         reason: Option<String>,
         created_at: String,
         next_attempt_at: Option<String>,
         ended_at: Option<String>,
-        attempts: Vec<Attempt>,
+        /// Only where one delivery or one alert is shown.
+        attempts: Option<Vec<Attempt>>,
     }
     /// One HTTP request to a webhook.
     Attempt {
@@ -154,6 +155,31 @@ schemas! {
         status_code: Option<u16>,
         error: Option<String>,
         digest_size: u32,
+    }
+    /// A page of deliveries, newest first, without their attempts.
+    DeliveryPage { items: Vec<Delivery>, next_cursor: Option<String>, }
+    /// Which deliveries to queue again.
+    #[schema(example = json!({"since": "2026-11-23T12:00:00Z"}))]
+    Replay {
+        /// Made at or after this RFC 3339 time.
+        since: String,
+        /// Made before this RFC 3339 time.
+        until: Option<String>,
+        /// failed, expired and cancelled if left out.
+        states: Option<Vec<DeliveryState>>,
+    }
+    /// How many deliveries were queued again.
+    Replayed { count: u32, }
+    /// How a connector fares.
+    ConnectorHealth {
+        state: HealthState,
+        since: String,
+        queue_depth: u64,
+        oldest_pending_at: Option<String>,
+        next_attempt_at: Option<String>,
+        last_success_at: Option<String>,
+        last_error: Option<String>,
+        consecutive_failures: u32,
     }
     /// A page of alerts, newest first.
     AlertPage { items: Vec<Alert>, next_cursor: Option<String>, }
@@ -249,6 +275,8 @@ words! {
     Severity { Low, Medium, High, Critical }
     Status { Active, Resolved }
     DescriptionFormat { Plain, Markdown }
+    DeliveryKind { Opening, Raised, Renotified, Resolved }
+    HealthState { Paused, Blocked, Retrying, Healthy, Idle }
     DeliveryState { Pending, Delivered, Accepted, Failed, Expired, Cancelled }
     Outcome { Delivered, Accepted, Retry, MessageRefused, DestinationRefused }
     MatchRule { Matched, Inactive, SeverityFilter, AlertTypeFilter }

@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod blocked;
 mod engine;
+mod follow_up;
 mod guards;
+mod pace;
 mod receivers;
 mod world;

@@ -22,6 +22,7 @@ const SHORT: TimeLimits = TimeLimits {
 
 async fn report(world: &World, url: &str) -> (u16, String) {
     let report = world.engine.test(&world.connector(url), "S").await.unwrap();
+    let report = report.unwrap();
     (report.status_code, report.error.unwrap_or_default())
 }
 

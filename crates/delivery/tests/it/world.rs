@@ -8,19 +8,22 @@ use std::{
 };
 
 use alert_connectors_delivery::{
-    Engine, EngineOptions, Proxy, Resolve, Sender, SenderOptions, TimeLimits, Trust,
+    DeliveryMeters, Engine, EngineOptions, Notice, Patience, Proxy, Rates, Resolve, Sender,
+    SenderOptions, Tell, TimeLimits, Trust,
 };
 use alert_connectors_inbox::{Authority, Inbox, serve};
 use alert_connectors_model::{
-    AddressPolicy, AlertId, AlertTypeFilter, Connector, ConnectorId, ConnectorType, DeliveryId,
-    Email, Fingerprint, Json, Loc, Random, SeededRandom, SeverityFilter, Slug, Space, SpaceId,
-    SystemClock, UrlRules, User, UserId, WebhookUrl, parse_alert,
+    AddressPolicy, AlertId, AlertTypeFilter, Clock, Connector, ConnectorId, ConnectorType,
+    DeliveryId, DeliveryKind, DeliveryState, Email, Fingerprint, Json, Loc, Random, SeededRandom,
+    SeverityFilter, Slug, Space, SpaceId, SystemClock, UrlRules, User, UserId, WebhookUrl,
+    parse_alert,
 };
 use alert_connectors_store::{
-    Due, Event, Form, NextStep, Outcome, Queue, Recorded, StoreError, Tidings,
+    Bundle, Due, Event, Expiry, Form, Known, NextStep, Opening, Outcome, Parcel, Queue, Recorded,
+    Report, Standing, StoreError, Tidings,
 };
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::{
     net::TcpListener,
     sync::{Mutex as AsyncMutex, mpsc, watch},
@@ -48,9 +51,13 @@ impl Resolve for Fixed {
     }
 }
 
+/// A queue in memory. What ended is kept, so that it can be revived and asked for.
 pub(crate) struct MemoryQueue {
     pub(crate) owed: Mutex<Vec<Due>>,
+    ended: Mutex<Vec<(Due, DeliveryState)>>,
     pub(crate) outcomes: Mutex<Vec<Outcome>>,
+    pub(crate) standing: Mutex<Standing>,
+    pub(crate) recent: Mutex<Vec<Timestamp>>,
     pub(crate) full: watch::Sender<bool>,
     events: mpsc::Sender<Vec<Event>>,
     heard: AsyncMutex<mpsc::Receiver<Vec<Event>>>,
@@ -63,7 +70,10 @@ impl MemoryQueue {
         let heard = AsyncMutex::new(heard);
         Arc::new(Self {
             owed: Mutex::default(),
+            ended: Mutex::default(),
             outcomes: Mutex::default(),
+            standing: Mutex::default(),
+            recent: Mutex::default(),
             full,
             events,
             heard,
@@ -72,29 +82,75 @@ impl MemoryQueue {
 
     pub(crate) async fn push(&self, dues: Vec<Due>) {
         self.owed.lock().unwrap().extend(dues.clone());
-        self.events
-            .send(dues.into_iter().map(Event::Queued).collect())
-            .await
-            .unwrap();
+        self.tell(dues.into_iter().map(Event::Queued).collect())
+            .await;
+    }
+
+    pub(crate) async fn tell(&self, events: Vec<Event>) {
+        self.events.send(events).await.unwrap();
     }
 
     pub(crate) fn outcomes(&self) -> Vec<Outcome> {
         self.outcomes.lock().unwrap().clone()
     }
+
+    pub(crate) fn standing(&self) -> Standing {
+        self.standing.lock().unwrap().clone()
+    }
+
+    fn apply(&self, outcome: &Outcome) {
+        let mut owed = self.owed.lock().unwrap();
+        match outcome.next {
+            NextStep::End { state, .. } => {
+                let ended = owed.iter().find(|due| due.seq == outcome.seq).cloned();
+                owed.retain(|due| due.seq != outcome.seq);
+                self.ended
+                    .lock()
+                    .unwrap()
+                    .extend(ended.map(|due| (due, state)));
+            }
+            NextStep::Again { form, .. } => {
+                for due in owed.iter_mut().filter(|due| due.seq == outcome.seq) {
+                    due.form = form;
+                    due.attempts += 1;
+                }
+            }
+        }
+    }
+
+    fn revive(&self, seq: i64) {
+        let mut ended = self.ended.lock().unwrap();
+        if let Some(at) = ended.iter().position(|(due, _)| due.seq == seq) {
+            let (mut due, _) = ended.remove(at);
+            due.form = Form::Full;
+            let mut owed = self.owed.lock().unwrap();
+            owed.push(due);
+            owed.sort_by_key(|due| due.seq);
+        }
+    }
 }
 
 #[async_trait]
 impl Queue for MemoryQueue {
+    async fn version(&self) -> Result<i64, StoreError> {
+        Ok(1)
+    }
+
     async fn tidings(&self) -> Result<Tidings, StoreError> {
-        let mut owed: Vec<_> = self
-            .owed
-            .lock()
-            .unwrap()
-            .iter()
-            .map(|due| due.connector.destination)
-            .collect();
+        let owed = self.owed.lock().unwrap();
+        let mut owed: Vec<_> = owed.iter().map(|due| due.connector.destination).collect();
         owed.dedup();
-        Ok(Tidings { owed, version: 1 })
+        Ok(Tidings {
+            owed,
+            troubled: Vec::new(),
+        })
+    }
+
+    async fn known(&self, _destination: Fingerprint, _recent: usize) -> Result<Known, StoreError> {
+        Ok(Known {
+            standing: self.standing(),
+            recent: self.recent.lock().unwrap().clone(),
+        })
     }
 
     async fn due(
@@ -102,6 +158,7 @@ impl Queue for MemoryQueue {
         destination: Fingerprint,
         after: i64,
         at_most: usize,
+        _expiry: Expiry,
     ) -> Result<Vec<Due>, StoreError> {
         let owed = self.owed.lock().unwrap();
         let wanted = owed
@@ -110,28 +167,117 @@ impl Queue for MemoryQueue {
         Ok(wanted.take(at_most).cloned().collect())
     }
 
-    async fn record(&self, outcomes: Vec<Outcome>) -> Result<Vec<Recorded>, StoreError> {
+    async fn bundle(
+        &self,
+        destination: Fingerprint,
+        at_most: usize,
+        in_full: usize,
+        expiry: Expiry,
+    ) -> Result<Option<Bundle>, StoreError> {
+        let due = self.due(destination, 0, usize::MAX, expiry).await?;
+        let Some(first) = due.first() else {
+            return Ok(None);
+        };
+        let mine = due
+            .iter()
+            .filter(|due| due.connector.id == first.connector.id);
+        let parcel = |(at, due): (usize, &Due)| Parcel {
+            seq: due.seq,
+            id: due.id,
+            alert_id: due.alert_id,
+            kind: due.kind,
+            opening: due.opening,
+            severity: due.alert.severity,
+            status: due.alert.status,
+            attempts: due.attempts,
+            received_at: due.received_at,
+            created_at: due.created_at,
+            alert: (at < in_full).then(|| Arc::clone(&due.alert)),
+        };
+        Ok(Some(Bundle {
+            space: Arc::clone(&first.space),
+            connector: Arc::clone(&first.connector),
+            parcels: mine.take(at_most).enumerate().map(parcel).collect(),
+        }))
+    }
+
+    async fn opening(&self, follow_up: i64, _expiry: Expiry) -> Result<Opening, StoreError> {
+        let owed = self.owed.lock().unwrap();
+        let Some(asked) = owed.iter().find(|due| due.seq == follow_up) else {
+            return Ok(Opening::Missed);
+        };
+        let before = self.ended.lock().unwrap();
+        let arrived = before.iter().any(|(due, state)| {
+            due.alert_id == asked.alert_id && *state == DeliveryState::Delivered
+        });
+        Ok(if arrived {
+            Opening::Arrived
+        } else {
+            Opening::Missed
+        })
+    }
+
+    async fn connectors_of(
+        &self,
+        destination: Fingerprint,
+    ) -> Result<Vec<(Arc<Space>, Arc<Connector>)>, StoreError> {
+        let owed = self.owed.lock().unwrap();
+        let ended = self.ended.lock().unwrap();
+        let mut all = owed.iter().chain(ended.iter().map(|(due, _)| due));
+        let one = all.find(|due| due.connector.destination == destination);
+        Ok(one
+            .map(|due| (Arc::clone(&due.space), Arc::clone(&due.connector)))
+            .into_iter()
+            .collect())
+    }
+
+    async fn record(&self, reports: Arc<[Report]>) -> Result<Vec<Recorded>, StoreError> {
         if *self.full.borrow() {
             return Err(StoreError::Full("no room".into()));
         }
-        let mut owed = self.owed.lock().unwrap();
-        for outcome in &outcomes {
-            match outcome.next {
-                NextStep::End { .. } => owed.retain(|due| due.seq != outcome.seq),
-                NextStep::Again { form, at } => {
-                    for due in owed.iter_mut().filter(|due| due.seq == outcome.seq) {
-                        (due.form, due.next_attempt_at) = (form, Some(at));
-                    }
-                }
+        let mut count = 0;
+        for report in reports.iter() {
+            for outcome in &report.outcomes {
+                self.apply(outcome);
+                self.outcomes.lock().unwrap().push(outcome.clone());
+                count += 1;
+            }
+            for seq in &report.revived {
+                self.revive(*seq);
+            }
+            if let Some(standing) = &report.standing {
+                self.standing.lock().unwrap().clone_from(standing);
             }
         }
-        let count = outcomes.len();
-        self.outcomes.lock().unwrap().extend(outcomes);
         Ok(vec![Recorded::Done; count])
     }
 
     async fn next_events(&self) -> Option<Vec<Event>> {
         self.heard.lock().await.recv().await
+    }
+}
+
+/// Keeps what spaces are told.
+#[derive(Default)]
+pub(crate) struct Told(Mutex<Vec<(String, Notice)>>);
+
+impl Told {
+    pub(crate) fn all(&self) -> Vec<(String, Notice)> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl Tell for Told {
+    async fn tell(
+        &self,
+        _space: &Space,
+        connector: &Connector,
+        notice: &Notice,
+    ) -> Result<(), StoreError> {
+        let told = (connector.name.clone(), notice.clone());
+        self.0.lock().unwrap().push(told);
+        Ok(())
     }
 }
 
@@ -183,6 +329,23 @@ pub(crate) struct Setting {
     pub(crate) trust: Trust,
     pub(crate) proxy: Option<Proxy>,
     pub(crate) limits: TimeLimits,
+    pub(crate) rates: Rates,
+    pub(crate) patience: Patience,
+}
+
+/// No pace: what is being tested is not how long things take.
+pub(crate) fn unlimited() -> Rates {
+    let rates = Rates::default().with("slack=unlimited").unwrap();
+    rates.with("teams=unlimited").unwrap()
+}
+
+/// Probes as soon as may be.
+pub(crate) fn impatient() -> Patience {
+    Patience {
+        probe_first: Duration::from_millis(1),
+        probe_max: Duration::from_millis(1),
+        ..Patience::default()
+    }
 }
 
 impl Setting {
@@ -195,6 +358,8 @@ impl Setting {
             },
             proxy: None,
             limits: TimeLimits::default(),
+            rates: unlimited(),
+            patience: Patience::default(),
         }
     }
 }
@@ -202,6 +367,7 @@ impl Setting {
 pub(crate) struct World {
     pub(crate) queue: Arc<MemoryQueue>,
     pub(crate) engine: Engine,
+    pub(crate) told: Arc<Told>,
     pub(crate) tasks: TaskTracker,
     pub(crate) stopping: CancellationToken,
     random: SeededRandom,
@@ -237,9 +403,15 @@ impl World {
         })
         .unwrap();
         let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
+        let told = Arc::<Told>::default();
         let engine = Engine::start(EngineOptions {
             store: Arc::<MemoryQueue>::clone(&queue),
             sender,
+            tell: Arc::<Told>::clone(&told),
+            rates: setting.rates,
+            patience: setting.patience,
+            retry_for: SignedDuration::from_hours(24),
+            meters: DeliveryMeters::default(),
             public_url: None,
             random: Arc::new(Least),
             tasks: tasks.clone(),
@@ -248,6 +420,7 @@ impl World {
         Self {
             queue,
             engine,
+            told,
             tasks,
             stopping,
             random: SeededRandom::new(5),
@@ -281,7 +454,7 @@ impl World {
     }
 
     pub(crate) fn due(&self, connector: &Arc<Connector>, seq: i64, title: &str) -> Due {
-        let now = time();
+        let now = SystemClock.now();
         let text = format!(r#"{{"alert_type":"a","severity":"high","title":"{title}"}}"#);
         let alert = parse_alert(Json::parse(text.as_bytes()).unwrap(), &Loc::body(), now)
             .unwrap()
@@ -297,12 +470,16 @@ impl World {
             seq,
             id: DeliveryId::new(now, &self.random),
             alert_id: AlertId::new(now, &self.random),
+            kind: DeliveryKind::Opening,
+            opening: Opening::Arrived,
+            received_at: now,
+            created_at: now,
+            queued_at: now,
             space: Arc::new(space),
             alert: Arc::new(alert),
             connector: Arc::clone(connector),
             form: Form::Full,
             attempts: 0,
-            next_attempt_at: None,
         }
     }
 }

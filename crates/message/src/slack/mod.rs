@@ -5,6 +5,7 @@
 //! escaped, as it is sent, and kept below the documented limits.
 
 mod block;
+mod digest;
 mod escape;
 
 use alert_connectors_model::{Alert, AlertStatus, DescriptionFormat, Severity};
@@ -15,11 +16,11 @@ use self::{
     escape::{LINK_CHARS_MAX, date, entity, inert, link_label, link_target, plain_inert},
 };
 use crate::{
-    Platform, Rendering, Shown,
+    Digest, Platform, Rendering, Shown,
     fit::{Fitted, Meter, Trim},
     markdown::{self, Line, Run},
     text::{clean, one_line},
-    words::{Fact, facts, severity_word, title, utc_minute},
+    words::{Fact, facts, headline, title, utc_minute},
 };
 
 /// Slack, and servers that take its incoming webhooks.
@@ -130,8 +131,10 @@ impl Platform for Slack {
 
     fn plain(&self, shown: Shown<'_>) -> Vec<u8> {
         let alert = shown.alert;
-        let title = format!("[{}] {}", severity_word(alert), one_line(title(alert)));
-        let description = clean(alert.description.as_deref().unwrap_or_default());
+        let title = format!("[{}] {}", headline(shown), one_line(title(alert)));
+        let note = shown.note.map(|note| note.text(alert));
+        let description = alert.description.as_deref().filter(|_| shown.whole);
+        let description = clean(note.as_deref().or(description).unwrap_or_default());
         // It is one text, so one odd character makes all of it dearer.
         let meter = Meter::of(&title).or(Meter::of(&description));
         let mut fitted = Fitted::new(1_200, meter);
@@ -151,16 +154,22 @@ impl Platform for Slack {
         }
         json(&Plain { text })
     }
+
+    fn digest(&self, digest: &Digest<'_>) -> Vec<u8> {
+        digest::payload(digest)
+    }
 }
 
 fn render(shown: Shown<'_>, step: &Step) -> (Rendering, usize) {
     let alert = shown.alert;
     let mut trimmed = Vec::new();
-    let (text, fallback) = first_line(alert, &mut trimmed);
+    let (text, fallback) = first_line(shown, &mut trimmed);
     let mut blocks = Vec::new();
-    blocks.extend(description(alert, step, &mut trimmed));
-    fact_blocks(alert, step, &mut trimmed, &mut blocks);
-    blocks.push(Block::context(Text::mrkdwn(context(alert))));
+    if shown.whole {
+        blocks.extend(description(alert, step, &mut trimmed));
+        fact_blocks(alert, step, &mut trimmed, &mut blocks);
+    }
+    blocks.push(Block::context(Text::mrkdwn(context(shown))));
     blocks.extend(links(shown, !trimmed.is_empty()));
     let chars = blocks.iter().map(Block::text_chars).sum();
     let attachments = [Attachment {
@@ -190,18 +199,24 @@ fn json(value: &impl Serialize) -> Vec<u8> {
 }
 
 fn color(alert: &Alert) -> &'static str {
-    match (alert.status, alert.severity) {
-        (AlertStatus::Resolved, _) => "#16A34A",
-        (AlertStatus::Active, Severity::Critical) => "#7C3AED",
-        (AlertStatus::Active, Severity::High) => "#DC2626",
-        (AlertStatus::Active, Severity::Medium) => "#EA580C",
-        (AlertStatus::Active, Severity::Low) => "#2563EB",
+    match alert.status {
+        AlertStatus::Resolved => "#16A34A",
+        AlertStatus::Active => color_of(alert.severity),
+    }
+}
+
+const fn color_of(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Critical => "#7C3AED",
+        Severity::High => "#DC2626",
+        Severity::Medium => "#EA580C",
+        Severity::Low => "#2563EB",
     }
 }
 
 /// The severity word and the linked title, and the same words plain.
-fn first_line(alert: &Alert, trimmed: &mut Vec<Trim>) -> (String, String) {
-    let word = severity_word(alert);
+fn first_line(shown: Shown<'_>, trimmed: &mut Vec<Trim>) -> (String, String) {
+    let (alert, word) = (shown.alert, headline(shown));
     let title = one_line(title(alert));
     let meter = Meter::of(&title);
     let target = alert.url.as_ref().and_then(|url| link_target(url.as_str()));
@@ -384,9 +399,13 @@ fn fact_text(fact: &Fact<'_>, step: &Step, trimmed: &mut Vec<Trim>) -> String {
 }
 
 /// When it happened and what kind of alert it is.
-fn context(alert: &Alert) -> String {
+fn context(shown: Shown<'_>) -> String {
+    let alert = shown.alert;
     let when = date(alert.occurred_at, &utc_minute(alert.occurred_at));
     let mut text = Fitted::new(CONTEXT_CHARS_MAX, Meter::Utf16);
+    if let Some(note) = shown.note {
+        text.ours(&format!("{} · ", note.text(alert)));
+    }
     text.ours(&format!("{when} · "));
     text.foreign("", &inert(alert.alert_type.as_str()), entity, "");
     text.into_text()

@@ -5,12 +5,15 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::*;
-use crate::testing::{alert, any_alert, freshness, markdown};
+use crate::{
+    Note,
+    testing::{alert, any_alert, digest_of, freshness, hostile, markdown, storm},
+};
 
 const PAGE: &str = "https://alerts.example.com/spaces/s/alerts/1";
 
 fn message(alert: &Alert, page: Option<&str>) -> (Value, Vec<Trim>) {
-    let rendering = Slack.message(Shown { alert, page });
+    let rendering = Slack.message(Shown::whole(alert, page));
     (
         serde_json::from_slice(&rendering.payload).unwrap(),
         rendering.trimmed,
@@ -30,10 +33,7 @@ fn markdown_becomes_mrkdwn() {
 #[test]
 fn the_plain_form_is_text_alone() {
     let alert = freshness();
-    let plain = Slack.plain(Shown {
-        alert: &alert,
-        page: Some(PAGE),
-    });
+    let plain = Slack.plain(Shown::whole(&alert, Some(PAGE)));
     insta::assert_snapshot!(String::from_utf8(plain).unwrap());
 }
 
@@ -49,6 +49,37 @@ fn a_resolved_alert_is_green_and_says_so() {
             .unwrap()
             .starts_with("*RESOLVED (critical)* <")
     );
+}
+
+#[test]
+fn a_follow_up_is_short_and_says_what_became_of_it() {
+    let mut alert = freshness();
+    let short = |alert: &Alert, note| {
+        let shown = Shown {
+            note: Some(note),
+            whole: false,
+            ..Shown::whole(alert, Some(PAGE))
+        };
+        serde_json::from_slice::<Value>(&Slack.message(shown).payload).unwrap()
+    };
+    let raised = short(&alert, Note::Raised);
+    assert!(
+        raised["text"]
+            .as_str()
+            .unwrap()
+            .starts_with("*RAISED TO CRITICAL* <")
+    );
+    alert.status = AlertStatus::Resolved;
+    let after = std::time::Duration::from_mins(42);
+    insta::assert_json_snapshot!(short(&alert, Note::Resolved(after)));
+}
+
+#[test]
+fn a_storm_is_one_message_with_the_worst_first_and_the_tail_counted() {
+    let alerts = storm(1_000);
+    let digest = digest_of(&alerts, None, "Data");
+    let message: Value = serde_json::from_slice(&Slack.digest(&digest)).unwrap();
+    insta::assert_json_snapshot!(message);
 }
 
 #[test]
@@ -130,43 +161,52 @@ fn assert_size(text: &str, max: usize) {
     );
 }
 
+/// Holds a message to every limit, and to naming nobody.
+fn assert_sound(payload: &[u8]) {
+    assert!(payload.len() <= BODY_BYTES_MAX);
+    let message: Value = serde_json::from_slice(payload).unwrap();
+    let attachment = &message["attachments"][0];
+    assert_eq!(message["attachments"].as_array().unwrap().len(), 1);
+    assert_eq!(attachment.as_object().unwrap().len(), 3);
+    assert!(attachment["blocks"].as_array().unwrap().len() <= 20);
+    assert_size(message["text"].as_str().unwrap(), TEXT_CHARS_MAX);
+    assert_no_live_token(message["text"].as_str().unwrap());
+    assert_no_live_token(attachment["fallback"].as_str().unwrap());
+    let mut total = 0;
+    for (place, object) in texts(&message) {
+        let text = object["text"].as_str().unwrap();
+        assert_size(text, if place.contains("item") { 2_000 } else { 3_000 });
+        total += Meter::of(text).size(text);
+        if object["type"] == "mrkdwn" {
+            assert_eq!(object["verbatim"], Value::Bool(true));
+            assert_no_live_token(text);
+        } else {
+            assert!(
+                !["<!", "<@", "<#"].iter().any(|token| text.contains(token)),
+                "{text}"
+            );
+        }
+    }
+    assert!(total <= MESSAGE_CHARS_MAX);
+    for block in attachment["blocks"].as_array().unwrap() {
+        let few = |fields: &Value| fields.as_array().unwrap().len() <= 10;
+        assert!(block.get("fields").is_none_or(few));
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn no_alert_breaks_a_limit_or_mentions_anyone(alert in any_alert(), page in prop::option::of(Just(PAGE))) {
-        let rendering = Slack.message(Shown { alert: &alert, page });
-        prop_assert!(rendering.payload.len() <= BODY_BYTES_MAX);
-        let message: Value = serde_json::from_slice(&rendering.payload).unwrap();
-        let attachment = &message["attachments"][0];
-        prop_assert_eq!(message["attachments"].as_array().unwrap().len(), 1);
-        prop_assert_eq!(attachment.as_object().unwrap().len(), 3);
-        prop_assert!(attachment["blocks"].as_array().unwrap().len() <= 20);
-        assert_size(message["text"].as_str().unwrap(), TEXT_CHARS_MAX);
-        assert_no_live_token(message["text"].as_str().unwrap());
-        assert_no_live_token(attachment["fallback"].as_str().unwrap());
-        let mut total = 0;
-        for (place, object) in texts(&message) {
-            let text = object["text"].as_str().unwrap();
-            assert_size(text, if place.contains("item") { 2_000 } else { 3_000 });
-            total += Meter::of(text).size(text);
-            if object["type"] == "mrkdwn" {
-                prop_assert_eq!(&object["verbatim"], &Value::Bool(true));
-                assert_no_live_token(text);
-            } else {
-                prop_assert!(!["<!", "<@", "<#"].iter().any(|token| text.contains(token)), "{}", text);
-            }
-        }
-        prop_assert!(total <= MESSAGE_CHARS_MAX);
-        for block in attachment["blocks"].as_array().unwrap() {
-            prop_assert!(block.get("fields").is_none_or(|fields| fields.as_array().unwrap().len() <= 10));
-        }
-        prop_assert_eq!(rendering, Slack.message(Shown { alert: &alert, page }));
+        let rendering = Slack.message(Shown::whole(&alert, page));
+        assert_sound(&rendering.payload);
+        prop_assert_eq!(rendering, Slack.message(Shown::whole(&alert, page)));
     }
 
     #[test]
     fn no_mark_of_a_fact_is_read_as_formatting(alert in any_alert()) {
-        let message: Value = serde_json::from_slice(&Slack.message(Shown { alert: &alert, page: None }).payload).unwrap();
+        let message: Value = serde_json::from_slice(&Slack.message(Shown::whole(&alert, None)).payload).unwrap();
         for (place, object) in texts(&message).into_iter().filter(|(place, _)| place.contains("section item")) {
             let text = object["text"].as_str().unwrap();
             let (name, value) = text.strip_prefix('*').and_then(|text| text.split_once("*\n")).expect(&place);
@@ -184,10 +224,20 @@ proptest! {
 
     #[test]
     fn the_plain_form_always_fits(alert in any_alert()) {
-        let plain: Value = serde_json::from_slice(&Slack.plain(Shown { alert: &alert, page: Some(PAGE) })).unwrap();
+        let plain: Value = serde_json::from_slice(&Slack.plain(Shown::whole(&alert, Some(PAGE)))).unwrap();
         prop_assert_eq!(plain.as_object().unwrap().len(), 1);
         let text = plain["text"].as_str().unwrap();
         assert_size(text, TEXT_CHARS_MAX);
         assert_no_live_token(text);
+    }
+}
+
+proptest! {
+    // Each case is up to 45 alerts.
+    #![proptest_config(ProptestConfig::with_cases(8))]
+
+    #[test]
+    fn no_digest_breaks_a_limit_or_mentions_anyone(alerts in prop::collection::vec(any_alert(), 1..45), page in prop::option::of(Just(PAGE)), space in hostile(5)) {
+        assert_sound(&Slack.digest(&digest_of(&alerts, page, &space)));
     }
 }

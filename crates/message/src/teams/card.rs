@@ -136,6 +136,17 @@ impl Element {
         }
     }
 
+    /// A line of a digest.
+    pub(super) fn line(text: String) -> Self {
+        Self::TextBlock {
+            text,
+            size: "Default",
+            weight: "Default",
+            is_subtle: false,
+            wrap: true,
+        }
+    }
+
     pub(super) fn rich(inlines: Vec<TextRun>) -> Self {
         Self::RichTextBlock {
             inlines,

@@ -4,6 +4,7 @@
 //! (<https://learn.microsoft.com/microsoftteams/platform/task-modules-and-cards/cards/cards-format>).
 
 mod card;
+mod digest;
 mod escape;
 
 use alert_connectors_model::{Alert, AlertStatus, DescriptionFormat, Severity};
@@ -14,11 +15,11 @@ use self::{
     escape::{fact_inert, run_inert},
 };
 use crate::{
-    Platform, Rendering, Shown,
+    Digest, Platform, Rendering, Shown,
     fit::{self, Trim},
     markdown::{self, Line},
     text::{clean, one_line},
-    words::{facts, severity_word, title, utc_minute},
+    words::{facts, headline, title, utc_minute},
 };
 
 /// Microsoft Teams, by way of a workflow or an Office 365 connector.
@@ -108,7 +109,7 @@ impl Platform for Teams {
             let card = json(&card);
             let fits = weight(&card) <= CARD_BYTES_MAX;
             last = Some(Rendering {
-                payload: envelope(shown.alert, &card),
+                payload: sealed(&card, summary(shown)),
                 trimmed,
             });
             if fits {
@@ -124,14 +125,20 @@ impl Platform for Teams {
 
     fn plain(&self, shown: Shown<'_>) -> Vec<u8> {
         let alert = shown.alert;
-        let mut text = format!("{}: {}", severity_word(alert), one_line(title(alert)));
-        if let Some(description) = &alert.description {
+        let mut text = format!("{}: {}", headline(shown), one_line(title(alert)));
+        let note = shown.note.map(|note| note.text(alert));
+        let description = alert.description.as_deref().filter(|_| shown.whole);
+        if let Some(description) = note.as_deref().or(description) {
             text.push_str(" – ");
             text.push_str(&one_line(description));
         }
         let text = fit::cut(&run_inert(&text), PLAIN_CHARS_MAX).into_text();
         let body = vec![Element::rich(vec![TextRun::plain(text)])];
-        envelope(alert, &json(&Card::plain(body, summary(alert))))
+        sealed(&json(&Card::plain(body, summary(shown))), summary(shown))
+    }
+
+    fn digest(&self, digest: &Digest<'_>) -> Vec<u8> {
+        digest::payload(digest)
     }
 }
 
@@ -139,13 +146,11 @@ fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("strings, numbers and lists always serialise")
 }
 
-fn envelope(alert: &Alert, card: &str) -> Vec<u8> {
+/// The card in its envelope.
+fn sealed(card: &str, summary: String) -> Vec<u8> {
     let card = serde_json::value::RawValue::from_string(card.to_owned());
-    json(&Message::around(
-        card.expect("it was serialised by us"),
-        summary(alert),
-    ))
-    .into_bytes()
+    let card = card.expect("it was serialised by us");
+    json(&Message::around(card, summary)).into_bytes()
 }
 
 /// How Teams counts a card: as a JSON string, with everything beyond ASCII as its `\u` escapes.
@@ -159,44 +164,55 @@ fn weight(card: &str) -> usize {
 }
 
 /// The same words plain, for notifications and for clients that can't draw the card.
-fn summary(alert: &Alert) -> String {
-    let text = format!("{} {}", severity_word(alert), one_line(title(alert)));
+fn summary(shown: Shown<'_>) -> String {
+    let text = format!("{} {}", headline(shown), one_line(title(shown.alert)));
     fit::cut(&run_inert(&text), SUMMARY_CHARS_MAX).into_text()
 }
 
 fn render(shown: Shown<'_>, step: &Step) -> (Card, Vec<Trim>) {
     let alert = shown.alert;
     let mut trimmed = Vec::new();
-    let mut body = vec![heading(alert, step, &mut trimmed)];
-    description(alert, step, &mut trimmed, &mut body);
-    body.extend(fact_set(alert, step, &mut trimmed));
+    let mut body = vec![heading(shown, step, &mut trimmed)];
+    if shown.whole {
+        description(alert, step, &mut trimmed, &mut body);
+        body.extend(fact_set(alert, step, &mut trimmed));
+    }
+    let note = shown
+        .note
+        .map_or_else(String::new, |note| format!("{} · ", note.text(alert)));
     body.push(Element::subtle(format!(
-        "{} · {}",
+        "{note}{} · {}",
         utc_minute(alert.occurred_at),
         fact_inert(alert.alert_type.as_str())
     )));
     let actions = actions(shown, step, &mut trimmed);
-    (Card::full(body, actions, summary(alert)), trimmed)
+    (Card::full(body, actions, summary(shown)), trimmed)
 }
 
 /// The severity as a tinted container with its word; colour is never the only signal.
-fn heading(alert: &Alert, step: &Step, trimmed: &mut Vec<Trim>) -> Element {
-    let (style, sign) = match (alert.status, alert.severity) {
-        (AlertStatus::Resolved, _) => ("good", "✅"),
-        (AlertStatus::Active, Severity::Critical) => ("attention", "🟣"),
-        (AlertStatus::Active, Severity::High) => ("attention", "🔴"),
-        (AlertStatus::Active, Severity::Medium) => ("warning", "🟠"),
-        (AlertStatus::Active, Severity::Low) => ("accent", "🔵"),
-    };
+fn heading(shown: Shown<'_>, step: &Step, trimmed: &mut Vec<Trim>) -> Element {
+    let alert = shown.alert;
+    let (style, sign) = style_of(alert.status, alert.severity);
     let source = one_line(title(alert));
     let title = cut("title", &source, step.title, trimmed);
     Element::Container {
         style,
         bleed: true,
         items: vec![
-            Element::word(format!("{sign} {}", severity_word(alert))),
+            Element::word(format!("{sign} {}", headline(shown))),
             Element::rich(vec![TextRun::heading(run_inert(&title).into_owned())]),
         ],
+    }
+}
+
+/// The tint of the heading and the sign beside its word.
+const fn style_of(status: AlertStatus, severity: Severity) -> (&'static str, &'static str) {
+    match (status, severity) {
+        (AlertStatus::Resolved, _) => ("good", "✅"),
+        (AlertStatus::Active, Severity::Critical) => ("attention", "🟣"),
+        (AlertStatus::Active, Severity::High) => ("attention", "🔴"),
+        (AlertStatus::Active, Severity::Medium) => ("warning", "🟠"),
+        (AlertStatus::Active, Severity::Low) => ("accent", "🔵"),
     }
 }
 

@@ -5,16 +5,37 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::*;
-use crate::testing::{alert, any_alert, freshness, markdown};
+use crate::testing::{alert, any_alert, digest_of, freshness, hostile, markdown, storm};
 
 const PAGE: &str = "https://alerts.example.com/spaces/s/alerts/1";
 
 fn message(alert: &Alert, page: Option<&str>) -> (Value, Vec<Trim>) {
-    let rendering = Teams.message(Shown { alert, page });
+    let rendering = Teams.message(Shown::whole(alert, page));
     (
         serde_json::from_slice(&rendering.payload).unwrap(),
         rendering.trimmed,
     )
+}
+
+#[test]
+fn a_storm_is_one_card_with_the_worst_first_and_the_tail_counted() {
+    let alerts = storm(1_000);
+    let payload = Teams.digest(&digest_of(&alerts, Some(PAGE), "Data"));
+    let message: Value = serde_json::from_slice(&payload).unwrap();
+    insta::assert_json_snapshot!(message["attachments"][0]["content"]["body"]);
+}
+
+#[test]
+fn a_follow_up_is_short_and_says_what_became_of_it() {
+    let mut alert = freshness();
+    alert.status = alert_connectors_model::AlertStatus::Resolved;
+    let shown = Shown {
+        note: Some(crate::Note::Resolved(std::time::Duration::from_mins(42))),
+        whole: false,
+        ..Shown::whole(&alert, Some(PAGE))
+    };
+    let message: Value = serde_json::from_slice(&Teams.message(shown).payload).unwrap();
+    insta::assert_json_snapshot!(message["attachments"][0]["content"]["body"]);
 }
 
 #[test]
@@ -30,11 +51,8 @@ fn markdown_becomes_text_runs() {
 #[test]
 fn the_plain_form_is_one_block() {
     let alert = freshness();
-    let plain: Value = serde_json::from_slice(&Teams.plain(Shown {
-        alert: &alert,
-        page: Some(PAGE),
-    }))
-    .unwrap();
+    let plain: Value =
+        serde_json::from_slice(&Teams.plain(Shown::whole(&alert, Some(PAGE)))).unwrap();
     insta::assert_json_snapshot!(plain);
 }
 
@@ -108,7 +126,7 @@ proptest! {
 
     #[test]
     fn no_alert_breaks_a_limit_or_mentions_anyone(alert in any_alert(), page in prop::option::of(Just(PAGE))) {
-        let rendering = Teams.message(Shown { alert: &alert, page });
+        let rendering = Teams.message(Shown::whole(&alert, page));
         let message: Value = serde_json::from_slice(&rendering.payload).unwrap();
         let card = &message["attachments"][0]["content"];
         let start = rendering.payload.windows(11).position(|w| w == b"\"content\":{").unwrap() + 10;
@@ -119,12 +137,12 @@ proptest! {
         assert_inert(text);
         assert_inert(message["summary"].as_str().unwrap());
         prop_assert!(card["msteams"].get("entities").is_none());
-        prop_assert_eq!(rendering, Teams.message(Shown { alert: &alert, page }));
+        prop_assert_eq!(rendering, Teams.message(Shown::whole(&alert, page)));
     }
 
     #[test]
     fn foreign_text_makes_no_markdown(alert in any_alert()) {
-        let message: Value = serde_json::from_slice(&Teams.message(Shown { alert: &alert, page: None }).payload).unwrap();
+        let message: Value = serde_json::from_slice(&Teams.message(Shown::whole(&alert, None)).payload).unwrap();
         let mut texts = Vec::new();
         for element in message["attachments"][0]["content"]["body"].as_array().unwrap() {
             markdown_texts(element, &mut texts);
@@ -142,8 +160,34 @@ proptest! {
 
     #[test]
     fn the_plain_form_always_fits(alert in any_alert()) {
-        let plain = Teams.plain(Shown { alert: &alert, page: None });
+        let plain = Teams.plain(Shown::whole(&alert, None));
         prop_assert!(weight(std::str::from_utf8(&plain).unwrap()) <= CARD_BYTES_MAX);
         assert_inert(std::str::from_utf8(&plain).unwrap());
+    }
+}
+
+proptest! {
+    // Each case is up to 45 alerts.
+    #![proptest_config(ProptestConfig::with_cases(8))]
+
+    #[test]
+    fn no_digest_breaks_a_limit_or_mentions_anyone(alerts in prop::collection::vec(any_alert(), 1..45), page in prop::option::of(Just(PAGE)), space in hostile(5)) {
+        let payload = Teams.digest(&digest_of(&alerts, page, &space));
+        let message: Value = serde_json::from_slice(&payload).unwrap();
+        let card = message["attachments"][0]["content"].to_string();
+        prop_assert!(weight(&card) <= CARD_BYTES_MAX, "{}", weight(&card));
+        assert_inert(&card);
+        let mut texts = Vec::new();
+        for element in message["attachments"][0]["content"]["body"].as_array().unwrap() {
+            markdown_texts(element, &mut texts);
+        }
+        for text in texts {
+            // The only link is ours, and it stands at the end.
+            let line = text.rsplit_once("[open](").map_or(text, |(line, target)| {
+                assert!(target.ends_with(')') && !target[..target.len() - 1].contains([')', '(']), "{target}");
+                line
+            });
+            prop_assert!(!line.contains("](") && !line.contains(":/"), "{}", line);
+        }
     }
 }

@@ -8,11 +8,16 @@ use crate::opening;
 fn statements() -> Vec<String> {
     let sources = [
         include_str!("../../src/alerts.rs"),
+        include_str!("../../src/bundle.rs"),
         include_str!("../../src/connectors.rs"),
+        include_str!("../../src/history.rs"),
         include_str!("../../src/intake.rs"),
         include_str!("../../src/people.rs"),
+        include_str!("../../src/problem.rs"),
         include_str!("../../src/queue.rs"),
         include_str!("../../src/spaces.rs"),
+        include_str!("../../src/standing.rs"),
+        include_str!("../../src/upkeep.rs"),
     ];
     let mut found = Vec::new();
     for source in sources {
@@ -21,6 +26,11 @@ fn statements() -> Vec<String> {
                 continue;
             };
             let sql = text.split('"').next().unwrap_or_default();
+            // A condition that a list of columns is put before.
+            let sql = match sql.strip_prefix("WHERE d.") {
+                Some(rest) => format!("SELECT d.seq FROM deliveries d WHERE d.{rest}"),
+                None => sql.to_owned(),
+            };
             if ["SELECT", "UPDATE", "INSERT", "DELETE"]
                 .iter()
                 .any(|verb| sql.starts_with(verb))
@@ -39,7 +49,7 @@ async fn no_statement_scans_what_grows_with_history() {
     let connection = rusqlite::Connection::open(folder.path().join("test.db")).unwrap();
     let statements = statements();
     assert!(
-        statements.len() > 30,
+        statements.len() > 60,
         "only {} statements were found",
         statements.len()
     );
@@ -57,6 +67,10 @@ async fn no_statement_scans_what_grows_with_history() {
             .collect::<Result<_, _>>()
             .unwrap();
         for detail in details {
+            // What waits may be counted; it does not grow with history.
+            if detail.ends_with("USING COVERING INDEX deliveries_pending") {
+                continue;
+            }
             let whole = ["alerts", "deliveries", "attempts", "idempotency", "tokens"]
                 .iter()
                 .any(|table| {

@@ -1,14 +1,16 @@
 //! Properties of reading alerts back.
 
+use std::sync::Arc;
+
 use alert_connectors_model::{AlertStatus, AlertType, Severity, Slug, Space, SpaceId};
 
 use super::world::World;
-use crate::AlertQuery;
+use crate::{AlertQuery, Resolution};
 
 async fn ids(world: &World, query: AlertQuery) -> Vec<alert_connectors_model::AlertId> {
     let page = world
         .store
-        .alerts(world.space_id().await, query)
+        .alerts(world.space_id().await, query, world.expiry())
         .await
         .unwrap();
     page.items.into_iter().map(|record| record.id).collect()
@@ -39,7 +41,7 @@ pub async fn alerts_are_listed_newest_first_without_gap_or_repeat(world: World) 
         };
         let page = world
             .store
-            .alerts(world.space_id().await, query)
+            .alerts(world.space_id().await, query, world.expiry())
             .await
             .unwrap();
         seen.extend(page.items.iter().map(|record| record.id));
@@ -165,12 +167,25 @@ pub async fn an_alert_of_another_space_is_absent(world: World) {
         )
         .await
         .unwrap();
-    assert!(world.store.alert(other, id).await.unwrap().is_none());
-    assert!(world.store.resolve(other, id).await.unwrap().is_none());
+    let expiry = world.expiry();
     assert!(
         world
             .store
-            .deliveries_of(other, id)
+            .alert(other, id, expiry)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    let slug = Slug::parse("other").unwrap();
+    let roster = Arc::new(world.store.roster(&slug).await.unwrap().unwrap());
+    assert!(matches!(
+        world.store.resolve(roster, id, expiry).await.unwrap(),
+        Resolution::Absent
+    ));
+    assert!(
+        world
+            .store
+            .deliveries_of(other, id, expiry)
             .await
             .unwrap()
             .is_empty()
@@ -183,6 +198,7 @@ pub async fn an_alert_of_another_space_is_absent(world: World) {
                 limit: 10,
                 ..AlertQuery::default()
             },
+            expiry,
         )
         .await
         .unwrap();
@@ -193,12 +209,7 @@ pub async fn an_alert_of_another_space_is_absent(world: World) {
 pub async fn resolve_is_repeatable(world: World) {
     let id = world.post(r#","dedup_key":"k""#).await.id;
     for _ in 0..2 {
-        let record = world
-            .store
-            .resolve(world.space_id().await, id)
-            .await
-            .unwrap()
-            .unwrap();
+        let record = world.resolve(id).await;
         assert_eq!(record.alert.status, AlertStatus::Resolved);
     }
     assert_ne!(world.post(r#","dedup_key":"k""#).await.id, id);

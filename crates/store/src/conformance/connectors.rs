@@ -109,11 +109,7 @@ pub async fn deactivation_and_deletion_cancel_what_is_pending(world: World) {
             .await
             .unwrap()
     );
-    let deliveries = world
-        .store
-        .deliveries_of(world.space_id().await, id)
-        .await
-        .unwrap();
+    let deliveries = world.deliveries_of(id).await;
     let ended: Vec<_> = deliveries
         .iter()
         .map(|one| (one.connector_id, one.state, one.reason))

@@ -21,16 +21,11 @@ pub async fn accept_is_durable_and_queued_in_order(world: World) {
         .iter()
         .filter_map(|event| match event {
             Event::Queued(due) => Some(due.seq),
-            Event::Changed(_) => None,
+            _ => None,
         })
         .collect();
     assert_eq!(told, due.iter().map(|due| due.seq).collect::<Vec<_>>());
-    let record = world
-        .store
-        .alert(world.space_id().await, accepted[0].id)
-        .await
-        .unwrap()
-        .unwrap();
+    let record = world.record_of(accepted[0].id).await;
     assert_eq!(record.deliveries[0].state, DeliveryState::Pending);
 }
 
@@ -45,7 +40,11 @@ pub async fn accept_stores_nothing_when_connectors_changed(world: World) {
     assert!(
         world
             .store
-            .alert(world.space_id().await, submission.alerts[0].id)
+            .alert(
+                world.space_id().await,
+                submission.alerts[0].id,
+                world.expiry()
+            )
             .await
             .unwrap()
             .is_none()
@@ -126,7 +125,7 @@ pub async fn a_key_is_forgotten_after_a_day(world: World) {
     stored(world.store.accept(submission).await.unwrap());
     let mut later = world.submission(&[world.alert("")]).await;
     later.idempotency = Some(idempotency("k", 2));
-    later.received_at = world.now + SignedDuration::from_hours(25);
+    later.expiry.now = world.now + SignedDuration::from_hours(25);
     stored(world.store.accept(later).await.unwrap());
 }
 
@@ -159,12 +158,7 @@ pub async fn a_repeat_counts_and_takes_newer_words_but_never_a_lower_severity(wo
         (second.id, second.occurrences, second.deliveries.len()),
         (first.id, 2, 0)
     );
-    let record = world
-        .store
-        .alert(world.space_id().await, first.id)
-        .await
-        .unwrap()
-        .unwrap();
+    let record = world.record_of(first.id).await;
     assert_eq!(record.alert.description.as_deref(), Some("new"));
     assert_eq!(
         (record.alert.severity, record.occurrences),
@@ -178,12 +172,7 @@ pub async fn resolved_closes_the_problem_and_a_later_post_opens_a_new_one(world:
     let first = world.post(r#","dedup_key":"k""#).await;
     let closed = world.post(r#","dedup_key":"k","status":"resolved""#).await;
     assert_eq!((closed.id, closed.occurrences), (first.id, 1));
-    let record = world
-        .store
-        .alert(world.space_id().await, first.id)
-        .await
-        .unwrap()
-        .unwrap();
+    let record = world.record_of(first.id).await;
     assert_eq!(record.alert.status, AlertStatus::Resolved);
     assert_ne!(world.post(r#","dedup_key":"k""#).await.id, first.id);
 }
@@ -214,7 +203,7 @@ pub async fn many_requests_at_once_are_all_answered(world: World) {
         let mut submission = submission.clone();
         submission.alerts[0].id = alert_connectors_model::AlertId::new(world.now, &world.random);
         submission.alerts[0].deliveries[0].0 =
-            alert_connectors_model::DeliveryId::new(world.now, &world.random);
+            alert_connectors_model::DeliveryId::of(submission.alerts[0].id, &world.random);
         let (store, id) = (std::sync::Arc::clone(&world.store), submission.alerts[0].id);
         tasks.spawn(async move {
             (

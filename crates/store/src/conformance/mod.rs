@@ -10,15 +10,19 @@
 
 mod alerts;
 mod connectors;
+mod history;
 mod intake;
 mod people;
+mod problem;
 mod queue;
 mod world;
 
 pub use alerts::*;
 pub use connectors::*;
+pub use history::*;
 pub use intake::*;
 pub use people::*;
+pub use problem::*;
 pub use queue::*;
 pub use world::{Opened, World};
 
@@ -55,6 +59,21 @@ macro_rules! conformance {
             recording_twice_changes_nothing,
             an_outcome_after_cancellation_is_superseded,
             due_is_read_in_order_across_connectors,
+            a_standing_comes_back_as_it_was_with_the_pace_of_before,
+            what_failed_is_revived_and_what_arrived_is_not,
+            a_bundle_is_of_one_connector_and_its_attempt_is_shared,
+            what_has_expired_is_owed_no_more_until_a_repair,
+            a_follow_up_knows_its_opening,
+            a_rise_is_told_to_those_who_know_and_opened_to_those_who_do_not,
+            a_repeat_after_the_interval_is_a_reminder,
+            the_end_is_told_to_those_who_heard_of_it,
+            deliveries_of_a_connector_are_listed_newest_first_by_state,
+            a_delivery_is_found_by_its_name,
+            a_retry_gives_a_delivery_its_place_and_its_time_back,
+            a_replay_queues_what_ended_and_nothing_twice,
+            health_tells_how_a_connector_fares,
+            a_new_url_repairs,
+            retention_removes_what_is_old_and_neither_what_waits_nor_a_problem,
             a_session_ends_with_its_token_user_or_password,
             disabling_ends_tokens_and_keys_and_enabling_brings_none_back,
             keys_are_shown_by_name_and_revoked_by_their_owner_alone,

@@ -153,7 +153,7 @@ pub async fn the_last_admin_stays(world: World) {
 
 /// Each change of who may go where moves the version of identity.
 pub async fn whatever_touches_access_moves_the_version(world: World) {
-    let version = async || world.store.tidings().await.unwrap().version;
+    let version = async || world.store.version().await.unwrap();
     let space_id = world.space_id().await;
     let bob = World::email("bob@example.com");
     let mut last = version().await;
@@ -197,7 +197,14 @@ pub async fn removing_a_space_takes_everything_along(world: World) {
         world.store.remove_space(&world.slug).await.unwrap(),
         SpaceChange::Absent
     );
-    assert!(world.store.alert(space_id, id).await.unwrap().is_none());
+    assert!(
+        world
+            .store
+            .alert(space_id, id, world.expiry())
+            .await
+            .unwrap()
+            .is_none()
+    );
     assert!(world.due(&connector).await.is_empty());
     assert!(world.store.roster(&world.slug).await.unwrap().is_none());
     assert!(

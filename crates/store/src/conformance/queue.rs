@@ -1,9 +1,13 @@
 //! Properties of the queue.
 
+use std::sync::Arc;
+
 use alert_connectors_model::{DeliveryState, EndReason};
 
+use jiff::SignedDuration;
+
 use super::world::World;
-use crate::{Form, NextStep, Recorded};
+use crate::{Block, Expiry, Form, NextStep, Opening, Outcome, Recorded, Report, Standing, Wait};
 
 /// What ended is owed no more, and its attempt is kept.
 pub async fn a_recorded_end_is_due_no_more(world: World) {
@@ -11,17 +15,11 @@ pub async fn a_recorded_end_is_due_no_more(world: World) {
     let id = world.post("").await.id;
     let due = world.due(&connector).await;
     let recorded = world
-        .store
-        .record(vec![world.outcome(&due[0], world.arrived())])
-        .await
-        .unwrap();
+        .report(&connector, vec![world.outcome(&due[0], world.arrived())])
+        .await;
     assert_eq!(recorded, [Recorded::Done]);
     assert!(world.due(&connector).await.is_empty());
-    let deliveries = world
-        .store
-        .deliveries_of(world.space_id().await, id)
-        .await
-        .unwrap();
+    let deliveries = world.deliveries_of(id).await;
     assert_eq!(
         (deliveries[0].state, deliveries[0].ended_at),
         (DeliveryState::Delivered, Some(world.now))
@@ -38,23 +36,22 @@ pub async fn a_recorded_end_is_due_no_more(world: World) {
 /// What is tried again keeps its place, its form and its wait.
 pub async fn a_recorded_retry_is_due_again_with_its_form_and_wait(world: World) {
     let connector = world.connect("").await;
-    world.post("").await;
+    let id = world.post("").await.id;
     let due = world.due(&connector).await;
     let again = NextStep::Again {
         form: Form::Plain,
         at: world.later(30),
     };
     world
-        .store
-        .record(vec![world.outcome(&due[0], again)])
-        .await
-        .unwrap();
+        .report(&connector, vec![world.outcome(&due[0], again)])
+        .await;
     let again = world.due(&connector).await;
     assert_eq!(
         (again[0].seq, again[0].form, again[0].attempts),
         (due[0].seq, Form::Plain, 1)
     );
-    assert_eq!(again[0].next_attempt_at, Some(world.later(30)));
+    let next = world.deliveries_of(id).await[0].next_attempt_at;
+    assert_eq!(next, Some(world.later(30)));
 }
 
 /// The same outcome again is one attempt.
@@ -63,16 +60,12 @@ pub async fn recording_twice_changes_nothing(world: World) {
     let id = world.post("").await.id;
     let due = world.due(&connector).await;
     let outcome = world.outcome(&due[0], world.arrived());
-    world.store.record(vec![outcome.clone()]).await.unwrap();
+    world.report(&connector, vec![outcome.clone()]).await;
     assert_eq!(
-        world.store.record(vec![outcome]).await.unwrap(),
+        world.report(&connector, vec![outcome]).await,
         [Recorded::Superseded]
     );
-    let deliveries = world
-        .store
-        .deliveries_of(world.space_id().await, id)
-        .await
-        .unwrap();
+    let deliveries = world.deliveries_of(id).await;
     assert_eq!(deliveries[0].attempts.len(), 1);
 }
 
@@ -87,16 +80,10 @@ pub async fn an_outcome_after_cancellation_is_superseded(world: World) {
         .await
         .unwrap();
     let recorded = world
-        .store
-        .record(vec![world.outcome(&due[0], world.arrived())])
-        .await
-        .unwrap();
+        .report(&connector, vec![world.outcome(&due[0], world.arrived())])
+        .await;
     assert_eq!(recorded, [Recorded::Superseded]);
-    let deliveries = world
-        .store
-        .deliveries_of(world.space_id().await, id)
-        .await
-        .unwrap();
+    let deliveries = world.deliveries_of(id).await;
     assert_eq!(deliveries[0].reason, Some(EndReason::ConnectorDeleted));
     assert_eq!(deliveries[0].attempts.len(), 1);
 }
@@ -113,7 +100,7 @@ pub async fn due_is_read_in_order_across_connectors(world: World) {
     assert!(all.windows(2).all(|pair| pair[0].seq < pair[1].seq));
     let rest = world
         .store
-        .due(one.destination, all[1].seq, 3)
+        .due(one.destination, all[1].seq, 3, world.expiry())
         .await
         .unwrap();
     assert_eq!(
@@ -121,4 +108,195 @@ pub async fn due_is_read_in_order_across_connectors(world: World) {
         all[2..5].iter().map(|due| due.seq).collect::<Vec<_>>()
     );
     assert_eq!(world.store.tidings().await.unwrap().owed, [one.destination]);
+}
+
+/// How a destination stands is kept with the outcome that changed it, and comes back as it was.
+pub async fn a_standing_comes_back_as_it_was_with_the_pace_of_before(world: World) {
+    let connector = world.connect("").await;
+    let fresh = world.store.known(connector.destination, 4).await.unwrap();
+    assert_eq!(
+        (fresh.standing, fresh.recent),
+        (Standing::default(), vec![])
+    );
+    let standing = Standing {
+        failures: 3,
+        failing_since: Some(world.later(-60)),
+        recovered_at: Some(world.later(-600)),
+        last_error: Some("no_service".to_owned()),
+        throttles: 2,
+        wait: Some(Wait {
+            set_at: world.now,
+            length: SignedDuration::from_secs(90),
+            asked: true,
+        }),
+        refused: vec![4, 7],
+        block: Some(Block {
+            reason: "no_service: make a new one".to_owned(),
+            since: world.later(-30),
+            probes: 2,
+            quiet: true,
+        }),
+        told: true,
+        repaired_at: Some(world.later(-900)),
+    };
+    for _ in 0..6 {
+        world.post("").await;
+    }
+    let due = world.due(&connector).await;
+    let outcomes = due
+        .iter()
+        .map(|due| world.outcome(due, world.arrived()))
+        .collect();
+    world
+        .report_with(&connector, outcomes, Some(standing.clone()))
+        .await;
+    let known = world.store.known(connector.destination, 4).await.unwrap();
+    assert_eq!(known.standing, standing);
+    assert_eq!(known.recent, vec![world.now; 4]);
+    let tidings = world.store.tidings().await.unwrap();
+    assert_eq!(tidings.troubled, [connector.destination]);
+}
+
+/// What failed through the destination's fault is owed again, and nothing else is.
+pub async fn what_failed_is_revived_and_what_arrived_is_not(world: World) {
+    let connector = world.connect("").await;
+    for _ in 0..2 {
+        world.post("").await;
+    }
+    let due = world.due(&connector).await;
+    let failed = NextStep::End {
+        state: DeliveryState::Failed,
+        reason: Some(EndReason::MessageRefused),
+        at: world.now,
+    };
+    let outcomes = vec![
+        world.outcome(&due[0], failed),
+        world.outcome(&due[1], world.arrived()),
+    ];
+    world.report(&connector, outcomes).await;
+    assert!(world.due(&connector).await.is_empty());
+    let report = Report {
+        destination: connector.destination,
+        standing: None,
+        outcomes: Vec::new(),
+        revived: vec![due[0].seq, due[1].seq],
+    };
+    world.store.record(Arc::from([report])).await.unwrap();
+    let again = world.due(&connector).await;
+    assert_eq!(
+        again.iter().map(|due| due.seq).collect::<Vec<_>>(),
+        [due[0].seq]
+    );
+}
+
+/// A digest is what waits for the connector of the oldest delivery, in order, the worst with their words; its attempt is
+/// found under each of its deliveries.
+pub async fn a_bundle_is_of_one_connector_and_its_attempt_is_shared(world: World) {
+    let one = world.connect("").await;
+    world.connect("").await;
+    let mut ids = Vec::new();
+    for severity in ["low", "critical", "medium"] {
+        let alert = alert_connectors_model::Alert {
+            severity: alert_connectors_model::Severity::parse(severity).unwrap(),
+            ..world.alert("")
+        };
+        let submission = world.submission(&[alert]).await;
+        let accepted = world.store.accept(submission).await.unwrap();
+        ids.push(super::world::stored(accepted).remove(0).id);
+    }
+    let destination = one.destination;
+    let bundle = world
+        .store
+        .bundle(destination, 10, 2, world.expiry())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(bundle.connector.id, one.id);
+    let carried: Vec<_> = bundle
+        .parcels
+        .iter()
+        .map(|parcel| parcel.alert_id)
+        .collect();
+    assert_eq!(carried, ids);
+    let with_words: Vec<_> = bundle
+        .parcels
+        .iter()
+        .map(|parcel| parcel.alert.is_some())
+        .collect();
+    assert_eq!(with_words, [false, true, true]);
+    let few = world
+        .store
+        .bundle(destination, 2, 2, world.expiry())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(few.parcels.len(), 2);
+    let due = world.due(&one).await;
+    let shared = world.outcome(&due[0], world.arrived());
+    let outcomes = bundle
+        .parcels
+        .iter()
+        .map(|parcel| Outcome {
+            seq: parcel.seq,
+            ..shared.clone()
+        })
+        .collect();
+    world.report(&one, outcomes).await;
+    let attempt = shared.attempt.unwrap().id;
+    for id in ids {
+        let deliveries = world.deliveries_of(id).await;
+        let mine = deliveries
+            .iter()
+            .find(|delivery| delivery.connector_id == one.id)
+            .unwrap();
+        assert_eq!(mine.attempts[0].id, attempt);
+    }
+}
+
+/// Expiry is computed: nothing is written, and a repair brings back what its rule allows.
+pub async fn what_has_expired_is_owed_no_more_until_a_repair(world: World) {
+    let connector = world.connect("").await;
+    let id = world.post("").await.id;
+    let later = |hours| Expiry {
+        now: world.now + SignedDuration::from_hours(hours),
+        ..world.expiry()
+    };
+    let due = async |expiry| {
+        let due = world.store.due(connector.destination, 0, 10, expiry).await;
+        due.unwrap().len()
+    };
+    assert_eq!((due(later(23)).await, due(later(24)).await), (1, 0));
+    let space = world.space_id().await;
+    let record = world.store.alert(space, id, later(25)).await;
+    let delivery = &record.unwrap().unwrap().deliveries[0];
+    assert_eq!(delivery.state, DeliveryState::Expired);
+    let repaired = Standing {
+        repaired_at: Some(later(30).now),
+        ..Standing::default()
+    };
+    world
+        .report_with(&connector, Vec::new(), Some(repaired))
+        .await;
+    assert_eq!((due(later(40)).await, due(later(54)).await), (1, 0));
+    assert_eq!(due(later(24 * 7)).await, 0);
+}
+
+/// A follow-up knows how its opening stands.
+pub async fn a_follow_up_knows_its_opening(world: World) {
+    let connector = world.connect("").await;
+    let id = world.post(r#","dedup_key":"k""#).await.id;
+    world.resolve(id).await;
+    let due = world.due(&connector).await;
+    assert_eq!((due.len(), due[1].opening), (2, Opening::Waits));
+    let failed = NextStep::End {
+        state: DeliveryState::Failed,
+        reason: Some(EndReason::MessageRefused),
+        at: world.now,
+    };
+    let opening = async || world.store.opening(due[1].seq, world.expiry()).await;
+    assert_eq!(opening().await.unwrap(), Opening::Waits);
+    world
+        .report(&connector, vec![world.outcome(&due[0], failed)])
+        .await;
+    assert_eq!(opening().await.unwrap(), Opening::Missed);
 }

@@ -3,15 +3,15 @@
 use std::{any::Any, sync::Arc};
 
 use alert_connectors_model::{
-    Alert, AlertId, Attempt, AttemptId, AttemptOutcome, Connector, ConnectorId, DeliveryId,
-    DeliveryState, Email, Json, Loc, Matched, NewConnector, Random, Role, SeededRandom, Slug,
-    Space, SpaceId, UrlRules, User, UserId, parse_alert, parse_new_connector,
+    Alert, AlertId, Attempt, AttemptId, AttemptOutcome, Connector, ConnectorId, Delivery,
+    DeliveryId, DeliveryState, Email, Json, Loc, Matched, NewConnector, Random, Role, SeededRandom,
+    Slug, Space, SpaceId, UrlRules, User, UserId, parse_alert, parse_new_connector,
 };
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    Acceptance, Accepted, Created, Due, Idempotency, NewAlert, NewToken, NewUser, NextStep,
-    Outcome, Roster, Store, Submission,
+    Acceptance, Accepted, AlertRecord, Created, Due, Expiry, Idempotency, NewAlert, NewToken,
+    NewUser, NextStep, Outcome, Recorded, Report, Resolution, Roster, Standing, Store, Submission,
 };
 
 /// A store that was opened for a test, and what must live as long as it.
@@ -140,31 +140,94 @@ impl World {
 
     pub(super) async fn submission(&self, alerts: &[Alert]) -> Submission {
         let roster = self.roster().await;
-        let new = |alert: &Alert| NewAlert {
-            id: AlertId::new(self.now, &self.random),
-            alert: Arc::new(alert.clone()),
-            json: serde_json_of(alert).into(),
-            warnings: Arc::from([]),
-            deliveries: roster
-                .connectors
-                .iter()
-                .filter(|connector| connector.matches(alert) == Matched::Matched)
-                .map(|connector| {
-                    (
-                        DeliveryId::new(self.now, &self.random),
-                        Arc::clone(connector),
-                    )
-                })
-                .collect(),
+        let new = |alert: &Alert| {
+            let id = AlertId::new(self.now, &self.random);
+            NewAlert {
+                id,
+                alert: Arc::new(alert.clone()),
+                json: serde_json_of(alert).into(),
+                warnings: Arc::from([]),
+                deliveries: roster
+                    .connectors
+                    .iter()
+                    .filter(|connector| connector.matches(alert) == Matched::Matched)
+                    .map(|connector| (DeliveryId::of(id, &self.random), Arc::clone(connector)))
+                    .collect(),
+            }
         };
         Submission {
             alerts: alerts.iter().map(new).collect(),
-            space: roster.space,
-            space_version: roster.version,
             identity_version: Some(self.identity_version().await),
             idempotency: None,
-            received_at: self.now,
+            expiry: self.expiry(),
+            renotify: SignedDuration::from_hours(4),
+            roster: Arc::new(roster),
         }
+    }
+
+    /// The usual rule, now.
+    pub(super) fn expiry(&self) -> Expiry {
+        Expiry {
+            now: self.now,
+            retry_for: SignedDuration::from_hours(24),
+        }
+    }
+
+    pub(super) async fn record_of(&self, id: AlertId) -> AlertRecord {
+        let space = self.space_id().await;
+        let found = self.store.alert(space, id, self.expiry()).await;
+        found.unwrap().unwrap()
+    }
+
+    pub(super) async fn deliveries_of(&self, id: AlertId) -> Vec<Delivery> {
+        let space = self.space_id().await;
+        self.store
+            .deliveries_of(space, id, self.expiry())
+            .await
+            .unwrap()
+    }
+
+    pub(super) async fn resolve(&self, id: AlertId) -> AlertRecord {
+        let roster = Arc::new(self.roster().await);
+        let resolved = self.store.resolve(roster, id, self.expiry()).await;
+        match resolved.unwrap() {
+            Resolution::Now(record) => *record,
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    /// Reports outcomes of one destination.
+    pub(super) async fn report(
+        &self,
+        connector: &Connector,
+        outcomes: Vec<Outcome>,
+    ) -> Vec<Recorded> {
+        self.report_with(connector, outcomes, None).await
+    }
+
+    pub(super) async fn report_with(
+        &self,
+        connector: &Connector,
+        outcomes: Vec<Outcome>,
+        standing: Option<Standing>,
+    ) -> Vec<Recorded> {
+        let report = Report {
+            destination: connector.destination,
+            standing,
+            outcomes,
+            revived: Vec::new(),
+        };
+        self.store.record(Arc::from([report])).await.unwrap()
+    }
+
+    /// Everything that is owed to a connector's destination arrives.
+    pub(super) async fn all_arrive(&self, connector: &Connector) {
+        let due = self.due(connector).await;
+        let outcomes = due
+            .iter()
+            .map(|due| self.outcome(due, self.arrived()))
+            .collect();
+        self.report(connector, outcomes).await;
     }
 
     pub(super) async fn post(&self, extra: &str) -> Accepted {
@@ -173,7 +236,10 @@ impl World {
     }
 
     pub(super) async fn due(&self, connector: &Connector) -> Vec<Due> {
-        self.store.due(connector.destination, 0, 100).await.unwrap()
+        self.store
+            .due(connector.destination, 0, 100, self.expiry())
+            .await
+            .unwrap()
     }
 
     pub(super) fn outcome(&self, due: &Due, next: NextStep) -> Outcome {
@@ -188,7 +254,7 @@ impl World {
         };
         Outcome {
             seq: due.seq,
-            attempt,
+            attempt: Some(Arc::new(attempt)),
             next,
         }
     }

@@ -1,0 +1,62 @@
+//! `key`: the secret key file, and sealing webhook URLs under a new key.
+
+use std::{path::PathBuf, sync::Arc};
+
+use alert_connectors_model::Random;
+use alert_connectors_store::{SealingKey, Upkeep, add_key, write_new_key_file};
+use clap::Subcommand;
+
+use super::{Failure, Outcome, Place, say, talk, wait_for};
+use crate::system::System;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Make a key file, readable by its owner alone; never writes over one
+    #[command(after_help = "Example:\n  alert-connectors key new /etc/alert-connectors/secret.key")]
+    New {
+        /// The file
+        file: PathBuf,
+    },
+    /// Seal stored webhook URLs again under the first key of the file, also while a server runs
+    #[command(
+        after_help = "Examples:\n  alert-connectors key rotate --new\n  alert-connectors key rotate --database-url sqlite:///srv/alerts.db\n\n\
+        The server reads the file again by itself. The old keys stay in the file: remove them once backups that need them are gone."
+    )]
+    Rotate {
+        /// First add a new key to the file
+        #[arg(long)]
+        new: bool,
+    },
+}
+
+/// URLs that are sealed again in one transaction.
+const STEP: usize = 200;
+
+pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
+    let random: Arc<dyn Random> = Arc::new(System::default());
+    match command {
+        Command::New { file } => {
+            write_new_key_file(&file, &SealingKey::generate(&*random))?;
+            Ok(say(file.display())?)
+        }
+        Command::Rotate { new } => {
+            // Opened before the file is touched: what it can't open, it must not be the cause of.
+            let store = place.open()?;
+            if new {
+                add_key(&place.key_file()?, &SealingKey::generate(&*random))?;
+                store.reload_keys()?;
+            }
+            wait_for(async move {
+                let mut sealed = 0;
+                loop {
+                    match store.reseal(STEP).await.map_err(Failure::from)? {
+                        0 => break,
+                        some => sealed += some,
+                    }
+                }
+                talk(format_args!("{sealed} sealed again"));
+                Ok(())
+            })
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Keeping the store tidy beside the service: in small steps with pauses between, so that nobody waits for them.
+
+use std::{sync::Arc, time::Duration};
+
+use alert_connectors_model::Clock;
+use alert_connectors_store::{Progress, Tidied, Tidying, Upkeep};
+use jiff::SignedDuration;
+use tokio_util::sync::CancellationToken;
+
+/// How often a round begins.
+const EVERY: Duration = Duration::from_mins(1);
+/// Between two steps, so that others get to write.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Tidies until the service stops.
+pub(crate) async fn run(
+    store: impl Upkeep,
+    clock: Arc<dyn Clock>,
+    retention: SignedDuration,
+    stopping: CancellationToken,
+) {
+    loop {
+        let round = async {
+            let mut progress = Progress::default();
+            loop {
+                let rules = Tidying {
+                    now: clock.now(),
+                    retention,
+                };
+                match store.tidy(rules, progress).await {
+                    Ok(Tidied::More(further)) => progress = further,
+                    Ok(Tidied::Done) => return,
+                    Err(error) => {
+                        return tracing::warn!(
+                            error = &error as &dyn std::error::Error,
+                            "old history can't be removed now"
+                        );
+                    }
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+        };
+        tokio::select! {
+            // Cancelled between two steps, or in one, which then happens or not.
+            () = round => {}
+            () = stopping.cancelled() => return,
+        }
+        tokio::select! {
+            () = tokio::time::sleep(EVERY) => {}
+            () = stopping.cancelled() => return,
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! A dead webhook: held, told of, repaired.
+
+use alert_connectors_inbox::Behaviour;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::world::{World, until};
+
+fn dead() -> Behaviour {
+    Behaviour {
+        row: Some("slack:no_service".to_owned()),
+        ..Behaviour::default()
+    }
+}
+
+async fn state(world: &World, connector: &str) -> Value {
+    world
+        .get(&format!("/spaces/data/alert-connectors/{connector}/health"))
+        .await
+        .body
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_webhook_holds_its_backlog_and_the_others_hear_of_it_until_it_is_repaired() {
+    let mut world = World::start().await;
+    let broken = world
+        .connect_for("/services/broken", "broken", &json!([]))
+        .await;
+    world
+        .connect_for("/services/sound", "sound", &json!(["high"]))
+        .await;
+    world.inbox.behave("/services/broken", dead());
+    let alert = json!({"alert_type": "a", "severity": "low", "title": "held"});
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        let posted = world.post("/spaces/data/alerts", &alert).await.body;
+        ids.push(posted["id"].as_str().unwrap().to_owned());
+    }
+    let heard = async || world.texts("/services/sound");
+    let told = until(heard, |texts| !texts.is_empty()).await;
+    assert!(
+        told[0].contains("Connector broken is blocked"),
+        "{}",
+        told[0]
+    );
+    assert!(
+        told[0].contains("no_service") && told[0].contains("make a new one"),
+        "{}",
+        told[0]
+    );
+    let health = state(&world, &broken).await;
+    assert_eq!(
+        (&health["state"], &health["queue_depth"]),
+        (&json!("blocked"), &json!(3))
+    );
+    assert!(
+        health["last_error"]
+            .as_str()
+            .unwrap()
+            .starts_with("no_service")
+    );
+    assert!(!health["next_attempt_at"].is_null());
+    // A kill changes nothing of it, and it is told of once.
+    world.restart("-KILL");
+    assert_eq!(state(&world, &broken).await["state"], "blocked");
+    let alerts = world
+        .get("/spaces/data/alerts?alert_type=connector_blocked")
+        .await
+        .body;
+    let notice = &alerts["items"][0];
+    assert_eq!(
+        (&notice["occurrences"], &notice["status"]),
+        (&json!(1), &json!("active"))
+    );
+    assert_eq!(
+        notice["deliveries"].as_array().unwrap().len(),
+        1,
+        "never to itself"
+    );
+    let url = json!({"webhook_url": format!("{}/services/new", world.receiver)});
+    let path = format!("/spaces/data/alert-connectors/{broken}");
+    assert_eq!(
+        world.ask(Method::PATCH, &path, Some(&url)).await.status,
+        200
+    );
+    for id in &ids {
+        world.settled(id, "delivered").await;
+    }
+    assert_eq!(world.texts("/services/new").len(), 3);
+    let heard = async || world.texts("/services/sound");
+    let told = until(heard, |texts| texts.len() == 2).await;
+    assert!(
+        told[1].contains("RESOLVED") && told[1].contains("resolved after"),
+        "{}",
+        told[1]
+    );
+    let alerts = world
+        .get("/spaces/data/alerts?alert_type=connector_blocked")
+        .await
+        .body;
+    assert_eq!(alerts["items"].as_array().unwrap().len(), 1);
+    assert_eq!(alerts["items"][0]["status"], "resolved");
+    assert_eq!(state(&world, &broken).await["state"], "healthy");
+}
+
+#[tokio::test]
+async fn a_successful_test_releases_what_is_held() {
+    let world = World::start().await;
+    let broken = world.connect("/services/broken").await;
+    world.inbox.behave("/services/broken", dead());
+    let alert = json!({"alert_type": "a", "severity": "low", "title": "held"});
+    let posted = world.post("/spaces/data/alerts", &alert).await.body;
+    let health = async || state(&world, &broken).await;
+    until(health, |health| health["state"] == "blocked").await;
+    let test = format!("/spaces/data/alert-connectors/{broken}/test");
+    let failed = world.post(&test, &json!({})).await.body;
+    assert_eq!(
+        (&failed["success"], &failed["status_code"]),
+        (&json!(false), &json!(404))
+    );
+    assert_eq!(state(&world, &broken).await["state"], "blocked");
+    world.inbox.behave_normally("/services/broken");
+    assert_eq!(world.post(&test, &json!({})).await.body["success"], true);
+    world
+        .settled(posted["id"].as_str().unwrap(), "delivered")
+        .await;
+}

@@ -1,0 +1,346 @@
+//! Deliveries as history tells them, sending them again, and a connector's health.
+
+use alert_connectors_model::{
+    AlertId, Attempt, ConnectorId, Delivery, DeliveryId, DeliveryState, EndReason, Fault,
+    FaultKind, Json, Loc, ObjectReader, rfc3339_millis,
+};
+use alert_connectors_store::{DeliveryQuery, Replay, Replayed, Retried};
+use axum::{
+    body::Body,
+    extract::{Path, RawQuery, State},
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, StatusCode};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{connectors::connector_of, fields, schema};
+use crate::{
+    App, Problem, ProblemKind,
+    body::{self, BODY_BYTES_MAX},
+    entry::{Editor, Viewer},
+    page::{PageBody, decode, encode},
+    query::Query,
+};
+
+/// What is replayed if nothing is said.
+const REPLAYED: [DeliveryState; 3] = [
+    DeliveryState::Failed,
+    DeliveryState::Expired,
+    DeliveryState::Cancelled,
+];
+
+/// List a connector's deliveries, newest first.
+#[utoipa::path(
+    get, path = "/spaces/{slug}/alert-connectors/{id}/deliveries", tag = "deliveries",
+    params(
+        ("slug" = String, Path, description = "The space"), ("id" = String, Path, description = "The connector"),
+        ("state" = Option<Vec<String>>, Query, description = "Repeatable"),
+        ("limit" = Option<u16>, Query, description = "1 to 200, 50 if left out"),
+        ("cursor" = Option<String>, Query, description = "The next_cursor of the page before"),
+    ),
+    responses((status = 200, body = schema::DeliveryPage), (status = "default", response = schema::AnyProblem))
+)]
+pub(super) async fn of_connector(
+    State(app): State<App>,
+    Viewer(entry): Viewer,
+    Path((_slug, id)): Path<(String, String)>,
+    RawQuery(raw): RawQuery,
+) -> Result<Response, Problem> {
+    let connector = connector_of(&entry, &id)?.id;
+    let mut query = Query::new(raw.as_deref(), &["state", "limit", "cursor"]);
+    let wanted = DeliveryQuery {
+        states: query.all("state", state, STATES),
+        limit: query.limit(),
+        before: query.one(
+            "cursor",
+            |cursor| decode(cursor)?.parse().ok(),
+            "a next_cursor that this list gave",
+        ),
+    };
+    query.finish()?;
+    let page = app
+        .store
+        .deliveries(entry.space().id, connector, wanted, app.expiry())
+        .await?;
+    let next_cursor = page.next.map(|position| encode(&position.to_string()));
+    let items: Vec<_> = page.items.iter().map(DeliveryBody::in_short).collect();
+    Ok(axum::Json(PageBody { items, next_cursor }).into_response())
+}
+
+const STATES: &str = "one of pending, delivered, accepted, failed, expired, cancelled";
+
+fn state(word: &str) -> Option<DeliveryState> {
+    let mut all = DeliveryState::ALL.iter();
+    all.find(|state| state.as_str() == word).copied()
+}
+
+/// Show a delivery with its attempts.
+#[utoipa::path(
+    get, path = "/spaces/{slug}/deliveries/{id}", tag = "deliveries",
+    params(("slug" = String, Path, description = "The space"), ("id" = String, Path, description = "The delivery")),
+    responses((status = 200, body = schema::Delivery), (status = "default", response = schema::AnyProblem))
+)]
+pub(super) async fn one(
+    State(app): State<App>,
+    Viewer(entry): Viewer,
+    Path((_slug, id)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let id: DeliveryId = id.parse().map_err(|_malformed| absent())?;
+    let found = app
+        .store
+        .delivery(entry.space().id, id, app.expiry())
+        .await?;
+    let delivery = found.ok_or_else(absent)?;
+    Ok(axum::Json(DeliveryBody::of(&delivery)).into_response())
+}
+
+fn absent() -> Problem {
+    Problem::not_found("delivery in this space")
+}
+
+/// Queue a delivery again that failed, expired or was cancelled.
+#[utoipa::path(
+    post, path = "/spaces/{slug}/deliveries/{id}/retry", tag = "deliveries",
+    params(("slug" = String, Path, description = "The space"), ("id" = String, Path, description = "The delivery")),
+    responses((status = 202, body = schema::Delivery), (status = "default", response = schema::AnyProblem))
+)]
+pub(super) async fn retry(
+    State(app): State<App>,
+    Editor(entry): Editor,
+    Path((_slug, id)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let id: DeliveryId = id.parse().map_err(|_malformed| absent())?;
+    let space = entry.space().id;
+    let conflict = |detail: String| Err(Problem::new(ProblemKind::Conflict, detail));
+    match app.store.retry(space, id, app.expiry()).await? {
+        Retried::Queued => {}
+        Retried::Stands(state) => {
+            return conflict(format!(
+                "Only what failed, expired or was cancelled can be retried; this is {}.",
+                state.as_str()
+            ));
+        }
+        Retried::ConnectorGone => {
+            return conflict("Its connector is deleted, so there is nobody to send it to.".into());
+        }
+        Retried::ConnectorInactive => return conflict(INACTIVE.into()),
+        Retried::Absent => return Err(absent()),
+    }
+    let found = app.store.delivery(space, id, app.expiry()).await?;
+    let delivery = found.ok_or_else(absent)?;
+    Ok((
+        StatusCode::ACCEPTED,
+        axum::Json(DeliveryBody::of(&delivery)),
+    )
+        .into_response())
+}
+
+const INACTIVE: &str = "The connector is switched off; switch it on first.";
+
+#[derive(Serialize)]
+struct Count {
+    count: usize,
+}
+
+/// Queue a connector's deliveries again, at most 10,000, oldest first. What waits already is not queued twice.
+#[utoipa::path(
+    post, path = "/spaces/{slug}/alert-connectors/{id}/replay", tag = "deliveries",
+    params(("slug" = String, Path, description = "The space"), ("id" = String, Path, description = "The connector")),
+    request_body = schema::Replay,
+    responses((status = 202, body = schema::Replayed), (status = "default", response = schema::AnyProblem))
+)]
+pub(super) async fn replay(
+    State(app): State<App>,
+    Editor(entry): Editor,
+    Path((_slug, id)): Path<(String, String)>,
+    headers: HeaderMap,
+    request: Body,
+) -> Result<Response, Problem> {
+    let connector = connector_of(&entry, &id)?.id;
+    let bytes = body::read(&headers, request, BODY_BYTES_MAX).await?;
+    let replay = parse_replay(body::parse(&bytes)?)?;
+    let replayed = app
+        .store
+        .replay(entry.space().id, connector, replay, app.expiry())
+        .await?;
+    match replayed {
+        Replayed::Queued(count) => {
+            Ok((StatusCode::ACCEPTED, axum::Json(Count { count })).into_response())
+        }
+        Replayed::ConnectorInactive => Err(Problem::new(ProblemKind::Conflict, INACTIVE)),
+        Replayed::Absent => Err(Problem::not_found("connector in this space")),
+    }
+}
+
+fn parse_replay(json: Json<'_>) -> Result<Replay, Problem> {
+    let mut object = fields::object(json)?;
+    let mut faults = Vec::new();
+    let since = fields::text(&mut object, "since", &mut faults);
+    let since = time("since", since, &mut faults);
+    let until = fields::optional_text(&mut object, "until", &mut faults);
+    let until = time("until", until, &mut faults);
+    let states = states(&mut object, &mut faults);
+    fields::unknown(&object, &["since", "until", "states"], &mut faults);
+    match since {
+        Some(since) if faults.is_empty() => Ok(Replay {
+            since,
+            until,
+            states,
+        }),
+        _ => Err(Problem::invalid(faults)),
+    }
+}
+
+fn time(name: &'static str, text: Option<String>, faults: &mut Vec<Fault>) -> Option<Timestamp> {
+    let parsed = text?.parse();
+    if parsed.is_err() {
+        let msg = format!("{name} must be an RFC 3339 time such as 2026-11-23T12:00:00Z.");
+        let loc = Loc::body().field(name);
+        faults.push(Fault::new(loc, FaultKind::NotOneOf, msg));
+    }
+    parsed.ok()
+}
+
+fn states(object: &mut ObjectReader<'_>, faults: &mut Vec<Fault>) -> Vec<DeliveryState> {
+    let loc = Loc::body().field("states");
+    let items = match object.take("states") {
+        None => return REPLAYED.to_vec(),
+        Some(Json::List(items)) => items,
+        Some(other) => {
+            let msg = format!("states must be a list; this is {}.", other.type_name());
+            faults.push(Fault::new(loc, FaultKind::WrongType, msg));
+            return Vec::new();
+        }
+    };
+    let mut states = Vec::new();
+    for (index, item) in items.into_iter().enumerate() {
+        let known = match &item {
+            Json::Text(word) => state(word).filter(|state| *state != DeliveryState::Pending),
+            _ => None,
+        };
+        match known {
+            Some(state) if states.contains(&state) => {}
+            Some(state) => states.push(state),
+            None => {
+                let msg = "A state is one of delivered, accepted, failed, expired, cancelled.";
+                faults.push(Fault::new(
+                    loc.clone().item(index),
+                    FaultKind::NotOneOf,
+                    msg,
+                ));
+            }
+        }
+    }
+    states
+}
+
+#[derive(Serialize)]
+struct HealthBody {
+    state: &'static str,
+    since: String,
+    queue_depth: u64,
+    oldest_pending_at: Option<String>,
+    next_attempt_at: Option<String>,
+    last_success_at: Option<String>,
+    last_error: Option<String>,
+    consecutive_failures: u32,
+}
+
+/// Show how a connector fares.
+#[utoipa::path(
+    get, path = "/spaces/{slug}/alert-connectors/{id}/health", tag = "deliveries",
+    params(("slug" = String, Path, description = "The space"), ("id" = String, Path, description = "The connector")),
+    responses((status = 200, body = schema::ConnectorHealth), (status = "default", response = schema::AnyProblem))
+)]
+pub(super) async fn health(
+    State(app): State<App>,
+    Viewer(entry): Viewer,
+    Path((_slug, id)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let connector = connector_of(&entry, &id)?.id;
+    let health = app
+        .store
+        .health(entry.space().id, connector, app.expiry())
+        .await?
+        .ok_or_else(|| Problem::not_found("connector in this space"))?;
+    let body = HealthBody {
+        state: health.state.as_str(),
+        since: rfc3339_millis(health.since),
+        queue_depth: health.queue_depth,
+        oldest_pending_at: health.oldest_pending_at.map(rfc3339_millis),
+        next_attempt_at: health.next_attempt_at.map(rfc3339_millis),
+        last_success_at: health.last_success_at.map(rfc3339_millis),
+        last_error: health.last_error,
+        consecutive_failures: health.consecutive_failures,
+    };
+    Ok(axum::Json(body).into_response())
+}
+
+/// A delivery as the API shows it.
+#[derive(Serialize)]
+pub(super) struct DeliveryBody<'d> {
+    id: DeliveryId,
+    alert_id: AlertId,
+    connector_id: ConnectorId,
+    connector_name: &'d str,
+    kind: &'static str,
+    state: &'static str,
+    reason: Option<&'static str>,
+    created_at: String,
+    next_attempt_at: Option<String>,
+    ended_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempts: Option<Vec<AttemptBody<'d>>>,
+}
+
+#[derive(Serialize)]
+struct AttemptBody<'d> {
+    id: alert_connectors_model::AttemptId,
+    started_at: String,
+    duration_ms: u32,
+    outcome: &'static str,
+    status_code: Option<u16>,
+    error: Option<&'d str>,
+    digest_size: u32,
+}
+
+impl<'d> DeliveryBody<'d> {
+    /// With its attempts.
+    pub(super) fn of(delivery: &'d Delivery) -> Self {
+        Self {
+            attempts: Some(delivery.attempts.iter().map(AttemptBody::of).collect()),
+            ..Self::in_short(delivery)
+        }
+    }
+
+    fn in_short(delivery: &'d Delivery) -> Self {
+        Self {
+            id: delivery.id,
+            alert_id: delivery.alert_id,
+            connector_id: delivery.connector_id,
+            connector_name: &delivery.connector_name,
+            kind: delivery.kind.as_str(),
+            state: delivery.state.as_str(),
+            reason: delivery.reason.map(EndReason::as_str),
+            created_at: rfc3339_millis(delivery.created_at),
+            next_attempt_at: delivery.next_attempt_at.map(rfc3339_millis),
+            ended_at: delivery.ended_at.map(rfc3339_millis),
+            attempts: None,
+        }
+    }
+}
+
+impl<'d> AttemptBody<'d> {
+    fn of(attempt: &'d Attempt) -> Self {
+        Self {
+            id: attempt.id,
+            started_at: rfc3339_millis(attempt.started_at),
+            duration_ms: attempt.duration_ms,
+            outcome: attempt.outcome.as_str(),
+            status_code: attempt.status_code,
+            error: attempt.error.as_deref(),
+            digest_size: attempt.digest_size,
+        }
+    }
+}

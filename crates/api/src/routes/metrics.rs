@@ -1,0 +1,48 @@
+//! `/metrics` for Prometheus: bounded labels, and no tenant in them.
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, header};
+use prometheus_client::{encoding::text::encode, metrics::gauge::ConstGauge, registry::Registry};
+
+use super::schema;
+use crate::{App, Problem, ProblemKind};
+
+/// What the service counts, as Prometheus reads it.
+#[utoipa::path(
+    get, path = "/metrics", tag = "operations", security(()),
+    responses(
+        (status = 200, description = "OpenMetrics text", content_type = "application/openmetrics-text"),
+        (status = "default", response = schema::AnyProblem)
+    )
+)]
+pub(super) async fn show(State(app): State<App>) -> Result<Response, Problem> {
+    let census = app.store.census().await?;
+    let mut counted = Registry::with_prefix(PREFIX);
+    let gauge = |count: u64| ConstGauge::new(i64::try_from(count).unwrap_or(i64::MAX));
+    counted.register(
+        "deliveries_pending",
+        "Deliveries that wait, held ones included",
+        gauge(census.pending),
+    );
+    counted.register(
+        "destinations_blocked",
+        "Webhooks that take nothing until someone repairs them",
+        gauge(census.blocked),
+    );
+    let mut text = String::new();
+    let internal = |_error| Problem::new(ProblemKind::Internal, "");
+    encode(&mut text, &app.registry).map_err(internal)?;
+    let mut more = String::new();
+    encode(&mut more, &counted).map_err(internal)?;
+    // Each text ends with a line that says so; there may be one.
+    let whole = text.replace("# EOF\n", "") + &more;
+    let content_type =
+        HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    Ok(([(header::CONTENT_TYPE, content_type)], whole).into_response())
+}
+
+/// What the names of all metrics begin with.
+pub const PREFIX: &str = "alert_connectors";

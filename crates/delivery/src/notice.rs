@@ -1,0 +1,245 @@
+//! Telling a space that one of its connectors is blocked, and that it no longer is: by an alert like any other.
+//!
+//! What is to be told is read from the standing that is on disk, so a crash between a block and its notice loses nothing.
+
+use std::{sync::Arc, time::Duration};
+
+use alert_connectors_model::{
+    Alert, AlertId, AlertStatus, AlertType, Clock, Connector, DeliveryId, DescriptionFormat, Field,
+    FieldValue, Fingerprint, Matched, Random, Severity, Space,
+};
+use alert_connectors_store::{
+    Acceptance, Block, Connectors, Expiry, Intake, NewAlert, Roster, StoreError, Submission,
+};
+use async_trait::async_trait;
+use jiff::SignedDuration;
+use tokio::{sync::mpsc, time};
+
+use crate::{destination::Destination, engine::Inner};
+
+/// The type of these alerts.
+pub(crate) const ALERT_TYPE: &str = "connector_blocked";
+/// How often an alert is matched again because others changed the space meanwhile.
+const TRIES_MAX: usize = 5;
+/// How long to wait before telling is tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(2);
+
+/// What is to be told of a connector.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// It is blocked.
+    Blocked(Block),
+    /// It no longer is.
+    Repaired,
+}
+
+/// Tells spaces of their connectors.
+#[async_trait]
+pub trait Tell: Send + Sync {
+    /// Tells a space of a connector, through its other connectors.
+    async fn tell(
+        &self,
+        space: &Space,
+        connector: &Connector,
+        notice: &Notice,
+    ) -> Result<(), StoreError>;
+}
+
+/// Tells spaces by posting alerts to them.
+pub struct AlertSpaces<S> {
+    /// Where alerts go.
+    pub store: Arc<S>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness for ids.
+    pub random: Arc<dyn Random>,
+    /// How long a delivery is tried.
+    pub retry_for: SignedDuration,
+    /// After so long a repeat is told of again.
+    pub renotify: SignedDuration,
+}
+
+#[async_trait]
+impl<S: Intake + Connectors> Tell for AlertSpaces<S> {
+    async fn tell(
+        &self,
+        space: &Space,
+        connector: &Connector,
+        notice: &Notice,
+    ) -> Result<(), StoreError> {
+        let Some(alert) = alert(connector, notice, self.clock.now()) else {
+            return Ok(());
+        };
+        let (json, alert) = (json(&alert), Arc::new(alert));
+        for _ in 0..TRIES_MAX {
+            let Some(roster) = self.store.roster(&space.slug).await? else {
+                return Ok(());
+            };
+            let submission = self.submission(roster, connector.destination, &alert, &json);
+            if !matches!(self.store.accept(submission).await?, Acceptance::Stale) {
+                return Ok(());
+            }
+        }
+        Err(StoreError::Unavailable(
+            "the space's connectors change too fast".into(),
+        ))
+    }
+}
+
+impl<S> AlertSpaces<S> {
+    /// Dispatched by the filters, but never to a connector on the destination that it is about.
+    fn submission(
+        &self,
+        roster: Roster,
+        about: Fingerprint,
+        alert: &Arc<Alert>,
+        json: &Arc<str>,
+    ) -> Submission {
+        let (now, random) = (self.clock.now(), &*self.random);
+        let id = AlertId::new(now, random);
+        let hears = roster.connectors.iter().filter(|connector| {
+            connector.destination != about && connector.matches(alert) == Matched::Matched
+        });
+        let deliveries = hears
+            .map(|connector| (DeliveryId::of(id, random), Arc::clone(connector)))
+            .collect();
+        Submission {
+            roster: Arc::new(roster),
+            identity_version: None,
+            idempotency: None,
+            expiry: Expiry {
+                now,
+                retry_for: self.retry_for,
+            },
+            renotify: self.renotify,
+            alerts: vec![NewAlert {
+                id,
+                alert: Arc::clone(alert),
+                json: Arc::clone(json),
+                warnings: Arc::from([]),
+                deliveries,
+            }],
+        }
+    }
+}
+
+fn json(alert: &Alert) -> Arc<str> {
+    serde_json::to_string(alert)
+        .expect("strings, numbers and lists always serialise")
+        .into()
+}
+
+/// The alert about a connector. Its key names the connector, so that the repair finds it.
+fn alert(connector: &Connector, notice: &Notice, now: jiff::Timestamp) -> Option<Alert> {
+    let text = |name: &str, value: String| Field {
+        name: name.to_owned(),
+        value: FieldValue::Text(value),
+    };
+    let (status, description, fields) = match notice {
+        Notice::Blocked(block) => (
+            AlertStatus::Active,
+            "Its webhook takes nothing until someone repairs it. What waits for it is held and sent after the repair: \
+             enter a working webhook URL, or repair it in the channel and send a test message."
+                .to_owned(),
+            vec![
+                text("Connector", connector.name.clone()),
+                text("Webhook", connector.webhook_url.masked()),
+                text("It says", block.reason.clone()),
+            ],
+        ),
+        Notice::Repaired => (
+            AlertStatus::Resolved,
+            "Its webhook works again, and what was held is being sent.".to_owned(),
+            vec![text("Connector", connector.name.clone())],
+        ),
+    };
+    Some(Alert {
+        alert_type: AlertType::parse(ALERT_TYPE)?,
+        title: format!("Connector {} is blocked", connector.name),
+        severity: Severity::High,
+        status,
+        description: Some(description),
+        description_format: DescriptionFormat::Plain,
+        product: None,
+        check: None,
+        fields,
+        url: None,
+        actions: Vec::new(),
+        dedup_key: Some(format!("{ALERT_TYPE}:{}", connector.id)),
+        occurred_at: now,
+    })
+}
+
+/// What may have to be told.
+pub(crate) enum ToTell {
+    /// Whatever the destination's standing says.
+    Standing(Arc<Destination>),
+    /// A connector left a destination that may be blocked.
+    Left(Fingerprint, Arc<Space>, Arc<Connector>),
+}
+
+/// Tells until the engine stops. One that can't be told now is told later, and holds up those behind it no longer than a
+/// full disk would.
+pub(crate) async fn run(inner: Arc<Inner>, mut to_tell: mpsc::UnboundedReceiver<ToTell>) {
+    loop {
+        let next = tokio::select! {
+            // Cancelled, it has taken nothing.
+            next = to_tell.recv() => next,
+            () = inner.stopping.cancelled() => return,
+        };
+        let Some(next) = next else { return };
+        while let Err(error) = settle(&inner, &next).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "a space can't be told of a connector; trying again"
+            );
+            tokio::select! {
+                () = time::sleep(TRY_AGAIN) => {}
+                () = inner.stopping.cancelled() => return,
+            }
+        }
+    }
+}
+
+async fn settle(inner: &Arc<Inner>, to_tell: &ToTell) -> Result<(), StoreError> {
+    match to_tell {
+        ToTell::Standing(destination) => settle_standing(inner, destination).await,
+        ToTell::Left(fingerprint, space, connector) => {
+            let destination = inner.destination(*fingerprint);
+            destination.take_up(connector.connector_type, inner).await?;
+            if destination.peek(|conduct| conduct.standing().told) == Some(true) {
+                inner.tell.tell(space, connector, &Notice::Repaired).await?;
+            }
+            Ok(())
+        }
+    }
+}
+
+async fn settle_standing(
+    inner: &Arc<Inner>,
+    destination: &Arc<Destination>,
+) -> Result<(), StoreError> {
+    let connectors = inner.store.connectors_of(destination.fingerprint).await?;
+    let Some((_, first)) = connectors.first() else {
+        return Ok(());
+    };
+    destination.take_up(first.connector_type, inner).await?;
+    let to_tell = destination.peek(|conduct| {
+        let standing = conduct.standing();
+        match (&standing.block, standing.told) {
+            (Some(block), false) if !block.quiet => Some((Notice::Blocked(block.clone()), true)),
+            (None, true) => Some((Notice::Repaired, false)),
+            _ => None,
+        }
+    });
+    let Some(Some((notice, told))) = to_tell else {
+        return Ok(());
+    };
+    for (space, connector) in connectors.iter().filter(|(_, one)| one.is_active) {
+        inner.tell.tell(space, connector, &notice).await?;
+    }
+    destination
+        .conduct(inner, |conduct| conduct.told(told))
+        .await;
+    Ok(())
+}

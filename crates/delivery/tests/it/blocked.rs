@@ -1,0 +1,173 @@
+//! Blocked destinations through the engine: held, probed, released, told of.
+
+use alert_connectors_delivery::Notice;
+use alert_connectors_inbox::Behaviour;
+use alert_connectors_model::{AttemptOutcome, DeliveryState};
+use alert_connectors_store::{Event, NextStep};
+
+use crate::world::{Receiver, Setting, World, impatient, until};
+
+const URL: &str = "https://hooks.slack.com/services/T/B/x";
+const PATH: &str = "/services/T/B/x";
+
+fn row(name: &str, times: Option<u32>) -> Behaviour {
+    Behaviour {
+        row: Some(name.to_owned()),
+        times,
+        ..Behaviour::default()
+    }
+}
+
+fn delivered(world: &World) -> Vec<i64> {
+    let outcomes = world.queue.outcomes();
+    let arrived = outcomes.iter().filter(|outcome| {
+        matches!(
+            outcome.next,
+            NextStep::End {
+                state: DeliveryState::Delivered,
+                ..
+            }
+        )
+    });
+    arrived.map(|outcome| outcome.seq).collect()
+}
+
+fn told(world: &World) -> Vec<&'static str> {
+    let word = |(_, notice): &(String, Notice)| match notice {
+        Notice::Blocked(_) => "blocked",
+        Notice::Repaired => "repaired",
+    };
+    world.told.all().iter().map(word).collect()
+}
+
+#[tokio::test]
+async fn a_held_message_is_the_probe_and_its_success_releases_the_rest() {
+    let receiver = Receiver::start().await;
+    receiver
+        .inbox
+        .behave(PATH, row("slack:no_service", Some(3)));
+    let world = World::start(Setting {
+        patience: impatient(),
+        ..Setting::to(&receiver)
+    });
+    let connector = world.connector(URL);
+    let dues = (1..=3).map(|seq| world.due(&connector, seq, "t")).collect();
+    world.queue.push(dues).await;
+    until(|| delivered(&world), |seqs| *seqs == [1, 2, 3]).await;
+    until(|| told(&world), |told| *told == ["blocked", "repaired"]).await;
+    let refused: Vec<_> = world.queue.outcomes()[..3]
+        .iter()
+        .map(|one| (one.seq, one.attempt.as_ref().unwrap().outcome))
+        .collect();
+    assert_eq!(refused, [(1, AttemptOutcome::DestinationRefused); 3]);
+    let standing = until(|| world.queue.standing(), |standing| !standing.told).await;
+    assert!(standing.block.is_none() && standing.repaired_at.is_some());
+    let Some((name, Notice::Blocked(block))) = world.told.all().first().cloned() else {
+        unreachable!("the first notice tells of the block");
+    };
+    assert_eq!(name, "c");
+    assert!(block.reason.starts_with("no_service: "), "{}", block.reason);
+}
+
+#[tokio::test]
+async fn a_successful_test_releases_what_is_held() {
+    let receiver = Receiver::start().await;
+    receiver
+        .inbox
+        .behave(PATH, row("slack:channel_is_archived", Some(1)));
+    let world = World::start(Setting::to(&receiver));
+    let connector = world.connector(URL);
+    world
+        .queue
+        .push(vec![world.due(&connector, 1, "one")])
+        .await;
+    until(|| told(&world), |told| *told == ["blocked"]).await;
+    world
+        .queue
+        .push(vec![world.due(&connector, 2, "two")])
+        .await;
+    let report = world.engine.test(&connector, "S").await.unwrap().unwrap();
+    assert!(report.success);
+    until(|| delivered(&world), |seqs| *seqs == [1, 2]).await;
+    until(|| told(&world), |told| *told == ["blocked", "repaired"]).await;
+}
+
+#[tokio::test]
+async fn a_failed_test_changes_nothing() {
+    let receiver = Receiver::start().await;
+    receiver.inbox.behave(PATH, row("slack:no_service", None));
+    let world = World::start(Setting::to(&receiver));
+    let connector = world.connector(URL);
+    let report = world.engine.test(&connector, "S").await.unwrap().unwrap();
+    assert!(!report.success);
+    assert_eq!(
+        world.queue.standing(),
+        alert_connectors_store::Standing::default()
+    );
+}
+
+#[tokio::test]
+async fn a_repaired_url_releases_what_is_held() {
+    let receiver = Receiver::start().await;
+    receiver
+        .inbox
+        .behave(PATH, row("slack:no_service", Some(1)));
+    let world = World::start(Setting::to(&receiver));
+    let connector = world.connector(URL);
+    world
+        .queue
+        .push(vec![world.due(&connector, 1, "one")])
+        .await;
+    until(|| told(&world), |told| *told == ["blocked"]).await;
+    world
+        .queue
+        .tell(vec![Event::Repaired(connector.destination)])
+        .await;
+    until(|| delivered(&world), |seqs| *seqs == [1]).await;
+    until(|| told(&world), |told| *told == ["blocked", "repaired"]).await;
+}
+
+#[tokio::test]
+async fn three_different_messages_refused_in_a_row_go_back_to_pending() {
+    let receiver = Receiver::start().await;
+    // Each message is refused in its full and in its plain form.
+    receiver
+        .inbox
+        .behave(PATH, row("slack:invalid_attachments", Some(6)));
+    let world = World::start(Setting {
+        patience: impatient(),
+        ..Setting::to(&receiver)
+    });
+    let connector = world.connector(URL);
+    let dues = (1..=4).map(|seq| world.due(&connector, seq, "t")).collect();
+    world.queue.push(dues).await;
+    until(|| delivered(&world), |seqs| *seqs == [1, 2, 3, 4]).await;
+    until(|| told(&world), |told| *told == ["blocked", "repaired"]).await;
+}
+
+#[tokio::test]
+async fn a_block_met_while_telling_of_another_is_told_to_nobody() {
+    let receiver = Receiver::start().await;
+    receiver.inbox.behave(PATH, row("slack:no_service", None));
+    let world = World::start(Setting::to(&receiver));
+    let connector = world.connector(URL);
+    let mut due = world.due(&connector, 1, "Connector x is blocked");
+    let alert = alert_connectors_model::Alert {
+        alert_type: alert_connectors_model::AlertType::parse("connector_blocked").unwrap(),
+        ..(*due.alert).clone()
+    };
+    due.alert = std::sync::Arc::new(alert);
+    world.queue.push(vec![due]).await;
+    let standing = until(
+        || world.queue.standing(),
+        |standing| standing.block.is_some(),
+    )
+    .await;
+    assert!(standing.block.unwrap().quiet);
+    world
+        .queue
+        .tell(vec![Event::Repaired(connector.destination)])
+        .await;
+    until(|| world.queue.standing().repaired_at, Option::is_some).await;
+    assert!(told(&world).is_empty());
+}

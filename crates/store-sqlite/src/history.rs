@@ -1,0 +1,462 @@
+//! Deliveries as history tells them, sending them again, and a connector's health.
+
+use alert_connectors_model::{
+    AlertId, ConnectorId, Delivery, DeliveryId, DeliveryState, Fingerprint, SpaceId,
+};
+use alert_connectors_store::{
+    DeliveryQuery, Event, Expiry, Health, HealthState, History, Page, Replay, Replayed, Retried,
+    StoreError,
+};
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::{
+    SqliteStore,
+    alerts::space_no,
+    deliveries::{self, StoredDelivery},
+    error::meaning,
+    row::{maybe_time, time},
+    standing,
+};
+
+// By the unique index on id.
+const CONNECTOR: &str =
+    "SELECT no, destination, is_active, created_at, coalesce(switched_at, created_at)
+    FROM connectors WHERE id = ?1 AND space_no = ?2 AND deleted_at IS NULL";
+// By alerts_by_id, which holds the first bytes of the names of an alert's deliveries.
+const ALERTS_NAMED: &str = "SELECT seq FROM alerts WHERE id >= ?1 AND id <= ?2 AND space_no = ?3";
+// By deliveries_ended.
+const ENDED: &str = "WHERE d.connector_no = ?1 AND d.state = ?4 AND d.state > 0 AND d.seq < ?2 ORDER BY d.seq DESC LIMIT ?3";
+// By deliveries_pending.
+const WAITING: &str = "WHERE d.connector_no = ?1 AND d.state = 0 AND d.seq < ?2
+    AND coalesce(d.requeued_at, d.created_at) > ?4 ORDER BY d.seq DESC LIMIT ?3";
+// By deliveries_pending.
+const OVERDUE: &str = "WHERE d.connector_no = ?1 AND d.state = 0 AND d.seq < ?2
+    AND coalesce(d.requeued_at, d.created_at) <= ?4 ORDER BY d.seq DESC LIMIT ?3";
+// By primary key.
+const CREATED: &str = "SELECT seq, created_at FROM deliveries WHERE seq >= ?1 ORDER BY seq LIMIT 1";
+// By primary key.
+const NEWEST: &str = "SELECT coalesce(max(seq), 0) FROM deliveries";
+// By deliveries_ended.
+const ENDED_BETWEEN: &str =
+    "SELECT seq FROM deliveries WHERE connector_no = ?1 AND state = ?2 AND state > 0
+    AND seq >= ?3 AND created_at >= ?4 AND created_at < ?5 ORDER BY seq LIMIT ?6";
+// By deliveries_pending.
+const OVERDUE_BETWEEN: &str = "SELECT seq FROM deliveries WHERE connector_no = ?1 AND state = 0
+    AND coalesce(requeued_at, created_at) <= ?2 AND seq >= ?3 AND created_at >= ?4 AND created_at < ?5
+    ORDER BY seq LIMIT ?6";
+// By primary key.
+const QUEUE_AGAIN: &str = "UPDATE deliveries SET state = 0, reason = NULL, ended_at = NULL, next_attempt_at = NULL, plain = 0,
+    requeued_at = ?2 WHERE seq = ?1 AND (state > 0 OR coalesce(requeued_at, created_at) <= ?3)";
+// By deliveries_pending.
+const OLDEST_WAITING: &str = "SELECT created_at, coalesce(requeued_at, created_at) FROM deliveries
+    WHERE connector_no = ?1 AND state = 0 ORDER BY seq LIMIT 1";
+// By deliveries_pending alone.
+const DEPTH: &str = "SELECT count(*) FROM deliveries WHERE connector_no = ?1 AND state = 0";
+// By deliveries_pending.
+const DEPTH_IN_TIME: &str =
+    "SELECT count(*), min(created_at) FROM deliveries WHERE connector_no = ?1 AND state = 0
+    AND coalesce(requeued_at, created_at) > ?2";
+// By deliveries_ended; the newest by order are about the newest by time.
+const LAST_ENDED: &str = "SELECT max(ended_at) FROM (SELECT ended_at FROM deliveries
+    WHERE connector_no = ?1 AND state = ?2 AND state > 0 ORDER BY seq DESC LIMIT 20)";
+
+/// A clock may have stepped by about this much between two deliveries.
+const CLOCK_STEP: SignedDuration = SignedDuration::from_hours(2);
+/// Deliveries that are queued again in one transaction.
+const STEP: usize = 500;
+
+#[async_trait]
+impl History for SqliteStore {
+    async fn deliveries(
+        &self,
+        space_id: SpaceId,
+        connector: ConnectorId,
+        query: DeliveryQuery,
+        expiry: Expiry,
+    ) -> Result<Page<Delivery>, StoreError> {
+        self.read(
+            move |connection| match StoredConnector::find(connection, space_id, connector)? {
+                Some(connector) => connector.page(connection, &query, expiry),
+                None => Ok(Page {
+                    items: Vec::new(),
+                    next: None,
+                }),
+            },
+        )
+        .await
+    }
+
+    async fn delivery(
+        &self,
+        space_id: SpaceId,
+        id: DeliveryId,
+        expiry: Expiry,
+    ) -> Result<Option<Delivery>, StoreError> {
+        self.read(move |connection| {
+            let Some(stored) = find(connection, space_id, id)? else {
+                return Ok(None);
+            };
+            let attempts = deliveries::attempts(connection, stored.seq)?;
+            Ok(Some(Delivery {
+                attempts,
+                ..stored.read(expiry)
+            }))
+        })
+        .await
+    }
+
+    async fn retry(
+        &self,
+        space_id: SpaceId,
+        id: DeliveryId,
+        expiry: Expiry,
+    ) -> Result<Retried, StoreError> {
+        self.change(move |connection, events| {
+            let Some(stored) = find(connection, space_id, id)? else {
+                return Ok(Retried::Absent);
+            };
+            let state = stored.kept.now(expiry).0;
+            if !matches!(
+                state,
+                DeliveryState::Failed | DeliveryState::Expired | DeliveryState::Cancelled
+            ) {
+                return Ok(Retried::Stands(state));
+            }
+            if stored.kept.deleted_at.is_some() {
+                return Ok(Retried::ConnectorGone);
+            }
+            let connector = StoredConnector::find(connection, space_id, stored.connector_id)?;
+            let Some(connector) = connector else {
+                return Ok(Retried::ConnectorGone);
+            };
+            if !connector.is_active {
+                return Ok(Retried::ConnectorInactive);
+            }
+            queue_again(connection, &[stored.seq], expiry)?;
+            events.push(Event::Changed(connector.destination));
+            Ok(Retried::Queued)
+        })
+        .await
+    }
+
+    async fn replay(
+        &self,
+        space_id: SpaceId,
+        connector: ConnectorId,
+        replay: Replay,
+        expiry: Expiry,
+    ) -> Result<Replayed, StoreError> {
+        let found = self
+            .read(move |connection| {
+                let Some(connector) = StoredConnector::find(connection, space_id, connector)?
+                else {
+                    return Ok(Err(Replayed::Absent));
+                };
+                if !connector.is_active {
+                    return Ok(Err(Replayed::ConnectorInactive));
+                }
+                let seqs = connector.to_replay(connection, &replay, expiry)?;
+                Ok(Ok((connector.destination, seqs)))
+            })
+            .await?;
+        let (destination, seqs) = match found {
+            Ok(found) => found,
+            Err(refused) => return Ok(refused),
+        };
+        let mut queued = 0;
+        for step in seqs.chunks(STEP) {
+            let step = step.to_vec();
+            queued += self
+                .change(move |connection, events| {
+                    events.push(Event::Changed(destination));
+                    Ok(queue_again(connection, &step, expiry)?)
+                })
+                .await?;
+        }
+        Ok(Replayed::Queued(queued))
+    }
+
+    async fn health(
+        &self,
+        space_id: SpaceId,
+        connector: ConnectorId,
+        expiry: Expiry,
+    ) -> Result<Option<Health>, StoreError> {
+        self.read(move |connection| {
+            let connector = StoredConnector::find(connection, space_id, connector)?;
+            connector
+                .map(|connector| connector.health(connection, expiry))
+                .transpose()
+        })
+        .await
+    }
+}
+
+/// A delivery by its name, which begins like its alert's.
+fn find(
+    connection: &Connection,
+    space_id: SpaceId,
+    id: DeliveryId,
+) -> Result<Option<StoredDelivery>, StoreError> {
+    let Some(space_no) = space_no(connection, space_id)? else {
+        return Ok(None);
+    };
+    let (mut least, mut most) = (*id.as_bytes(), *id.as_bytes());
+    least[DeliveryId::SHARED_BYTES..].fill(0);
+    most[DeliveryId::SHARED_BYTES..].fill(u8::MAX);
+    let (least, most) = (AlertId::from_bytes(least), AlertId::from_bytes(most));
+    let mut statement = connection.prepare_cached(ALERTS_NAMED).map_err(meaning)?;
+    let alerts = statement
+        .query_map(
+            params![&least.as_bytes()[..], &most.as_bytes()[..], space_no],
+            |row| row.get(0),
+        )
+        .map_err(meaning)?;
+    for alert_seq in alerts {
+        let found = deliveries::of_alert(connection, alert_seq.map_err(meaning)?)?;
+        if let Some(stored) = found.into_iter().find(|stored| stored.id() == id) {
+            return Ok(Some(stored));
+        }
+    }
+    Ok(None)
+}
+
+fn queue_again(connection: &Connection, seqs: &[i64], expiry: Expiry) -> rusqlite::Result<usize> {
+    let mut statement = connection.prepare_cached(QUEUE_AGAIN)?;
+    let (now, overdue) = (
+        expiry.now.as_millisecond(),
+        expiry.cutoff(None).as_millisecond(),
+    );
+    let mut queued = 0;
+    for seq in seqs {
+        queued += statement.execute(params![seq, now, overdue])?;
+    }
+    Ok(queued)
+}
+
+/// The first place in the order at which a delivery was made at a time or later, give or take a stepping clock.
+fn first_since(connection: &Connection, since: Timestamp) -> rusqlite::Result<i64> {
+    let since = since
+        .checked_sub(CLOCK_STEP)
+        .unwrap_or(Timestamp::MIN)
+        .as_millisecond();
+    let mut statement = connection.prepare_cached(CREATED)?;
+    let (mut least, mut most): (i64, i64) = (
+        1,
+        connection.query_row(NEWEST, [], |row| row.get::<_, i64>(0))? + 1,
+    );
+    while least < most {
+        let middle = i64::midpoint(least, most);
+        let found: Option<(i64, i64)> = statement
+            .query_row([middle], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        match found {
+            Some((seq, created_at)) if created_at < since => least = seq + 1,
+            _ => most = middle,
+        }
+    }
+    Ok(least)
+}
+
+struct StoredConnector {
+    no: i64,
+    destination: Fingerprint,
+    is_active: bool,
+    created_at: Timestamp,
+    switched_at: Timestamp,
+}
+
+impl StoredConnector {
+    fn find(
+        connection: &Connection,
+        space_id: SpaceId,
+        id: ConnectorId,
+    ) -> Result<Option<Self>, StoreError> {
+        let Some(space_no) = space_no(connection, space_id)? else {
+            return Ok(None);
+        };
+        let read = |row: &Row<'_>| {
+            Ok(Self {
+                no: row.get(0)?,
+                destination: Fingerprint(row.get(1)?),
+                is_active: row.get(2)?,
+                created_at: time(row.get(3)?),
+                switched_at: time(row.get(4)?),
+            })
+        };
+        let mut statement = connection.prepare_cached(CONNECTOR).map_err(meaning)?;
+        statement
+            .query_row(params![&id.as_bytes()[..], space_no], read)
+            .optional()
+            .map_err(meaning)
+    }
+
+    fn cutoff(&self, connection: &Connection, expiry: Expiry) -> Result<i64, StoreError> {
+        let repaired_at = standing::repaired_at(connection, self.destination).map_err(meaning)?;
+        Ok(expiry.cutoff(repaired_at).as_millisecond())
+    }
+
+    /// One look for each wanted state, each no deeper than the page, merged by the order of acceptance.
+    fn page(
+        &self,
+        connection: &Connection,
+        query: &DeliveryQuery,
+        expiry: Expiry,
+    ) -> Result<Page<Delivery>, StoreError> {
+        let states = if query.states.is_empty() {
+            DeliveryState::ALL
+        } else {
+            &query.states
+        };
+        let cutoff = self.cutoff(connection, expiry)?;
+        let before = query.before.unwrap_or(i64::MAX);
+        let limit = i64::try_from(query.limit).unwrap_or(i64::MAX - 1) + 1;
+        let mut found = Vec::new();
+        let mut look = |condition, last: i64| {
+            let more =
+                deliveries::select(connection, condition, &[&self.no, &before, &limit, &last]);
+            more.map(|more| found.extend(more))
+        };
+        for state in states {
+            match state {
+                DeliveryState::Pending if self.is_active => look(WAITING, cutoff)?,
+                DeliveryState::Pending => {}
+                // What waits for a connector that is off counts as cancelled, whether or not that is written yet.
+                DeliveryState::Cancelled if !self.is_active => {
+                    look(WAITING, i64::MIN)?;
+                    look(ENDED, state.code().into())?;
+                }
+                DeliveryState::Expired => {
+                    if self.is_active {
+                        look(OVERDUE, cutoff)?;
+                    }
+                    look(ENDED, state.code().into())?;
+                }
+                DeliveryState::Delivered
+                | DeliveryState::Accepted
+                | DeliveryState::Failed
+                | DeliveryState::Cancelled => look(ENDED, state.code().into())?,
+            }
+        }
+        found.sort_by_key(|stored| std::cmp::Reverse(stored.seq));
+        let more = found.len() > query.limit;
+        found.truncate(query.limit);
+        let next = found.last().filter(|_| more).map(|stored| stored.seq);
+        let items = found
+            .into_iter()
+            .map(|stored| stored.read(expiry))
+            .collect();
+        Ok(Page { items, next })
+    }
+
+    /// What is to be queued again, oldest first.
+    fn to_replay(
+        &self,
+        connection: &Connection,
+        replay: &Replay,
+        expiry: Expiry,
+    ) -> Result<Vec<i64>, StoreError> {
+        let first = first_since(connection, replay.since).map_err(meaning)?;
+        let (since, until) = (
+            replay.since.as_millisecond(),
+            replay.until.unwrap_or(Timestamp::MAX).as_millisecond(),
+        );
+        let limit = i64::try_from(Replay::MOST).unwrap_or(i64::MAX);
+        let mut seqs: Vec<i64> = Vec::new();
+        let mut look = |sql, which: i64| -> rusqlite::Result<()> {
+            let mut statement = connection.prepare_cached(sql)?;
+            let found = statement
+                .query_map(params![self.no, which, first, since, until, limit], |row| {
+                    row.get(0)
+                })?;
+            for seq in found {
+                seqs.push(seq?);
+            }
+            Ok(())
+        };
+        for state in &replay.states {
+            if *state == DeliveryState::Expired {
+                look(OVERDUE_BETWEEN, self.cutoff(connection, expiry)?).map_err(meaning)?;
+            }
+            look(ENDED_BETWEEN, state.code().into()).map_err(meaning)?;
+        }
+        seqs.sort_unstable();
+        seqs.truncate(Replay::MOST);
+        Ok(seqs)
+    }
+
+    fn health(&self, connection: &Connection, expiry: Expiry) -> Result<Health, StoreError> {
+        let standing = standing::read(connection, self.destination).map_err(meaning)?;
+        let (queue_depth, oldest_pending_at) = self.depth(connection, expiry).map_err(meaning)?;
+        let last_success_at = self.last_success(connection).map_err(meaning)?;
+        let tried = last_success_at.is_some() || standing.last_error.is_some();
+        let (state, since) = if !self.is_active {
+            (HealthState::Paused, self.switched_at)
+        } else if let Some(block) = &standing.block {
+            (HealthState::Blocked, block.since)
+        } else if standing.failures > 0 {
+            let since = standing.failing_since.unwrap_or(self.created_at);
+            (HealthState::Retrying, since)
+        } else if tried {
+            let since = standing.recovered_at.unwrap_or(self.created_at);
+            (HealthState::Healthy, since.max(self.created_at))
+        } else {
+            (HealthState::Idle, self.created_at)
+        };
+        let waits = standing.wait.filter(|_| queue_depth > 0);
+        Ok(Health {
+            state,
+            since,
+            queue_depth,
+            oldest_pending_at,
+            next_attempt_at: waits.map(|wait| wait.ends_at()),
+            last_success_at,
+            last_error: standing.last_error,
+            consecutive_failures: standing.failures,
+        })
+    }
+
+    /// How many deliveries wait, and when the oldest of them was made.
+    fn depth(
+        &self,
+        connection: &Connection,
+        expiry: Expiry,
+    ) -> rusqlite::Result<(u64, Option<Timestamp>)> {
+        if !self.is_active {
+            return Ok((0, None));
+        }
+        let repaired_at = standing::repaired_at(connection, self.destination)?;
+        let cutoff = expiry.cutoff(repaired_at).as_millisecond();
+        let oldest: Option<(i64, i64)> = connection
+            .prepare_cached(OLDEST_WAITING)?
+            .query_row([self.no], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        match oldest {
+            None => Ok((0, None)),
+            Some((created_at, queued_at)) if queued_at > cutoff => {
+                let depth = connection
+                    .prepare_cached(DEPTH)?
+                    .query_row([self.no], |row| row.get(0))?;
+                Ok((depth, Some(time(created_at))))
+            }
+            Some(_) => connection
+                .prepare_cached(DEPTH_IN_TIME)?
+                .query_row([self.no, cutoff], |row| {
+                    Ok((row.get(0)?, maybe_time(row.get(1)?)))
+                }),
+        }
+    }
+
+    fn last_success(&self, connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
+        let mut last = None;
+        for state in [DeliveryState::Delivered, DeliveryState::Accepted] {
+            let found: Option<i64> = connection
+                .prepare_cached(LAST_ENDED)?
+                .query_row(params![self.no, state.code()], |row| row.get(0))?;
+            last = last.max(maybe_time(found));
+        }
+        Ok(last)
+    }
+}

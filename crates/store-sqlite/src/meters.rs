@@ -1,0 +1,51 @@
+//! What the writer counts: how large its groups are and how long they take.
+
+use std::time::Duration;
+
+use prometheus_client::{metrics::histogram::Histogram, registry::Registry};
+
+use crate::SqliteStore;
+
+/// What the writer counts. Clones share it.
+#[derive(Debug, Clone)]
+pub(crate) struct WriterMeters {
+    group_size: Histogram,
+    group_seconds: Histogram,
+}
+
+const SIZES: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 512.0];
+const SECONDS: [f64; 8] = [0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.2];
+
+impl Default for WriterMeters {
+    fn default() -> Self {
+        Self {
+            group_size: Histogram::new(SIZES),
+            group_seconds: Histogram::new(SECONDS),
+        }
+    }
+}
+
+impl WriterMeters {
+    /// A group was committed, or failed.
+    pub(crate) fn ended(&self, requests: u32, took: Duration) {
+        self.group_size.observe(requests.into());
+        self.group_seconds.observe(took.as_secs_f64());
+    }
+}
+
+impl SqliteStore {
+    /// Lets a registry show what the writer counts.
+    pub fn register_meters(&self, registry: &mut Registry) {
+        let meters = &self.shared.meters;
+        registry.register(
+            "store_group_size",
+            "Requests that shared one commit",
+            meters.group_size.clone(),
+        );
+        registry.register(
+            "store_group_duration_seconds",
+            "How long a group held the writer, its commit included",
+            meters.group_seconds.clone(),
+        );
+    }
+}

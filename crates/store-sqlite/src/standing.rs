@@ -1,0 +1,116 @@
+//! How destinations stand, as rows.
+
+use alert_connectors_model::Fingerprint;
+use alert_connectors_store::{Block, Standing, Wait};
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::row::{maybe_time, time};
+
+// By primary key.
+const READ: &str = "SELECT failures, failing_since, recovered_at, last_error, throttles, wait_set_at, wait_ms,
+    wait_asked, refused, blocked_at, block_reason, probes, told, repaired_at, quiet FROM destinations WHERE fingerprint = ?1";
+const WRITE: &str = "INSERT OR REPLACE INTO destinations (fingerprint, failures, failing_since, recovered_at, last_error,
+    throttles, wait_set_at, wait_ms, wait_asked, refused, blocked_at, block_reason, probes, told, repaired_at, quiet)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
+// By primary key.
+const REPAIRED: &str =
+    "SELECT repaired_at FROM destinations WHERE fingerprint = ?1 AND repaired_at IS NOT NULL";
+
+/// How a destination stands.
+pub(crate) fn read(
+    connection: &Connection,
+    destination: Fingerprint,
+) -> rusqlite::Result<Standing> {
+    let found = connection
+        .prepare_cached(READ)?
+        .query_row([&destination.0[..]], standing)
+        .optional()?;
+    Ok(found.unwrap_or_default())
+}
+
+/// When a destination was repaired last.
+pub(crate) fn repaired_at(
+    connection: &Connection,
+    destination: Fingerprint,
+) -> rusqlite::Result<Option<Timestamp>> {
+    let found = connection
+        .prepare_cached(REPAIRED)?
+        .query_row([&destination.0[..]], |row| row.get(0))
+        .optional()?;
+    Ok(found.map(time))
+}
+
+fn standing(row: &Row<'_>) -> rusqlite::Result<Standing> {
+    let length = SignedDuration::from_millis(row.get(6)?);
+    let asked = row.get(7)?;
+    let wait = maybe_time(row.get(5)?).map(|set_at| Wait {
+        set_at,
+        length,
+        asked,
+    });
+    let refused: String = row.get(8)?;
+    let (reason, probes) = (row.get::<_, Option<String>>(10)?, row.get(11)?);
+    let quiet = row.get(14)?;
+    let block = maybe_time(row.get(9)?).map(|since| Block {
+        reason: reason.unwrap_or_default(),
+        since,
+        probes,
+        quiet,
+    });
+    Ok(Standing {
+        failures: row.get(0)?,
+        failing_since: maybe_time(row.get(1)?),
+        recovered_at: maybe_time(row.get(2)?),
+        last_error: row.get(3)?,
+        throttles: row.get(4)?,
+        wait,
+        // Written by us; where it can't be read, counting begins anew.
+        refused: serde_json::from_str(&refused).unwrap_or_default(),
+        block,
+        told: row.get(12)?,
+        repaired_at: maybe_time(row.get(13)?),
+    })
+}
+
+/// Keeps how a destination stands.
+pub(crate) fn write(
+    connection: &Connection,
+    destination: Fingerprint,
+    standing: &Standing,
+) -> rusqlite::Result<()> {
+    let millis = |time: Option<Timestamp>| time.map(Timestamp::as_millisecond);
+    let length = standing.wait.map_or(0, |wait| wait.length.as_millis());
+    let refused = serde_json::to_string(&standing.refused).expect("numbers always serialise");
+    let block = standing.block.as_ref();
+    connection.prepare_cached(WRITE)?.execute(params![
+        &destination.0[..],
+        standing.failures,
+        millis(standing.failing_since),
+        millis(standing.recovered_at),
+        standing.last_error,
+        standing.throttles,
+        millis(standing.wait.map(|wait| wait.set_at)),
+        i64::try_from(length).unwrap_or(i64::MAX),
+        standing.wait.is_some_and(|wait| wait.asked),
+        refused,
+        millis(block.map(|block| block.since)),
+        block.map(|block| block.reason.as_str()),
+        block.map_or(0, |block| block.probes),
+        standing.told,
+        millis(standing.repaired_at),
+        block.is_some_and(|block| block.quiet),
+    ])?;
+    Ok(())
+}
+
+/// A connector was given the destination's URL: what made it wait or be held is forgotten, but what it asked for itself.
+pub(crate) fn repair(
+    connection: &Connection,
+    destination: Fingerprint,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    let mut standing = read(connection, destination)?;
+    standing.repair(now);
+    write(connection, destination, &standing)
+}

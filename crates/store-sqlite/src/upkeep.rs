@@ -1,0 +1,180 @@
+//! Removing what is too old, writing down what has ended, and sealing URLs again: in steps that nobody waits for.
+
+use alert_connectors_model::{ConnectorId, EndReason};
+use alert_connectors_store::{Census, Expiry, Progress, StoreError, Tidied, Tidying, Upkeep};
+use async_trait::async_trait;
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::{SqliteStore, connectors, error::Failure, error::meaning};
+
+// Walks the connectors; for each that is off or deleted, one look into deliveries_pending.
+const LEFT_BEHIND: &str =
+    "SELECT no FROM connectors c WHERE (NOT is_active OR deleted_at IS NOT NULL)
+    AND EXISTS (SELECT 1 FROM deliveries d WHERE d.connector_no = c.no AND d.state = 0) LIMIT 1";
+// Walks the connectors; for each, one look into deliveries_pending.
+const OVERDUE: &str = "SELECT no FROM connectors c WHERE (SELECT coalesce(d.requeued_at, d.created_at) FROM deliveries d
+    WHERE d.connector_no = c.no AND d.state = 0 ORDER BY d.seq LIMIT 1) <= ?1 LIMIT 1";
+// By primary key.
+const ENDS_WITH: &str = "SELECT CASE WHEN deleted_at IS NULL THEN 1 ELSE 2 END,
+    coalesce(deleted_at, switched_at, updated_at) FROM connectors
+    WHERE no = ?1 AND (NOT is_active OR deleted_at IS NOT NULL)";
+// By deliveries_pending.
+const CANCEL: &str = "UPDATE deliveries SET state = 5, reason = ?2, ended_at = ?3, next_attempt_at = NULL
+    WHERE seq IN (SELECT seq FROM deliveries WHERE connector_no = ?1 AND state = 0 ORDER BY seq LIMIT ?4)";
+// By deliveries_pending; 4 is expired, in its column and as the reason that its time was up.
+const EXPIRE: &str = "UPDATE deliveries SET state = 4, reason = 4, next_attempt_at = NULL,
+    ended_at = coalesce(requeued_at, created_at) + ?3 WHERE seq IN (SELECT seq FROM deliveries
+    WHERE connector_no = ?1 AND state = 0 AND coalesce(requeued_at, created_at) <= ?2 ORDER BY seq LIMIT ?4)";
+// By primary key.
+const OLDEST: &str = "SELECT seq, received_at, status = 0 AND dedup_key IS NOT NULL FROM alerts
+    WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+// By deliveries_by_alert.
+const WAITS: &str = "SELECT 1 FROM deliveries WHERE alert_seq = ?1 AND state = 0";
+// By the primary key of attempts, by deliveries_by_alert, by primary key.
+const REMOVE_ATTEMPTS: &str =
+    "DELETE FROM attempts WHERE delivery_seq IN (SELECT seq FROM deliveries WHERE alert_seq = ?1)";
+const REMOVE_DELIVERIES: &str = "DELETE FROM deliveries WHERE alert_seq = ?1";
+const REMOVE_ALERT: &str = "DELETE FROM alerts WHERE seq = ?1";
+// The partial index alone.
+const PENDING: &str =
+    "SELECT count(*) FROM deliveries INDEXED BY deliveries_pending WHERE state = 0";
+const BLOCKED: &str = "SELECT count(*) FROM destinations WHERE blocked_at IS NOT NULL";
+
+/// Deliveries whose end is written down in one step.
+const ENDS_A_STEP: usize = 500;
+/// Alerts that are looked at, and removed with all that belongs to them, in one step.
+const ALERTS_A_STEP: usize = 100;
+
+#[async_trait]
+impl Upkeep for SqliteStore {
+    async fn tidy(&self, rules: Tidying, progress: Progress) -> Result<Tidied, StoreError> {
+        self.change(move |connection, _events| {
+            if progress == Progress::default() && write_ends(connection, rules.now)? > 0 {
+                return Ok(Tidied::More(progress));
+            }
+            let before = rules.now.checked_sub(rules.retention);
+            remove_old(connection, before.unwrap_or(Timestamp::MIN), progress)
+        })
+        .await
+    }
+
+    async fn reseal(&self, at_most: usize) -> Result<usize, StoreError> {
+        let sealing = std::sync::Arc::clone(&self.shared.sealing);
+        self.change(move |connection, _events| {
+            Ok(connectors::reseal(connection, &sealing, at_most)?)
+        })
+        .await
+    }
+
+    async fn census(&self) -> Result<Census, StoreError> {
+        self.read(|connection| {
+            let count = |sql| {
+                connection
+                    .query_row(sql, [], |row| row.get(0))
+                    .map_err(meaning)
+            };
+            Ok(Census {
+                pending: count(PENDING)?,
+                blocked: count(BLOCKED)?,
+            })
+        })
+        .await
+    }
+}
+
+impl SqliteStore {
+    /// Writes down that what waited for a connector is cancelled, if it is off or deleted, however much that is.
+    pub(crate) async fn cancel_rest(&self, id: ConnectorId) -> Result<(), StoreError> {
+        loop {
+            let cancelled = self
+                .change(move |connection, _events| {
+                    let no = connectors::number(connection, id)?;
+                    Ok(no.map_or(Ok(0), |no| cancel(connection, no))?)
+                })
+                .await?;
+            if cancelled < ENDS_A_STEP {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Writes down what has ended without being written; returns how much that was.
+fn write_ends(connection: &Connection, now: Timestamp) -> rusqlite::Result<usize> {
+    let first = |sql, parameters: &[i64]| {
+        connection
+            .prepare_cached(sql)?
+            .query_row(rusqlite::params_from_iter(parameters), |row| row.get(0))
+            .optional()
+    };
+    if let Some(no) = first(LEFT_BEHIND, &[])? {
+        return cancel(connection, no);
+    }
+    let cutoff = now.checked_sub(Expiry::LONGEST).unwrap_or(Timestamp::MIN);
+    match first(OVERDUE, &[cutoff.as_millisecond()])? {
+        Some(no) => connection.prepare_cached(EXPIRE)?.execute(params![
+            no,
+            cutoff.as_millisecond(),
+            i64::try_from(Expiry::LONGEST.as_millis()).unwrap_or(i64::MAX),
+            step(ENDS_A_STEP)
+        ]),
+        None => Ok(0),
+    }
+}
+
+/// Cancels some of what waits for a connector that is off or deleted.
+fn cancel(connection: &Connection, no: i64) -> rusqlite::Result<usize> {
+    let ends_with: Option<(u8, i64)> = connection
+        .prepare_cached(ENDS_WITH)?
+        .query_row([no], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((reason, at)) = ends_with else {
+        return Ok(0);
+    };
+    debug_assert!(
+        EndReason::from_code(reason).is_some(),
+        "1 and 2 are reasons"
+    );
+    connection
+        .prepare_cached(CANCEL)?
+        .execute(params![no, reason, at, step(ENDS_A_STEP)])
+}
+
+fn remove_old(
+    connection: &Connection,
+    before: Timestamp,
+    progress: Progress,
+) -> Result<Tidied, Failure> {
+    let mut statement = connection.prepare_cached(OLDEST)?;
+    let looked_at: Vec<(i64, i64, bool)> = statement
+        .query_map(params![progress.after, step(ALERTS_A_STEP)], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut after = progress.after;
+    for (seq, received_at, is_problem) in &looked_at {
+        if *received_at >= before.as_millisecond() {
+            return Ok(Tidied::Done);
+        }
+        after = *seq;
+        if !is_problem && !waits(connection, *seq)? {
+            for sql in [REMOVE_ATTEMPTS, REMOVE_DELIVERIES, REMOVE_ALERT] {
+                connection.prepare_cached(sql)?.execute([seq])?;
+            }
+        }
+    }
+    Ok(if looked_at.len() < ALERTS_A_STEP {
+        Tidied::Done
+    } else {
+        Tidied::More(Progress { after })
+    })
+}
+
+fn waits(connection: &Connection, alert_seq: i64) -> rusqlite::Result<bool> {
+    connection.prepare_cached(WAITS)?.exists([alert_seq])
+}
+
+fn step(rows: usize) -> i64 {
+    i64::try_from(rows).unwrap_or(i64::MAX)
+}

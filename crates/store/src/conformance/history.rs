@@ -1,0 +1,348 @@
+//! Properties of the history of deliveries, and of keeping it short.
+
+use alert_connectors_model::{ConnectorChange, DeliveryId, DeliveryState, EndReason};
+use jiff::SignedDuration;
+
+use super::world::World;
+use crate::{
+    DeliveryQuery, Expiry, Form, HealthState, NextStep, Progress, Replay, Replayed, Retried,
+    Standing, Tidied, Tidying,
+};
+
+impl World {
+    fn failed(&self) -> NextStep {
+        NextStep::End {
+            state: DeliveryState::Failed,
+            reason: Some(EndReason::MessageRefused),
+            at: self.now,
+        }
+    }
+
+    fn hours_later(&self, hours: i64) -> Expiry {
+        Expiry {
+            now: self.now + SignedDuration::from_hours(hours),
+            ..self.expiry()
+        }
+    }
+
+    /// Tidies until nothing is left to do; returns in how many steps.
+    async fn tidy(&self, hours: i64) -> usize {
+        let rules = Tidying {
+            now: self.hours_later(hours).now,
+            retention: SignedDuration::from_hours(30 * 24),
+        };
+        let (mut progress, mut steps) = (Progress::default(), 1);
+        while let Tidied::More(further) = self.store.tidy(rules, progress).await.unwrap() {
+            (progress, steps) = (further, steps + 1);
+        }
+        steps
+    }
+}
+
+/// Pages join to the whole list, newest first, whatever states are asked for.
+pub async fn deliveries_of_a_connector_are_listed_newest_first_by_state(world: World) {
+    let connector = world.connect("").await;
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        ids.insert(0, world.post("").await.deliveries[0].id);
+    }
+    let due = world.due(&connector).await;
+    let outcomes = vec![
+        world.outcome(&due[0], world.arrived()),
+        world.outcome(&due[2], world.failed()),
+    ];
+    world.report(&connector, outcomes).await;
+    let space = world.space_id().await;
+    let list = async |states: &[DeliveryState], expiry| {
+        let (mut found, mut before) = (Vec::new(), None);
+        loop {
+            let query = DeliveryQuery {
+                states: states.to_vec(),
+                limit: 2,
+                before,
+            };
+            let page = world
+                .store
+                .deliveries(space, connector.id, query, expiry)
+                .await
+                .unwrap();
+            found.extend(page.items.iter().map(|delivery| delivery.id));
+            before = page.next;
+            if before.is_none() {
+                return found;
+            }
+        }
+    };
+    let now = world.expiry();
+    assert_eq!(list(&[], now).await, ids);
+    assert_eq!(list(&[DeliveryState::Delivered], now).await, ids[4..]);
+    let (pending, failed) = (DeliveryState::Pending, DeliveryState::Failed);
+    assert_eq!(list(&[pending, failed], now).await, ids[..4]);
+    let later = world.hours_later(25);
+    assert_eq!(list(&[pending], later).await, []);
+    assert_eq!(
+        list(&[DeliveryState::Expired], later).await,
+        [ids[0], ids[1], ids[3]]
+    );
+}
+
+/// One delivery is found by its name, with its attempts, and by no other space.
+pub async fn a_delivery_is_found_by_its_name(world: World) {
+    let connector = world.connect("").await;
+    let id = world.post("").await.deliveries[0].id;
+    let due = world.due(&connector).await;
+    let again = NextStep::Again {
+        form: Form::Full,
+        at: world.later(5),
+    };
+    world
+        .report(&connector, vec![world.outcome(&due[0], again)])
+        .await;
+    let space = world.space_id().await;
+    let found = world.store.delivery(space, id, world.expiry()).await;
+    let found = found.unwrap().unwrap();
+    assert_eq!((found.id, found.attempts.len()), (id, 1));
+    assert_eq!(found.next_attempt_at, Some(world.later(5)));
+    let unknown = DeliveryId::of(due[0].alert_id, &world.random);
+    let other = alert_connectors_model::SpaceId::new(world.now, &world.random);
+    for (space, id) in [(space, unknown), (other, id)] {
+        let found = world.store.delivery(space, id, world.expiry()).await;
+        assert!(found.unwrap().is_none());
+    }
+}
+
+/// What failed, expired or was cancelled can be retried, in its place in the order and with all its time; what waits or
+/// arrived can't.
+pub async fn a_retry_gives_a_delivery_its_place_and_its_time_back(world: World) {
+    let connector = world.connect("").await;
+    let id = world.post("").await.deliveries[0].id;
+    let space = world.space_id().await;
+    let retry = async |id, expiry| world.store.retry(space, id, expiry).await.unwrap();
+    let now = world.expiry();
+    assert_eq!(
+        retry(id, now).await,
+        Retried::Stands(DeliveryState::Pending)
+    );
+    let late = world.hours_later(30);
+    assert_eq!(retry(id, late).await, Retried::Queued);
+    let due = world.store.due(connector.destination, 0, 9, late).await;
+    let due = due.unwrap();
+    assert_eq!((due.len(), due[0].queued_at), (1, late.now));
+    world
+        .report(&connector, vec![world.outcome(&due[0], world.arrived())])
+        .await;
+    assert_eq!(
+        retry(id, late).await,
+        Retried::Stands(DeliveryState::Delivered)
+    );
+    let unknown = DeliveryId::of(due[0].alert_id, &world.random);
+    assert_eq!(retry(unknown, now).await, Retried::Absent);
+    let second = world.post("").await.deliveries[0].id;
+    let off = ConnectorChange {
+        is_active: Some(false),
+        ..ConnectorChange::default()
+    };
+    let version = world.roster().await.version;
+    let store = &world.store;
+    store
+        .change_connector(space, version, connector.id, off, world.now)
+        .await
+        .unwrap();
+    assert_eq!(retry(second, now).await, Retried::ConnectorInactive);
+    store
+        .delete_connector(space, connector.id, world.now)
+        .await
+        .unwrap();
+    assert_eq!(retry(second, now).await, Retried::ConnectorGone);
+}
+
+/// A replay takes what is asked for and not what waits already.
+pub async fn a_replay_queues_what_ended_and_nothing_twice(world: World) {
+    let connector = world.connect("").await;
+    for _ in 0..4 {
+        world.post("").await;
+    }
+    let due = world.due(&connector).await;
+    let outcomes = vec![
+        world.outcome(&due[0], world.arrived()),
+        world.outcome(&due[1], world.failed()),
+        world.outcome(&due[2], world.failed()),
+    ];
+    world.report(&connector, outcomes).await;
+    let space = world.space_id().await;
+    let replay = async |since, states: &[DeliveryState]| {
+        let replay = Replay {
+            since,
+            until: None,
+            states: states.to_vec(),
+        };
+        let replayed = world
+            .store
+            .replay(space, connector.id, replay, world.expiry())
+            .await;
+        replayed.unwrap()
+    };
+    let usual = [
+        DeliveryState::Failed,
+        DeliveryState::Expired,
+        DeliveryState::Cancelled,
+    ];
+    assert_eq!(replay(world.later(1), &usual).await, Replayed::Queued(0));
+    assert_eq!(replay(world.now, &usual).await, Replayed::Queued(2));
+    assert_eq!(replay(world.now, &usual).await, Replayed::Queued(0));
+    assert_eq!(world.due(&connector).await.len(), 3);
+    let arrived = [DeliveryState::Delivered];
+    assert_eq!(
+        replay(world.later(-60), &arrived).await,
+        Replayed::Queued(1)
+    );
+}
+
+/// Health tells how a connector fares.
+pub async fn health_tells_how_a_connector_fares(world: World) {
+    let connector = world.connect("").await;
+    let space = world.space_id().await;
+    let health = async || {
+        let found = world.store.health(space, connector.id, world.expiry());
+        found.await.unwrap().unwrap()
+    };
+    assert_eq!(health().await.state, HealthState::Idle);
+    for _ in 0..2 {
+        world.post("").await;
+    }
+    let due = world.due(&connector).await;
+    world
+        .report(&connector, vec![world.outcome(&due[0], world.arrived())])
+        .await;
+    let healthy = health().await;
+    assert_eq!(
+        (
+            healthy.state,
+            healthy.queue_depth,
+            healthy.oldest_pending_at
+        ),
+        (HealthState::Healthy, 1, Some(world.now))
+    );
+    assert_eq!(healthy.last_success_at, Some(world.now));
+    let standing = Standing {
+        failures: 2,
+        failing_since: Some(world.later(-5)),
+        last_error: Some("HTTP 503".to_owned()),
+        wait: Some(crate::Wait {
+            set_at: world.now,
+            length: SignedDuration::from_secs(9),
+            asked: false,
+        }),
+        ..Standing::default()
+    };
+    world
+        .report_with(&connector, Vec::new(), Some(standing.clone()))
+        .await;
+    let retrying = health().await;
+    assert_eq!(
+        (
+            retrying.state,
+            retrying.since,
+            retrying.consecutive_failures
+        ),
+        (HealthState::Retrying, world.later(-5), 2)
+    );
+    assert_eq!(retrying.next_attempt_at, Some(world.later(9)));
+    let blocked = Standing {
+        block: Some(crate::Block {
+            reason: "no_service".to_owned(),
+            since: world.now,
+            probes: 0,
+            quiet: false,
+        }),
+        ..standing
+    };
+    world
+        .report_with(&connector, Vec::new(), Some(blocked))
+        .await;
+    assert_eq!(health().await.state, HealthState::Blocked);
+    let off = ConnectorChange {
+        is_active: Some(false),
+        ..ConnectorChange::default()
+    };
+    let version = world.roster().await.version;
+    world
+        .store
+        .change_connector(space, version, connector.id, off, world.later(7))
+        .await
+        .unwrap();
+    let paused = health().await;
+    assert_eq!(
+        (paused.state, paused.since, paused.queue_depth),
+        (HealthState::Paused, world.later(7), 0)
+    );
+}
+
+/// A new URL counts as a repair: the block goes, and what was held has its time again.
+pub async fn a_new_url_repairs(world: World) {
+    let connector = world.connect("").await;
+    world.post("").await;
+    let blocked = Standing {
+        block: Some(crate::Block {
+            reason: "no_service".to_owned(),
+            since: world.now,
+            probes: 0,
+            quiet: false,
+        }),
+        ..Standing::default()
+    };
+    world
+        .report_with(&connector, Vec::new(), Some(blocked))
+        .await;
+    let same = ConnectorChange {
+        webhook_url: Some(connector.webhook_url.clone()),
+        ..ConnectorChange::default()
+    };
+    let (space, version) = (world.space_id().await, world.roster().await.version);
+    let late = world.hours_later(30);
+    world
+        .store
+        .change_connector(space, version, connector.id, same, late.now)
+        .await
+        .unwrap();
+    let known = world.store.known(connector.destination, 1).await.unwrap();
+    assert_eq!(known.standing.block, None);
+    assert_eq!(known.standing.repaired_at, Some(late.now));
+    let due = world.store.due(connector.destination, 0, 9, late).await;
+    assert_eq!(due.unwrap().len(), 1);
+}
+
+/// Old history goes in small steps; what waits, and a problem that is still there, stay.
+pub async fn retention_removes_what_is_old_and_neither_what_waits_nor_a_problem(world: World) {
+    let connector = world.connect("").await;
+    let mut old = Vec::new();
+    for _ in 0..250 {
+        old.push(world.post("").await.id);
+    }
+    world.all_arrive(&connector).await;
+    world.all_arrive(&connector).await;
+    world.all_arrive(&connector).await;
+    let problem = world.post(r#","dedup_key":"k""#).await.id;
+    world.all_arrive(&connector).await;
+    let waits = world.post("").await.id;
+    assert_eq!(world.tidy(6 * 24).await, 1, "there is nothing to do yet");
+    assert_eq!(
+        world.tidy(29 * 24).await,
+        2,
+        "only that what waited has expired is written down"
+    );
+    let space = world.space_id().await;
+    let is_there = async |id| {
+        let found = world.store.alert(space, id, world.expiry()).await;
+        found.unwrap().is_some()
+    };
+    assert!(is_there(old[0]).await && is_there(old[249]).await);
+    assert!(world.tidy(31 * 24).await > 2, "in more than one step");
+    assert!(!is_there(old[0]).await && !is_there(old[249]).await);
+    assert!(is_there(problem).await && !is_there(waits).await);
+    world.resolve(problem).await;
+    world.all_arrive(&connector).await;
+    world.tidy(31 * 24).await;
+    assert!(!is_there(problem).await);
+    assert_eq!(world.store.census().await.unwrap().pending, 0);
+}

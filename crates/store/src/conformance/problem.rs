@@ -1,0 +1,115 @@
+//! Properties of the life of a problem.
+
+use alert_connectors_model::{Alert, DeliveryKind, Severity};
+use jiff::SignedDuration;
+
+use super::world::{World, stored};
+use crate::{Accepted, Expiry, Opening};
+
+impl World {
+    /// Posts a problem with a severity, some hours after the beginning.
+    async fn problem(&self, severity: Severity, hours: i64, extra: &str) -> Accepted {
+        let alert = Alert {
+            severity,
+            ..self.alert(&format!(r#","dedup_key":"k"{extra}"#))
+        };
+        let mut submission = self.submission(&[alert]).await;
+        submission.expiry = Expiry {
+            now: self.now + SignedDuration::from_hours(hours),
+            ..self.expiry()
+        };
+        stored(self.store.accept(submission).await.unwrap()).remove(0)
+    }
+
+    async fn kinds(&self, connector: &alert_connectors_model::Connector) -> Vec<DeliveryKind> {
+        self.due(connector)
+            .await
+            .iter()
+            .map(|due| due.kind)
+            .collect()
+    }
+}
+
+/// When the severity rises, who had the opening hears that it rose, and who matches for the first time hears the whole.
+pub async fn a_rise_is_told_to_those_who_know_and_opened_to_those_who_do_not(world: World) {
+    let all = world.connect("").await;
+    let critical = world
+        .connect_url("", Some("https://a.example/critical"))
+        .await;
+    let only = alert_connectors_model::ConnectorChange {
+        severity_filter: Some(alert_connectors_model::SeverityFilter::new([
+            Severity::Critical,
+        ])),
+        ..alert_connectors_model::ConnectorChange::default()
+    };
+    let (space, version) = (world.space_id().await, world.roster().await.version);
+    world
+        .store
+        .change_connector(space, version, critical.id, only, world.now)
+        .await
+        .unwrap();
+    world.problem(Severity::High, 0, "").await;
+    world.all_arrive(&all).await;
+    let again = world.problem(Severity::High, 0, "").await;
+    assert_eq!((again.occurrences, again.deliveries.len()), (2, 0));
+    let rose = world.problem(Severity::Critical, 0, "").await;
+    assert_eq!(rose.deliveries.len(), 2);
+    assert_eq!(world.kinds(&all).await, [DeliveryKind::Raised]);
+    assert_eq!(world.kinds(&critical).await, [DeliveryKind::Opening]);
+    assert_eq!(world.due(&all).await[0].opening, Opening::Arrived);
+    assert_eq!(world.due(&all).await[0].alert.severity, Severity::Critical);
+    let fell = world.problem(Severity::Low, 0, "").await;
+    assert_eq!(fell.deliveries.len(), 0);
+}
+
+/// A reminder comes with the first repeat after the interval, and then not before the next one.
+pub async fn a_repeat_after_the_interval_is_a_reminder(world: World) {
+    let connector = world.connect("").await;
+    world.problem(Severity::High, 0, "").await;
+    world.all_arrive(&connector).await;
+    for (hours, told) in [(3, 0), (4, 1), (7, 0), (8, 1)] {
+        let repeat = world.problem(Severity::High, hours, "").await;
+        assert_eq!(repeat.deliveries.len(), told, "{hours}");
+        world.all_arrive(&connector).await;
+    }
+}
+
+/// That it is gone is told to those whom any message of it reached or will reach, and to nobody twice.
+pub async fn the_end_is_told_to_those_who_heard_of_it(world: World) {
+    let (heard, waits) = (
+        world.connect("").await,
+        world.connect_url("", Some("https://a.example/2")).await,
+    );
+    let failed = world.connect_url("", Some("https://a.example/3")).await;
+    let opened = world.problem(Severity::High, 0, "").await;
+    world.all_arrive(&heard).await;
+    let due = world.due(&failed).await;
+    let refused = crate::NextStep::End {
+        state: alert_connectors_model::DeliveryState::Failed,
+        reason: Some(alert_connectors_model::EndReason::MessageRefused),
+        at: world.now,
+    };
+    world
+        .report(&failed, vec![world.outcome(&due[0], refused)])
+        .await;
+    let resolved = world
+        .problem(Severity::High, 1, r#","status":"resolved""#)
+        .await;
+    let mut told: Vec<_> = resolved
+        .deliveries
+        .iter()
+        .map(|one| one.connector_id)
+        .collect();
+    told.sort_unstable();
+    let mut expected = [heard.id, waits.id];
+    expected.sort_unstable();
+    assert_eq!((resolved.id, told.as_slice()), (opened.id, &expected[..]));
+    assert_eq!(world.kinds(&heard).await, [DeliveryKind::Resolved]);
+    assert_eq!(
+        world.kinds(&waits).await,
+        [DeliveryKind::Opening, DeliveryKind::Resolved]
+    );
+    assert!(world.kinds(&failed).await.is_empty());
+    world.resolve(opened.id).await;
+    assert_eq!(world.kinds(&heard).await.len(), 1);
+}

@@ -1,0 +1,155 @@
+//! Deliveries as history tells them, sending them again, and a connector's health.
+
+use alert_connectors_model::{ConnectorId, Delivery, DeliveryId, DeliveryState, SpaceId};
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::{Expiry, Page, StoreError};
+
+/// The history of deliveries.
+#[async_trait]
+pub trait History: Send + Sync {
+    /// A page of a connector's deliveries without their attempts, newest first by the order of acceptance.
+    async fn deliveries(
+        &self,
+        space_id: SpaceId,
+        connector: ConnectorId,
+        query: DeliveryQuery,
+        expiry: Expiry,
+    ) -> Result<Page<Delivery>, StoreError>;
+
+    /// One delivery with its attempts.
+    async fn delivery(
+        &self,
+        space_id: SpaceId,
+        id: DeliveryId,
+        expiry: Expiry,
+    ) -> Result<Option<Delivery>, StoreError>;
+
+    /// Queues a delivery again that failed, expired or was cancelled.
+    async fn retry(
+        &self,
+        space_id: SpaceId,
+        id: DeliveryId,
+        expiry: Expiry,
+    ) -> Result<Retried, StoreError>;
+
+    /// Queues deliveries of a connector again, oldest first; says how many. What waits already is not queued twice.
+    async fn replay(
+        &self,
+        space_id: SpaceId,
+        connector: ConnectorId,
+        replay: Replay,
+        expiry: Expiry,
+    ) -> Result<Replayed, StoreError>;
+
+    /// How a connector fares; `None` if there is none.
+    async fn health(
+        &self,
+        space_id: SpaceId,
+        connector: ConnectorId,
+        expiry: Expiry,
+    ) -> Result<Option<Health>, StoreError>;
+}
+
+/// Which deliveries to list.
+#[derive(Debug, Clone, Default)]
+pub struct DeliveryQuery {
+    /// Of these states; all if empty.
+    pub states: Vec<DeliveryState>,
+    /// At most this many.
+    pub limit: usize,
+    /// Older than this position, from [`Page::next`].
+    pub before: Option<i64>,
+}
+
+/// Which deliveries to queue again.
+#[derive(Debug, Clone)]
+pub struct Replay {
+    /// Made at or after this time.
+    pub since: Timestamp,
+    /// Made before this time.
+    pub until: Option<Timestamp>,
+    /// Of these states, none of them pending.
+    pub states: Vec<DeliveryState>,
+}
+
+impl Replay {
+    /// At most so many at once.
+    pub const MOST: usize = 10_000;
+}
+
+/// What became of a retry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retried {
+    /// It is queued.
+    Queued,
+    /// It stands in a state from which nothing is retried.
+    Stands(DeliveryState),
+    /// Its connector is deleted.
+    ConnectorGone,
+    /// Its connector is switched off.
+    ConnectorInactive,
+    /// There is no such delivery.
+    Absent,
+}
+
+/// What became of a replay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replayed {
+    /// So many are queued.
+    Queued(usize),
+    /// The connector is switched off.
+    ConnectorInactive,
+    /// There is no such connector.
+    Absent,
+}
+
+/// How a connector fares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// In one word.
+    pub state: HealthState,
+    /// Since when that is so.
+    pub since: Timestamp,
+    /// Deliveries that wait.
+    pub queue_depth: u64,
+    /// When the oldest of them was made.
+    pub oldest_pending_at: Option<Timestamp>,
+    /// When the next attempt is made, where one has to wait.
+    pub next_attempt_at: Option<Timestamp>,
+    /// When something arrived last.
+    pub last_success_at: Option<Timestamp>,
+    /// What the last failed attempt was told.
+    pub last_error: Option<String>,
+    /// Attempts in a row that failed; a request to wait is no failure.
+    pub consecutive_failures: u32,
+}
+
+/// How a connector fares, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HealthState {
+    /// It is switched off.
+    Paused,
+    /// Its webhook takes nothing until someone repairs it; what waits is held.
+    Blocked,
+    /// The last attempt failed.
+    Retrying,
+    /// The last attempt worked.
+    Healthy,
+    /// Nothing was ever tried.
+    Idle,
+}
+
+impl HealthState {
+    /// The word of the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Paused => "paused",
+            Self::Blocked => "blocked",
+            Self::Retrying => "retrying",
+            Self::Healthy => "healthy",
+            Self::Idle => "idle",
+        }
+    }
+}

@@ -184,6 +184,9 @@ impl Bench {
                 ca_file,
                 "--allow-network",
                 "127.0.0.0/8",
+                // Paced like any other, but at a pace that never binds.
+                "--rate",
+                "slack=10000/1s,burst=10000",
             ],
         )?;
         until("the start", async || {

@@ -277,7 +277,7 @@ impl Conduct {
     }
 
     /// The standing, if it has to be written.
-    pub(crate) fn to_record(&mut self) -> Option<Standing> {
+    pub(crate) fn take_changed(&mut self) -> Option<Standing> {
         std::mem::take(&mut self.changed).then(|| self.standing.clone())
     }
 

@@ -177,7 +177,7 @@ impl Destination {
 
     /// The standing, if it has to be written.
     pub(crate) fn standing_to_record(&self) -> Option<Standing> {
-        self.state().conduct.as_mut()?.to_record()
+        self.state().conduct.as_mut()?.take_changed()
     }
 
     /// Reads something of how we behave towards it; nothing if it was not taken up yet.
@@ -499,7 +499,7 @@ impl Destination {
         };
         drop(inner.recorder.send(ended).await);
         if decided.turned {
-            inner.settle(Arc::clone(self));
+            inner.settle(Arc::clone(self)).await;
         }
     }
 }

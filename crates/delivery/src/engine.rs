@@ -32,6 +32,8 @@ use crate::{
 const WEIGHT_MAX: usize = 24 * 1_024 * 1_024;
 /// At most so many connections are open at once.
 const CONNECTIONS_MAX: usize = 512;
+/// So many changes of standing may wait to be told; whoever has one more waits.
+const TO_TELL_MAX: usize = 1_024;
 /// How often to look for what no event told of: the safety net below the events.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
@@ -83,7 +85,7 @@ pub(crate) struct Inner {
     pub(crate) meters: DeliveryMeters,
     pub(crate) public_url: Option<String>,
     retry_for: SignedDuration,
-    to_tell: mpsc::UnboundedSender<ToTell>,
+    to_tell: mpsc::Sender<ToTell>,
     /// The tasks of the destinations, which the recorder outlives.
     workers: TaskTracker,
     destinations: Mutex<HashMap<Fingerprint, Arc<Destination>>>,
@@ -94,8 +96,7 @@ impl Engine {
     pub fn start(options: EngineOptions) -> Self {
         let (recorder, ended) = mpsc::channel(record::WAITING_MAX);
         let (held, _) = watch::channel(false);
-        // Bounded by the destinations, of which each has one standing to be told of.
-        let (to_tell, telling) = mpsc::unbounded_channel();
+        let (to_tell, telling) = mpsc::channel(TO_TELL_MAX);
         let inner = Arc::new(Inner {
             store: Arc::clone(&options.store),
             sender: options.sender,
@@ -174,9 +175,9 @@ impl Inner {
     }
 
     /// Lets the spaces be told how a destination stands, once that is on disk or soon will be.
-    pub(crate) fn settle(&self, destination: Arc<Destination>) {
+    pub(crate) async fn settle(&self, destination: Arc<Destination>) {
         // Nobody tells any more once the engine is stopping; the next start does.
-        drop(self.to_tell.send(ToTell::Standing(destination)));
+        drop(self.to_tell.send(ToTell::Standing(destination)).await);
     }
 
     pub(crate) fn has_room(&self) -> bool {
@@ -216,11 +217,11 @@ impl Inner {
                         .conduct(self, |conduct| conduct.repaired(now))
                         .await;
                     self.read_again(fingerprint);
-                    self.settle(destination);
+                    self.settle(destination).await;
                 }
                 Event::Left(fingerprint, space, connector) => {
                     let left = ToTell::Left(fingerprint, space, connector);
-                    drop(self.to_tell.send(left));
+                    drop(self.to_tell.send(left).await);
                 }
             }
         }
@@ -248,7 +249,7 @@ impl Inner {
                     self.read_again(fingerprint);
                 }
                 for fingerprint in tidings.troubled {
-                    self.settle(self.destination(fingerprint));
+                    self.settle(self.destination(fingerprint)).await;
                 }
             }
             Ok::<_, alert_connectors_store::StoreError>(())

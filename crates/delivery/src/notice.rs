@@ -180,7 +180,7 @@ pub(crate) enum ToTell {
 
 /// Tells until the engine stops. One that can't be told now is told later, and holds up those behind it no longer than a
 /// full disk would.
-pub(crate) async fn run(inner: Arc<Inner>, mut to_tell: mpsc::UnboundedReceiver<ToTell>) {
+pub(crate) async fn run(inner: Arc<Inner>, mut to_tell: mpsc::Receiver<ToTell>) {
     loop {
         let next = tokio::select! {
             // Cancelled, it has taken nothing.

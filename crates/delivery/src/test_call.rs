@@ -127,7 +127,7 @@ impl Engine {
             destination
                 .conduct(&self.inner, |conduct| conduct.repaired(now))
                 .await;
-            self.inner.settle(Arc::clone(destination));
+            self.inner.settle(Arc::clone(destination)).await;
         }
     }
 }

@@ -76,10 +76,10 @@ impl Problem<'_> {
         let heard = self.heard()?;
         let mut told = Vec::new();
         for connector in self.roster.connectors.iter().filter(|one| one.is_active) {
-            let matches = matched.iter().any(|(_, one)| one.id == connector.id);
+            let is_new = matched.iter().any(|(_, one)| one.id == connector.id);
             let kind = match heard.get(&connector.id) {
                 Some(_) => DeliveryKind::Raised,
-                None if matches => DeliveryKind::Opening,
+                None if is_new => DeliveryKind::Opening,
                 None => continue,
             };
             let opening = heard.get(&connector.id).copied();

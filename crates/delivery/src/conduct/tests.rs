@@ -44,9 +44,9 @@ fn seconds_left(conduct: &Conduct, now: Moment) -> u64 {
 fn a_request_to_wait_is_kept_over_a_restart_and_a_clock_that_steps_and_no_burst_follows() {
     let start = now();
     let mut before = conduct(Known::default(), start);
-    let wait = before.throttled(Duration::from_secs(60), start, &random());
+    let wait = before.throttled(Duration::from_mins(1), start, &random());
     assert!((60..=61).contains(&wait.as_secs()));
-    let standing = before.to_record().unwrap();
+    let standing = before.take_changed().unwrap();
     for (step, left) in [
         (0_i64, 60..=61_u64),
         (20, 40..=41),
@@ -105,11 +105,11 @@ fn a_blocked_destination_is_probed_after_a_minute_then_ever_more_rarely_up_to_an
         conduct.arrived(later(start, 60)),
         "a probe that arrives releases it"
     );
-    let standing = conduct.to_record().unwrap();
+    let standing = conduct.take_changed().unwrap();
     assert_eq!(standing.repaired_at, Some(later(start, 60).wall));
     assert!(standing.wait.is_none() && standing.block.is_none() && standing.failures == 0);
     assert!(!conduct.arrived(later(start, 61)));
-    assert_eq!(conduct.to_record(), None, "calm changes nothing");
+    assert_eq!(conduct.take_changed(), None, "calm changes nothing");
 }
 
 #[test]

@@ -33,11 +33,11 @@ fn delivered(world: &World) -> Vec<i64> {
 }
 
 fn told(world: &World) -> Vec<&'static str> {
-    let word = |(_, notice): &(String, Notice)| match notice {
+    let name = |(_, notice): &(String, Notice)| match notice {
         Notice::Blocked(_) => "blocked",
         Notice::Repaired => "repaired",
     };
-    world.told.all().iter().map(word).collect()
+    world.told.all().iter().map(name).collect()
 }
 
 #[tokio::test]

@@ -54,7 +54,7 @@ fn render(digest: &Digest<'_>, step: &Step) -> Card {
         style,
         bleed: true,
         items: vec![
-            Element::word(format!("{sign} {}", words)),
+            Element::word(format!("{sign} {words}")),
             Element::rich(vec![TextRun::heading(run_inert(&heading).into_owned())]),
         ],
     }];

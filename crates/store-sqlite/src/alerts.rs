@@ -2,14 +2,21 @@
 
 use std::sync::Arc;
 
-use alert_connectors_model::{AlertId, AlertStatus, Delivery, Severity, SpaceId};
+use alert_connectors_model::{AlertId, Delivery, Severity, SpaceId};
 use alert_connectors_store::{
     AlertQuery, AlertRecord, Alerts, Expiry, Page, Resolution, Roster, StoreError,
 };
 use async_trait::async_trait;
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params, types::Value};
 
-use crate::{SqliteStore, deliveries, error::meaning, row};
+use crate::{
+    SqliteStore, deliveries,
+    error::meaning,
+    order::{CLOCK_STEP, first_since},
+    row,
+    zones::Wanted,
+};
 
 const COLUMNS: &str = "seq, id, received_at, occurrences, content, warnings";
 // By alerts_by_id.
@@ -17,6 +24,11 @@ const ONE: &str = "SELECT seq, id, received_at, occurrences, content, warnings F
     WHERE id = ?1 AND space_no = ?2";
 // By the unique index on id.
 const SPACE_NO: &str = "SELECT no FROM spaces WHERE id = ?1";
+
+// By primary key.
+const ALERT_FROM: &str = "SELECT seq, received_at FROM alerts WHERE seq >= ?1 ORDER BY seq LIMIT 1";
+// By primary key.
+const NEWEST_ALERT: &str = "SELECT coalesce(max(seq), 0) FROM alerts";
 
 #[async_trait]
 impl Alerts for SqliteStore {
@@ -155,26 +167,19 @@ impl RawAlert {
     }
 }
 
-/// A page, newest first. Every filter is answered by an index that ends in `seq`: one look into it for each wanted value,
-/// each no deeper than the page, merged by `seq`.
+/// A page, newest first.
 fn page(
     connection: &Connection,
     space_no: i64,
     query: &AlertQuery,
     expiry: Expiry,
 ) -> Result<Page<AlertRecord>, StoreError> {
-    let mut listing = Listing::new(space_no, query);
-    let sql = listing.sql(query);
-    let mut statement = connection.prepare(&sql).map_err(meaning)?;
-    let values: Vec<&dyn ToSql> = listing
-        .values
-        .iter()
-        .map(|value| value as &dyn ToSql)
-        .collect();
-    let raw = statement
-        .query_map(values.as_slice(), RawAlert::of)
-        .map_err(meaning)?;
-    let mut rows = raw.collect::<rusqlite::Result<Vec<_>>>().map_err(meaning)?;
+    let mut rows = Vec::new();
+    if query.dedup_keys.is_empty() && !(query.only_resolved() && query.alert_types.is_empty()) {
+        by_zones(connection, space_no, query, &mut rows)?;
+    } else {
+        by_index(connection, space_no, query, &mut rows).map_err(meaning)?;
+    }
     let more = rows.len() > query.limit;
     rows.truncate(query.limit);
     let next = if more {
@@ -189,6 +194,56 @@ fn page(
         items.push(record);
     }
     Ok(Page { items, next })
+}
+
+/// Problems by name, and what is resolved: one look into an index for each wanted value, each no deeper than the page.
+fn by_index(
+    connection: &Connection,
+    space_no: i64,
+    query: &AlertQuery,
+    rows: &mut Vec<RawAlert>,
+) -> rusqlite::Result<()> {
+    let mut listing = Listing::new(space_no, query);
+    let sql = listing.sql(query);
+    listing.read(connection, &sql, rows)
+}
+
+/// All else: zone by zone, until the page is full.
+fn by_zones(
+    connection: &Connection,
+    space_no: i64,
+    query: &AlertQuery,
+    rows: &mut Vec<RawAlert>,
+) -> Result<(), StoreError> {
+    let wanted = if !query.alert_types.is_empty() {
+        Wanted::Types(space_no, &query.alert_types)
+    } else if query.severities.is_empty() {
+        Wanted::Severities(space_no, &Severity::ALL)
+    } else {
+        Wanted::Severities(space_no, &query.severities)
+    };
+    let bound = |time: Option<Timestamp>, step| match time {
+        Some(time) => {
+            let time = time.checked_add(step).unwrap_or(Timestamp::MAX);
+            first_since(connection, ALERT_FROM, NEWEST_ALERT, time)
+        }
+        None => Ok(i64::MAX),
+    };
+    let until = bound(query.until, CLOCK_STEP).map_err(meaning)?;
+    let first = match query.since {
+        Some(_) => bound(query.since, -CLOCK_STEP).map_err(meaning)?,
+        None => 0,
+    };
+    let before = query.before.unwrap_or(i64::MAX).min(until);
+    let mut read = |least: i64, most: i64| {
+        let mut listing = Listing::new(space_no, query);
+        let sql = listing.zone_sql(query, least, most);
+        listing.read(connection, &sql, rows)?;
+        Ok::<_, rusqlite::Error>(rows.len() <= query.limit)
+    };
+    wanted
+        .walk(connection, before, first, &mut read)
+        .map_err(meaning)
 }
 
 /// The query of a page, as it grows.
@@ -211,7 +266,15 @@ impl Listing {
     }
 
     fn sql(&mut self, query: &AlertQuery) -> String {
-        let branches = self.branches(query);
+        let branches = if query.dedup_keys.is_empty() {
+            vec!["status = 1".to_owned()]
+        } else {
+            let branch = |key: &String| {
+                let key = self.value(key.clone());
+                format!("dedup_key = {key} AND dedup_key IS NOT NULL")
+            };
+            query.dedup_keys.iter().map(branch).collect()
+        };
         let rest = self.rest(query);
         let looks: Vec<String> = branches
             .into_iter()
@@ -225,76 +288,50 @@ impl Listing {
         format!("{} ORDER BY seq DESC LIMIT ?3", looks.join(" UNION ALL "))
     }
 
-    /// One look for each wanted value of the filter that narrows most; without any, one for each severity and status,
-    /// of which there are eight, so that no index of its own is needed.
-    fn branches(&mut self, query: &AlertQuery) -> Vec<String> {
-        if !query.dedup_keys.is_empty() {
-            let branch = |key: &String| {
-                format!(
-                    "dedup_key = {} AND dedup_key IS NOT NULL",
-                    self.value(key.clone())
-                )
-            };
-            return query.dedup_keys.iter().map(branch).collect();
-        }
-        if !query.alert_types.is_empty() {
-            let names = query
-                .alert_types
-                .iter()
-                .map(|name| name.as_str().to_owned());
-            return names
-                .map(|name| format!("alert_type = {}", self.value(name)))
-                .collect();
-        }
-        let severities = if query.severities.is_empty() {
-            &Severity::ALL[..]
-        } else {
-            &query.severities
-        };
-        let statuses = if query.statuses.is_empty() {
-            &AlertStatus::ALL[..]
-        } else {
-            &query.statuses
-        };
-        let pairs = severities
+    /// One zone, by primary key.
+    fn zone_sql(&mut self, query: &AlertQuery, least: i64, most: i64) -> String {
+        let (least, most) = (self.value(least), self.value(most));
+        let rest = self.rest(query);
+        format!(
+            "SELECT {COLUMNS} FROM alerts WHERE seq BETWEEN {least} AND {most} AND seq < ?2 AND space_no = ?1{rest}
+             ORDER BY seq DESC LIMIT ?3"
+        )
+    }
+
+    fn read(
+        &self,
+        connection: &Connection,
+        sql: &str,
+        rows: &mut Vec<RawAlert>,
+    ) -> rusqlite::Result<()> {
+        let mut statement = connection.prepare_cached(sql)?;
+        let values: Vec<&dyn ToSql> = self
+            .values
             .iter()
-            .flat_map(|severity| statuses.iter().map(move |status| (severity, status)));
-        pairs
-            .map(|(severity, status)| {
-                format!(
-                    "severity = {} AND status = {}",
-                    *severity as i64, *status as i64
-                )
-            })
-            .collect()
+            .map(|value| value as &dyn ToSql)
+            .collect();
+        for raw in statement.query_map(values.as_slice(), RawAlert::of)? {
+            rows.push(raw?);
+        }
+        Ok(())
     }
 
     /// What the look itself does not answer.
     fn rest(&mut self, query: &AlertQuery) -> String {
         let mut rest = String::new();
-        let by_severity = query.dedup_keys.is_empty() && query.alert_types.is_empty();
-        if !by_severity {
-            let numbers = |values: Vec<i64>| {
-                values
-                    .iter()
-                    .map(i64::to_string)
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            };
-            if !query.severities.is_empty() {
-                let severities = query
-                    .severities
-                    .iter()
-                    .map(|severity| *severity as i64)
-                    .collect();
-                rest.push_str(&format!(" AND severity IN ({})", numbers(severities)));
-            }
-            if !query.statuses.is_empty() {
-                let statuses = query.statuses.iter().map(|status| *status as i64).collect();
-                rest.push_str(&format!(" AND status IN ({})", numbers(statuses)));
-            }
+        let numbers = |values: Vec<i64>| {
+            let values: Vec<_> = values.iter().map(i64::to_string).collect();
+            values.join(", ")
+        };
+        if !query.severities.is_empty() {
+            let severities = query.severities.iter().map(|one| *one as i64).collect();
+            rest.push_str(&format!(" AND severity IN ({})", numbers(severities)));
         }
-        if !query.dedup_keys.is_empty() && !query.alert_types.is_empty() {
+        if !query.statuses.is_empty() {
+            let statuses = query.statuses.iter().map(|one| *one as i64).collect();
+            rest.push_str(&format!(" AND status IN ({})", numbers(statuses)));
+        }
+        if !query.alert_types.is_empty() {
             let names: Vec<_> = query
                 .alert_types
                 .iter()

@@ -8,16 +8,18 @@ use alert_connectors_store::{
     StoreError,
 };
 use async_trait::async_trait;
-use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use crate::{
     SqliteStore,
     alerts::space_no,
     deliveries::{self, StoredDelivery},
-    error::meaning,
+    error::{Failure, meaning},
+    order::{CLOCK_STEP, first_since},
     row::{maybe_time, time},
     standing,
+    zones::Wanted,
 };
 
 // By the unique index on id.
@@ -26,8 +28,11 @@ const CONNECTOR: &str =
     FROM connectors WHERE id = ?1 AND space_no = ?2 AND deleted_at IS NULL";
 // By alerts_by_id, which holds the first bytes of the names of an alert's deliveries.
 const ALERTS_NAMED: &str = "SELECT seq FROM alerts WHERE id >= ?1 AND id <= ?2 AND space_no = ?3";
-// By deliveries_ended.
-const ENDED: &str = "WHERE d.connector_no = ?1 AND d.state = ?4 AND d.state > 0 AND d.seq < ?2 ORDER BY d.seq DESC LIMIT ?3";
+// By deliveries_missed.
+const MISSED: &str = "WHERE d.connector_no = ?1 AND d.state = ?4 AND d.state >= 3 AND d.seq < ?2 ORDER BY d.seq DESC LIMIT ?3";
+// By primary key, one zone.
+const ARRIVED: &str = "WHERE d.seq BETWEEN ?4 AND ?5 AND d.seq < ?2 AND d.connector_no = ?1 AND d.state BETWEEN ?6 AND ?7
+    ORDER BY d.seq DESC LIMIT ?3";
 // By deliveries_pending.
 const WAITING: &str = "WHERE d.connector_no = ?1 AND d.state = 0 AND d.seq < ?2
     AND coalesce(d.requeued_at, d.created_at) > ?4 ORDER BY d.seq DESC LIMIT ?3";
@@ -38,10 +43,14 @@ const OVERDUE: &str = "WHERE d.connector_no = ?1 AND d.state = 0 AND d.seq < ?2
 const CREATED: &str = "SELECT seq, created_at FROM deliveries WHERE seq >= ?1 ORDER BY seq LIMIT 1";
 // By primary key.
 const NEWEST: &str = "SELECT coalesce(max(seq), 0) FROM deliveries";
-// By deliveries_ended.
-const ENDED_BETWEEN: &str =
-    "SELECT seq FROM deliveries WHERE connector_no = ?1 AND state = ?2 AND state > 0
+// By deliveries_missed.
+const MISSED_BETWEEN: &str =
+    "SELECT seq FROM deliveries WHERE connector_no = ?1 AND state = ?2 AND state >= 3
     AND seq >= ?3 AND created_at >= ?4 AND created_at < ?5 ORDER BY seq LIMIT ?6";
+// By primary key, one zone.
+const ARRIVED_BETWEEN: &str =
+    "SELECT seq FROM deliveries WHERE seq BETWEEN ?6 AND ?7 AND connector_no = ?1 AND state = ?2
+    AND seq >= ?3 AND created_at >= ?4 AND created_at < ?5 ORDER BY seq";
 // By deliveries_pending.
 const OVERDUE_BETWEEN: &str = "SELECT seq FROM deliveries WHERE connector_no = ?1 AND state = 0
     AND coalesce(requeued_at, created_at) <= ?2 AND seq >= ?3 AND created_at >= ?4 AND created_at < ?5
@@ -58,12 +67,11 @@ const DEPTH: &str = "SELECT count(*) FROM deliveries WHERE connector_no = ?1 AND
 const DEPTH_IN_TIME: &str =
     "SELECT count(*), min(created_at) FROM deliveries WHERE connector_no = ?1 AND state = 0
     AND coalesce(requeued_at, created_at) > ?2";
-// By deliveries_ended; the newest by order are about the newest by time.
-const LAST_ENDED: &str = "SELECT max(ended_at) FROM (SELECT ended_at FROM deliveries
-    WHERE connector_no = ?1 AND state = ?2 AND state > 0 ORDER BY seq DESC LIMIT 20)";
+// By primary key, one zone; the newest by order are about the newest by time.
+const LAST_ARRIVED: &str =
+    "SELECT max(ended_at) FROM deliveries WHERE seq BETWEEN ?2 AND ?3 AND connector_no = ?1
+    AND state BETWEEN 1 AND 2";
 
-/// A clock may have stepped by about this much between two deliveries.
-const CLOCK_STEP: SignedDuration = SignedDuration::from_hours(2);
 /// Deliveries that are queued again in one transaction.
 const STEP: usize = 500;
 
@@ -236,30 +244,6 @@ fn queue_again(connection: &Connection, seqs: &[i64], expiry: Expiry) -> rusqlit
     Ok(queued)
 }
 
-/// The first place in the order at which a delivery was made at a time or later, give or take a stepping clock.
-fn first_since(connection: &Connection, since: Timestamp) -> rusqlite::Result<i64> {
-    let since = since
-        .checked_sub(CLOCK_STEP)
-        .unwrap_or(Timestamp::MIN)
-        .as_millisecond();
-    let mut statement = connection.prepare_cached(CREATED)?;
-    let (mut least, mut most): (i64, i64) = (
-        1,
-        connection.query_row(NEWEST, [], |row| row.get::<_, i64>(0))? + 1,
-    );
-    while least < most {
-        let middle = i64::midpoint(least, most);
-        let found: Option<(i64, i64)> = statement
-            .query_row([middle], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        match found {
-            Some((seq, created_at)) if created_at < since => least = seq + 1,
-            _ => most = middle,
-        }
-    }
-    Ok(least)
-}
-
 struct StoredConnector {
     no: i64,
     destination: Fingerprint,
@@ -319,6 +303,7 @@ impl StoredConnector {
                 deliveries::select(connection, condition, &[&self.no, &before, &limit, &last]);
             more.map(|more| found.extend(more))
         };
+        let mut arrived = Vec::new();
         for state in states {
             match state {
                 DeliveryState::Pending if self.is_active => look(WAITING, cutoff)?,
@@ -326,19 +311,36 @@ impl StoredConnector {
                 // What waits for a connector that is off counts as cancelled, whether or not that is written yet.
                 DeliveryState::Cancelled if !self.is_active => {
                     look(WAITING, i64::MIN)?;
-                    look(ENDED, state.code().into())?;
+                    look(MISSED, state.code().into())?;
                 }
                 DeliveryState::Expired => {
                     if self.is_active {
                         look(OVERDUE, cutoff)?;
                     }
-                    look(ENDED, state.code().into())?;
+                    look(MISSED, state.code().into())?;
                 }
-                DeliveryState::Delivered
-                | DeliveryState::Accepted
-                | DeliveryState::Failed
-                | DeliveryState::Cancelled => look(ENDED, state.code().into())?,
+                DeliveryState::Failed | DeliveryState::Cancelled => {
+                    look(MISSED, state.code().into())?;
+                }
+                DeliveryState::Delivered | DeliveryState::Accepted => arrived.push(state.code()),
             }
+        }
+        if let (Some(first), Some(last)) = (arrived.iter().min(), arrived.iter().max()) {
+            let mut count = 0;
+            let read = |least: i64, most: i64| {
+                let more = deliveries::select(
+                    connection,
+                    ARRIVED,
+                    &[&self.no, &before, &limit, &least, &most, first, last],
+                )?;
+                count += more.len();
+                found.extend(more);
+                Ok::<_, Failure>(count <= query.limit)
+            };
+            let wanted = Wanted::Connector(self.no);
+            wanted
+                .walk(connection, before, 0, read)
+                .map_err(Failure::meaning)?;
         }
         found.sort_by_key(|stored| std::cmp::Reverse(stored.seq));
         let more = found.len() > query.limit;
@@ -358,29 +360,48 @@ impl StoredConnector {
         replay: &Replay,
         expiry: Expiry,
     ) -> Result<Vec<i64>, StoreError> {
-        let first = first_since(connection, replay.since).map_err(meaning)?;
+        let since = replay.since.checked_sub(CLOCK_STEP);
+        let since = since.unwrap_or(Timestamp::MIN);
+        let first = first_since(connection, CREATED, NEWEST, since).map_err(meaning)?;
         let (since, until) = (
             replay.since.as_millisecond(),
             replay.until.unwrap_or(Timestamp::MAX).as_millisecond(),
         );
         let limit = i64::try_from(Replay::MOST).unwrap_or(i64::MAX);
         let mut seqs: Vec<i64> = Vec::new();
-        let mut look = |sql, which: i64| -> rusqlite::Result<()> {
+        let mut look = |sql, parameters: &[&dyn ToSql]| -> rusqlite::Result<()> {
             let mut statement = connection.prepare_cached(sql)?;
-            let found = statement
-                .query_map(params![self.no, which, first, since, until, limit], |row| {
-                    row.get(0)
-                })?;
-            for seq in found {
+            for seq in statement.query_map(parameters, |row| row.get(0))? {
                 seqs.push(seq?);
             }
             Ok(())
         };
         for state in &replay.states {
-            if *state == DeliveryState::Expired {
-                look(OVERDUE_BETWEEN, self.cutoff(connection, expiry)?).map_err(meaning)?;
+            let code = state.code();
+            let missed: [&dyn ToSql; 6] = [&self.no, &code, &first, &since, &until, &limit];
+            match state {
+                DeliveryState::Delivered | DeliveryState::Accepted => {
+                    let read = |least: i64, most: i64| {
+                        let arrived: [&dyn ToSql; 7] =
+                            [&self.no, &code, &first, &since, &until, &least, &most];
+                        look(ARRIVED_BETWEEN, &arrived).map(|()| true)
+                    };
+                    let wanted = Wanted::Connector(self.no);
+                    wanted
+                        .walk(connection, i64::MAX, first, read)
+                        .map_err(meaning)?;
+                }
+                DeliveryState::Expired => {
+                    let cutoff = self.cutoff(connection, expiry)?;
+                    let overdue: [&dyn ToSql; 6] =
+                        [&self.no, &cutoff, &first, &since, &until, &limit];
+                    look(OVERDUE_BETWEEN, &overdue).map_err(meaning)?;
+                    look(MISSED_BETWEEN, &missed).map_err(meaning)?;
+                }
+                DeliveryState::Pending | DeliveryState::Failed | DeliveryState::Cancelled => {
+                    look(MISSED_BETWEEN, &missed).map_err(meaning)?;
+                }
             }
-            look(ENDED_BETWEEN, state.code().into()).map_err(meaning)?;
         }
         seqs.sort_unstable();
         seqs.truncate(Replay::MOST);
@@ -451,12 +472,14 @@ impl StoredConnector {
 
     fn last_success(&self, connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
         let mut last = None;
-        for state in [DeliveryState::Delivered, DeliveryState::Accepted] {
+        let read = |least: i64, most: i64| {
             let found: Option<i64> = connection
-                .prepare_cached(LAST_ENDED)?
-                .query_row(params![self.no, state.code()], |row| row.get(0))?;
-            last = last.max(maybe_time(found));
-        }
+                .prepare_cached(LAST_ARRIVED)?
+                .query_row([self.no, least, most], |row| row.get(0))?;
+            last = maybe_time(found);
+            Ok::<_, rusqlite::Error>(last.is_none())
+        };
+        Wanted::Connector(self.no).walk(connection, i64::MAX, 0, read)?;
         Ok(last)
     }
 }

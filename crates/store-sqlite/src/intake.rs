@@ -17,6 +17,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
+use crate::zones::{Zones, note_severity};
 use crate::{SqliteStore, alerts, error::Failure, problem::Problem, row, writer::ChangeFailed};
 
 // By primary key.
@@ -58,6 +59,7 @@ pub(crate) struct Intake {
     next_delivery: i64,
     numbers_lost: bool,
     connector_numbers: HashMap<ConnectorId, i64>,
+    zones: Zones,
     random: Arc<dyn Random>,
     /// Of the present group: read once, since nobody else writes inside its transaction but changes of its own.
     identity_version: Option<i64>,
@@ -71,6 +73,7 @@ impl Intake {
             next_delivery: 0,
             numbers_lost: false,
             connector_numbers: HashMap::new(),
+            zones: Zones::default(),
             random,
             identity_version: None,
             spaces: HashMap::new(),
@@ -90,6 +93,7 @@ impl Intake {
     /// After a group that was rolled back the numbers must be read again.
     pub(crate) fn forget_numbers(&mut self) {
         self.numbers_lost = true;
+        self.zones.forget();
     }
 
     /// Prepares for a group.
@@ -182,6 +186,7 @@ impl Intake {
         match (active(connection, space_no, key)?, new.alert.status) {
             (Some(known), AlertStatus::Active) => {
                 let merged = Arc::new(known.alert.repeated_by(&new.alert));
+                note_severity(connection, known.seq, space_no, merged.severity)?;
                 let mut problem = Problem {
                     connection,
                     roster: &submission.roster,
@@ -277,6 +282,13 @@ impl Intake {
             &*new.json,
             warnings_json(&new.warnings),
         ])?;
+        self.zones.alert(
+            connection,
+            alert_seq,
+            space_no,
+            alert.severity,
+            &alert.alert_type,
+        )?;
         let mut deliveries = Vec::with_capacity(new.deliveries.len());
         for (id, connector) in &new.deliveries {
             let queued = Queued {
@@ -328,6 +340,7 @@ impl Intake {
                 queued.kind.code(),
                 queued.now.as_millisecond(),
             ])?;
+        self.zones.delivery(connection, seq, connector_no)?;
         events.push(Event::Queued(Due {
             seq,
             id: queued.id,

@@ -12,6 +12,7 @@ mod history;
 mod intake;
 mod meters;
 mod open;
+mod order;
 mod people;
 mod problem;
 mod queue;
@@ -21,6 +22,7 @@ mod spaces;
 mod standing;
 mod upkeep;
 mod writer;
+mod zones;
 
 use std::{
     path::PathBuf,

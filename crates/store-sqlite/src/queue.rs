@@ -18,6 +18,7 @@ use crate::{
     row::{self, time, unreadable},
     standing,
     writer::ChangeFailed,
+    zones::Wanted,
 };
 
 // Walks the connectors, not what is owed; for each, one look into deliveries_pending.
@@ -38,9 +39,9 @@ const FOLLOW_UP: &str = "SELECT alert_seq, connector_no FROM deliveries WHERE se
 // By deliveries_by_alert.
 const BEFORE: &str = "SELECT state, coalesce(requeued_at, created_at) FROM deliveries
     WHERE alert_seq = ?1 AND connector_no = ?2 AND seq < ?3";
-// By deliveries_ended, then by the primary key of attempts.
+// By primary key, one zone, then by the primary key of attempts.
 const RECENT_ENDED: &str = "SELECT t.id, t.started_at FROM (SELECT seq FROM deliveries
-    WHERE connector_no = ?1 AND state = ?2 AND state > 0 ORDER BY seq DESC LIMIT ?3) newest
+    WHERE seq BETWEEN ?2 AND ?3 AND connector_no = ?1 AND state BETWEEN 1 AND 3 ORDER BY seq DESC LIMIT ?4) newest
     JOIN attempts t ON t.delivery_seq = newest.seq";
 // By deliveries_pending, then by the primary key of attempts.
 const RECENT_PENDING: &str = "SELECT t.id, t.started_at FROM (SELECT seq FROM deliveries
@@ -213,21 +214,20 @@ fn recent_attempts(
     attempts: &mut HashMap<[u8; 16], i64>,
 ) -> rusqlite::Result<()> {
     let limit = i64::try_from(at_most).unwrap_or(i64::MAX);
-    let ended = [
-        DeliveryState::Delivered,
-        DeliveryState::Accepted,
-        DeliveryState::Failed,
-    ];
-    for state in ended {
+    let mut count = 0;
+    let read = |least: i64, most: i64| {
         let mut statement = connection.prepare_cached(RECENT_ENDED)?;
-        let found = statement.query_map(params![connector_no, state.code(), limit], |row| {
+        let found = statement.query_map([connector_no, least, most, limit], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })?;
         for attempt in found {
             let (id, started_at) = attempt?;
             attempts.insert(id, started_at);
+            count += 1;
         }
-    }
+        Ok::<_, rusqlite::Error>(count < at_most)
+    };
+    Wanted::Connector(connector_no).walk(connection, i64::MAX, 0, read)?;
     let mut statement = connection.prepare_cached(RECENT_PENDING)?;
     let found = statement.query_map(params![connector_no, limit], |row| {
         Ok((row.get(0)?, row.get(1)?))

@@ -11,6 +11,7 @@ use crate::{
     error::{Failure, meaning},
     people::user,
     row,
+    zones::ZONE,
 };
 
 const ALL: &str = "SELECT no, id, slug, name, created_at, version FROM spaces ORDER BY slug";
@@ -32,8 +33,13 @@ const SET_MEMBER: &str =
     ON CONFLICT (space_no, user_no) DO UPDATE SET role = excluded.role WHERE role <> excluded.role";
 const OTHER_ADMINS: &str =
     "SELECT count(*) FROM members WHERE space_no = ?1 AND user_no <> ?2 AND role = 2";
-/// Rows of history that are removed in one step.
-const STEP: usize = 2_000;
+// By severity_zones_by_key.
+const ZONE_OF_SPACE: &str = "SELECT zone FROM severity_zones WHERE space_no = ?1 LIMIT 1";
+// By primary key.
+const ALERTS_OF_ZONE: &str = "SELECT seq FROM alerts WHERE seq BETWEEN ?2 AND ?3 AND space_no = ?1";
+// By severity_zones_by_zone and type_zones_by_zone.
+const REMOVE_SEVERITY_ZONE: &str = "DELETE FROM severity_zones WHERE space_no = ?1 AND zone = ?2";
+const REMOVE_TYPE_ZONE: &str = "DELETE FROM type_zones WHERE space_no = ?1 AND zone = ?2";
 
 #[async_trait]
 impl Spaces for SqliteStore {
@@ -286,14 +292,19 @@ fn remove(
 
 /// Removes some of what a removed space leaves behind; returns how many alerts or connectors went.
 fn remove_history(connection: &Connection, space_no: i64) -> Result<usize, Failure> {
-    let mut statement =
-        connection.prepare_cached("SELECT seq FROM alerts WHERE space_no = ?1 LIMIT ?2")?;
-    let seqs: Vec<i64> = statement
-        .query_map(params![space_no, STEP], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
-    if seqs.is_empty() {
+    let zone: Option<i64> = connection
+        .prepare_cached(ZONE_OF_SPACE)?
+        .query_row([space_no], |row| row.get(0))
+        .optional()?;
+    let Some(zone) = zone else {
         return Ok(connection.execute("DELETE FROM connectors WHERE space_no = ?1", [space_no])?);
-    }
+    };
+    let mut statement = connection.prepare_cached(ALERTS_OF_ZONE)?;
+    let seqs: Vec<i64> = statement
+        .query_map([space_no, zone * ZONE, zone * ZONE + ZONE - 1], |row| {
+            row.get(0)
+        })?
+        .collect::<rusqlite::Result<_>>()?;
     for seq in &seqs {
         connection
             .prepare_cached("DELETE FROM attempts WHERE delivery_seq IN (SELECT seq FROM deliveries WHERE alert_seq = ?1)")?
@@ -305,7 +316,10 @@ fn remove_history(connection: &Connection, space_no: i64) -> Result<usize, Failu
             .prepare_cached("DELETE FROM alerts WHERE seq = ?1")?
             .execute([seq])?;
     }
-    Ok(seqs.len())
+    for sql in [REMOVE_SEVERITY_ZONE, REMOVE_TYPE_ZONE] {
+        connection.prepare_cached(sql)?.execute([space_no, zone])?;
+    }
+    Ok(seqs.len() + 1)
 }
 
 /// A space with its short name and its version.

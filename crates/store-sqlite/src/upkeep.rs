@@ -6,7 +6,11 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::{SqliteStore, connectors, error::Failure, error::meaning};
+use crate::{
+    SqliteStore, connectors,
+    error::{Failure, meaning},
+    zones,
+};
 
 // Walks the connectors; for each that is off or deleted, one look into deliveries_pending.
 const LEFT_BEHIND: &str =
@@ -29,6 +33,10 @@ const EXPIRE: &str = "UPDATE deliveries SET state = 4, reason = 4, next_attempt_
 // By primary key.
 const OLDEST: &str = "SELECT seq, received_at, status = 0 AND dedup_key IS NOT NULL FROM alerts
     WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+// By primary key.
+const OLDEST_ALERT: &str = "SELECT coalesce(min(seq), 0) FROM alerts";
+// By primary key.
+const OLDEST_DELIVERY: &str = "SELECT coalesce(min(seq), 0) FROM deliveries";
 // By deliveries_by_alert.
 const WAITS: &str = "SELECT 1 FROM deliveries WHERE alert_seq = ?1 AND state = 0";
 // By the primary key of attempts, by deliveries_by_alert, by primary key.
@@ -45,6 +53,8 @@ const BLOCKED: &str = "SELECT count(*) FROM destinations WHERE blocked_at IS NOT
 const ENDS_A_STEP: usize = 500;
 /// Alerts that are looked at, and removed with all that belongs to them, in one step.
 const ALERTS_A_STEP: usize = 100;
+/// Zones of each kind that are forgotten in one round.
+const ZONES_A_ROUND: usize = 1_000;
 
 #[async_trait]
 impl Upkeep for SqliteStore {
@@ -155,7 +165,7 @@ fn remove_old(
     let mut after = progress.after;
     for (seq, received_at, is_problem) in &looked_at {
         if *received_at >= before.as_millisecond() {
-            return Ok(Tidied::Done);
+            return forget_zones(connection);
         }
         after = *seq;
         if !is_problem && !waits(connection, *seq)? {
@@ -164,11 +174,18 @@ fn remove_old(
             }
         }
     }
-    Ok(if looked_at.len() < ALERTS_A_STEP {
-        Tidied::Done
-    } else {
-        Tidied::More(Progress { after })
-    })
+    if looked_at.len() < ALERTS_A_STEP {
+        return forget_zones(connection);
+    }
+    Ok(Tidied::More(Progress { after }))
+}
+
+/// The last step of a round: zones of which nothing is left go.
+fn forget_zones(connection: &Connection) -> Result<Tidied, Failure> {
+    let oldest = |sql| connection.query_row(sql, [], |row| row.get(0));
+    let (alert, delivery) = (oldest(OLDEST_ALERT)?, oldest(OLDEST_DELIVERY)?);
+    zones::forget_old(connection, alert, delivery, step(ZONES_A_ROUND))?;
+    Ok(Tidied::Done)
 }
 
 fn waits(connection: &Connection, alert_seq: i64) -> rusqlite::Result<bool> {

@@ -79,6 +79,13 @@ pub struct AlertQuery {
     pub before: Option<i64>,
 }
 
+impl AlertQuery {
+    /// Whether nothing is wanted but what is resolved.
+    pub fn only_resolved(&self) -> bool {
+        self.statuses == [AlertStatus::Resolved]
+    }
+}
+
 /// Part of a list.
 #[derive(Debug, Clone)]
 pub struct Page<T> {

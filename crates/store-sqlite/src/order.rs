@@ -1,0 +1,32 @@
+//! From times to places in the order, which grow together but for a clock that steps.
+
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{Connection, OptionalExtension};
+
+/// A clock may have stepped by about this much.
+pub(crate) const CLOCK_STEP: SignedDuration = SignedDuration::from_hours(2);
+
+/// The first place in the order at a time or later, found by halving. `from` reads the place and the time of the first row
+/// from a place on, `newest` the last place.
+pub(crate) fn first_since(
+    connection: &Connection,
+    from: &str,
+    newest: &str,
+    since: Timestamp,
+) -> rusqlite::Result<i64> {
+    let since = since.as_millisecond();
+    let mut statement = connection.prepare_cached(from)?;
+    let last: i64 = connection.query_row(newest, [], |row| row.get(0))?;
+    let (mut least, mut most) = (1, last + 1);
+    while least < most {
+        let middle = i64::midpoint(least, most);
+        let found: Option<(i64, i64)> = statement
+            .query_row([middle], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        match found {
+            Some((seq, time)) if time < since => least = seq + 1,
+            _ => most = middle,
+        }
+    }
+    Ok(least)
+}

@@ -1,0 +1,11 @@
+//! What a product that must not lose an alert has to live through: killed at random moments, a full disk, a receiver that
+//! fails in every known way, a clock that steps. Each scenario runs the built program as a user would, counts what the API
+//! accepted, what the receiver got and what the store says, and fails unless they agree.
+
+mod ledger;
+mod load;
+mod receiver;
+mod scenario;
+mod server;
+
+pub use scenario::{Figures, Plan, clock, disk, faults, kill};

@@ -1,0 +1,110 @@
+//! The data platform of the torture: posts alerts and repeats each until it is answered, with the same key.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::bail;
+use reqwest::{Client, StatusCode};
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use crate::ledger::Posted;
+
+/// How many post at once.
+const CLIENTS: usize = 4;
+/// How long to wait before a request is repeated.
+const TRY_AGAIN: Duration = Duration::from_millis(10);
+
+/// Clients that post until they are stopped.
+pub(crate) struct Load {
+    stopping: Arc<AtomicBool>,
+    posted: Arc<Mutex<Vec<Posted>>>,
+    tasks: JoinSet<anyhow::Result<()>>,
+}
+
+impl Load {
+    /// Posts alerts of these types in turn, with a pause between two of a client.
+    pub(crate) fn start(
+        target: &(Client, String, String),
+        types: &'static [&'static str],
+        pause: Duration,
+    ) -> Self {
+        let load = Self {
+            stopping: Arc::default(),
+            posted: Arc::default(),
+            tasks: JoinSet::new(),
+        };
+        let next = Arc::new(AtomicU64::new(0));
+        let mut tasks = JoinSet::new();
+        for _ in 0..CLIENTS {
+            let client = Poster {
+                target: target.clone(),
+                stopping: Arc::clone(&load.stopping),
+                posted: Arc::clone(&load.posted),
+                next: Arc::clone(&next),
+            };
+            tasks.spawn(client.post(types, pause));
+        }
+        Self { tasks, ..load }
+    }
+
+    /// Lets every client finish what it posts, and returns everything that was accepted, in the order of the answers.
+    pub(crate) async fn stop(mut self) -> anyhow::Result<Vec<Posted>> {
+        self.stopping.store(true, Ordering::SeqCst);
+        while let Some(ended) = self.tasks.join_next().await {
+            ended??;
+        }
+        let mut posted = self.posted.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(std::mem::take(&mut posted))
+    }
+}
+
+struct Poster {
+    target: (Client, String, String),
+    stopping: Arc<AtomicBool>,
+    posted: Arc<Mutex<Vec<Posted>>>,
+    next: Arc<AtomicU64>,
+}
+
+impl Poster {
+    async fn post(self, types: &'static [&'static str], pause: Duration) -> anyhow::Result<()> {
+        let (client, url, token) = &self.target;
+        while !self.stopping.load(Ordering::SeqCst) {
+            let number = self.next.fetch_add(1, Ordering::SeqCst);
+            let alert_type = types[usize::try_from(number)? % types.len()];
+            let title = format!("n{number}");
+            let body = json!({"alert_type": alert_type, "severity": "high", "title": title});
+            loop {
+                let answer = client
+                    .post(url)
+                    .header("authorization", token)
+                    .header("idempotency-key", &title)
+                    .json(&body)
+                    .send()
+                    .await;
+                match answer.map(|answer| answer.status()) {
+                    Ok(StatusCode::ACCEPTED) => break,
+                    // It may be stored or not; the same key makes asking again safe.
+                    Ok(StatusCode::SERVICE_UNAVAILABLE) | Err(_) => {
+                        tokio::time::sleep(TRY_AGAIN).await;
+                    }
+                    Ok(status) => bail!("an alert was answered {status}"),
+                }
+            }
+            let posted = Posted { alert_type, title };
+            self.posted
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(posted);
+            if !pause.is_zero() {
+                tokio::time::sleep(pause).await;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,443 @@
+//! The scenarios.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use alert_connectors_inbox::{ROWS, Row};
+use alert_connectors_model::{Random, SeededRandom};
+use anyhow::{Context, bail, ensure};
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    ledger::{Account, Posted, each_alone, in_order, with_digests},
+    load::Load,
+    receiver::Receiver,
+    server::{Server, talk},
+};
+
+/// What to run.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The built program.
+    pub program: PathBuf,
+    /// How many rounds.
+    pub rounds: usize,
+    /// Seeds the moments.
+    pub seed: u64,
+    /// Between two alerts of a client.
+    pub pause: Duration,
+}
+
+/// What came of it.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Figures {
+    /// Rounds that were run.
+    pub rounds: usize,
+    /// Alerts that were accepted, each for one destination.
+    pub accepted: usize,
+    /// Requests that the receiver took.
+    pub requests: usize,
+    /// Alerts that arrived more than once.
+    pub repeated: usize,
+    /// The most that one destination got more than once for each kill, in requests of one alert each.
+    pub worst_repeats: f64,
+}
+
+/// Four destinations without a pace, whose messages are of one alert each, and two with one, whose messages may be digests.
+const ALONE: [&str; 4] = ["slack_a", "slack_b", "slack_c", "slack_d"];
+const PACED: [&str; 2] = ["teams_a", "teams_b"];
+const TYPES: [&str; 6] = [
+    "slack_a", "slack_b", "slack_c", "slack_d", "teams_a", "teams_b",
+];
+const RATE: &str = "slack=unlimited,teams=1/40ms,burst=3";
+/// After a crash at most so many requests of a destination are repeated.
+const REPEATS_MAX: usize = 4;
+/// Everything must have arrived after this.
+const SETTLE_MAX: Duration = Duration::from_mins(3);
+
+/// A server, a receiver, and a connector for each type of alert.
+struct Stage {
+    _folder: TempDir,
+    server: Server,
+    receiver: Receiver,
+    connectors: Vec<(&'static str, String)>,
+    stopping: CancellationToken,
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        self.stopping.cancel();
+    }
+}
+
+impl Stage {
+    async fn set(plan: &Plan, database_folder: Option<&Path>, rate: &str) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let (receiver, stopping) = (Receiver::default(), CancellationToken::new());
+        let ca_file = folder.path().join("ca.pem");
+        let base = receiver.start(&ca_file, stopping.clone()).await?;
+        let place = database_folder.unwrap_or(folder.path());
+        let mut server = Server::furnish(&plan.program, place, &ca_file, rate)?;
+        server.start().await?;
+        let mut connectors = Vec::new();
+        for name in TYPES {
+            let platform = name.split('_').next().unwrap_or_default();
+            let id = server
+                .connect(platform, &format!("{base}/{name}"), &[name])
+                .await?;
+            connectors.push((name, id));
+        }
+        Ok(Self {
+            _folder: folder,
+            server,
+            receiver,
+            connectors,
+            stopping,
+        })
+    }
+
+    /// Waits until nothing is pending any more.
+    async fn settle(&self) -> anyhow::Result<()> {
+        let started = Instant::now();
+        for (name, id) in &self.connectors {
+            loop {
+                let (_, health) = self
+                    .server
+                    .ask(Method::GET, &format!("/alert-connectors/{id}/health"), None)
+                    .await?;
+                if health["queue_depth"] == 0 {
+                    break;
+                }
+                if started.elapsed() > SETTLE_MAX {
+                    bail!("{name} is stuck: {health}\n{}", self.server.log());
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares what was accepted with what arrived and what the store says.
+    async fn audit(&self, posted: &[Posted], kills: usize) -> anyhow::Result<Figures> {
+        let mut figures = Figures {
+            rounds: kills,
+            ..Figures::default()
+        };
+        for (name, id) in &self.connectors {
+            let mine: Vec<_> = posted
+                .iter()
+                .filter(|posted| posted.alert_type == *name)
+                .cloned()
+                .collect();
+            let arrivals = self.receiver.arrivals(&format!("/{name}"));
+            let alone = ALONE.contains(name);
+            let account = if alone {
+                in_order(&arrivals, UNDER_WAY).context(*name)?;
+                each_alone(&mine, &arrivals).context(*name)?
+            } else {
+                with_digests(mine.len(), &arrivals).context(*name)?
+            };
+            let delivered = self.server.count(id, "delivered").await?;
+            let accepted = self.server.count(id, "accepted").await?;
+            ensure!(
+                delivered + accepted == mine.len(),
+                "{name}: the store says {delivered} of {}",
+                mine.len()
+            );
+            add(&mut figures, account);
+            if alone && kills > 0 {
+                ensure!(
+                    account.repeated <= REPEATS_MAX * kills,
+                    "{name}: {} repeats in {kills} kills",
+                    account.repeated
+                );
+                #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+                let each = account.repeated as f64 / kills as f64;
+                figures.worst_repeats = figures.worst_repeats.max(each);
+            }
+        }
+        ensure!(
+            self.connectors.len() == ALONE.len() + PACED.len(),
+            "every destination was held to account"
+        );
+        Ok(figures)
+    }
+}
+
+/// So many alerts may be under way at once, in any order.
+const UNDER_WAY: u64 = 64;
+
+fn add(figures: &mut Figures, account: Account) {
+    figures.accepted += account.accepted;
+    figures.requests += account.requests;
+    figures.repeated += account.repeated;
+}
+
+/// A moment up to so many milliseconds away.
+fn moment(random: &dyn Random, millis: u64) -> Duration {
+    Duration::from_millis(random.below(millis))
+}
+
+/// Kills the server at random moments under load and starts it again.
+pub async fn kill(plan: &Plan) -> anyhow::Result<Figures> {
+    let mut stage = Stage::set(plan, None, RATE).await?;
+    let random = SeededRandom::new(plan.seed);
+    let load = Load::start(&stage.server.target(), &TYPES, plan.pause);
+    for round in 1..=plan.rounds {
+        tokio::time::sleep(Duration::from_millis(30) + moment(&random, 400)).await;
+        stage.server.kill()?;
+        stage.server.start().await?;
+        if round % 20 == 0 {
+            let count = stage.receiver.count();
+            talk(format_args!(
+                "{round} of {} kills, {count} requests arrived",
+                plan.rounds
+            ));
+        }
+    }
+    let posted = load.stop().await?;
+    stage.settle().await?;
+    stage.audit(&posted, plan.rounds).await
+}
+
+/// Fills the disk in the middle and makes room again. Needs root, for a small file system of its own.
+pub async fn disk(plan: &Plan) -> anyhow::Result<Figures> {
+    let small = SmallDisk::mount(24)?;
+    let stage = Stage::set(plan, Some(small.0.path()), RATE).await?;
+    let (_, url, token) = stage.server.target();
+    let probe = async || {
+        let body = json!({"alert_type": "nobody", "severity": "low", "title": "probe"});
+        let request = stage
+            .server
+            .client
+            .post(&url)
+            .header("authorization", &token);
+        anyhow::Ok(request.json(&body).send().await?.status())
+    };
+    let mut posted = Vec::new();
+    for round in 1..=plan.rounds {
+        let load = Load::start(&stage.server.target(), &TYPES, plan.pause);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let ballast = small.fill()?;
+        let mut refused = 0;
+        while refused < 3 {
+            match probe().await? {
+                StatusCode::SERVICE_UNAVAILABLE => refused += 1,
+                StatusCode::ACCEPTED => {}
+                status => bail!("with a full disk an alert was answered {status}"),
+            }
+        }
+        std::fs::remove_file(ballast)?;
+        let room_since = Instant::now();
+        while probe().await? != StatusCode::ACCEPTED {
+            ensure!(room_since.elapsed() < SETTLE_MAX, "it does not recover");
+        }
+        // Titles begin anew with each load, so each round is settled on its own.
+        let more = load.stop().await?;
+        stage.settle().await?;
+        talk(format_args!(
+            "{round} of {} times the disk was full",
+            plan.rounds
+        ));
+        posted.extend(more.into_iter().map(|one| Posted {
+            title: format!("{}r{round}", one.title),
+            ..one
+        }));
+    }
+    let mut figures = Figures {
+        rounds: plan.rounds,
+        accepted: posted.len(),
+        ..Figures::default()
+    };
+    for (name, id) in &stage.connectors {
+        let mine = posted.iter().filter(|one| one.alert_type == *name).count();
+        let arrivals = stage.receiver.arrivals(&format!("/{name}"));
+        figures.requests += arrivals.len();
+        let account = with_digests(mine, &arrivals).context(*name)?;
+        figures.repeated += account.repeated;
+        let delivered =
+            stage.server.count(id, "delivered").await? + stage.server.count(id, "accepted").await?;
+        ensure!(
+            delivered == mine,
+            "{name}: the store says {delivered} of {mine}"
+        );
+    }
+    Ok(figures)
+}
+
+/// A file system in memory, unmounted with its handle.
+struct SmallDisk(TempDir);
+
+impl SmallDisk {
+    fn mount(mebibytes: usize) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let size = format!("size={mebibytes}m");
+        let status = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &size, "torture"])
+            .arg(folder.path())
+            .status()?;
+        ensure!(
+            status.success(),
+            "a small file system can't be mounted; run this as root"
+        );
+        Ok(Self(folder))
+    }
+
+    /// Takes all the room there is.
+    fn fill(&self) -> anyhow::Result<PathBuf> {
+        let path = self.0.path().join("ballast");
+        let mut size = 1 << 20;
+        let mut ballast = Vec::new();
+        while size >= 512 {
+            ballast.resize(ballast.len() + size, 1);
+            if std::fs::write(&path, &ballast).is_err() {
+                ballast.truncate(ballast.len() - size);
+                size /= 2;
+            }
+        }
+        Ok(path)
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Where it fails the system unmounts it at the next start.
+        drop(Command::new("umount").arg("-l").arg(self.0.path()).status());
+    }
+}
+
+/// Lets the receiver fail in every known way, several times over, while alerts go on; what is blocked by it is repaired by
+/// test messages, as a person would.
+pub async fn faults(plan: &Plan) -> anyhow::Result<Figures> {
+    let stage = Stage::set(plan, None, RATE).await?;
+    let random = SeededRandom::new(plan.seed);
+    let load = Load::start(&stage.server.target(), &TYPES, plan.pause);
+    for round in 1..=plan.rounds {
+        let rows: Vec<&'static Row> = ROWS.iter().filter(|row| is_fault(row)).collect();
+        for (at, (name, _)) in stage.connectors.iter().enumerate() {
+            // Each destination meets its share of them, in an order of its own. One bad answer to a message leaves its
+            // plain form, so that nothing is refused for good.
+            let mut mine: Vec<_> = rows.iter().skip(at).step_by(TYPES.len()).copied().collect();
+            for last in (1..mine.len()).rev() {
+                let other = usize::try_from(random.below(last as u64 + 1))?;
+                mine.swap(last, other);
+            }
+            stage.receiver.fail_with(&format!("/{name}"), mine);
+        }
+        while stage.receiver.failures_left() > 0 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            for (name, id) in &stage.connectors {
+                let path = format!("/alert-connectors/{id}");
+                let health = format!("{path}/health");
+                let (_, health) = stage.server.ask(Method::GET, &health, None).await?;
+                let waits = matches!(health["state"].as_str(), Some("blocked" | "retrying"));
+                if waits {
+                    let test = format!("{path}/test");
+                    let (status, _) = stage
+                        .server
+                        .ask(Method::POST, &test, Some(json!({})))
+                        .await?;
+                    let expected = [StatusCode::OK, StatusCode::TOO_MANY_REQUESTS];
+                    ensure!(
+                        expected.contains(&status),
+                        "{name}: a test was answered {status}"
+                    );
+                }
+            }
+        }
+        talk(format_args!(
+            "{round} of {} times through every fault",
+            plan.rounds
+        ));
+    }
+    let posted = load.stop().await?;
+    for (_, id) in &stage.connectors {
+        let test = format!("/alert-connectors/{id}/test");
+        stage
+            .server
+            .ask(Method::POST, &test, Some(json!({})))
+            .await?;
+    }
+    stage.settle().await?;
+    let mut figures = Figures {
+        rounds: plan.rounds,
+        accepted: posted.len(),
+        requests: stage.receiver.count() + stage.receiver.refused(),
+        ..Figures::default()
+    };
+    for (name, id) in &stage.connectors {
+        let mine = posted.iter().filter(|one| one.alert_type == *name).count();
+        let mut ended = 0;
+        for state in ["delivered", "accepted", "failed"] {
+            ended += stage.server.count(id, state).await?;
+        }
+        let failed = stage.server.count(id, "failed").await?;
+        ensure!(ended == mine, "{name}: the store says {ended} of {mine}");
+        // A message may meet two refusals, one for each of its forms, and then has failed for good, visibly.
+        ensure!(
+            failed <= plan.rounds * ROWS.len(),
+            "{name}: {failed} failed"
+        );
+        figures.repeated += failed;
+    }
+    Ok(figures)
+}
+
+/// What is no success.
+fn is_fault(row: &Row) -> bool {
+    let fine = [
+        "slack:ok",
+        "slack:workflow_ok",
+        "slack:empty",
+        "slack:not_ok",
+        "slack:html",
+        "office365:ok",
+        "workflow:accepted",
+        "workflow:response",
+    ];
+    !fine.contains(&row.name)
+}
+
+/// Steps the clock back and forward by an hour while alerts go on, with kills between. Needs `faketime`.
+pub async fn clock(plan: &Plan) -> anyhow::Result<Figures> {
+    let library = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"]
+        .map(|folder| Path::new(folder).join("faketime/libfaketime.so.1"))
+        .into_iter()
+        .find(|library| library.exists())
+        .context("install faketime first: apt-get install faketime")?;
+    let folder = tempfile::tempdir()?;
+    let offset = folder.path().join("offset");
+    std::fs::write(&offset, "+0")?;
+    let mut stage = Stage::set(plan, None, RATE).await?;
+    stage.server.set_environment(vec![
+        ("LD_PRELOAD".to_owned(), library.display().to_string()),
+        (
+            "FAKETIME_TIMESTAMP_FILE".to_owned(),
+            offset.display().to_string(),
+        ),
+        ("FAKETIME_NO_CACHE".to_owned(), "1".to_owned()),
+        ("FAKETIME_DONT_FAKE_MONOTONIC".to_owned(), "1".to_owned()),
+    ]);
+    stage.server.kill()?;
+    stage.server.start().await?;
+    let random = SeededRandom::new(plan.seed);
+    let load = Load::start(&stage.server.target(), &TYPES, plan.pause);
+    for round in 1..=plan.rounds {
+        let step = ["-1h", "+1h", "+0"][round % 3];
+        std::fs::write(&offset, step)?;
+        tokio::time::sleep(Duration::from_millis(100) + moment(&random, 300)).await;
+        if round % 2 == 0 {
+            stage.server.kill()?;
+            stage.server.start().await?;
+        }
+    }
+    let posted = load.stop().await?;
+    stage.settle().await?;
+    stage.audit(&posted, plan.rounds).await
+}

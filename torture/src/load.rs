@@ -28,18 +28,19 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// Posts alerts of these types in turn, with a pause between two of a client.
+    /// Posts alerts of these types in turn, numbered from `first` on, with a pause between two of a client.
     pub(crate) fn start(
         target: &(Client, String, String),
         types: &'static [&'static str],
         pause: Duration,
+        first: u64,
     ) -> Self {
         let load = Self {
             stopping: Arc::default(),
             posted: Arc::default(),
             tasks: JoinSet::new(),
         };
-        let next = Arc::new(AtomicU64::new(0));
+        let next = Arc::new(AtomicU64::new(first));
         let mut tasks = JoinSet::new();
         for _ in 0..CLIENTS {
             let client = Poster {

@@ -188,7 +188,7 @@ fn moment(random: &dyn Random, millis: u64) -> Duration {
 pub async fn kill(plan: &Plan) -> anyhow::Result<Figures> {
     let mut stage = Stage::set(plan, None, RATE).await?;
     let random = SeededRandom::new(plan.seed);
-    let load = Load::start(&stage.server.target(), &TYPES, plan.pause);
+    let load = Load::start(&stage.server.target(), &TYPES, plan.pause, 0);
     for round in 1..=plan.rounds {
         tokio::time::sleep(Duration::from_millis(30) + moment(&random, 400)).await;
         stage.server.kill()?;
@@ -222,7 +222,9 @@ pub async fn disk(plan: &Plan) -> anyhow::Result<Figures> {
     };
     let mut posted = Vec::new();
     for round in 1..=plan.rounds {
-        let load = Load::start(&stage.server.target(), &TYPES, plan.pause);
+        // Numbers, which are also the keys of requests, begin far above those of the round before.
+        let first = 1_000_000 * round as u64;
+        let load = Load::start(&stage.server.target(), &TYPES, plan.pause, first);
         tokio::time::sleep(Duration::from_millis(300)).await;
         let ballast = small.fill()?;
         let mut refused = 0;
@@ -238,37 +240,18 @@ pub async fn disk(plan: &Plan) -> anyhow::Result<Figures> {
         while probe().await? != StatusCode::ACCEPTED {
             ensure!(room_since.elapsed() < SETTLE_MAX, "it does not recover");
         }
-        // Titles begin anew with each load, so each round is settled on its own.
-        let more = load.stop().await?;
+        posted.extend(load.stop().await?);
         stage.settle().await?;
         talk(format_args!(
             "{round} of {} times the disk was full",
             plan.rounds
         ));
-        posted.extend(more.into_iter().map(|one| Posted {
-            title: format!("{}r{round}", one.title),
-            ..one
-        }));
     }
-    let mut figures = Figures {
+    let figures = stage.audit(&posted, 0).await?;
+    Ok(Figures {
         rounds: plan.rounds,
-        accepted: posted.len(),
-        ..Figures::default()
-    };
-    for (name, id) in &stage.connectors {
-        let mine = posted.iter().filter(|one| one.alert_type == *name).count();
-        let arrivals = stage.receiver.arrivals(&format!("/{name}"));
-        figures.requests += arrivals.len();
-        let account = with_digests(mine, &arrivals).context(*name)?;
-        figures.repeated += account.repeated;
-        let delivered =
-            stage.server.count(id, "delivered").await? + stage.server.count(id, "accepted").await?;
-        ensure!(
-            delivered == mine,
-            "{name}: the store says {delivered} of {mine}"
-        );
-    }
-    Ok(figures)
+        ..figures
+    })
 }
 
 /// A file system in memory, unmounted with its handle.
@@ -317,7 +300,7 @@ impl Drop for SmallDisk {
 pub async fn faults(plan: &Plan) -> anyhow::Result<Figures> {
     let stage = Stage::set(plan, None, RATE).await?;
     let random = SeededRandom::new(plan.seed);
-    let load = Load::start(&stage.server.target(), &TYPES, plan.pause);
+    let load = Load::start(&stage.server.target(), &TYPES, plan.pause, 0);
     for round in 1..=plan.rounds {
         let rows: Vec<&'static Row> = ROWS.iter().filter(|row| is_fault(row)).collect();
         for (at, (name, _)) in stage.connectors.iter().enumerate() {
@@ -427,7 +410,7 @@ pub async fn clock(plan: &Plan) -> anyhow::Result<Figures> {
     stage.server.kill()?;
     stage.server.start().await?;
     let random = SeededRandom::new(plan.seed);
-    let load = Load::start(&stage.server.target(), &TYPES, plan.pause);
+    let load = Load::start(&stage.server.target(), &TYPES, plan.pause, 0);
     for round in 1..=plan.rounds {
         let step = ["-1h", "+1h", "+0"][round % 3];
         std::fs::write(&offset, step)?;

@@ -5,6 +5,7 @@ mod lint;
 mod run;
 mod test;
 mod tidy;
+mod torture;
 
 use std::process::ExitCode;
 
@@ -12,7 +13,9 @@ const USAGE: &str = "usage: cargo xtask CHORE
   demo    the main job, visibly, with nothing to set up
   test    every test, installing what it needs
   lint    format, clippy, licences and duplicates, spelling, tidiness
-  bench   what an alert costs, against a bare client in the same run";
+  bench   what an alert costs, against a bare client in the same run
+  torture [kill|disk|faults|clock [ROUNDS]]
+          killed, starved, lied to: what is lost, which is nothing";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
         ["test", rest @ ..] => test::run(rest),
         ["lint"] => lint::run(),
         ["bench", rest @ ..] => bench::run(rest),
+        ["torture", rest @ ..] => torture::run(rest),
         _ => Err(anyhow::anyhow!(USAGE)),
     };
     match outcome {

@@ -14,4 +14,5 @@ mod openapi;
 mod restart;
 mod secrets;
 mod storm;
+mod torture;
 mod world;

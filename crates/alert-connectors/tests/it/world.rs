@@ -86,6 +86,11 @@ impl Server {
         }
     }
 
+    /// What it logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
     /// Fails if the log holds a warning or an error that the test did not bring about.
     pub(crate) fn assert_log_clean(&self) {
         let log = self.log.lock().unwrap();
@@ -117,6 +122,7 @@ pub(crate) struct World {
     pub(crate) receiver: String,
     pub(crate) token: String,
     pub(crate) client: Client,
+    environment: Vec<(String, String)>,
     stopping: CancellationToken,
 }
 
@@ -217,6 +223,10 @@ impl World {
             receiver,
             token,
             client: client(),
+            environment: environment
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
             stopping,
         }
     }
@@ -236,7 +246,12 @@ impl World {
 
     /// Stops the server with a signal and starts it again.
     pub(crate) fn restart(&mut self, signal: &str) -> Option<i32> {
-        let new = || start_server(&self.folder, &[]);
+        let environment: Vec<_> = self
+            .environment
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        let new = || start_server(&self.folder, &environment);
         let pid = self.server.child.id().to_string();
         Command::new("kill").args([signal, &pid]).status().unwrap();
         let status = self.server.child.wait().unwrap().code();

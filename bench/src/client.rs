@@ -74,16 +74,107 @@ impl Target {
                 .map(|at| alert(first + batch * size + at))
                 .collect();
             let started = Instant::now();
-            let request = self
-                .client
-                .post(format!("{}/batch", self.alerts))
-                .header("authorization", &self.token);
-            let request = request
-                .header("content-type", "application/json")
-                .body(format!("[{}]", alerts.join(",")));
-            request.send().await?.error_for_status()?.bytes().await?;
+            self.post_batch(&alerts).await?;
             times.push(started.elapsed());
         }
         Ok(times)
+    }
+
+    /// Posts so many a second for a while, whatever the answers take.
+    pub(crate) async fn post_paced(
+        self,
+        rate: u64,
+        during: Duration,
+    ) -> anyhow::Result<Vec<Duration>> {
+        let clients = DESTINATIONS.min(usize::try_from(rate / 10)?.max(1));
+        let pause = Duration::from_secs(clients as u64) / u32::try_from(rate.max(1))?;
+        let mut tasks = tokio::task::JoinSet::new();
+        for client in 0..clients {
+            let target = self.clone();
+            tasks.spawn(async move {
+                let mut tick = tokio::time::interval(pause);
+                let (started, mut times, mut number) = (Instant::now(), Vec::new(), client);
+                while started.elapsed() < during {
+                    tick.tick().await;
+                    times.push(target.post_one(alert(number)).await?);
+                    number += clients;
+                }
+                anyhow::Ok(times)
+            });
+        }
+        let mut times = Vec::new();
+        while let Some(done) = tasks.join_next().await {
+            times.extend(done??);
+        }
+        times.sort_unstable();
+        Ok(times)
+    }
+
+    /// Posts alerts of the types `d{first}` to `d{first + count}` in turn, so many a second for a while.
+    pub(crate) async fn post_types(
+        self,
+        first: usize,
+        count: usize,
+        rate: u32,
+        during: Duration,
+    ) -> anyhow::Result<()> {
+        let mut tick = tokio::time::interval(Duration::from_secs(1) / rate);
+        let (started, mut at) = (Instant::now(), 0);
+        let mut under_way = tokio::task::JoinSet::new();
+        while started.elapsed() < during {
+            tick.tick().await;
+            let (target, sent) = (self.clone(), micros());
+            let body = format!(
+                r#"{{"alert_type":"d{}","severity":"high","title":"late sent={sent}="}}"#,
+                first + at % count
+            );
+            under_way.spawn(async move { target.post_one(body).await });
+            while let Some(done) = under_way.try_join_next() {
+                done??;
+            }
+            at += 1;
+        }
+        while let Some(done) = under_way.join_next().await {
+            done??;
+        }
+        Ok(())
+    }
+
+    /// Posts so many alerts in batches, all of them for the first destination.
+    pub(crate) async fn post_to_one(self, size: usize, count: usize) -> anyhow::Result<()> {
+        for batch in 0..count / size {
+            let alerts: Vec<String> = (0..size)
+                .map(|at| alert((batch * size + at) * DESTINATIONS))
+                .collect();
+            self.post_batch(&alerts).await?;
+        }
+        Ok(())
+    }
+
+    async fn post_one(&self, body: String) -> anyhow::Result<Duration> {
+        let started = Instant::now();
+        let answer = self
+            .client
+            .post(&self.alerts)
+            .header("authorization", &self.token)
+            .header("content-type", "application/json")
+            .body(body)
+            .send()
+            .await?;
+        let answer = answer.error_for_status()?;
+        answer.bytes().await?;
+        Ok(started.elapsed())
+    }
+
+    async fn post_batch(&self, alerts: &[String]) -> anyhow::Result<()> {
+        let request = self
+            .client
+            .post(format!("{}/batch", self.alerts))
+            .header("authorization", &self.token);
+        let request = request
+            .header("content-type", "application/json")
+            .body(format!("[{}]", alerts.join(",")));
+        request.send().await?.error_for_status()?.bytes().await?;
+        Ok(())
     }
 }

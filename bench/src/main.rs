@@ -4,6 +4,8 @@
 
 mod bare;
 mod client;
+mod lab;
+mod more;
 mod process;
 mod receiver;
 mod run;
@@ -21,9 +23,13 @@ fn main() -> ExitCode {
         ["bare", ca_file, base, payload_file, count] => {
             process::on_runtime(bare::post(ca_file, base, payload_file, count))
         }
-        [server, alerts] => process::on_runtime(run::run(server, alerts)),
+        [server, "waiting", count] => number(count, |count| more::waiting(server, count)),
+        [server, "fair"] => process::on_runtime(more::fair(server)),
+        [server, "history", most] => number(most, |most| more::history(server, most)),
+        [server, "connectors", most] => number(most, |most| more::connectors(server, most)),
+        [server, "cost", alerts] => process::on_runtime(run::run(server, alerts)),
         _ => Err(anyhow::anyhow!(
-            "usage: alert-connectors-bench PATH-OF-THE-SERVER NUMBER-OF-ALERTS"
+            "usage: alert-connectors-bench PATH-OF-THE-SERVER cost ALERTS | waiting COUNT | fair | history MOST | connectors MOST"
         )),
     };
     match outcome {
@@ -33,4 +39,11 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn number<F: Future<Output = anyhow::Result<()>>>(
+    text: &str,
+    measure: impl FnOnce(usize) -> F,
+) -> anyhow::Result<()> {
+    process::on_runtime(measure(text.parse()?))
 }

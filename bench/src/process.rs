@@ -39,6 +39,8 @@ impl Process {
     pub(crate) fn start(program: &str, arguments: &[&str]) -> anyhow::Result<Self> {
         let child = Command::new(program)
             .args(arguments)
+            // What hangs on purpose is not worth a line.
+            .env("RUST_LOG", "error")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -98,16 +100,16 @@ pub(crate) fn output(program: &str, arguments: &[&str]) -> anyhow::Result<String
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 
-/// Asks until the answer is yes, for a minute at most.
+/// Asks until the answer is yes, for half an hour at most.
 pub(crate) async fn until(
     what: &str,
     mut is_so: impl AsyncFnMut() -> anyhow::Result<bool>,
 ) -> anyhow::Result<()> {
-    for _ in 0..12_000 {
+    for _ in 0..360_000 {
         if is_so().await? {
             return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    Err(anyhow!("{what} took more than a minute"))
+    Err(anyhow!("{what} took more than half an hour"))
 }

@@ -8,7 +8,7 @@ use std::{
 
 use alert_connectors_inbox::{Authority, serve};
 use anyhow::anyhow;
-use axum::{Router, extract::State, routing::get};
+use axum::{Router, extract::State, http::Uri, routing::get};
 use bytes::Bytes;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -70,7 +70,11 @@ fn lock(seen: &Shared) -> std::sync::MutexGuard<'_, Seen> {
     seen.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn take(State(seen): State<Shared>, body: Bytes) -> &'static str {
+/// Below `/hang/` nothing is ever answered.
+async fn take(State(seen): State<Shared>, uri: Uri, body: Bytes) -> &'static str {
+    if uri.path().starts_with("/hang/") {
+        std::future::pending::<()>().await;
+    }
     let sent = sent_at(&body);
     let mut seen = lock(&seen);
     seen.count += 1;

@@ -2,17 +2,15 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
     time::{Duration, Instant},
 };
 
 use anyhow::Context;
-use reqwest::{Certificate, Client};
-use serde_json::json;
 
 use crate::{
     client::{Target, filter_of},
-    process::{Process, output, say, talk, until},
+    lab::{Lab, PACED, Receiver},
+    process::{output, say, talk, until},
     stats::percentile,
 };
 
@@ -24,49 +22,6 @@ const BATCH: usize = 100;
 const ROUNDS: usize = 5;
 /// Alerts that warm connections and caches before anything is measured.
 const WARM_UP: usize = 6_400;
-
-struct Receiver {
-    _process: Process,
-    base: String,
-    client: Client,
-}
-
-impl Receiver {
-    fn start(own: &str, ca_file: &str) -> anyhow::Result<Self> {
-        let mut process = Process::start(own, &["receive", ca_file])?;
-        let out = process
-            .0
-            .stdout
-            .take()
-            .context("the receiver has an output")?;
-        let mut port = String::new();
-        BufReader::new(out).read_line(&mut port)?;
-        let root = Certificate::from_pem(&fs::read(ca_file)?)?;
-        let client = Client::builder()
-            .tls_certs_only([root])
-            .no_proxy()
-            .build()?;
-        Ok(Self {
-            _process: process,
-            base: format!("https://localhost:{}", port.trim()),
-            client,
-        })
-    }
-
-    async fn ask(&self, what: &str) -> anyhow::Result<String> {
-        Ok(self
-            .client
-            .get(format!("{}/{what}", self.base))
-            .send()
-            .await?
-            .text()
-            .await?)
-    }
-
-    async fn count(&self) -> anyhow::Result<u64> {
-        Ok(self.ask("count").await?.parse()?)
-    }
-}
 
 /// What a phase of the server cost.
 struct Phase {
@@ -96,7 +51,7 @@ pub(crate) async fn run(server: &str, alerts: &str) -> anyhow::Result<()> {
         ));
         let bare = bare_cost(&own, &ca_file, &receiver.base, &payload_file, alerts)?;
         let single = bench.phase(&receiver, alerts, 1).await?;
-        let loaded = bench.process.resident()?;
+        let loaded = bench.lab.process.resident()?;
         let batched = bench.phase(&receiver, alerts, BATCH).await?;
         rounds.push(Round {
             bare,
@@ -105,7 +60,17 @@ pub(crate) async fn run(server: &str, alerts: &str) -> anyhow::Result<()> {
             loaded,
         });
     }
-    table(&bench, alerts, rounds)
+    let half = rounds
+        .iter()
+        .map(|round| {
+            alerts as u64 * 500
+                / u64::try_from(round.single.delivered_in.as_millis())
+                    .unwrap_or(u64::MAX)
+                    .max(1)
+        })
+        .min();
+    table(&bench, alerts, rounds)?;
+    calm(&bench, &receiver, half.unwrap_or(1_000)).await
 }
 
 /// The machine is not always equally fast, so the yardstick is laid on anew in each round, and the median round is told.
@@ -131,10 +96,8 @@ fn bare_cost(
 }
 
 struct Bench {
-    process: Process,
+    lab: Lab,
     target: Target,
-    started_in: Duration,
-    idle: f64,
 }
 
 impl Bench {
@@ -144,90 +107,15 @@ impl Bench {
         ca_file: &str,
         receiver: &Receiver,
     ) -> anyhow::Result<Self> {
-        let database = format!("sqlite://{database}");
-        let command = |arguments: &[&str]| {
-            output(
-                server,
-                &[arguments, &["--database-url", &database]].concat(),
-            )
-        };
-        command(&[
-            "user",
-            "add",
-            "bench@example.com",
-            "--name",
-            "Bench",
-            "--operator",
-        ])?;
-        command(&["space", "add", "bench", "--name", "Bench"])?;
-        let token = format!(
-            "Bearer {}",
-            command(&["token", "issue", "bench@example.com"])?
-        );
-        let port = std::net::TcpListener::bind("127.0.0.1:0")?
-            .local_addr()?
-            .port();
-        let (listen, base) = (
-            format!("127.0.0.1:{port}"),
-            format!("http://127.0.0.1:{port}"),
-        );
-        let started = Instant::now();
-        let process = Process::start(
-            server,
-            &[
-                "serve",
-                "--listen",
-                &listen,
-                "--database-url",
-                &database,
-                "--ca-file",
-                ca_file,
-                "--allow-network",
-                "127.0.0.0/8",
-                // Paced like any other, but at a pace that never binds.
-                "--rate",
-                "slack=10000/1s,burst=10000",
-            ],
-        )?;
-        until("the start", async || {
-            Ok(std::net::TcpStream::connect(&listen).is_ok())
-        })
-        .await?;
-        let started_in = started.elapsed();
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        let idle = process.resident()?;
-        let client = Client::builder().no_proxy().build()?;
+        let lab = Lab::start(server, database, ca_file, PACED).await?;
+        lab.space("bench")?;
         for destination in 0..DESTINATIONS {
             let (alert_type, severity) = filter_of(destination);
-            let connector = json!({
-                "name": format!("bench {destination}"), "connector_type": "slack",
-                "webhook_url": format!("{}/services/{destination}", receiver.base),
-                "severity_filter": [severity], "alert_type_filter": [alert_type],
-            });
-            let url = format!("{base}/spaces/bench/alert-connectors");
-            let answer = client
-                .post(url)
-                .header("authorization", &token)
-                .json(&connector)
-                .send()
-                .await?;
-            anyhow::ensure!(
-                answer.status() == 201,
-                "a connector was answered {}",
-                answer.text().await?
-            );
+            let url = format!("{}/services/{destination}", receiver.base);
+            lab.connect("bench", &url, &alert_type, &[severity]).await?;
         }
-        let target = Target {
-            client,
-            alerts: format!("{base}/spaces/bench/alerts"),
-            token,
-        };
-        Ok(Self {
-            process,
-            target,
-            started_in,
-            idle,
-        })
+        let target = lab.target("bench");
+        Ok(Self { lab, target })
     }
 
     /// Posts so many alerts and waits until all of them arrived.
@@ -237,7 +125,7 @@ impl Bench {
         alerts: usize,
         batch: usize,
     ) -> anyhow::Result<Phase> {
-        let (before, cpu) = (receiver.count().await?, self.process.cpu()?);
+        let (before, cpu) = (receiver.count().await?, self.lab.process.cpu()?);
         receiver.ask("latency").await?;
         let started = Instant::now();
         let each = alerts / DESTINATIONS;
@@ -268,7 +156,7 @@ impl Bench {
         accept.sort_unstable();
         let on_the_way = receiver.ask("latency").await?;
         Ok(Phase {
-            cpu: self.process.cpu()? - cpu,
+            cpu: self.lab.process.cpu()? - cpu,
             accepted_in,
             delivered_in,
             accept,
@@ -276,6 +164,28 @@ impl Bench {
         })
     }
 }
+
+/// How long alerts take when there is little to do, and at half of what saturates.
+async fn calm(bench: &Bench, receiver: &Receiver, half: u64) -> anyhow::Result<()> {
+    for (name, rate) in [("calm", 50), ("half load", half)] {
+        receiver.ask("latency").await?;
+        let before = receiver.count().await?;
+        let accept = bench.target.clone().post_paced(rate, PACED_FOR).await?;
+        let wanted = before + accept.len() as u64;
+        until("delivery", async || Ok(receiver.count().await? >= wanted)).await?;
+        let arrival = receiver.ask("latency").await?;
+        let (p50, p99) = arrival.split_once(' ').unwrap_or_default();
+        say(format_args!(
+            "{name} ({rate} a second): accept p50 {:.2} ms, p99 {:.2} ms; arrival p50 {p50} ms, p99 {p99} ms",
+            percentile(&accept, 0.5),
+            percentile(&accept, 0.99),
+        ))?;
+    }
+    Ok(())
+}
+
+/// How long a pace is kept up.
+const PACED_FOR: Duration = Duration::from_secs(6);
 
 fn table(bench: &Bench, alerts: usize, mut rounds: Vec<Round>) -> anyhow::Result<()> {
     #[expect(clippy::cast_precision_loss, reason = "figures for people")]
@@ -348,11 +258,11 @@ fn table(bench: &Bench, alerts: usize, mut rounds: Vec<Round>) -> anyhow::Result
     say(format_args!(
         "{:<44}{:>12.0}",
         "start to listening (ms)",
-        bench.started_in.as_secs_f64() * 1_000.0
+        bench.lab.started_in.as_secs_f64() * 1_000.0
     ))?;
     say(format_args!(
         "{:<44}{:>12.1}",
-        "resident memory idle (MiB)", bench.idle
+        "resident memory idle (MiB)", bench.lab.idle
     ))?;
     say(format_args!(
         "{:<44}{:>12.1}",

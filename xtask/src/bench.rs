@@ -2,8 +2,14 @@
 
 use crate::run::{cargo, program, root};
 
-/// Alerts in each phase of a round, if nothing is said.
-const ALERTS: &str = "32000";
+/// What is measured if nothing is said, and how much of it.
+const USUAL: [(&str, &str); 5] = [
+    ("cost", "32000"),
+    ("waiting", "1000000"),
+    ("fair", ""),
+    ("history", "1000000"),
+    ("connectors", "10000"),
+];
 
 pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
     let packages = [
@@ -17,11 +23,15 @@ pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
         .map_or_else(|| root().join("target"), Into::into)
         .join("release");
     let path = |name: &str| target.join(name).display().to_string();
-    program(
-        &path("alert-connectors-bench"),
-        &[
-            &path("alert-connectors"),
-            rest.first().copied().unwrap_or(ALERTS),
-        ],
-    )
+    let (bench, server) = (path("alert-connectors-bench"), path("alert-connectors"));
+    for (what, much) in USUAL {
+        if rest.first().is_some_and(|wanted| *wanted != what) {
+            continue;
+        }
+        let much = rest.get(1).copied().unwrap_or(much);
+        let arguments = [server.as_str(), what, much];
+        let given = if much.is_empty() { 2 } else { 3 };
+        program(&bench, &arguments[..given])?;
+    }
+    Ok(())
 }

@@ -13,7 +13,8 @@ const USAGE: &str = "usage: cargo xtask CHORE
   demo    the main job, visibly, with nothing to set up
   test    every test, installing what it needs
   lint    format, clippy, licences and duplicates, spelling, tidiness
-  bench   what an alert costs, against a bare client in the same run
+  bench [cost|waiting|fair|history|connectors [COUNT]]
+          what an alert costs, against a bare client in the same run, and what must not grow
   torture [kill|disk|faults|clock [ROUNDS]]
           killed, starved, lied to: what is lost, which is nothing";
 

@@ -60,6 +60,8 @@ pub(crate) struct Fitted {
     cut: bool,
 }
 
+/// Most texts of a message are shorter than this.
+const USUAL_SIZE: usize = 160;
 /// What stands where text was cut.
 const ELLIPSIS: char = '…';
 /// The ellipsis in the dearer count: three bytes.
@@ -69,7 +71,8 @@ impl Fitted {
     /// Room for `max`, counted by `meter`; an ellipsis is always kept room for.
     pub(crate) fn new(max: usize, meter: Meter) -> Self {
         Self {
-            text: String::new(),
+            // Room for usual text, so that it is not moved while it grows.
+            text: String::with_capacity(max.min(USUAL_SIZE)),
             meter,
             left: max.saturating_sub(ELLIPSIS_SIZE),
             shown: 0,
@@ -125,7 +128,10 @@ impl Fitted {
     /// Takes ASCII text that fits as it is and holds nothing to escape, which is nearly all text, in one piece.
     fn take_whole(&mut self, text: &str, written: fn(char) -> Option<&'static str>) -> bool {
         let fits = text.len() <= self.left && text.is_ascii();
-        if !fits || text.bytes().any(|byte| written(char::from(byte)).is_some()) {
+        // What any platform escapes is punctuation, of which most text has little.
+        let may_be_written = |byte: u8| byte.is_ascii_punctuation();
+        let is_escaped = |byte: u8| may_be_written(byte) && written(char::from(byte)).is_some();
+        if !fits || text.bytes().any(is_escaped) {
             return false;
         }
         self.left -= text.len();

@@ -7,10 +7,9 @@ use alert_connectors_model::is_visible;
 /// Text without control characters (but line breaks), line and paragraph separators, and direction overrides.
 /// `\r\n` and `\r` become `\n`, a tab becomes a space.
 pub(crate) fn clean(text: &str) -> Cow<'_, str> {
-    if text
-        .bytes()
-        .all(|b| (0x20..0x7F).contains(&b) || b == b'\n')
-    {
+    // Usual text is looked at once, many bytes at a time: a loop that never stops early is one that the machine can widen.
+    let is_usual = |b: u8| (0x20..0x7F).contains(&b) | (b == b'\n');
+    if text.bytes().fold(true, |usual, b| usual & is_usual(b)) {
         return Cow::Borrowed(text);
     }
     let mut kept = String::with_capacity(text.len());
@@ -29,16 +28,16 @@ pub(crate) fn clean(text: &str) -> Cow<'_, str> {
 }
 
 /// Cleaned text on one line, its ends trimmed.
-pub(crate) fn one_line(text: &str) -> String {
-    let text = clean(text);
-    if !text.contains('\n') {
-        return text.trim().to_owned();
+pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
+    match clean(text) {
+        text if text.contains('\n') => {
+            let lines = text.split('\n').map(str::trim);
+            let lines = lines.filter(|line| !line.is_empty());
+            Cow::Owned(lines.collect::<Vec<_>>().join(" "))
+        }
+        Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
+        Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
     }
-    text.split('\n')
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ")
 }
 
 /// Whether a reader would see nothing of it.

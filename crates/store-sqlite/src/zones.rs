@@ -4,7 +4,7 @@
 //! noted once, however much falls into it. A list walks the zones of what it looks for, newest first, and reads each by
 //! primary key.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use alert_connectors_model::{AlertType, Severity};
 use rusqlite::{Connection, OptionalExtension, ToSql, params};
@@ -42,7 +42,7 @@ const FORGET_CONNECTORS: &str = "DELETE FROM connector_zones WHERE rowid IN (SEL
 pub(crate) struct Zones {
     alerts: i64,
     severities: HashSet<(i64, Severity)>,
-    types: HashSet<(i64, AlertType)>,
+    types: HashMap<i64, Vec<AlertType>>,
     deliveries: i64,
     connectors: HashSet<i64>,
 }
@@ -71,14 +71,15 @@ impl Zones {
         if self.severities.insert((space_no, severity)) {
             note_severity(connection, seq, space_no, severity)?;
         }
-        let key = (space_no, alert_type.clone());
-        if !self.types.contains(&key) {
+        // Of the few types of a space.
+        let known = self.types.entry(space_no).or_default();
+        if !known.contains(alert_type) {
             connection.prepare_cached(NOTE_TYPE)?.execute(params![
                 space_no,
                 alert_type.as_str(),
                 zone
             ])?;
-            self.types.insert(key);
+            known.push(alert_type.clone());
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, header};
-use serde::Serialize;
+use serde::{Serialize, Serializer as _};
 
 use super::{deliveries::DeliveryBody, schema};
 use crate::{
@@ -230,11 +230,24 @@ impl Head {
             .strip_prefix('{')
             .and_then(|words| words.strip_suffix('}'))
             .unwrap_or_default();
-        format!(
-            r#"{{"id":"{id}","space_id":"{space_id}","received_at":"{received_at}","occurrences":{occurrences},{words},"warnings":{warnings},"deliveries":{deliveries}}}"#
-        )
+        // The largest text of an answer is written once, into room for all of it.
+        let more = words.len() + warnings.len() + deliveries.len();
+        let mut text = String::with_capacity(HEAD_BYTES + more);
+        text.push_str(&format!(
+            r#"{{"id":"{id}","space_id":"{space_id}","received_at":"{received_at}","occurrences":{occurrences},"#
+        ));
+        text.push_str(words);
+        text.push_str(r#","warnings":"#);
+        text.push_str(warnings);
+        text.push_str(r#","deliveries":"#);
+        text.push_str(deliveries);
+        text.push('}');
+        text
     }
 }
+
+/// What stands around an alert's own words takes fewer bytes than this.
+const HEAD_BYTES: usize = 256;
 
 /// The answer to an alert that was just accepted.
 pub(super) fn alert_json(
@@ -250,7 +263,10 @@ pub(super) fn alert_json(
         received_at,
         occurrences: stored.occurrences,
     };
-    let warnings = serde_json::to_string(warnings).unwrap_or_default();
+    let warnings = match warnings {
+        [] => "[]".to_owned(),
+        warnings => serde_json::to_string(warnings).unwrap_or_default(),
+    };
     head.with(content, &warnings, &summaries(&stored.deliveries))
 }
 
@@ -259,6 +275,9 @@ fn record_json(space_id: SpaceId, record: &AlertRecord) -> String {
     let warnings = record.warnings_json.as_deref().unwrap_or("[]");
     Head::of(space_id, record).with(&content, warnings, &summaries(&record.deliveries))
 }
+
+/// Room for a usual delivery in short.
+const SUMMARY_BYTES: usize = 192;
 
 #[derive(Serialize)]
 struct SummaryBody<'d> {
@@ -269,19 +288,16 @@ struct SummaryBody<'d> {
 }
 
 fn summaries(deliveries: &[AcceptedDelivery]) -> String {
-    let summary = |delivery: &'_ AcceptedDelivery| {
-        serde_json::to_string(&SummaryBody {
-            id: delivery.id,
-            connector_id: delivery.connector_id,
-            connector_name: &delivery.connector_name,
-            state: delivery.state.as_str(),
-        })
-    };
-    let all: Vec<String> = deliveries
-        .iter()
-        .filter_map(|delivery| summary(delivery).ok())
-        .collect();
-    format!("[{}]", all.join(","))
+    let mut text = Vec::with_capacity(2 + deliveries.len() * SUMMARY_BYTES);
+    let summaries = deliveries.iter().map(|delivery| SummaryBody {
+        id: delivery.id,
+        connector_id: delivery.connector_id,
+        connector_name: &delivery.connector_name,
+        state: delivery.state.as_str(),
+    });
+    let written = serde_json::Serializer::new(&mut text).collect_seq(summaries);
+    debug_assert!(written.is_ok(), "strings and lists always serialise");
+    String::from_utf8(text).unwrap_or_default()
 }
 
 /// What today's connectors would do with an alert.

@@ -222,14 +222,18 @@ fn first_line(shown: Shown<'_>, trimmed: &mut Vec<Trim>) -> (String, String) {
     let target = alert.url.as_ref().and_then(|url| link_target(url.as_str()));
     let target = target.filter(|target| target.len() <= TITLE_LINK_CHARS_MAX);
     let mut text = Fitted::new(TEXT_CHARS_MAX, meter);
-    text.ours(&format!("*{word}* "));
+    for part in ["*", word, "* "] {
+        text.ours(part);
+    }
     match target {
         Some(target) => text.foreign(&format!("<{target}|"), &link_label(&title), entity, ">"),
         None => text.foreign("", &inert(&title), entity, ""),
     }
     note(trimmed, "title", &title, &text);
     let mut fallback = Fitted::new(TEXT_CHARS_MAX, meter);
-    fallback.ours(&format!("{word} "));
+    for part in [word, " "] {
+        fallback.ours(part);
+    }
     fallback.foreign("", &inert(&title), entity, "");
     (text.into_text(), fallback.into_text())
 }
@@ -406,7 +410,9 @@ fn context(shown: Shown<'_>) -> String {
     if let Some(note) = shown.note {
         text.ours(&format!("{} · ", note.text(alert)));
     }
-    text.ours(&format!("{when} · "));
+    for part in [when.as_str(), " · "] {
+        text.ours(part);
+    }
     text.foreign("", &inert(alert.alert_type.as_str()), entity, "");
     text.into_text()
 }

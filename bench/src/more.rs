@@ -1,0 +1,194 @@
+//! Beyond the cost of an alert: a long queue in memory, dead destinations among many, and what must not grow.
+
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+
+use crate::{
+    client::{Target, filter_of},
+    lab::{Lab, PACED, Receiver},
+    process::{say, talk, until},
+    run::DESTINATIONS,
+};
+
+struct Place {
+    _folder: tempfile::TempDir,
+    receiver: Receiver,
+    database: String,
+    ca_file: String,
+}
+
+impl Place {
+    fn new() -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        let own = std::env::current_exe()?.display().to_string();
+        let (database, ca_file) = (path("bench.db"), path("ca.pem"));
+        Ok(Self {
+            receiver: Receiver::start(&own, &ca_file)?,
+            database,
+            ca_file,
+            _folder: folder,
+        })
+    }
+
+    async fn lab(&self, server: &str, rate: &str) -> anyhow::Result<Lab> {
+        Lab::start(server, &self.database, &self.ca_file, rate).await
+    }
+}
+
+/// Memory while so many deliveries wait for a channel that never answers.
+pub(crate) async fn waiting(server: &str, count: usize) -> anyhow::Result<()> {
+    let place = Place::new()?;
+    let lab = place.lab(server, PACED).await?;
+    lab.space("bench")?;
+    let url = format!("{}/hang/1", place.receiver.base);
+    let (alert_type, severity) = filter_of(0);
+    lab.connect("bench", &url, &alert_type, &[severity]).await?;
+    let batches = lab.target("bench").post_to_one(1_000, count);
+    batches.await?;
+    let resident = lab.process.resident()?;
+    say(format_args!(
+        "resident memory with {count} deliveries waiting: {resident:.1} MiB"
+    ))?;
+    Ok(())
+}
+
+/// Arrival at many destinations, none of them dead and then some.
+pub(crate) async fn fair(server: &str) -> anyhow::Result<()> {
+    const EACH_SPACE: usize = 500;
+    let mut calm = 0.0;
+    for hanging in [0, 100] {
+        let place = Place::new()?;
+        let lab = place.lab(server, PACED).await?;
+        for space in ["one", "two"] {
+            lab.space(space)?;
+        }
+        for at in 0..2 * EACH_SPACE {
+            let space = if at < EACH_SPACE { "one" } else { "two" };
+            let way = if at < hanging { "hang" } else { "services" };
+            let url = format!("{}/{way}/{at}", place.receiver.base);
+            lab.connect(space, &url, &format!("d{at}"), &[]).await?;
+        }
+        let mut posting = JoinSet::new();
+        for (space, first) in [("one", 0), ("two", EACH_SPACE)] {
+            let target = lab.target(space);
+            posting.spawn(target.post_types(first, EACH_SPACE, 1_000, Duration::from_secs(10)));
+        }
+        while let Some(posted) = posting.join_next().await {
+            posted??;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let latency = place.receiver.ask("latency").await?;
+        let (p50, p99) = latency.split_once(' ').unwrap_or_default();
+        let p99: f64 = p99.parse()?;
+        if hanging == 0 {
+            calm = p99;
+        }
+        say(format_args!(
+            "1000 destinations, {hanging} of them hang: arrival at the others p50 {p50} ms, p99 {p99:.2} ms ({:.2} times)",
+            p99 / calm
+        ))?;
+    }
+    Ok(())
+}
+
+/// What an alert costs as the number of past deliveries grows.
+pub(crate) async fn history(server: &str, most: usize) -> anyhow::Result<()> {
+    let place = Place::new()?;
+    let lab = place.lab(server, PACED).await?;
+    lab.space("bench")?;
+    for destination in 0..DESTINATIONS {
+        let (alert_type, severity) = filter_of(destination);
+        let url = format!("{}/services/{destination}", place.receiver.base);
+        lab.connect("bench", &url, &alert_type, &[severity]).await?;
+    }
+    let target = lab.target("bench");
+    post(&place, &target, 10_000, 100).await?;
+    let mut past = 10_000;
+    loop {
+        let cost = cost(&lab, &place, &target).await?;
+        say(format_args!(
+            "{past} past deliveries: {cost:.1} µs of CPU an alert"
+        ))?;
+        if past >= most {
+            return Ok(());
+        }
+        let more = past * 9;
+        talk(format_args!("delivering {more} more"));
+        post(&place, &target, more, 100).await?;
+        past *= 10;
+    }
+}
+
+/// What an alert costs as the number of connectors in other spaces grows.
+pub(crate) async fn connectors(server: &str, most: usize) -> anyhow::Result<()> {
+    const EACH_SPACE: usize = 500;
+    let place = Place::new()?;
+    let lab = place.lab(server, PACED).await?;
+    lab.space("bench")?;
+    for destination in 0..DESTINATIONS {
+        let (alert_type, severity) = filter_of(destination);
+        let url = format!("{}/services/{destination}", place.receiver.base);
+        lab.connect("bench", &url, &alert_type, &[severity]).await?;
+    }
+    let target = lab.target("bench");
+    post(&place, &target, 10_000, 100).await?;
+    let (mut made, mut wanted) = (0, 10);
+    while wanted <= most {
+        while made < wanted {
+            let space = format!("other-{}", made / EACH_SPACE);
+            if made % EACH_SPACE == 0 {
+                lab.space(&space)?;
+            }
+            let url = format!("{}/services/other-{made}", place.receiver.base);
+            lab.connect(&space, &url, "other", &[]).await?;
+            made += 1;
+        }
+        let cost = cost(&lab, &place, &target).await?;
+        say(format_args!(
+            "{} connectors: {cost:.1} µs of CPU an alert",
+            made + DESTINATIONS
+        ))?;
+        wanted *= 10;
+    }
+    Ok(())
+}
+
+/// Microseconds of CPU an alert, one each: the least of three, since the machine is not always equally fast.
+async fn cost(lab: &Lab, place: &Place, target: &Target) -> anyhow::Result<f64> {
+    const ALERTS: usize = 32_000;
+    let mut least = f64::MAX;
+    for _ in 0..3 {
+        let before = lab.process.cpu()?;
+        post(place, target, ALERTS, 1).await?;
+        #[expect(clippy::cast_precision_loss, reason = "figures for people")]
+        let cost = (lab.process.cpu()? - before) / ALERTS as f64 * 1e6;
+        least = least.min(cost);
+    }
+    Ok(least)
+}
+
+async fn post(place: &Place, target: &Target, count: usize, batch: usize) -> anyhow::Result<()> {
+    let before = place.receiver.count().await?;
+    let clients = if batch == 1 { DESTINATIONS } else { 4 };
+    let each = (count / clients).div_ceil(batch) * batch;
+    let mut tasks = JoinSet::new();
+    for number in 0..clients {
+        let target = target.clone();
+        if batch == 1 {
+            tasks.spawn(target.post_each(number, DESTINATIONS, each));
+        } else {
+            tasks.spawn(target.post_batches(number * each, batch, each));
+        }
+    }
+    while let Some(done) = tasks.join_next().await {
+        done??;
+    }
+    let wanted = before + (each * clients) as u64;
+    let started = Instant::now();
+    until("delivery", async || {
+        Ok(place.receiver.count().await? >= wanted || started.elapsed() > Duration::from_hours(1))
+    })
+    .await
+}

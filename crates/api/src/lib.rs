@@ -16,6 +16,7 @@ mod peer;
 mod problem;
 mod query;
 mod routes;
+mod surrogates;
 
 pub use app::{App, AppOptions};
 pub use identity::{Caller, Freshness, Identity, IdentityError, StoreIdentity};

@@ -32,6 +32,7 @@ use crate::{
     App, Freshness, Problem, ProblemKind,
     body::{self, BATCH_BYTES_MAX, BODY_BYTES_MAX},
     entry::{Entry, Viewer, Wanted, enter},
+    surrogates,
 };
 
 /// How often a submission is matched again because connectors or identity changed meanwhile.
@@ -228,7 +229,8 @@ async fn read_one(
     request: Body,
 ) -> Result<(Bytes, Prepared), Problem> {
     let bytes = body::read(headers, request, BODY_BYTES_MAX).await?;
-    let parsed = parse_alert(body::parse(&bytes)?, &Loc::body(), app.clock.now())
+    let mended = surrogates::mended(&bytes);
+    let parsed = parse_alert(body::parse(&mended)?, &Loc::body(), app.clock.now())
         .map_err(Problem::invalid)?;
     let prepared = Prepared::of(parsed);
     Ok((bytes, prepared))
@@ -244,7 +246,8 @@ async fn read_batch(
     let bytes = body::read(headers, request, BATCH_BYTES_MAX).await?;
     let now = app.clock.now();
     let fault = |kind, msg: String| Problem::invalid(vec![Fault::new(Loc::body(), kind, msg)]);
-    let items = match body::parse(&bytes)? {
+    let mended = surrogates::mended(&bytes);
+    let items = match body::parse(&mended)? {
         Json::List(items) => items,
         other => {
             let msg = format!(

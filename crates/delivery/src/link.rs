@@ -21,6 +21,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 /// At most this much of an answer is read.
 const ANSWER_BYTES_MAX: usize = 64 * 1_024;
 
+/// A webhook's answer is a word or two; a larger one is read in several steps.
+const USUAL_ANSWER_BYTES: usize = 2 * 1_024;
+
 /// A byte stream to a server.
 pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 
@@ -94,7 +97,10 @@ pub(crate) struct Link {
 
 impl Link {
     pub(crate) async fn open(stream: Stream) -> hyper::Result<Self> {
-        let (sender, connection) = hyper::client::conn::http1::handshake(stream).await?;
+        let (sender, connection) = hyper::client::conn::http1::Builder::new()
+            .read_buf_exact_size(Some(USUAL_ANSWER_BYTES))
+            .handshake(stream)
+            .await?;
         Ok(Self {
             sender,
             connection: Some(Box::pin(connection)),

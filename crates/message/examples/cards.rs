@@ -1,9 +1,12 @@
 //! Prints a sample of Teams cards, one JSON document a line, for `crates/message/cards/check.mjs`: every severity and state,
-//! plain and Markdown, hostile, long, and empty, in the full and in the plain form.
+//! plain and Markdown, hostile, long, and empty, in the full and in the plain form, as follow-ups and in digests.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
 
-use alert_connectors_message::{Shown, platform};
+use alert_connectors_message::{Counts, Digest, Note, Shown, platform};
 use alert_connectors_model::{ConnectorType, Json, Loc, parse_alert};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -45,22 +48,50 @@ fn alerts() -> Vec<Value> {
     alerts
 }
 
+/// Prints the card of a payload.
+fn print(out: &mut impl Write, payload: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
+    let message: Value = serde_json::from_slice(payload)?;
+    writeln!(out, "{}", message["attachments"][0]["content"])?;
+    Ok(())
+}
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut out = io::stdout().lock();
+    let mut parsed = Vec::new();
     for alert in alerts() {
         let text = alert.to_string();
-        let parsed = parse_alert(
-            Json::parse(text.as_bytes())?,
-            &Loc::body(),
-            Timestamp::UNIX_EPOCH,
-        );
-        let alert = parsed.map_err(|faults| format!("{faults:?}"))?.alert;
-        let shown = Shown::whole(&alert, Some("https://alerts.example.com/1"));
-        let teams = platform(ConnectorType::Teams);
-        for payload in [teams.message(shown).payload, teams.plain(shown)] {
-            let message: Value = serde_json::from_slice(&payload)?;
-            writeln!(out, "{}", message["attachments"][0]["content"])?;
+        let json = Json::parse(text.as_bytes())?;
+        let alert = parse_alert(json, &Loc::body(), Timestamp::UNIX_EPOCH);
+        parsed.push(alert.map_err(|faults| format!("{faults:?}"))?.alert);
+    }
+    let page = Some("https://alerts.example.com/1");
+    let teams = platform(ConnectorType::Teams);
+    for alert in &parsed {
+        let shown = Shown::whole(alert, page);
+        let follow_up = Shown {
+            note: Some(Note::StillThere(Duration::from_hours(4))),
+            whole: false,
+            ..shown
+        };
+        for payload in [
+            teams.message(shown).payload,
+            teams.plain(shown),
+            teams.message(follow_up).payload,
+        ] {
+            print(&mut out, &payload)?;
         }
+    }
+    for some in parsed.chunks(7) {
+        let mut counts = Counts::default();
+        for alert in some {
+            counts.add(alert.severity, alert.status);
+        }
+        let digest = Digest {
+            space: &some[0].title,
+            counts,
+            worst: some.iter().map(|alert| Shown::whole(alert, page)).collect(),
+        };
+        print(&mut out, &teams.digest(&digest))?;
     }
     Ok(())
 }

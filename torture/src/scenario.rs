@@ -226,7 +226,7 @@ pub async fn disk(plan: &Plan) -> anyhow::Result<Figures> {
         let first = 1_000_000 * round as u64;
         let load = Load::start(&stage.server.target(), &TYPES, plan.pause, first);
         tokio::time::sleep(Duration::from_millis(300)).await;
-        let ballast = small.fill()?;
+        let ballast = small.fill();
         let mut refused = 0;
         while refused < 3 {
             match probe().await? {
@@ -273,7 +273,7 @@ impl SmallDisk {
     }
 
     /// Takes all the room there is.
-    fn fill(&self) -> anyhow::Result<PathBuf> {
+    fn fill(&self) -> PathBuf {
         let path = self.0.path().join("ballast");
         let mut size = 1 << 20;
         let mut ballast = Vec::new();
@@ -284,7 +284,7 @@ impl SmallDisk {
                 size /= 2;
             }
         }
-        Ok(path)
+        path
     }
 }
 

@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 
 /// How often a round begins.
-const EVERY: Duration = Duration::from_mins(1);
+const EVERY: Duration = Duration::from_secs(10);
 /// Between two steps, so that others get to write.
 const PAUSE: Duration = Duration::from_millis(20);
 

@@ -82,12 +82,14 @@ impl Conduct {
         patience: Patience,
         now: Moment,
     ) -> Self {
-        let age = |at: &Timestamp| {
-            // A clock that was set back makes no request younger than now.
-            Duration::try_from(now.wall.duration_since(*at)).unwrap_or_default()
+        let mut bucket = match known.last_request_at {
+            Some(at) => {
+                // A clock that was set back makes no request younger than now.
+                let gone = Duration::try_from(now.wall.duration_since(at)).unwrap_or_default();
+                Bucket::since_request(rate, gone, now.instant)
+            }
+            None => Bucket::full(rate, now.instant),
         };
-        let ages: Vec<Duration> = known.recent.iter().map(age).collect();
-        let mut bucket = Bucket::after(rate, &ages, now.instant);
         let resume_at = known.standing.wait.map(|wait| {
             let left = Duration::try_from(wait.left(now.wall)).unwrap_or_default();
             now.instant + left
@@ -212,6 +214,10 @@ impl Conduct {
         random: &dyn Random,
     ) -> Duration {
         self.fail(error, now);
+        self.block(error, quiet, now, random)
+    }
+
+    fn block(&mut self, error: &str, quiet: bool, now: Moment, random: &dyn Random) -> Duration {
         match &mut self.standing.block {
             Some(block) => error.clone_into(&mut block.reason),
             None => {
@@ -252,7 +258,7 @@ impl Conduct {
             return Refusal::Failed;
         }
         let error = format!("{REFUSED_MAX} different messages in a row were refused: {error}");
-        self.condemned(&error, quiet, now, random);
+        self.block(&error, quiet, now, random);
         Refusal::Blocked { revived: refused }
     }
 

@@ -6,27 +6,22 @@ use std::{
 };
 
 use alert_connectors_message::DIGEST_ITEMS_MAX;
-use alert_connectors_model::{
-    Attempt, AttemptId, AttemptOutcome, ConnectorType, DeliveryKind, DeliveryState, EndReason,
-    Fingerprint,
-};
-use alert_connectors_store::{Form, NextStep, Opening, Outcome, Standing, StoreError};
-use jiff::{SignedDuration, Timestamp};
+use alert_connectors_model::{Attempt, AttemptId, ConnectorType, DeliveryKind, Fingerprint};
+use alert_connectors_store::{NextStep, Opening, Outcome, Standing, StoreError};
 use tokio::{
     sync::Notify,
     time::{self, Instant},
 };
 
 use crate::{
-    Answer, Family, PostError, Reason, Verdict, classify,
-    conduct::{Conduct, Moment, Refusal},
+    Family, PostError, Verdict,
+    conduct::Conduct,
+    decide::decide,
     engine::Inner,
+    judge::{judge, outcome_of, reason_of, tell},
     line::{IDLE_MAX, Line},
-    link::Posted,
     load::{Batch, Load, cancelled},
-    notice::ALERT_TYPE,
     record::Ended,
-    retry::retry_after,
     window::{WINDOW_MAX, Waiting, Window},
 };
 
@@ -44,6 +39,8 @@ pub(crate) struct Destination {
     pub(crate) fingerprint: Fingerprint,
     state: Mutex<State>,
     wake: Notify,
+    /// Told when nothing is under way or unrecorded any more.
+    calm: Notify,
 }
 
 #[derive(Default)]
@@ -51,8 +48,12 @@ struct State {
     window: Window,
     /// Whether a task works on it.
     running: bool,
+    /// Whether a request is being made.
+    under_way: bool,
     /// Requests whose outcomes are on their way to the disk.
     unrecorded: usize,
+    /// Others that must have ended first: nothing is sent while there are any.
+    holds: usize,
     /// Nothing until the destination was taken up.
     conduct: Option<Conduct>,
     /// When the last few test calls were made.
@@ -65,6 +66,7 @@ enum Step {
     Send,
     Read,
     WaitUntil(Instant),
+    /// For the disk, or for another destination.
     WaitForDisk,
     Idle,
 }
@@ -75,6 +77,7 @@ impl Destination {
             fingerprint,
             state: Mutex::default(),
             wake: Notify::new(),
+            calm: Notify::new(),
         }
     }
 
@@ -119,7 +122,36 @@ impl Destination {
         drop(state);
         if may_matter {
             self.wake.notify_one();
+            self.calm.notify_waiters();
         }
+    }
+
+    /// Waits until nothing is under way or unrecorded.
+    pub(crate) async fn quiet(&self) {
+        loop {
+            // Made before the look, so that no word of it is missed.
+            let calm = self.calm.notified();
+            {
+                let state = self.state();
+                if !state.under_way && state.unrecorded == 0 {
+                    return;
+                }
+            }
+            calm.await;
+        }
+    }
+
+    /// Sends nothing until it is released.
+    pub(crate) fn hold(&self) {
+        self.state().holds += 1;
+    }
+
+    /// Ends a hold.
+    pub(crate) fn release(&self) {
+        let mut state = self.state();
+        state.holds = state.holds.saturating_sub(1);
+        drop(state);
+        self.wake.notify_one();
     }
 
     /// Whether a test call may be made now; if not, how long to wait. An allowed one is counted.
@@ -146,8 +178,7 @@ impl Destination {
             return Ok(());
         }
         let rate = inner.rates.of(connector_type);
-        let recent = rate.map_or(0, |rate| rate.burst as usize);
-        let known = inner.store.known(self.fingerprint, recent).await?;
+        let known = inner.store.known(self.fingerprint).await?;
         let conduct = Conduct::taken_up(known, rate, inner.patience, inner.moment());
         self.state().conduct.get_or_insert(conduct);
         Ok(())
@@ -217,7 +248,7 @@ impl Destination {
 
     fn next_step(&self) -> Step {
         let state = self.state();
-        if state.unrecorded >= UNRECORDED_MAX {
+        if state.unrecorded >= UNRECORDED_MAX || state.holds > 0 {
             return Step::WaitForDisk;
         }
         if state.window.is_empty() {
@@ -321,6 +352,14 @@ impl Destination {
                 return;
             }
         }
+        self.state().under_way = true;
+        self.send(inner, line).await;
+        self.state().under_way = false;
+        self.calm.notify_waiters();
+    }
+
+    /// Makes the request, if there is anything to send.
+    async fn send(self: &Arc<Self>, inner: &Arc<Inner>, line: &mut Line) {
         let Some((load, generation)) = self.plan(inner).await else {
             return;
         };
@@ -468,7 +507,13 @@ impl Destination {
         attempt: Attempt,
     ) {
         let now = inner.moment();
-        let decided = self.state().decide(&load, verdict, now, inner);
+        let decided = decide(
+            self.state().conduct.as_mut(),
+            &load,
+            verdict,
+            now,
+            &*inner.random,
+        );
         let attempt = Arc::new(attempt);
         let outcomes = load.outcomes(&attempt, decided.next);
         let waits = matches!(decided.next, NextStep::Again { .. });
@@ -504,15 +549,6 @@ impl Destination {
     }
 }
 
-/// How it goes on after an attempt.
-struct Decided {
-    next: NextStep,
-    /// Deliveries that are owed again.
-    revived: Vec<i64>,
-    /// Whether the destination was blocked or released by it, which the spaces are to hear.
-    turned: bool,
-}
-
 impl State {
     /// Whether the next request is a digest, and of how many at most.
     fn digest_of(&self) -> Option<usize> {
@@ -521,85 +557,6 @@ impl State {
         let crowded = self.window.len() > tokens && !conduct.is_blocked();
         (crowded && conduct.digest_max() > 1).then(|| conduct.digest_max())
     }
-
-    fn decide(&mut self, load: &Load, verdict: &Verdict, now: Moment, inner: &Inner) -> Decided {
-        let random = &*inner.random;
-        let end = |state, reason| NextStep::End {
-            state,
-            reason,
-            at: now.wall,
-        };
-        let again = |form, wait: Duration| NextStep::Again {
-            form,
-            at: after(now.wall, wait),
-        };
-        let form = load.form();
-        let Some(conduct) = &mut self.conduct else {
-            // It was taken up before anything was sent.
-            return Decided::next(again(form, Duration::ZERO));
-        };
-        let blocked_before = conduct.is_blocked();
-        let quiet = load.is_of_type(ALERT_TYPE);
-        let mut revived = Vec::new();
-        let next = match verdict {
-            Verdict::Delivered | Verdict::Accepted => {
-                conduct.arrived(now);
-                let delivered = *verdict == Verdict::Delivered;
-                let state = if delivered {
-                    DeliveryState::Delivered
-                } else {
-                    DeliveryState::Accepted
-                };
-                end(state, None)
-            }
-            Verdict::Throttled { wait, .. } => again(form, conduct.throttled(*wait, now, random)),
-            Verdict::Transient(reason) => {
-                again(form, conduct.failed(&reason.to_string(), now, random))
-            }
-            Verdict::Destination(reason) => {
-                let wait = conduct.condemned(&reason.to_string(), quiet, now, random);
-                again(form, wait)
-            }
-            Verdict::Message(reason) if load.is_many() => {
-                conduct.halve(load.size(), &reason.to_string(), now);
-                again(Form::Full, Duration::ZERO)
-            }
-            Verdict::Message(_) if form == Form::Full && !blocked_before => {
-                again(Form::Plain, Duration::ZERO)
-            }
-            Verdict::Message(reason) => {
-                let seq = load.first().map_or(0, |(_, _, seq)| seq);
-                match conduct.refused(seq, &reason.to_string(), quiet, now, random) {
-                    Refusal::Failed => end(DeliveryState::Failed, Some(EndReason::MessageRefused)),
-                    Refusal::StillBlocked => again(Form::Full, conduct.wait_left(now.instant)),
-                    Refusal::Blocked { revived: failed } => {
-                        revived = failed;
-                        again(Form::Full, conduct.wait_left(now.instant))
-                    }
-                }
-            }
-        };
-        Decided {
-            next,
-            revived,
-            turned: conduct.is_blocked() != blocked_before,
-        }
-    }
-}
-
-impl Decided {
-    const fn next(next: NextStep) -> Self {
-        Self {
-            next,
-            revived: Vec::new(),
-            turned: false,
-        }
-    }
-}
-
-fn after(now: Timestamp, wait: Duration) -> Timestamp {
-    let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
-    now.checked_add(wait).unwrap_or(now)
 }
 
 /// Throws the window away: what is owed is read anew from its beginning.
@@ -608,84 +565,5 @@ fn forget(window: &mut Window, inner: &Inner) {
         inner
             .weight
             .fetch_sub(waiting.letter.weight(), Ordering::Relaxed);
-    }
-}
-
-/// What an attempt means, and the status code if there was an answer.
-pub(crate) fn judge(
-    family: Family,
-    outcome: &Result<Posted, PostError>,
-    form: Form,
-    attempts: u32,
-    now: Timestamp,
-) -> (Verdict, Option<u16>) {
-    match outcome {
-        Ok(posted) => {
-            let answer = answer_of(posted, form, attempts, now);
-            (classify(family, &answer), Some(posted.status))
-        }
-        Err(PostError::Dns) if family == Family::Office365 => {
-            let advice =
-                "Office 365 connectors were retired; make a Workflows webhook and enter its URL";
-            (
-                Verdict::Destination(Reason::new(PostError::Dns.to_string(), advice)),
-                None,
-            )
-        }
-        Err(error) => (Verdict::Transient(Reason::new(error.to_string(), "")), None),
-    }
-}
-
-/// An answer as the classification reads it.
-pub(crate) fn answer_of(posted: &Posted, form: Form, attempts: u32, now: Timestamp) -> Answer<'_> {
-    Answer {
-        status: posted.status,
-        phrase: &posted.phrase,
-        retry_after: posted
-            .retry_after
-            .as_deref()
-            .and_then(|header| retry_after(header, now)),
-        body: &posted.body,
-        form,
-        attempts,
-    }
-}
-
-fn outcome_of(verdict: &Verdict) -> AttemptOutcome {
-    match verdict {
-        Verdict::Delivered => AttemptOutcome::Delivered,
-        Verdict::Accepted => AttemptOutcome::Accepted,
-        Verdict::Throttled { .. } | Verdict::Transient(_) => AttemptOutcome::Retry,
-        Verdict::Message(_) => AttemptOutcome::MessageRefused,
-        Verdict::Destination(_) => AttemptOutcome::DestinationRefused,
-    }
-}
-
-fn reason_of(verdict: &Verdict) -> Option<&Reason> {
-    match verdict {
-        Verdict::Delivered | Verdict::Accepted => None,
-        Verdict::Throttled { reason, .. }
-        | Verdict::Transient(reason)
-        | Verdict::Message(reason)
-        | Verdict::Destination(reason) => Some(reason),
-    }
-}
-
-/// One line for each attempt that did not arrive, and one at `debug` for each that did.
-fn tell(load: &Load, attempt: &Attempt) {
-    let (Some((alert, delivery, _)), Some(connector)) = (load.first(), load.connector()) else {
-        return;
-    };
-    let (connector, carried) = (connector.id, attempt.digest_size);
-    match &attempt.error {
-        None => tracing::debug!(
-            alert.id = %alert, connector.id = %connector, delivery.id = %delivery,
-            attempt.no = load.attempts() + 1, carried, duration_ms = attempt.duration_ms, "arrived"
-        ),
-        Some(error) => tracing::warn!(
-            alert.id = %alert, connector.id = %connector, delivery.id = %delivery,
-            attempt.no = load.attempts() + 1, carried, duration_ms = attempt.duration_ms,
-            outcome = attempt.outcome.as_str(), status = attempt.status_code, reason = error, "did not arrive"
-        ),
     }
 }

@@ -209,6 +209,13 @@ impl Inner {
                     }
                 }
                 Event::Changed(fingerprint) => self.read_again(fingerprint),
+                Event::Moved { from, to } => {
+                    let (old, new) = (self.destination(from), self.destination(to));
+                    new.hold();
+                    self.read_again(from);
+                    self.read_again(to);
+                    self.workers.spawn(Arc::clone(self).moved(old, new));
+                }
                 Event::Repaired(fingerprint) => {
                     let destination = self.destination(fingerprint);
                     let now = self.moment();
@@ -225,6 +232,17 @@ impl Inner {
                 }
             }
         }
+    }
+
+    /// What is under way to the old destination may arrive there: the new one waits until that is known, so that it is not
+    /// sent to both.
+    async fn moved(self: Arc<Self>, old: Arc<Destination>, new: Arc<Destination>) {
+        tokio::select! {
+            () = old.quiet() => {}
+            () = self.stopping.cancelled() => return,
+        }
+        new.release();
+        self.read_again(new.fingerprint);
     }
 
     fn read_again(self: &Arc<Self>, fingerprint: Fingerprint) {

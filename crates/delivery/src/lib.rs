@@ -6,8 +6,10 @@
 
 mod answer;
 mod conduct;
+mod decide;
 mod destination;
 mod engine;
+mod judge;
 mod letter;
 mod line;
 mod link;

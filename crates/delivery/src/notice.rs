@@ -9,7 +9,8 @@ use alert_connectors_model::{
     FieldValue, Fingerprint, Matched, Random, Severity, Space,
 };
 use alert_connectors_store::{
-    Acceptance, Block, Connectors, Expiry, Intake, NewAlert, Roster, StoreError, Submission,
+    Acceptance, AlertQuery, Alerts, Block, Connectors, Expiry, Intake, NewAlert, Roster,
+    StoreError, Submission,
 };
 use async_trait::async_trait;
 use jiff::SignedDuration;
@@ -60,7 +61,7 @@ pub struct AlertSpaces<S> {
 }
 
 #[async_trait]
-impl<S: Intake + Connectors> Tell for AlertSpaces<S> {
+impl<S: Alerts + Intake + Connectors> Tell for AlertSpaces<S> {
     async fn tell(
         &self,
         space: &Space,
@@ -75,6 +76,9 @@ impl<S: Intake + Connectors> Tell for AlertSpaces<S> {
             let Some(roster) = self.store.roster(&space.slug).await? else {
                 return Ok(());
             };
+            if *notice == Notice::Repaired && !self.was_told(&roster, &alert).await? {
+                return Ok(());
+            }
             let submission = self.submission(roster, connector.destination, &alert, &json);
             if !matches!(self.store.accept(submission).await?, Acceptance::Stale) {
                 return Ok(());
@@ -86,7 +90,23 @@ impl<S: Intake + Connectors> Tell for AlertSpaces<S> {
     }
 }
 
-impl<S> AlertSpaces<S> {
+impl<S: Alerts> AlertSpaces<S> {
+    /// Whether the space has an alert about it that is still active: only then is there anything to take back.
+    async fn was_told(&self, roster: &Roster, alert: &Alert) -> Result<bool, StoreError> {
+        let query = AlertQuery {
+            statuses: vec![AlertStatus::Active],
+            dedup_keys: alert.dedup_key.iter().cloned().collect(),
+            limit: 1,
+            ..AlertQuery::default()
+        };
+        let expiry = Expiry {
+            now: self.clock.now(),
+            retry_for: self.retry_for,
+        };
+        let told = self.store.alerts(roster.space.id, query, expiry).await?;
+        Ok(!told.items.is_empty())
+    }
+
     /// Dispatched by the filters, but never to a connector on the destination that it is about.
     fn submission(
         &self,

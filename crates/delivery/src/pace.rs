@@ -113,15 +113,12 @@ impl Bucket {
         }
     }
 
-    /// As it is after requests that were made so long ago, oldest first.
-    pub(crate) fn after(rate: Option<Rate>, ages: &[Duration], now: Instant) -> Self {
+    /// As it is so long after a request, of which no more is known: what the request left is taken to be nothing, since a
+    /// burst too few is a wait and a burst too many is a channel's patience.
+    pub(crate) fn since_request(rate: Option<Rate>, gone: Duration, now: Instant) -> Self {
         let mut bucket = Self::full(rate, now);
-        for (position, age) in ages.iter().enumerate() {
-            // What lies between two requests, or between the last one and now, has refilled it.
-            let next = ages.get(position + 1).copied().unwrap_or_default();
-            bucket.tokens -= 1.0;
-            bucket.refill(age.saturating_sub(next));
-        }
+        bucket.tokens = 0.0;
+        bucket.refill(gone);
         bucket
     }
 
@@ -208,26 +205,11 @@ mod tests {
     }
 
     #[test]
-    fn a_restart_takes_up_the_pace_where_it_was() {
+    fn a_restart_makes_no_burst() {
         let now = Instant::now();
-        let ages = |seconds: &[u64]| -> Vec<Duration> {
-            seconds
-                .iter()
-                .map(|age| Duration::from_secs(*age))
-                .collect()
-        };
-        for (seconds, whole) in [
-            (&[][..], 4),
-            (&[0, 0, 0, 0], 0),
-            (&[2, 2, 2, 2], 2),
-            (&[90, 0], 3),
-            (&[3, 2, 1, 0], 3),
-        ] {
-            assert_eq!(
-                Bucket::after(slack(), &ages(seconds), now).whole(now),
-                Some(whole),
-                "{seconds:?}"
-            );
+        for (seconds, whole) in [(0, 0), (1, 1), (2, 2), (90, 4)] {
+            let bucket = Bucket::since_request(slack(), Duration::from_secs(seconds), now);
+            assert_eq!(bucket.whole(now), Some(whole), "{seconds}");
         }
     }
 

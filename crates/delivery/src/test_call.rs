@@ -9,10 +9,8 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::{
-    Engine, Family, PostError, Verdict, classify,
-    conduct::Conduct,
-    destination::{Destination, answer_of},
-    link::RequestHead,
+    Engine, Family, PostError, Verdict, classify, conduct::Conduct, destination::Destination,
+    judge::answer_of, link::RequestHead,
 };
 
 /// What came of a test call, in the contract's three fields.

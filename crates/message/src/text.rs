@@ -8,7 +8,7 @@ use alert_connectors_model::is_visible;
 /// `\r\n` and `\r` become `\n`, a tab becomes a space.
 pub(crate) fn clean(text: &str) -> Cow<'_, str> {
     // Usual text is looked at once, many bytes at a time: a loop that never stops early is one that the machine can widen.
-    let is_usual = |b: u8| (0x20..0x7F).contains(&b) | (b == b'\n');
+    let is_usual = |b: u8| (0x20..0x7F).contains(&b) || b == b'\n';
     if text.bytes().fold(true, |usual, b| usual & is_usual(b)) {
         return Cow::Borrowed(text);
     }

@@ -74,7 +74,7 @@ impl Connectors for SqliteStore {
         now: Timestamp,
     ) -> Result<Created, StoreError> {
         let sealing = Arc::clone(&self.shared.sealing);
-        self.change(move |connection, _events| {
+        self.change(move |connection, events| {
             let Some((space_no, _)) = space(connection, space_id)? else {
                 return Ok(Created::NoSpace);
             };
@@ -114,6 +114,12 @@ impl Connectors for SqliteStore {
                     now.as_millisecond(),
                 ],
             )?;
+            // Whoever enters a URL believes that it works, whatever it did to others who point at it.
+            let known = standing::read(connection, connector.destination)?;
+            if known.block.is_some() {
+                standing::repair(connection, connector.destination, now)?;
+                events.push(Event::Repaired(connector.destination));
+            }
             Ok(Created::Made(Arc::new(connector)))
         })
         .await
@@ -150,14 +156,20 @@ impl Connectors for SqliteStore {
                     update(connection, &sealing, no, &changed)?;
                 }
                 let moved = changed.destination != current.destination;
-                if change.webhook_url.is_some() {
+                if moved {
+                    // First of all, so that nothing is sent from both ends.
+                    events.push(Event::Moved {
+                        from: current.destination,
+                        to: changed.destination,
+                    });
+                }
+                // Who enters a URL, or switches a connector on, believes that it works.
+                let switched_on = !current.is_active && changed.is_active;
+                if change.webhook_url.is_some() || switched_on {
                     standing::repair(connection, changed.destination, now)?;
                     events.push(Event::Repaired(changed.destination));
                 } else {
                     events.push(Event::Changed(changed.destination));
-                }
-                if moved {
-                    events.push(Event::Changed(current.destination));
                 }
                 if (moved || current.is_active && !changed.is_active)
                     && let Some(space) = spaces::by_no(connection, space_no)?

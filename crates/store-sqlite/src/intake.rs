@@ -41,7 +41,7 @@ const KNOWN: &str =
     "SELECT seq, id, received_at, occurrences, content, coalesce(told_at, received_at)
     FROM alerts WHERE id = ?1 AND space_no = ?2";
 // By primary key.
-const IDEMPOTENCY: &str = "SELECT body_hash, answer FROM idempotency
+const IDEMPOTENCY: &str = "SELECT body_hash, answer, created_at FROM idempotency
     WHERE space_no = ?1 AND route = ?2 AND key = ?3 AND created_at > ?4";
 const REMEMBER: &str =
     "INSERT OR REPLACE INTO idempotency (space_no, route, key, body_hash, created_at, answer)
@@ -454,7 +454,7 @@ fn repeated(
     idempotency: &Idempotency,
     expiry: Expiry,
 ) -> Result<Option<Acceptance>, Failure> {
-    let found: Option<(Vec<u8>, String)> = connection
+    let found: Option<(Vec<u8>, String, i64)> = connection
         .prepare_cached(IDEMPOTENCY)?
         .query_row(
             params![
@@ -463,10 +463,10 @@ fn repeated(
                 idempotency.key,
                 expiry.now.as_millisecond() - Idempotency::KEPT_MS
             ],
-            |row| Ok((row.get(0)?, row.get(1)?)),
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
         )
         .optional()?;
-    let Some((body_hash, answer)) = found else {
+    let Some((body_hash, answer, created_at)) = found else {
         return Ok(None);
     };
     if body_hash != idempotency.body_hash {
@@ -477,8 +477,15 @@ fn repeated(
     let mut accepted = Vec::with_capacity(answer.len());
     for (id, occurrences, deliveries) in answer {
         let id = id.parse::<AlertId>().map_err(|_malformed| unreadable())?;
-        // What retention removed meanwhile is answered without its content.
         let Some(mut record) = alerts::one(connection, space_no, id, expiry)? else {
+            // Retention removed it: its name is what is left, and its words are those of the request.
+            accepted.push(Accepted {
+                id,
+                received_at: row::time(created_at),
+                occurrences,
+                current: None,
+                deliveries: Vec::new(),
+            });
             continue;
         };
         let kept: Vec<DeliveryId> = deliveries.iter().filter_map(|id| id.parse().ok()).collect();

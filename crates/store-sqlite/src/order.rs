@@ -16,17 +16,17 @@ pub(crate) fn first_since(
 ) -> rusqlite::Result<i64> {
     let since = since.as_millisecond();
     let mut statement = connection.prepare_cached(from)?;
-    let last: i64 = connection.query_row(newest, [], |row| row.get(0))?;
-    let (mut least, mut most) = (1, last + 1);
-    while least < most {
-        let middle = i64::midpoint(least, most);
+    let end: i64 = connection.query_row(newest, [], |row| row.get(0))?;
+    let (mut low, mut high) = (1, end + 1);
+    while low < high {
+        let middle = i64::midpoint(low, high);
         let found: Option<(i64, i64)> = statement
             .query_row([middle], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
         match found {
-            Some((seq, time)) if time < since => least = seq + 1,
-            _ => most = middle,
+            Some((seq, time)) if time < since => low = seq + 1,
+            _ => high = middle,
         }
     }
-    Ok(least)
+    Ok(low)
 }

@@ -1,6 +1,9 @@
 //! What is owed to destinations, and the outcomes of attempts.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use alert_connectors_model::{
     Alert, AlertId, Connector, DeliveryId, DeliveryKind, DeliveryState, Fingerprint, Space,
@@ -21,9 +24,11 @@ use crate::{
     zones::Wanted,
 };
 
-// Walks the connectors, not what is owed; for each, one look into deliveries_pending.
-const OWED: &str = "SELECT DISTINCT destination FROM connectors c WHERE deleted_at IS NULL
-    AND EXISTS (SELECT 1 FROM deliveries d WHERE d.connector_no = c.no AND d.state = 0)";
+// By primary key.
+const DESTINATION: &str = "SELECT destination FROM connectors WHERE no = ?1 AND deleted_at IS NULL";
+// By deliveries_pending: the next connector to which anything is owed.
+const NEXT_OWED: &str = "SELECT connector_no FROM deliveries WHERE state = 0 AND connector_no > ?1
+    ORDER BY connector_no LIMIT 1";
 // Walks the destinations that ever gave trouble.
 const TROUBLED: &str = "SELECT fingerprint FROM destinations WHERE blocked_at IS NOT NULL OR told";
 // By primary key.
@@ -40,12 +45,12 @@ const FOLLOW_UP: &str = "SELECT alert_seq, connector_no FROM deliveries WHERE se
 const BEFORE: &str = "SELECT state, coalesce(requeued_at, created_at) FROM deliveries
     WHERE alert_seq = ?1 AND connector_no = ?2 AND seq < ?3";
 // By primary key, one zone, then by the primary key of attempts.
-const RECENT_ENDED: &str = "SELECT t.id, t.started_at FROM (SELECT seq FROM deliveries
-    WHERE seq BETWEEN ?2 AND ?3 AND connector_no = ?1 AND state BETWEEN 1 AND 3 ORDER BY seq DESC LIMIT ?4) newest
-    JOIN attempts t ON t.delivery_seq = newest.seq";
+const LAST_OF_ZONE: &str = "SELECT max(t.started_at) FROM (SELECT seq FROM deliveries
+    WHERE seq BETWEEN ?2 AND ?3 AND connector_no = ?1 AND state BETWEEN 1 AND 3) ended
+    JOIN attempts t ON t.delivery_seq = ended.seq";
 // By deliveries_pending, then by the primary key of attempts.
-const RECENT_PENDING: &str = "SELECT t.id, t.started_at FROM (SELECT seq FROM deliveries
-    WHERE connector_no = ?1 AND state = 0 ORDER BY seq LIMIT ?2) oldest
+const LAST_PENDING: &str = "SELECT max(t.started_at) FROM (SELECT seq FROM deliveries
+    WHERE connector_no = ?1 AND state = 0 ORDER BY seq LIMIT 64) oldest
     JOIN attempts t ON t.delivery_seq = oldest.seq";
 // By primary key.
 const AGAIN: &str =
@@ -78,26 +83,23 @@ impl Queue for SqliteStore {
     async fn tidings(&self) -> Result<Tidings, StoreError> {
         self.read(|connection| {
             Ok(Tidings {
-                owed: fingerprints(connection, OWED).map_err(meaning)?,
+                owed: owed(connection).map_err(meaning)?,
                 troubled: fingerprints(connection, TROUBLED).map_err(meaning)?,
             })
         })
         .await
     }
 
-    async fn known(&self, destination: Fingerprint, recent: usize) -> Result<Known, StoreError> {
+    async fn known(&self, destination: Fingerprint) -> Result<Known, StoreError> {
         let sealing = Arc::clone(&self.shared.sealing);
         self.read(move |connection| {
-            let mut attempts = HashMap::new();
+            let mut last = None;
             for (no, _, _) in connectors::of_destination(connection, &sealing, destination)? {
-                recent_attempts(connection, no, recent, &mut attempts).map_err(meaning)?;
+                last = last.max(last_request(connection, no).map_err(meaning)?);
             }
-            let mut times: Vec<_> = attempts.into_values().map(time).collect();
-            times.sort_unstable();
-            let old = times.len().saturating_sub(recent);
             Ok(Known {
                 standing: standing::read(connection, destination).map_err(meaning)?,
-                recent: times.split_off(old),
+                last_request_at: last.map(time),
             })
         })
         .await
@@ -200,43 +202,49 @@ impl Queue for SqliteStore {
     }
 }
 
+/// The destinations to which anything is owed, from connector to connector.
+fn owed(connection: &Connection) -> rusqlite::Result<Vec<Fingerprint>> {
+    let (mut owed, mut after) = (HashSet::new(), 0);
+    while let Some(no) = next_owed(connection, after)? {
+        let destination: Option<_> = connection
+            .prepare_cached(DESTINATION)?
+            .query_row([no], |row| row.get(0))
+            .optional()?;
+        owed.extend(destination.map(Fingerprint));
+        after = no;
+    }
+    Ok(owed.into_iter().collect())
+}
+
+/// The next connector to which anything is owed.
+pub(crate) fn next_owed(connection: &Connection, after: i64) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare_cached(NEXT_OWED)?
+        .query_row([after], |row| row.get(0))
+        .optional()
+}
+
 fn fingerprints(connection: &Connection, sql: &str) -> rusqlite::Result<Vec<Fingerprint>> {
     let mut statement = connection.prepare_cached(sql)?;
     let rows = statement.query_map([], |row| row.get(0).map(Fingerprint))?;
     rows.collect()
 }
 
-/// When the newest requests began that carried something for a connector, by the names of the attempts.
-fn recent_attempts(
-    connection: &Connection,
-    connector_no: i64,
-    at_most: usize,
-    attempts: &mut HashMap<[u8; 16], i64>,
-) -> rusqlite::Result<()> {
-    let limit = i64::try_from(at_most).unwrap_or(i64::MAX);
-    let mut count = 0;
+/// When the last request began that carried something for a connector: looked for among what waits, and among the newest
+/// that ended.
+fn last_request(connection: &Connection, connector_no: i64) -> rusqlite::Result<Option<i64>> {
+    let mut last: Option<i64> = connection
+        .prepare_cached(LAST_PENDING)?
+        .query_row([connector_no], |row| row.get(0))?;
     let read = |least: i64, most: i64| {
-        let mut statement = connection.prepare_cached(RECENT_ENDED)?;
-        let found = statement.query_map([connector_no, least, most, limit], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?;
-        for attempt in found {
-            let (id, started_at) = attempt?;
-            attempts.insert(id, started_at);
-            count += 1;
-        }
-        Ok::<_, rusqlite::Error>(count < at_most)
+        let found: Option<i64> = connection
+            .prepare_cached(LAST_OF_ZONE)?
+            .query_row([connector_no, least, most], |row| row.get(0))?;
+        last = last.max(found);
+        Ok::<_, rusqlite::Error>(found.is_none())
     };
     Wanted::Connector(connector_no).walk(connection, i64::MAX, 0, read)?;
-    let mut statement = connection.prepare_cached(RECENT_PENDING)?;
-    let found = statement.query_map(params![connector_no, limit], |row| {
-        Ok((row.get(0)?, row.get(1)?))
-    })?;
-    for attempt in found {
-        let (id, started_at) = attempt?;
-        attempts.insert(id, started_at);
-    }
-    Ok(())
+    Ok(last)
 }
 
 /// How a problem stood with a connector before its delivery numbered `before`.

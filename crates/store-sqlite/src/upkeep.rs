@@ -9,16 +9,13 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::{
     SqliteStore, connectors,
     error::{Failure, meaning},
+    queue::next_owed,
     zones,
 };
 
-// Walks the connectors; for each that is off or deleted, one look into deliveries_pending.
-const LEFT_BEHIND: &str =
-    "SELECT no FROM connectors c WHERE (NOT is_active OR deleted_at IS NOT NULL)
-    AND EXISTS (SELECT 1 FROM deliveries d WHERE d.connector_no = c.no AND d.state = 0) LIMIT 1";
-// Walks the connectors; for each, one look into deliveries_pending.
-const OVERDUE: &str = "SELECT no FROM connectors c WHERE (SELECT coalesce(d.requeued_at, d.created_at) FROM deliveries d
-    WHERE d.connector_no = c.no AND d.state = 0 ORDER BY d.seq LIMIT 1) <= ?1 LIMIT 1";
+// By deliveries_pending.
+const OLDEST_WAITING: &str = "SELECT coalesce(requeued_at, created_at) FROM deliveries
+    WHERE connector_no = ?1 AND state = 0 ORDER BY seq LIMIT 1";
 // By primary key.
 const ENDS_WITH: &str = "SELECT CASE WHEN deleted_at IS NULL THEN 1 ELSE 2 END,
     coalesce(deleted_at, switched_at, updated_at) FROM connectors
@@ -51,6 +48,8 @@ const BLOCKED: &str = "SELECT count(*) FROM destinations WHERE blocked_at IS NOT
 
 /// Deliveries whose end is written down in one step.
 const ENDS_A_STEP: usize = 500;
+/// Connectors to which something is owed that are looked at in one step.
+const CONNECTORS_A_STEP: usize = 500;
 /// Alerts that are looked at, and removed with all that belongs to them, in one step.
 const ALERTS_A_STEP: usize = 100;
 /// Zones of each kind that are forgotten in one round.
@@ -59,12 +58,12 @@ const ZONES_A_ROUND: usize = 1_000;
 #[async_trait]
 impl Upkeep for SqliteStore {
     async fn tidy(&self, rules: Tidying, progress: Progress) -> Result<Tidied, StoreError> {
-        self.change(move |connection, _events| {
-            if progress == Progress::default() && write_ends(connection, rules.now)? > 0 {
-                return Ok(Tidied::More(progress));
+        self.change(move |connection, _events| match progress {
+            Progress::Ends(after) => Ok(write_ends(connection, rules.now, after)?),
+            Progress::History(after) => {
+                let before = rules.now.checked_sub(rules.retention);
+                remove_old(connection, before.unwrap_or(Timestamp::MIN), after)
             }
-            let before = rules.now.checked_sub(rules.retention);
-            remove_old(connection, before.unwrap_or(Timestamp::MIN), progress)
         })
         .await
     }
@@ -110,27 +109,37 @@ impl SqliteStore {
     }
 }
 
-/// Writes down what has ended without being written; returns how much that was.
-fn write_ends(connection: &Connection, now: Timestamp) -> rusqlite::Result<usize> {
-    let first = |sql, parameters: &[i64]| {
-        connection
-            .prepare_cached(sql)?
-            .query_row(rusqlite::params_from_iter(parameters), |row| row.get(0))
-            .optional()
-    };
-    if let Some(no) = first(LEFT_BEHIND, &[])? {
-        return cancel(connection, no);
-    }
+/// Writes down what has ended without being written, from connector to connector, as far as one step goes.
+fn write_ends(connection: &Connection, now: Timestamp, after: i64) -> rusqlite::Result<Tidied> {
     let cutoff = now.checked_sub(Expiry::LONGEST).unwrap_or(Timestamp::MIN);
-    match first(OVERDUE, &[cutoff.as_millisecond()])? {
-        Some(no) => connection.prepare_cached(EXPIRE)?.execute(params![
-            no,
-            cutoff.as_millisecond(),
-            i64::try_from(Expiry::LONGEST.as_millis()).unwrap_or(i64::MAX),
-            step(ENDS_A_STEP)
-        ]),
-        None => Ok(0),
+    let cutoff = cutoff.as_millisecond();
+    let mut after = after;
+    for _ in 0..CONNECTORS_A_STEP {
+        let Some(no) = next_owed(connection, after)? else {
+            return Ok(Tidied::More(Progress::History(0)));
+        };
+        if cancel(connection, no)? > 0 || expire(connection, no, cutoff)? > 0 {
+            // There may be more of it.
+            return Ok(Tidied::More(Progress::Ends(after)));
+        }
+        after = no;
     }
+    Ok(Tidied::More(Progress::Ends(after)))
+}
+
+/// Writes down some of what no repair can bring back to a connector.
+fn expire(connection: &Connection, no: i64, cutoff: i64) -> rusqlite::Result<usize> {
+    let oldest: Option<i64> = connection
+        .prepare_cached(OLDEST_WAITING)?
+        .query_row([no], |row| row.get(0))
+        .optional()?;
+    if oldest.is_none_or(|oldest| oldest > cutoff) {
+        return Ok(0);
+    }
+    let longest = i64::try_from(Expiry::LONGEST.as_millis()).unwrap_or(i64::MAX);
+    connection
+        .prepare_cached(EXPIRE)?
+        .execute(params![no, cutoff, longest, step(ENDS_A_STEP)])
 }
 
 /// Cancels some of what waits for a connector that is off or deleted.
@@ -151,18 +160,14 @@ fn cancel(connection: &Connection, no: i64) -> rusqlite::Result<usize> {
         .execute(params![no, reason, at, step(ENDS_A_STEP)])
 }
 
-fn remove_old(
-    connection: &Connection,
-    before: Timestamp,
-    progress: Progress,
-) -> Result<Tidied, Failure> {
+fn remove_old(connection: &Connection, before: Timestamp, after: i64) -> Result<Tidied, Failure> {
     let mut statement = connection.prepare_cached(OLDEST)?;
     let looked_at: Vec<(i64, i64, bool)> = statement
-        .query_map(params![progress.after, step(ALERTS_A_STEP)], |row| {
+        .query_map(params![after, step(ALERTS_A_STEP)], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })?
         .collect::<rusqlite::Result<_>>()?;
-    let mut after = progress.after;
+    let mut after = after;
     for (seq, received_at, is_problem) in &looked_at {
         if *received_at >= before.as_millisecond() {
             return forget_zones(connection);
@@ -177,7 +182,7 @@ fn remove_old(
     if looked_at.len() < ALERTS_A_STEP {
         return forget_zones(connection);
     }
-    Ok(Tidied::More(Progress { after }))
+    Ok(Tidied::More(Progress::History(after)))
 }
 
 /// The last step of a round: zones of which nothing is left go.

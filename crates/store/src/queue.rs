@@ -21,8 +21,8 @@ pub trait Queue: Send + Sync {
     /// What whoever delivers looks at when it starts and when the version moved.
     async fn tidings(&self) -> Result<Tidings, StoreError>;
 
-    /// A destination as it is taken up: how it stands, and when its last few requests began, `recent` of them at most.
-    async fn known(&self, destination: Fingerprint, recent: usize) -> Result<Known, StoreError>;
+    /// A destination as it is taken up: how it stands, and when its last request began.
+    async fn known(&self, destination: Fingerprint) -> Result<Known, StoreError>;
 
     /// The oldest deliveries owed to a destination after the one numbered `after`, oldest first, at most `at_most`.
     /// What has expired, and what is owed to connectors that are switched off, is left out.
@@ -78,6 +78,13 @@ pub enum Event {
     Queued(Due),
     /// What is owed to this destination may have changed otherwise: read it again.
     Changed(Fingerprint),
+    /// What was owed to one destination is owed to another now.
+    Moved {
+        /// Where it was.
+        from: Fingerprint,
+        /// Where it is.
+        to: Fingerprint,
+    },
     /// A connector was given this destination's URL, newly or again: it counts as repaired.
     Repaired(Fingerprint),
     /// A connector no longer points at this destination, or hears of nothing any more.

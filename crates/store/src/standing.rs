@@ -90,8 +90,8 @@ pub struct Block {
 pub struct Known {
     /// How it stands.
     pub standing: Standing,
-    /// When the last few requests to it began, oldest first, so that its pace goes on where it was.
-    pub recent: Vec<Timestamp>,
+    /// When the last request to it began, as far as is known, so that its pace goes on where it was.
+    pub last_request_at: Option<Timestamp>,
 }
 
 #[cfg(test)]

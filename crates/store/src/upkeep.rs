@@ -28,11 +28,19 @@ pub struct Tidying {
     pub retention: SignedDuration,
 }
 
-/// How far a round of tidying has come. A round begins with the default.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// Alerts up to this place in the order have been looked at.
-    pub after: i64,
+/// How far a round of tidying has come, in the store's own numbers. A round begins with the default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// What has ended without being written is written down, up to this connector.
+    Ends(i64),
+    /// What is old is removed, up to this alert.
+    History(i64),
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self::Ends(0)
+    }
 }
 
 /// What a step came to.

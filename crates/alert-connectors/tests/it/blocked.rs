@@ -125,3 +125,50 @@ async fn a_successful_test_releases_what_is_held() {
         .settled(posted["id"].as_str().unwrap(), "delivered")
         .await;
 }
+
+#[tokio::test]
+async fn a_connector_that_comes_back_to_a_dead_webhook_is_told_of_again_and_nothing_stray_is_stored()
+ {
+    let world = World::start().await;
+    let broken = world
+        .connect_for("/services/broken", "broken", &json!([]))
+        .await;
+    world
+        .connect_for("/services/sound", "sound", &json!(["high"]))
+        .await;
+    world.inbox.behave("/services/broken", dead());
+    let alert = json!({"alert_type": "a", "severity": "low", "title": "held"});
+    world.post("/spaces/data/alerts", &alert).await;
+    let notices = async || {
+        let listed = world
+            .get("/spaces/data/alerts?alert_type=connector_blocked")
+            .await
+            .body;
+        let items = listed["items"].as_array().unwrap().clone();
+        let status = |item: &Value| item["status"].as_str().unwrap().to_owned();
+        items.iter().map(status).collect::<Vec<_>>()
+    };
+    until(notices, |all| *all == ["active"]).await;
+    let path = format!("/spaces/data/alert-connectors/{broken}");
+    for on in [false, true] {
+        let body = json!({"is_active": on});
+        assert_eq!(
+            world.ask(Method::PATCH, &path, Some(&body)).await.status,
+            200
+        );
+        until(notices, |all| *all == ["resolved"]).await;
+    }
+    // The next message finds it dead, which is told at once.
+    world.post("/spaces/data/alerts", &alert).await;
+    until(notices, |all| *all == ["active", "resolved"]).await;
+    world
+        .connect_for("/services/broken", "another", &json!(["critical"]))
+        .await;
+    world.inbox.behave_normally("/services/broken");
+    until(notices, |all| !all.contains(&"active".to_owned())).await;
+    assert_eq!(
+        notices().await.len(),
+        2,
+        "nothing is taken back that was not told"
+    );
+}

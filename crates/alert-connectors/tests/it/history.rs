@@ -261,3 +261,34 @@ async fn metrics_tell_what_happens_and_name_no_tenant() {
     let docs = world.ask_as("", Method::GET, "/docs", None).await;
     assert!(docs.text.contains("/spaces/{slug}/alerts") && docs.text.contains("Post an alert"));
 }
+
+#[tokio::test]
+async fn a_new_url_in_the_middle_of_a_request_sends_nothing_twice() {
+    let world = World::start().await;
+    let connector = world.connect("/services/old").await;
+    let slow = Behaviour {
+        delay_ms: 300,
+        body: Some("ok".to_owned()),
+        ..Behaviour::default()
+    };
+    world.inbox.behave("/services/old", slow);
+    let mut ids = Vec::new();
+    for number in 0..3 {
+        let alert = json!({"alert_type": "a", "severity": "high", "title": format!("t{number}")});
+        ids.push(post(&world, alert).await["id"].as_str().unwrap().to_owned());
+    }
+    world.arrived(1).await;
+    let url = json!({"webhook_url": format!("{}/services/new", world.receiver)});
+    let path = format!("/spaces/data/alert-connectors/{connector}");
+    assert_eq!(
+        world.ask(Method::PATCH, &path, Some(&url)).await.status,
+        200
+    );
+    for id in &ids {
+        let alert = world.settled(id, "delivered").await;
+        let attempts = alert["deliveries"][0]["attempts"].as_array().unwrap().len();
+        assert_eq!(attempts, 1, "{alert}");
+    }
+    assert_eq!(world.texts("/services/old").len(), 1);
+    assert_eq!(world.texts("/services/new").len(), 2);
+}

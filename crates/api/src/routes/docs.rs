@@ -50,11 +50,11 @@ fn page(document: &Value) -> String {
 }
 
 fn operation_html(method: &str, path: &str, operation: &Value) -> String {
-    let details = serde_json::json!({
-        "parameters": operation["parameters"],
-        "requestBody": operation["requestBody"],
-        "responses": operation["responses"],
-    });
+    let parts = ["parameters", "requestBody", "responses"];
+    let details: serde_json::Map<String, Value> = parts
+        .into_iter()
+        .filter_map(|part| Some((part.to_owned(), operation.get(part)?.clone())))
+        .collect();
     let details = serde_json::to_string_pretty(&details).unwrap_or_default();
     format!(
         "<details><summary><b>{}</b> <code>{}</code> – {}</summary><pre>{}</pre></details>",

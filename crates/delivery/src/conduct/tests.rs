@@ -31,7 +31,7 @@ fn random() -> SeededRandom {
 fn known(standing: &Standing) -> Known {
     Known {
         standing: standing.clone(),
-        recent: Vec::new(),
+        last_request_at: None,
     }
 }
 
@@ -72,10 +72,9 @@ fn a_request_to_wait_is_kept_over_a_restart_and_a_clock_that_steps_and_no_burst_
 #[test]
 fn the_pace_goes_on_after_a_restart_even_if_the_clock_stepped_back() {
     let start = now();
-    let recent = vec![start.wall + SignedDuration::from_hours(1); 4];
     let restarted = conduct(
         Known {
-            recent,
+            last_request_at: Some(start.wall + SignedDuration::from_hours(1)),
             ..Known::default()
         },
         start,
@@ -135,6 +134,7 @@ fn three_different_messages_refused_in_a_row_are_the_destinations_fault() {
     assert_eq!(refuse(&mut conduct, 4), Refusal::Failed);
     let revived = vec![3, 4];
     assert_eq!(refuse(&mut conduct, 5), Refusal::Blocked { revived });
+    assert_eq!(conduct.standing().failures, 3);
     assert_eq!(refuse(&mut conduct, 5), Refusal::StillBlocked);
 }
 

@@ -57,7 +57,6 @@ pub(crate) struct MemoryQueue {
     ended: Mutex<Vec<(Due, DeliveryState)>>,
     pub(crate) outcomes: Mutex<Vec<Outcome>>,
     pub(crate) standing: Mutex<Standing>,
-    pub(crate) recent: Mutex<Vec<Timestamp>>,
     pub(crate) full: watch::Sender<bool>,
     events: mpsc::Sender<Vec<Event>>,
     heard: AsyncMutex<mpsc::Receiver<Vec<Event>>>,
@@ -73,7 +72,6 @@ impl MemoryQueue {
             ended: Mutex::default(),
             outcomes: Mutex::default(),
             standing: Mutex::default(),
-            recent: Mutex::default(),
             full,
             events,
             heard,
@@ -146,10 +144,10 @@ impl Queue for MemoryQueue {
         })
     }
 
-    async fn known(&self, _destination: Fingerprint, _recent: usize) -> Result<Known, StoreError> {
+    async fn known(&self, _destination: Fingerprint) -> Result<Known, StoreError> {
         Ok(Known {
             standing: self.standing(),
-            recent: self.recent.lock().unwrap().clone(),
+            last_request_at: None,
         })
     }
 

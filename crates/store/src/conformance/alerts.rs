@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alert_connectors_model::{AlertStatus, AlertType, Severity, Slug, Space, SpaceId};
+use alert_connectors_model::{Alert, AlertStatus, AlertType, Severity, Slug, Space, SpaceId};
 
 use super::world::World;
 use crate::{AlertQuery, Resolution};
@@ -213,4 +213,70 @@ pub async fn resolve_is_repeatable(world: World) {
         assert_eq!(record.alert.status, AlertStatus::Resolved);
     }
     assert_ne!(world.post(r#","dedup_key":"k""#).await.id, id);
+}
+
+/// Lists are the same over long stretches of the order, whatever they look for.
+pub async fn what_is_rare_is_found_among_many(world: World) {
+    let connector = world.connect("").await;
+    let mut rare = Vec::new();
+    for _ in 0..3 {
+        let posted = world.post(r#","dedup_key":"k""#).await;
+        let resolved = world.post(r#","dedup_key":"k","status":"resolved""#).await;
+        assert_eq!(posted.id, resolved.id);
+        let severe = Alert {
+            severity: Severity::Critical,
+            alert_type: AlertType::parse("rare").unwrap(),
+            ..world.alert("")
+        };
+        let submission = world.submission(&[severe]).await;
+        let accepted = world.store.accept(submission).await.unwrap();
+        rare.insert(0, super::world::stored(accepted).remove(0).id);
+        let many = vec![world.alert(""); 300];
+        let submission = world.submission(&many).await;
+        world.store.accept(submission).await.unwrap();
+    }
+    let all = AlertQuery {
+        limit: 10,
+        ..AlertQuery::default()
+    };
+    let by_severity = AlertQuery {
+        severities: vec![Severity::Critical],
+        ..all.clone()
+    };
+    let by_type = AlertQuery {
+        alert_types: vec![AlertType::parse("rare").unwrap()],
+        since: Some(world.later(-3_600)),
+        until: Some(world.later(3_600)),
+        ..all.clone()
+    };
+    for query in [by_severity, by_type] {
+        assert_eq!(ids(&world, query.clone()).await, rare, "{query:?}");
+        let second = AlertQuery { limit: 1, ..query };
+        let page = world
+            .store
+            .alerts(world.space_id().await, second.clone(), world.expiry())
+            .await
+            .unwrap();
+        let rest = AlertQuery {
+            before: page.next,
+            limit: 10,
+            ..second
+        };
+        assert_eq!(ids(&world, rest).await, rare[1..]);
+    }
+    let resolved = AlertQuery {
+        statuses: vec![AlertStatus::Resolved],
+        ..all.clone()
+    };
+    assert_eq!(ids(&world, resolved).await.len(), 3);
+    let past = AlertQuery {
+        until: Some(world.later(-60)),
+        ..all
+    };
+    assert!(ids(&world, past).await.is_empty());
+    assert_eq!(
+        world.due(&connector).await.len(),
+        100,
+        "the queue is as it was"
+    );
 }

@@ -113,10 +113,10 @@ pub async fn due_is_read_in_order_across_connectors(world: World) {
 /// How a destination stands is kept with the outcome that changed it, and comes back as it was.
 pub async fn a_standing_comes_back_as_it_was_with_the_pace_of_before(world: World) {
     let connector = world.connect("").await;
-    let fresh = world.store.known(connector.destination, 4).await.unwrap();
+    let fresh = world.store.known(connector.destination).await.unwrap();
     assert_eq!(
-        (fresh.standing, fresh.recent),
-        (Standing::default(), vec![])
+        (fresh.standing, fresh.last_request_at),
+        (Standing::default(), None)
     );
     let standing = Standing {
         failures: 3,
@@ -150,9 +150,9 @@ pub async fn a_standing_comes_back_as_it_was_with_the_pace_of_before(world: Worl
     world
         .report_with(&connector, outcomes, Some(standing.clone()))
         .await;
-    let known = world.store.known(connector.destination, 4).await.unwrap();
+    let known = world.store.known(connector.destination).await.unwrap();
     assert_eq!(known.standing, standing);
-    assert_eq!(known.recent, vec![world.now; 4]);
+    assert_eq!(known.last_request_at, Some(world.now));
     let tidings = world.store.tidings().await.unwrap();
     assert_eq!(tidings.troubled, [connector.destination]);
 }

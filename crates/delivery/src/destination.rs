@@ -251,14 +251,14 @@ impl Destination {
         if state.unrecorded >= UNRECORDED_MAX || state.holds > 0 {
             return Step::WaitForDisk;
         }
-        if state.window.is_empty() {
-            return Step::Idle;
-        }
-        // What is not recorded yet would be read as still owed.
+        // What is not recorded yet would be read as still owed, and whoever has something unrecorded is not done.
         let once_recorded = |step| match state.unrecorded {
             0 => step,
             _ => Step::WaitForDisk,
         };
+        if state.window.is_empty() {
+            return once_recorded(Step::Idle);
+        }
         let Some(front) = state.window.front() else {
             return once_recorded(Step::Read);
         };

@@ -264,3 +264,37 @@ async fn a_test_call_tells_what_the_webhook_said() {
         "at most five tests in ten seconds"
     );
 }
+
+/// On one thread, so that a destination that spins would let nobody else go on.
+#[tokio::test]
+async fn a_disk_that_is_full_for_long_leaves_room_for_others() {
+    let receiver = Receiver::start().await;
+    let world = World::start(Setting::to(&receiver));
+    let connector = world.connector(URL);
+    for (count, title) in [(1, "one"), (2, "two")] {
+        let seq = i64::try_from(count).unwrap();
+        world
+            .queue
+            .push(vec![world.due(&connector, seq, title)])
+            .await;
+        until(|| world.queue.outcomes().len(), |seen| *seen == count).await;
+    }
+    world.queue.full.send_replace(true);
+    world
+        .queue
+        .push(vec![world.due(&connector, 3, "three")])
+        .await;
+    let refused = || {
+        world
+            .queue
+            .refused
+            .load(std::sync::atomic::Ordering::SeqCst)
+    };
+    until(refused, |count| *count > 0).await;
+    tokio::time::pause();
+    // A minute passes by itself as soon as nobody has anything to do.
+    tokio::time::sleep(std::time::Duration::from_mins(1)).await;
+    tokio::time::resume();
+    world.queue.full.send_replace(false);
+    until(|| world.queue.outcomes().len(), |count| *count == 3).await;
+}

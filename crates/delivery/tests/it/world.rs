@@ -3,7 +3,10 @@
 use std::{
     io,
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -58,6 +61,8 @@ pub(crate) struct MemoryQueue {
     pub(crate) outcomes: Mutex<Vec<Outcome>>,
     pub(crate) standing: Mutex<Standing>,
     pub(crate) full: watch::Sender<bool>,
+    /// How often recording was refused.
+    pub(crate) refused: AtomicUsize,
     events: mpsc::Sender<Vec<Event>>,
     heard: AsyncMutex<mpsc::Receiver<Vec<Event>>>,
 }
@@ -73,6 +78,7 @@ impl MemoryQueue {
             outcomes: Mutex::default(),
             standing: Mutex::default(),
             full,
+            refused: AtomicUsize::new(0),
             events,
             heard,
         })
@@ -231,6 +237,7 @@ impl Queue for MemoryQueue {
 
     async fn record(&self, reports: Arc<[Report]>) -> Result<Vec<Recorded>, StoreError> {
         if *self.full.borrow() {
+            self.refused.fetch_add(1, Ordering::SeqCst);
             return Err(StoreError::Full("no room".into()));
         }
         let mut count = 0;

@@ -208,7 +208,7 @@ pub async fn kill(plan: &Plan) -> anyhow::Result<Figures> {
 
 /// Fills the disk in the middle and makes room again. Needs root, for a small file system of its own.
 pub async fn disk(plan: &Plan) -> anyhow::Result<Figures> {
-    let small = SmallDisk::mount(24)?;
+    let small = SmallDisk::mount(96)?;
     let stage = Stage::set(plan, Some(small.0.path()), RATE).await?;
     let (_, url, token) = stage.server.target();
     let probe = async || {

@@ -186,6 +186,9 @@ impl WriterThread {
             let outcome = self.commit(group);
             let size = u32::try_from(size).unwrap_or(u32::MAX);
             self.meters.ended(size, started.elapsed());
+            if matches!(outcome, Err(StoreError::Full(_))) {
+                self.make_room();
+            }
             if let Err(StoreError::Fatal(reason)) = outcome {
                 self.failed.send_replace(Some(format!(
                     "the database can't be used any more: {reason}"
@@ -193,6 +196,15 @@ impl WriterThread {
                 return;
             }
         }
+    }
+
+    /// On a full disk the log may hold pages over and over: once they are in the database it is written from its beginning
+    /// again. Where that fails too, there is no room to be made.
+    fn make_room(&self) {
+        drop(
+            self.connection
+                .execute_batch("PRAGMA wal_checkpoint(RESTART)"),
+        );
     }
 
     /// All that waits at this moment, within the bounds of a group.

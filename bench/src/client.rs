@@ -140,17 +140,6 @@ impl Target {
         Ok(())
     }
 
-    /// Posts so many alerts in batches, all of them for the first destination.
-    pub(crate) async fn post_to_one(self, size: usize, count: usize) -> anyhow::Result<()> {
-        for batch in 0..count / size {
-            let alerts: Vec<String> = (0..size)
-                .map(|at| alert((batch * size + at) * DESTINATIONS))
-                .collect();
-            self.post_batch(&alerts).await?;
-        }
-        Ok(())
-    }
-
     async fn post_one(&self, body: String) -> anyhow::Result<Duration> {
         let started = Instant::now();
         let answer = self

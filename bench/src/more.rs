@@ -11,6 +11,9 @@ use crate::{
     run::DESTINATIONS,
 };
 
+/// Where a backlog is only on the way to what is measured, it is not to become digests.
+const UNPACED: &str = "slack=unlimited";
+
 struct Place {
     _folder: tempfile::TempDir,
     receiver: Receiver,
@@ -37,20 +40,27 @@ impl Place {
     }
 }
 
-/// Memory while so many deliveries wait for a channel that never answers.
+/// Memory while so many deliveries wait for channels that never answer.
 pub(crate) async fn waiting(server: &str, count: usize) -> anyhow::Result<()> {
     let place = Place::new()?;
     let lab = place.lab(server, PACED).await?;
-    lab.space("bench")?;
-    let url = format!("{}/hang/1", place.receiver.base);
-    let (alert_type, severity) = filter_of(0);
-    lab.connect("bench", &url, &alert_type, &[severity]).await?;
-    let batches = lab.target("bench").post_to_one(1_000, count);
-    batches.await?;
+    furnish(&lab, &place, "hang").await?;
+    lab.target("bench").post_batches(0, 1_000, count).await?;
     let resident = lab.process.resident()?;
     say(format_args!(
-        "resident memory with {count} deliveries waiting: {resident:.1} MiB"
+        "resident memory with {count} deliveries waiting at {DESTINATIONS} destinations: {resident:.1} MiB"
     ))?;
+    Ok(())
+}
+
+/// The space `bench`, with a connector for each destination.
+async fn furnish(lab: &Lab, place: &Place, way: &str) -> anyhow::Result<()> {
+    lab.space("bench")?;
+    for destination in 0..DESTINATIONS {
+        let (alert_type, severity) = filter_of(destination);
+        let url = format!("{}/{way}/{destination}", place.receiver.base);
+        lab.connect("bench", &url, &alert_type, &[severity]).await?;
+    }
     Ok(())
 }
 
@@ -96,13 +106,8 @@ pub(crate) async fn fair(server: &str) -> anyhow::Result<()> {
 /// What an alert costs as the number of past deliveries grows.
 pub(crate) async fn history(server: &str, most: usize) -> anyhow::Result<()> {
     let place = Place::new()?;
-    let lab = place.lab(server, PACED).await?;
-    lab.space("bench")?;
-    for destination in 0..DESTINATIONS {
-        let (alert_type, severity) = filter_of(destination);
-        let url = format!("{}/services/{destination}", place.receiver.base);
-        lab.connect("bench", &url, &alert_type, &[severity]).await?;
-    }
+    let lab = place.lab(server, UNPACED).await?;
+    furnish(&lab, &place, "services").await?;
     let target = lab.target("bench");
     post(&place, &target, 10_000, 100).await?;
     let mut past = 10_000;
@@ -125,13 +130,8 @@ pub(crate) async fn history(server: &str, most: usize) -> anyhow::Result<()> {
 pub(crate) async fn connectors(server: &str, most: usize) -> anyhow::Result<()> {
     const EACH_SPACE: usize = 500;
     let place = Place::new()?;
-    let lab = place.lab(server, PACED).await?;
-    lab.space("bench")?;
-    for destination in 0..DESTINATIONS {
-        let (alert_type, severity) = filter_of(destination);
-        let url = format!("{}/services/{destination}", place.receiver.base);
-        lab.connect("bench", &url, &alert_type, &[severity]).await?;
-    }
+    let lab = place.lab(server, UNPACED).await?;
+    furnish(&lab, &place, "services").await?;
     let target = lab.target("bench");
     post(&place, &target, 10_000, 100).await?;
     let (mut made, mut wanted) = (0, 10);

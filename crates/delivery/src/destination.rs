@@ -28,7 +28,9 @@ use crate::{
 /// After a crash at most so many requests are repeated; at so many unrecorded ones the destination waits for the disk.
 const UNRECORDED_MAX: usize = 4;
 /// So many deliveries are read from disk at once.
-const REFILL: usize = 64;
+const REFILL: usize = 128;
+/// With no more than this at hand it is looked for what else waits on disk. Beyond it a pace is no reason to wait.
+const LOOK_AHEAD: usize = 32;
 /// How long to wait before a failed reading is tried again.
 const READ_AGAIN: Duration = Duration::from_secs(1);
 /// At most five test calls of one destination in ten seconds.
@@ -274,7 +276,10 @@ impl Destination {
         }
         match conduct.tokens(now) {
             Some(tokens) if state.window.len() > tokens => once_recorded(Step::Send),
-            Some(_) if state.window.goes_on() => once_recorded(Step::Read),
+            // Whether more waits than there are tokens is only known once enough of it was read.
+            Some(_) if state.window.goes_on() && state.window.len() <= LOOK_AHEAD => {
+                once_recorded(Step::Read)
+            }
             _ => Step::Send,
         }
     }
@@ -333,8 +338,8 @@ impl Destination {
             inner.weight.fetch_add(weight, Ordering::Relaxed);
         }
         debug_assert!(
-            state.window.len() <= WINDOW_MAX + REFILL,
-            "a refill is small"
+            state.window.len() <= WINDOW_MAX,
+            "a refill and what is looked ahead are smaller than the window"
         );
     }
 
@@ -368,7 +373,7 @@ impl Destination {
         };
         let url = &connector.webhook_url;
         line.prepare(url);
-        let body = load.body(inner.public_url.as_deref());
+        let body = load.body();
         let (started_at, started) = (inner.now(), Instant::now());
         if let Some(conduct) = &mut self.state().conduct {
             conduct.posted(started);
@@ -412,7 +417,7 @@ impl Destination {
                 .bundle(fingerprint, at_most, DIGEST_ITEMS_MAX, expiry);
             match bundle.await {
                 Ok(Some(bundle)) if bundle.parcels.len() > 1 => {
-                    let batch = Batch::of(bundle);
+                    let batch = Batch::of(bundle, inner.public_url.as_deref());
                     let cancelled = batch.cancelled(inner.now());
                     let generation = {
                         let mut state = self.state();

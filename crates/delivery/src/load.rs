@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use alert_connectors_message::{Counts, Digest, Note, Shown, platform};
 use alert_connectors_model::{
-    AlertId, Attempt, Connector, DeliveryId, DeliveryKind, DeliveryState, EndReason,
+    AlertId, AlertType, Attempt, Connector, DeliveryId, DeliveryKind, DeliveryState, EndReason,
 };
 use alert_connectors_store::{Bundle, Form, NextStep, Opening, Outcome, Parcel};
 use bytes::Bytes;
@@ -20,26 +20,54 @@ pub(crate) enum Load {
     Digest(Batch),
 }
 
-/// The parcels of a digest, without what must not be sent.
+/// A digest, drawn as soon as it was read: a request may be under way for long, and what it carries is many.
 pub(crate) struct Batch {
-    bundle: Bundle,
+    connector: Arc<Connector>,
+    /// The deliveries that it carries, by their places in the order.
+    seqs: Vec<i64>,
+    /// The oldest of them, by which a log names it.
+    first: Option<(AlertId, DeliveryId)>,
+    attempts: u32,
+    /// The one type that all of its alerts are of, if they are.
+    alert_type: Option<AlertType>,
+    body: Bytes,
     /// Follow-ups whose opening did not arrive.
     missed: Vec<i64>,
 }
 
 impl Batch {
-    pub(crate) fn of(mut bundle: Bundle) -> Self {
+    pub(crate) fn of(mut bundle: Bundle, public_url: Option<&str>) -> Self {
         let is_missed = |parcel: &Parcel| parcel.opening == Opening::Missed;
         let missed = bundle.parcels.iter().filter(|parcel| is_missed(parcel));
         let missed = missed.map(|parcel| parcel.seq).collect();
         bundle.parcels.retain(|parcel| !is_missed(parcel));
-        Self { bundle, missed }
+        let first = bundle.parcels.first();
+        Self {
+            seqs: bundle.parcels.iter().map(|parcel| parcel.seq).collect(),
+            first: first.map(|parcel| (parcel.alert_id, parcel.id)),
+            attempts: first.map_or(0, |parcel| parcel.attempts),
+            alert_type: one_type(&bundle.parcels),
+            body: digest(&bundle, public_url),
+            connector: bundle.connector,
+            missed,
+        }
     }
 
     /// Follow-ups that are cancelled beside it.
     pub(crate) fn cancelled(&self, now: Timestamp) -> Vec<Outcome> {
         self.missed.iter().map(|seq| cancelled(*seq, now)).collect()
     }
+}
+
+/// The type that all of them are of, as far as their words are known.
+fn one_type(parcels: &[Parcel]) -> Option<AlertType> {
+    let mut types = parcels
+        .iter()
+        .map(|parcel| parcel.alert.as_ref().map(|alert| &alert.alert_type));
+    let first = types.next()??;
+    types
+        .all(|alert_type| alert_type == Some(first))
+        .then(|| first.clone())
 }
 
 /// A follow-up is not sent, since its opening did not arrive.
@@ -60,8 +88,8 @@ impl Load {
     pub(crate) fn connector(&self) -> Option<&Arc<Connector>> {
         match self {
             Self::Message(waiting) => waiting.first().map(|waiting| &waiting.due.connector),
-            Self::Digest(batch) if batch.bundle.parcels.is_empty() => None,
-            Self::Digest(batch) => Some(&batch.bundle.connector),
+            Self::Digest(batch) if batch.seqs.is_empty() => None,
+            Self::Digest(batch) => Some(&batch.connector),
         }
     }
 
@@ -69,13 +97,13 @@ impl Load {
     pub(crate) fn size(&self) -> usize {
         match self {
             Self::Message(waiting) => waiting.len(),
-            Self::Digest(batch) => batch.bundle.parcels.len(),
+            Self::Digest(batch) => batch.seqs.len(),
         }
     }
 
     /// Whether there is more than one message in it, which could be the one that is refused.
     pub(crate) fn is_many(&self) -> bool {
-        matches!(self, Self::Digest(batch) if batch.bundle.parcels.len() > 1)
+        matches!(self, Self::Digest(batch) if batch.seqs.len() > 1)
     }
 
     /// In which form it is sent.
@@ -92,11 +120,7 @@ impl Load {
     pub(crate) fn attempts(&self) -> u32 {
         match self {
             Self::Message(waiting) => waiting.first().map_or(0, |waiting| waiting.due.attempts),
-            Self::Digest(batch) => batch
-                .bundle
-                .parcels
-                .first()
-                .map_or(0, |parcel| parcel.attempts),
+            Self::Digest(batch) => batch.attempts,
         }
     }
 
@@ -106,11 +130,10 @@ impl Load {
             Self::Message(waiting) => waiting
                 .first()
                 .map(|waiting| (waiting.due.alert_id, waiting.due.id, waiting.due.seq)),
-            Self::Digest(batch) => batch
-                .bundle
-                .parcels
-                .first()
-                .map(|parcel| (parcel.alert_id, parcel.id, parcel.seq)),
+            Self::Digest(batch) => {
+                let (alert, delivery) = batch.first?;
+                Some((alert, delivery, *batch.seqs.first()?))
+            }
         }
     }
 
@@ -120,12 +143,10 @@ impl Load {
             Self::Message(waiting) => waiting
                 .iter()
                 .all(|waiting| waiting.letter.alert().alert_type.as_str() == alert_type),
-            Self::Digest(batch) => batch.bundle.parcels.iter().all(|parcel| {
-                parcel
-                    .alert
-                    .as_ref()
-                    .is_some_and(|alert| alert.alert_type.as_str() == alert_type)
-            }),
+            Self::Digest(batch) => {
+                let own = batch.alert_type.as_ref().map(AlertType::as_str);
+                own == Some(alert_type)
+            }
         }
     }
 
@@ -141,20 +162,15 @@ impl Load {
                 .iter()
                 .map(|waiting| outcome(waiting.due.seq))
                 .collect(),
-            Self::Digest(batch) => batch
-                .bundle
-                .parcels
-                .iter()
-                .map(|parcel| outcome(parcel.seq))
-                .collect(),
+            Self::Digest(batch) => batch.seqs.iter().map(|seq| outcome(*seq)).collect(),
         }
     }
 
     /// The bytes to post.
-    pub(crate) fn body(&self, public_url: Option<&str>) -> Bytes {
+    pub(crate) fn body(&self) -> Bytes {
         match self {
             Self::Message(waiting) => message(waiting),
-            Self::Digest(batch) => digest(&batch.bundle, public_url),
+            Self::Digest(batch) => batch.body.clone(),
         }
     }
 }

@@ -212,3 +212,27 @@ async fn what_expired_while_it_waited_is_not_sent() {
         "expiry is computed, not written"
     );
 }
+
+#[tokio::test]
+async fn a_large_burst_does_not_bring_a_long_queue_into_memory() {
+    let receiver = Receiver::start().await;
+    let queue = MemoryQueue::new();
+    let before = World::start(Setting {
+        resolver: std::sync::Arc::new(crate::world::Fixed(Vec::new())),
+        ..Setting::to(&receiver)
+    });
+    let connector = before.connector(URL);
+    let dues = (1..=2_000).map(|seq| before.due(&connector, seq, "t"));
+    queue.owed.lock().unwrap().extend(dues);
+    receiver.inbox.behave(
+        PATH,
+        Behaviour {
+            hang: true,
+            ..Behaviour::default()
+        },
+    );
+    let world = World::start_with(paced(&receiver, "slack=10000/1s,burst=10000"), queue);
+    until(|| receiver.inbox.count(), |count| *count == 1).await;
+    let read = world.queue.read.load(std::sync::atomic::Ordering::SeqCst);
+    assert!(read <= 256, "{read} were read before the first was sent");
+}

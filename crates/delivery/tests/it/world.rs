@@ -63,6 +63,8 @@ pub(crate) struct MemoryQueue {
     pub(crate) full: watch::Sender<bool>,
     /// How often recording was refused.
     pub(crate) refused: AtomicUsize,
+    /// How many deliveries were read.
+    pub(crate) read: AtomicUsize,
     events: mpsc::Sender<Vec<Event>>,
     heard: AsyncMutex<mpsc::Receiver<Vec<Event>>>,
 }
@@ -79,6 +81,7 @@ impl MemoryQueue {
             standing: Mutex::default(),
             full,
             refused: AtomicUsize::new(0),
+            read: AtomicUsize::new(0),
             events,
             heard,
         })
@@ -168,7 +171,9 @@ impl Queue for MemoryQueue {
         let wanted = owed
             .iter()
             .filter(|due| due.connector.destination == destination && due.seq > after);
-        Ok(wanted.take(at_most).cloned().collect())
+        let wanted: Vec<Due> = wanted.take(at_most).cloned().collect();
+        self.read.fetch_add(wanted.len(), Ordering::SeqCst);
+        Ok(wanted)
     }
 
     async fn bundle(

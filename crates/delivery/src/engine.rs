@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// Deliveries held in memory may weigh so much together; the rest stays on disk.
-const WEIGHT_MAX: usize = 16 * 1_024 * 1_024;
+const WEIGHT_MAX: usize = 12 * 1_024 * 1_024;
 /// At most so many connections are open at once.
 const CONNECTIONS_MAX: usize = 512;
 /// So many changes of standing may wait to be told; whoever has one more waits.

@@ -71,8 +71,7 @@ impl Letter {
     }
 }
 
-/// The delivery and its alert, as they were seen to lie in memory: many small pieces, between others that are gone. The
-/// message itself is made when it is sent, so few of them exist at a time.
+/// The delivery and its alert. The message itself is made when it is sent, so few of them exist at a time.
 fn weight(alert: &Alert) -> usize {
     let value = |field: &Field| match &field.value {
         FieldValue::Text(text) => text.len(),
@@ -83,5 +82,5 @@ fn weight(alert: &Alert) -> usize {
         .iter()
         .map(|field| 64 + field.name.len() + value(field))
         .sum();
-    2_048 + alert.title.len() + alert.description.as_ref().map_or(0, String::len) + fields
+    1_024 + alert.title.len() + alert.description.as_ref().map_or(0, String::len) + fields
 }

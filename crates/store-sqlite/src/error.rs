@@ -33,13 +33,6 @@ impl From<Failure> for StoreError {
     }
 }
 
-/// So that what only reads can use `?` too.
-impl Failure {
-    pub(crate) fn meaning(self) -> StoreError {
-        self.into()
-    }
-}
-
 /// What an error of the driver means for the caller.
 pub(crate) fn meaning(error: rusqlite::Error) -> StoreError {
     let code = error.sqlite_error_code();

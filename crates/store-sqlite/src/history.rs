@@ -340,7 +340,7 @@ impl StoredConnector {
             let wanted = Wanted::Connector(self.no);
             wanted
                 .walk(connection, before, 0, read)
-                .map_err(Failure::meaning)?;
+                .map_err(StoreError::from)?;
         }
         found.sort_by_key(|stored| std::cmp::Reverse(stored.seq));
         let more = found.len() > query.limit;

@@ -1,22 +1,10 @@
 //! Blocked destinations through the engine: held, probed, released, told of.
 
 use alert_connectors_delivery::Notice;
-use alert_connectors_inbox::Behaviour;
 use alert_connectors_model::{AttemptOutcome, DeliveryState};
 use alert_connectors_store::{Event, NextStep};
 
-use crate::world::{Receiver, Setting, World, impatient, until};
-
-const URL: &str = "https://hooks.slack.com/services/T/B/x";
-const PATH: &str = "/services/T/B/x";
-
-fn row(name: &str, times: Option<u32>) -> Behaviour {
-    Behaviour {
-        row: Some(name.to_owned()),
-        times,
-        ..Behaviour::default()
-    }
-}
+use crate::world::{PATH, Receiver, Setting, URL, World, impatient, row, until};
 
 fn delivered(world: &World) -> Vec<i64> {
     let outcomes = world.queue.outcomes();

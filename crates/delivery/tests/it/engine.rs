@@ -5,18 +5,7 @@ use alert_connectors_inbox::Behaviour;
 use alert_connectors_model::{AttemptOutcome, DeliveryState, EndReason};
 use alert_connectors_store::NextStep;
 
-use crate::world::{MemoryQueue, Receiver, Setting, World, until};
-
-const URL: &str = "https://hooks.slack.com/services/T/B/x";
-const PATH: &str = "/services/T/B/x";
-
-fn row(name: &str, times: Option<u32>) -> Behaviour {
-    Behaviour {
-        row: Some(name.to_owned()),
-        times,
-        ..Behaviour::default()
-    }
-}
+use crate::world::{MemoryQueue, PATH, Receiver, Setting, URL, World, row, until};
 
 fn titles(receiver: &Receiver) -> Vec<String> {
     receiver

@@ -7,10 +7,7 @@ use alert_connectors_model::{Alert, AlertStatus, DeliveryKind, DeliveryState, En
 use alert_connectors_store::{Due, NextStep, Opening};
 use jiff::SignedDuration;
 
-use crate::world::{Receiver, Setting, World, until};
-
-const URL: &str = "https://hooks.slack.com/services/T/B/x";
-const PATH: &str = "/services/T/B/x";
+use crate::world::{PATH, Receiver, Setting, URL, World, until};
 
 /// An opening and the end of the same problem 42 minutes later.
 fn problem(world: &World, waits: Opening) -> (Due, Due) {

@@ -5,10 +5,7 @@ use alert_connectors_inbox::Behaviour;
 use alert_connectors_model::{AttemptOutcome, DeliveryState, EndReason};
 use alert_connectors_store::{NextStep, Outcome};
 
-use crate::world::{MemoryQueue, Receiver, Setting, World, until};
-
-const URL: &str = "https://hooks.slack.com/services/T/B/x";
-const PATH: &str = "/services/T/B/x";
+use crate::world::{MemoryQueue, PATH, Receiver, Setting, URL, World, until};
 
 fn paced(receiver: &Receiver, rate: &str) -> Setting {
     Setting {

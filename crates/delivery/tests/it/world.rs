@@ -14,7 +14,7 @@ use alert_connectors_delivery::{
     DeliveryMeters, Engine, EngineOptions, Notice, Patience, Proxy, Rates, Resolve, Sender,
     SenderOptions, Tell, TimeLimits, Trust,
 };
-use alert_connectors_inbox::{Authority, Inbox, serve};
+use alert_connectors_inbox::{Authority, Behaviour, Inbox, serve};
 use alert_connectors_model::{
     AddressPolicy, AlertId, AlertTypeFilter, Clock, Connector, ConnectorId, ConnectorType,
     DeliveryId, DeliveryKind, DeliveryState, Email, Fingerprint, Json, Loc, Random, SeededRandom,
@@ -34,6 +34,19 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub(crate) const NOW: &str = "2026-11-23T12:00:00Z";
+
+/// A webhook, and its path at the receiver.
+pub(crate) const URL: &str = "https://hooks.slack.com/services/T/B/x";
+pub(crate) const PATH: &str = "/services/T/B/x";
+
+/// Answers with a known row, so many times.
+pub(crate) fn row(name: &str, times: Option<u32>) -> Behaviour {
+    Behaviour {
+        row: Some(name.to_owned()),
+        times,
+        ..Behaviour::default()
+    }
+}
 
 /// Draws the least of everything.
 pub(crate) struct Least;

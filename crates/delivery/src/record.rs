@@ -75,6 +75,7 @@ pub(crate) async fn run(
 fn report(ended: Ended) -> Report {
     Report {
         destination: ended.destination.fingerprint,
+        lease: None,
         standing: ended.destination.standing_to_record(),
         outcomes: ended.outcomes,
         revived: ended.revived,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use alert_connectors_model::{AlertId, Delivery, Severity, SpaceId};
 use alert_connectors_store::{
     AlertQuery, AlertRecord, Alerts, Expiry, Page, Resolution, Roster, StoreError,
+    stored::StoredAlert,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -14,7 +15,6 @@ use crate::{
     SqliteStore, deliveries,
     error::meaning,
     order::{CLOCK_STEP, first_since},
-    row,
     zones::Wanted,
 };
 
@@ -127,44 +127,21 @@ fn stored(
 ) -> Result<Option<(i64, AlertRecord)>, StoreError> {
     let mut statement = connection.prepare_cached(ONE).map_err(meaning)?;
     let raw = statement
-        .query_row(params![&id.as_bytes()[..], space_no], RawAlert::of)
+        .query_row(params![&id.as_bytes()[..], space_no], alert)
         .optional()
         .map_err(meaning)?;
-    raw.map(RawAlert::read).transpose()
+    raw.map(StoredAlert::read).transpose()
 }
 
-struct RawAlert {
-    seq: i64,
-    id: [u8; 16],
-    received_at: i64,
-    occurrences: u64,
-    content: String,
-    warnings: Option<String>,
-}
-
-impl RawAlert {
-    fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            seq: row.get(0)?,
-            id: row.get(1)?,
-            received_at: row.get(2)?,
-            occurrences: row.get(3)?,
-            content: row.get(4)?,
-            warnings: row.get(5)?,
-        })
-    }
-
-    fn read(self) -> Result<(i64, AlertRecord), StoreError> {
-        let record = AlertRecord {
-            id: AlertId::from_bytes(self.id),
-            received_at: row::time(self.received_at),
-            occurrences: self.occurrences,
-            alert: row::alert(&self.content, self.seq)?,
-            warnings_json: self.warnings,
-            deliveries: Vec::new(),
-        };
-        Ok((self.seq, record))
-    }
+fn alert(row: &Row<'_>) -> rusqlite::Result<StoredAlert> {
+    Ok(StoredAlert {
+        seq: row.get(0)?,
+        id: row.get(1)?,
+        received_at: row.get(2)?,
+        occurrences: row.get(3)?,
+        content: row.get(4)?,
+        warnings: row.get(5)?,
+    })
 }
 
 /// A page, newest first.
@@ -201,7 +178,7 @@ fn by_index(
     connection: &Connection,
     space_no: i64,
     query: &AlertQuery,
-    rows: &mut Vec<RawAlert>,
+    rows: &mut Vec<StoredAlert>,
 ) -> rusqlite::Result<()> {
     let mut listing = Listing::new(space_no, query);
     let sql = listing.sql(query);
@@ -213,7 +190,7 @@ fn by_zones(
     connection: &Connection,
     space_no: i64,
     query: &AlertQuery,
-    rows: &mut Vec<RawAlert>,
+    rows: &mut Vec<StoredAlert>,
 ) -> Result<(), StoreError> {
     let wanted = if !query.alert_types.is_empty() {
         Wanted::Types(space_no, &query.alert_types)
@@ -302,7 +279,7 @@ impl Listing {
         &self,
         connection: &Connection,
         sql: &str,
-        rows: &mut Vec<RawAlert>,
+        rows: &mut Vec<StoredAlert>,
     ) -> rusqlite::Result<()> {
         let mut statement = connection.prepare_cached(sql)?;
         let values: Vec<&dyn ToSql> = self
@@ -310,7 +287,7 @@ impl Listing {
             .iter()
             .map(|value| value as &dyn ToSql)
             .collect();
-        for raw in statement.query_map(values.as_slice(), RawAlert::of)? {
+        for raw in statement.query_map(values.as_slice(), alert)? {
             rows.push(raw?);
         }
         Ok(())

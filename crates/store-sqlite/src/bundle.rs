@@ -5,15 +5,14 @@ use std::{collections::HashMap, sync::Arc};
 use alert_connectors_model::{
     AlertId, AlertStatus, Connector, DeliveryId, DeliveryKind, Severity, Space,
 };
-use alert_connectors_store::{Bundle, Expiry, Opening, Parcel, StoreError};
+use alert_connectors_store::{
+    Bundle, Expiry, Opening, Parcel, StoreError,
+    stored::{self, delivery_kind, time, unreadable},
+};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::{
-    error::meaning,
-    queue::{kind, opening},
-    row::{self, time, unreadable},
-};
+use crate::{error::meaning, queue::opening};
 
 // By deliveries_pending.
 const OLDEST: &str = "SELECT seq FROM deliveries WHERE connector_no = ?1 AND state = 0
@@ -111,7 +110,7 @@ fn parcel(row: &Row<'_>) -> Result<(i64, Parcel), StoreError> {
         seq,
         id: DeliveryId::from_bytes(row.get(1).map_err(meaning)?),
         alert_id: AlertId::from_bytes(row.get(6).map_err(meaning)?),
-        kind: kind(row.get(2).map_err(meaning)?, seq)?,
+        kind: delivery_kind(row.get(2).map_err(meaning)?, seq)?,
         opening: Opening::Arrived,
         severity: severity.ok_or_else(|| unreadable("alerts", "severity", alert_seq))?,
         status: status.ok_or_else(|| unreadable("alerts", "status", alert_seq))?,
@@ -142,7 +141,7 @@ fn fill(
             .prepare_cached(CONTENT)
             .and_then(|mut statement| statement.query_row([alert_seq], |row| row.get(0)))
             .map_err(meaning)?;
-        alerts.insert(alert_seq, Arc::new(row::alert(&content, alert_seq)?));
+        alerts.insert(alert_seq, Arc::new(stored::alert(&content, alert_seq)?));
     }
     for (alert_seq, parcel) in parcels {
         parcel.alert = alerts.get(alert_seq).map(Arc::clone);

@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use alert_connectors_model::{
-    AlertType, AlertTypeFilter, CONNECTORS_PER_SPACE_MAX, Connector, ConnectorChange, ConnectorId,
-    ConnectorType, Email, Fingerprint, NewConnector, Severity, SeverityFilter, Slug, Space,
-    SpaceId, User, UserId, WebhookUrl,
+    CONNECTORS_PER_SPACE_MAX, Connector, ConnectorChange, ConnectorId, Fingerprint, NewConnector,
+    Slug, Space, SpaceId, User,
 };
 use alert_connectors_store::{
-    Changed, Connectors, Created, Event, Roster, SealError, Sealed, StoreError, fingerprint,
+    Changed, Connectors, Created, Event, Roster, Sealing, StoreError,
+    stored::{StoredConnector, creator_json, severities_json, types_json},
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::{Sealing, SqliteStore, error::meaning, row, spaces, standing};
+use crate::{SqliteStore, error::meaning, open, spaces, standing};
 
 const COLUMNS: &str =
     "no, id, name, connector_type, url_key_id, url_sealed, destination, is_active, severity_filter,
@@ -233,9 +233,9 @@ pub(crate) fn reseal(
     let limit = i64::try_from(at_most).unwrap_or(i64::MAX);
     let sql = format!("SELECT {COLUMNS}, space_no {SEALED_OTHERWISE}");
     let mut statement = connection.prepare_cached(&sql).map_err(meaning)?;
-    let raw: Vec<(RawConnector, i64)> = statement
+    let raw: Vec<(StoredConnector, i64)> = statement
         .query_map(params![&sealing.first_key()[..], limit], |row| {
-            Ok((RawConnector::of(row)?, row.get(13)?))
+            Ok((stored(row)?, row.get(13)?))
         })
         .and_then(Iterator::collect)
         .map_err(meaning)?;
@@ -254,7 +254,7 @@ pub(crate) fn reseal(
             .map_err(meaning)?;
     }
     if raw.is_empty() {
-        return sealing.reseal_fingerprint_key(connection);
+        return open::reseal_fingerprint_key(connection, sealing).map_err(meaning);
     }
     Ok(raw.len())
 }
@@ -298,9 +298,7 @@ fn of_space(
     let mut statement = connection
         .prepare_cached(&format!("SELECT {COLUMNS} {OF_SPACE}"))
         .map_err(meaning)?;
-    let rows = statement
-        .query_map([space_no], RawConnector::of)
-        .map_err(meaning)?;
+    let rows = statement.query_map([space_no], stored).map_err(meaning)?;
     rows.map(|raw| Ok(Arc::new(raw.map_err(meaning)?.read(sealing, space_id)?.1)))
         .collect()
 }
@@ -313,7 +311,7 @@ pub(crate) fn of_destination(
 ) -> Result<Vec<(i64, Connector, Space)>, StoreError> {
     let sql = format!("SELECT {COLUMNS}, space_no {OF_DESTINATION}");
     let mut statement = connection.prepare_cached(&sql).map_err(meaning)?;
-    let read = |row: &Row<'_>| Ok((RawConnector::of(row)?, row.get::<_, i64>(13)?));
+    let read = |row: &Row<'_>| Ok((stored(row)?, row.get::<_, i64>(13)?));
     let rows = statement
         .query_map([&destination.0[..]], read)
         .map_err(meaning)?;
@@ -340,151 +338,28 @@ fn one(
         .query_row(
             &format!("SELECT {COLUMNS} {ONE}"),
             params![&id.as_bytes()[..], space_no],
-            RawConnector::of,
+            stored,
         )
         .optional()
         .map_err(meaning)?;
     raw.map(|raw| raw.read(sealing, space_id)).transpose()
 }
 
-#[derive(Clone)]
-struct RawConnector {
-    no: i64,
-    id: [u8; 16],
-    name: String,
-    connector_type: String,
-    url_key_id: Vec<u8>,
-    url_sealed: Vec<u8>,
-    destination: [u8; 16],
-    is_active: bool,
-    severity_filter: String,
-    alert_type_filter: Option<String>,
-    creator: String,
-    created_at: i64,
-    updated_at: i64,
-}
-
-impl RawConnector {
-    fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            no: row.get(0)?,
-            id: row.get(1)?,
-            name: row.get(2)?,
-            connector_type: row.get(3)?,
-            url_key_id: row.get(4)?,
-            url_sealed: row.get(5)?,
-            destination: row.get(6)?,
-            is_active: row.get(7)?,
-            severity_filter: row.get(8)?,
-            alert_type_filter: row.get(9)?,
-            creator: row.get(10)?,
-            created_at: row.get(11)?,
-            updated_at: row.get(12)?,
-        })
-    }
-
-    fn read(self, sealing: &Sealing, space_id: SpaceId) -> Result<(i64, Connector), StoreError> {
-        let unreadable = |column| row::unreadable("connectors", column, self.no);
-        let id = ConnectorId::from_bytes(self.id);
-        let key_id = <[u8; 8]>::try_from(self.url_key_id.as_slice())
-            .map_err(|_length| unreadable("url_key_id"))?;
-        let url = sealing.open(
-            &Sealed {
-                key_id,
-                bytes: self.url_sealed.clone(),
-            },
-            id,
-        )?;
-        let connector = Connector {
-            id,
-            space_id,
-            name: self.name.clone(),
-            connector_type: ConnectorType::parse(&self.connector_type)
-                .ok_or_else(|| unreadable("connector_type"))?,
-            webhook_url: WebhookUrl::parse(&url).map_err(|_fault| unreadable("url_sealed"))?,
-            destination: Fingerprint(self.destination),
-            is_active: self.is_active,
-            severity_filter: severities(&self.severity_filter)
-                .ok_or_else(|| unreadable("severity_filter"))?,
-            alert_type_filter: types(self.alert_type_filter.as_deref())
-                .ok_or_else(|| unreadable("alert_type_filter"))?,
-            created_by: creator(&self.creator).ok_or_else(|| unreadable("creator"))?,
-            created_at: row::time(self.created_at),
-            updated_at: row::time(self.updated_at),
-        };
-        Ok((self.no, connector))
-    }
-}
-
-impl Sealing {
-    /// The id of the key that seals.
-    fn first_key(&self) -> [u8; 8] {
-        self.keyring().first_id()
-    }
-
-    fn fingerprint(&self, url: &WebhookUrl) -> Fingerprint {
-        fingerprint(&self.fingerprint_key, url.expose())
-    }
-
-    fn seal(&self, connector: &Connector) -> Sealed {
-        self.keyring().seal(
-            connector.webhook_url.expose().as_bytes(),
-            connector.id.as_bytes(),
-            &*self.random,
-        )
-    }
-
-    /// Opens a URL; where its key is unknown, the key file may have changed since it was read.
-    fn open(&self, sealed: &Sealed, id: ConnectorId) -> Result<String, StoreError> {
-        let mut opened = self.keyring().open(sealed, id.as_bytes());
-        if opened == Err(SealError::UnknownKey) && self.reload().is_ok() {
-            opened = self.keyring().open(sealed, id.as_bytes());
-        }
-        String::from_utf8(opened?.to_vec()).map_err(|_utf8| StoreError::Sealed(SealError::Tampered))
-    }
-}
-
-fn severities_json(filter: &SeverityFilter) -> String {
-    serde_json::to_string(filter.severities()).expect("a list of words always serialises")
-}
-
-fn severities(json: &str) -> Option<SeverityFilter> {
-    let words: Vec<String> = serde_json::from_str(json).ok()?;
-    words
-        .iter()
-        .map(|word| Severity::parse(word))
-        .collect::<Option<Vec<_>>>()
-        .map(SeverityFilter::new)
-}
-
-fn types_json(filter: &AlertTypeFilter) -> Option<String> {
-    filter
-        .types()
-        .map(|types| serde_json::to_string(types).expect("a list of words always serialises"))
-}
-
-fn types(json: Option<&str>) -> Option<AlertTypeFilter> {
-    let Some(json) = json else {
-        return Some(AlertTypeFilter::All);
-    };
-    let words: Vec<String> = serde_json::from_str(json).ok()?;
-    words
-        .iter()
-        .map(|word| AlertType::parse(word))
-        .collect::<Option<Vec<_>>>()
-        .map(AlertTypeFilter::only)
-}
-
-fn creator_json(user: &User) -> String {
-    serde_json::to_string(&(user.id, &user.email, &user.full_name))
-        .expect("strings always serialise")
-}
-
-fn creator(json: &str) -> Option<User> {
-    let (id, email, full_name): (String, String, String) = serde_json::from_str(json).ok()?;
-    Some(User {
-        id: id.parse::<UserId>().ok()?,
-        email: Email::parse(&email).ok()?,
-        full_name,
+/// A row of [`COLUMNS`].
+fn stored(row: &Row<'_>) -> rusqlite::Result<StoredConnector> {
+    Ok(StoredConnector {
+        no: row.get(0)?,
+        id: row.get(1)?,
+        name: row.get(2)?,
+        connector_type: row.get(3)?,
+        url_key_id: row.get(4)?,
+        url_sealed: row.get(5)?,
+        destination: row.get(6)?,
+        is_active: row.get(7)?,
+        severity_filter: row.get(8)?,
+        alert_type_filter: row.get(9)?,
+        creator: row.get(10)?,
+        created_at: row.get(11)?,
+        updated_at: row.get(12)?,
     })
 }

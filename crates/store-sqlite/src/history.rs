@@ -4,8 +4,9 @@ use alert_connectors_model::{
     AlertId, ConnectorId, Delivery, DeliveryId, DeliveryState, Fingerprint, SpaceId,
 };
 use alert_connectors_store::{
-    DeliveryQuery, Event, Expiry, Health, HealthState, History, Page, Replay, Replayed, Retried,
+    DeliveryQuery, Event, Expiry, Health, HealthFacts, History, Page, Replay, Replayed, Retried,
     StoreError,
+    stored::{StoredDelivery, maybe_time, time},
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -14,10 +15,9 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 use crate::{
     SqliteStore,
     alerts::space_no,
-    deliveries::{self, StoredDelivery},
+    deliveries,
     error::{Failure, meaning},
     order::{CLOCK_STEP, first_since},
-    row::{maybe_time, time},
     standing,
     zones::Wanted,
 };
@@ -224,7 +224,7 @@ fn find(
         .map_err(meaning)?;
     for alert_seq in alerts {
         let found = deliveries::of_alert(connection, alert_seq.map_err(meaning)?)?;
-        if let Some(stored) = found.into_iter().find(|stored| stored.id() == id) {
+        if let Some(stored) = found.into_iter().find(|stored| stored.id == id) {
             return Ok(Some(stored));
         }
     }
@@ -412,31 +412,16 @@ impl StoredConnector {
         let standing = standing::read(connection, self.destination).map_err(meaning)?;
         let (queue_depth, oldest_pending_at) = self.depth(connection, expiry).map_err(meaning)?;
         let last_success_at = self.last_success(connection).map_err(meaning)?;
-        let tried = last_success_at.is_some() || standing.last_error.is_some();
-        let (state, since) = if !self.is_active {
-            (HealthState::Paused, self.switched_at)
-        } else if let Some(block) = &standing.block {
-            (HealthState::Blocked, block.since)
-        } else if standing.failures > 0 {
-            let since = standing.failing_since.unwrap_or(self.created_at);
-            (HealthState::Retrying, since)
-        } else if tried {
-            let since = standing.recovered_at.unwrap_or(self.created_at);
-            (HealthState::Healthy, since.max(self.created_at))
-        } else {
-            (HealthState::Idle, self.created_at)
-        };
-        let waits = standing.wait.filter(|_| queue_depth > 0);
-        Ok(Health {
-            state,
-            since,
+        Ok(HealthFacts {
+            is_active: self.is_active,
+            created_at: self.created_at,
+            switched_at: self.switched_at,
+            standing,
             queue_depth,
             oldest_pending_at,
-            next_attempt_at: waits.map(|wait| wait.ends_at()),
             last_success_at,
-            last_error: standing.last_error,
-            consecutive_failures: standing.failures,
-        })
+        }
+        .into())
     }
 
     /// How many deliveries wait, and when the oldest of them was made.

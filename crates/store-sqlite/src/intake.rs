@@ -7,18 +7,19 @@ use std::{collections::HashMap, sync::Arc};
 
 use alert_connectors_model::{
     Alert, AlertId, AlertStatus, Connector, ConnectorId, DeliveryId, DeliveryKind, DeliveryState,
-    Random, Space, SpaceId, Warning,
+    Random, Space, SpaceId,
 };
 use alert_connectors_store::{
     Acceptance, Accepted, AcceptedDelivery, AlertRecord, Due, Event, Expiry, Form, Idempotency,
     NewAlert, Opening, Resolution, Roster, StoreError, Submission,
+    stored::{self, StoredAnswer, alert_json, answer_json, time, warnings_json},
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::zones::{Zones, note_severity};
-use crate::{SqliteStore, alerts, error::Failure, problem::Problem, row, writer::ChangeFailed};
+use crate::{SqliteStore, alerts, error::Failure, problem::Problem, writer::ChangeFailed};
 
 // By primary key.
 const IDENTITY_VERSION: &str = "SELECT version FROM identity WHERE one = 1";
@@ -396,16 +397,11 @@ pub(crate) struct Queued<'a> {
 fn accepted(problem: &Problem<'_>, deliveries: Vec<AcceptedDelivery>) -> Accepted {
     Accepted {
         id: problem.id(),
-        received_at: row::time(problem.known.received_at),
+        received_at: time(problem.known.received_at),
         occurrences: problem.known.occurrences,
-        current: Some(row::alert_json(&problem.alert).into()),
+        current: Some(alert_json(&problem.alert).into()),
         deliveries,
     }
-}
-
-fn warnings_json(warnings: &[Warning]) -> Option<String> {
-    (!warnings.is_empty())
-        .then(|| serde_json::to_string(warnings).expect("strings and lists always serialise"))
 }
 
 /// An alert that is known already.
@@ -440,13 +436,10 @@ fn known(
         id: AlertId::from_bytes(found.get(1)?),
         received_at: found.get(2)?,
         occurrences: found.get(3)?,
-        alert: row::alert(&content, seq)?,
-        told_at: row::time(found.get(5)?),
+        alert: stored::alert(&content, seq)?,
+        told_at: time(found.get(5)?),
     }))
 }
-
-/// The stored answer to a request: each alert's id, how often it had been posted, and the deliveries it caused.
-type StoredAnswer = Vec<(String, u64, Vec<String>)>;
 
 fn repeated(
     connection: &Connection,
@@ -472,24 +465,26 @@ fn repeated(
     if body_hash != idempotency.body_hash {
         return Ok(Some(Acceptance::KeyReused));
     }
-    let unreadable = || row::unreadable("idempotency", "answer", &idempotency.key);
-    let answer: StoredAnswer = serde_json::from_str(&answer).map_err(|_malformed| unreadable())?;
+    let answer = stored::answer(&answer, &idempotency.key)?;
     let mut accepted = Vec::with_capacity(answer.len());
-    for (id, occurrences, deliveries) in answer {
-        let id = id.parse::<AlertId>().map_err(|_malformed| unreadable())?;
+    for StoredAnswer {
+        id,
+        occurrences,
+        deliveries,
+    } in answer
+    {
         let Some(mut record) = alerts::one(connection, space_no, id, expiry)? else {
             // Retention removed it: its name is what is left, and its words are those of the request.
             accepted.push(Accepted {
                 id,
-                received_at: row::time(created_at),
+                received_at: time(created_at),
                 occurrences,
                 current: None,
                 deliveries: Vec::new(),
             });
             continue;
         };
-        let kept: Vec<DeliveryId> = deliveries.iter().filter_map(|id| id.parse().ok()).collect();
-        record.retain_deliveries(&kept);
+        record.retain_deliveries(&deliveries);
         accepted.push(again(record, occurrences));
     }
     Ok(Some(Acceptance::Repeated(accepted)))
@@ -500,7 +495,7 @@ fn again(record: AlertRecord, occurrences: u64) -> Accepted {
         id: record.id,
         received_at: record.received_at,
         occurrences,
-        current: Some(row::alert_json(&record.alert).into()),
+        current: Some(alert_json(&record.alert).into()),
         deliveries: record.deliveries,
     }
 }
@@ -512,19 +507,7 @@ fn remember(
     now: i64,
     accepted: &[Accepted],
 ) -> rusqlite::Result<()> {
-    let name = |delivery: &AcceptedDelivery| delivery.id.to_string();
-    let answer: StoredAnswer = accepted
-        .iter()
-        .map(|one| {
-            (
-                one.id.to_string(),
-                one.occurrences,
-                one.deliveries.iter().map(name).collect(),
-            )
-        })
-        .collect();
-    let answer =
-        serde_json::to_string(&answer).expect("strings, numbers and lists always serialise");
+    let answer = answer_json(accepted);
     connection
         .prepare_cached(FORGET_KEYS)?
         .execute([now - Idempotency::KEPT_MS])?;

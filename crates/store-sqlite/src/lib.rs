@@ -5,6 +5,7 @@
 
 mod alerts;
 mod bundle;
+mod checkpoint;
 mod connectors;
 mod deliveries;
 mod error;
@@ -17,20 +18,15 @@ mod people;
 mod problem;
 mod queue;
 mod reader;
-mod row;
 mod spaces;
 mod standing;
 mod upkeep;
 mod writer;
 mod zones;
 
-use std::{
-    path::PathBuf,
-    sync::{Arc, RwLock},
-};
+use std::sync::Arc;
 
-use alert_connectors_model::Random;
-use alert_connectors_store::{Event, KeyFileError, Keyring, Store, StoreError, read_key_file};
+use alert_connectors_store::{Event, KeyFileError, Sealing, Store, StoreError};
 use tokio::sync::{Mutex, mpsc, watch};
 
 pub use open::{OpenError, Opening, Use};
@@ -52,32 +48,6 @@ struct Shared {
     failed: watch::Receiver<Option<String>>,
     /// Held for the life of the server; the operating system frees it when the process dies.
     _lock: Option<std::fs::File>,
-}
-
-/// What opens and makes sealed webhook URLs.
-pub(crate) struct Sealing {
-    keyring: RwLock<Keyring>,
-    key_file: PathBuf,
-    fingerprint_key: [u8; 32],
-    random: Arc<dyn Random>,
-}
-
-impl Sealing {
-    fn keyring(&self) -> Keyring {
-        self.keyring
-            .read()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .clone()
-    }
-
-    fn reload(&self) -> Result<(), KeyFileError> {
-        let keyring = read_key_file(&self.key_file)?;
-        *self
-            .keyring
-            .write()
-            .unwrap_or_else(std::sync::PoisonError::into_inner) = keyring;
-        Ok(())
-    }
 }
 
 impl SqliteStore {

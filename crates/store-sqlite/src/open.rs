@@ -4,19 +4,16 @@ use std::{
     fs::{self, File, TryLockError},
     io,
     path::{Path, PathBuf},
-    sync::{Arc, RwLock},
+    sync::Arc,
 };
 
 use alert_connectors_model::Random;
-use alert_connectors_store::{
-    KeyFileError, Keyring, SealError, Sealed, SealingKey, StoreError, read_key_file,
-    write_new_key_file,
-};
+use alert_connectors_store::{Sealing, UnsealError, make_key_file_if_missing};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
 use tokio::sync::{Mutex, watch};
 
 use crate::{
-    Sealing, Shared, SqliteStore, error::meaning, meters::WriterMeters, reader::Readers,
+    Shared, SqliteStore, checkpoint::Checkpoint, meters::WriterMeters, reader::Readers,
     writer::Writer,
 };
 
@@ -27,8 +24,6 @@ const MIGRATIONS: [&str; 2] = [
 ];
 const FINGERPRINT_KEY: &str = "SELECT value FROM meta WHERE name = 'fingerprint_key'";
 const SET_FINGERPRINT_KEY: &str = "UPDATE meta SET value = ?1 WHERE name = 'fingerprint_key'";
-/// What the fingerprint key is sealed for.
-const FINGERPRINT_RECORD: &[u8] = b"fingerprint key";
 
 /// Who opens a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,28 +71,9 @@ pub enum OpenError {
     /// It is something else.
     #[error("{} is no SQLite database; name another file or move it away", .0.display())]
     NotADatabase(PathBuf),
-    /// The key file is gone.
-    #[error(
-        "{} holds webhook URLs sealed with a key, but the secret key file {} is not there; restore it from your backup",
-        path.display(), key_file.display()
-    )]
-    KeyFileLost {
-        /// The database.
-        path: PathBuf,
-        /// Where the key file should be.
-        key_file: PathBuf,
-    },
-    /// The key file belongs elsewhere.
-    #[error("the secret key file {} is not the one that {} was sealed with", key_file.display(), path.display())]
-    WrongKey {
-        /// The database.
-        path: PathBuf,
-        /// The key file.
-        key_file: PathBuf,
-    },
-    /// The key file can't be used.
+    /// The database and the secret key file don't go together.
     #[error(transparent)]
-    KeyFile(#[from] KeyFileError),
+    Sealing(#[from] UnsealError),
     /// A file or folder can't be used.
     #[error("{} can't be used", path.display())]
     Io {
@@ -135,26 +111,19 @@ impl SqliteStore {
         let failed = |source| database_error(&path, source);
         let mut connection = connect(&path).map_err(failed)?;
         migrate(&mut connection, &path)?;
-        let (keyring, fingerprint_key) = keys(&mut connection, &path, &key_file, &*random)?;
-        let sealing = Sealing {
-            keyring: RwLock::new(keyring),
-            key_file,
-            fingerprint_key,
-            random,
-        };
+        let sealing = sealing(&mut connection, &path, &key_file, Arc::clone(&random))?;
         let readers = Readers::open(&path).map_err(failed)?;
         let meters = WriterMeters::default();
         let (fail, failed) = watch::channel(None);
-        let (writer, events) = Writer::start(
-            connection,
-            fail,
-            Arc::clone(&sealing.random),
-            meters.clone(),
-        )
-        .map_err(|source| OpenError::Io {
+        let no_thread = |source| OpenError::Io {
             path: path.clone(),
             source,
-        })?;
+        };
+        let checkpoint = Checkpoint::start(&path)
+            .map_err(io::Error::other)
+            .map_err(no_thread)?;
+        let (writer, events) = Writer::start(connection, fail, random, meters.clone(), checkpoint)
+            .map_err(no_thread)?;
         let shared = Shared {
             writer,
             readers,
@@ -216,7 +185,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
     connection.execute_batch(
         "PRAGMA busy_timeout=5000; PRAGMA page_size=2048; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;
-         PRAGMA cache_size=-4096; PRAGMA wal_autocheckpoint=16000; PRAGMA journal_size_limit=67108864;",
+         PRAGMA cache_size=-4096; PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=67108864;",
     )?;
     connection.set_prepared_statement_cache_capacity(128);
     Ok(connection)
@@ -258,13 +227,13 @@ fn check_writable(connection: &Connection) -> rusqlite::Result<()> {
         .map(drop)
 }
 
-/// The keyring, and the database's own fingerprint key, which is made with it and never changes.
-fn keys(
+/// What opens webhook URLs. The database's own fingerprint key is made with it and never changes.
+fn sealing(
     connection: &mut Connection,
     path: &Path,
     key_file: &Path,
-    random: &dyn Random,
-) -> Result<(Keyring, [u8; 32]), OpenError> {
+    random: Arc<dyn Random>,
+) -> Result<Sealing, OpenError> {
     let failed = |source| database_error(path, source);
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
@@ -273,79 +242,29 @@ fn keys(
         .query_row(FINGERPRINT_KEY, [], |row| row.get(0))
         .optional()
         .map_err(failed)?;
-    let wrong_key = || OpenError::WrongKey {
-        path: path.to_owned(),
-        key_file: key_file.to_owned(),
-    };
-    let Some(stored) = stored else {
-        let keyring = read_or_make(key_file, random)?;
-        let mut fingerprint_key = [0; 32];
-        random.fill(&mut fingerprint_key);
-        let sealed = keyring.seal(&fingerprint_key, FINGERPRINT_RECORD, random);
-        let value = [&sealed.key_id[..], &sealed.bytes].concat();
-        transaction
-            .execute("INSERT INTO meta VALUES ('fingerprint_key', ?1)", [value])
-            .map_err(failed)?;
-        transaction.commit().map_err(failed)?;
-        return Ok((keyring, fingerprint_key));
-    };
-    let keyring = read_key_file(key_file).map_err(|error| match error {
-        KeyFileError::Missing(_) => OpenError::KeyFileLost {
-            path: path.to_owned(),
-            key_file: key_file.to_owned(),
-        },
-        other => OpenError::KeyFile(other),
-    })?;
-    let (key_id, bytes) = stored.split_first_chunk().ok_or_else(wrong_key)?;
-    let sealed = Sealed {
-        key_id: *key_id,
-        bytes: bytes.to_vec(),
-    };
-    let opened = keyring
-        .open(&sealed, FINGERPRINT_RECORD)
-        .map_err(|_error: SealError| wrong_key())?;
-    let fingerprint_key = <[u8; 32]>::try_from(opened.as_slice()).map_err(|_length| wrong_key())?;
-    Ok((keyring, fingerprint_key))
+    if let Some(stored) = stored {
+        let database = path.display().to_string();
+        return Ok(Sealing::open_with(&database, key_file, &stored, random)?);
+    }
+    make_key_file_if_missing(key_file, &*random)?;
+    let (sealing, value) = Sealing::make(key_file, random)?;
+    transaction
+        .execute("INSERT INTO meta VALUES ('fingerprint_key', ?1)", [value])
+        .map_err(failed)?;
+    transaction.commit().map_err(failed)?;
+    Ok(sealing)
 }
 
-impl Sealing {
-    /// Seals the fingerprint key again if it is not sealed under the first key; returns whether it was, as a count.
-    pub(crate) fn reseal_fingerprint_key(
-        &self,
-        connection: &Connection,
-    ) -> Result<usize, StoreError> {
-        let keyring = self.keyring();
-        let stored: Vec<u8> = connection
-            .query_row(FINGERPRINT_KEY, [], |row| row.get(0))
-            .map_err(meaning)?;
-        if stored.starts_with(&keyring.first_id()) {
-            return Ok(0);
-        }
-        let sealed = keyring.seal(&self.fingerprint_key, FINGERPRINT_RECORD, &*self.random);
-        let value = [&sealed.key_id[..], &sealed.bytes].concat();
-        connection
-            .execute(SET_FINGERPRINT_KEY, [value])
-            .map_err(meaning)
+/// Seals the fingerprint key again if it is not sealed under the first key; returns whether it was, as a count.
+pub(crate) fn reseal_fingerprint_key(
+    connection: &Connection,
+    sealing: &Sealing,
+) -> rusqlite::Result<usize> {
+    let stored: Vec<u8> = connection.query_row(FINGERPRINT_KEY, [], |row| row.get(0))?;
+    if stored.starts_with(&sealing.first_key()) {
+        return Ok(0);
     }
-}
-
-fn read_or_make(key_file: &Path, random: &dyn Random) -> Result<Keyring, OpenError> {
-    match read_key_file(key_file) {
-        Err(KeyFileError::Missing(_)) => {
-            if let Some(folder) = key_file
-                .parent()
-                .filter(|folder| !folder.as_os_str().is_empty())
-            {
-                fs::create_dir_all(folder).map_err(|source| OpenError::Io {
-                    path: folder.to_owned(),
-                    source,
-                })?;
-            }
-            write_new_key_file(key_file, &SealingKey::generate(random))?;
-            Ok(read_key_file(key_file)?)
-        }
-        read => Ok(read?),
-    }
+    connection.execute(SET_FINGERPRINT_KEY, [sealing.sealed_fingerprint_key()])
 }
 
 fn database_error(path: &Path, source: rusqlite::Error) -> OpenError {

@@ -4,12 +4,13 @@ use alert_connectors_model::{Email, KeyId, Role, SpaceId, User, UserId};
 use alert_connectors_store::{
     AddedUser, ApiKey, Disabled, KeyScope, NewApiKey, NewToken, NewUser, People, Session,
     StoreError, TokenHash, UserRecord,
+    stored::{role_of, time, unreadable},
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 
-use crate::{SqliteStore, error::meaning, row, spaces::role_of};
+use crate::{SqliteStore, error::meaning};
 
 const USER_COLUMNS: &str =
     "no, id, email, full_name, password_hash, is_operator, is_disabled, created_at";
@@ -246,13 +247,13 @@ fn user_record(row: &Row<'_>) -> Result<(i64, UserRecord), StoreError> {
     let record = UserRecord {
         user: User {
             id: UserId::from_bytes(row.get(1).map_err(meaning)?),
-            email: Email::parse(&email).map_err(|_fault| row::unreadable("users", "email", no))?,
+            email: Email::parse(&email).map_err(|_fault| unreadable("users", "email", no))?,
             full_name: row.get(3).map_err(meaning)?,
         },
         password_hash: row.get(4).map_err(meaning)?,
         is_operator: row.get(5).map_err(meaning)?,
         is_disabled: row.get(6).map_err(meaning)?,
-        created_at: row::time(row.get(7).map_err(meaning)?),
+        created_at: time(row.get(7).map_err(meaning)?),
     };
     Ok((no, record))
 }
@@ -266,7 +267,7 @@ fn session_of(row: &Row<'_>, key: Option<ApiKey>) -> Result<Option<(i64, Session
     let session = Session {
         user: record.user,
         is_operator: record.is_operator,
-        expires_at: expires_at.map(row::time),
+        expires_at: expires_at.map(time),
         key,
         memberships: Vec::new(),
         version: 0,
@@ -306,19 +307,15 @@ fn key(row: &Row<'_>, first: usize) -> Result<ApiKey, StoreError> {
     let name: String = row.get(first + 2).map_err(meaning)?;
     Ok(ApiKey {
         id: KeyId::from_bytes(row.get(first + 1).map_err(meaning)?),
-        scope: KeyScope::parse(&scope)
-            .ok_or_else(|| row::unreadable("api_keys", "scope", &name))?,
+        scope: KeyScope::parse(&scope).ok_or_else(|| unreadable("api_keys", "scope", &name))?,
         name,
         space: space_id.map(SpaceId::from_bytes).zip(slug),
-        created_at: row::time(row.get(first + 4).map_err(meaning)?),
-        expires_at: row
-            .get::<_, Option<i64>>(first)
-            .map_err(meaning)?
-            .map(row::time),
+        created_at: time(row.get(first + 4).map_err(meaning)?),
+        expires_at: row.get::<_, Option<i64>>(first).map_err(meaning)?.map(time),
         last_used_at: row
             .get::<_, Option<i64>>(first + 5)
             .map_err(meaning)?
-            .map(row::time),
+            .map(time),
     })
 }
 
@@ -327,8 +324,8 @@ fn memberships(connection: &Connection, user_no: i64) -> Result<Vec<(SpaceId, Ro
     let mut rows = statement.query([user_no]).map_err(meaning)?;
     let mut memberships = Vec::new();
     while let Some(row) = rows.next().map_err(meaning)? {
-        let code: i64 = row.get(1).map_err(meaning)?;
-        let role = role_of(code).ok_or_else(|| row::unreadable("members", "role", user_no))?;
+        let code: i16 = row.get(1).map_err(meaning)?;
+        let role = role_of(code).ok_or_else(|| unreadable("members", "role", user_no))?;
         memberships.push((SpaceId::from_bytes(row.get(0).map_err(meaning)?), role));
     }
     Ok(memberships)

@@ -1,12 +1,12 @@
 //! The life of a problem: who is told when it rises, goes on, or is gone.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
-use alert_connectors_model::{
-    Alert, AlertId, Connector, ConnectorId, DeliveryId, DeliveryKind, DeliveryState,
-};
+use alert_connectors_model::{Alert, AlertId, Connector, DeliveryId};
 use alert_connectors_store::{
-    AcceptedDelivery, Event, Expiry, Opening, Roster, StoreError, Submission,
+    AcceptedDelivery, Event, Expiry, FollowUp, Heard, Roster, StoreError, Submission,
+    ended, heard_of, repeated,
+    stored::{alert_json, time},
 };
 use rusqlite::{Connection, params};
 
@@ -14,7 +14,6 @@ use crate::{
     deliveries,
     error::Failure,
     intake::{Active, Intake, Queued},
-    row,
 };
 
 // By primary key.
@@ -38,15 +37,11 @@ impl Problem<'_> {
         matched: &[(DeliveryId, Arc<Connector>)],
         events: &mut Vec<Event>,
     ) -> Result<Vec<AcceptedDelivery>, Failure> {
-        let rose = self.alert.severity > self.known.alert.severity;
-        let quiet_for = self.expiry.now.duration_since(self.known.told_at);
-        let told = if rose {
-            self.raised(intake, matched, events)?
-        } else if quiet_for >= submission.renotify {
-            self.tell(intake, DeliveryKind::Renotified, events)?
-        } else {
-            Vec::new()
-        };
+        let (before, now) = (&self.known.alert, &*self.alert);
+        let quiet = self.expiry.now.duration_since(self.known.told_at) >= submission.renotify;
+        let follow_ups = repeated(self.roster, before, now, quiet, matched, || self.heard())?;
+        let rose = now.severity > before.severity;
+        let told = self.tell(intake, &follow_ups, events)?;
         self.known.occurrences += 1;
         if rose || !told.is_empty() {
             self.known.told_at = self.expiry.now;
@@ -61,86 +56,47 @@ impl Problem<'_> {
         intake: &mut Intake,
         events: &mut Vec<Event>,
     ) -> Result<Vec<AcceptedDelivery>, Failure> {
-        let told = self.tell(intake, DeliveryKind::Resolved, events)?;
+        let follow_ups = ended(self.roster, &self.heard()?);
+        let told = self.tell(intake, &follow_ups, events)?;
         self.keep()?;
         Ok(told)
     }
 
-    /// Who had the opening hears that it rose; who hears of it for the first time gets the whole message.
-    fn raised(
-        &self,
-        intake: &mut Intake,
-        matched: &[(DeliveryId, Arc<Connector>)],
-        events: &mut Vec<Event>,
-    ) -> Result<Vec<AcceptedDelivery>, Failure> {
-        let heard = self.heard()?;
-        let mut told = Vec::new();
-        for connector in self.roster.connectors.iter().filter(|one| one.is_active) {
-            let is_new = matched.iter().any(|(_, one)| one.id == connector.id);
-            let kind = match heard.get(&connector.id) {
-                Some(_) => DeliveryKind::Raised,
-                None if is_new => DeliveryKind::Opening,
-                None => continue,
-            };
-            let opening = heard.get(&connector.id).copied();
-            told.push(self.queue(intake, kind, opening, connector, events)?);
-        }
-        Ok(told)
-    }
-
-    /// Everyone who had the opening, or will, hears of it.
     fn tell(
         &self,
         intake: &mut Intake,
-        kind: DeliveryKind,
+        follow_ups: &[FollowUp],
         events: &mut Vec<Event>,
     ) -> Result<Vec<AcceptedDelivery>, Failure> {
-        let heard = self.heard()?;
-        let mut told = Vec::new();
-        for connector in self.roster.connectors.iter().filter(|one| one.is_active) {
-            if let Some(opening) = heard.get(&connector.id) {
-                told.push(self.queue(intake, kind, Some(*opening), connector, events)?);
-            }
-        }
-        Ok(told)
+        follow_ups
+            .iter()
+            .map(|follow_up| self.queue(intake, follow_up, events))
+            .collect()
     }
 
     /// The connectors that a message of the problem reached, or that one still waits for.
-    fn heard(&self) -> Result<HashMap<ConnectorId, Opening>, StoreError> {
-        let mut heard = HashMap::new();
-        for delivery in deliveries::of_alert(self.connection, self.known.seq)? {
-            match delivery.kept.now(self.expiry).0 {
-                DeliveryState::Delivered | DeliveryState::Accepted => {
-                    heard.insert(delivery.connector_id, Opening::Arrived);
-                }
-                DeliveryState::Pending => {
-                    heard.entry(delivery.connector_id).or_insert(Opening::Waits);
-                }
-                DeliveryState::Failed | DeliveryState::Expired | DeliveryState::Cancelled => {}
-            }
-        }
-        Ok(heard)
+    fn heard(&self) -> Result<Heard, StoreError> {
+        let deliveries = deliveries::of_alert(self.connection, self.known.seq)?;
+        Ok(heard_of(&deliveries, self.expiry))
     }
 
     fn queue(
         &self,
         intake: &mut Intake,
-        kind: DeliveryKind,
-        opening: Option<Opening>,
-        connector: &Arc<Connector>,
+        follow_up: &FollowUp,
         events: &mut Vec<Event>,
     ) -> Result<AcceptedDelivery, Failure> {
         let queued = Queued {
             id: intake.name_delivery(self.known.id),
-            kind,
-            opening: opening.unwrap_or(Opening::Arrived),
+            kind: follow_up.kind,
+            opening: follow_up.opening,
             alert_seq: self.known.seq,
             alert_id: self.known.id,
             alert: &self.alert,
-            received_at: row::time(self.known.received_at),
+            received_at: time(self.known.received_at),
             now: self.expiry.now,
             space: &self.roster.space,
-            connector,
+            connector: &follow_up.connector,
         };
         Ok(intake.queue(self.connection, &queued, events)?)
     }
@@ -152,7 +108,7 @@ impl Problem<'_> {
             self.alert.severity as i64,
             self.alert.status as i64,
             self.known.occurrences,
-            row::alert_json(&self.alert),
+            alert_json(&self.alert),
             self.known.told_at.as_millisecond(),
         ])?;
         Ok(())

@@ -11,17 +11,13 @@ use alert_connectors_model::{
 use alert_connectors_store::{
     Bundle, Due, Event, Expiry, Form, Known, NextStep, Opening, Outcome, Queue, Recorded, Report,
     StoreError, Tidings,
+    stored::{self, delivery_kind, time},
 };
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
-    SqliteStore, bundle, connectors,
-    error::meaning,
-    row::{self, time, unreadable},
-    standing,
-    writer::ChangeFailed,
-    zones::Wanted,
+    SqliteStore, bundle, connectors, error::meaning, standing, writer::ChangeFailed, zones::Wanted,
 };
 
 // By primary key.
@@ -307,13 +303,13 @@ impl Look<'_> {
                 Some(alert) => Arc::clone(alert),
                 None => {
                     let content: String = row.get(10).map_err(meaning)?;
-                    let alert = Arc::new(row::alert(&content, alert_seq)?);
+                    let alert = Arc::new(stored::alert(&content, alert_seq)?);
                     self.alerts.insert(alert_seq, Arc::clone(&alert));
                     alert
                 }
             };
             let plain: bool = row.get(2).map_err(meaning)?;
-            let kind = kind(row.get(4).map_err(meaning)?, seq)?;
+            let kind = delivery_kind(row.get(4).map_err(meaning)?, seq)?;
             owed.push(Due {
                 seq,
                 id: DeliveryId::from_bytes(row.get(1).map_err(meaning)?),
@@ -335,10 +331,6 @@ impl Look<'_> {
         }
         Ok(())
     }
-}
-
-pub(crate) fn kind(code: u8, seq: i64) -> Result<DeliveryKind, StoreError> {
-    DeliveryKind::from_code(code).ok_or_else(|| unreadable("deliveries", "kind", seq))
 }
 
 /// Records reports inside the writer's transaction.

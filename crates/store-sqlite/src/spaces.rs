@@ -1,7 +1,10 @@
 //! Spaces and their members.
 
 use alert_connectors_model::{Email, Role, Slug, Space, SpaceId, User, UserId};
-use alert_connectors_store::{Event, Member, MemberChange, SpaceChange, Spaces, StoreError};
+use alert_connectors_store::{
+    Event, Member, MemberChange, SpaceChange, Spaces, StoreError,
+    stored::{StoredSpace, role_code, role_of, time, unreadable},
+};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -10,7 +13,6 @@ use crate::{
     SqliteStore,
     error::{Failure, meaning},
     people::user,
-    row,
     zones::ZONE,
 };
 
@@ -72,7 +74,7 @@ impl Spaces for SqliteStore {
     async fn spaces(&self) -> Result<Vec<Space>, StoreError> {
         self.read(|connection| {
             let mut statement = connection.prepare_cached(ALL).map_err(meaning)?;
-            let rows = statement.query_map([], RawSpace::of).map_err(meaning)?;
+            let rows = statement.query_map([], stored).map_err(meaning)?;
             rows.map(|raw| raw.map_err(meaning)?.read().map(|(_, space, _)| space))
                 .collect()
         })
@@ -236,15 +238,15 @@ impl Place {
                 .query_row(
                     "SELECT role, added_at FROM members WHERE space_no = ?1 AND user_no = ?2",
                     params![space_no, user_no],
-                    |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)),
+                    |row| Ok((row.get::<_, i16>(0)?, row.get::<_, i64>(1)?)),
                 )
                 .optional()?,
             None => None,
         };
         let member = member.map(|(code, added_at)| {
             role_of(code)
-                .map(|role| (role, row::time(added_at)))
-                .ok_or_else(|| row::unreadable("members", "role", space_no))
+                .map(|role| (role, time(added_at)))
+                .ok_or_else(|| unreadable("members", "role", space_no))
         });
         Ok(Some(Self {
             space_no,
@@ -329,85 +331,47 @@ pub(crate) fn by_slug(
 ) -> Result<Option<(i64, Space, i64)>, StoreError> {
     let mut statement = connection.prepare_cached(BY_SLUG).map_err(meaning)?;
     let raw = statement
-        .query_row([slug.as_str()], RawSpace::of)
+        .query_row([slug.as_str()], stored)
         .optional()
         .map_err(meaning)?;
-    raw.map(RawSpace::read).transpose()
+    raw.map(StoredSpace::read).transpose()
 }
 
 /// A space by its short name.
 pub(crate) fn by_no(connection: &Connection, no: i64) -> Result<Option<Space>, StoreError> {
     let mut statement = connection.prepare_cached(BY_NO).map_err(meaning)?;
     let raw = statement
-        .query_row([no], RawSpace::of)
+        .query_row([no], stored)
         .optional()
         .map_err(meaning)?;
     Ok(raw
-        .map(RawSpace::read)
+        .map(StoredSpace::read)
         .transpose()?
         .map(|(_, space, _)| space))
 }
 
-struct RawSpace {
-    no: i64,
-    id: [u8; 16],
-    slug: String,
-    name: String,
-    created_at: i64,
-    version: i64,
-}
-
-impl RawSpace {
-    fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            no: row.get(0)?,
-            id: row.get(1)?,
-            slug: row.get(2)?,
-            name: row.get(3)?,
-            created_at: row.get(4)?,
-            version: row.get(5)?,
-        })
-    }
-
-    fn read(self) -> Result<(i64, Space, i64), StoreError> {
-        let slug =
-            Slug::parse(&self.slug).ok_or_else(|| row::unreadable("spaces", "slug", self.no))?;
-        let created_at = row::time(self.created_at);
-        let space = Space {
-            id: SpaceId::from_bytes(self.id),
-            slug,
-            name: self.name,
-            created_at,
-        };
-        Ok((self.no, space, self.version))
-    }
+fn stored(row: &Row<'_>) -> rusqlite::Result<StoredSpace> {
+    Ok(StoredSpace {
+        no: row.get(0)?,
+        id: row.get(1)?,
+        slug: row.get(2)?,
+        name: row.get(3)?,
+        created_at: row.get(4)?,
+        version: row.get(5)?,
+    })
 }
 
 fn member(row: &Row<'_>) -> Result<Member, StoreError> {
     let email: String = row.get(1).map_err(meaning)?;
-    let code: i64 = row.get(3).map_err(meaning)?;
+    let code: i16 = row.get(3).map_err(meaning)?;
     Ok(Member {
         user: User {
             id: UserId::from_bytes(row.get(0).map_err(meaning)?),
             email: Email::parse(&email)
-                .map_err(|_fault| row::unreadable("users", "email", "of a member"))?,
+                .map_err(|_fault| unreadable("users", "email", "of a member"))?,
             full_name: row.get(2).map_err(meaning)?,
         },
-        role: role_of(code).ok_or_else(|| row::unreadable("members", "role", code))?,
-        added_at: row::time(row.get(4).map_err(meaning)?),
+        role: role_of(code).ok_or_else(|| unreadable("members", "role", code))?,
+        added_at: time(row.get(4).map_err(meaning)?),
     })
-}
-
-/// A role as it is stored.
-pub(crate) fn role_code(role: Role) -> i64 {
-    match role {
-        Role::Viewer => 0,
-        Role::Editor => 1,
-        Role::Admin => 2,
-    }
-}
-
-/// The role that was stored under this number.
-pub(crate) fn role_of(code: i64) -> Option<Role> {
-    Role::ALL.into_iter().find(|role| role_code(*role) == code)
 }

@@ -1,11 +1,12 @@
 //! How destinations stand, as rows.
 
 use alert_connectors_model::Fingerprint;
-use alert_connectors_store::{Block, Standing, Wait};
+use alert_connectors_store::{
+    Block, Standing, Wait,
+    stored::{maybe_time, time},
+};
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
-
-use crate::row::{maybe_time, time};
 
 // By primary key.
 const READ: &str = "SELECT failures, failing_since, recovered_at, last_error, throttles, wait_set_at, wait_ms,

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
     SqliteStore,
+    checkpoint::Checkpoint,
     error::{Failure, meaning, shared},
     intake::Intake,
     meters::WriterMeters,
@@ -102,6 +103,7 @@ impl Writer {
         failed: watch::Sender<Option<String>>,
         random: Arc<dyn Random>,
         meters: WriterMeters,
+        checkpoint: Checkpoint,
     ) -> std::io::Result<(Self, mpsc::Receiver<Vec<Event>>)> {
         let (jobs, waiting) = mpsc::channel(WAITING_MAX);
         let (events, event_groups) = mpsc::channel(EVENT_GROUPS_MAX);
@@ -113,6 +115,7 @@ impl Writer {
             failed,
             intake,
             meters,
+            checkpoint,
         };
         thread::Builder::new()
             .name("sqlite-writer".to_owned())
@@ -176,6 +179,7 @@ struct WriterThread {
     failed: watch::Sender<Option<String>>,
     intake: Intake,
     meters: WriterMeters,
+    checkpoint: Checkpoint,
 }
 
 impl WriterThread {
@@ -185,6 +189,7 @@ impl WriterThread {
             let (size, started) = (group.len(), Instant::now());
             let outcome = self.commit(group);
             let size = u32::try_from(size).unwrap_or(u32::MAX);
+            self.checkpoint.after_commit(&self.connection);
             self.meters.ended(size, started.elapsed());
             if matches!(outcome, Err(StoreError::Full(_))) {
                 self.make_room();

@@ -4,7 +4,7 @@ use alert_connectors_model::{ConnectorId, Delivery, DeliveryId, DeliveryState, S
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::{Expiry, Page, StoreError};
+use crate::{Expiry, Page, Standing, StoreError};
 
 /// The history of deliveries.
 #[async_trait]
@@ -124,6 +124,55 @@ pub struct Health {
     pub last_error: Option<String>,
     /// Attempts in a row that failed; a request to wait is no failure.
     pub consecutive_failures: u32,
+}
+
+/// What a connector's health is told from.
+pub struct HealthFacts {
+    /// Whether it is switched on.
+    pub is_active: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was switched on or off last.
+    pub switched_at: Timestamp,
+    /// How its destination stands.
+    pub standing: Standing,
+    /// Deliveries that wait.
+    pub queue_depth: u64,
+    /// When the oldest of them was made.
+    pub oldest_pending_at: Option<Timestamp>,
+    /// When something arrived last.
+    pub last_success_at: Option<Timestamp>,
+}
+
+impl From<HealthFacts> for Health {
+    fn from(facts: HealthFacts) -> Self {
+        let standing = facts.standing;
+        let tried = facts.last_success_at.is_some() || standing.last_error.is_some();
+        let (state, since) = if !facts.is_active {
+            (HealthState::Paused, facts.switched_at)
+        } else if let Some(block) = &standing.block {
+            (HealthState::Blocked, block.since)
+        } else if standing.failures > 0 {
+            let since = standing.failing_since.unwrap_or(facts.created_at);
+            (HealthState::Retrying, since)
+        } else if tried {
+            let since = standing.recovered_at.unwrap_or(facts.created_at);
+            (HealthState::Healthy, since.max(facts.created_at))
+        } else {
+            (HealthState::Idle, facts.created_at)
+        };
+        let waits = standing.wait.filter(|_| facts.queue_depth > 0);
+        Self {
+            state,
+            since,
+            queue_depth: facts.queue_depth,
+            oldest_pending_at: facts.oldest_pending_at,
+            next_attempt_at: waits.map(|wait| wait.ends_at()),
+            last_success_at: facts.last_success_at,
+            last_error: standing.last_error,
+            consecutive_failures: standing.failures,
+        }
+    }
 }
 
 /// How a connector fares, in one word.

@@ -13,17 +13,22 @@ mod history;
 mod intake;
 mod key_file;
 mod people;
+mod problem;
 mod queue;
 mod seal;
+mod sealing;
 mod spaces;
 mod standing;
+pub mod stored;
 mod upkeep;
 
 pub use alerts::{AlertQuery, AlertRecord, Alerts, DeliverySummary, Page, Resolution};
 pub use connectors::{Changed, Connectors, Created, Roster};
 pub use error::{BoxError, StoreError};
 pub use expiry::{Expiry, Kept};
-pub use history::{DeliveryQuery, Health, HealthState, History, Replay, Replayed, Retried};
+pub use history::{
+    DeliveryQuery, Health, HealthFacts, HealthState, History, Replay, Replayed, Retried,
+};
 pub use intake::{
     Acceptance, Accepted, AcceptedDelivery, Idempotency, Intake, NewAlert, Route, Submission,
 };
@@ -32,10 +37,12 @@ pub use people::{
     AddedUser, ApiKey, Disabled, KeyScope, NewApiKey, NewToken, NewUser, People, Session,
     TokenHash, UserRecord,
 };
+pub use problem::{FollowUp, Heard, ended, heard_of, repeated};
 pub use queue::{
     Bundle, Due, Event, Form, NextStep, Opening, Outcome, Parcel, Queue, Recorded, Report, Tidings,
 };
 pub use seal::{Keyring, SealError, Sealed, SealingKey, fingerprint};
+pub use sealing::{Sealing, UnsealError, make_key_file_if_missing};
 pub use spaces::{Member, MemberChange, SpaceChange, Spaces};
 pub use standing::{Block, Known, Standing, Wait};
 pub use upkeep::{Census, Progress, Tidied, Tidying, Upkeep};

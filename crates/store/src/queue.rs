@@ -89,6 +89,14 @@ pub enum Event {
     Repaired(Fingerprint),
     /// A connector no longer points at this destination, or hears of nothing any more.
     Left(Fingerprint, Arc<Space>, Arc<Connector>),
+    /// Others queued something since the events before: newer deliveries than those known here may wait anywhere.
+    Elsewhere,
+    /// Another replica says that more is owed to this destination.
+    Called(Fingerprint),
+    /// Another replica changed what is owed to this destination, or how it stands.
+    Touched(Fingerprint),
+    /// Another replica asks for this destination.
+    Wanted(Fingerprint),
 }
 
 /// A delivery that waits.
@@ -185,6 +193,9 @@ pub enum Form {
 pub struct Report {
     /// Where it went.
     pub destination: Fingerprint,
+    /// The lease under which it was sent, where there are leases: what is reported under one of before is kept as attempts
+    /// and changes nothing.
+    pub lease: Option<i64>,
     /// How the destination stands now, where that changed.
     pub standing: Option<Standing>,
     /// What came of it for each delivery.

@@ -2,6 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
+use alert_connectors_store::UnsealError;
 use alert_connectors_store_sqlite::{OpenError, SqliteStore, Use};
 
 use crate::opening;
@@ -35,11 +36,14 @@ async fn a_lost_a_wrong_and_a_readable_key_file_are_told_apart() {
     fs::remove_file(&key_file).unwrap();
     assert!(matches!(
         refused(folder.path()),
-        OpenError::KeyFileLost { .. }
+        OpenError::Sealing(UnsealError::Lost { .. })
     ));
     fs::write(&key_file, "0".repeat(64)).unwrap();
     fs::set_permissions(&key_file, fs::Permissions::from_mode(0o600)).unwrap();
-    assert!(matches!(refused(folder.path()), OpenError::WrongKey { .. }));
+    assert!(matches!(
+        refused(folder.path()),
+        OpenError::Sealing(UnsealError::WrongKey { .. })
+    ));
     fs::write(&key_file, &key).unwrap();
     fs::set_permissions(&key_file, fs::Permissions::from_mode(0o644)).unwrap();
     let error = refused(folder.path()).to_string();

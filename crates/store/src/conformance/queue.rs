@@ -177,6 +177,7 @@ pub async fn what_failed_is_revived_and_what_arrived_is_not(world: World) {
     assert!(world.due(&connector).await.is_empty());
     let report = Report {
         destination: connector.destination,
+        lease: None,
         standing: None,
         outcomes: Vec::new(),
         revived: vec![due[0].seq, due[1].seq],

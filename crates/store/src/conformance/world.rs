@@ -213,6 +213,7 @@ impl World {
     ) -> Vec<Recorded> {
         let report = Report {
             destination: connector.destination,
+            lease: None,
             standing,
             outcomes,
             revived: Vec::new(),

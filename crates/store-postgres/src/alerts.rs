@@ -1,0 +1,278 @@
+//! Reading alerts back, page by page, and resolving one.
+
+use std::{collections::HashMap, sync::Arc};
+
+use alert_connectors_model::{AlertId, AlertStatus, Delivery, Severity, SpaceId};
+use alert_connectors_store::{
+    AlertQuery, AlertRecord, Alerts, Expiry, Page, Resolution, Roster, StoreError,
+    stored::StoredAlert,
+};
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use tokio_postgres::{Row, types::ToSql};
+use uuid::Uuid;
+
+use crate::{PostgresStore, deliveries, error::Columns, session::Session};
+
+const COLUMNS: &str = "seq, id, received_at, occurrences, content, warnings";
+// By alerts_by_id.
+const ONE: &str = "SELECT a.seq, a.id, a.received_at, a.occurrences, a.content, a.warnings FROM alerts a
+    JOIN spaces s ON s.no = a.space_no WHERE a.id = $1 AND s.id = $2";
+// By the unique index on id.
+const SPACE_NO: &str = "SELECT no FROM spaces WHERE id = $1";
+const SINCE: &str = "SELECT first_alert_since($1)";
+
+/// A clock may have stepped by about this much.
+pub(crate) const CLOCK_STEP: SignedDuration = SignedDuration::from_hours(2);
+
+#[async_trait]
+impl Alerts for PostgresStore {
+    async fn alert(
+        &self,
+        space_id: SpaceId,
+        id: AlertId,
+        expiry: Expiry,
+    ) -> Result<Option<AlertRecord>, StoreError> {
+        self.record_of(space_id, id, expiry).await
+    }
+
+    async fn alerts(
+        &self,
+        space_id: SpaceId,
+        query: AlertQuery,
+        expiry: Expiry,
+    ) -> Result<Page<AlertRecord>, StoreError> {
+        self.read(async |session| match space_no(session, space_id).await? {
+            Some(space_no) => page(session, space_no, &query, expiry).await,
+            None => Ok(Page {
+                items: Vec::new(),
+                next: None,
+            }),
+        })
+        .await
+    }
+
+    async fn deliveries_of(
+        &self,
+        space_id: SpaceId,
+        id: AlertId,
+        expiry: Expiry,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        self.read(async |session| {
+            let Some((seq, _)) = stored(session, space_id, id).await? else {
+                return Ok(Vec::new());
+            };
+            let found = deliveries::of_alerts(session, &[seq]).await?;
+            let seqs: Vec<i64> = found.iter().map(|stored| stored.seq).collect();
+            let mut attempts = deliveries::attempts(session, &seqs).await?;
+            let read = |stored: alert_connectors_store::stored::StoredDelivery| Delivery {
+                attempts: attempts.remove(&stored.seq).unwrap_or_default(),
+                ..stored.read(expiry)
+            };
+            Ok(found.into_iter().map(read).collect())
+        })
+        .await
+    }
+
+    async fn resolve(
+        &self,
+        roster: Arc<Roster>,
+        id: AlertId,
+        expiry: Expiry,
+    ) -> Result<Resolution, StoreError> {
+        self.close(roster, id, expiry).await
+    }
+}
+
+/// An id as the driver takes it.
+pub(crate) fn uuid(bytes: &[u8; 16]) -> Uuid {
+    Uuid::from_bytes(*bytes)
+}
+
+/// The short name of a space.
+pub(crate) async fn space_no(session: &Session, id: SpaceId) -> Result<Option<i64>, StoreError> {
+    let found = session.row(SPACE_NO, &[&uuid(id.as_bytes())]).await?;
+    found.map(|row| row.at(0)).transpose()
+}
+
+/// One alert with its deliveries in short.
+pub(crate) async fn one(
+    session: &Session,
+    space_id: SpaceId,
+    id: AlertId,
+    expiry: Expiry,
+) -> Result<Option<AlertRecord>, StoreError> {
+    let Some(found) = stored(session, space_id, id).await? else {
+        return Ok(None);
+    };
+    Ok(with_deliveries(session, vec![found], expiry).await?.pop())
+}
+
+async fn stored(
+    session: &Session,
+    space_id: SpaceId,
+    id: AlertId,
+) -> Result<Option<(i64, AlertRecord)>, StoreError> {
+    let found = session
+        .row(ONE, &[&uuid(id.as_bytes()), &uuid(space_id.as_bytes())])
+        .await?;
+    found.map(|row| alert(&row)?.read()).transpose()
+}
+
+fn alert(row: &Row) -> Result<StoredAlert, StoreError> {
+    Ok(StoredAlert {
+        seq: row.at(0)?,
+        id: row.id(1)?,
+        received_at: row.at(2)?,
+        occurrences: row.count(3)?,
+        content: row.at(4)?,
+        warnings: row.at(5)?,
+    })
+}
+
+/// Adds to each alert its deliveries, all read at once.
+async fn with_deliveries(
+    session: &Session,
+    alerts: Vec<(i64, AlertRecord)>,
+    expiry: Expiry,
+) -> Result<Vec<AlertRecord>, StoreError> {
+    let seqs: Vec<i64> = alerts.iter().map(|(seq, _)| *seq).collect();
+    let mut deliveries: HashMap<AlertId, Vec<_>> = HashMap::new();
+    for stored in deliveries::of_alerts(session, &seqs).await? {
+        let of_alert = deliveries.entry(stored.alert_id).or_default();
+        of_alert.push(stored.summary(expiry));
+    }
+    let add = |(_, mut record): (i64, AlertRecord)| {
+        record.deliveries = deliveries.remove(&record.id).unwrap_or_default();
+        record
+    };
+    Ok(alerts.into_iter().map(add).collect())
+}
+
+/// A page, newest first.
+async fn page(
+    session: &Session,
+    space_no: i64,
+    query: &AlertQuery,
+    expiry: Expiry,
+) -> Result<Page<AlertRecord>, StoreError> {
+    let bound = async |time: Option<Timestamp>, step, otherwise| match time {
+        Some(time) => {
+            let time = time.checked_add(step).unwrap_or(Timestamp::MAX);
+            let found = session.row(SINCE, &[&time.as_millisecond()]).await?;
+            found.map_or(Ok(otherwise), |row| row.at(0))
+        }
+        None => Ok(otherwise),
+    };
+    let until = bound(query.until, CLOCK_STEP, i64::MAX).await?;
+    let first: i64 = bound(query.since, -CLOCK_STEP, 0).await?;
+    let before = query.before.unwrap_or(i64::MAX).min(until);
+    let limit = i64::try_from(query.limit).unwrap_or(i64::MAX - 1) + 1;
+    let mut listing = Listing::new(vec![
+        Box::new(space_no),
+        Box::new(before),
+        Box::new(limit),
+        Box::new(first),
+    ]);
+    let sql = listing.sql(query);
+    let values: Vec<&(dyn ToSql + Sync)> = listing
+        .values
+        .iter()
+        .map(|value| &**value as &(dyn ToSql + Sync))
+        .collect();
+    let mut rows = session.rows(&sql, &values).await?;
+    let more = rows.len() > query.limit;
+    rows.truncate(query.limit);
+    let alerts: Vec<(i64, AlertRecord)> = rows
+        .iter()
+        .map(|row| alert(row)?.read())
+        .collect::<Result<_, _>>()?;
+    let next = alerts.last().filter(|_| more).map(|(seq, _)| *seq);
+    Ok(Page {
+        items: with_deliveries(session, alerts, expiry).await?,
+        next,
+    })
+}
+
+/// The query of a page, as it grows: one look into an index for each wanted value, each no deeper than the page.
+struct Listing {
+    values: Vec<Box<dyn ToSql + Sync + Send>>,
+}
+
+impl Listing {
+    fn new(values: Vec<Box<dyn ToSql + Sync + Send>>) -> Self {
+        Self { values }
+    }
+
+    fn value(&mut self, value: impl ToSql + Sync + Send + 'static) -> String {
+        self.values.push(Box::new(value));
+        format!("${}", self.values.len())
+    }
+
+    fn sql(&mut self, query: &AlertQuery) -> String {
+        let branches: Vec<String> = if !query.dedup_keys.is_empty() {
+            let branch = |key: &String| {
+                let key = self.value(key.clone().into_bytes());
+                format!("dedup_key = {key} AND dedup_key IS NOT NULL")
+            };
+            query.dedup_keys.iter().map(branch).collect()
+        } else if !query.alert_types.is_empty() {
+            let branch = |name: &alert_connectors_model::AlertType| {
+                format!("alert_type = {}", self.value(name.as_str().to_owned()))
+            };
+            query.alert_types.iter().map(branch).collect()
+        } else if query.only_resolved() {
+            vec![format!("status = {}", AlertStatus::Resolved as i16)]
+        } else {
+            let severities = match &query.severities[..] {
+                [] => &Severity::ALL[..],
+                some => some,
+            };
+            let branch = |severity: &Severity| format!("severity = {}", *severity as i16);
+            severities.iter().map(branch).collect()
+        };
+        let rest = self.rest(query);
+        let looks: Vec<String> = branches
+            .into_iter()
+            .map(|branch| {
+                format!(
+                    "(SELECT {COLUMNS} FROM alerts WHERE space_no = $1 AND {branch} AND seq < $2 AND seq >= $4{rest}
+                     ORDER BY seq DESC LIMIT $3)"
+                )
+            })
+            .collect();
+        format!("SELECT * FROM ({}) found ORDER BY seq DESC LIMIT $3", looks.join(" UNION ALL "))
+    }
+
+    /// What the look itself does not answer.
+    fn rest(&mut self, query: &AlertQuery) -> String {
+        let mut rest = String::new();
+        let numbers = |values: Vec<i16>| {
+            let values: Vec<_> = values.iter().map(i16::to_string).collect();
+            values.join(", ")
+        };
+        if !query.severities.is_empty() {
+            let severities = query.severities.iter().map(|one| *one as i16).collect();
+            rest.push_str(&format!(" AND severity IN ({})", numbers(severities)));
+        }
+        if !query.statuses.is_empty() {
+            let statuses = query.statuses.iter().map(|one| *one as i16).collect();
+            rest.push_str(&format!(" AND status IN ({})", numbers(statuses)));
+        }
+        if !query.alert_types.is_empty() {
+            let names: Vec<String> = query
+                .alert_types
+                .iter()
+                .map(|name| name.as_str().to_owned())
+                .collect();
+            rest.push_str(&format!(" AND alert_type = ANY ({})", self.value(names)));
+        }
+        if let Some(since) = query.since {
+            rest.push_str(&format!(" AND received_at >= {}", since.as_millisecond()));
+        }
+        if let Some(until) = query.until {
+            rest.push_str(&format!(" AND received_at < {}", until.as_millisecond()));
+        }
+        rest
+    }
+}

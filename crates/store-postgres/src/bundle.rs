@@ -1,0 +1,138 @@
+//! What waits for one connector, read in short for a digest.
+
+use std::{collections::HashMap, sync::Arc};
+
+use alert_connectors_model::{
+    Alert, AlertId, AlertStatus, Connector, DeliveryId, DeliveryKind, Severity, Space,
+};
+use alert_connectors_store::{
+    Bundle, Expiry, Opening, Parcel, StoreError,
+    stored::{self, delivery_kind, time, unreadable},
+};
+use jiff::Timestamp;
+use tokio_postgres::Row;
+
+use crate::{error::Columns, queue::openings, session::Session};
+
+// By the primary key of pending.
+const OLDEST: &str = "SELECT p.connector_no FROM unnest($1::int8[]) AS wanted (no) CROSS JOIN LATERAL
+    (SELECT connector_no, seq FROM pending WHERE connector_no = wanted.no AND queued_at > $2 ORDER BY seq LIMIT 1) p
+    ORDER BY p.seq LIMIT 1";
+// By the primary key of pending, then by primary keys.
+const PARCELS: &str = "SELECT d.seq, d.id, d.kind, d.attempts, d.created_at, a.seq, a.id, a.severity, a.status, a.received_at
+    FROM (SELECT seq FROM pending WHERE connector_no = $1 AND queued_at > $2 ORDER BY seq LIMIT $3) p
+    JOIN deliveries d ON d.seq = p.seq JOIN alerts a ON a.seq = d.alert_seq ORDER BY d.seq";
+// By primary key.
+const CONTENT: &str = "SELECT seq, content FROM alerts WHERE seq = ANY ($1)";
+
+/// How much to read.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted {
+    pub(crate) at_most: usize,
+    pub(crate) in_full: usize,
+    pub(crate) expiry: Expiry,
+    pub(crate) cutoff: Timestamp,
+}
+
+/// Reads what waits for the connector of the oldest delivery.
+pub(crate) async fn read(
+    session: &Session,
+    mut connectors: Vec<(i64, Connector, Space)>,
+    wanted: Wanted,
+) -> Result<Option<Bundle>, StoreError> {
+    connectors.retain(|(_, connector, _)| connector.is_active);
+    let numbers: Vec<i64> = connectors.iter().map(|(no, _, _)| *no).collect();
+    let cutoff = wanted.cutoff.as_millisecond();
+    let Some(row) = session.row(OLDEST, &[&numbers, &cutoff]).await? else {
+        return Ok(None);
+    };
+    let oldest: i64 = row.at(0)?;
+    let owner = connectors.into_iter().find(|(no, _, _)| *no == oldest);
+    let Some((connector_no, connector, space)) = owner else {
+        return Ok(None);
+    };
+    let limit = i64::try_from(wanted.at_most).unwrap_or(i64::MAX);
+    let rows = session
+        .rows(PARCELS, &[&connector_no, &cutoff, &limit])
+        .await?;
+    let mut found: Vec<(i64, Parcel)> = rows.iter().map(parcel).collect::<Result<_, _>>()?;
+    find_openings(session, &mut found, wanted.expiry).await?;
+    fill(session, &mut found, wanted.in_full).await?;
+    Ok(Some(Bundle {
+        space: Arc::new(space),
+        connector: Arc::new(connector),
+        parcels: found.into_iter().map(|(_, parcel)| parcel).collect(),
+    }))
+}
+
+/// A delivery with the place of its alert.
+fn parcel(row: &Row) -> Result<(i64, Parcel), StoreError> {
+    let (seq, alert_seq): (i64, i64) = (row.at(0)?, row.at(5)?);
+    let (severity, status): (i16, i16) = (row.at(7)?, row.at(8)?);
+    let severity = Severity::ALL
+        .into_iter()
+        .find(|one| *one as i16 == severity);
+    let status = AlertStatus::ALL
+        .into_iter()
+        .find(|one| *one as i16 == status);
+    let parcel = Parcel {
+        seq,
+        id: DeliveryId::from_bytes(row.id(1)?),
+        alert_id: AlertId::from_bytes(row.id(6)?),
+        kind: delivery_kind(row.code(2)?, seq)?,
+        opening: Opening::Arrived,
+        severity: severity.ok_or_else(|| unreadable("alerts", "severity", alert_seq))?,
+        status: status.ok_or_else(|| unreadable("alerts", "status", alert_seq))?,
+        attempts: u32::try_from(row.at::<i32>(3)?).unwrap_or(0),
+        received_at: time(row.at(9)?),
+        created_at: time(row.at(4)?),
+        alert: None,
+    };
+    Ok((alert_seq, parcel))
+}
+
+async fn find_openings(
+    session: &Session,
+    parcels: &mut [(i64, Parcel)],
+    expiry: Expiry,
+) -> Result<(), StoreError> {
+    let is_follow_up = |parcel: &Parcel| parcel.kind != DeliveryKind::Opening;
+    let follow_ups: Vec<i64> = parcels
+        .iter()
+        .filter(|(_, parcel)| is_follow_up(parcel))
+        .map(|(_, parcel)| parcel.seq)
+        .collect();
+    let openings = openings(session, &follow_ups, expiry).await?;
+    for (_, parcel) in parcels {
+        if is_follow_up(parcel) {
+            let opening = openings.get(&parcel.seq).copied();
+            parcel.opening = opening.unwrap_or(Opening::Missed);
+        }
+    }
+    Ok(())
+}
+
+/// Reads the words of the worst, each alert's once.
+async fn fill(
+    session: &Session,
+    parcels: &mut [(i64, Parcel)],
+    in_full: usize,
+) -> Result<(), StoreError> {
+    let mut worst: Vec<_> = parcels
+        .iter()
+        .map(|(alert_seq, parcel)| (parcel.status as u8, 3 - parcel.severity as u8, *alert_seq))
+        .collect();
+    worst.sort_unstable();
+    worst.dedup();
+    worst.truncate(in_full);
+    let seqs: Vec<i64> = worst.iter().map(|(_, _, seq)| *seq).collect();
+    let mut alerts: HashMap<i64, Arc<Alert>> = HashMap::new();
+    for row in session.rows(CONTENT, &[&seqs]).await? {
+        let (seq, content): (i64, String) = (row.at(0)?, row.at(1)?);
+        alerts.insert(seq, Arc::new(stored::alert(&content, seq)?));
+    }
+    for (alert_seq, parcel) in parcels {
+        parcel.alert = alerts.get(alert_seq).map(Arc::clone);
+    }
+    Ok(())
+}

@@ -1,0 +1,334 @@
+//! Connectors with their sealed URLs, and the roster that alerts are matched with.
+
+use std::sync::Arc;
+
+use alert_connectors_model::{
+    CONNECTORS_PER_SPACE_MAX, Connector, ConnectorChange, ConnectorId, Fingerprint, NewConnector,
+    Slug, Space, SpaceId, User,
+};
+use alert_connectors_store::{
+    Changed, Connectors, Created, Event, Roster, Sealing, StoreError,
+    stored::{StoredConnector, creator_json, severities_json, types_json},
+};
+use async_trait::async_trait;
+use jiff::Timestamp;
+use tokio_postgres::Row;
+
+use crate::{
+    PostgresStore,
+    alerts::uuid,
+    error::Columns,
+    session::{Change, Session},
+    spaces, standing,
+};
+
+const COLUMNS: &str = "c.no, c.id, c.name, c.connector_type, c.url_key_id, c.url_sealed, c.destination, c.is_active,
+    c.severity_filter, c.alert_type_filter, c.creator, c.created_at, c.updated_at";
+// By connectors_by_space.
+const OF_SPACE: &str = "FROM connectors c WHERE c.space_no = $1 AND c.deleted_at IS NULL ORDER BY c.no";
+// By connectors_by_destination, then by primary key. A connector whose space is being removed is owed nothing any more.
+const OF_DESTINATION: &str = "FROM connectors c JOIN spaces s ON s.no = c.space_no
+    WHERE c.destination = $1 AND c.deleted_at IS NULL";
+// By the unique index on id.
+const ONE: &str = "FROM connectors c WHERE c.id = $1 AND c.space_no = $2 AND c.deleted_at IS NULL";
+// By connectors_by_space.
+const COUNT: &str = "SELECT count(*) FROM connectors WHERE space_no = $1 AND deleted_at IS NULL";
+const INSERT: &str = "INSERT INTO connectors (id, space_no, name, connector_type, url_key_id, url_sealed, destination,
+    is_active, severity_filter, alert_type_filter, creator, created_at, updated_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)";
+// By primary key.
+const UPDATE: &str = "UPDATE connectors SET name = $2, connector_type = $3, url_key_id = $4, url_sealed = $5,
+    destination = $6, is_active = $7, severity_filter = $8, alert_type_filter = $9, updated_at = $10,
+    switched_at = CASE WHEN is_active = $7 THEN switched_at ELSE $10 END WHERE no = $1";
+// By primary key.
+const DELETE: &str = "UPDATE connectors SET deleted_at = $2, url_key_id = '', url_sealed = '' WHERE no = $1";
+// Walks the connectors; none of the tables that grow with history.
+const SEALED_OTHERWISE: &str = "FROM connectors c JOIN spaces s ON s.no = c.space_no
+    WHERE c.deleted_at IS NULL AND c.url_key_id <> $1 ORDER BY c.no LIMIT $2";
+// By primary key.
+const RESEAL: &str = "UPDATE connectors SET url_key_id = $2, url_sealed = $3 WHERE no = $1";
+const FINGERPRINT_KEY: &str = "SELECT value FROM meta WHERE name = 'fingerprint_key'";
+const SET_FINGERPRINT_KEY: &str = "UPDATE meta SET value = $1 WHERE name = 'fingerprint_key'";
+
+#[async_trait]
+impl Connectors for PostgresStore {
+    async fn roster(&self, slug: &Slug) -> Result<Option<Roster>, StoreError> {
+        let sealing = Arc::clone(&self.shared.sealing);
+        self.read(async |session| {
+            // The version first: connectors that change after it make the roster stale, not wrong.
+            let Some((no, space, version)) = spaces::by_slug(session, slug).await? else {
+                return Ok(None);
+            };
+            let sql = format!("SELECT {COLUMNS} {OF_SPACE}");
+            let read = |row: &Row| Ok(Arc::new(stored(row)?.read(&sealing, space.id)?.1));
+            let connectors = session.rows(&sql, &[&no]).await?;
+            let connectors = connectors
+                .iter()
+                .map(read)
+                .collect::<Result<_, StoreError>>()?;
+            Ok(Some(Roster {
+                space: Arc::new(space),
+                version,
+                connectors,
+            }))
+        })
+        .await
+    }
+
+    async fn create_connector(
+        &self,
+        space_id: SpaceId,
+        id: ConnectorId,
+        new: NewConnector,
+        creator: User,
+        now: Timestamp,
+    ) -> Result<Created, StoreError> {
+        let sealing = Arc::clone(&self.shared.sealing);
+        let change = self.change().await?;
+        let Some((space_no, _)) = spaces::number(&change, space_id).await? else {
+            return change.nothing(Created::NoSpace).await;
+        };
+        let counted = change.row(COUNT, &[&space_no]).await?;
+        let count: usize = counted.map_or(Ok(0), |row| row.count(0))?;
+        if count >= CONNECTORS_PER_SPACE_MAX {
+            return change.nothing(Created::TooMany).await;
+        }
+        let connector = Connector {
+            id,
+            space_id,
+            name: new.name,
+            connector_type: new.connector_type,
+            destination: sealing.fingerprint(&new.webhook_url),
+            webhook_url: new.webhook_url,
+            is_active: new.is_active,
+            severity_filter: new.severity_filter,
+            alert_type_filter: new.alert_type_filter,
+            created_by: creator,
+            created_at: now,
+            updated_at: now,
+        };
+        let sealed = sealing.seal(&connector);
+        change
+            .run(
+                INSERT,
+                &[
+                    &uuid(id.as_bytes()),
+                    &space_no,
+                    &connector.name,
+                    &connector.connector_type.as_str(),
+                    &&sealed.key_id[..],
+                    &sealed.bytes,
+                    &&connector.destination.0[..],
+                    &connector.is_active,
+                    &severities_json(&connector.severity_filter),
+                    &types_json(&connector.alert_type_filter),
+                    &creator_json(&connector.created_by),
+                    &now.as_millisecond(),
+                ],
+            )
+            .await?;
+        let mut events = Vec::new();
+        // Whoever enters a URL believes that it works, whatever it did to others who point at it.
+        let known = standing::read(change.session(), connector.destination).await?;
+        if known.block.is_some() {
+            standing::repair(&change, connector.destination, now).await?;
+            events.push(Event::Repaired(connector.destination));
+        }
+        self.commit(change, events).await?;
+        Ok(Created::Made(Arc::new(connector)))
+    }
+
+    async fn change_connector(
+        &self,
+        space_id: SpaceId,
+        space_version: i64,
+        id: ConnectorId,
+        wanted: ConnectorChange,
+        now: Timestamp,
+    ) -> Result<Changed, StoreError> {
+        let sealing = Arc::clone(&self.shared.sealing);
+        if wanted.is_active == Some(true) {
+            // What waited when it was switched off stays cancelled.
+            self.cancel_rest(id).await?;
+        }
+        let change = self.change().await?;
+        let Some((space_no, version)) = spaces::number(&change, space_id).await? else {
+            return change.nothing(Changed::Absent).await;
+        };
+        if version != space_version {
+            return change.nothing(Changed::Stale).await;
+        }
+        let Some((no, current)) = one(&change, &sealing, space_no, space_id, id).await? else {
+            return change.nothing(Changed::Absent).await;
+        };
+        let mut changed = wanted.applied_to(&current);
+        changed.destination = sealing.fingerprint(&changed.webhook_url);
+        if changed != current {
+            changed.updated_at = now;
+            update(&change, &sealing, no, &changed).await?;
+        }
+        let mut events = Vec::new();
+        let moved = changed.destination != current.destination;
+        if moved {
+            // First of all, so that nothing is sent from both ends.
+            events.push(Event::Moved {
+                from: current.destination,
+                to: changed.destination,
+            });
+        }
+        // Who enters a URL, or switches a connector on, believes that it works.
+        let switched_on = !current.is_active && changed.is_active;
+        if wanted.webhook_url.is_some() || switched_on {
+            standing::repair(&change, changed.destination, now).await?;
+            events.push(Event::Repaired(changed.destination));
+        } else {
+            events.push(Event::Changed(changed.destination));
+        }
+        if (moved || current.is_active && !changed.is_active)
+            && let Some(space) = spaces::by_no(change.session(), space_no).await?
+        {
+            let (space, left) = (Arc::new(space), Arc::new(changed.clone()));
+            events.push(Event::Left(current.destination, space, left));
+        }
+        self.commit(change, events).await?;
+        if !changed.is_active {
+            self.cancel_rest(id).await?;
+        }
+        Ok(Changed::Now(Arc::new(changed)))
+    }
+
+    async fn delete_connector(
+        &self,
+        space_id: SpaceId,
+        id: ConnectorId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let sealing = Arc::clone(&self.shared.sealing);
+        let change = self.change().await?;
+        let Some((space_no, _)) = spaces::number(&change, space_id).await? else {
+            return change.nothing(false).await;
+        };
+        let Some((no, current)) = one(&change, &sealing, space_no, space_id, id).await? else {
+            return change.nothing(false).await;
+        };
+        change.run(DELETE, &[&no, &now.as_millisecond()]).await?;
+        let mut events = vec![Event::Changed(current.destination)];
+        if let Some(space) = spaces::by_no(change.session(), space_no).await? {
+            let (space, destination) = (Arc::new(space), current.destination);
+            events.push(Event::Left(destination, space, Arc::new(current)));
+        }
+        self.commit(change, events).await?;
+        self.cancel_rest(id).await?;
+        Ok(true)
+    }
+}
+
+/// Seals some URLs again that are not sealed under the first key of the key file; returns how many.
+pub(crate) async fn reseal(
+    change: &Change,
+    sealing: &Sealing,
+    at_most: usize,
+) -> Result<usize, StoreError> {
+    let limit = i64::try_from(at_most).unwrap_or(i64::MAX);
+    let sql = format!("SELECT {COLUMNS}, s.id {SEALED_OTHERWISE}");
+    let rows = change
+        .rows(&sql, &[&&sealing.first_key()[..], &limit])
+        .await?;
+    for row in &rows {
+        let space_id = SpaceId::from_bytes(row.id(13)?);
+        let (no, connector) = stored(row)?.read(sealing, space_id)?;
+        let sealed = sealing.seal(&connector);
+        change
+            .run(RESEAL, &[&no, &&sealed.key_id[..], &sealed.bytes])
+            .await?;
+    }
+    if !rows.is_empty() {
+        return Ok(rows.len());
+    }
+    let stored: Vec<u8> = match change.row(FINGERPRINT_KEY, &[]).await? {
+        Some(row) => row.at(0)?,
+        None => return Ok(0),
+    };
+    if stored.starts_with(&sealing.first_key()) {
+        return Ok(0);
+    }
+    let sealed = sealing.sealed_fingerprint_key();
+    change.run(SET_FINGERPRINT_KEY, &[&sealed]).await?;
+    Ok(1)
+}
+
+async fn update(
+    change: &Change,
+    sealing: &Sealing,
+    no: i64,
+    changed: &Connector,
+) -> Result<(), StoreError> {
+    let sealed = sealing.seal(changed);
+    change
+        .run(
+            UPDATE,
+            &[
+                &no,
+                &changed.name,
+                &changed.connector_type.as_str(),
+                &&sealed.key_id[..],
+                &sealed.bytes,
+                &&changed.destination.0[..],
+                &changed.is_active,
+                &severities_json(&changed.severity_filter),
+                &types_json(&changed.alert_type_filter),
+                &changed.updated_at.as_millisecond(),
+            ],
+        )
+        .await
+        .map(drop)
+}
+
+/// The connectors that point at a destination, with their short names and spaces.
+pub(crate) async fn of_destination(
+    session: &Session,
+    sealing: &Sealing,
+    destination: Fingerprint,
+) -> Result<Vec<(i64, Connector, Space)>, StoreError> {
+    let sql = format!("SELECT {COLUMNS}, {} {OF_DESTINATION}", spaces::COLUMNS);
+    let rows = session.rows(&sql, &[&&destination.0[..]]).await?;
+    let read = |row: &Row| {
+        let (_, space, _) = spaces::stored(row, 13)?.read()?;
+        let (no, connector) = stored(row)?.read(sealing, space.id)?;
+        Ok((no, connector, space))
+    };
+    rows.iter().map(read).collect()
+}
+
+async fn one(
+    change: &Change,
+    sealing: &Sealing,
+    space_no: i64,
+    space_id: SpaceId,
+    id: ConnectorId,
+) -> Result<Option<(i64, Connector)>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} {ONE}");
+    let found = change.row(&sql, &[&uuid(id.as_bytes()), &space_no]).await?;
+    found
+        .map(|row| stored(&row)?.read(sealing, space_id))
+        .transpose()
+}
+
+/// A row of [`COLUMNS`].
+fn stored(row: &Row) -> Result<StoredConnector, StoreError> {
+    Ok(StoredConnector {
+        no: row.at(0)?,
+        id: row.id(1)?,
+        name: row.at(2)?,
+        connector_type: row.at(3)?,
+        url_key_id: row.at(4)?,
+        url_sealed: row.at(5)?,
+        destination: row.fingerprint(6)?.0,
+        is_active: row.at(7)?,
+        severity_filter: row.at(8)?,
+        alert_type_filter: row.at(9)?,
+        creator: row.at(10)?,
+        created_at: row.at(11)?,
+        updated_at: row.at(12)?,
+    })
+}

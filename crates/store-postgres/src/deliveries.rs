@@ -1,0 +1,101 @@
+//! Deliveries read back: how they stand now, with their attempts.
+
+use std::collections::HashMap;
+
+use alert_connectors_model::Attempt;
+use alert_connectors_store::{
+    StoreError,
+    stored::{AttemptRow, DeliveryRow, StoredDelivery},
+};
+use tokio_postgres::Row;
+
+use crate::{
+    error::Columns,
+    session::{Parameters, Session},
+};
+
+/// What [`StoredDelivery`] is read from.
+pub(crate) const COLUMNS: &str =
+    "d.seq, d.id, a.id, c.id, c.name, d.kind, d.created_at, d.next_attempt_at, d.state,
+    d.reason, d.ended_at, coalesce(d.requeued_at, d.created_at), c.deleted_at,
+    CASE WHEN c.is_active THEN NULL ELSE coalesce(c.switched_at, c.updated_at) END, t.repaired_at";
+/// Where it is read from: all by primary key but the deliveries, which each query finds by an index of its own.
+const FROM: &str = "JOIN alerts a ON a.seq = d.alert_seq JOIN connectors c ON c.no = d.connector_no
+    LEFT JOIN destinations t ON t.fingerprint = c.destination";
+// By deliveries_by_alert.
+const OF_ALERTS: &str = "FROM deliveries d";
+const OF_ALERTS_WHERE: &str = "WHERE d.alert_seq = ANY ($1) ORDER BY d.seq";
+// By primary key.
+const ATTEMPTS: &str = "SELECT delivery_seq, id, started_at, duration_ms, outcome, status_code, error, digest_size
+    FROM attempts WHERE delivery_seq = ANY ($1) ORDER BY delivery_seq, id";
+
+/// A row of [`COLUMNS`].
+pub(crate) fn delivery(row: &Row) -> Result<StoredDelivery, StoreError> {
+    let reason: Option<i16> = row.at(9)?;
+    StoredDelivery::try_from(DeliveryRow {
+        seq: row.at(0)?,
+        id: row.id(1)?,
+        alert_id: row.id(2)?,
+        connector_id: row.id(3)?,
+        connector_name: row.at(4)?,
+        kind: row.code(5)?,
+        created_at: row.at(6)?,
+        next_attempt_at: row.at(7)?,
+        state: row.code(8)?,
+        reason: reason.map(|code| u8::try_from(code).unwrap_or(u8::MAX)),
+        ended_at: row.at(10)?,
+        queued_at: row.at(11)?,
+        deleted_at: row.at(12)?,
+        inactive_since: row.at(13)?,
+        repaired_at: row.at(14)?,
+    })
+}
+
+/// The deliveries that `from` finds, under the name `d`, and a condition names.
+pub(crate) async fn select(
+    session: &Session,
+    from: &str,
+    condition: &str,
+    parameters: Parameters<'_>,
+) -> Result<Vec<StoredDelivery>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} {from} {FROM} {condition}");
+    session
+        .rows(&sql, parameters)
+        .await?
+        .iter()
+        .map(delivery)
+        .collect()
+}
+
+/// The deliveries of some alerts, by alert, each oldest first.
+pub(crate) async fn of_alerts(
+    session: &Session,
+    seqs: &[i64],
+) -> Result<Vec<StoredDelivery>, StoreError> {
+    select(session, OF_ALERTS, OF_ALERTS_WHERE, &[&seqs]).await
+}
+
+/// The attempts of some deliveries, oldest first.
+pub(crate) async fn attempts(
+    session: &Session,
+    seqs: &[i64],
+) -> Result<HashMap<i64, Vec<Attempt>>, StoreError> {
+    let mut found: HashMap<i64, Vec<Attempt>> = HashMap::new();
+    for row in session.rows(ATTEMPTS, &[&seqs]).await? {
+        let status: Option<i32> = row.at(5)?;
+        let count = |column| Ok::<_, StoreError>(u32::try_from(row.at::<i32>(column)?).unwrap_or(0));
+        let attempt = AttemptRow {
+            delivery_seq: row.at(0)?,
+            id: row.id(1)?,
+            started_at: row.at(2)?,
+            duration_ms: count(3)?,
+            outcome: row.code(4)?,
+            status_code: status.and_then(|status| u16::try_from(status).ok()),
+            error: row.at(6)?,
+            digest_size: count(7)?,
+        };
+        let seq = attempt.delivery_seq;
+        found.entry(seq).or_default().push(attempt.try_into()?);
+    }
+    Ok(found)
+}

@@ -1,0 +1,118 @@
+//! From the driver's errors to the store's, by what the caller can do.
+
+use std::error::Error;
+
+use alert_connectors_store::{BoxError, StoreError};
+use tokio_postgres::{error::SqlState, types::FromSqlOwned};
+
+/// What an error of the driver means for the caller. Its text holds what the server says of the statement, and nothing of
+/// the values that it was given.
+pub(crate) fn meaning(error: tokio_postgres::Error) -> StoreError {
+    let Some(said) = error.as_db_error() else {
+        return StoreError::Unavailable(without_values(&error));
+    };
+    let text = format!("{} ({})", said.message(), said.code().code()).into();
+    if *said.code() == SqlState::DISK_FULL {
+        return StoreError::Full(text);
+    }
+    if may_be_repeated(said.code()) {
+        return StoreError::Unavailable(Box::new(Repeatable(text)));
+    }
+    StoreError::Unavailable(text)
+}
+
+/// The chain of causes as one line.
+fn without_values(error: &dyn Error) -> BoxError {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text.into()
+}
+
+fn may_be_repeated(code: &SqlState) -> bool {
+    [
+        SqlState::T_R_DEADLOCK_DETECTED,
+        SqlState::T_R_SERIALIZATION_FAILURE,
+    ]
+    .contains(code)
+}
+
+/// A conflict with another transaction: nothing happened, and the same may work at once.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Repeatable(BoxError);
+
+/// Whether the same may work at once, since it only met another transaction.
+pub(crate) fn is_repeatable(error: &StoreError) -> bool {
+    matches!(error, StoreError::Unavailable(cause) if cause.is::<Repeatable>())
+}
+
+/// What an error of the pool means for the caller.
+pub(crate) fn no_connection(error: deadpool_postgres::PoolError) -> StoreError {
+    match error {
+        deadpool_postgres::PoolError::Backend(error) => meaning(error),
+        other => StoreError::Unavailable(without_values(&other)),
+    }
+}
+
+/// The same meaning for each of several callers who waited for one transaction.
+pub(crate) fn shared(error: &StoreError) -> StoreError {
+    let text = || {
+        error
+            .source()
+            .map_or_else(|| error.to_string(), ToString::to_string)
+            .into()
+    };
+    match error {
+        StoreError::Full(_) => StoreError::Full(text()),
+        StoreError::Fatal(_) => StoreError::Fatal(text()),
+        StoreError::Stopped => StoreError::Stopped,
+        StoreError::Unavailable(_) | StoreError::Unreadable { .. } | StoreError::Sealed(_) => {
+            StoreError::Unavailable(text())
+        }
+    }
+}
+
+/// Reading columns with the store's errors.
+pub(crate) trait Columns {
+    /// The value of a column.
+    fn at<T: FromSqlOwned>(&self, column: usize) -> Result<T, StoreError>;
+
+    /// A small number that stands for a word.
+    fn code(&self, column: usize) -> Result<u8, StoreError> {
+        // What is out of range is no word's number, as this is.
+        Ok(u8::try_from(self.at::<i16>(column)?).unwrap_or(u8::MAX))
+    }
+
+    /// A count.
+    fn count<T: TryFrom<i64> + Default>(&self, column: usize) -> Result<T, StoreError> {
+        Ok(T::try_from(self.at(column)?).unwrap_or_default())
+    }
+
+    /// Sixteen bytes.
+    fn id(&self, column: usize) -> Result<[u8; 16], StoreError> {
+        Ok(*self.at::<uuid::Uuid>(column)?.as_bytes())
+    }
+
+    /// The fingerprint of a destination.
+    fn fingerprint(
+        &self,
+        column: usize,
+    ) -> Result<alert_connectors_model::Fingerprint, StoreError> {
+        let bytes: Vec<u8> = self.at(column)?;
+        <[u8; 16]>::try_from(bytes)
+            .map(alert_connectors_model::Fingerprint)
+            .map_err(|_length| {
+                alert_connectors_store::stored::unreadable("connectors", "destination", "")
+            })
+    }
+}
+
+impl Columns for tokio_postgres::Row {
+    fn at<T: FromSqlOwned>(&self, column: usize) -> Result<T, StoreError> {
+        self.try_get(column).map_err(meaning)
+    }
+}

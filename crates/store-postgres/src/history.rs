@@ -1,0 +1,434 @@
+//! Deliveries as history tells them, sending them again, and a connector's health.
+
+use alert_connectors_model::{
+    AlertId, ConnectorId, Delivery, DeliveryId, DeliveryState, Fingerprint, SpaceId,
+};
+use alert_connectors_store::{
+    DeliveryQuery, Event, Expiry, Health, HealthFacts, History, Page, Replay, Replayed, Retried,
+    StoreError,
+    stored::{StoredDelivery, maybe_time, time},
+};
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::{
+    PostgresStore,
+    alerts::{CLOCK_STEP, uuid},
+    deliveries,
+    error::Columns,
+    session::{Change, Session},
+    standing,
+};
+
+// By the unique index on id.
+const CONNECTOR: &str = "SELECT c.no, c.destination, c.is_active, c.created_at, coalesce(c.switched_at, c.created_at)
+    FROM connectors c JOIN spaces s ON s.no = c.space_no WHERE c.id = $1 AND s.id = $2 AND c.deleted_at IS NULL";
+// By alerts_by_id, which holds the first bytes of the names of an alert's deliveries.
+const ALERTS_NAMED: &str = "SELECT a.seq FROM alerts a JOIN spaces s ON s.no = a.space_no
+    WHERE a.id >= $1 AND a.id <= $2 AND s.id = $3";
+// By the primary key of missed, then by primary key.
+const MISSED: &str = "FROM (SELECT seq FROM missed WHERE connector_no = $1 AND state = $4 AND seq < $2
+    ORDER BY seq DESC LIMIT $3) m JOIN deliveries d ON d.seq = m.seq";
+// By deliveries_by_connector.
+const ARRIVED: &str = "FROM (SELECT * FROM deliveries WHERE connector_no = $1 AND seq < $2 AND state BETWEEN $4 AND $5
+    ORDER BY seq DESC LIMIT $3) d";
+// By the primary key of pending, then by primary key.
+const WAITING: &str = "FROM (SELECT seq FROM pending WHERE connector_no = $1 AND seq < $2 AND queued_at > $4
+    ORDER BY seq DESC LIMIT $3) p JOIN deliveries d ON d.seq = p.seq";
+// By the primary key of pending, then by primary key.
+const OVERDUE: &str = "FROM (SELECT seq FROM pending WHERE connector_no = $1 AND seq < $2 AND queued_at <= $4
+    ORDER BY seq DESC LIMIT $3) p JOIN deliveries d ON d.seq = p.seq";
+const NEWEST_FIRST: &str = "ORDER BY d.seq DESC";
+const SINCE: &str = "SELECT first_delivery_since($1)";
+// By the primary key of missed, then by primary key.
+const MISSED_BETWEEN: &str = "SELECT d.seq FROM missed m JOIN deliveries d ON d.seq = m.seq WHERE m.connector_no = $1
+    AND m.state = $2 AND m.seq >= $3 AND d.created_at >= $4 AND d.created_at < $5 ORDER BY m.seq LIMIT $6";
+// By deliveries_by_connector.
+const ARRIVED_BETWEEN: &str = "SELECT seq FROM deliveries WHERE connector_no = $1 AND state = $2
+    AND seq >= $3 AND created_at >= $4 AND created_at < $5 ORDER BY seq LIMIT $6";
+// By the primary key of pending, then by primary key.
+const OVERDUE_BETWEEN: &str = "SELECT d.seq FROM pending p JOIN deliveries d ON d.seq = p.seq WHERE p.connector_no = $1
+    AND p.queued_at <= $2 AND p.seq >= $3 AND d.created_at >= $4 AND d.created_at < $5 ORDER BY p.seq LIMIT $6";
+// By primary key.
+const QUEUE_AGAIN: &str = "WITH again AS (UPDATE deliveries d SET state = 0, reason = NULL, ended_at = NULL, next_attempt_at = NULL,
+        plain = false, requeued_at = $2 FROM unnest($1::int8[]) AS g (seq)
+        WHERE d.seq = g.seq AND (d.state > 0 OR coalesce(d.requeued_at, d.created_at) <= $3) RETURNING d.connector_no, d.seq),
+    noted AS (DELETE FROM missed m USING again a WHERE m.connector_no = a.connector_no AND m.state IN (3, 4, 5) AND m.seq = a.seq)
+    INSERT INTO pending (connector_no, seq, queued_at) SELECT connector_no, seq, $2 FROM again
+    ON CONFLICT (connector_no, seq) DO UPDATE SET queued_at = excluded.queued_at";
+// By the primary key of pending, then by primary key.
+const OLDEST_WAITING: &str = "SELECT d.created_at, p.queued_at FROM (SELECT seq, queued_at FROM pending WHERE connector_no = $1
+    ORDER BY seq LIMIT 1) p JOIN deliveries d ON d.seq = p.seq";
+// By the primary key of pending.
+const DEPTH: &str = "SELECT count(*) FROM pending WHERE connector_no = $1";
+// By the primary key of pending, then by primary key.
+const DEPTH_IN_TIME: &str = "SELECT count(*), min(d.created_at) FROM pending p JOIN deliveries d ON d.seq = p.seq
+    WHERE p.connector_no = $1 AND p.queued_at > $2";
+// By deliveries_by_connector, a few of the newest and of those before what waits; the newest by order are about the newest
+// by time.
+const LAST_ARRIVED: &str = "SELECT max(ended_at) FROM (
+        (SELECT state, ended_at FROM deliveries WHERE connector_no = $1 ORDER BY seq DESC LIMIT 256)
+        UNION ALL (SELECT state, ended_at FROM deliveries WHERE connector_no = $1 AND state BETWEEN 1 AND 2
+            AND seq < coalesce((SELECT min(seq) FROM pending WHERE connector_no = $1), 9223372036854775807)
+            ORDER BY seq DESC LIMIT 256)) these
+    WHERE state BETWEEN 1 AND 2";
+
+/// Deliveries that are queued again in one transaction.
+const STEP: usize = 500;
+
+#[async_trait]
+impl History for PostgresStore {
+    async fn deliveries(
+        &self,
+        space_id: SpaceId,
+        connector: ConnectorId,
+        query: DeliveryQuery,
+        expiry: Expiry,
+    ) -> Result<Page<Delivery>, StoreError> {
+        self.read(
+            async |session| match KnownConnector::find(session, space_id, connector).await? {
+                Some(connector) => connector.page(session, &query, expiry).await,
+                None => Ok(Page {
+                    items: Vec::new(),
+                    next: None,
+                }),
+            },
+        )
+        .await
+    }
+
+    async fn delivery(
+        &self,
+        space_id: SpaceId,
+        id: DeliveryId,
+        expiry: Expiry,
+    ) -> Result<Option<Delivery>, StoreError> {
+        self.read(async |session| {
+            let Some(stored) = find(session, space_id, id).await? else {
+                return Ok(None);
+            };
+            let mut attempts = deliveries::attempts(session, &[stored.seq]).await?;
+            Ok(Some(Delivery {
+                attempts: attempts.remove(&stored.seq).unwrap_or_default(),
+                ..stored.read(expiry)
+            }))
+        })
+        .await
+    }
+
+    async fn retry(
+        &self,
+        space_id: SpaceId,
+        id: DeliveryId,
+        expiry: Expiry,
+    ) -> Result<Retried, StoreError> {
+        let change = self.change().await?;
+        let Some(stored) = find(change.session(), space_id, id).await? else {
+            return change.nothing(Retried::Absent).await;
+        };
+        let state = stored.kept.now(expiry).0;
+        if !matches!(
+            state,
+            DeliveryState::Failed | DeliveryState::Expired | DeliveryState::Cancelled
+        ) {
+            return change.nothing(Retried::Stands(state)).await;
+        }
+        if stored.kept.deleted_at.is_some() {
+            return change.nothing(Retried::ConnectorGone).await;
+        }
+        let found = KnownConnector::find(change.session(), space_id, stored.connector_id).await?;
+        let Some(connector) = found else {
+            return change.nothing(Retried::ConnectorGone).await;
+        };
+        if !connector.is_active {
+            return change.nothing(Retried::ConnectorInactive).await;
+        }
+        queue_again(&change, &[stored.seq], expiry).await?;
+        self.commit(change, vec![Event::Changed(connector.destination)])
+            .await?;
+        Ok(Retried::Queued)
+    }
+
+    async fn replay(
+        &self,
+        space_id: SpaceId,
+        connector: ConnectorId,
+        replay: Replay,
+        expiry: Expiry,
+    ) -> Result<Replayed, StoreError> {
+        let found = self
+            .read(async |session| {
+                let found = KnownConnector::find(session, space_id, connector).await?;
+                let Some(connector) = found else {
+                    return Ok(Err(Replayed::Absent));
+                };
+                if !connector.is_active {
+                    return Ok(Err(Replayed::ConnectorInactive));
+                }
+                let seqs = connector.to_replay(session, &replay, expiry).await?;
+                Ok(Ok((connector.destination, seqs)))
+            })
+            .await?;
+        let (destination, seqs) = match found {
+            Ok(found) => found,
+            Err(refused) => return Ok(refused),
+        };
+        let mut queued = 0;
+        for step in seqs.chunks(STEP) {
+            let change = self.change().await?;
+            queued += queue_again(&change, step, expiry).await?;
+            self.commit(change, vec![Event::Changed(destination)]).await?;
+        }
+        Ok(Replayed::Queued(queued))
+    }
+
+    async fn health(
+        &self,
+        space_id: SpaceId,
+        connector: ConnectorId,
+        expiry: Expiry,
+    ) -> Result<Option<Health>, StoreError> {
+        self.read(async |session| {
+            match KnownConnector::find(session, space_id, connector).await? {
+                Some(connector) => connector.health(session, expiry).await.map(Some),
+                None => Ok(None),
+            }
+        })
+        .await
+    }
+}
+
+/// A delivery by its name, which begins like its alert's.
+async fn find(
+    session: &Session,
+    space_id: SpaceId,
+    id: DeliveryId,
+) -> Result<Option<StoredDelivery>, StoreError> {
+    let (mut least, mut most) = (*id.as_bytes(), *id.as_bytes());
+    least[DeliveryId::SHARED_BYTES..].fill(0);
+    most[DeliveryId::SHARED_BYTES..].fill(u8::MAX);
+    let (least, most) = (AlertId::from_bytes(least), AlertId::from_bytes(most));
+    let rows = session
+        .rows(
+            ALERTS_NAMED,
+            &[
+                &uuid(least.as_bytes()),
+                &uuid(most.as_bytes()),
+                &uuid(space_id.as_bytes()),
+            ],
+        )
+        .await?;
+    let seqs: Vec<i64> = rows.iter().map(|row| row.at(0)).collect::<Result<_, _>>()?;
+    let found = deliveries::of_alerts(session, &seqs).await?;
+    Ok(found.into_iter().find(|stored| stored.id == id))
+}
+
+async fn queue_again(change: &Change, seqs: &[i64], expiry: Expiry) -> Result<usize, StoreError> {
+    let now = expiry.now.as_millisecond();
+    let overdue = expiry.cutoff(None).as_millisecond();
+    let queued = change.run(QUEUE_AGAIN, &[&seqs, &now, &overdue]).await?;
+    Ok(usize::try_from(queued).unwrap_or(usize::MAX))
+}
+
+struct KnownConnector {
+    no: i64,
+    destination: Fingerprint,
+    is_active: bool,
+    created_at: Timestamp,
+    switched_at: Timestamp,
+}
+
+impl KnownConnector {
+    async fn find(
+        session: &Session,
+        space_id: SpaceId,
+        id: ConnectorId,
+    ) -> Result<Option<Self>, StoreError> {
+        let found = session
+            .row(
+                CONNECTOR,
+                &[&uuid(id.as_bytes()), &uuid(space_id.as_bytes())],
+            )
+            .await?;
+        let Some(row) = found else { return Ok(None) };
+        Ok(Some(Self {
+            no: row.at(0)?,
+            destination: row.fingerprint(1)?,
+            is_active: row.at(2)?,
+            created_at: time(row.at(3)?),
+            switched_at: time(row.at(4)?),
+        }))
+    }
+
+    async fn cutoff(&self, session: &Session, expiry: Expiry) -> Result<i64, StoreError> {
+        let repaired_at = standing::read(session, self.destination).await?.repaired_at;
+        Ok(expiry.cutoff(repaired_at).as_millisecond())
+    }
+
+    /// One look for each wanted state, each no deeper than the page, merged by the order of acceptance.
+    async fn page(
+        &self,
+        session: &Session,
+        query: &DeliveryQuery,
+        expiry: Expiry,
+    ) -> Result<Page<Delivery>, StoreError> {
+        let states = if query.states.is_empty() {
+            DeliveryState::ALL
+        } else {
+            &query.states
+        };
+        let cutoff = self.cutoff(session, expiry).await?;
+        let before = query.before.unwrap_or(i64::MAX);
+        let limit = i64::try_from(query.limit).unwrap_or(i64::MAX - 1) + 1;
+        let in_time = async |from, bound: i64| {
+            deliveries::select(
+                session,
+                from,
+                NEWEST_FIRST,
+                &[&self.no, &before, &limit, &bound],
+            )
+            .await
+        };
+        let missed = async |state: DeliveryState| {
+            let code = i16::from(state.code());
+            deliveries::select(
+                session,
+                MISSED,
+                NEWEST_FIRST,
+                &[&self.no, &before, &limit, &code],
+            )
+            .await
+        };
+        let (mut found, mut arrived) = (Vec::new(), Vec::new());
+        for state in states {
+            match state {
+                DeliveryState::Pending if self.is_active => {
+                    found.extend(in_time(WAITING, cutoff).await?);
+                }
+                DeliveryState::Pending => {}
+                // What waits for a connector that is off counts as cancelled, whether or not that is written yet.
+                DeliveryState::Cancelled if !self.is_active => {
+                    found.extend(in_time(WAITING, i64::MIN).await?);
+                    found.extend(missed(*state).await?);
+                }
+                DeliveryState::Expired => {
+                    if self.is_active {
+                        found.extend(in_time(OVERDUE, cutoff).await?);
+                    }
+                    found.extend(missed(*state).await?);
+                }
+                DeliveryState::Failed | DeliveryState::Cancelled => {
+                    found.extend(missed(*state).await?);
+                }
+                DeliveryState::Delivered | DeliveryState::Accepted => {
+                    arrived.push(i16::from(state.code()));
+                }
+            }
+        }
+        if let (Some(first), Some(last)) = (arrived.iter().min(), arrived.iter().max()) {
+            let more = deliveries::select(
+                session,
+                ARRIVED,
+                NEWEST_FIRST,
+                &[&self.no, &before, &limit, first, last],
+            )
+            .await?;
+            found.extend(more);
+        }
+        found.sort_by_key(|stored| std::cmp::Reverse(stored.seq));
+        let more = found.len() > query.limit;
+        found.truncate(query.limit);
+        let next = found.last().filter(|_| more).map(|stored| stored.seq);
+        let items = found
+            .into_iter()
+            .map(|stored| stored.read(expiry))
+            .collect();
+        Ok(Page { items, next })
+    }
+
+    /// What is to be queued again, oldest first.
+    async fn to_replay(
+        &self,
+        session: &Session,
+        replay: &Replay,
+        expiry: Expiry,
+    ) -> Result<Vec<i64>, StoreError> {
+        let since = replay.since.checked_sub(CLOCK_STEP);
+        let since = since.unwrap_or(Timestamp::MIN).as_millisecond();
+        let first = session.row(SINCE, &[&since]).await?;
+        let first: i64 = first.map_or(Ok(0), |row| row.at(0))?;
+        let (since, until) = (
+            replay.since.as_millisecond(),
+            replay.until.unwrap_or(Timestamp::MAX).as_millisecond(),
+        );
+        let limit = i64::try_from(Replay::MOST).unwrap_or(i64::MAX);
+        let mut seqs: Vec<i64> = Vec::new();
+        for state in &replay.states {
+            let code = i16::from(state.code());
+            let sql = match state {
+                DeliveryState::Delivered | DeliveryState::Accepted => ARRIVED_BETWEEN,
+                _ => MISSED_BETWEEN,
+            };
+            let mut rows = session
+                .rows(sql, &[&self.no, &code, &first, &since, &until, &limit])
+                .await?;
+            if *state == DeliveryState::Expired {
+                let cutoff = self.cutoff(session, expiry).await?;
+                let overdue = session
+                    .rows(
+                        OVERDUE_BETWEEN,
+                        &[&self.no, &cutoff, &first, &since, &until, &limit],
+                    )
+                    .await?;
+                rows.extend(overdue);
+            }
+            for row in rows {
+                seqs.push(row.at(0)?);
+            }
+        }
+        seqs.sort_unstable();
+        seqs.truncate(Replay::MOST);
+        Ok(seqs)
+    }
+
+    async fn health(&self, session: &Session, expiry: Expiry) -> Result<Health, StoreError> {
+        let standing = standing::read(session, self.destination).await?;
+        let cutoff = expiry.cutoff(standing.repaired_at).as_millisecond();
+        let (queue_depth, oldest_pending_at) = self.depth(session, cutoff).await?;
+        let last = session.row(LAST_ARRIVED, &[&self.no]).await?;
+        Ok(HealthFacts {
+            is_active: self.is_active,
+            created_at: self.created_at,
+            switched_at: self.switched_at,
+            standing,
+            queue_depth,
+            oldest_pending_at,
+            last_success_at: maybe_time(last.map_or(Ok(None), |row| row.at(0))?),
+        }
+        .into())
+    }
+
+    /// How many deliveries wait, and when the oldest of them was made.
+    async fn depth(
+        &self,
+        session: &Session,
+        cutoff: i64,
+    ) -> Result<(u64, Option<Timestamp>), StoreError> {
+        if !self.is_active {
+            return Ok((0, None));
+        }
+        let Some(oldest) = session.row(OLDEST_WAITING, &[&self.no]).await? else {
+            return Ok((0, None));
+        };
+        let (created_at, queued_at): (i64, i64) = (oldest.at(0)?, oldest.at(1)?);
+        if queued_at > cutoff {
+            let depth = session.row(DEPTH, &[&self.no]).await?;
+            let depth = depth.map_or(Ok(0), |row| row.count(0))?;
+            return Ok((depth, Some(time(created_at))));
+        }
+        match session.row(DEPTH_IN_TIME, &[&self.no, &cutoff]).await? {
+            Some(row) => Ok((row.count(0)?, maybe_time(row.at(1)?))),
+            None => Ok((0, None)),
+        }
+    }
+}

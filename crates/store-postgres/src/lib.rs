@@ -1,0 +1,81 @@
+//! The store on PostgreSQL: two writers that commit in groups with set-wise statements, leases that spread destinations
+//! over replicas, and readers beside them.
+//!
+//! Durability is `synchronous_commit=on`: a commit returns when it is on disk. What the traits promise is said in
+//! `alert-connectors-store`; this crate only says how. No other crate knows the driver.
+
+mod alerts;
+mod bundle;
+mod connectors;
+mod deliveries;
+mod error;
+mod group;
+mod history;
+mod intake;
+mod listen;
+mod meters;
+mod open;
+mod people;
+mod queue;
+mod record;
+mod session;
+mod spaces;
+mod standing;
+mod upkeep;
+mod url;
+mod writer;
+
+use std::sync::Arc;
+
+use alert_connectors_model::Random;
+use alert_connectors_store::{Event, KeyFileError, Sealing, Store, StoreError};
+use tokio::sync::{Mutex, mpsc};
+use uuid::Uuid;
+
+pub use open::{OpenError, Opening};
+pub use url::PostgresUrl;
+
+use crate::{meters::Meters, session::Pools, writer::Writer};
+
+/// A PostgreSQL database in use. Clones share it.
+#[derive(Clone)]
+pub struct PostgresStore {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    pools: Pools,
+    writer: Writer,
+    meters: Meters,
+    sealing: Arc<Sealing>,
+    random: Arc<dyn Random>,
+    /// Names this replica.
+    replica: Uuid,
+    told: mpsc::Sender<Vec<Event>>,
+    events: Mutex<mpsc::Receiver<Vec<Event>>>,
+}
+
+impl PostgresStore {
+    /// Reads the secret key file again.
+    pub fn reload_keys(&self) -> Result<(), KeyFileError> {
+        self.shared.sealing.reload()
+    }
+
+    /// Tells whoever delivers. Nobody listens in the command line's own programs.
+    async fn tell(&self, events: Vec<Event>) {
+        if !events.is_empty() {
+            drop(self.shared.told.send(events).await);
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl Store for PostgresStore {
+    async fn check(&self) -> Result<(), StoreError> {
+        let change = self.change().await?;
+        change
+            .run("UPDATE identity SET version = version WHERE one = 1", &[])
+            .await?;
+        change.commit().await
+    }
+}

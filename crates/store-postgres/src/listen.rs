@@ -1,0 +1,137 @@
+//! Hearing at once what other replicas say, and saying it to them. Only a hint: without it everything is found by looking.
+
+use std::{future::poll_fn, time::Duration};
+
+use alert_connectors_model::Fingerprint;
+use alert_connectors_store::{Event, StoreError};
+use tokio::{sync::mpsc, time};
+use tokio_postgres::{AsyncMessage, Config, Connection, Socket};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::{PostgresStore, queue::destinations_of, session::Change};
+
+const CHANNEL: &str = "alert_connectors";
+/// How long to wait before listening is tried again.
+const AGAIN: Duration = Duration::from_secs(2);
+// By primary key, in its order. Whoever holds one of these finds the count changed, also without being told.
+const NOTE: &str = "UPDATE leases l SET changed = changed + 1 FROM (SELECT destination FROM leases
+    WHERE destination = ANY ($1) ORDER BY destination FOR UPDATE) noted WHERE l.destination = noted.destination";
+const NOTIFY: &str = "SELECT pg_notify('alert_connectors', $1)";
+
+/// What is said of a destination.
+#[derive(Clone, Copy)]
+pub(crate) enum Word {
+    /// More is owed to it.
+    More,
+    /// What is owed to it, or how it stands, changed otherwise.
+    Changed,
+    /// Another replica asks for it.
+    Wanted,
+}
+
+impl Word {
+    const fn letter(self) -> char {
+        match self {
+            Self::More => 'm',
+            Self::Changed => 'c',
+            Self::Wanted => 'w',
+        }
+    }
+
+    /// A message: the letter, then fingerprints in hexadecimal. One message holds up to 8,000 bytes.
+    pub(crate) fn messages(self, destinations: &[[u8; 16]]) -> Vec<String> {
+        let hex = |destination: &[u8; 16]| -> String {
+            destination.iter().map(|byte| format!("{byte:02x}")).collect()
+        };
+        destinations
+            .chunks(200)
+            .map(|chunk| {
+                let names: String = chunk.iter().map(hex).collect();
+                format!("{}{names}", self.letter())
+            })
+            .collect()
+    }
+}
+
+/// Listens until nobody wants to hear of it any more.
+pub(crate) fn start(config: Config, tls: MakeRustlsConnect, told: mpsc::Sender<Vec<Event>>) {
+    tokio::spawn(async move {
+        while !told.is_closed() {
+            if let Ok((client, connection)) = config.connect(tls.clone()).await {
+                let listen = async {
+                    // Whatever was said meanwhile was missed; looking finds it.
+                    drop(client.batch_execute(&format!("LISTEN {CHANNEL}")).await);
+                    std::future::pending::<()>().await;
+                };
+                tokio::select! {
+                    () = listen => {}
+                    () = hear(connection, &told) => {}
+                    () = told.closed() => {}
+                }
+            }
+            time::sleep(AGAIN).await;
+        }
+    });
+}
+
+async fn hear<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin>(
+    mut connection: Connection<Socket, S>,
+    told: &mpsc::Sender<Vec<Event>>,
+) {
+    while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
+        if let AsyncMessage::Notification(said) = message {
+            let events = events(said.payload());
+            if !events.is_empty() && told.send(events).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn events(message: &str) -> Vec<Event> {
+    let Some((word, names)) = message.split_at_checked(1) else {
+        return Vec::new();
+    };
+    let event = |destination| match word {
+        "m" => Some(Event::Called(destination)),
+        "c" => Some(Event::Touched(destination)),
+        "w" => Some(Event::Wanted(destination)),
+        _ => None,
+    };
+    names
+        .as_bytes()
+        .chunks_exact(32)
+        .filter_map(fingerprint)
+        .filter_map(event)
+        .collect()
+}
+
+fn fingerprint(hex: &[u8]) -> Option<Fingerprint> {
+    let mut bytes = [0; 16];
+    for (byte, digits) in bytes.iter_mut().zip(hex.chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    }
+    Some(Fingerprint(bytes))
+}
+
+impl PostgresStore {
+    /// Commits a change and tells of it, here and on other replicas.
+    pub(crate) async fn commit(
+        &self,
+        change: Change,
+        events: Vec<Event>,
+    ) -> Result<(), StoreError> {
+        let destinations: Vec<[u8; 16]> = destinations_of(&events).into_iter().collect();
+        if !destinations.is_empty() {
+            let names: Vec<&[u8]> = destinations.iter().map(|one| &one[..]).collect();
+            if change.run(NOTE, &[&names]).await? > 0 {
+                for message in Word::Changed.messages(&destinations) {
+                    change.run(NOTIFY, &[&message]).await?;
+                }
+            }
+        }
+        change.commit().await?;
+        self.tell(events).await;
+        Ok(())
+    }
+}

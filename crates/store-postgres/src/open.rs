@@ -1,0 +1,200 @@
+//! Opening a database: its version, its schema and its key.
+
+use std::{path::PathBuf, sync::Arc};
+
+use alert_connectors_model::Random;
+use alert_connectors_store::{KeyFileError, Sealing, StoreError, UnsealError};
+use tokio::sync::{Mutex, mpsc};
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+use crate::{
+    PostgresStore, PostgresUrl, Shared, error::meaning, listen, meters::Meters, session::Pools,
+    writer::Writer,
+};
+
+/// The migrations in their order; the table `migrations` counts those that a database has.
+const MIGRATIONS: [&str; 1] = [include_str!("../migrations/20261123200000_init.sql")];
+/// The oldest server that is known to do all of this.
+const OLDEST_SERVER: i32 = 150_000;
+/// Only one program migrates at a time. The number only has to be the same everywhere.
+const MIGRATE_LOCK: &str = "SELECT pg_advisory_xact_lock(8317492650011)";
+const FINGERPRINT_KEY: &str = "SELECT value FROM meta WHERE name = 'fingerprint_key'";
+/// Groups of events that may wait for whoever delivers.
+const EVENT_GROUPS_MAX: usize = 256;
+
+/// What to open, and how.
+pub struct Opening {
+    /// Where the database is.
+    pub url: PostgresUrl,
+    /// The secret key file, which all replicas share.
+    pub key_file: PathBuf,
+    /// Whether to listen for what other replicas say. Without it everything is found by looking, a little later.
+    pub listen: bool,
+    /// Randomness for keys, names and nonces.
+    pub random: Arc<dyn Random>,
+}
+
+/// Why a database can't be opened; each in a sentence that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// It does not answer.
+    #[error("PostgreSQL can't be reached at {url}: {why}")]
+    Unreachable {
+        /// The database.
+        url: String,
+        /// Why.
+        why: String,
+    },
+    /// The server is too old.
+    #[error("PostgreSQL at {url} is version {found}; version 15 or later is needed")]
+    OldServer {
+        /// The database.
+        url: String,
+        /// Its version.
+        found: i32,
+    },
+    /// It was made by a newer program.
+    #[error("{url} has schema {found}, this program knows {known}: it was made by a newer version; use that one")]
+    Newer {
+        /// The database.
+        url: String,
+        /// Its schema.
+        found: usize,
+        /// The newest that is known here.
+        known: usize,
+    },
+    /// There is no key file.
+    #[error("the secret key file {} is not there; make one with `alert-connectors key new FILE` and give every replica the same", .0.display())]
+    NoKeyFile(PathBuf),
+    /// The database and the secret key file don't go together.
+    #[error(transparent)]
+    Sealing(#[from] UnsealError),
+    /// The database answers with an error.
+    #[error("{url} can't be opened: {why}")]
+    Database {
+        /// The database.
+        url: String,
+        /// Why.
+        why: String,
+    },
+}
+
+impl PostgresStore {
+    /// Opens a database and brings its schema up to date. Several programs may do so at once.
+    pub async fn open(opening: Opening) -> Result<Self, OpenError> {
+        let name = opening.url.to_string();
+        let failed = |error: StoreError| OpenError::Database {
+            url: name.clone(),
+            why: cause(&error),
+        };
+        let tls = opening.url.tls().map_err(|error| OpenError::Database {
+            url: name.clone(),
+            why: error.to_string(),
+        })?;
+        let sealing = {
+            let connected = opening.url.config().connect(tls.clone()).await;
+            let (client, connection) = connected.map_err(|error| OpenError::Unreachable {
+                url: name.clone(),
+                why: cause(&meaning(error)),
+            })?;
+            let driver = tokio::spawn(connection);
+            let prepared = prepare(&client, &opening, &name).await;
+            drop(client);
+            // It ends with its client; what it says then was said to the client before.
+            drop(driver.await);
+            prepared?
+        };
+        let pools = Pools::new(opening.url.config(), &tls)
+            .map_err(|error| failed(StoreError::Unavailable(error.into())))?;
+        let (told, events) = mpsc::channel(EVENT_GROUPS_MAX);
+        let mut replica = [0; 16];
+        opening.random.fill(&mut replica);
+        let meters = Meters::default();
+        let writer = Writer::start(&pools, &told, &opening.random, &meters);
+        if opening.listen {
+            listen::start(opening.url.config().clone(), tls, told.clone());
+        }
+        Ok(Self {
+            shared: Arc::new(Shared {
+                pools,
+                writer,
+                meters,
+                sealing: Arc::new(sealing),
+                random: opening.random,
+                replica: Uuid::from_bytes(replica),
+                told,
+                events: Mutex::new(events),
+            }),
+        })
+    }
+}
+
+/// An error in one line, without what the store's own word for it adds.
+fn cause(error: &StoreError) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+/// Brings the schema up to date and finds the key, in one transaction.
+async fn prepare(client: &Client, opening: &Opening, name: &str) -> Result<Sealing, OpenError> {
+    let failed = |error| OpenError::Database {
+        url: name.to_owned(),
+        why: cause(&meaning(error)),
+    };
+    let version = client.query_one("SHOW server_version_num", &[]).await;
+    let found: String = version.map_err(failed)?.get(0);
+    let found = found.parse().unwrap_or(0);
+    if found < OLDEST_SERVER {
+        return Err(OpenError::OldServer {
+            url: name.to_owned(),
+            found: found / 10_000,
+        });
+    }
+    client
+        .batch_execute(&format!("BEGIN; {MIGRATE_LOCK}"))
+        .await
+        .map_err(failed)?;
+    client
+        .batch_execute("SET LOCAL client_min_messages = warning;
+            CREATE TABLE IF NOT EXISTS migrations (no integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())")
+        .await
+        .map_err(failed)?;
+    let counted = client.query_one("SELECT count(*) FROM migrations", &[]).await;
+    let found = usize::try_from(counted.map_err(failed)?.get::<_, i64>(0)).unwrap_or(usize::MAX);
+    let Some(missing) = MIGRATIONS.get(found..) else {
+        return Err(OpenError::Newer {
+            url: name.to_owned(),
+            found,
+            known: MIGRATIONS.len(),
+        });
+    };
+    for (at, migration) in missing.iter().enumerate() {
+        client.batch_execute(migration).await.map_err(failed)?;
+        let no = i32::try_from(found + at + 1).unwrap_or(i32::MAX);
+        client
+            .execute("INSERT INTO migrations (no) VALUES ($1)", &[&no])
+            .await
+            .map_err(failed)?;
+    }
+    let stored = client.query_opt(FINGERPRINT_KEY, &[]).await.map_err(failed)?;
+    let random = Arc::clone(&opening.random);
+    let sealing = match stored {
+        Some(row) => Sealing::open_with(name, &opening.key_file, row.get(0), random)?,
+        None => {
+            let made = Sealing::make(&opening.key_file, random);
+            let (sealing, value) = made.map_err(|error| match error {
+                UnsealError::KeyFile(KeyFileError::Missing(_)) => {
+                    OpenError::NoKeyFile(opening.key_file.clone())
+                }
+                other => OpenError::Sealing(other),
+            })?;
+            client
+                .execute("INSERT INTO meta VALUES ('fingerprint_key', $1)", &[&value])
+                .await
+                .map_err(failed)?;
+            sealing
+        }
+    };
+    client.batch_execute("COMMIT").await.map_err(failed)?;
+    Ok(sealing)
+}

@@ -1,0 +1,302 @@
+//! Users, session tokens and API keys.
+
+use alert_connectors_model::{Email, KeyId, SpaceId, User, UserId};
+use alert_connectors_store::{
+    AddedUser, ApiKey, Disabled, KeyScope, NewApiKey, NewToken, NewUser, People, Session as Signed,
+    StoreError, TokenHash, UserRecord,
+    stored::{maybe_time, role_of, time, unreadable},
+};
+use async_trait::async_trait;
+use jiff::Timestamp;
+use tokio::try_join;
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use crate::{PostgresStore, alerts::uuid, error::Columns, session::Session};
+
+const COLUMNS: &str = "u.no, u.id, u.email, u.full_name, u.password_hash, u.is_operator, u.is_disabled, u.created_at";
+const ALL: &str = "FROM users u ORDER BY u.email";
+// By the unique index on email.
+const BY_EMAIL: &str = "FROM users u WHERE u.email = $1";
+const INSERT_USER: &str = "INSERT INTO users (id, email, full_name, password_hash, is_operator, created_at)
+    VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
+// By primary key, then by the users' own.
+const SESSION: &str = "t.expires_at FROM tokens t JOIN users u ON u.no = t.user_no WHERE t.hash = $1";
+// By the unique index on hash, then by the users' own.
+const KEY_SESSION: &str = "k.expires_at, k.id, k.name, k.scope, k.created_at, k.last_used_at, s.id, s.slug
+    FROM api_keys k JOIN users u ON u.no = k.user_no LEFT JOIN spaces s ON s.no = k.space_no WHERE k.hash = $1";
+// By primary key.
+const VERSION: &str = "SELECT version FROM identity WHERE one = 1";
+// By members_by_user.
+const MEMBERSHIPS: &str = "SELECT s.id, m.role FROM members m JOIN spaces s ON s.no = m.space_no WHERE m.user_no = $1";
+// By api_keys_by_user.
+const KEYS: &str = "SELECT k.expires_at, k.id, k.name, k.scope, k.created_at, k.last_used_at, s.id, s.slug FROM api_keys k
+    LEFT JOIN spaces s ON s.no = k.space_no WHERE k.user_no = (SELECT no FROM users WHERE id = $1)
+    ORDER BY k.name, k.id";
+// By api_keys_by_user.
+const KEY_COUNT: &str = "SELECT count(*) FROM api_keys WHERE user_no = (SELECT no FROM users WHERE id = $1)";
+const INSERT_KEY: &str = "INSERT INTO api_keys (id, hash, user_no, name, space_no, scope, created_at, expires_at)
+    VALUES ($1, $2, (SELECT no FROM users WHERE id = $3), $4, (SELECT no FROM spaces WHERE id = $5), $6, $7, $8)";
+const REVOKE_KEY: &str = "DELETE FROM api_keys WHERE id = $1 AND user_no = (SELECT no FROM users WHERE id = $2)";
+// By primary key, in its order.
+const KEYS_USED: &str = "UPDATE api_keys SET last_used_at = $2 WHERE id IN
+    (SELECT id FROM api_keys WHERE id = ANY ($1) ORDER BY id FOR UPDATE)";
+const INSERT_TOKEN: &str = "INSERT INTO tokens (hash, user_no, expires_at)
+    VALUES ($1, (SELECT no FROM users WHERE id = $2), $3)";
+// By tokens_by_expiry; a few at a time, beside each new one.
+const FORGET_TOKENS: &str = "DELETE FROM tokens WHERE hash IN
+    (SELECT hash FROM tokens WHERE expires_at <= $1 ORDER BY expires_at LIMIT 20 FOR UPDATE SKIP LOCKED)";
+
+#[async_trait]
+impl People for PostgresStore {
+    async fn add_user(&self, new: NewUser) -> Result<AddedUser, StoreError> {
+        let change = self.change().await?;
+        let added = change
+            .run(
+                INSERT_USER,
+                &[
+                    &uuid(new.user.id.as_bytes()),
+                    &new.user.email.as_str(),
+                    &new.user.full_name,
+                    &new.password_hash,
+                    &new.is_operator,
+                    &new.created_at.as_millisecond(),
+                ],
+            )
+            .await?;
+        change.commit().await?;
+        Ok(match added {
+            0 => AddedUser::EmailTaken,
+            _ => AddedUser::Added,
+        })
+    }
+
+    async fn users(&self) -> Result<Vec<UserRecord>, StoreError> {
+        self.read(async |session| {
+            let rows = session.rows(&format!("SELECT {COLUMNS} {ALL}"), &[]).await?;
+            rows.iter()
+                .map(|row| user_record(row).map(|(_, record)| record))
+                .collect()
+        })
+        .await
+    }
+
+    async fn user(&self, email: &Email) -> Result<Option<UserRecord>, StoreError> {
+        self.read(async |session| Ok(user(session, email).await?.map(|(_, record)| record)))
+            .await
+    }
+
+    async fn set_password(&self, email: &Email, hash: String) -> Result<bool, StoreError> {
+        let change = self.change().await?;
+        let email = email.as_str();
+        let changed = change
+            .run("UPDATE users SET password_hash = $2 WHERE email = $1", &[&email, &hash])
+            .await?;
+        change
+            .run(
+                "DELETE FROM tokens WHERE user_no = (SELECT no FROM users WHERE email = $1)",
+                &[&email],
+            )
+            .await?;
+        change.commit().await?;
+        Ok(changed > 0)
+    }
+
+    async fn set_disabled(&self, email: &Email, disabled: Disabled) -> Result<bool, StoreError> {
+        let change = self.change().await?;
+        let (email, flag) = (email.as_str(), disabled == Disabled::Yes);
+        let changed = change
+            .run("UPDATE users SET is_disabled = $2 WHERE email = $1", &[&email, &flag])
+            .await?;
+        if flag {
+            for sql in [
+                "DELETE FROM tokens WHERE user_no = (SELECT no FROM users WHERE email = $1)",
+                "DELETE FROM api_keys WHERE user_no = (SELECT no FROM users WHERE email = $1)",
+            ] {
+                change.run(sql, &[&email]).await?;
+            }
+        }
+        change.commit().await?;
+        Ok(changed > 0)
+    }
+
+    async fn add_token(&self, token: NewToken, now: Timestamp) -> Result<(), StoreError> {
+        let step = self.step().await?;
+        step.run(FORGET_TOKENS, &[&now.as_millisecond()]).await?;
+        let user_id = uuid(token.user_id.as_bytes());
+        let expires_at = token.expires_at.as_millisecond();
+        step.run(INSERT_TOKEN, &[&&token.hash[..], &user_id, &expires_at])
+            .await?;
+        step.commit().await
+    }
+
+    async fn end_token(&self, hash: TokenHash) -> Result<(), StoreError> {
+        let step = self.step().await?;
+        step.run("DELETE FROM tokens WHERE hash = $1", &[&&hash[..]])
+            .await?;
+        step.commit().await
+    }
+
+    async fn session(&self, hash: TokenHash) -> Result<Option<Signed>, StoreError> {
+        self.read(async |session| {
+            // The version first, in a snapshot before the rest: what changes in between makes the session stale, not wrong.
+            let (version, found) = try_join!(
+                biased;
+                session.row(VERSION, &[]),
+                token_session(session, hash),
+            )?;
+            let found = match found {
+                Some(signed) => Some(signed),
+                None => key_session(session, hash).await?,
+            };
+            let (Some((user_no, mut signed)), Some(version)) = (found, version) else {
+                return Ok(None);
+            };
+            signed.version = version.at(0)?;
+            for row in session.rows(MEMBERSHIPS, &[&user_no]).await? {
+                let space = SpaceId::from_bytes(row.id(0)?);
+                let role = role_of(row.at(1)?);
+                let role = role.ok_or_else(|| unreadable("members", "role", user_no))?;
+                signed.memberships.push((space, role));
+            }
+            Ok(Some(signed))
+        })
+        .await
+    }
+
+    async fn add_key(&self, new: NewApiKey) -> Result<bool, StoreError> {
+        let change = self.change().await?;
+        let user_id = uuid(new.user_id.as_bytes());
+        let count = change.row(KEY_COUNT, &[&user_id]).await?;
+        let count: usize = count.map_or(Ok(0), |row| row.count(0))?;
+        if count >= ApiKey::PER_USER_MAX {
+            return change.nothing(false).await;
+        }
+        let key = &new.key;
+        let space = key.space.as_ref().map(|(id, _)| uuid(id.as_bytes()));
+        change
+            .run(
+                INSERT_KEY,
+                &[
+                    &uuid(key.id.as_bytes()),
+                    &&new.hash[..],
+                    &user_id,
+                    &key.name,
+                    &space,
+                    &key.scope.as_str(),
+                    &key.created_at.as_millisecond(),
+                    &key.expires_at.map(Timestamp::as_millisecond),
+                ],
+            )
+            .await?;
+        change.commit().await?;
+        Ok(true)
+    }
+
+    async fn keys(&self, user_id: UserId) -> Result<Vec<ApiKey>, StoreError> {
+        self.read(async |session| {
+            let rows = session.rows(KEYS, &[&uuid(user_id.as_bytes())]).await?;
+            rows.iter().map(|row| key(row, 0)).collect()
+        })
+        .await
+    }
+
+    async fn revoke_key(&self, user_id: UserId, id: KeyId) -> Result<bool, StoreError> {
+        let step = self.step().await?;
+        let (id, user_id) = (uuid(id.as_bytes()), uuid(user_id.as_bytes()));
+        let removed = step.run(REVOKE_KEY, &[&id, &user_id]).await?;
+        step.commit().await?;
+        Ok(removed > 0)
+    }
+
+    async fn keys_used(&self, ids: Vec<KeyId>, at: Timestamp) -> Result<(), StoreError> {
+        let ids: Vec<Uuid> = ids.iter().map(|id| uuid(id.as_bytes())).collect();
+        let step = self.step().await?;
+        step.run(KEYS_USED, &[&ids, &at.as_millisecond()]).await?;
+        step.commit().await
+    }
+}
+
+/// A user by address, with the short name.
+pub(crate) async fn user(
+    session: &Session,
+    email: &Email,
+) -> Result<Option<(i64, UserRecord)>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} {BY_EMAIL}");
+    let found = session.row(&sql, &[&email.as_str()]).await?;
+    found.map(|row| user_record(&row)).transpose()
+}
+
+fn user_record(row: &Row) -> Result<(i64, UserRecord), StoreError> {
+    let no: i64 = row.at(0)?;
+    let email: String = row.at(2)?;
+    let record = UserRecord {
+        user: User {
+            id: UserId::from_bytes(row.id(1)?),
+            email: Email::parse(&email).map_err(|_fault| unreadable("users", "email", no))?,
+            full_name: row.at(3)?,
+        },
+        password_hash: row.at(4)?,
+        is_operator: row.at(5)?,
+        is_disabled: row.at(6)?,
+        created_at: time(row.at(7)?),
+    };
+    Ok((no, record))
+}
+
+fn signed(row: &Row, key: Option<ApiKey>) -> Result<Option<(i64, Signed)>, StoreError> {
+    let (no, record) = user_record(row)?;
+    if record.is_disabled {
+        return Ok(None);
+    }
+    let session = Signed {
+        user: record.user,
+        is_operator: record.is_operator,
+        expires_at: maybe_time(row.at(8)?),
+        key,
+        memberships: Vec::new(),
+        version: 0,
+    };
+    Ok(Some((no, session)))
+}
+
+async fn token_session(
+    session: &Session,
+    hash: TokenHash,
+) -> Result<Option<(i64, Signed)>, StoreError> {
+    let sql = format!("SELECT {COLUMNS}, {SESSION}");
+    match session.row(&sql, &[&&hash[..]]).await? {
+        Some(row) => signed(&row, None),
+        None => Ok(None),
+    }
+}
+
+async fn key_session(
+    session: &Session,
+    hash: TokenHash,
+) -> Result<Option<(i64, Signed)>, StoreError> {
+    let sql = format!("SELECT {COLUMNS}, {KEY_SESSION}");
+    match session.row(&sql, &[&&hash[..]]).await? {
+        Some(row) => signed(&row, Some(key(&row, 8)?)),
+        None => Ok(None),
+    }
+}
+
+/// A key whose columns begin at `first`.
+fn key(row: &Row, first: usize) -> Result<ApiKey, StoreError> {
+    let scope: String = row.at(first + 3)?;
+    let space_id: Option<Uuid> = row.at(first + 6)?;
+    let slug: Option<String> = row.at(first + 7)?;
+    let name: String = row.at(first + 2)?;
+    Ok(ApiKey {
+        id: KeyId::from_bytes(row.id(first + 1)?),
+        scope: KeyScope::parse(&scope).ok_or_else(|| unreadable("api_keys", "scope", &name))?,
+        name,
+        space: space_id
+            .map(|id| SpaceId::from_bytes(*id.as_bytes()))
+            .zip(slug),
+        created_at: time(row.at(first + 4)?),
+        expires_at: maybe_time(row.at(first)?),
+        last_used_at: maybe_time(row.at(first + 5)?),
+    })
+}

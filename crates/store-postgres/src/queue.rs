@@ -1,0 +1,272 @@
+//! What is owed to destinations.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use alert_connectors_model::{
+    Alert, AlertId, Connector, DeliveryId, DeliveryKind, DeliveryState, Fingerprint, Space,
+};
+use alert_connectors_store::{
+    Bundle, Due, Event, Expiry, Form, Known, Opening, Queue, Recorded, Report, StoreError, Tidings,
+    stored::{self, delivery_kind, time},
+};
+use async_trait::async_trait;
+
+use crate::{PostgresStore, bundle, connectors, error::Columns, session::Session, standing};
+
+// By the primary key of pending, from connector to connector, then by primary key.
+const OWED: &str = "SELECT DISTINCT c.destination FROM owed_connectors() AS owed (no)
+    JOIN connectors c ON c.no = owed.no AND c.deleted_at IS NULL";
+// Walks the destinations that ever gave trouble.
+const TROUBLED: &str = "SELECT fingerprint FROM destinations WHERE blocked_at IS NOT NULL OR told";
+// By primary key.
+const VERSION: &str = "SELECT version FROM identity WHERE one = 1";
+// By the primary key of pending, each connector no deeper than what is wanted, then by primary keys.
+const DUE: &str = "SELECT d.seq, d.id, d.plain, d.attempts, d.kind, d.created_at, p.queued_at, a.seq, a.id, a.received_at,
+    a.content, p.connector_no FROM (SELECT p.* FROM unnest($1::int8[]) AS wanted (no) CROSS JOIN LATERAL
+        (SELECT connector_no, seq, queued_at FROM pending WHERE connector_no = wanted.no AND seq > $2 AND queued_at > $4
+         ORDER BY seq LIMIT $3) p ORDER BY p.seq LIMIT $3) p
+    JOIN deliveries d ON d.seq = p.seq JOIN alerts a ON a.seq = d.alert_seq ORDER BY d.seq";
+// By primary key, then by deliveries_by_alert.
+const BEFORE: &str = "SELECT f.seq, b.state, coalesce(b.requeued_at, b.created_at) FROM deliveries f
+    LEFT JOIN deliveries b ON b.alert_seq = f.alert_seq AND b.connector_no = f.connector_no AND b.seq < f.seq
+    WHERE f.seq = ANY ($1)";
+// By the primary key of pending and by deliveries_by_connector, a few of each, then by the primary key of attempts.
+const LAST_REQUEST: &str = "SELECT max(t.started_at) FROM unnest($1::int8[]) AS wanted (no) CROSS JOIN LATERAL (
+        (SELECT seq FROM pending WHERE connector_no = wanted.no ORDER BY seq LIMIT 64)
+        UNION ALL (SELECT seq FROM deliveries WHERE connector_no = wanted.no ORDER BY seq DESC LIMIT 64)
+        UNION ALL (SELECT seq FROM deliveries WHERE connector_no = wanted.no
+            AND seq < (SELECT min(seq) FROM pending WHERE connector_no = wanted.no) ORDER BY seq DESC LIMIT 64)) these
+    JOIN attempts t ON t.delivery_seq = these.seq";
+
+#[async_trait]
+impl Queue for PostgresStore {
+    async fn version(&self) -> Result<i64, StoreError> {
+        self.read(async |session| {
+            let row = session.row(VERSION, &[]).await?;
+            row.map_or(Ok(0), |row| row.at(0))
+        })
+        .await
+    }
+
+    async fn tidings(&self) -> Result<Tidings, StoreError> {
+        self.read(async |session| {
+            let fingerprints = async |sql| {
+                let rows = session.rows(sql, &[]).await?;
+                rows.iter()
+                    .map(|row| row.fingerprint(0))
+                    .collect::<Result<Vec<_>, _>>()
+            };
+            Ok(Tidings {
+                owed: fingerprints(OWED).await?,
+                troubled: fingerprints(TROUBLED).await?,
+            })
+        })
+        .await
+    }
+
+    async fn known(&self, destination: Fingerprint) -> Result<Known, StoreError> {
+        let sealing = Arc::clone(&self.shared.sealing);
+        self.read(async |session| {
+            let found = connectors::of_destination(session, &sealing, destination).await?;
+            let numbers: Vec<i64> = found.iter().map(|(no, _, _)| *no).collect();
+            let last = session.row(LAST_REQUEST, &[&numbers]).await?;
+            let last: Option<i64> = last.map_or(Ok(None), |row| row.at(0))?;
+            Ok(Known {
+                standing: standing::read(session, destination).await?,
+                last_request_at: last.map(time),
+            })
+        })
+        .await
+    }
+
+    async fn due(
+        &self,
+        destination: Fingerprint,
+        after: i64,
+        at_most: usize,
+        expiry: Expiry,
+    ) -> Result<Vec<Due>, StoreError> {
+        let sealing = Arc::clone(&self.shared.sealing);
+        self.read(async |session| {
+            let found = connectors::of_destination(session, &sealing, destination).await?;
+            let repaired_at = standing::read(session, destination).await?.repaired_at;
+            let cutoff = expiry.cutoff(repaired_at).as_millisecond();
+            let owners: HashMap<i64, (Arc<Connector>, Arc<Space>)> = found
+                .into_iter()
+                .filter(|(_, connector, _)| connector.is_active)
+                .map(|(no, connector, space)| (no, (Arc::new(connector), Arc::new(space))))
+                .collect();
+            due_of(session, &owners, after, at_most, cutoff, expiry).await
+        })
+        .await
+    }
+
+    async fn bundle(
+        &self,
+        destination: Fingerprint,
+        at_most: usize,
+        in_full: usize,
+        expiry: Expiry,
+    ) -> Result<Option<Bundle>, StoreError> {
+        let sealing = Arc::clone(&self.shared.sealing);
+        self.read(async |session| {
+            let found = connectors::of_destination(session, &sealing, destination).await?;
+            let repaired_at = standing::read(session, destination).await?.repaired_at;
+            let wanted = bundle::Wanted {
+                at_most,
+                in_full,
+                expiry,
+                cutoff: expiry.cutoff(repaired_at),
+            };
+            bundle::read(session, found, wanted).await
+        })
+        .await
+    }
+
+    async fn opening(&self, follow_up: i64, expiry: Expiry) -> Result<Opening, StoreError> {
+        self.read(async |session| {
+            let openings = openings(session, &[follow_up], expiry).await?;
+            Ok(openings.get(&follow_up).copied().unwrap_or(Opening::Missed))
+        })
+        .await
+    }
+
+    async fn connectors_of(
+        &self,
+        destination: Fingerprint,
+    ) -> Result<Vec<(Arc<Space>, Arc<Connector>)>, StoreError> {
+        let sealing = Arc::clone(&self.shared.sealing);
+        self.read(async |session| {
+            let found = connectors::of_destination(session, &sealing, destination).await?;
+            Ok(found
+                .into_iter()
+                .map(|(_, connector, space)| (Arc::new(space), Arc::new(connector)))
+                .collect())
+        })
+        .await
+    }
+
+    async fn record(&self, reports: Arc<[Report]>) -> Result<Vec<Recorded>, StoreError> {
+        self.shared.writer.record(reports).await
+    }
+
+    async fn next_events(&self) -> Option<Vec<Event>> {
+        self.shared.events.lock().await.recv().await
+    }
+}
+
+async fn due_of(
+    session: &Session,
+    owners: &HashMap<i64, (Arc<Connector>, Arc<Space>)>,
+    after: i64,
+    at_most: usize,
+    cutoff: i64,
+    expiry: Expiry,
+) -> Result<Vec<Due>, StoreError> {
+    if owners.is_empty() {
+        return Ok(Vec::new());
+    }
+    let numbers: Vec<i64> = owners.keys().copied().collect();
+    let limit = i64::try_from(at_most).unwrap_or(i64::MAX);
+    let rows = session
+        .rows(DUE, &[&numbers, &after, &limit, &cutoff])
+        .await?;
+    let mut alerts: HashMap<i64, Arc<Alert>> = HashMap::new();
+    let mut owed = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let (seq, alert_seq): (i64, i64) = (row.at(0)?, row.at(7)?);
+        let alert = match alerts.get(&alert_seq) {
+            Some(alert) => Arc::clone(alert),
+            None => {
+                let content: String = row.at(10)?;
+                let alert = Arc::new(stored::alert(&content, alert_seq)?);
+                alerts.insert(alert_seq, Arc::clone(&alert));
+                alert
+            }
+        };
+        let Some((connector, space)) = owners.get(&row.at(11)?) else {
+            continue;
+        };
+        let plain: bool = row.at(2)?;
+        owed.push(Due {
+            seq,
+            id: DeliveryId::from_bytes(row.id(1)?),
+            alert_id: AlertId::from_bytes(row.id(8)?),
+            kind: delivery_kind(row.code(4)?, seq)?,
+            opening: Opening::Arrived,
+            space: Arc::clone(space),
+            alert,
+            received_at: time(row.at(9)?),
+            created_at: time(row.at(5)?),
+            queued_at: time(row.at(6)?),
+            connector: Arc::clone(connector),
+            form: if plain { Form::Plain } else { Form::Full },
+            attempts: u32::try_from(row.at::<i32>(3)?).unwrap_or(0),
+        });
+    }
+    let follow_ups: Vec<i64> = owed
+        .iter()
+        .filter(|due| due.kind != DeliveryKind::Opening)
+        .map(|due| due.seq)
+        .collect();
+    let openings = openings(session, &follow_ups, expiry).await?;
+    for due in &mut owed {
+        if due.kind != DeliveryKind::Opening {
+            due.opening = openings.get(&due.seq).copied().unwrap_or(Opening::Missed);
+        }
+    }
+    Ok(owed)
+}
+
+/// How problems stood with their connectors before these follow-ups.
+pub(crate) async fn openings(
+    session: &Session,
+    follow_ups: &[i64],
+    expiry: Expiry,
+) -> Result<HashMap<i64, Opening>, StoreError> {
+    let mut openings = HashMap::new();
+    if follow_ups.is_empty() {
+        return Ok(openings);
+    }
+    for row in session.rows(BEFORE, &[&follow_ups]).await? {
+        let opening = openings.entry(row.at(0)?).or_insert(Opening::Missed);
+        let state: Option<i16> = row.at(1)?;
+        let state = state
+            .and_then(|code| u8::try_from(code).ok())
+            .and_then(DeliveryState::from_code);
+        let queued_at = row.at::<Option<i64>>(2)?.map(time);
+        match (state, queued_at) {
+            (Some(DeliveryState::Delivered | DeliveryState::Accepted), _) => {
+                *opening = Opening::Arrived;
+            }
+            // The destination may have been repaired since, but then this one is still owed.
+            (Some(DeliveryState::Pending), Some(queued_at))
+                if !expiry.is_up(queued_at, Some(expiry.now)) && *opening == Opening::Missed =>
+            {
+                *opening = Opening::Waits;
+            }
+            _ => {}
+        }
+    }
+    Ok(openings)
+}
+
+/// The destinations among some events.
+pub(crate) fn destinations_of(events: &[Event]) -> BTreeSet<[u8; 16]> {
+    let mut destinations = BTreeSet::new();
+    for event in events {
+        match event {
+            Event::Changed(one) | Event::Repaired(one) | Event::Left(one, _, _) => {
+                destinations.insert(one.0);
+            }
+            Event::Moved { from, to } => {
+                destinations.extend([from.0, to.0]);
+            }
+            _ => {}
+        }
+    }
+    destinations
+}

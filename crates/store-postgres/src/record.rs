@@ -1,0 +1,293 @@
+//! Recording what came of attempts: one statement, and one round trip, for all that ended at about the same moment.
+
+use std::collections::{HashMap, HashSet};
+
+use alert_connectors_model::{Attempt, EndReason};
+use alert_connectors_store::{Form, NextStep, Outcome, Recorded, Report, StoreError};
+use futures_util::future::try_join_all;
+use tokio::try_join;
+use uuid::Uuid;
+
+use crate::{error::Columns as _, session::Session, standing};
+
+// By primary keys, in the order of the given rows, which is that of their keys. What a holder of before says late changes
+// nothing here.
+const RECORD: &str = "WITH given AS (SELECT * FROM unnest($1::int8[], $2::int2[], $3::int2[], $4::int8[], $5::bool[],
+        $6::bytea[], $7::int8[], $8::uuid[], $9::int8[], $10::int4[], $11::int2[], $12::int4[], $13::text[], $14::int4[])
+        AS g (seq, state, reason, at, plain, destination, lease, id, started_at, duration_ms, outcome, status_code, error, digest_size)
+        WHERE g.lease IS NULL OR EXISTS (SELECT FROM leases l WHERE l.destination = g.destination AND l.number = g.lease)),
+    changed AS (UPDATE deliveries d SET state = g.state, reason = g.reason,
+        attempts = d.attempts + CASE WHEN g.id IS NULL THEN 0 ELSE 1 END,
+        plain = CASE WHEN g.state = 0 THEN g.plain ELSE d.plain END,
+        next_attempt_at = CASE WHEN g.state = 0 THEN g.at END, ended_at = CASE WHEN g.state > 0 THEN g.at END
+        FROM given g WHERE d.seq = g.seq AND d.state = 0
+        RETURNING d.connector_no, d.seq, d.state, g.id, g.started_at, g.duration_ms, g.outcome, g.status_code, g.error, g.digest_size),
+    ended AS (DELETE FROM pending p USING changed c WHERE c.state > 0 AND p.connector_no = c.connector_no AND p.seq = c.seq),
+    noted AS (INSERT INTO missed (connector_no, state, seq) SELECT connector_no, state, seq FROM changed WHERE state >= 3),
+    kept AS (INSERT INTO attempts (delivery_seq, id, started_at, duration_ms, outcome, status_code, error, digest_size)
+        SELECT seq, id, started_at, duration_ms, outcome, status_code, error, digest_size FROM changed WHERE id IS NOT NULL
+        ON CONFLICT DO NOTHING)
+    SELECT seq FROM changed";
+// By primary key: the attempts of deliveries that had ended otherwise, or that another holds.
+const KEEP: &str = "WITH there AS (SELECT d.seq, g.id, g.started_at, g.duration_ms, g.outcome, g.status_code, g.error, g.digest_size
+        FROM unnest($1::int8[], $2::uuid[], $3::int8[], $4::int4[], $5::int2[], $6::int4[], $7::text[], $8::int4[])
+        AS g (seq, id, started_at, duration_ms, outcome, status_code, error, digest_size) JOIN deliveries d ON d.seq = g.seq),
+    kept AS (INSERT INTO attempts (delivery_seq, id, started_at, duration_ms, outcome, status_code, error, digest_size)
+        SELECT * FROM there WHERE id IS NOT NULL ON CONFLICT DO NOTHING)
+    SELECT seq FROM there";
+// By primary key; 3 is failed, in its column and as the reason that the message was refused.
+const REVIVE: &str = "WITH revived AS (UPDATE deliveries d SET state = 0, reason = NULL, ended_at = NULL, plain = false
+        FROM unnest($1::int8[], $2::bytea[], $3::int8[]) AS g (seq, destination, lease)
+        WHERE d.seq = g.seq AND d.state = 3 AND d.reason = 3 AND (g.lease IS NULL
+            OR EXISTS (SELECT FROM leases l WHERE l.destination = g.destination AND l.number = g.lease))
+        RETURNING d.connector_no, d.seq, coalesce(d.requeued_at, d.created_at) AS queued_at),
+    noted AS (DELETE FROM missed m USING revived r WHERE m.connector_no = r.connector_no AND m.state = 3 AND m.seq = r.seq)
+    INSERT INTO pending (connector_no, seq, queued_at) SELECT connector_no, seq, queued_at FROM revived";
+
+type Given<'r> = (&'r Report, &'r Outcome);
+
+/// Records reports in one transaction; an answer for each outcome, in order.
+pub(crate) async fn reports(
+    session: &Session,
+    reports: &[&Report],
+) -> Result<Vec<Recorded>, StoreError> {
+    let outcomes: Vec<Given<'_>> = reports
+        .iter()
+        .flat_map(|report| report.outcomes.iter().map(|outcome| (*report, outcome)))
+        .collect();
+    let rounds = rounds(&outcomes);
+    let is_plain = reports
+        .iter()
+        .all(|report| report.standing.is_none() && report.revived.is_empty());
+    let changed = match &rounds[..] {
+        // A statement is a transaction.
+        [only] if is_plain => vec![change(session, only).await?],
+        _ => {
+            let mut changes = Vec::with_capacity(rounds.len());
+            for round in &rounds {
+                changes.push(change(session, round));
+            }
+            let (_begun, changed, _revived, _stand, _committed) = try_join!(
+                biased;
+                session.command("BEGIN"),
+                try_join_all(changes),
+                revive(session, reports),
+                standing::write_all(session, reports),
+                session.command("COMMIT"),
+            )?;
+            changed
+        }
+    };
+    let mut answers: Vec<_> = outcomes.iter().map(|_| Recorded::Gone).collect();
+    let mut late = Vec::new();
+    for (round, changed) in rounds.iter().zip(&changed) {
+        for (at, given) in round {
+            if changed.contains(&given.1.seq) {
+                answers[*at] = Recorded::Done;
+            } else {
+                late.push((*at, *given));
+            }
+        }
+    }
+    if !late.is_empty() {
+        let there = keep(session, &late).await?;
+        for (at, (_, outcome)) in late {
+            if there.contains(&outcome.seq) {
+                answers[at] = Recorded::Superseded;
+            }
+        }
+    }
+    Ok(answers)
+}
+
+/// Outcomes with their places, in rounds in which each delivery has one outcome: a statement can change a row only once.
+fn rounds<'r>(outcomes: &[Given<'r>]) -> Vec<Vec<(usize, Given<'r>)>> {
+    let (mut rounds, mut seen): (Vec<Vec<_>>, HashMap<i64, usize>) = (Vec::new(), HashMap::new());
+    for (at, given) in outcomes.iter().enumerate() {
+        let round = seen.entry(given.1.seq).or_default();
+        if rounds.len() == *round {
+            rounds.push(Vec::new());
+        }
+        rounds[*round].push((at, *given));
+        *round += 1;
+    }
+    for round in &mut rounds {
+        round.sort_unstable_by_key(|(_, (_, outcome))| outcome.seq);
+    }
+    rounds
+}
+
+async fn change(
+    session: &Session,
+    round: &[(usize, Given<'_>)],
+) -> Result<HashSet<i64>, StoreError> {
+    let Columns {
+        seqs,
+        states,
+        reasons,
+        times,
+        plain,
+        destinations,
+        leases,
+        attempts,
+    } = Columns::of(round);
+    let rows = session
+        .rows(
+            RECORD,
+            &[
+                &seqs,
+                &states,
+                &reasons,
+                &times,
+                &plain,
+                &destinations,
+                &leases,
+                &attempts.ids,
+                &attempts.started,
+                &attempts.durations,
+                &attempts.outcomes,
+                &attempts.statuses,
+                &attempts.errors,
+                &attempts.sizes,
+            ],
+        )
+        .await?;
+    rows.iter().map(|row| row.at(0)).collect()
+}
+
+/// A round of outcomes as columns.
+struct Columns<'r> {
+    seqs: Vec<i64>,
+    states: Vec<i16>,
+    reasons: Vec<Option<i16>>,
+    times: Vec<i64>,
+    plain: Vec<bool>,
+    destinations: Vec<&'r [u8]>,
+    leases: Vec<Option<i64>>,
+    attempts: Attempts,
+}
+
+impl<'r> Columns<'r> {
+    fn of(round: &[(usize, Given<'r>)]) -> Self {
+        let given = || round.iter().map(|(_, given)| *given);
+        let outcomes = || given().map(|(_, outcome)| outcome);
+        let steps = || outcomes().map(|outcome| Step::of(outcome.next));
+        Self {
+            seqs: outcomes().map(|outcome| outcome.seq).collect(),
+            states: steps().map(|step| step.state).collect(),
+            reasons: steps().map(|step| step.reason).collect(),
+            times: steps().map(|step| step.at).collect(),
+            plain: steps().map(|step| step.plain).collect(),
+            destinations: given().map(|(report, _)| &report.destination.0[..]).collect(),
+            leases: given().map(|(report, _)| report.lease).collect(),
+            attempts: Attempts::of(outcomes()),
+        }
+    }
+}
+
+/// How a delivery goes on, as columns.
+struct Step {
+    state: i16,
+    reason: Option<i16>,
+    at: i64,
+    plain: bool,
+}
+
+impl Step {
+    fn of(next: NextStep) -> Self {
+        match next {
+            NextStep::Again { form, at } => Self {
+                state: 0,
+                reason: None,
+                at: at.as_millisecond(),
+                plain: form == Form::Plain,
+            },
+            NextStep::End { state, reason, at } => Self {
+                state: state.code().into(),
+                reason: reason.map(EndReason::code).map(i16::from),
+                at: at.as_millisecond(),
+                plain: false,
+            },
+        }
+    }
+}
+
+/// Attempts as columns; those of outcomes without one are empty.
+#[derive(Default)]
+struct Attempts {
+    ids: Vec<Option<Uuid>>,
+    started: Vec<i64>,
+    durations: Vec<i32>,
+    outcomes: Vec<i16>,
+    statuses: Vec<Option<i32>>,
+    errors: Vec<Option<String>>,
+    sizes: Vec<i32>,
+}
+
+impl Attempts {
+    fn of<'r>(outcomes: impl Iterator<Item = &'r Outcome>) -> Self {
+        let mut columns = Self::default();
+        let small = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
+        for outcome in outcomes {
+            let attempt = outcome.attempt.as_deref();
+            let id = attempt.map(|attempt| Uuid::from_bytes(*attempt.id.as_bytes()));
+            columns.ids.push(id);
+            let number = |of: fn(&Attempt) -> i64| attempt.map_or(0, of);
+            columns.started.push(number(|one| one.started_at.as_millisecond()));
+            columns.durations.push(attempt.map_or(0, |one| small(one.duration_ms)));
+            columns.outcomes.push(attempt.map_or(0, |one| one.outcome.code().into()));
+            columns.statuses.push(attempt.and_then(|one| one.status_code).map(i32::from));
+            // Text here can't hold the character zero, which a channel may answer with.
+            let error = attempt.and_then(|one| one.error.as_deref());
+            columns.errors.push(error.map(|text| text.replace('\0', "")));
+            columns.sizes.push(attempt.map_or(0, |one| small(one.digest_size)));
+        }
+        columns
+    }
+}
+
+/// Keeps the attempts of outcomes that come late; says which deliveries are there.
+async fn keep(
+    session: &Session,
+    late: &[(usize, Given<'_>)],
+) -> Result<HashSet<i64>, StoreError> {
+    let Columns { seqs, attempts, .. } = Columns::of(late);
+    let rows = session
+        .rows(
+            KEEP,
+            &[
+                &seqs,
+                &attempts.ids,
+                &attempts.started,
+                &attempts.durations,
+                &attempts.outcomes,
+                &attempts.statuses,
+                &attempts.errors,
+                &attempts.sizes,
+            ],
+        )
+        .await?;
+    rows.iter().map(|row| row.at(0)).collect()
+}
+
+async fn revive(session: &Session, reports: &[&Report]) -> Result<(), StoreError> {
+    let mut revived: Vec<(i64, &[u8], Option<i64>)> = reports
+        .iter()
+        .flat_map(|report| {
+            let seqs = report.revived.iter();
+            seqs.map(|seq| (*seq, &report.destination.0[..], report.lease))
+        })
+        .collect();
+    if revived.is_empty() {
+        return Ok(());
+    }
+    revived.sort_unstable();
+    revived.dedup_by_key(|(seq, _, _)| *seq);
+    let seqs: Vec<i64> = revived.iter().map(|one| one.0).collect();
+    let destinations: Vec<&[u8]> = revived.iter().map(|one| one.1).collect();
+    let leases: Vec<Option<i64>> = revived.iter().map(|one| one.2).collect();
+    session
+        .run(REVIVE, &[&seqs, &destinations, &leases])
+        .await
+        .map(drop)
+}

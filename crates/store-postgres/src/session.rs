@@ -1,0 +1,243 @@
+//! Connections in use: bounded in number and in time, and thrown away whenever it is not certain how they stand.
+
+use std::time::Duration;
+
+use alert_connectors_store::StoreError;
+use deadpool_postgres::{
+    Hook, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts,
+};
+use tokio::time;
+use tokio_postgres::{Row, types::ToSql};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::{
+    PostgresStore,
+    error::{meaning, no_connection},
+};
+
+/// Connections for everything but the hot path.
+const WORKERS: usize = 4;
+/// How long to wait for a connection, or for one to be made.
+const CONNECT_LIMIT: Duration = Duration::from_millis(900);
+/// How long one use of a connection may take, so that nobody waits for longer than two seconds.
+const USE_LIMIT: Duration = Duration::from_millis(1_700);
+
+pub(crate) type Parameters<'p> = &'p [&'p (dyn ToSql + Sync)];
+
+/// The connections of a replica. Each writer has one of its own.
+pub(crate) struct Pools {
+    work: Pool,
+    intake: Pool,
+    record: Pool,
+}
+
+impl Pools {
+    pub(crate) fn new(
+        config: &tokio_postgres::Config,
+        tls: &MakeRustlsConnect,
+    ) -> Result<Self, deadpool_postgres::BuildError> {
+        let pool = |size| {
+            let manager = Manager::from_config(
+                config.clone(),
+                tls.clone(),
+                ManagerConfig {
+                    recycling_method: RecyclingMethod::Fast,
+                },
+            );
+            Pool::builder(manager)
+                .max_size(size)
+                .timeouts(Timeouts {
+                    wait: Some(CONNECT_LIMIT),
+                    create: Some(CONNECT_LIMIT),
+                    recycle: Some(CONNECT_LIMIT),
+                })
+                .runtime(Runtime::Tokio1)
+                .post_create(Hook::async_fn(|client: &mut deadpool_postgres::ClientWrapper, _| {
+                    Box::pin(async move {
+                        let set = client.batch_execute(SETTINGS).await;
+                        set.map_err(deadpool_postgres::HookError::Backend)
+                    })
+                }))
+                .build()
+        };
+        Ok(Self {
+            work: pool(WORKERS)?,
+            intake: pool(1)?,
+            record: pool(1)?,
+        })
+    }
+
+    pub(crate) const fn intake(&self) -> &Pool {
+        &self.intake
+    }
+
+    pub(crate) const fn record(&self) -> &Pool {
+        &self.record
+    }
+}
+
+/// Every query here goes by an index; the planner, which may not know yet how large a table has grown, is not asked whether
+/// it should. Nothing may hold a lock for long, and a client that was stopped in the middle of a transaction least of all.
+const SETTINGS: &str = "SET synchronous_commit = on; SET jit = off; SET plan_cache_mode = force_generic_plan;
+    SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
+    SET statement_timeout = '1500ms'; SET lock_timeout = '1200ms';
+    SET idle_in_transaction_session_timeout = '1s'; SET default_transaction_isolation = 'read committed'";
+
+/// A connection in use. Unless it is given back, it is closed: nobody knows what is still under way on it.
+pub(crate) struct Session {
+    object: Option<Object>,
+}
+
+impl Session {
+    pub(crate) async fn of(pool: &Pool) -> Result<Self, StoreError> {
+        let object = pool.get().await.map_err(no_connection)?;
+        Ok(Self {
+            object: Some(object),
+        })
+    }
+
+    fn client(&self) -> Result<&Object, StoreError> {
+        self.object.as_ref().ok_or(StoreError::Stopped)
+    }
+
+    /// The rows of a query.
+    pub(crate) async fn rows(
+        &self,
+        sql: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let client = self.client()?;
+        let statement = client.prepare_cached(sql).await.map_err(meaning)?;
+        client.query(&statement, parameters).await.map_err(meaning)
+    }
+
+    /// The first row of a query, if there is one.
+    pub(crate) async fn row(
+        &self,
+        sql: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<Option<Row>, StoreError> {
+        Ok(self.rows(sql, parameters).await?.into_iter().next())
+    }
+
+    /// Runs a statement; says how many rows it touched.
+    pub(crate) async fn run(
+        &self,
+        sql: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<u64, StoreError> {
+        let client = self.client()?;
+        let statement = client.prepare_cached(sql).await.map_err(meaning)?;
+        client.execute(&statement, parameters).await.map_err(meaning)
+    }
+
+    /// Runs a statement without parameters or rows, such as the beginning of a transaction.
+    pub(crate) async fn command(&self, sql: &str) -> Result<(), StoreError> {
+        self.client()?.batch_execute(sql).await.map_err(meaning)
+    }
+
+    /// Gives the connection back: nothing is under way on it.
+    pub(crate) fn done(mut self) {
+        drop(self.object.take());
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(object) = self.object.take() {
+            drop(Object::take(object));
+        }
+    }
+}
+
+/// Bounds how long something may take.
+pub(crate) async fn within<T>(
+    work: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    time::timeout(USE_LIMIT, work).await.unwrap_or_else(|_late| {
+        let text = format!("PostgreSQL did not answer within {USE_LIMIT:?}");
+        Err(StoreError::Unavailable(text.into()))
+    })
+}
+
+/// A transaction. Unless it is committed, it is undone by closing its connection.
+pub(crate) struct Change {
+    session: Session,
+}
+
+impl Change {
+    pub(crate) async fn rows(
+        &self,
+        sql: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<Vec<Row>, StoreError> {
+        within(self.session.rows(sql, parameters)).await
+    }
+
+    pub(crate) async fn row(
+        &self,
+        sql: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<Option<Row>, StoreError> {
+        within(self.session.row(sql, parameters)).await
+    }
+
+    pub(crate) async fn run(
+        &self,
+        sql: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<u64, StoreError> {
+        within(self.session.run(sql, parameters)).await
+    }
+
+    pub(crate) const fn session(&self) -> &Session {
+        &self.session
+    }
+
+    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        within(self.session.command("COMMIT")).await?;
+        self.session.done();
+        Ok(())
+    }
+
+    /// Ends it where nothing was changed.
+    pub(crate) async fn nothing<T>(self, answer: T) -> Result<T, StoreError> {
+        self.commit().await.map(|()| answer)
+    }
+}
+
+impl PostgresStore {
+    /// Reads, each query in a snapshot of its own.
+    pub(crate) async fn read<T>(
+        &self,
+        read: impl AsyncFnOnce(&Session) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        within(async {
+            let session = Session::of(&self.shared.pools.work).await?;
+            let read = read(&session).await?;
+            session.done();
+            Ok(read)
+        })
+        .await
+    }
+
+    /// Begins a change of what people configure. There is one at a time on all replicas, so that what it finds stays true
+    /// until it is committed.
+    pub(crate) async fn change(&self) -> Result<Change, StoreError> {
+        let change = self.step().await?;
+        change
+            .run("SELECT FROM identity WHERE one = 1 FOR UPDATE", &[])
+            .await?;
+        Ok(change)
+    }
+
+    /// Begins a transaction beside others.
+    pub(crate) async fn step(&self) -> Result<Change, StoreError> {
+        within(async {
+            let session = Session::of(&self.shared.pools.work).await?;
+            session.command("BEGIN").await?;
+            Ok(Change { session })
+        })
+        .await
+    }
+}

@@ -1,0 +1,298 @@
+//! Spaces and their members.
+
+use alert_connectors_model::{Email, Role, Slug, Space, SpaceId, User, UserId};
+use alert_connectors_store::{
+    Event, Member, MemberChange, SpaceChange, Spaces, StoreError,
+    stored::{StoredSpace, role_code, role_of, time, unreadable},
+};
+use async_trait::async_trait;
+use jiff::Timestamp;
+use tokio_postgres::Row;
+
+use crate::{
+    PostgresStore,
+    alerts::uuid,
+    error::Columns,
+    people::user,
+    session::{Change, Session},
+};
+
+/// What [`StoredSpace`] is read from.
+pub(crate) const COLUMNS: &str = "s.no, s.id, s.slug, s.name, s.created_at, s.version";
+const ALL: &str = "FROM spaces s ORDER BY s.slug";
+// By the unique index on slug.
+const BY_SLUG: &str = "FROM spaces s WHERE s.slug = $1";
+// By primary key.
+const BY_NO: &str = "FROM spaces s WHERE s.no = $1";
+// By the unique index on id.
+const NUMBER: &str = "SELECT no, version FROM spaces WHERE id = $1";
+const INSERT: &str = "INSERT INTO spaces (id, slug, name, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+// By the unique index on id.
+const ADD_ADMIN: &str = "INSERT INTO members (space_no, user_no, role, added_at)
+    SELECT s.no, u.no, 2, $3 FROM spaces s, users u WHERE s.id = $1 AND u.id = $2";
+// By primary key, then by the users' own.
+const MEMBERS: &str = "SELECT u.id, u.email, u.full_name, m.role, m.added_at FROM members m
+    JOIN users u ON u.no = m.user_no WHERE m.space_no = (SELECT no FROM spaces WHERE id = $1) ORDER BY u.email";
+// By primary key.
+const MEMBER: &str = "SELECT role, added_at FROM members WHERE space_no = $1 AND user_no = $2";
+// By primary key.
+const SET_MEMBER: &str = "INSERT INTO members AS m (space_no, user_no, role, added_at) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (space_no, user_no) DO UPDATE SET role = excluded.role WHERE m.role <> excluded.role";
+const REMOVE_MEMBER: &str = "DELETE FROM members WHERE space_no = $1 AND user_no = $2";
+const OTHER_ADMINS: &str = "SELECT count(*) FROM members WHERE space_no = $1 AND user_no <> $2 AND role = 2";
+// By connectors_by_space.
+const DESTINATIONS: &str = "SELECT DISTINCT destination FROM connectors WHERE space_no = $1 AND deleted_at IS NULL";
+// By alerts_by_severity, severity by severity; by deliveries_by_alert; by primary keys.
+const REMOVE_ALERTS: &str = "WITH gone AS MATERIALIZED (SELECT a.seq FROM unnest('{0,1,2,3}'::int2[]) AS one (severity) CROSS JOIN LATERAL
+        (SELECT seq FROM alerts WHERE space_no = $1 AND severity = one.severity ORDER BY seq LIMIT $2) a),
+    deliveries_gone AS (DELETE FROM deliveries d USING gone WHERE d.alert_seq = gone.seq RETURNING d.seq, d.connector_no),
+    pending_gone AS (DELETE FROM pending p USING deliveries_gone d WHERE p.connector_no = d.connector_no AND p.seq = d.seq),
+    missed_gone AS (DELETE FROM missed m USING deliveries_gone d WHERE m.connector_no = d.connector_no AND m.state IN (3, 4, 5) AND m.seq = d.seq),
+    attempts_gone AS (DELETE FROM attempts t USING deliveries_gone d WHERE t.delivery_seq = d.seq)
+    DELETE FROM alerts a USING gone WHERE a.seq = gone.seq";
+
+/// Alerts of each severity that are removed in one step.
+const ALERTS_A_STEP: i64 = 64;
+
+#[async_trait]
+impl Spaces for PostgresStore {
+    async fn add_space(
+        &self,
+        space: Space,
+        admin: Option<User>,
+    ) -> Result<SpaceChange, StoreError> {
+        let change = self.change().await?;
+        let (id, created_at) = (uuid(space.id.as_bytes()), space.created_at.as_millisecond());
+        let added = change
+            .run(INSERT, &[&id, &space.slug.as_str(), &space.name, &created_at])
+            .await?;
+        if added == 0 {
+            return change.nothing(SpaceChange::SlugTaken).await;
+        }
+        if let Some(admin) = admin {
+            let admin = uuid(admin.id.as_bytes());
+            change.run(ADD_ADMIN, &[&id, &admin, &created_at]).await?;
+        }
+        change.commit().await?;
+        Ok(SpaceChange::Done)
+    }
+
+    async fn spaces(&self) -> Result<Vec<Space>, StoreError> {
+        self.read(async |session| {
+            let rows = session.rows(&format!("SELECT {COLUMNS} {ALL}"), &[]).await?;
+            rows.iter()
+                .map(|row| stored(row, 0)?.read().map(|(_, space, _)| space))
+                .collect()
+        })
+        .await
+    }
+
+    async fn space(&self, slug: &Slug) -> Result<Option<Space>, StoreError> {
+        self.read(async |session| Ok(by_slug(session, slug).await?.map(|(_, space, _)| space)))
+            .await
+    }
+
+    async fn rename_space(&self, slug: &Slug, name: String) -> Result<SpaceChange, StoreError> {
+        let change = self.change().await?;
+        let renamed = change
+            .run("UPDATE spaces SET name = $2 WHERE slug = $1", &[&slug.as_str(), &name])
+            .await?;
+        change.commit().await?;
+        Ok(match renamed {
+            0 => SpaceChange::Absent,
+            _ => SpaceChange::Done,
+        })
+    }
+
+    async fn remove_space(&self, slug: &Slug) -> Result<SpaceChange, StoreError> {
+        let change = self.change().await?;
+        let Some((no, _, _)) = by_slug(change.session(), slug).await? else {
+            return change.nothing(SpaceChange::Absent).await;
+        };
+        let mut events = Vec::new();
+        for row in change.rows(DESTINATIONS, &[&no]).await? {
+            events.push(Event::Changed(row.fingerprint(0)?));
+        }
+        for sql in [
+            "DELETE FROM spaces WHERE no = $1",
+            "UPDATE connectors SET deleted_at = 0, url_key_id = '', url_sealed = '' WHERE space_no = $1",
+            "DELETE FROM idempotency WHERE space_no = $1",
+        ] {
+            change.run(sql, &[&no]).await?;
+        }
+        self.commit(change, events).await?;
+        loop {
+            let step = self.step().await?;
+            let removed = step.run(REMOVE_ALERTS, &[&no, &ALERTS_A_STEP]).await?;
+            if removed == 0 {
+                step.run("DELETE FROM connectors WHERE space_no = $1", &[&no])
+                    .await?;
+                step.commit().await?;
+                return Ok(SpaceChange::Done);
+            }
+            step.commit().await?;
+        }
+    }
+
+    async fn members(&self, space_id: SpaceId) -> Result<Vec<Member>, StoreError> {
+        self.read(async |session| {
+            let rows = session.rows(MEMBERS, &[&uuid(space_id.as_bytes())]).await?;
+            rows.iter().map(member).collect()
+        })
+        .await
+    }
+
+    async fn set_member(
+        &self,
+        space_id: SpaceId,
+        email: &Email,
+        role: Role,
+        now: Timestamp,
+    ) -> Result<MemberChange, StoreError> {
+        let change = self.change().await?;
+        let Some(place) = Place::find(&change, space_id, email).await? else {
+            return change.nothing(MemberChange::NoSpace).await;
+        };
+        let Some((user_no, user)) = place.user else {
+            return change.nothing(MemberChange::Absent).await;
+        };
+        let before = place.member;
+        if let Some((role_before, _)) = before
+            && role_before == Role::Admin
+            && role < Role::Admin
+            && is_last_admin(&change, place.space_no, user_no).await?
+        {
+            return change.nothing(MemberChange::LastAdmin).await;
+        }
+        change
+            .run(
+                SET_MEMBER,
+                &[&place.space_no, &user_no, &role_code(role), &now.as_millisecond()],
+            )
+            .await?;
+        change.commit().await?;
+        let member = |added_at| Member {
+            user,
+            role,
+            added_at,
+        };
+        Ok(match before {
+            None => MemberChange::Added(member(now)),
+            Some((_, added_at)) => MemberChange::Changed(member(added_at)),
+        })
+    }
+
+    async fn remove_member(
+        &self,
+        space_id: SpaceId,
+        email: &Email,
+    ) -> Result<MemberChange, StoreError> {
+        let change = self.change().await?;
+        let Some(place) = Place::find(&change, space_id, email).await? else {
+            return change.nothing(MemberChange::NoSpace).await;
+        };
+        let (Some((user_no, _)), Some((role, _))) = (place.user, place.member) else {
+            return change.nothing(MemberChange::Absent).await;
+        };
+        if role == Role::Admin && is_last_admin(&change, place.space_no, user_no).await? {
+            return change.nothing(MemberChange::LastAdmin).await;
+        }
+        change
+            .run(REMOVE_MEMBER, &[&place.space_no, &user_no])
+            .await?;
+        change.commit().await?;
+        Ok(MemberChange::Removed)
+    }
+}
+
+/// A space, and a user's place in it.
+struct Place {
+    space_no: i64,
+    user: Option<(i64, User)>,
+    member: Option<(Role, Timestamp)>,
+}
+
+impl Place {
+    async fn find(
+        change: &Change,
+        space_id: SpaceId,
+        email: &Email,
+    ) -> Result<Option<Self>, StoreError> {
+        let Some((space_no, _)) = number(change, space_id).await? else {
+            return Ok(None);
+        };
+        let found = user(change.session(), email).await?;
+        let found = found.map(|(no, record)| (no, record.user));
+        let mut member = None;
+        if let Some((user_no, _)) = &found
+            && let Some(row) = change.row(MEMBER, &[&space_no, user_no]).await?
+        {
+            let role = role_of(row.at(0)?).ok_or_else(|| unreadable("members", "role", space_no))?;
+            member = Some((role, time(row.at(1)?)));
+        }
+        Ok(Some(Self {
+            space_no,
+            user: found,
+            member,
+        }))
+    }
+}
+
+async fn is_last_admin(change: &Change, space_no: i64, user_no: i64) -> Result<bool, StoreError> {
+    let others = change.row(OTHER_ADMINS, &[&space_no, &user_no]).await?;
+    let others: i64 = others.map_or(Ok(0), |row| row.at(0))?;
+    Ok(others == 0)
+}
+
+/// The short name of a space, and its version.
+pub(crate) async fn number(change: &Change, id: SpaceId) -> Result<Option<(i64, i64)>, StoreError> {
+    let found = change.row(NUMBER, &[&uuid(id.as_bytes())]).await?;
+    found.map(|row| Ok((row.at(0)?, row.at(1)?))).transpose()
+}
+
+/// A space with its short name and its version.
+pub(crate) async fn by_slug(
+    session: &Session,
+    slug: &Slug,
+) -> Result<Option<(i64, Space, i64)>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} {BY_SLUG}");
+    let found = session.row(&sql, &[&slug.as_str()]).await?;
+    found.map(|row| stored(&row, 0)?.read()).transpose()
+}
+
+/// A space by its short name.
+pub(crate) async fn by_no(session: &Session, no: i64) -> Result<Option<Space>, StoreError> {
+    let found = session
+        .row(&format!("SELECT {COLUMNS} {BY_NO}"), &[&no])
+        .await?;
+    found
+        .map(|row| stored(&row, 0)?.read().map(|(_, space, _)| space))
+        .transpose()
+}
+
+/// A row in which [`COLUMNS`] begin at `first`.
+pub(crate) fn stored(row: &Row, first: usize) -> Result<StoredSpace, StoreError> {
+    Ok(StoredSpace {
+        no: row.at(first)?,
+        id: row.id(first + 1)?,
+        slug: row.at(first + 2)?,
+        name: row.at(first + 3)?,
+        created_at: row.at(first + 4)?,
+        version: row.at(first + 5)?,
+    })
+}
+
+fn member(row: &Row) -> Result<Member, StoreError> {
+    let email: String = row.at(1)?;
+    let code: i16 = row.at(3)?;
+    Ok(Member {
+        user: User {
+            id: UserId::from_bytes(row.id(0)?),
+            email: Email::parse(&email)
+                .map_err(|_fault| unreadable("users", "email", "of a member"))?,
+            full_name: row.at(2)?,
+        },
+        role: role_of(code).ok_or_else(|| unreadable("members", "role", code))?,
+        added_at: time(row.at(4)?),
+    })
+}

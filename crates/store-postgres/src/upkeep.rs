@@ -1,0 +1,176 @@
+//! Removing what is too old, writing down what has ended, and sealing URLs again: in steps that nobody waits for.
+
+use std::sync::Arc;
+
+use alert_connectors_model::ConnectorId;
+use alert_connectors_store::{Census, Expiry, Progress, StoreError, Tidied, Tidying, Upkeep};
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::{
+    PostgresStore,
+    alerts::uuid,
+    connectors,
+    error::Columns,
+    session::Change,
+};
+
+/// One replica tidies at a time. The number only has to be the same everywhere, and another than that of migrations.
+const TIDY_LOCK: &str = "SELECT pg_try_advisory_xact_lock(8317492650012)";
+// By the primary key of pending.
+const NEXT_OWED: &str = "SELECT connector_no FROM pending WHERE connector_no > $1 ORDER BY connector_no LIMIT 1";
+// By primary key: how what waits for a connector that is off or deleted ends. 1 is deleted and 2 is inactive, as reasons.
+const CANCEL: &str = "WITH off AS (SELECT no, CASE WHEN deleted_at IS NULL THEN 1 ELSE 2 END AS reason,
+        coalesce(deleted_at, switched_at, updated_at) AS at FROM connectors
+        WHERE no = $1 AND (NOT is_active OR deleted_at IS NOT NULL)),
+    gone AS (DELETE FROM pending p USING off, (SELECT connector_no, seq FROM pending WHERE connector_no = $1
+        ORDER BY seq LIMIT $2 FOR UPDATE) these WHERE p.connector_no = these.connector_no AND p.seq = these.seq
+        RETURNING p.connector_no, p.seq, off.reason, off.at),
+    noted AS (INSERT INTO missed (connector_no, state, seq) SELECT connector_no, 5, seq FROM gone)
+    UPDATE deliveries d SET state = 5, reason = gone.reason, ended_at = gone.at, next_attempt_at = NULL
+    FROM gone WHERE d.seq = gone.seq AND d.state = 0";
+// By the primary key of pending; 4 is expired, in its column and as the reason that its time was up.
+const EXPIRE: &str = "WITH gone AS (DELETE FROM pending p USING (SELECT connector_no, seq FROM pending WHERE connector_no = $1
+        AND queued_at <= $2 AND (SELECT queued_at FROM pending WHERE connector_no = $1 ORDER BY seq LIMIT 1) <= $2
+        ORDER BY seq LIMIT $4 FOR UPDATE) these WHERE p.connector_no = these.connector_no AND p.seq = these.seq
+        RETURNING p.connector_no, p.seq, p.queued_at),
+    noted AS (INSERT INTO missed (connector_no, state, seq) SELECT connector_no, 4, seq FROM gone)
+    UPDATE deliveries d SET state = 4, reason = 4, next_attempt_at = NULL, ended_at = gone.queued_at + $3
+    FROM gone WHERE d.seq = gone.seq AND d.state = 0";
+// By the unique index on id.
+const NUMBER: &str = "SELECT no FROM connectors WHERE id = $1";
+// By primary key, then by deliveries_by_alert.
+const OLDEST: &str = "SELECT a.seq, a.received_at, (a.status = 0 AND a.dedup_key IS NOT NULL) OR EXISTS
+    (SELECT FROM deliveries d WHERE d.alert_seq = a.seq AND d.state = 0)
+    FROM alerts a WHERE a.seq > $1 ORDER BY a.seq LIMIT $2";
+// By deliveries_by_alert, then by primary keys.
+const REMOVE: &str = "WITH deliveries_gone AS (DELETE FROM deliveries d USING unnest($1::int8[]) AS g (seq)
+        WHERE d.alert_seq = g.seq RETURNING d.seq, d.connector_no, d.state),
+    missed_gone AS (DELETE FROM missed m USING deliveries_gone d
+        WHERE m.connector_no = d.connector_no AND m.state = d.state AND m.seq = d.seq),
+    attempts_gone AS (DELETE FROM attempts t USING deliveries_gone d WHERE t.delivery_seq = d.seq)
+    DELETE FROM alerts a USING unnest($1::int8[]) AS g (seq) WHERE a.seq = g.seq";
+// The primary key alone.
+const PENDING: &str = "SELECT count(*) FROM pending";
+const BLOCKED: &str = "SELECT count(*) FROM destinations WHERE blocked_at IS NOT NULL";
+
+/// Deliveries whose end is written down in one step.
+const ENDS_A_STEP: u64 = 500;
+/// Connectors to which something is owed that are looked at in one step.
+const CONNECTORS_A_STEP: usize = 100;
+/// Alerts that are looked at, and removed with all that belongs to them, in one step.
+const ALERTS_A_STEP: usize = 200;
+
+#[async_trait]
+impl Upkeep for PostgresStore {
+    async fn tidy(&self, rules: Tidying, progress: Progress) -> Result<Tidied, StoreError> {
+        let step = self.step().await?;
+        let mine = step.row(TIDY_LOCK, &[]).await?;
+        if !mine.map_or(Ok(false), |row| row.at(0))? {
+            return step.nothing(Tidied::Done).await;
+        }
+        let tidied = match progress {
+            Progress::Ends(after) => write_ends(&step, rules.now, after).await?,
+            Progress::History(after) => {
+                let before = rules.now.checked_sub(rules.retention);
+                remove_old(&step, before.unwrap_or(Timestamp::MIN), after).await?
+            }
+        };
+        step.commit().await?;
+        Ok(tidied)
+    }
+
+    async fn reseal(&self, at_most: usize) -> Result<usize, StoreError> {
+        let sealing = Arc::clone(&self.shared.sealing);
+        let change = self.change().await?;
+        let resealed = connectors::reseal(&change, &sealing, at_most).await?;
+        change.commit().await?;
+        Ok(resealed)
+    }
+
+    async fn census(&self) -> Result<Census, StoreError> {
+        self.read(async |session| {
+            let count = async |sql| {
+                let row = session.row(sql, &[]).await?;
+                row.map_or(Ok(0), |row| row.count(0))
+            };
+            Ok(Census {
+                pending: count(PENDING).await?,
+                blocked: count(BLOCKED).await?,
+            })
+        })
+        .await
+    }
+}
+
+impl PostgresStore {
+    /// Writes down that what waited for a connector is cancelled, if it is off or deleted, however much that is.
+    pub(crate) async fn cancel_rest(&self, id: ConnectorId) -> Result<(), StoreError> {
+        loop {
+            let step = self.step().await?;
+            let Some(row) = step.row(NUMBER, &[&uuid(id.as_bytes())]).await? else {
+                return step.nothing(()).await;
+            };
+            let cancelled = cancel(&step, row.at(0)?).await?;
+            step.commit().await?;
+            if cancelled < ENDS_A_STEP {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Writes down what has ended without being written, from connector to connector, as far as one step goes.
+async fn write_ends(step: &Change, now: Timestamp, after: i64) -> Result<Tidied, StoreError> {
+    let cutoff = now.checked_sub(Expiry::LONGEST).unwrap_or(Timestamp::MIN);
+    let longest = i64::try_from(Expiry::LONGEST.as_millis()).unwrap_or(i64::MAX);
+    let mut after = after;
+    for _ in 0..CONNECTORS_A_STEP {
+        let Some(row) = step.row(NEXT_OWED, &[&after]).await? else {
+            return Ok(Tidied::More(Progress::History(0)));
+        };
+        let no: i64 = row.at(0)?;
+        let expire = [&no, &cutoff.as_millisecond(), &longest, &some(ENDS_A_STEP)];
+        let expire = expire.map(|value| value as &(dyn tokio_postgres::types::ToSql + Sync));
+        if cancel(step, no).await? > 0 || step.run(EXPIRE, &expire).await? > 0 {
+            // There may be more of it.
+            return Ok(Tidied::More(Progress::Ends(after)));
+        }
+        after = no;
+    }
+    Ok(Tidied::More(Progress::Ends(after)))
+}
+
+/// Cancels some of what waits for a connector that is off or deleted.
+async fn cancel(step: &Change, no: i64) -> Result<u64, StoreError> {
+    step.run(CANCEL, &[&no, &some(ENDS_A_STEP)]).await
+}
+
+async fn remove_old(step: &Change, before: Timestamp, after: i64) -> Result<Tidied, StoreError> {
+    let at_most = i64::try_from(ALERTS_A_STEP).unwrap_or(i64::MAX);
+    let rows = step.rows(OLDEST, &[&after, &at_most]).await?;
+    let (mut after, mut old, mut done) = (after, Vec::new(), rows.len() < ALERTS_A_STEP);
+    for row in &rows {
+        let received_at: i64 = row.at(1)?;
+        if received_at >= before.as_millisecond() {
+            done = true;
+            break;
+        }
+        after = row.at(0)?;
+        let stays: bool = row.at(2)?;
+        if !stays {
+            old.push(after);
+        }
+    }
+    if !old.is_empty() {
+        step.run(REMOVE, &[&old]).await?;
+    }
+    Ok(match done {
+        true => Tidied::Done,
+        false => Tidied::More(Progress::History(after)),
+    })
+}
+
+fn some(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

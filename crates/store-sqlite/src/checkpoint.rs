@@ -1,0 +1,86 @@
+//! Moving the log into the database beside the writer, so that no commit has to.
+//!
+//! The bulk is moved by a thread of its own while the writer goes on. What was committed meanwhile is little, and the
+//! writer moves that itself: once nothing is left, the log is written from its beginning again.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+        mpsc,
+    },
+    thread,
+};
+
+use rusqlite::Connection;
+
+/// The log is moved after so many rows were changed, which are about as many megabytes as thousands.
+const EVERY_ROWS: u64 = 12_000;
+/// A log that grew by so much more than that is too long to be moved by the writer: its bulk is moved first, again.
+const LITTLE_ROWS: u64 = 4_000;
+
+const MOVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
+
+/// Where the bulk is.
+const NOT_ASKED: u8 = 0;
+const UNDER_WAY: u8 = 1;
+const MOVED: u8 = 2;
+
+/// The writer's side of it.
+pub(crate) struct Checkpoint {
+    ask: mpsc::SyncSender<()>,
+    bulk: Arc<AtomicU8>,
+    /// Rows that had been changed when the log was moved last, and when its bulk was begun to be moved.
+    finished_at: u64,
+    asked_at: u64,
+}
+
+impl Checkpoint {
+    /// Starts the thread. It ends with the writer.
+    pub(crate) fn start(path: &Path) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let connection = Connection::open(path)?;
+        connection.execute_batch(
+            "PRAGMA busy_timeout=0; PRAGMA synchronous=FULL; PRAGMA cache_size=-256",
+        )?;
+        let (ask, asked) = mpsc::sync_channel(1);
+        let bulk = Arc::new(AtomicU8::new(NOT_ASKED));
+        let state = Arc::clone(&bulk);
+        thread::Builder::new()
+            .name("sqlite-checkpoint".to_owned())
+            .spawn(move || {
+                while asked.recv().is_ok() {
+                    // Where it fails there is no room, or another program does the same: the next one moves more.
+                    drop(connection.execute_batch(MOVE));
+                    state.store(MOVED, Ordering::Release);
+                }
+            })?;
+        Ok(Self {
+            ask,
+            bulk,
+            finished_at: 0,
+            asked_at: 0,
+        })
+    }
+
+    /// Called by the writer after a commit, outside of any transaction.
+    pub(crate) fn after_commit(&mut self, connection: &Connection) {
+        let rows = connection.total_changes();
+        match self.bulk.load(Ordering::Acquire) {
+            NOT_ASKED if rows - self.finished_at < EVERY_ROWS => {}
+            MOVED if rows - self.asked_at < LITTLE_ROWS => {
+                drop(connection.execute_batch(MOVE));
+                self.finished_at = rows;
+                self.bulk.store(NOT_ASKED, Ordering::Release);
+            }
+            NOT_ASKED | MOVED => {
+                self.asked_at = rows;
+                self.bulk.store(UNDER_WAY, Ordering::Release);
+                if self.ask.try_send(()).is_err() {
+                    self.bulk.store(NOT_ASKED, Ordering::Release);
+                }
+            }
+            _ => {}
+        }
+    }
+}

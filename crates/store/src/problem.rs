@@ -1,0 +1,104 @@
+//! The life of a problem: who is told when it rises, goes on, or is gone.
+
+use std::{collections::HashMap, sync::Arc};
+
+use alert_connectors_model::{
+    Alert, Connector, ConnectorId, DeliveryId, DeliveryKind, DeliveryState,
+};
+
+use crate::{Expiry, Opening, Roster, stored::StoredDelivery};
+
+/// The connectors that a message of a problem reached, or that one still waits for.
+pub type Heard = HashMap<ConnectorId, Opening>;
+
+/// Reads from the deliveries of a problem whom a message reached, or for whom one still waits.
+pub fn heard_of<'d>(
+    deliveries: impl IntoIterator<Item = &'d StoredDelivery>,
+    expiry: Expiry,
+) -> Heard {
+    let mut heard = Heard::new();
+    for delivery in deliveries {
+        match delivery.kept.now(expiry).0 {
+            DeliveryState::Delivered | DeliveryState::Accepted => {
+                heard.insert(delivery.connector_id, Opening::Arrived);
+            }
+            DeliveryState::Pending => {
+                heard.entry(delivery.connector_id).or_insert(Opening::Waits);
+            }
+            DeliveryState::Failed | DeliveryState::Expired | DeliveryState::Cancelled => {}
+        }
+    }
+    heard
+}
+
+/// A delivery that tells on of a problem.
+pub struct FollowUp {
+    /// What it says.
+    pub kind: DeliveryKind,
+    /// How its opening stands; a delivery that is an opening itself counts as arrived.
+    pub opening: Opening,
+    /// Whom to tell.
+    pub connector: Arc<Connector>,
+}
+
+/// A problem was posted again: who is told. It may have risen; otherwise those who heard of it are reminded where
+/// `quiet` says that they were not told for long.
+pub fn repeated<E>(
+    roster: &Roster,
+    before: &Alert,
+    now: &Alert,
+    quiet: bool,
+    matched: &[(DeliveryId, Arc<Connector>)],
+    heard: impl FnOnce() -> Result<Heard, E>,
+) -> Result<Vec<FollowUp>, E> {
+    if now.severity > before.severity {
+        return Ok(raised(roster, matched, &heard()?));
+    }
+    if quiet {
+        return Ok(told(roster, DeliveryKind::Renotified, &heard()?));
+    }
+    Ok(Vec::new())
+}
+
+/// A problem is gone: everyone who had the opening, or will, hears of it.
+pub fn ended(roster: &Roster, heard: &Heard) -> Vec<FollowUp> {
+    told(roster, DeliveryKind::Resolved, heard)
+}
+
+/// Who had the opening hears that it rose; who hears of it for the first time gets the whole message.
+fn raised(
+    roster: &Roster,
+    matched: &[(DeliveryId, Arc<Connector>)],
+    heard: &Heard,
+) -> Vec<FollowUp> {
+    let follow_up = |connector: &Arc<Connector>| {
+        let is_new = matched.iter().any(|(_, one)| one.id == connector.id);
+        let (kind, opening) = match heard.get(&connector.id) {
+            Some(opening) => (DeliveryKind::Raised, *opening),
+            None if is_new => (DeliveryKind::Opening, Opening::Arrived),
+            None => return None,
+        };
+        Some(FollowUp {
+            kind,
+            opening,
+            connector: Arc::clone(connector),
+        })
+    };
+    active(roster).filter_map(follow_up).collect()
+}
+
+fn told(roster: &Roster, kind: DeliveryKind, heard: &Heard) -> Vec<FollowUp> {
+    active(roster)
+        .filter_map(|connector| {
+            heard.get(&connector.id).map(|opening| FollowUp {
+                kind,
+                opening: *opening,
+                connector: Arc::clone(connector),
+            })
+        })
+        .collect()
+}
+
+fn active(roster: &Roster) -> impl Iterator<Item = &Arc<Connector>> {
+    roster.connectors.iter().filter(|one| one.is_active)
+}

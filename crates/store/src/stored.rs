@@ -1,0 +1,285 @@
+//! What stores write as text and numbers, and how it is read back, whatever the database.
+
+mod delivery;
+
+use alert_connectors_model::{
+    Alert, AlertId, AlertType, AlertTypeFilter, Connector, ConnectorId, ConnectorType, DeliveryId,
+    Email, Fingerprint, Json, Loc, Role, Severity, SeverityFilter, Slug, Space, SpaceId, User,
+    UserId, Warning, WebhookUrl, parse_alert,
+};
+use jiff::Timestamp;
+
+use crate::{Accepted, AlertRecord, Sealed, Sealing, StoreError};
+
+pub use delivery::{AttemptRow, DeliveryRow, StoredDelivery, delivery_kind};
+
+/// An error that names what could not be read.
+pub fn unreadable(
+    table: &'static str,
+    column: &'static str,
+    row: impl std::fmt::Display,
+) -> StoreError {
+    StoreError::Unreadable {
+        table,
+        column,
+        row: format!("{row}"),
+    }
+}
+
+/// A time as it is stored: milliseconds since 1970 in UTC.
+pub fn time(millis: i64) -> Timestamp {
+    Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// A time that may be absent.
+pub fn maybe_time(millis: Option<i64>) -> Option<Timestamp> {
+    millis.map(time)
+}
+
+/// An alert's content. It was written by us, so the same reader takes it without a warning.
+pub fn alert(content: &str, seq: i64) -> Result<Alert, StoreError> {
+    let failed = || unreadable("alerts", "content", seq);
+    let json = Json::parse(content.as_bytes()).map_err(|_malformed| failed())?;
+    parse_alert(json, &Loc::body(), Timestamp::UNIX_EPOCH)
+        .map(|parsed| parsed.alert)
+        .map_err(|_faults| failed())
+}
+
+/// An alert's content as it is stored.
+pub fn alert_json(alert: &Alert) -> String {
+    serde_json::to_string(alert).expect("strings, numbers and lists always serialise")
+}
+
+/// An alert as it is stored.
+pub struct StoredAlert {
+    /// Its place in the order.
+    pub seq: i64,
+    /// Its name.
+    pub id: [u8; 16],
+    /// When it was first received.
+    pub received_at: i64,
+    /// How often it was posted.
+    pub occurrences: u64,
+    /// What it says, as JSON.
+    pub content: String,
+    /// What was mended, as JSON.
+    pub warnings: Option<String>,
+}
+
+impl StoredAlert {
+    /// The alert with its place in the order, without its deliveries.
+    pub fn read(self) -> Result<(i64, AlertRecord), StoreError> {
+        let record = AlertRecord {
+            id: AlertId::from_bytes(self.id),
+            received_at: time(self.received_at),
+            occurrences: self.occurrences,
+            alert: alert(&self.content, self.seq)?,
+            warnings_json: self.warnings,
+            deliveries: Vec::new(),
+        };
+        Ok((self.seq, record))
+    }
+}
+
+/// What was mended of an alert, as it is stored; nothing if nothing was.
+pub fn warnings_json(warnings: &[Warning]) -> Option<String> {
+    (!warnings.is_empty())
+        .then(|| serde_json::to_string(warnings).expect("strings and lists always serialise"))
+}
+
+/// A role as it is stored.
+pub fn role_code(role: Role) -> i16 {
+    match role {
+        Role::Viewer => 0,
+        Role::Editor => 1,
+        Role::Admin => 2,
+    }
+}
+
+/// The role that was stored under this number.
+pub fn role_of(code: i16) -> Option<Role> {
+    Role::ALL.into_iter().find(|role| role_code(*role) == code)
+}
+
+/// A space as it is stored.
+pub struct StoredSpace {
+    /// Its short name in the database.
+    pub no: i64,
+    /// Its name.
+    pub id: [u8; 16],
+    /// Its name in paths.
+    pub slug: String,
+    /// Its name for people.
+    pub name: String,
+    /// When it was made.
+    pub created_at: i64,
+    /// Counts the changes of its connectors.
+    pub version: i64,
+}
+
+impl StoredSpace {
+    /// The space with its short name and its version.
+    pub fn read(self) -> Result<(i64, Space, i64), StoreError> {
+        let slug = Slug::parse(&self.slug).ok_or_else(|| unreadable("spaces", "slug", self.no))?;
+        let space = Space {
+            id: SpaceId::from_bytes(self.id),
+            slug,
+            name: self.name,
+            created_at: time(self.created_at),
+        };
+        Ok((self.no, space, self.version))
+    }
+}
+
+/// A connector as it is stored.
+#[derive(Clone)]
+pub struct StoredConnector {
+    /// Its short name in the database.
+    pub no: i64,
+    /// Its name.
+    pub id: [u8; 16],
+    /// Its name for people.
+    pub name: String,
+    /// The word of its type.
+    pub connector_type: String,
+    /// The key that its URL is sealed under.
+    pub url_key_id: Vec<u8>,
+    /// Its URL, sealed.
+    pub url_sealed: Vec<u8>,
+    /// The fingerprint of its URL.
+    pub destination: [u8; 16],
+    /// Whether it hears of anything.
+    pub is_active: bool,
+    /// A list of words, as JSON.
+    pub severity_filter: String,
+    /// A list of words, as JSON; nothing for all types.
+    pub alert_type_filter: Option<String>,
+    /// Who made it, as JSON.
+    pub creator: String,
+    /// When it was made.
+    pub created_at: i64,
+    /// When it was changed last.
+    pub updated_at: i64,
+}
+
+impl StoredConnector {
+    /// The connector with its short name.
+    pub fn read(
+        self,
+        sealing: &Sealing,
+        space_id: SpaceId,
+    ) -> Result<(i64, Connector), StoreError> {
+        let unreadable = |column| unreadable("connectors", column, self.no);
+        let id = ConnectorId::from_bytes(self.id);
+        let key_id = <[u8; 8]>::try_from(self.url_key_id.as_slice())
+            .map_err(|_length| unreadable("url_key_id"))?;
+        let sealed = Sealed {
+            key_id,
+            bytes: self.url_sealed,
+        };
+        let url = sealing.open(&sealed, id)?;
+        let connector = Connector {
+            id,
+            space_id,
+            name: self.name,
+            connector_type: ConnectorType::parse(&self.connector_type)
+                .ok_or_else(|| unreadable("connector_type"))?,
+            webhook_url: WebhookUrl::parse(&url).map_err(|_fault| unreadable("url_sealed"))?,
+            destination: Fingerprint(self.destination),
+            is_active: self.is_active,
+            severity_filter: severities(&self.severity_filter)
+                .ok_or_else(|| unreadable("severity_filter"))?,
+            alert_type_filter: types(self.alert_type_filter.as_deref())
+                .ok_or_else(|| unreadable("alert_type_filter"))?,
+            created_by: creator(&self.creator).ok_or_else(|| unreadable("creator"))?,
+            created_at: time(self.created_at),
+            updated_at: time(self.updated_at),
+        };
+        Ok((self.no, connector))
+    }
+}
+
+/// A severity filter as it is stored.
+pub fn severities_json(filter: &SeverityFilter) -> String {
+    serde_json::to_string(filter.severities()).expect("a list of words always serialises")
+}
+
+fn severities(json: &str) -> Option<SeverityFilter> {
+    let words: Vec<String> = serde_json::from_str(json).ok()?;
+    words
+        .iter()
+        .map(|word| Severity::parse(word))
+        .collect::<Option<Vec<_>>>()
+        .map(SeverityFilter::new)
+}
+
+/// A type filter as it is stored.
+pub fn types_json(filter: &AlertTypeFilter) -> Option<String> {
+    filter
+        .types()
+        .map(|types| serde_json::to_string(types).expect("a list of words always serialises"))
+}
+
+fn types(json: Option<&str>) -> Option<AlertTypeFilter> {
+    let Some(json) = json else {
+        return Some(AlertTypeFilter::All);
+    };
+    let words: Vec<String> = serde_json::from_str(json).ok()?;
+    words
+        .iter()
+        .map(|word| AlertType::parse(word))
+        .collect::<Option<Vec<_>>>()
+        .map(AlertTypeFilter::only)
+}
+
+/// A connector's creator as it is stored.
+pub fn creator_json(user: &User) -> String {
+    serde_json::to_string(&(user.id, &user.email, &user.full_name))
+        .expect("strings always serialise")
+}
+
+fn creator(json: &str) -> Option<User> {
+    let (id, email, full_name): (String, String, String) = serde_json::from_str(json).ok()?;
+    Some(User {
+        id: id.parse::<UserId>().ok()?,
+        email: Email::parse(&email).ok()?,
+        full_name,
+    })
+}
+
+/// The answer to one alert of a request, as it is kept with the idempotency key.
+pub struct StoredAnswer {
+    /// The alert.
+    pub id: AlertId,
+    /// How often it had been posted.
+    pub occurrences: u64,
+    /// The deliveries that the request caused.
+    pub deliveries: Vec<DeliveryId>,
+}
+
+/// The answer to a request as it is stored.
+pub fn answer_json(accepted: &[Accepted]) -> String {
+    let answer: Vec<(String, u64, Vec<String>)> = accepted
+        .iter()
+        .map(|one| {
+            let deliveries = one.deliveries.iter().map(|one| one.id.to_string());
+            (one.id.to_string(), one.occurrences, deliveries.collect())
+        })
+        .collect();
+    serde_json::to_string(&answer).expect("strings, numbers and lists always serialise")
+}
+
+/// The answer to a request that was kept under a key.
+pub fn answer(json: &str, key: &str) -> Result<Vec<StoredAnswer>, StoreError> {
+    let failed = || unreadable("idempotency", "answer", key);
+    let answer: Vec<(String, u64, Vec<String>)> =
+        serde_json::from_str(json).map_err(|_malformed| failed())?;
+    let read = |(id, occurrences, deliveries): (String, u64, Vec<String>)| {
+        Ok(StoredAnswer {
+            id: id.parse().map_err(|_malformed| failed())?,
+            occurrences,
+            deliveries: deliveries.iter().filter_map(|id| id.parse().ok()).collect(),
+        })
+    };
+    answer.into_iter().map(read).collect()
+}

@@ -8,35 +8,24 @@ use alert_connectors_delivery::{
     TimeLimits,
 };
 use alert_connectors_model::{Clock, Random, SystemClock};
-use alert_connectors_store::{People, Store};
-use alert_connectors_store_sqlite::{Opening, SqliteStore, Use};
+use alert_connectors_store::Store;
 use anyhow::Context;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 
 use crate::{
-    config::{DatabaseConfig, ServeConfig},
+    config::ServeConfig,
+    database::Database,
     lifecycle::{Lifecycle, Stop},
     server,
     system::System,
     upkeep,
 };
 
-/// Opens the store that the configuration names.
-pub(crate) fn open_store(config: &DatabaseConfig, used_by: Use) -> anyhow::Result<SqliteStore> {
-    let opening = Opening {
-        path: config.path.clone(),
-        key_file: config.key_file.clone(),
-        used_by,
-        random: Arc::new(System::default()),
-    };
-    Ok(SqliteStore::open(opening)?)
-}
-
 /// A service that listens.
 pub(crate) struct Service {
     lifecycle: Lifecycle,
-    store: SqliteStore,
+    store: Arc<dyn Store>,
     /// Where it listens.
     pub(crate) address: SocketAddr,
 }
@@ -45,7 +34,7 @@ impl Service {
     /// Starts everything; once this returns, requests are answered.
     pub(crate) fn start(
         config: ServeConfig,
-        store: SqliteStore,
+        database: Database,
         listener: TcpListener,
         resolver: Arc<dyn Resolve>,
     ) -> anyhow::Result<Self> {
@@ -55,7 +44,6 @@ impl Service {
             .context("the listening address is not known")?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let random: Arc<dyn Random> = Arc::new(System::default());
-        let shared: Arc<dyn Store> = Arc::new(store.clone());
         let sender = Sender::new(SenderOptions {
             rules: config.rules.clone(),
             trust: config.trust,
@@ -68,16 +56,18 @@ impl Service {
         let meters = DeliveryMeters::default();
         let mut registry = Registry::with_prefix(METRICS_PREFIX);
         meters.register(&mut registry);
-        store.register_meters(&mut registry);
+        database.register_meters(&mut registry);
+        let store = database.store();
         let tell = AlertSpaces {
-            store: Arc::new(store.clone()),
+            store: Arc::clone(&store),
             clock: Arc::clone(&clock),
             random: Arc::clone(&random),
             retry_for: config.spans.retry_for,
             renotify: config.spans.renotify,
         };
         let engine = Engine::start(EngineOptions {
-            store: Arc::new(store.clone()),
+            store: Arc::<dyn Store>::clone(&store),
+            leases: Arc::<dyn Store>::clone(&store),
             sender,
             tell: Arc::new(tell),
             rates: config.rates,
@@ -90,15 +80,17 @@ impl Service {
             stopping: lifecycle.soft.clone(),
         });
         lifecycle.tasks.spawn(upkeep::run(
-            store.clone(),
+            Arc::clone(&store),
             Arc::clone(&clock),
             config.spans.retention,
             lifecycle.soft.clone(),
         ));
-        let people: Arc<dyn People> = Arc::new(store.clone());
         let app = App::new(AppOptions {
-            store: shared,
-            identity: Arc::new(StoreIdentity::new(people, Arc::clone(&clock))),
+            store: Arc::clone(&store),
+            identity: Arc::new(StoreIdentity::new(
+                Arc::<dyn Store>::clone(&store),
+                Arc::clone(&clock),
+            )),
             engine,
             rules: config.rules,
             clock,
@@ -130,7 +122,7 @@ impl Service {
 
     /// Runs until it is asked to stop or can't go on.
     pub(crate) async fn run(self) -> anyhow::Result<()> {
-        let store = self.store.clone();
+        let store = Arc::clone(&self.store);
         let reload = || match self.store.reload_keys() {
             Ok(()) => tracing::info!("the secret key file was read again"),
             Err(error) => tracing::error!(

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use alert_connectors_model::Clock;
-use alert_connectors_store::{Progress, Tidied, Tidying, Upkeep};
+use alert_connectors_store::{Progress, Store, Tidied, Tidying};
 use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 
@@ -14,7 +14,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// Tidies until the service stops.
 pub(crate) async fn run(
-    store: impl Upkeep,
+    store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     retention: SignedDuration,
     stopping: CancellationToken,

@@ -13,6 +13,10 @@ use tokio::{
     time::{self, Instant},
 };
 
+mod tenure;
+
+use tenure::{Tenure, give_up};
+
 use crate::{
     Family, PostError, Verdict,
     conduct::Conduct,
@@ -45,8 +49,8 @@ pub(crate) struct Destination {
     calm: Notify,
 }
 
-#[derive(Default)]
 struct State {
+    tenure: Tenure,
     window: Window,
     /// Whether a task works on it.
     running: bool,
@@ -58,12 +62,27 @@ struct State {
     holds: usize,
     /// Nothing until the destination was taken up.
     conduct: Option<Conduct>,
+    /// Whether another server changed what is owed to it or how it stands: it is taken up anew.
+    touched: bool,
     /// When the last few test calls were made.
     tests: Vec<Instant>,
 }
 
+/// What must be done so that something is worked on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wake {
+    /// A task must be started for it.
+    Start,
+    /// A task is at it.
+    Running,
+    /// It must be leased first.
+    NotHeld,
+}
+
 /// What to do next.
 enum Step {
+    /// It is another server's.
+    Leave,
     TakeUp(ConnectorType),
     Send,
     Read,
@@ -74,10 +93,21 @@ enum Step {
 }
 
 impl Destination {
-    pub(crate) fn new(fingerprint: Fingerprint) -> Self {
+    pub(crate) fn new(fingerprint: Fingerprint, shared: bool) -> Self {
+        let state = State {
+            tenure: Tenure::of(shared),
+            window: Window::default(),
+            running: false,
+            under_way: false,
+            unrecorded: 0,
+            holds: 0,
+            conduct: None,
+            touched: false,
+            tests: Vec::new(),
+        };
         Self {
             fingerprint,
-            state: Mutex::default(),
+            state: Mutex::new(state),
             wake: Notify::new(),
             calm: Notify::new(),
         }
@@ -87,31 +117,62 @@ impl Destination {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a delivery that was just queued. Says whether a task must be started for it.
-    pub(crate) fn queued(&self, waiting: Waiting, inner: &Inner) -> bool {
+    /// Takes a delivery that was just queued.
+    pub(crate) fn queued(&self, waiting: Waiting, inner: &Inner) -> Wake {
         let weight = waiting.letter.weight();
         let mut state = self.state();
-        if state.window.queued(waiting, inner.has_room()) {
+        if !state.tenure.holds(Instant::now()) {
+            return Wake::NotHeld;
+        }
+        if state
+            .window
+            .queued(waiting, inner.has_room(), inner.epoch())
+        {
             inner.weight.fetch_add(weight, Ordering::Relaxed);
         }
         self.start_or_wake(state)
     }
 
-    /// What is owed is read anew. Says whether a task must be started.
-    pub(crate) fn read_anew(&self, inner: &Inner) -> bool {
+    /// What is owed is read anew.
+    pub(crate) fn read_anew(&self, inner: &Inner) -> Wake {
         let mut state = self.state();
+        if !state.tenure.holds(Instant::now()) {
+            return Wake::NotHeld;
+        }
         forget(&mut state.window, inner);
         self.start_or_wake(state)
     }
 
-    fn start_or_wake(&self, mut state: MutexGuard<'_, State>) -> bool {
+    /// More may be owed than is known here.
+    pub(crate) fn called(&self) -> Wake {
+        let mut state = self.state();
+        if !state.tenure.holds(Instant::now()) {
+            return Wake::NotHeld;
+        }
+        state.window.called();
+        self.start_or_wake(state)
+    }
+
+    /// Another server changed what is owed, or how it stands.
+    pub(crate) fn touched(&self) -> Wake {
+        let mut state = self.state();
+        if !state.tenure.holds(Instant::now()) {
+            return Wake::NotHeld;
+        }
+        state.touched = true;
+        state.window.called();
+        self.start_or_wake(state)
+    }
+
+    fn start_or_wake(&self, mut state: MutexGuard<'_, State>) -> Wake {
         let start = !state.running;
         state.running = true;
         drop(state);
-        if !start {
-            self.wake.notify_one();
+        if start {
+            return Wake::Start;
         }
-        start
+        self.wake.notify_one();
+        Wake::Running
     }
 
     /// A report is on disk.
@@ -200,6 +261,7 @@ impl Destination {
         };
         let ended = Ended {
             destination: Arc::clone(self),
+            lease: self.lease_number(),
             outcomes: Vec::new(),
             revived: Vec::new(),
         };
@@ -208,9 +270,17 @@ impl Destination {
         Some(changed)
     }
 
-    /// The standing, if it has to be written.
-    pub(crate) fn standing_to_record(&self) -> Option<Standing> {
-        self.state().conduct.as_mut()?.take_changed()
+    /// The standing, if it has to be written and the lease is still that under which the report was made.
+    pub(crate) fn standing_to_record(&self, lease: Option<i64>) -> Option<Standing> {
+        let mut state = self.state();
+        if state.tenure.lease().map(|lease| lease.number) != lease {
+            return None;
+        }
+        state.conduct.as_mut()?.take_changed()
+    }
+
+    fn lease_number(&self) -> Option<i64> {
+        self.lease().map(|lease| lease.number)
     }
 
     /// Reads something of how we behave towards it; nothing if it was not taken up yet.
@@ -225,7 +295,15 @@ impl Destination {
             if inner.stopping.is_cancelled() {
                 return;
             }
-            match self.next_step() {
+            match self.next_step(&inner) {
+                Step::Leave => {
+                    if let Some((lease, has_work)) = self.give_up(&inner) {
+                        inner.keeper.hand_on(lease, has_work);
+                    }
+                    if self.stop_if_idle(&inner) {
+                        return;
+                    }
+                }
                 Step::TakeUp(connector_type) => {
                     if let Err(error) = self.take_up(connector_type, &inner).await {
                         self.unreadable(&error).await;
@@ -236,7 +314,7 @@ impl Destination {
                 Step::WaitForDisk => self.wait(&inner, &mut line, None).await,
                 Step::WaitUntil(until) => self.wait(&inner, &mut line, Some(until)).await,
                 Step::Idle if line.is_idle_for_long() => {
-                    if self.stop_if_idle() {
+                    if self.stop_if_idle(&inner) {
                         return;
                     }
                 }
@@ -248,8 +326,20 @@ impl Destination {
         }
     }
 
-    fn next_step(&self) -> Step {
-        let state = self.state();
+    fn next_step(&self, inner: &Inner) -> Step {
+        let mut state = self.state();
+        let may_leave = state.tenure.is_leaving() && state.unrecorded == 0;
+        if may_leave || !state.tenure.holds(Instant::now()) {
+            return Step::Leave;
+        }
+        if state.tenure.is_leaving() {
+            return Step::WaitForDisk;
+        }
+        if state.touched && state.unrecorded == 0 {
+            state.touched = false;
+            state.conduct = None;
+            forget(&mut state.window, inner);
+        }
         if state.unrecorded >= UNRECORDED_MAX || state.holds > 0 {
             return Step::WaitForDisk;
         }
@@ -284,11 +374,19 @@ impl Destination {
         }
     }
 
-    fn stop_if_idle(&self) -> bool {
+    /// Stops if there is nothing to do here, now that the state is looked at again. Says whether it did; what it held is
+    /// handed on.
+    fn stop_if_idle(&self, inner: &Inner) -> bool {
         let mut state = self.state();
-        let idle = state.window.is_empty() && state.unrecorded == 0;
-        state.running = !idle;
-        idle
+        let is_others = !state.tenure.holds(Instant::now());
+        if !is_others && !(state.window.is_empty() && state.unrecorded == 0) {
+            return false;
+        }
+        state.running = false;
+        if let Some((lease, has_work)) = give_up(&mut state, inner) {
+            inner.keeper.hand_on(lease, has_work);
+        }
+        true
     }
 
     /// Waits for something to happen, or for a time. Every arm can be cancelled: none of them takes anything.
@@ -318,7 +416,7 @@ impl Destination {
 
     /// Reads the next few deliveries from disk.
     async fn read(&self, inner: &Inner) {
-        let Some(refill) = self.state().window.begin_refill() else {
+        let Some(refill) = self.state().window.begin_refill(inner.epoch()) else {
             return;
         };
         let due = inner
@@ -374,6 +472,15 @@ impl Destination {
         let url = &connector.webhook_url;
         line.prepare(url);
         let body = load.body();
+        let lease = {
+            let state = self.state();
+            if !state.tenure.holds(Instant::now()) {
+                drop(state);
+                put_down(load, inner);
+                return;
+            }
+            state.tenure.lease().map(|lease| lease.number)
+        };
         let (started_at, started) = (inner.now(), Instant::now());
         if let Some(conduct) = &mut self.state().conduct {
             conduct.posted(started);
@@ -403,8 +510,12 @@ impl Destination {
         inner
             .meters
             .attempted(connector.connector_type, attempt.outcome, load.size(), took);
-        self.conclude(inner, load, generation, &verdict, attempt)
-            .await;
+        let sent = Sent {
+            load,
+            generation,
+            lease,
+        };
+        self.conclude(inner, sent, &verdict, attempt).await;
     }
 
     /// What the next request carries; nothing if it turned out that there is nothing to send.
@@ -495,6 +606,7 @@ impl Destination {
         self.state().unrecorded += 1;
         let ended = Ended {
             destination: Arc::clone(self),
+            lease: self.lease_number(),
             outcomes,
             revived,
         };
@@ -506,11 +618,15 @@ impl Destination {
     async fn conclude(
         self: &Arc<Self>,
         inner: &Arc<Inner>,
-        load: Load,
-        generation: u64,
+        sent: Sent,
         verdict: &Verdict,
         attempt: Attempt,
     ) {
+        let Sent {
+            load,
+            generation,
+            lease,
+        } = sent;
         let now = inner.moment();
         let decided = decide(
             self.state().conduct.as_mut(),
@@ -544,6 +660,7 @@ impl Destination {
         }
         let ended = Ended {
             destination: Arc::clone(self),
+            lease,
             outcomes,
             revived: decided.revived,
         };
@@ -554,6 +671,13 @@ impl Destination {
     }
 }
 
+/// What a request carried, in which window it was found, and under which lease it was made.
+struct Sent {
+    load: Load,
+    generation: u64,
+    lease: Option<i64>,
+}
+
 impl State {
     /// Whether the next request is a digest, and of how many at most.
     fn digest_of(&self) -> Option<usize> {
@@ -561,6 +685,16 @@ impl State {
         let tokens = conduct.tokens(Instant::now())?;
         let crowded = self.window.len() > tokens && !conduct.is_blocked();
         (crowded && conduct.digest_max() > 1).then(|| conduct.digest_max())
+    }
+}
+
+/// Lets go of what was to be sent: it is still owed, and read again by whoever sends it.
+fn put_down(load: Load, inner: &Inner) {
+    if let Load::Message(load) = load {
+        for waiting in load {
+            let weight = waiting.letter.weight();
+            inner.weight.fetch_sub(weight, Ordering::Relaxed);
+        }
     }
 }
 

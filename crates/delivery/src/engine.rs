@@ -4,13 +4,13 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use alert_connectors_model::{Fingerprint, Random};
-use alert_connectors_store::{Due, Event, Expiry, Queue};
+use alert_connectors_store::{Due, Event, Expiry, Leases, Queue};
 use jiff::{SignedDuration, Timestamp};
 use tokio::{
     sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch},
@@ -21,7 +21,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     DeliveryMeters, Patience, Rates, Sender, Tell,
     conduct::Moment,
-    destination::Destination,
+    destination::{Destination, Wake},
+    keeper::{self, Keeper, Why},
     letter::{Letter, page},
     notice::{self, ToTell},
     record::{self, Ended, Held},
@@ -41,6 +42,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 pub struct EngineOptions {
     /// What is owed, and where outcomes go.
     pub store: Arc<dyn Queue>,
+    /// Who works which destination, where several servers share the store.
+    pub leases: Arc<dyn Leases>,
     /// How webhooks are reached.
     pub sender: Sender,
     /// Who tells spaces of their connectors.
@@ -71,6 +74,10 @@ pub struct Engine {
 
 pub(crate) struct Inner {
     pub(crate) store: Arc<dyn Queue>,
+    pub(crate) leases: Arc<dyn Leases>,
+    pub(crate) keeper: Keeper,
+    /// Counts how often others were known to have queued something.
+    epoch: AtomicU64,
     pub(crate) sender: Sender,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) stopping: CancellationToken,
@@ -99,6 +106,9 @@ impl Engine {
         let (to_tell, telling) = mpsc::channel(TO_TELL_MAX);
         let inner = Arc::new(Inner {
             store: Arc::clone(&options.store),
+            leases: options.leases,
+            keeper: Keeper::default(),
+            epoch: AtomicU64::new(0),
             sender: options.sender,
             random: options.random,
             stopping: options.stopping,
@@ -117,9 +127,13 @@ impl Engine {
             destinations: Mutex::default(),
         });
         let (workers, stopping) = (inner.workers.clone(), inner.stopping.clone());
-        options
-            .tasks
-            .spawn(record::run(options.store, ended, held, workers, stopping));
+        let recording = record::run(options.store, ended, held, workers, stopping);
+        let leaving = Arc::clone(&inner);
+        options.tasks.spawn(async move {
+            recording.await;
+            keeper::leave(&leaving).await;
+        });
+        options.tasks.spawn(keeper::run(Arc::clone(&inner)));
         options.tasks.spawn(follow(Arc::clone(&inner)));
         options
             .tasks
@@ -190,7 +204,40 @@ impl Inner {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let entry = destinations.entry(fingerprint);
-        Arc::clone(entry.or_insert_with(|| Arc::new(Destination::new(fingerprint))))
+        let shared = self.leases.term().is_some();
+        Arc::clone(entry.or_insert_with(|| Arc::new(Destination::new(fingerprint, shared))))
+    }
+
+    /// The destination, if anything was ever known of it here.
+    fn if_known(&self, fingerprint: Fingerprint) -> Option<Arc<Destination>> {
+        let destinations = self
+            .destinations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        destinations.get(&fingerprint).map(Arc::clone)
+    }
+
+    /// The destinations that are leased.
+    pub(crate) fn leased(&self) -> Vec<Arc<Destination>> {
+        let destinations = self
+            .destinations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let leased = destinations.values().filter(|one| one.lease().is_some());
+        leased.map(Arc::clone).collect()
+    }
+
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Relaxed)
+    }
+
+    /// Sees to it that a destination is worked on: by a task, or by a lease first.
+    fn wake(self: &Arc<Self>, destination: Arc<Destination>, wake: Wake, why: Why) {
+        match wake {
+            Wake::Start => self.work_on(destination),
+            Wake::Running => {}
+            Wake::NotHeld => self.keeper.want(destination.fingerprint, why),
+        }
     }
 
     async fn take(self: &Arc<Self>, events: Vec<Event>) {
@@ -204,9 +251,8 @@ impl Inner {
                     };
                     last = Some(Arc::clone(&letter));
                     let destination = self.destination(due.connector.destination);
-                    if destination.queued(Waiting { due, letter }, self) {
-                        self.work_on(destination);
-                    }
+                    let wake = destination.queued(Waiting { due, letter }, self);
+                    self.wake(destination, wake, Why::Queued);
                 }
                 Event::Changed(fingerprint) => self.read_again(fingerprint),
                 Event::Moved { from, to } => {
@@ -230,6 +276,29 @@ impl Inner {
                     let left = ToTell::Left(fingerprint, space, connector);
                     drop(self.to_tell.send(left).await);
                 }
+                Event::Elsewhere => {
+                    self.epoch.fetch_add(1, Ordering::Relaxed);
+                }
+                Event::Called(fingerprint) => {
+                    if let Some(destination) = self.if_known(fingerprint)
+                        && destination.called() == Wake::Start
+                    {
+                        self.work_on(destination);
+                    }
+                }
+                Event::Touched(fingerprint) => {
+                    if let Some(destination) = self.if_known(fingerprint)
+                        && destination.touched() == Wake::Start
+                    {
+                        self.work_on(destination);
+                    }
+                }
+                Event::Wanted(fingerprint) => {
+                    if let Some(destination) = self.if_known(fingerprint) {
+                        self.leave_to_others(&destination);
+                    }
+                }
+                Event::Free(fingerprint) => self.keeper.want(fingerprint, Why::Owed),
             }
         }
     }
@@ -247,27 +316,40 @@ impl Inner {
 
     fn read_again(self: &Arc<Self>, fingerprint: Fingerprint) {
         let destination = self.destination(fingerprint);
-        if destination.read_anew(self) {
-            self.work_on(destination);
-        }
+        let wake = destination.read_anew(self);
+        self.wake(destination, wake, Why::Owed);
     }
 
-    fn work_on(self: &Arc<Self>, destination: Arc<Destination>) {
+    pub(crate) fn work_on(self: &Arc<Self>, destination: Arc<Destination>) {
         self.workers.spawn(destination.run(Arc::clone(self)));
     }
 
-    /// At the start everything that is owed is taken up. Later only what a change outside this program may have touched.
+    /// At the start everything that is owed is taken up. Later only what a change outside this program may have touched;
+    /// where others share the store, also what they queued or left.
     async fn look(self: &Arc<Self>, version: &mut Option<i64>) {
         let looked = async {
             let now = self.store.version().await?;
-            if version.replace(now) != Some(now) {
-                let known = self.known();
-                let tidings = self.store.tidings().await?;
-                for fingerprint in known.into_iter().chain(tidings.owed) {
+            let has_moved = version.replace(now) != Some(now);
+            if has_moved {
+                for fingerprint in self.known() {
                     self.read_again(fingerprint);
                 }
+            }
+            let is_shared = self.leases.term().is_some();
+            if has_moved || is_shared {
+                let tidings = self.store.tidings().await?;
+                for fingerprint in tidings.owed {
+                    let destination = self.destination(fingerprint);
+                    let wake = destination.called();
+                    self.wake(destination, wake, Why::Owed);
+                }
                 for fingerprint in tidings.troubled {
-                    self.settle(self.destination(fingerprint)).await;
+                    let destination = self.destination(fingerprint);
+                    if destination.holds() {
+                        self.settle(destination).await;
+                    } else {
+                        self.keeper.want(fingerprint, Why::Troubled);
+                    }
                 }
             }
             Ok::<_, alert_connectors_store::StoreError>(())
@@ -281,12 +363,14 @@ impl Inner {
         }
     }
 
+    /// The destinations that are worked here.
     fn known(&self) -> Vec<Fingerprint> {
         let destinations = self
             .destinations
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        destinations.keys().copied().collect()
+        let held = destinations.values().filter(|one| one.holds());
+        held.map(|destination| destination.fingerprint).collect()
     }
 
     fn letter(&self, due: &Due) -> Arc<Letter> {

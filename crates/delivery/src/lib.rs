@@ -10,6 +10,7 @@ mod decide;
 mod destination;
 mod engine;
 mod judge;
+mod keeper;
 mod letter;
 mod line;
 mod link;

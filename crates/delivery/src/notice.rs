@@ -47,7 +47,7 @@ pub trait Tell: Send + Sync {
 }
 
 /// Tells spaces by posting alerts to them.
-pub struct AlertSpaces<S> {
+pub struct AlertSpaces<S: ?Sized> {
     /// Where alerts go.
     pub store: Arc<S>,
     /// Tells the time.
@@ -61,7 +61,7 @@ pub struct AlertSpaces<S> {
 }
 
 #[async_trait]
-impl<S: Alerts + Intake + Connectors> Tell for AlertSpaces<S> {
+impl<S: Alerts + Intake + Connectors + ?Sized> Tell for AlertSpaces<S> {
     async fn tell(
         &self,
         space: &Space,
@@ -90,7 +90,7 @@ impl<S: Alerts + Intake + Connectors> Tell for AlertSpaces<S> {
     }
 }
 
-impl<S: Alerts> AlertSpaces<S> {
+impl<S: Alerts + ?Sized> AlertSpaces<S> {
     /// Whether the space has an alert about it that is still active: only then is there anything to take back.
     async fn was_told(&self, roster: &Roster, alert: &Alert) -> Result<bool, StoreError> {
         let query = AlertQuery {
@@ -226,8 +226,12 @@ async fn settle(inner: &Arc<Inner>, to_tell: &ToTell) -> Result<(), StoreError> 
         ToTell::Standing(destination) => settle_standing(inner, destination).await,
         ToTell::Left(fingerprint, space, connector) => {
             let destination = inner.destination(*fingerprint);
-            destination.take_up(connector.connector_type, inner).await?;
-            if destination.peek(|conduct| conduct.standing().told) == Some(true) {
+            let told = match destination.peek(|conduct| conduct.standing().told) {
+                Some(told) => told,
+                // It is not worked here; how it stands is on disk.
+                None => inner.store.known(*fingerprint).await?.standing.told,
+            };
+            if told {
                 inner.tell.tell(space, connector, &Notice::Repaired).await?;
             }
             Ok(())
@@ -239,6 +243,10 @@ async fn settle_standing(
     inner: &Arc<Inner>,
     destination: &Arc<Destination>,
 ) -> Result<(), StoreError> {
+    // Whoever works it tells of it.
+    if !destination.holds() {
+        return Ok(());
+    }
     let connectors = inner.store.connectors_of(destination.fingerprint).await?;
     let Some((_, first)) = connectors.first() else {
         return Ok(());

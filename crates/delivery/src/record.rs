@@ -21,6 +21,8 @@ const TRY_AGAIN: Duration = Duration::from_millis(500);
 /// What a request came to, and who waits for it to be recorded.
 pub(crate) struct Ended {
     pub(crate) destination: Arc<Destination>,
+    /// The lease under which it was made.
+    pub(crate) lease: Option<i64>,
     pub(crate) outcomes: Vec<Outcome>,
     pub(crate) revived: Vec<i64>,
 }
@@ -75,8 +77,8 @@ pub(crate) async fn run(
 fn report(ended: Ended) -> Report {
     Report {
         destination: ended.destination.fingerprint,
-        lease: None,
-        standing: ended.destination.standing_to_record(),
+        lease: ended.lease,
+        standing: ended.destination.standing_to_record(ended.lease),
         outcomes: ended.outcomes,
         revived: ended.revived,
     }

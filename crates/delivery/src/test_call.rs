@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::{
     Engine, Family, PostError, Verdict, classify, conduct::Conduct, destination::Destination,
-    judge::answer_of, link::RequestHead,
+    judge::answer_of, keeper, link::RequestHead,
 };
 
 /// What came of a test call, in the contract's three fields.
@@ -45,6 +45,7 @@ impl Engine {
         if let Err(retry_after) = destination.allow_test() {
             return Ok(Err(TestRefused { retry_after }));
         }
+        keeper::hold_for_test(&self.inner, &destination).await?;
         destination
             .take_up(connector.connector_type, &self.inner)
             .await?;

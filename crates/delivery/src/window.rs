@@ -30,6 +30,8 @@ pub(crate) struct Window {
     arrived: bool,
     /// Counts how often the window was thrown away.
     generation: u64,
+    /// When others were last known to have queued something, as the engine counts it: what is newer is read from disk.
+    epoch: u64,
 }
 
 /// Where to read on, and what the window looked like then.
@@ -41,11 +43,11 @@ pub(crate) struct Refill {
 
 impl Window {
     /// Takes a delivery that was just queued. Says whether it is in the window now.
-    pub(crate) fn queued(&mut self, waiting: Waiting, room: bool) -> bool {
+    pub(crate) fn queued(&mut self, waiting: Waiting, room: bool, epoch: u64) -> bool {
         if waiting.due.seq <= self.last_seq {
             return false;
         }
-        if self.on_disk || !room || self.waiting.len() >= WINDOW_MAX {
+        if self.epoch != epoch || self.on_disk || !room || self.waiting.len() >= WINDOW_MAX {
             self.on_disk = true;
             self.arrived = true;
             return false;
@@ -116,12 +118,19 @@ impl Window {
         self.on_disk
     }
 
+    /// More may wait on disk than is known here.
+    pub(crate) fn called(&mut self) {
+        self.on_disk = true;
+        self.arrived = true;
+    }
+
     /// Begins to read on from disk, if there is anything to read.
-    pub(crate) fn begin_refill(&mut self) -> Option<Refill> {
+    pub(crate) fn begin_refill(&mut self, epoch: u64) -> Option<Refill> {
         if !self.on_disk {
             return None;
         }
         self.arrived = false;
+        self.epoch = epoch;
         Some(Refill {
             after: self.last_seq,
             generation: self.generation,

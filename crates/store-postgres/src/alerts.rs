@@ -16,7 +16,8 @@ use crate::{PostgresStore, deliveries, error::Columns, session::Session};
 
 const COLUMNS: &str = "seq, id, received_at, occurrences, content, warnings";
 // By alerts_by_id.
-const ONE: &str = "SELECT a.seq, a.id, a.received_at, a.occurrences, a.content, a.warnings FROM alerts a
+const ONE: &str =
+    "SELECT a.seq, a.id, a.received_at, a.occurrences, a.content, a.warnings FROM alerts a
     JOIN spaces s ON s.no = a.space_no WHERE a.id = $1 AND s.id = $2";
 // By the unique index on id.
 const SPACE_NO: &str = "SELECT no FROM spaces WHERE id = $1";
@@ -241,7 +242,10 @@ impl Listing {
                 )
             })
             .collect();
-        format!("SELECT * FROM ({}) found ORDER BY seq DESC LIMIT $3", looks.join(" UNION ALL "))
+        format!(
+            "SELECT * FROM ({}) found ORDER BY seq DESC LIMIT $3",
+            looks.join(" UNION ALL ")
+        )
     }
 
     /// What the look itself does not answer.

@@ -22,10 +22,12 @@ use crate::{
     spaces, standing,
 };
 
-const COLUMNS: &str = "c.no, c.id, c.name, c.connector_type, c.url_key_id, c.url_sealed, c.destination, c.is_active,
+const COLUMNS: &str =
+    "c.no, c.id, c.name, c.connector_type, c.url_key_id, c.url_sealed, c.destination, c.is_active,
     c.severity_filter, c.alert_type_filter, c.creator, c.created_at, c.updated_at";
 // By connectors_by_space.
-const OF_SPACE: &str = "FROM connectors c WHERE c.space_no = $1 AND c.deleted_at IS NULL ORDER BY c.no";
+const OF_SPACE: &str =
+    "FROM connectors c WHERE c.space_no = $1 AND c.deleted_at IS NULL ORDER BY c.no";
 // By connectors_by_destination, then by primary key. A connector whose space is being removed is owed nothing any more.
 const OF_DESTINATION: &str = "FROM connectors c JOIN spaces s ON s.no = c.space_no
     WHERE c.destination = $1 AND c.deleted_at IS NULL";
@@ -41,7 +43,8 @@ const UPDATE: &str = "UPDATE connectors SET name = $2, connector_type = $3, url_
     destination = $6, is_active = $7, severity_filter = $8, alert_type_filter = $9, updated_at = $10,
     switched_at = CASE WHEN is_active = $7 THEN switched_at ELSE $10 END WHERE no = $1";
 // By primary key.
-const DELETE: &str = "UPDATE connectors SET deleted_at = $2, url_key_id = '', url_sealed = '' WHERE no = $1";
+const DELETE: &str =
+    "UPDATE connectors SET deleted_at = $2, url_key_id = '', url_sealed = '' WHERE no = $1";
 // Walks the connectors; none of the tables that grow with history.
 const SEALED_OTHERWISE: &str = "FROM connectors c JOIN spaces s ON s.no = c.space_no
     WHERE c.deleted_at IS NULL AND c.url_key_id <> $1 ORDER BY c.no LIMIT $2";

@@ -26,7 +26,8 @@ const FROM: &str = "JOIN alerts a ON a.seq = d.alert_seq JOIN connectors c ON c.
 const OF_ALERTS: &str = "FROM deliveries d";
 const OF_ALERTS_WHERE: &str = "WHERE d.alert_seq = ANY ($1) ORDER BY d.seq";
 // By primary key.
-const ATTEMPTS: &str = "SELECT delivery_seq, id, started_at, duration_ms, outcome, status_code, error, digest_size
+const ATTEMPTS: &str =
+    "SELECT delivery_seq, id, started_at, duration_ms, outcome, status_code, error, digest_size
     FROM attempts WHERE delivery_seq = ANY ($1) ORDER BY delivery_seq, id";
 
 /// A row of [`COLUMNS`].
@@ -83,7 +84,8 @@ pub(crate) async fn attempts(
     let mut found: HashMap<i64, Vec<Attempt>> = HashMap::new();
     for row in session.rows(ATTEMPTS, &[&seqs]).await? {
         let status: Option<i32> = row.at(5)?;
-        let count = |column| Ok::<_, StoreError>(u32::try_from(row.at::<i32>(column)?).unwrap_or(0));
+        let count =
+            |column| Ok::<_, StoreError>(u32::try_from(row.at::<i32>(column)?).unwrap_or(0));
         let attempt = AttemptRow {
             delivery_seq: row.at(0)?,
             id: row.id(1)?,

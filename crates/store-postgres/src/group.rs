@@ -27,7 +27,10 @@ pub(crate) enum Request {
 pub(crate) enum Answer {
     Accepted(Acceptance),
     /// Kept from before: the answer as it is stored, and when it was given. Its alerts are still to be read.
-    Kept { json: String, created_at: i64 },
+    Kept {
+        json: String,
+        created_at: i64,
+    },
     Resolution(Box<Resolved>),
 }
 

@@ -27,16 +27,19 @@ const CONNECTOR: &str = "SELECT c.no, c.destination, c.is_active, c.created_at, 
 const ALERTS_NAMED: &str = "SELECT a.seq FROM alerts a JOIN spaces s ON s.no = a.space_no
     WHERE a.id >= $1 AND a.id <= $2 AND s.id = $3";
 // By the primary key of missed, then by primary key.
-const MISSED: &str = "FROM (SELECT seq FROM missed WHERE connector_no = $1 AND state = $4 AND seq < $2
+const MISSED: &str =
+    "FROM (SELECT seq FROM missed WHERE connector_no = $1 AND state = $4 AND seq < $2
     ORDER BY seq DESC LIMIT $3) m JOIN deliveries d ON d.seq = m.seq";
 // By deliveries_by_connector.
 const ARRIVED: &str = "FROM (SELECT * FROM deliveries WHERE connector_no = $1 AND seq < $2 AND state BETWEEN $4 AND $5
     ORDER BY seq DESC LIMIT $3) d";
 // By the primary key of pending, then by primary key.
-const WAITING: &str = "FROM (SELECT seq FROM pending WHERE connector_no = $1 AND seq < $2 AND queued_at > $4
+const WAITING: &str =
+    "FROM (SELECT seq FROM pending WHERE connector_no = $1 AND seq < $2 AND queued_at > $4
     ORDER BY seq DESC LIMIT $3) p JOIN deliveries d ON d.seq = p.seq";
 // By the primary key of pending, then by primary key.
-const OVERDUE: &str = "FROM (SELECT seq FROM pending WHERE connector_no = $1 AND seq < $2 AND queued_at <= $4
+const OVERDUE: &str =
+    "FROM (SELECT seq FROM pending WHERE connector_no = $1 AND seq < $2 AND queued_at <= $4
     ORDER BY seq DESC LIMIT $3) p JOIN deliveries d ON d.seq = p.seq";
 const NEWEST_FIRST: &str = "ORDER BY d.seq DESC";
 const SINCE: &str = "SELECT first_delivery_since($1)";
@@ -62,7 +65,8 @@ const OLDEST_WAITING: &str = "SELECT d.created_at, p.queued_at FROM (SELECT seq,
 // By the primary key of pending.
 const DEPTH: &str = "SELECT count(*) FROM pending WHERE connector_no = $1";
 // By the primary key of pending, then by primary key.
-const DEPTH_IN_TIME: &str = "SELECT count(*), min(d.created_at) FROM pending p JOIN deliveries d ON d.seq = p.seq
+const DEPTH_IN_TIME: &str =
+    "SELECT count(*), min(d.created_at) FROM pending p JOIN deliveries d ON d.seq = p.seq
     WHERE p.connector_no = $1 AND p.queued_at > $2";
 // By deliveries_by_connector, a few of the newest and of those before what waits; the newest by order are about the newest
 // by time.
@@ -85,15 +89,15 @@ impl History for PostgresStore {
         query: DeliveryQuery,
         expiry: Expiry,
     ) -> Result<Page<Delivery>, StoreError> {
-        self.read(
-            async |session| match KnownConnector::find(session, space_id, connector).await? {
+        self.read(async |session| {
+            match KnownConnector::find(session, space_id, connector).await? {
                 Some(connector) => connector.page(session, &query, expiry).await,
                 None => Ok(Page {
                     items: Vec::new(),
                     next: None,
                 }),
-            },
-        )
+            }
+        })
         .await
     }
 
@@ -177,7 +181,8 @@ impl History for PostgresStore {
         for step in seqs.chunks(STEP) {
             let change = self.change().await?;
             queued += queue_again(&change, step, expiry).await?;
-            self.commit(change, vec![Event::Changed(destination)]).await?;
+            self.commit(change, vec![Event::Changed(destination)])
+                .await?;
         }
         Ok(Replayed::Queued(queued))
     }

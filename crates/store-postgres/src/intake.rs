@@ -33,11 +33,13 @@ const CONNECTORS: &str = "SELECT id, no FROM connectors WHERE id = ANY ($1)";
 const ACTIVE: &str = "FROM unnest($1::uuid[], $2::bytea[]) AS wanted (space, key) JOIN spaces s ON s.id = wanted.space
     JOIN alerts a ON a.space_no = s.no AND a.dedup_key = wanted.key AND a.dedup_key IS NOT NULL AND a.status = 0";
 // By alerts_by_id.
-const NAMED: &str = "FROM unnest($1::uuid[], $2::uuid[]) AS wanted (space, id) JOIN spaces s ON s.id = wanted.space
+const NAMED: &str =
+    "FROM unnest($1::uuid[], $2::uuid[]) AS wanted (space, id) JOIN spaces s ON s.id = wanted.space
     JOIN alerts a ON a.id = wanted.id AND a.space_no = s.no";
 const PROBLEM: &str = "SELECT s.id, a.seq, a.id, a.received_at, a.occurrences, a.content, coalesce(a.told_at, a.received_at)";
 // By deliveries_by_alert, then by primary keys.
-const HEARD: &str = "JOIN deliveries d ON d.alert_seq = a.seq JOIN connectors c ON c.no = d.connector_no
+const HEARD: &str =
+    "JOIN deliveries d ON d.alert_seq = a.seq JOIN connectors c ON c.no = d.connector_no
     LEFT JOIN destinations t ON t.fingerprint = c.destination ORDER BY d.seq";
 // By primary key.
 const KEPT: &str = "SELECT wanted.space, i.route, i.key, i.body_hash, i.answer, i.created_at
@@ -48,7 +50,8 @@ const KEPT: &str = "SELECT wanted.space, i.route, i.key, i.body_hash, i.answer, 
 const SET_NUMBERING: &str =
     "UPDATE numbering SET next_alert = $1, next_delivery = $2 WHERE one = 1";
 // By primary key.
-const CHANGE_ALERTS: &str = "UPDATE alerts a SET severity = g.severity, status = g.status, occurrences = g.occurrences,
+const CHANGE_ALERTS: &str =
+    "UPDATE alerts a SET severity = g.severity, status = g.status, occurrences = g.occurrences,
     content = g.content, told_at = g.told_at
     FROM unnest($1::int8[], $2::int2[], $3::int2[], $4::int8[], $5::text[], $6::int8[])
     AS g (seq, severity, status, occurrences, content, told_at) WHERE a.seq = g.seq";
@@ -60,7 +63,8 @@ const INSERT_DELIVERIES: &str = "WITH given AS (SELECT * FROM unnest($1::int8[],
     waits AS (INSERT INTO pending (connector_no, seq, queued_at) SELECT connector_no, seq, created_at FROM given)
     INSERT INTO deliveries (seq, id, alert_seq, connector_no, kind, state, created_at)
     SELECT seq, id, alert_seq, connector_no, kind, 0, created_at FROM given";
-const REMEMBER: &str = "INSERT INTO idempotency (space_no, route, key, body_hash, created_at, answer)
+const REMEMBER: &str =
+    "INSERT INTO idempotency (space_no, route, key, body_hash, created_at, answer)
     SELECT * FROM unnest($1::int8[], $2::int2[], $3::text[], $4::bytea[], $5::int8[], $6::text[])
     ON CONFLICT (space_no, route, key) DO UPDATE
     SET body_hash = excluded.body_hash, created_at = excluded.created_at, answer = excluded.answer";
@@ -200,7 +204,9 @@ impl Asked {
                 // Who heard of a problem is told on, whether or not it matches now.
                 let unknown = roster.connectors.iter().map(|connector| connector.id);
                 let unknown = unknown.filter(|id| !known.contains_key(id));
-                asked.connectors.extend(unknown.map(|id| uuid(id.as_bytes())));
+                asked
+                    .connectors
+                    .extend(unknown.map(|id| uuid(id.as_bytes())));
             }
         }
         for ids in [&mut asked.spaces, &mut asked.connectors] {
@@ -224,7 +230,11 @@ impl Asked {
         );
         let problems = async |sql: &str| match self.problems.0.is_empty() {
             true => Ok(Vec::new()),
-            false => session.rows(sql, &[&self.problems.0, &self.problems.1]).await,
+            false => {
+                session
+                    .rows(sql, &[&self.problems.0, &self.problems.1])
+                    .await
+            }
         };
         let named = async |sql: &str| match self.named.0.is_empty() {
             true => Ok(Vec::new()),
@@ -255,8 +265,8 @@ impl Asked {
                 session.rows(KEPT, &parameters).await
             },
         )?;
-        let numbering = numbering
-            .ok_or_else(|| stored::unreadable("numbering", "next_alert", "of all"))?;
+        let numbering =
+            numbering.ok_or_else(|| stored::unreadable("numbering", "next_alert", "of all"))?;
         let mut known = Known {
             next_alert: numbering.at(0)?,
             next_delivery: numbering.at(1)?,
@@ -270,7 +280,9 @@ impl Asked {
         for row in &versions {
             known.identity_version = row.at(0)?;
             let version = (row.at(2)?, row.at(3)?);
-            known.spaces.insert(SpaceId::from_bytes(row.id(1)?), version);
+            known
+                .spaces
+                .insert(SpaceId::from_bytes(row.id(1)?), version);
         }
         for row in &numbers {
             let id = ConnectorId::from_bytes(row.id(0)?);
@@ -326,7 +338,10 @@ fn problem(
         occurrences: row.count(4)?,
         alert: Arc::new(stored::alert(&content, seq)?),
         told_at: time(row.at(6)?),
-        heard: heard.get(&id).map(|deliveries| heard_of(deliveries, expiry)).unwrap_or_default(),
+        heard: heard
+            .get(&id)
+            .map(|deliveries| heard_of(deliveries, expiry))
+            .unwrap_or_default(),
     };
     Ok((SpaceId::from_bytes(row.id(0)?), problem))
 }
@@ -370,7 +385,14 @@ async fn change_alerts(session: &Session, desk: &Desk<'_>) -> Result<(), StoreEr
     session
         .run(
             CHANGE_ALERTS,
-            &[&seqs, &severities, &statuses, &occurrences, &contents, &told],
+            &[
+                &seqs,
+                &severities,
+                &statuses,
+                &occurrences,
+                &contents,
+                &told,
+            ],
         )
         .await
         .map(drop)
@@ -387,13 +409,19 @@ async fn insert_alerts(session: &Session, desk: &Desk<'_>) -> Result<(), StoreEr
     let spaces: Vec<i64> = rows.iter().map(|row| row.space_no).collect();
     let severities: Vec<i16> = rows.iter().map(|row| row.alert.severity as i16).collect();
     let statuses: Vec<i16> = rows.iter().map(|row| row.alert.status as i16).collect();
-    let types: Vec<&str> = rows.iter().map(|row| row.alert.alert_type.as_str()).collect();
+    let types: Vec<&str> = rows
+        .iter()
+        .map(|row| row.alert.alert_type.as_str())
+        .collect();
     let names: Vec<Option<&[u8]>> = rows
         .iter()
         .map(|row| row.alert.dedup_key.as_ref().map(String::as_bytes))
         .collect();
     let occurrences: Vec<i64> = rows.iter().map(|row| large(row.occurrences)).collect();
-    let received: Vec<i64> = rows.iter().map(|row| row.received_at.as_millisecond()).collect();
+    let received: Vec<i64> = rows
+        .iter()
+        .map(|row| row.received_at.as_millisecond())
+        .collect();
     let told: Vec<Option<i64>> = rows
         .iter()
         .map(|row| row.told_at.map(|time| time.as_millisecond()))
@@ -432,7 +460,10 @@ async fn insert_deliveries(session: &Session, desk: &Desk<'_>) -> Result<(), Sto
     let alerts: Vec<i64> = rows.iter().map(|row| row.alert_seq).collect();
     let connectors: Vec<i64> = rows.iter().map(|row| row.connector_no).collect();
     let kinds: Vec<i16> = rows.iter().map(|row| row.kind.code().into()).collect();
-    let created: Vec<i64> = rows.iter().map(|row| row.created_at.as_millisecond()).collect();
+    let created: Vec<i64> = rows
+        .iter()
+        .map(|row| row.created_at.as_millisecond())
+        .collect();
     session
         .run(
             INSERT_DELIVERIES,
@@ -451,7 +482,10 @@ async fn remember(session: &Session, desk: &Desk<'_>) -> Result<(), StoreError> 
     let routes: Vec<i16> = rows.iter().map(|row| row.route).collect();
     let keys: Vec<&str> = rows.iter().map(|row| row.key.as_str()).collect();
     let hashes: Vec<&[u8]> = rows.iter().map(|row| &row.body_hash[..]).collect();
-    let created: Vec<i64> = rows.iter().map(|row| row.created_at.as_millisecond()).collect();
+    let created: Vec<i64> = rows
+        .iter()
+        .map(|row| row.created_at.as_millisecond())
+        .collect();
     let answers: Vec<&str> = rows.iter().map(|row| row.answer.as_str()).collect();
     let old = first.created_at.as_millisecond() - Idempotency::KEPT_MS;
     let some = i64::try_from(4 * rows.len()).unwrap_or(i64::MAX);
@@ -494,11 +528,7 @@ impl Intake for PostgresStore {
 }
 
 /// The answer to one alert of a request that is repeated.
-fn again(
-    record: Option<AlertRecord>,
-    kept: &stored::StoredAnswer,
-    created_at: i64,
-) -> Accepted {
+fn again(record: Option<AlertRecord>, kept: &stored::StoredAnswer, created_at: i64) -> Accepted {
     let Some(mut record) = record else {
         // Retention removed it: its name is what is left, and its words are those of the request.
         return Accepted {

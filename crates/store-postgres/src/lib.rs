@@ -12,6 +12,7 @@ mod error;
 mod group;
 mod history;
 mod intake;
+mod leases;
 mod listen;
 mod meters;
 mod open;
@@ -27,7 +28,6 @@ mod writer;
 
 use std::sync::Arc;
 
-use alert_connectors_model::Random;
 use alert_connectors_store::{Event, KeyFileError, Sealing, Store, StoreError};
 use tokio::sync::{Mutex, mpsc};
 use uuid::Uuid;
@@ -48,7 +48,6 @@ struct Shared {
     writer: Writer,
     meters: Meters,
     sealing: Arc<Sealing>,
-    random: Arc<dyn Random>,
     /// Names this replica.
     replica: Uuid,
     told: mpsc::Sender<Vec<Event>>,
@@ -56,11 +55,6 @@ struct Shared {
 }
 
 impl PostgresStore {
-    /// Reads the secret key file again.
-    pub fn reload_keys(&self) -> Result<(), KeyFileError> {
-        self.shared.sealing.reload()
-    }
-
     /// Tells whoever delivers. Nobody listens in the command line's own programs.
     async fn tell(&self, events: Vec<Event>) {
         if !events.is_empty() {
@@ -77,5 +71,14 @@ impl Store for PostgresStore {
             .run("UPDATE identity SET version = version WHERE one = 1", &[])
             .await?;
         change.commit().await
+    }
+
+    fn reload_keys(&self) -> Result<(), KeyFileError> {
+        self.shared.sealing.reload()
+    }
+
+    /// A database on another machine comes back, or is replaced by one that does.
+    async fn failed(&self) -> String {
+        std::future::pending().await
     }
 }

@@ -16,7 +16,7 @@ const AGAIN: Duration = Duration::from_secs(2);
 // By primary key, in its order. Whoever holds one of these finds the count changed, also without being told.
 const NOTE: &str = "UPDATE leases l SET changed = changed + 1 FROM (SELECT destination FROM leases
     WHERE destination = ANY ($1) ORDER BY destination FOR UPDATE) noted WHERE l.destination = noted.destination";
-const NOTIFY: &str = "SELECT pg_notify('alert_connectors', $1)";
+pub(crate) const NOTIFY: &str = "SELECT pg_notify('alert_connectors', $1)";
 
 /// What is said of a destination.
 #[derive(Clone, Copy)]
@@ -27,6 +27,8 @@ pub(crate) enum Word {
     Changed,
     /// Another replica asks for it.
     Wanted,
+    /// It was handed on, and there is work for it.
+    Free,
 }
 
 impl Word {
@@ -35,13 +37,17 @@ impl Word {
             Self::More => 'm',
             Self::Changed => 'c',
             Self::Wanted => 'w',
+            Self::Free => 'f',
         }
     }
 
     /// A message: the letter, then fingerprints in hexadecimal. One message holds up to 8,000 bytes.
     pub(crate) fn messages(self, destinations: &[[u8; 16]]) -> Vec<String> {
         let hex = |destination: &[u8; 16]| -> String {
-            destination.iter().map(|byte| format!("{byte:02x}")).collect()
+            destination
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect()
         };
         destinations
             .chunks(200)
@@ -96,6 +102,7 @@ fn events(message: &str) -> Vec<Event> {
         "m" => Some(Event::Called(destination)),
         "c" => Some(Event::Touched(destination)),
         "w" => Some(Event::Wanted(destination)),
+        "f" => Some(Event::Free(destination)),
         _ => None,
     };
     names

@@ -29,8 +29,9 @@ pub struct Opening {
     pub url: PostgresUrl,
     /// The secret key file, which all replicas share.
     pub key_file: PathBuf,
-    /// Whether to listen for what other replicas say. Without it everything is found by looking, a little later.
-    pub listen: bool,
+    /// Whether to listen for what other replicas say, unless the address says otherwise. Without it everything is found by
+    /// looking, a little later.
+    pub listens: bool,
     /// Randomness for keys, names and nonces.
     pub random: Arc<dyn Random>,
 }
@@ -55,7 +56,9 @@ pub enum OpenError {
         found: i32,
     },
     /// It was made by a newer program.
-    #[error("{url} has schema {found}, this program knows {known}: it was made by a newer version; use that one")]
+    #[error(
+        "{url} has schema {found}, this program knows {known}: it was made by a newer version; use that one"
+    )]
     Newer {
         /// The database.
         url: String,
@@ -112,7 +115,7 @@ impl PostgresStore {
         opening.random.fill(&mut replica);
         let meters = Meters::default();
         let writer = Writer::start(&pools, &told, &opening.random, &meters);
-        if opening.listen {
+        if opening.listens && opening.url.listens() {
             listen::start(opening.url.config().clone(), tls, told.clone());
         }
         Ok(Self {
@@ -121,7 +124,6 @@ impl PostgresStore {
                 writer,
                 meters,
                 sealing: Arc::new(sealing),
-                random: opening.random,
                 replica: Uuid::from_bytes(replica),
                 told,
                 events: Mutex::new(events),
@@ -159,7 +161,9 @@ async fn prepare(client: &Client, opening: &Opening, name: &str) -> Result<Seali
             CREATE TABLE IF NOT EXISTS migrations (no integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())")
         .await
         .map_err(failed)?;
-    let counted = client.query_one("SELECT count(*) FROM migrations", &[]).await;
+    let counted = client
+        .query_one("SELECT count(*) FROM migrations", &[])
+        .await;
     let found = usize::try_from(counted.map_err(failed)?.get::<_, i64>(0)).unwrap_or(usize::MAX);
     let Some(missing) = MIGRATIONS.get(found..) else {
         return Err(OpenError::Newer {
@@ -176,7 +180,10 @@ async fn prepare(client: &Client, opening: &Opening, name: &str) -> Result<Seali
             .await
             .map_err(failed)?;
     }
-    let stored = client.query_opt(FINGERPRINT_KEY, &[]).await.map_err(failed)?;
+    let stored = client
+        .query_opt(FINGERPRINT_KEY, &[])
+        .await
+        .map_err(failed)?;
     let random = Arc::clone(&opening.random);
     let sealing = match stored {
         Some(row) => Sealing::open_with(name, &opening.key_file, row.get(0), random)?,

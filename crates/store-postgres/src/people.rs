@@ -14,30 +14,36 @@ use uuid::Uuid;
 
 use crate::{PostgresStore, alerts::uuid, error::Columns, session::Session};
 
-const COLUMNS: &str = "u.no, u.id, u.email, u.full_name, u.password_hash, u.is_operator, u.is_disabled, u.created_at";
+const COLUMNS: &str =
+    "u.no, u.id, u.email, u.full_name, u.password_hash, u.is_operator, u.is_disabled, u.created_at";
 const ALL: &str = "FROM users u ORDER BY u.email";
 // By the unique index on email.
 const BY_EMAIL: &str = "FROM users u WHERE u.email = $1";
-const INSERT_USER: &str = "INSERT INTO users (id, email, full_name, password_hash, is_operator, created_at)
+const INSERT_USER: &str =
+    "INSERT INTO users (id, email, full_name, password_hash, is_operator, created_at)
     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
 // By primary key, then by the users' own.
-const SESSION: &str = "t.expires_at FROM tokens t JOIN users u ON u.no = t.user_no WHERE t.hash = $1";
+const SESSION: &str =
+    "t.expires_at FROM tokens t JOIN users u ON u.no = t.user_no WHERE t.hash = $1";
 // By the unique index on hash, then by the users' own.
 const KEY_SESSION: &str = "k.expires_at, k.id, k.name, k.scope, k.created_at, k.last_used_at, s.id, s.slug
     FROM api_keys k JOIN users u ON u.no = k.user_no LEFT JOIN spaces s ON s.no = k.space_no WHERE k.hash = $1";
 // By primary key.
 const VERSION: &str = "SELECT version FROM identity WHERE one = 1";
 // By members_by_user.
-const MEMBERSHIPS: &str = "SELECT s.id, m.role FROM members m JOIN spaces s ON s.no = m.space_no WHERE m.user_no = $1";
+const MEMBERSHIPS: &str =
+    "SELECT s.id, m.role FROM members m JOIN spaces s ON s.no = m.space_no WHERE m.user_no = $1";
 // By api_keys_by_user.
 const KEYS: &str = "SELECT k.expires_at, k.id, k.name, k.scope, k.created_at, k.last_used_at, s.id, s.slug FROM api_keys k
     LEFT JOIN spaces s ON s.no = k.space_no WHERE k.user_no = (SELECT no FROM users WHERE id = $1)
     ORDER BY k.name, k.id";
 // By api_keys_by_user.
-const KEY_COUNT: &str = "SELECT count(*) FROM api_keys WHERE user_no = (SELECT no FROM users WHERE id = $1)";
+const KEY_COUNT: &str =
+    "SELECT count(*) FROM api_keys WHERE user_no = (SELECT no FROM users WHERE id = $1)";
 const INSERT_KEY: &str = "INSERT INTO api_keys (id, hash, user_no, name, space_no, scope, created_at, expires_at)
     VALUES ($1, $2, (SELECT no FROM users WHERE id = $3), $4, (SELECT no FROM spaces WHERE id = $5), $6, $7, $8)";
-const REVOKE_KEY: &str = "DELETE FROM api_keys WHERE id = $1 AND user_no = (SELECT no FROM users WHERE id = $2)";
+const REVOKE_KEY: &str =
+    "DELETE FROM api_keys WHERE id = $1 AND user_no = (SELECT no FROM users WHERE id = $2)";
 // By primary key, in its order.
 const KEYS_USED: &str = "UPDATE api_keys SET last_used_at = $2 WHERE id IN
     (SELECT id FROM api_keys WHERE id = ANY ($1) ORDER BY id FOR UPDATE)";
@@ -73,7 +79,9 @@ impl People for PostgresStore {
 
     async fn users(&self) -> Result<Vec<UserRecord>, StoreError> {
         self.read(async |session| {
-            let rows = session.rows(&format!("SELECT {COLUMNS} {ALL}"), &[]).await?;
+            let rows = session
+                .rows(&format!("SELECT {COLUMNS} {ALL}"), &[])
+                .await?;
             rows.iter()
                 .map(|row| user_record(row).map(|(_, record)| record))
                 .collect()
@@ -90,7 +98,10 @@ impl People for PostgresStore {
         let change = self.change().await?;
         let email = email.as_str();
         let changed = change
-            .run("UPDATE users SET password_hash = $2 WHERE email = $1", &[&email, &hash])
+            .run(
+                "UPDATE users SET password_hash = $2 WHERE email = $1",
+                &[&email, &hash],
+            )
             .await?;
         change
             .run(
@@ -106,7 +117,10 @@ impl People for PostgresStore {
         let change = self.change().await?;
         let (email, flag) = (email.as_str(), disabled == Disabled::Yes);
         let changed = change
-            .run("UPDATE users SET is_disabled = $2 WHERE email = $1", &[&email, &flag])
+            .run(
+                "UPDATE users SET is_disabled = $2 WHERE email = $1",
+                &[&email, &flag],
+            )
             .await?;
         if flag {
             for sql in [

@@ -178,7 +178,9 @@ impl<'r> Columns<'r> {
             reasons: steps().map(|step| step.reason).collect(),
             times: steps().map(|step| step.at).collect(),
             plain: steps().map(|step| step.plain).collect(),
-            destinations: given().map(|(report, _)| &report.destination.0[..]).collect(),
+            destinations: given()
+                .map(|(report, _)| &report.destination.0[..])
+                .collect(),
             leases: given().map(|(report, _)| report.lease).collect(),
             attempts: Attempts::of(outcomes()),
         }
@@ -233,24 +235,33 @@ impl Attempts {
             let id = attempt.map(|attempt| Uuid::from_bytes(*attempt.id.as_bytes()));
             columns.ids.push(id);
             let number = |of: fn(&Attempt) -> i64| attempt.map_or(0, of);
-            columns.started.push(number(|one| one.started_at.as_millisecond()));
-            columns.durations.push(attempt.map_or(0, |one| small(one.duration_ms)));
-            columns.outcomes.push(attempt.map_or(0, |one| one.outcome.code().into()));
-            columns.statuses.push(attempt.and_then(|one| one.status_code).map(i32::from));
+            columns
+                .started
+                .push(number(|one| one.started_at.as_millisecond()));
+            columns
+                .durations
+                .push(attempt.map_or(0, |one| small(one.duration_ms)));
+            columns
+                .outcomes
+                .push(attempt.map_or(0, |one| one.outcome.code().into()));
+            columns
+                .statuses
+                .push(attempt.and_then(|one| one.status_code).map(i32::from));
             // Text here can't hold the character zero, which a channel may answer with.
             let error = attempt.and_then(|one| one.error.as_deref());
-            columns.errors.push(error.map(|text| text.replace('\0', "")));
-            columns.sizes.push(attempt.map_or(0, |one| small(one.digest_size)));
+            columns
+                .errors
+                .push(error.map(|text| text.replace('\0', "")));
+            columns
+                .sizes
+                .push(attempt.map_or(0, |one| small(one.digest_size)));
         }
         columns
     }
 }
 
 /// Keeps the attempts of outcomes that come late; says which deliveries are there.
-async fn keep(
-    session: &Session,
-    late: &[(usize, Given<'_>)],
-) -> Result<HashSet<i64>, StoreError> {
+async fn keep(session: &Session, late: &[(usize, Given<'_>)]) -> Result<HashSet<i64>, StoreError> {
     let Columns { seqs, attempts, .. } = Columns::of(late);
     let rows = session
         .rows(

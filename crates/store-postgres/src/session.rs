@@ -52,12 +52,14 @@ impl Pools {
                     recycle: Some(CONNECT_LIMIT),
                 })
                 .runtime(Runtime::Tokio1)
-                .post_create(Hook::async_fn(|client: &mut deadpool_postgres::ClientWrapper, _| {
-                    Box::pin(async move {
-                        let set = client.batch_execute(SETTINGS).await;
-                        set.map_err(deadpool_postgres::HookError::Backend)
-                    })
-                }))
+                .post_create(Hook::async_fn(
+                    |client: &mut deadpool_postgres::ClientWrapper, _| {
+                        Box::pin(async move {
+                            let set = client.batch_execute(SETTINGS).await;
+                            set.map_err(deadpool_postgres::HookError::Backend)
+                        })
+                    },
+                ))
                 .build()
         };
         Ok(Self {
@@ -128,7 +130,10 @@ impl Session {
     ) -> Result<u64, StoreError> {
         let client = self.client()?;
         let statement = client.prepare_cached(sql).await.map_err(meaning)?;
-        client.execute(&statement, parameters).await.map_err(meaning)
+        client
+            .execute(&statement, parameters)
+            .await
+            .map_err(meaning)
     }
 
     /// Runs a statement without parameters or rows, such as the beginning of a transaction.
@@ -154,10 +159,12 @@ impl Drop for Session {
 pub(crate) async fn within<T>(
     work: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
-    time::timeout(USE_LIMIT, work).await.unwrap_or_else(|_late| {
-        let text = format!("PostgreSQL did not answer within {USE_LIMIT:?}");
-        Err(StoreError::Unavailable(text.into()))
-    })
+    time::timeout(USE_LIMIT, work)
+        .await
+        .unwrap_or_else(|_late| {
+            let text = format!("PostgreSQL did not answer within {USE_LIMIT:?}");
+            Err(StoreError::Unavailable(text.into()))
+        })
 }
 
 /// A transaction. Unless it is committed, it is undone by closing its connection.

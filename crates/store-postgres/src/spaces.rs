@@ -39,9 +39,11 @@ const MEMBER: &str = "SELECT role, added_at FROM members WHERE space_no = $1 AND
 const SET_MEMBER: &str = "INSERT INTO members AS m (space_no, user_no, role, added_at) VALUES ($1, $2, $3, $4)
     ON CONFLICT (space_no, user_no) DO UPDATE SET role = excluded.role WHERE m.role <> excluded.role";
 const REMOVE_MEMBER: &str = "DELETE FROM members WHERE space_no = $1 AND user_no = $2";
-const OTHER_ADMINS: &str = "SELECT count(*) FROM members WHERE space_no = $1 AND user_no <> $2 AND role = 2";
+const OTHER_ADMINS: &str =
+    "SELECT count(*) FROM members WHERE space_no = $1 AND user_no <> $2 AND role = 2";
 // By connectors_by_space.
-const DESTINATIONS: &str = "SELECT DISTINCT destination FROM connectors WHERE space_no = $1 AND deleted_at IS NULL";
+const DESTINATIONS: &str =
+    "SELECT DISTINCT destination FROM connectors WHERE space_no = $1 AND deleted_at IS NULL";
 // By alerts_by_severity, severity by severity; by deliveries_by_alert; by primary keys.
 const REMOVE_ALERTS: &str = "WITH gone AS MATERIALIZED (SELECT a.seq FROM unnest('{0,1,2,3}'::int2[]) AS one (severity) CROSS JOIN LATERAL
         (SELECT seq FROM alerts WHERE space_no = $1 AND severity = one.severity ORDER BY seq LIMIT $2) a),
@@ -64,7 +66,10 @@ impl Spaces for PostgresStore {
         let change = self.change().await?;
         let (id, created_at) = (uuid(space.id.as_bytes()), space.created_at.as_millisecond());
         let added = change
-            .run(INSERT, &[&id, &space.slug.as_str(), &space.name, &created_at])
+            .run(
+                INSERT,
+                &[&id, &space.slug.as_str(), &space.name, &created_at],
+            )
             .await?;
         if added == 0 {
             return change.nothing(SpaceChange::SlugTaken).await;
@@ -79,7 +84,9 @@ impl Spaces for PostgresStore {
 
     async fn spaces(&self) -> Result<Vec<Space>, StoreError> {
         self.read(async |session| {
-            let rows = session.rows(&format!("SELECT {COLUMNS} {ALL}"), &[]).await?;
+            let rows = session
+                .rows(&format!("SELECT {COLUMNS} {ALL}"), &[])
+                .await?;
             rows.iter()
                 .map(|row| stored(row, 0)?.read().map(|(_, space, _)| space))
                 .collect()
@@ -95,7 +102,10 @@ impl Spaces for PostgresStore {
     async fn rename_space(&self, slug: &Slug, name: String) -> Result<SpaceChange, StoreError> {
         let change = self.change().await?;
         let renamed = change
-            .run("UPDATE spaces SET name = $2 WHERE slug = $1", &[&slug.as_str(), &name])
+            .run(
+                "UPDATE spaces SET name = $2 WHERE slug = $1",
+                &[&slug.as_str(), &name],
+            )
             .await?;
         change.commit().await?;
         Ok(match renamed {
@@ -167,7 +177,12 @@ impl Spaces for PostgresStore {
         change
             .run(
                 SET_MEMBER,
-                &[&place.space_no, &user_no, &role_code(role), &now.as_millisecond()],
+                &[
+                    &place.space_no,
+                    &user_no,
+                    &role_code(role),
+                    &now.as_millisecond(),
+                ],
             )
             .await?;
         change.commit().await?;
@@ -227,7 +242,8 @@ impl Place {
         if let Some((user_no, _)) = &found
             && let Some(row) = change.row(MEMBER, &[&space_no, user_no]).await?
         {
-            let role = role_of(row.at(0)?).ok_or_else(|| unreadable("members", "role", space_no))?;
+            let role =
+                role_of(row.at(0)?).ok_or_else(|| unreadable("members", "role", space_no))?;
             member = Some((role, time(row.at(1)?)));
         }
         Ok(Some(Self {

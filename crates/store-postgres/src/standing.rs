@@ -100,7 +100,9 @@ async fn write(
     }
     let all = || standings.values().map(|(_, standing)| *standing);
     let millis = |of: fn(&Standing) -> Option<Timestamp>| -> Vec<Option<i64>> {
-        all().map(|one| of(one).map(Timestamp::as_millisecond)).collect()
+        all()
+            .map(|one| of(one).map(Timestamp::as_millisecond))
+            .collect()
     };
     // Text here can't hold the character zero, which a channel may answer with.
     let text = |text: &str| text.replace('\0', "");
@@ -109,14 +111,18 @@ async fn write(
     let failures: Vec<i64> = all().map(|one| one.failures.into()).collect();
     let failing = millis(|one| one.failing_since);
     let recovered = millis(|one| one.recovered_at);
-    let errors: Vec<Option<String>> = all().map(|one| one.last_error.as_deref().map(text)).collect();
+    let errors: Vec<Option<String>> = all()
+        .map(|one| one.last_error.as_deref().map(text))
+        .collect();
     let throttles: Vec<i64> = all().map(|one| one.throttles.into()).collect();
     let wait_set = millis(|one| one.wait.map(|wait| wait.set_at));
     let lengths: Vec<i64> = all()
         .map(|one| one.wait.map_or(0, |wait| wait.length.as_millis()))
         .map(|length| i64::try_from(length).unwrap_or(i64::MAX))
         .collect();
-    let asked: Vec<bool> = all().map(|one| one.wait.is_some_and(|wait| wait.asked)).collect();
+    let asked: Vec<bool> = all()
+        .map(|one| one.wait.is_some_and(|wait| wait.asked))
+        .collect();
     let refused: Vec<String> = all()
         .map(|one| serde_json::to_string(&one.refused).expect("numbers always serialise"))
         .collect();
@@ -168,5 +174,9 @@ pub(crate) async fn repair(
     let session = change.session();
     let mut standing = read(session, destination).await?;
     standing.repair(now);
-    write(session, &BTreeMap::from([(&destination.0[..], (None, &standing))])).await
+    write(
+        session,
+        &BTreeMap::from([(&destination.0[..], (None, &standing))]),
+    )
+    .await
 }

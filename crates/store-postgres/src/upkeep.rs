@@ -7,18 +7,13 @@ use alert_connectors_store::{Census, Expiry, Progress, StoreError, Tidied, Tidyi
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::{
-    PostgresStore,
-    alerts::uuid,
-    connectors,
-    error::Columns,
-    session::Change,
-};
+use crate::{PostgresStore, alerts::uuid, connectors, error::Columns, session::Change};
 
 /// One replica tidies at a time. The number only has to be the same everywhere, and another than that of migrations.
 const TIDY_LOCK: &str = "SELECT pg_try_advisory_xact_lock(8317492650012)";
 // By the primary key of pending.
-const NEXT_OWED: &str = "SELECT connector_no FROM pending WHERE connector_no > $1 ORDER BY connector_no LIMIT 1";
+const NEXT_OWED: &str =
+    "SELECT connector_no FROM pending WHERE connector_no > $1 ORDER BY connector_no LIMIT 1";
 // By primary key: how what waits for a connector that is off or deleted ends. 1 is deleted and 2 is inactive, as reasons.
 const CANCEL: &str = "WITH off AS (SELECT no, CASE WHEN deleted_at IS NULL THEN 1 ELSE 2 END AS reason,
         coalesce(deleted_at, switched_at, updated_at) AS at FROM connectors
@@ -40,11 +35,13 @@ const EXPIRE: &str = "WITH gone AS (DELETE FROM pending p USING (SELECT connecto
 // By the unique index on id.
 const NUMBER: &str = "SELECT no FROM connectors WHERE id = $1";
 // By primary key, then by deliveries_by_alert.
-const OLDEST: &str = "SELECT a.seq, a.received_at, (a.status = 0 AND a.dedup_key IS NOT NULL) OR EXISTS
+const OLDEST: &str =
+    "SELECT a.seq, a.received_at, (a.status = 0 AND a.dedup_key IS NOT NULL) OR EXISTS
     (SELECT FROM deliveries d WHERE d.alert_seq = a.seq AND d.state = 0)
     FROM alerts a WHERE a.seq > $1 ORDER BY a.seq LIMIT $2";
 // By deliveries_by_alert, then by primary keys.
-const REMOVE: &str = "WITH deliveries_gone AS (DELETE FROM deliveries d USING unnest($1::int8[]) AS g (seq)
+const REMOVE: &str =
+    "WITH deliveries_gone AS (DELETE FROM deliveries d USING unnest($1::int8[]) AS g (seq)
         WHERE d.alert_seq = g.seq RETURNING d.seq, d.connector_no, d.state),
     missed_gone AS (DELETE FROM missed m USING deliveries_gone d
         WHERE m.connector_no = d.connector_no AND m.state = d.state AND m.seq = d.seq),
@@ -59,7 +56,7 @@ const ENDS_A_STEP: u64 = 500;
 /// Connectors to which something is owed that are looked at in one step.
 const CONNECTORS_A_STEP: usize = 100;
 /// Alerts that are looked at, and removed with all that belongs to them, in one step.
-const ALERTS_A_STEP: usize = 200;
+const ALERTS_A_STEP: usize = 100;
 
 #[async_trait]
 impl Upkeep for PostgresStore {

@@ -17,13 +17,21 @@ const CONNECT_LIMIT: Duration = Duration::from_millis(900);
 pub struct PostgresUrl {
     config: Config,
     roots: Arc<RootCertStore>,
+    listens: bool,
 }
 
 impl PostgresUrl {
     /// Reads a `postgres://` address. Beside the driver's own parameters it may name `sslrootcert`, a PEM file with the
-    /// authorities that vouch for the server. The error says what to do, without repeating the address.
+    /// authorities that vouch for the server, and `listen=off`, for poolers that can't pass notifications on. The error
+    /// says what to do, without repeating the address.
     pub fn parse(url: &str) -> Result<Self, String> {
         let (url, root_file) = without_parameter(url, "sslrootcert");
+        let (url, listen) = without_parameter(&url, "listen");
+        let listens = match listen.as_deref() {
+            None | Some("on") => true,
+            Some("off") => false,
+            Some(_) => return Err("says neither listen=on nor listen=off".to_owned()),
+        };
         let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
             use std::error::Error;
             let why = error.source().map(ToString::to_string).unwrap_or_default();
@@ -35,7 +43,9 @@ impl PostgresUrl {
             return Err("names no host; write postgres://user:password@host:5432/database".into());
         }
         if config.get_dbname().is_none() {
-            return Err("names no database; write postgres://user:password@host:5432/database".into());
+            return Err(
+                "names no database; write postgres://user:password@host:5432/database".into(),
+            );
         }
         if config.get_application_name().is_none() {
             config.application_name("alert-connectors");
@@ -54,7 +64,12 @@ impl PostgresUrl {
         Ok(Self {
             config,
             roots: Arc::new(roots),
+            listens,
         })
+    }
+
+    pub(crate) const fn listens(&self) -> bool {
+        self.listens
     }
 
     pub(crate) const fn config(&self) -> &Config {
@@ -102,7 +117,9 @@ fn roots_of(file: &str) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&pem) {
         let certificate = certificate.map_err(|error| failed(error.to_string()))?;
-        roots.add(certificate).map_err(|error| failed(error.to_string()))?;
+        roots
+            .add(certificate)
+            .map_err(|error| failed(error.to_string()))?;
     }
     if roots.is_empty() {
         return Err(failed("it holds no certificate".to_owned()));
@@ -154,8 +171,14 @@ mod tests {
         for (url, what) in [
             ("postgres://me:hidden@/alerts", "names no host"),
             ("postgres://me:hidden@db", "names no database"),
-            ("postgres://me:hidden@db/a?colour=red", "is no PostgreSQL address"),
-            ("postgres://me:hidden@db/a?sslrootcert=/nowhere.pem", "can't be used"),
+            (
+                "postgres://me:hidden@db/a?colour=red",
+                "is no PostgreSQL address",
+            ),
+            (
+                "postgres://me:hidden@db/a?sslrootcert=/nowhere.pem",
+                "can't be used",
+            ),
         ] {
             let fault = PostgresUrl::parse(url).unwrap_err();
             assert!(fault.contains(what), "{fault}");

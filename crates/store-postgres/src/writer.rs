@@ -172,9 +172,8 @@ struct Recording {
 
 impl Recording {
     async fn run(mut self) {
-        let rows = |reports: &Arc<[Report]>| {
-            reports.iter().map(|report| report.outcomes.len()).sum()
-        };
+        let rows =
+            |reports: &Arc<[Report]>| reports.iter().map(|report| report.outcomes.len()).sum();
         while let Some((sets, replies)) = next_group(&mut self.waiting, rows).await {
             let reports: Vec<&Report> = sets.iter().flat_map(|set| set.iter()).collect();
             if reports.is_empty() {

@@ -50,23 +50,6 @@ struct Shared {
     _lock: Option<std::fs::File>,
 }
 
-impl SqliteStore {
-    /// Reads the secret key file again.
-    pub fn reload_keys(&self) -> Result<(), KeyFileError> {
-        self.shared.sealing.reload()
-    }
-
-    /// Waits until the database can't be used any more, and says why in one sentence.
-    pub async fn failed(&self) -> String {
-        let mut failed = self.shared.failed.clone();
-        match failed.wait_for(Option::is_some).await {
-            Ok(reason) => reason.clone().unwrap_or_default(),
-            // The writer ended because the store was closed, which is no failure.
-            Err(_closed) => std::future::pending().await,
-        }
-    }
-}
-
 #[async_trait::async_trait]
 impl Store for SqliteStore {
     async fn check(&self) -> Result<(), StoreError> {
@@ -75,5 +58,22 @@ impl Store for SqliteStore {
             Ok(())
         })
         .await
+    }
+
+    fn reload_keys(&self) -> Result<(), KeyFileError> {
+        self.shared.sealing.reload()
+    }
+
+    async fn failed(&self) -> String {
+        let mut failed = self.shared.failed.clone();
+        let reason = match failed.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone(),
+            Err(_closed) => None,
+        };
+        match reason {
+            Some(reason) => reason,
+            // The writer ended because the store was closed, which is no failure.
+            None => std::future::pending().await,
+        }
     }
 }

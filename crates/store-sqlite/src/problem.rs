@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use alert_connectors_model::{Alert, AlertId, Connector, DeliveryId};
 use alert_connectors_store::{
-    AcceptedDelivery, Event, Expiry, FollowUp, Heard, Roster, StoreError, Submission,
-    ended, heard_of, repeated,
+    AcceptedDelivery, Event, Expiry, FollowUp, Heard, Roster, StoreError, Submission, ended,
+    heard_of, repeated,
     stored::{alert_json, time},
 };
 use rusqlite::{Connection, params};

@@ -9,8 +9,8 @@ use alert_connectors_model::{
     Alert, AlertId, Connector, DeliveryId, DeliveryKind, DeliveryState, Fingerprint, Space,
 };
 use alert_connectors_store::{
-    Bundle, Due, Event, Expiry, Form, Known, NextStep, Opening, Outcome, Queue, Recorded, Report,
-    StoreError, Tidings,
+    Bundle, Due, Event, Expiry, Form, Known, Leases, NextStep, Opening, Outcome, Queue, Recorded,
+    Report, StoreError, Tidings,
     stored::{self, delivery_kind, time},
 };
 use async_trait::async_trait;
@@ -197,6 +197,9 @@ impl Queue for SqliteStore {
         self.shared.events.lock().await.recv().await
     }
 }
+
+/// There is one server per file, which has every destination for itself.
+impl Leases for SqliteStore {}
 
 /// The destinations to which anything is owed, from connector to connector.
 fn owed(connection: &Connection) -> rusqlite::Result<Vec<Fingerprint>> {

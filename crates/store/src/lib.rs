@@ -12,6 +12,7 @@ mod expiry;
 mod history;
 mod intake;
 mod key_file;
+mod leases;
 mod people;
 mod problem;
 mod queue;
@@ -33,6 +34,7 @@ pub use intake::{
     Acceptance, Accepted, AcceptedDelivery, Idempotency, Intake, NewAlert, Route, Submission,
 };
 pub use key_file::{KeyFileError, add_key, read_key_file, write_new_key_file};
+pub use leases::{HandedOn, Lease, Leases, Renewal, Renewed};
 pub use people::{
     AddedUser, ApiKey, Disabled, KeyScope, NewApiKey, NewToken, NewUser, People, Session,
     TokenHash, UserRecord,
@@ -49,7 +51,15 @@ pub use upkeep::{Census, Progress, Tidied, Tidying, Upkeep};
 
 /// A whole store, as the binary wires it.
 #[async_trait::async_trait]
-pub trait Store: Intake + Alerts + History + Connectors + People + Spaces + Queue + Upkeep {
+pub trait Store:
+    Intake + Alerts + History + Connectors + People + Spaces + Queue + Leases + Upkeep
+{
     /// Whether something can be written now.
     async fn check(&self) -> Result<(), StoreError>;
+
+    /// Reads the secret key file again.
+    fn reload_keys(&self) -> Result<(), KeyFileError>;
+
+    /// Waits until the store can't be used any more, and says why in one sentence.
+    async fn failed(&self) -> String;
 }

@@ -97,6 +97,8 @@ pub enum Event {
     Touched(Fingerprint),
     /// Another replica asks for this destination.
     Wanted(Fingerprint),
+    /// Another replica handed on this destination, and there is work for it.
+    Free(Fingerprint),
 }
 
 /// A delivery that waits.

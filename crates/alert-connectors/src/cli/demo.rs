@@ -9,8 +9,7 @@ use alert_connectors_model::{
     AddressPolicy, Clock, Email, Json, Random, Role, Secret, Slug, Space, SpaceId, SystemClock,
     UrlRules, User, UserId, parse_new_connector, rfc3339_millis,
 };
-use alert_connectors_store::{Connectors, NewToken, NewUser, People, Spaces};
-use alert_connectors_store_sqlite::{SqliteStore, Use};
+use alert_connectors_store::{Connectors, NewToken, NewUser, People, Spaces, Store};
 use anyhow::{Context, anyhow};
 use async_trait::async_trait;
 use clap::Args;
@@ -20,8 +19,9 @@ use tokio::{net::TcpListener, sync::broadcast};
 
 use super::{Outcome, samples::samples, say, send::client, wait_for};
 use crate::{
-    config::{DatabaseConfig, ServeConfig, Spans},
-    service::{Service, open_store},
+    config::{DatabaseConfig, DatabasePlace, ServeConfig, Spans},
+    database::{Database, Use},
+    service::Service,
     system::{System, own_names},
     telemetry::{self, LogFormat},
 };
@@ -87,16 +87,16 @@ async fn demo(options: Options) -> anyhow::Result<()> {
         .clone()
         .unwrap_or_else(|| temporary.path().to_owned());
     let database = DatabaseConfig {
-        path: folder.join("alert-connectors.db"),
+        place: DatabasePlace::Sqlite(folder.join("alert-connectors.db")),
         key_file: folder.join("secret.key"),
     };
-    let store = open_store(&database, Use::Server)?;
+    let opened = Database::open(&database, Use::Server).await?;
     let rules = UrlRules {
         addresses: AddressPolicy::allowing(vec!["127.0.0.0/8".parse()?]),
         hosts: Vec::new(),
         own_names: own_names(),
     };
-    let sign_in = furnish(&store, &rules).await?;
+    let sign_in = furnish(&*opened.store(), &rules).await?;
     let names = [
         "hooks.slack.com",
         "default0demo.1.environment.api.powerplatform.com",
@@ -126,7 +126,7 @@ async fn demo(options: Options) -> anyhow::Result<()> {
         spans: Spans::default(),
         log_format: LogFormat::default_here(),
     };
-    let service = Service::start(config, store, listener, Arc::new(ToInbox(inbox_address)))?;
+    let service = Service::start(config, opened, listener, Arc::new(ToInbox(inbox_address)))?;
     let lifecycle = service.lifecycle();
     let (tasks, stopping) = (lifecycle.tasks.clone(), lifecycle.soft.clone());
     tasks.spawn(serve(
@@ -170,7 +170,7 @@ struct SignIn {
 }
 
 /// A user, a space, three connectors. A kept folder has them already and only gets a new sign-in.
-async fn furnish(store: &SqliteStore, rules: &UrlRules) -> anyhow::Result<SignIn> {
+async fn furnish(store: &dyn Store, rules: &UrlRules) -> anyhow::Result<SignIn> {
     let (now, random) = (SystemClock.now(), System::default());
     let email = Email::parse(EMAIL).map_err(|what| anyhow!(what))?;
     let slug = Slug::parse(SPACE).context("the demo's slug is one")?;

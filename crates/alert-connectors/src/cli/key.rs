@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use alert_connectors_model::Random;
-use alert_connectors_store::{SealingKey, Upkeep, add_key, write_new_key_file};
+use alert_connectors_store::{SealingKey, add_key, write_new_key_file};
 use clap::Subcommand;
 
 use super::{Failure, Outcome, Place, say, talk, wait_for};
@@ -40,13 +40,13 @@ pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
             Ok(say(file.display())?)
         }
         Command::Rotate { new } => {
-            // Opened before the file is touched: what it can't open, it must not be the cause of.
-            let store = place.open()?;
-            if new {
-                add_key(&place.key_file()?, &SealingKey::generate(&*random))?;
-                store.reload_keys()?;
-            }
             wait_for(async move {
+                // Opened before the file is touched: what it can't open, it must not be the cause of.
+                let store = place.open().await?;
+                if new {
+                    add_key(&place.key_file()?, &SealingKey::generate(&*random))?;
+                    store.reload_keys()?;
+                }
                 let mut sealed = 0;
                 loop {
                     match store.reseal(STEP).await.map_err(Failure::from)? {

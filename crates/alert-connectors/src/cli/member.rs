@@ -37,8 +37,8 @@ pub(super) enum Command {
 }
 
 pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
-    let store = place.open()?;
     wait_for(async move {
+        let store = place.open().await?;
         let text = match &command {
             Command::Set { slug, .. } | Command::Remove { slug, .. } | Command::List { slug } => {
                 slug.clone()

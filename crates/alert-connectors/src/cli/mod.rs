@@ -17,15 +17,16 @@ mod user;
 use std::{
     io::{self, Write},
     process::ExitCode,
+    sync::Arc,
 };
 
 use alert_connectors_model::display_name;
-use alert_connectors_store_sqlite::{SqliteStore, Use};
+use alert_connectors_store::Store;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::{
     config::{DatabaseConfig, DatabaseOptions, Faults, Layers},
-    service::open_store,
+    database::{Database, Use},
 };
 
 /// Brings a data platform's alerts into Slack and Microsoft Teams, until they arrive.
@@ -152,8 +153,9 @@ pub(crate) struct Place<'m> {
 
 impl Place<'_> {
     /// Opens the database, also while a server runs on it.
-    pub(crate) fn open(&self) -> Result<SqliteStore, Failure> {
-        Ok(open_store(&self.config()?, Use::Command)?)
+    pub(crate) async fn open(&self) -> Result<Arc<dyn Store>, Failure> {
+        let database = Database::open(&self.config()?, Use::Command).await?;
+        Ok(database.store())
     }
 
     /// Where the secret key file is.

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use alert_connectors_delivery::SystemResolver;
-use alert_connectors_store_sqlite::Use;
 use anyhow::Context;
 use tokio::net::TcpListener;
 
 use super::{Failure, Outcome, Place, say, wait_for};
 use crate::{
     config::{Faults, Layers, ServeConfig, ServeOptions},
-    service::{Service, open_store},
+    database::{Database, Use},
+    service::Service,
     telemetry,
 };
 
@@ -36,7 +36,7 @@ pub(super) fn run(options: &ServeOptions, place: &Place<'_>) -> Outcome {
 }
 
 async fn serve(config: ServeConfig) -> Outcome {
-    let store = open_store(&config.database, Use::Server)?;
+    let database = Database::open(&config.database, Use::Server).await?;
     let listen = config.listen;
     let listener = TcpListener::bind(listen)
         .await
@@ -47,7 +47,7 @@ async fn serve(config: ServeConfig) -> Outcome {
     if config.proxy.is_some() {
         tracing::info!("webhooks go through a proxy, which judges where host names lead");
     }
-    let service = Service::start(config, store, listener, Arc::new(SystemResolver))?;
+    let service = Service::start(config, database, listener, Arc::new(SystemResolver))?;
     tracing::info!(address = %service.address, "listening");
     Ok(service.run().await?)
 }

@@ -49,8 +49,8 @@ pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
             "removing {slug} takes its connectors, alerts and members along; say --yes if you mean it"
         )]));
     }
-    let store = place.open()?;
     wait_for(async move {
+        let store = place.open().await?;
         let (name, change) = match command {
             Command::Add { slug: text, name } => {
                 let now = SystemClock.now();

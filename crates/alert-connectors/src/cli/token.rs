@@ -36,8 +36,8 @@ pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
     } = command;
     let ttl =
         self::ttl(&ttl).map_err(|error| Failure::Usage(vec![format!("--ttl {ttl}: {error}")]))?;
-    let store = place.open()?;
     wait_for(async move {
+        let store = place.open().await?;
         let address = email(&address)?;
         let user = store
             .user(&address)

@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Read, stdin};
 
 use alert_connectors_api::Passwords;
 use alert_connectors_model::{Clock, Email, Secret, SystemClock, User, UserId, rfc3339_seconds};
-use alert_connectors_store::{AddedUser, Disabled, NewUser, People};
+use alert_connectors_store::{AddedUser, Disabled, NewUser, Store};
 use anyhow::{Context, bail};
 use clap::Subcommand;
 use std::sync::Arc;
@@ -62,8 +62,8 @@ pub(super) fn email(text: &str) -> Result<Email, Failure> {
 }
 
 pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
-    let store = place.open()?;
     wait_for(async move {
+        let store = place.open().await?;
         match command {
             Command::Add {
                 email: address,
@@ -114,8 +114,8 @@ pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
                 let rows = users.into_iter().map(row).collect();
                 Ok(say(table(&["E-MAIL", "NAME", "", "", "SINCE"], rows))?)
             }
-            Command::Disable { email: address } => disable(&store, &address, Disabled::Yes).await,
-            Command::Enable { email: address } => disable(&store, &address, Disabled::No).await,
+            Command::Disable { email: address } => disable(&*store, &address, Disabled::Yes).await,
+            Command::Enable { email: address } => disable(&*store, &address, Disabled::No).await,
             Command::Password {
                 email: address,
                 password_stdin: _,
@@ -128,7 +128,7 @@ pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
     })
 }
 
-async fn disable(store: &impl People, address: &str, disabled: Disabled) -> Outcome {
+async fn disable(store: &dyn Store, address: &str, disabled: Disabled) -> Outcome {
     let address = email(address)?;
     found(store.set_disabled(&address, disabled).await?, &address)
 }

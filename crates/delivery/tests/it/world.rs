@@ -22,8 +22,8 @@ use alert_connectors_model::{
     parse_alert,
 };
 use alert_connectors_store::{
-    Bundle, Due, Event, Expiry, Form, Known, NextStep, Opening, Outcome, Parcel, Queue, Recorded,
-    Report, Standing, StoreError, Tidings,
+    Bundle, Due, Event, Expiry, Form, Known, Leases, NextStep, Opening, Outcome, Parcel, Queue,
+    Recorded, Report, Standing, StoreError, Tidings,
 };
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -149,6 +149,8 @@ impl MemoryQueue {
         }
     }
 }
+
+impl Leases for MemoryQueue {}
 
 #[async_trait]
 impl Queue for MemoryQueue {
@@ -429,6 +431,7 @@ impl World {
         let told = Arc::<Told>::default();
         let engine = Engine::start(EngineOptions {
             store: Arc::<MemoryQueue>::clone(&queue),
+            leases: Arc::<MemoryQueue>::clone(&queue),
             sender,
             tell: Arc::<Told>::clone(&told),
             rates: setting.rates,

@@ -62,7 +62,7 @@ impl Database {
         Opening {
             url: PostgresUrl::parse(&self.url()).unwrap(),
             key_file: self.key_file(),
-            listen: true,
+            listens: true,
             random: Arc::new(SeededRandom::new(7)),
         }
     }
@@ -81,7 +81,10 @@ impl Drop for Database {
                 .enable_all()
                 .build()
                 .unwrap();
-            runtime.block_on(run(&server, &format!("DROP DATABASE \"{name}\" WITH (FORCE)")));
+            runtime.block_on(run(
+                &server,
+                &format!("DROP DATABASE \"{name}\" WITH (FORCE)"),
+            ));
         };
         drop(std::thread::spawn(remove).join());
     }

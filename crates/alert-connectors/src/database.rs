@@ -1,0 +1,65 @@
+//! Opening the database that the configuration names.
+
+use std::sync::Arc;
+
+use alert_connectors_store::Store;
+use alert_connectors_store_postgres::PostgresStore;
+use alert_connectors_store_sqlite::SqliteStore;
+use prometheus_client::registry::Registry;
+
+use crate::{
+    config::{DatabaseConfig, DatabasePlace},
+    system::System,
+};
+
+pub(crate) use alert_connectors_store_sqlite::Use;
+
+/// A database in use.
+pub(crate) enum Database {
+    Sqlite(SqliteStore),
+    Postgres(PostgresStore),
+}
+
+impl Database {
+    /// Opens it, makes it if need be, and brings its schema up to date.
+    pub(crate) async fn open(config: &DatabaseConfig, used_by: Use) -> anyhow::Result<Self> {
+        let random = Arc::new(System::default());
+        let key_file = config.key_file.clone();
+        match &config.place {
+            DatabasePlace::Sqlite(path) => {
+                let opening = alert_connectors_store_sqlite::Opening {
+                    path: path.clone(),
+                    key_file,
+                    used_by,
+                    random,
+                };
+                Ok(Self::Sqlite(SqliteStore::open(opening)?))
+            }
+            DatabasePlace::Postgres(url) => {
+                let opening = alert_connectors_store_postgres::Opening {
+                    url: url.clone(),
+                    key_file,
+                    listens: used_by == Use::Server,
+                    random,
+                };
+                Ok(Self::Postgres(PostgresStore::open(opening).await?))
+            }
+        }
+    }
+
+    /// The store, whichever it is.
+    pub(crate) fn store(&self) -> Arc<dyn Store> {
+        match self {
+            Self::Sqlite(store) => Arc::new(store.clone()),
+            Self::Postgres(store) => Arc::new(store.clone()),
+        }
+    }
+
+    /// Lets a registry show what the store counts.
+    pub(crate) fn register_meters(&self, registry: &mut Registry) {
+        match self {
+            Self::Sqlite(store) => store.register_meters(registry),
+            Self::Postgres(store) => store.register_meters(registry),
+        }
+    }
+}

@@ -25,10 +25,20 @@ pub(crate) fn cargo(arguments: &[&str]) -> anyhow::Result<()> {
     program("cargo", arguments)
 }
 
+/// The same with variables set.
+pub(crate) fn cargo_with(arguments: &[&str], variables: &[(&str, &str)]) -> anyhow::Result<()> {
+    program_with("cargo", arguments, variables)
+}
+
 /// Runs a program at the root of the checkout, and fails where it fails.
 pub(crate) fn program(name: &str, arguments: &[&str]) -> anyhow::Result<()> {
+    program_with(name, arguments, &[])
+}
+
+fn program_with(name: &str, arguments: &[&str], variables: &[(&str, &str)]) -> anyhow::Result<()> {
     let status = Command::new(name)
         .args(arguments)
+        .envs(variables.iter().copied())
         .current_dir(root())
         .status();
     let status = status.with_context(|| format!("{name} can't be started"))?;

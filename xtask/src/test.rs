@@ -5,9 +5,13 @@ use std::{
     process::{Command, Stdio},
 };
 
+use alert_connectors_cluster::{Cluster, Setup};
 use anyhow::{Context, bail};
 
-use crate::run::{cargo, ensure, root, talk};
+use crate::run::{cargo, cargo_with, ensure, root, talk};
+
+/// Names a PostgreSQL server to test with, instead of a throw-away one.
+const SERVER: &str = "DATABASE_URL_TEST";
 
 pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
     ensure(
@@ -15,7 +19,19 @@ pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
         &["cargo", "nextest", "--version"],
         "0.9.143",
     )?;
-    cargo(&[&["nextest", "run", "--locked", "--workspace"], rest].concat())?;
+    let cluster = match std::env::var_os(SERVER) {
+        Some(_named) => None,
+        None => Some(Cluster::start(&Setup {
+            settings: vec!["max_connections=400".to_owned()],
+            ..Setup::default()
+        })?),
+    };
+    let tests = [&["nextest", "run", "--locked", "--workspace"], rest].concat();
+    match &cluster {
+        Some(cluster) => cargo_with(&tests, &[(SERVER, &cluster.url("postgres"))])?,
+        None => cargo(&tests)?,
+    }
+    drop(cluster);
     if rest.is_empty() { cards() } else { Ok(()) }
 }
 

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::{
     client::Target,
+    home::Home,
     process::{Process, output, until},
 };
 
@@ -63,7 +64,7 @@ pub(crate) struct Lab {
     pub(crate) started_in: Duration,
     pub(crate) idle: f64,
     program: String,
-    database: String,
+    home: Home,
     base: String,
     token: String,
     client: Client,
@@ -73,17 +74,12 @@ impl Lab {
     /// Starts a server on a fresh database.
     pub(crate) async fn start(
         program: &str,
-        database: &str,
+        home: Home,
         ca_file: &str,
         rate: &str,
     ) -> anyhow::Result<Self> {
-        let database = format!("sqlite://{database}");
-        let command = |arguments: &[&str]| {
-            output(
-                program,
-                &[arguments, &["--database-url", &database]].concat(),
-            )
-        };
+        let place: Vec<&str> = home.arguments.iter().map(String::as_str).collect();
+        let command = |arguments: &[&str]| output(program, &[arguments, &place].concat());
         command(&["user", "add", "b@example.com", "--name", "B", "--operator"])?;
         let token = command(&["token", "issue", "b@example.com"])?;
         let port = std::net::TcpListener::bind("127.0.0.1:0")?
@@ -91,22 +87,18 @@ impl Lab {
             .port();
         let listen = format!("127.0.0.1:{port}");
         let started = Instant::now();
-        let process = Process::start(
-            program,
-            &[
-                "serve",
-                "--listen",
-                &listen,
-                "--database-url",
-                &database,
-                "--ca-file",
-                ca_file,
-                "--allow-network",
-                "127.0.0.0/8",
-                "--rate",
-                rate,
-            ],
-        )?;
+        let serve = [
+            "serve",
+            "--listen",
+            &listen,
+            "--ca-file",
+            ca_file,
+            "--allow-network",
+            "127.0.0.0/8",
+            "--rate",
+            rate,
+        ];
+        let process = Process::start(program, &[&serve[..], &place].concat())?;
         until("the start", async || {
             Ok(std::net::TcpStream::connect(&listen).is_ok())
         })
@@ -119,7 +111,7 @@ impl Lab {
             started_in,
             idle,
             program: program.to_owned(),
-            database,
+            home,
             base: format!("http://{listen}"),
             token: format!("Bearer {token}"),
             client: Client::builder().no_proxy().build()?,
@@ -128,8 +120,14 @@ impl Lab {
 
     /// Makes a space.
     pub(crate) fn space(&self, slug: &str) -> anyhow::Result<()> {
-        let arguments = ["space", "add", slug, "--name", slug, "--database-url"];
-        output(&self.program, &[&arguments[..], &[&self.database]].concat()).map(drop)
+        let place: Vec<&str> = self.home.arguments.iter().map(String::as_str).collect();
+        let arguments = ["space", "add", slug, "--name", slug];
+        output(&self.program, &[&arguments[..], &place].concat()).map(drop)
+    }
+
+    /// CPU seconds of the server and of its database's own processes.
+    pub(crate) fn cpu(&self) -> anyhow::Result<f64> {
+        Ok(self.process.cpu()? + self.home.cpu()?)
     }
 
     /// Makes a connector for one type of alerts.

@@ -4,6 +4,7 @@
 
 mod bare;
 mod client;
+mod home;
 mod lab;
 mod more;
 mod process;
@@ -12,6 +13,11 @@ mod run;
 mod stats;
 
 use std::process::ExitCode;
+
+use home::Store;
+
+const USAGE: &str = "usage: alert-connectors-bench PATH-OF-THE-SERVER sqlite|postgres \
+    cost ALERTS | waiting COUNT | fair | history MOST | connectors MOST";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -23,14 +29,11 @@ fn main() -> ExitCode {
         ["bare", ca_file, base, payload_file, count] => {
             process::on_runtime(bare::post(ca_file, base, payload_file, count))
         }
-        [server, "waiting", count] => number(count, |count| more::waiting(server, count)),
-        [server, "fair"] => process::on_runtime(more::fair(server)),
-        [server, "history", most] => number(most, |most| more::history(server, most)),
-        [server, "connectors", most] => number(most, |most| more::connectors(server, most)),
-        [server, "cost", alerts] => process::on_runtime(run::run(server, alerts)),
-        _ => Err(anyhow::anyhow!(
-            "usage: alert-connectors-bench PATH-OF-THE-SERVER cost ALERTS | waiting COUNT | fair | history MOST | connectors MOST"
-        )),
+        [server, store, rest @ ..] => match Store::parse(store) {
+            Some(store) => measure(server, store, rest),
+            None => Err(anyhow::anyhow!(USAGE)),
+        },
+        _ => Err(anyhow::anyhow!(USAGE)),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -38,6 +41,17 @@ fn main() -> ExitCode {
             process::talk(format_args!("error: {error:#}"));
             ExitCode::FAILURE
         }
+    }
+}
+
+fn measure(server: &str, store: Store, what: &[&str]) -> anyhow::Result<()> {
+    match what {
+        ["waiting", count] => number(count, |count| more::waiting(server, store, count)),
+        ["fair"] => process::on_runtime(more::fair(server, store)),
+        ["history", most] => number(most, |most| more::history(server, store, most)),
+        ["connectors", most] => number(most, |most| more::connectors(server, store, most)),
+        ["cost", alerts] => process::on_runtime(run::run(server, store, alerts)),
+        _ => Err(anyhow::anyhow!(USAGE)),
     }
 }
 

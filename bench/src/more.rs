@@ -6,6 +6,7 @@ use tokio::task::JoinSet;
 
 use crate::{
     client::{Target, filter_of},
+    home::{Home, Store},
     lab::{Lab, PACED, Receiver},
     process::{say, talk, until},
     run::DESTINATIONS,
@@ -15,34 +16,35 @@ use crate::{
 const UNPACED: &str = "slack=unlimited";
 
 struct Place {
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     receiver: Receiver,
-    database: String,
+    store: Store,
     ca_file: String,
 }
 
 impl Place {
-    fn new() -> anyhow::Result<Self> {
+    fn new(store: Store) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let path = |name: &str| folder.path().join(name).display().to_string();
         let own = std::env::current_exe()?.display().to_string();
-        let (database, ca_file) = (path("bench.db"), path("ca.pem"));
+        let ca_file = path("ca.pem");
         Ok(Self {
             receiver: Receiver::start(&own, &ca_file)?,
-            database,
+            store,
             ca_file,
-            _folder: folder,
+            folder,
         })
     }
 
     async fn lab(&self, server: &str, rate: &str) -> anyhow::Result<Lab> {
-        Lab::start(server, &self.database, &self.ca_file, rate).await
+        let home = Home::make(self.store, server, self.folder.path())?;
+        Lab::start(server, home, &self.ca_file, rate).await
     }
 }
 
 /// Memory while so many deliveries wait for channels that never answer.
-pub(crate) async fn waiting(server: &str, count: usize) -> anyhow::Result<()> {
-    let place = Place::new()?;
+pub(crate) async fn waiting(server: &str, store: Store, count: usize) -> anyhow::Result<()> {
+    let place = Place::new(store)?;
     let lab = place.lab(server, PACED).await?;
     furnish(&lab, &place, "hang").await?;
     lab.target("bench").post_batches(0, 1_000, count).await?;
@@ -65,11 +67,11 @@ async fn furnish(lab: &Lab, place: &Place, way: &str) -> anyhow::Result<()> {
 }
 
 /// Arrival at many destinations, none of them dead and then some.
-pub(crate) async fn fair(server: &str) -> anyhow::Result<()> {
+pub(crate) async fn fair(server: &str, store: Store) -> anyhow::Result<()> {
     const EACH_SPACE: usize = 500;
     let mut calm = 0.0;
     for hanging in [0, 100] {
-        let place = Place::new()?;
+        let place = Place::new(store)?;
         let lab = place.lab(server, PACED).await?;
         for space in ["one", "two"] {
             lab.space(space)?;
@@ -104,8 +106,8 @@ pub(crate) async fn fair(server: &str) -> anyhow::Result<()> {
 }
 
 /// What an alert costs as the number of past deliveries grows.
-pub(crate) async fn history(server: &str, most: usize) -> anyhow::Result<()> {
-    let place = Place::new()?;
+pub(crate) async fn history(server: &str, store: Store, most: usize) -> anyhow::Result<()> {
+    let place = Place::new(store)?;
     let lab = place.lab(server, UNPACED).await?;
     furnish(&lab, &place, "services").await?;
     let target = lab.target("bench");
@@ -127,9 +129,9 @@ pub(crate) async fn history(server: &str, most: usize) -> anyhow::Result<()> {
 }
 
 /// What an alert costs as the number of connectors in other spaces grows.
-pub(crate) async fn connectors(server: &str, most: usize) -> anyhow::Result<()> {
+pub(crate) async fn connectors(server: &str, store: Store, most: usize) -> anyhow::Result<()> {
     const EACH_SPACE: usize = 500;
-    let place = Place::new()?;
+    let place = Place::new(store)?;
     let lab = place.lab(server, UNPACED).await?;
     furnish(&lab, &place, "services").await?;
     let target = lab.target("bench");
@@ -160,10 +162,10 @@ async fn cost(lab: &Lab, place: &Place, target: &Target) -> anyhow::Result<f64> 
     const ALERTS: usize = 32_000;
     let mut least = f64::MAX;
     for _ in 0..3 {
-        let before = lab.process.cpu()?;
+        let before = lab.cpu()?;
         post(place, target, ALERTS, 1).await?;
         #[expect(clippy::cast_precision_loss, reason = "figures for people")]
-        let cost = (lab.process.cpu()? - before) / ALERTS as f64 * 1e6;
+        let cost = (lab.cpu()? - before) / ALERTS as f64 * 1e6;
         least = least.min(cost);
     }
     Ok(least)

@@ -9,6 +9,7 @@ use anyhow::Context;
 
 use crate::{
     client::{Target, filter_of},
+    home::{Home, Store},
     lab::{Lab, PACED, Receiver},
     process::{output, say, talk, until},
     stats::percentile,
@@ -33,7 +34,7 @@ struct Phase {
 }
 
 /// Measures a release server with so many alerts.
-pub(crate) async fn run(server: &str, alerts: &str) -> anyhow::Result<()> {
+pub(crate) async fn run(server: &str, store: Store, alerts: &str) -> anyhow::Result<()> {
     let alerts: usize = alerts.parse().context("a number of alerts")?;
     let alerts = alerts / (DESTINATIONS * BATCH) * (DESTINATIONS * BATCH);
     let folder = tempfile::tempdir()?;
@@ -41,7 +42,8 @@ pub(crate) async fn run(server: &str, alerts: &str) -> anyhow::Result<()> {
     let own = std::env::current_exe()?.display().to_string();
     let (ca_file, payload_file) = (path("ca.pem"), path("payload.json"));
     let receiver = Receiver::start(&own, &ca_file)?;
-    let bench = Bench::start(server, &path("bench.db"), &ca_file, &receiver).await?;
+    let home = Home::make(store, server, folder.path())?;
+    let bench = Bench::start(server, home, &ca_file, &receiver).await?;
     bench.phase(&receiver, WARM_UP, 1).await?;
     fs::write(&payload_file, receiver.ask("payload").await?)?;
     let mut rounds = Vec::with_capacity(ROUNDS);
@@ -103,11 +105,11 @@ struct Bench {
 impl Bench {
     async fn start(
         server: &str,
-        database: &str,
+        home: Home,
         ca_file: &str,
         receiver: &Receiver,
     ) -> anyhow::Result<Self> {
-        let lab = Lab::start(server, database, ca_file, PACED).await?;
+        let lab = Lab::start(server, home, ca_file, PACED).await?;
         lab.space("bench")?;
         for destination in 0..DESTINATIONS {
             let (alert_type, severity) = filter_of(destination);
@@ -125,7 +127,7 @@ impl Bench {
         alerts: usize,
         batch: usize,
     ) -> anyhow::Result<Phase> {
-        let (before, cpu) = (receiver.count().await?, self.lab.process.cpu()?);
+        let (before, cpu) = (receiver.count().await?, self.lab.cpu()?);
         receiver.ask("latency").await?;
         let started = Instant::now();
         let each = alerts / DESTINATIONS;
@@ -156,7 +158,7 @@ impl Bench {
         accept.sort_unstable();
         let on_the_way = receiver.ask("latency").await?;
         Ok(Phase {
-            cpu: self.lab.process.cpu()? - cpu,
+            cpu: self.lab.cpu()? - cpu,
             accepted_in,
             delivered_in,
             accept,
@@ -218,9 +220,11 @@ fn table(bench: &Bench, alerts: usize, mut rounds: Vec<Round>) -> anyhow::Result
             of(&batched)
         ))
     };
-    row("CPU of the server per delivered alert", "µs", &|phase| {
-        format!("{:.1}", micros(phase.cpu))
-    })?;
+    row(
+        "CPU per delivered alert, database included",
+        "µs",
+        &|phase| format!("{:.1}", micros(phase.cpu)),
+    )?;
     row("CPU of the bare client per post", "µs", &|_| {
         format!("{:.1}", micros(bare))
     })?;

@@ -155,7 +155,8 @@ impl Cluster {
         asked.is_ok_and(|status| status.success())
     }
 
-    fn has_ended(&mut self) -> bool {
+    /// Whether it ended by itself.
+    pub fn has_ended(&mut self) -> bool {
         let Some(server) = &mut self.server else {
             return true;
         };

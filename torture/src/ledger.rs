@@ -1,6 +1,9 @@
 //! Comparing what was accepted with what arrived and what the store says.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Instant,
+};
 
 use anyhow::ensure;
 
@@ -11,6 +14,10 @@ use crate::receiver::Arrival;
 pub(crate) struct Posted {
     pub(crate) alert_type: &'static str,
     pub(crate) title: String,
+    /// When it was posted first.
+    pub(crate) began: Instant,
+    /// When it was accepted.
+    pub(crate) answered: Instant,
 }
 
 /// What one destination came to.
@@ -58,24 +65,33 @@ pub(crate) fn each_alone(posted: &[Posted], arrivals: &[Arrival]) -> anyhow::Res
     })
 }
 
-/// What one client posted one after the other must arrive in that order: an alert that was posted after another's 202 goes
-/// after it. Each poster's numbers rise, and so must those of first sendings, apart from those that were under way at once.
-pub(crate) fn in_order(arrivals: &[Arrival], under_way: u64) -> anyhow::Result<()> {
+/// What was posted after another's 202 goes after it: nothing arrives for the first time before something that had been
+/// accepted when it was not yet posted.
+pub(crate) fn in_order(posted: &[Posted], arrivals: &[Arrival]) -> anyhow::Result<()> {
+    let by_title: HashMap<&str, &Posted> =
+        posted.iter().map(|one| (one.title.as_str(), one)).collect();
     let mut seen = HashSet::new();
-    let mut highest = 0;
-    for arrival in arrivals {
-        let Arrival::One(title) = arrival else {
-            continue;
-        };
-        if !seen.insert(title.as_str()) {
-            continue;
+    let firsts: Vec<&Posted> = arrivals
+        .iter()
+        .filter_map(|arrival| match arrival {
+            Arrival::One(title) if seen.insert(title.as_str()) => by_title.get(title.as_str()),
+            _ => None,
+        })
+        .copied()
+        .collect();
+    let mut soonest: Option<&Posted> = None;
+    for one in firsts.iter().rev() {
+        if let Some(later) = soonest {
+            ensure!(
+                later.answered >= one.began,
+                "{} came after {}, which was posted after its 202",
+                later.title,
+                one.title
+            );
         }
-        let number: u64 = title.trim_start_matches('n').parse()?;
-        ensure!(
-            number + under_way >= highest,
-            "{title} came after n{highest}, which was posted long after it"
-        );
-        highest = highest.max(number);
+        if soonest.is_none_or(|later| one.answered < later.answered) {
+            soonest = Some(one);
+        }
     }
     Ok(())
 }
@@ -100,14 +116,20 @@ pub(crate) fn with_digests(accepted: usize, arrivals: &[Arrival]) -> anyhow::Res
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn posted(titles: &[&str]) -> Vec<Posted> {
-        let one = |title: &&str| Posted {
+        let start = Instant::now();
+        // One after the other: each is posted when the one before was accepted.
+        let one = |(at, title): (u64, &&str)| Posted {
             alert_type: "a",
             title: (*title).to_owned(),
+            began: start + Duration::from_secs(2 * at),
+            answered: start + Duration::from_secs(2 * at + 1),
         };
-        titles.iter().map(one).collect()
+        (0..).zip(titles).map(one).collect()
     }
 
     fn ones(titles: &[&str]) -> Vec<Arrival> {
@@ -123,8 +145,8 @@ mod tests {
         let account = each_alone(&accepted, &ones(&["n1", "n1", "n2"])).unwrap();
         assert_eq!((account.accepted, account.repeated), (2, 1));
         assert!(each_alone(&accepted, &ones(&["n1"])).is_err());
-        assert!(in_order(&ones(&["n1", "n2", "n1", "n3"]), 0).is_ok());
-        assert!(in_order(&ones(&["n9", "n2"]), 4).is_err());
+        assert!(in_order(&accepted, &ones(&["n1", "n2", "n1"])).is_ok());
+        assert!(in_order(&accepted, &ones(&["n2", "n1"])).is_err());
         assert!(with_digests(5, &[Arrival::Digest(4)]).is_err());
         let digests = [
             Arrival::Digest(4),

@@ -5,7 +5,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::bail;
@@ -30,7 +30,7 @@ pub(crate) struct Load {
 impl Load {
     /// Posts alerts of these types in turn, numbered from `first` on, with a pause between two of a client.
     pub(crate) fn start(
-        target: &(Client, String, String),
+        targets: &[Target],
         types: &'static [&'static str],
         pause: Duration,
         first: u64,
@@ -42,9 +42,10 @@ impl Load {
         };
         let next = Arc::new(AtomicU64::new(first));
         let mut tasks = JoinSet::new();
-        for _ in 0..CLIENTS {
+        for number in 0..CLIENTS {
             let client = Poster {
-                target: target.clone(),
+                targets: targets.to_vec(),
+                at: number,
                 stopping: Arc::clone(&load.stopping),
                 posted: Arc::clone(&load.posted),
                 next: Arc::clone(&next),
@@ -65,22 +66,28 @@ impl Load {
     }
 }
 
+/// A client, an address, and as whom to post.
+pub(crate) type Target = (Client, String, String);
+
 struct Poster {
-    target: (Client, String, String),
+    /// The replicas; where one does not take an alert, the next is asked.
+    targets: Vec<Target>,
+    at: usize,
     stopping: Arc<AtomicBool>,
     posted: Arc<Mutex<Vec<Posted>>>,
     next: Arc<AtomicU64>,
 }
 
 impl Poster {
-    async fn post(self, types: &'static [&'static str], pause: Duration) -> anyhow::Result<()> {
-        let (client, url, token) = &self.target;
+    async fn post(mut self, types: &'static [&'static str], pause: Duration) -> anyhow::Result<()> {
         while !self.stopping.load(Ordering::SeqCst) {
             let number = self.next.fetch_add(1, Ordering::SeqCst);
             let alert_type = types[usize::try_from(number)? % types.len()];
             let title = format!("n{number}");
             let body = json!({"alert_type": alert_type, "severity": "high", "title": title});
+            let began = Instant::now();
             loop {
+                let (client, url, token) = &self.targets[self.at % self.targets.len()];
                 let answer = client
                     .post(url)
                     .header("authorization", token)
@@ -92,12 +99,18 @@ impl Poster {
                     Ok(StatusCode::ACCEPTED) => break,
                     // It may be stored or not; the same key makes asking again safe.
                     Ok(StatusCode::SERVICE_UNAVAILABLE) | Err(_) => {
+                        self.at += 1;
                         tokio::time::sleep(TRY_AGAIN).await;
                     }
                     Ok(status) => bail!("an alert was answered {status}"),
                 }
             }
-            let posted = Posted { alert_type, title };
+            let posted = Posted {
+                alert_type,
+                title,
+                began,
+                answered: Instant::now(),
+            };
             self.posted
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)

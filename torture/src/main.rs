@@ -2,10 +2,12 @@
 
 use std::{io::Write, path::PathBuf, process::ExitCode, time::Duration};
 
-use alert_connectors_torture::{Figures, Plan, clock, disk, faults, kill};
+use alert_connectors_torture::{
+    Figures, Plan, clock, database, disk, faults, full, kill, replicas, stalls,
+};
 
-const USAGE: &str =
-    "usage: alert-connectors-torture PATH-OF-THE-PROGRAM kill|disk|faults|clock ROUNDS";
+const USAGE: &str = "usage: alert-connectors-torture PATH-OF-THE-PROGRAM SCENARIO ROUNDS
+scenarios on SQLite: kill disk faults clock; on PostgreSQL: replicas stalls database full";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -28,6 +30,14 @@ fn run(program: &str, scenario: &str, rounds: &str) -> anyhow::Result<()> {
         rounds: rounds.parse()?,
         seed: 1,
         pause: Duration::from_millis(1),
+        replicas: match scenario {
+            "replicas" | "stalls" | "database" | "full" => 3,
+            _ => 0,
+        },
+        between: match scenario {
+            "database" => Duration::from_secs(20),
+            _ => Duration::from_secs(3),
+        },
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -38,6 +48,10 @@ fn run(program: &str, scenario: &str, rounds: &str) -> anyhow::Result<()> {
             "disk" => disk(&plan).await,
             "faults" => faults(&plan).await,
             "clock" => clock(&plan).await,
+            "replicas" => replicas(&plan).await,
+            "stalls" => stalls(&plan).await,
+            "database" => database(&plan).await,
+            "full" => full(&plan).await,
             _ => Err(anyhow::anyhow!(USAGE)),
         }
     })?;

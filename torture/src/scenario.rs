@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use alert_connectors_cluster::{Cluster, Setup};
 use alert_connectors_inbox::{ROWS, Row};
 use alert_connectors_model::{Random, SeededRandom};
 use anyhow::{Context, bail, ensure};
@@ -16,9 +17,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     ledger::{Account, Posted, each_alone, in_order, with_digests},
-    load::Load,
+    load::{Load, Target},
+    proxy::Proxy,
     receiver::Receiver,
-    server::{Server, talk},
+    server::{Home, Server, talk},
 };
 
 /// What to run.
@@ -32,6 +34,10 @@ pub struct Plan {
     pub seed: u64,
     /// Between two alerts of a client.
     pub pause: Duration,
+    /// How many servers share a PostgreSQL database; none of them on SQLite.
+    pub replicas: usize,
+    /// How long a fault of the database lasts, and how long replicas are left alone between two kills.
+    pub between: Duration,
 }
 
 /// What came of it.
@@ -52,19 +58,30 @@ pub struct Figures {
 /// Four destinations without a pace, whose messages are of one alert each, and two with one, whose messages may be digests.
 const ALONE: [&str; 4] = ["slack_a", "slack_b", "slack_c", "slack_d"];
 const PACED: [&str; 2] = ["teams_a", "teams_b"];
-const TYPES: [&str; 6] = [
+pub(crate) const TYPES: [&str; 6] = [
     "slack_a", "slack_b", "slack_c", "slack_d", "teams_a", "teams_b",
 ];
-const RATE: &str = "slack=unlimited,teams=1/40ms,burst=3";
+pub(crate) const RATE: &str = "slack=unlimited,teams=1/40ms,burst=3";
 /// After a crash at most so many requests of a destination are repeated.
 const REPEATS_MAX: usize = 4;
+/// A small PostgreSQL that three replicas fit in, and not many more.
+const SETTINGS: [&str; 4] = [
+    "max_connections=32",
+    "superuser_reserved_connections=0",
+    "min_wal_size=32MB",
+    "max_wal_size=64MB",
+];
 /// Everything must have arrived after this.
-const SETTLE_MAX: Duration = Duration::from_mins(3);
+pub(crate) const SETTLE_MAX: Duration = Duration::from_mins(3);
 
-/// A server, a receiver, and a connector for each type of alert.
-struct Stage {
+/// Servers on one database, a receiver, and a connector for each type of alert.
+pub(crate) struct Stage {
     _folder: TempDir,
-    server: Server,
+    pub(crate) server: Server,
+    /// The other replicas.
+    pub(crate) others: Vec<Server>,
+    pub(crate) cluster: Option<Cluster>,
+    pub(crate) proxy: Option<Proxy>,
     receiver: Receiver,
     connectors: Vec<(&'static str, String)>,
     stopping: CancellationToken,
@@ -77,14 +94,39 @@ impl Drop for Stage {
 }
 
 impl Stage {
-    async fn set(plan: &Plan, database_folder: Option<&Path>, rate: &str) -> anyhow::Result<Self> {
+    pub(crate) async fn set(
+        plan: &Plan,
+        database_folder: Option<&Path>,
+        rate: &str,
+    ) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let (receiver, stopping) = (Receiver::default(), CancellationToken::new());
         let ca_file = folder.path().join("ca.pem");
         let base = receiver.start(&ca_file, stopping.clone()).await?;
         let place = database_folder.unwrap_or(folder.path());
-        let mut server = Server::furnish(&plan.program, place, &ca_file, rate)?;
+        let (mut cluster, mut proxy) = (None, None);
+        let home = if plan.replicas == 0 {
+            Home::sqlite(place)
+        } else {
+            let made = Cluster::start(&Setup {
+                to_disk: true,
+                settings: SETTINGS.map(str::to_owned).to_vec(),
+                folder: database_folder.map(|folder| folder.join("data")),
+            })?;
+            made.create("torture")?;
+            let between = Proxy::start(&made.socket(), stopping.clone()).await?;
+            let home = Home::postgres(&plan.program, place, &between.url("torture"))?;
+            (cluster, proxy) = (Some(made), Some(between));
+            home
+        };
+        let mut server = Server::furnish(&plan.program, &home, &ca_file, rate)?;
         server.start().await?;
+        let mut others = Vec::new();
+        for _ in 1..plan.replicas {
+            let mut other = server.replica()?;
+            other.start().await?;
+            others.push(other);
+        }
         let mut connectors = Vec::new();
         for name in TYPES {
             let platform = name.split('_').next().unwrap_or_default();
@@ -96,14 +138,23 @@ impl Stage {
         Ok(Self {
             _folder: folder,
             server,
+            others,
+            cluster,
+            proxy,
             receiver,
             connectors,
             stopping,
         })
     }
 
+    /// Where alerts go: to every replica.
+    pub(crate) fn targets(&self) -> Vec<Target> {
+        let servers = std::iter::once(&self.server).chain(&self.others);
+        servers.map(Server::target).collect()
+    }
+
     /// Waits until nothing is pending any more.
-    async fn settle(&self) -> anyhow::Result<()> {
+    pub(crate) async fn settle(&self) -> anyhow::Result<()> {
         let started = Instant::now();
         for (name, id) in &self.connectors {
             loop {
@@ -124,7 +175,7 @@ impl Stage {
     }
 
     /// Compares what was accepted with what arrived and what the store says.
-    async fn audit(&self, posted: &[Posted], kills: usize) -> anyhow::Result<Figures> {
+    pub(crate) async fn audit(&self, posted: &[Posted], kills: usize) -> anyhow::Result<Figures> {
         let mut figures = Figures {
             rounds: kills,
             ..Figures::default()
@@ -138,7 +189,7 @@ impl Stage {
             let arrivals = self.receiver.arrivals(&format!("/{name}"));
             let alone = ALONE.contains(name);
             let account = if alone {
-                in_order(&arrivals, UNDER_WAY).context(*name)?;
+                in_order(&mine, &arrivals).context(*name)?;
                 each_alone(&mine, &arrivals).context(*name)?
             } else {
                 with_digests(mine.len(), &arrivals).context(*name)?
@@ -170,9 +221,6 @@ impl Stage {
     }
 }
 
-/// So many alerts may be under way at once, in any order.
-const UNDER_WAY: u64 = 64;
-
 fn add(figures: &mut Figures, account: Account) {
     figures.accepted += account.accepted;
     figures.requests += account.requests;
@@ -180,7 +228,7 @@ fn add(figures: &mut Figures, account: Account) {
 }
 
 /// A moment up to so many milliseconds away.
-fn moment(random: &dyn Random, millis: u64) -> Duration {
+pub(crate) fn moment(random: &dyn Random, millis: u64) -> Duration {
     Duration::from_millis(random.below(millis))
 }
 
@@ -188,7 +236,7 @@ fn moment(random: &dyn Random, millis: u64) -> Duration {
 pub async fn kill(plan: &Plan) -> anyhow::Result<Figures> {
     let mut stage = Stage::set(plan, None, RATE).await?;
     let random = SeededRandom::new(plan.seed);
-    let load = Load::start(&stage.server.target(), &TYPES, plan.pause, 0);
+    let load = Load::start(&stage.targets(), &TYPES, plan.pause, 0);
     for round in 1..=plan.rounds {
         tokio::time::sleep(Duration::from_millis(30) + moment(&random, 400)).await;
         stage.server.kill()?;
@@ -224,7 +272,7 @@ pub async fn disk(plan: &Plan) -> anyhow::Result<Figures> {
     for round in 1..=plan.rounds {
         // Numbers, which are also the keys of requests, begin far above those of the round before.
         let first = 1_000_000 * round as u64;
-        let load = Load::start(&stage.server.target(), &TYPES, plan.pause, first);
+        let load = Load::start(&stage.targets(), &TYPES, plan.pause, first);
         tokio::time::sleep(Duration::from_millis(300)).await;
         let ballast = small.fill();
         let mut refused = 0;
@@ -255,10 +303,10 @@ pub async fn disk(plan: &Plan) -> anyhow::Result<Figures> {
 }
 
 /// A file system in memory, unmounted with its handle.
-struct SmallDisk(TempDir);
+pub(crate) struct SmallDisk(pub(crate) TempDir);
 
 impl SmallDisk {
-    fn mount(mebibytes: usize) -> anyhow::Result<Self> {
+    pub(crate) fn mount(mebibytes: usize) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let size = format!("size={mebibytes}m");
         let status = Command::new("mount")
@@ -273,7 +321,7 @@ impl SmallDisk {
     }
 
     /// Takes all the room there is.
-    fn fill(&self) -> PathBuf {
+    pub(crate) fn fill(&self) -> PathBuf {
         let path = self.0.path().join("ballast");
         let mut size = 1 << 20;
         let mut ballast = Vec::new();
@@ -300,7 +348,7 @@ impl Drop for SmallDisk {
 pub async fn faults(plan: &Plan) -> anyhow::Result<Figures> {
     let stage = Stage::set(plan, None, RATE).await?;
     let random = SeededRandom::new(plan.seed);
-    let load = Load::start(&stage.server.target(), &TYPES, plan.pause, 0);
+    let load = Load::start(&stage.targets(), &TYPES, plan.pause, 0);
     for round in 1..=plan.rounds {
         let rows: Vec<&'static Row> = ROWS.iter().filter(|row| is_fault(row)).collect();
         for (at, (name, _)) in stage.connectors.iter().enumerate() {
@@ -410,7 +458,7 @@ pub async fn clock(plan: &Plan) -> anyhow::Result<Figures> {
     stage.server.kill()?;
     stage.server.start().await?;
     let random = SeededRandom::new(plan.seed);
-    let load = Load::start(&stage.server.target(), &TYPES, plan.pause, 0);
+    let load = Load::start(&stage.targets(), &TYPES, plan.pause, 0);
     for round in 1..=plan.rounds {
         let step = ["-1h", "+1h", "+0"][round % 3];
         std::fs::write(&offset, step)?;

@@ -15,10 +15,36 @@ use serde_json::{Value, json};
 /// The space that everything happens in.
 pub(crate) const SPACE: &str = "torture";
 
+/// A database, as the program is told of it.
+#[derive(Clone)]
+pub(crate) struct Home(Vec<String>);
+
+impl Home {
+    /// A SQLite file in a folder.
+    pub(crate) fn sqlite(folder: &Path) -> Self {
+        let url = format!("sqlite://{}", folder.join("torture.db").display());
+        Self(vec!["--database-url".to_owned(), url])
+    }
+
+    /// A PostgreSQL database, with a key file made by the program.
+    pub(crate) fn postgres(program: &Path, folder: &Path, url: &str) -> anyhow::Result<Self> {
+        let key_file = folder.join("secret.key").display().to_string();
+        let made = Command::new(program)
+            .args(["key", "new", &key_file])
+            .output()?;
+        ensure!(made.status.success(), "the key file can't be made");
+        Ok(Self(
+            ["--database-url", url, "--secret-key-file", &key_file]
+                .map(str::to_owned)
+                .to_vec(),
+        ))
+    }
+}
+
 /// A program with its database, running or not.
 pub(crate) struct Server {
     program: PathBuf,
-    database: String,
+    home: Home,
     ca_file: PathBuf,
     rate: String,
     environment: Vec<(String, String)>,
@@ -33,15 +59,14 @@ impl Server {
     /// Makes a user, a space and a token in a fresh database.
     pub(crate) fn furnish(
         program: &Path,
-        folder: &Path,
+        home: &Home,
         ca_file: &Path,
         rate: &str,
     ) -> anyhow::Result<Self> {
-        let database = format!("sqlite://{}", folder.join("torture.db").display());
         let command = |arguments: &[&str]| -> anyhow::Result<String> {
             let output = Command::new(program)
                 .args(arguments)
-                .args(["--database-url", &database])
+                .args(&home.0)
                 .output()?;
             ensure!(
                 output.status.success(),
@@ -60,7 +85,7 @@ impl Server {
         drop(rustls::crypto::ring::default_provider().install_default());
         Ok(Self {
             program: program.to_owned(),
-            database,
+            home: home.clone(),
             ca_file: ca_file.to_owned(),
             rate: rate.to_owned(),
             environment: Vec::new(),
@@ -75,6 +100,32 @@ impl Server {
         })
     }
 
+    /// Another server on the same database.
+    pub(crate) fn replica(&self) -> anyhow::Result<Self> {
+        let port = std::net::TcpListener::bind("127.0.0.1:0")?
+            .local_addr()?
+            .port();
+        Ok(Self {
+            program: self.program.clone(),
+            home: self.home.clone(),
+            ca_file: self.ca_file.clone(),
+            rate: self.rate.clone(),
+            environment: Vec::new(),
+            child: None,
+            log: Arc::default(),
+            port,
+            client: self.client.clone(),
+            token: self.token.clone(),
+        })
+    }
+
+    /// Lets it stand still, or go on, as a machine does that is paused.
+    pub(crate) fn signal(&self, signal: &str) -> anyhow::Result<()> {
+        let pid = self.child.as_ref().context("it runs")?.id().to_string();
+        Command::new("kill").args([signal, &pid]).status()?;
+        Ok(())
+    }
+
     /// Runs it with these variables from the next start on.
     pub(crate) fn set_environment(&mut self, environment: Vec<(String, String)>) {
         self.environment = environment;
@@ -84,8 +135,8 @@ impl Server {
     pub(crate) async fn start(&mut self) -> anyhow::Result<()> {
         let listen = format!("127.0.0.1:{}", self.port);
         let mut child = Command::new(&self.program)
-            .args(["serve", "--listen", &listen, "--database-url"])
-            .arg(&self.database)
+            .args(["serve", "--listen", &listen])
+            .args(&self.home.0)
             .arg("--ca-file")
             .arg(&self.ca_file)
             .args(["--allow-network", "127.0.0.0/8", "--rate", &self.rate])
@@ -139,7 +190,7 @@ impl Server {
             .clone()
     }
 
-    fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 

@@ -1,6 +1,6 @@
 //! `bench`: builds the release server and measures what an alert costs.
 
-use crate::run::{cargo, program, root};
+use crate::run::{cargo, program, root, store};
 
 /// What is measured if nothing is said, and how much of it.
 const USUAL: [(&str, &str); 5] = [
@@ -12,6 +12,7 @@ const USUAL: [(&str, &str); 5] = [
 ];
 
 pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
+    let (store, rest) = store(rest)?;
     let packages = [
         "--package",
         "alert-connectors",
@@ -29,8 +30,8 @@ pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
             continue;
         }
         let much = rest.get(1).copied().unwrap_or(much);
-        let arguments = [server.as_str(), what, much];
-        let given = if much.is_empty() { 2 } else { 3 };
+        let arguments = [server.as_str(), store, what, much];
+        let given = if much.is_empty() { 3 } else { 4 };
         program(&bench, &arguments[..given])?;
     }
     Ok(())

@@ -13,9 +13,10 @@ const USAGE: &str = "usage: cargo xtask CHORE
   demo    the main job, visibly, with nothing to set up
   test    every test, installing what it needs
   lint    format, clippy, licences and duplicates, spelling, tidiness
-  bench [cost|waiting|fair|history|connectors [COUNT]]
+  bench [--store sqlite|postgres] [cost|waiting|fair|history|connectors [COUNT]]
           what an alert costs, against a bare client in the same run, and what must not grow
   torture [kill|disk|faults|clock [ROUNDS]]
+  torture --store postgres [replicas|stalls|database|full [ROUNDS]]
           killed, starved, lied to: what is lost, which is nothing";
 
 fn main() -> ExitCode {

@@ -48,6 +48,15 @@ fn program_with(name: &str, arguments: &[&str], variables: &[(&str, &str)]) -> a
     Ok(())
 }
 
+/// Reads `--store sqlite|postgres` from the beginning of arguments; SQLite if nothing is said.
+pub(crate) fn store<'a, 'b>(arguments: &'a [&'b str]) -> anyhow::Result<(&'b str, &'a [&'b str])> {
+    match arguments {
+        ["--store", store @ ("sqlite" | "postgres"), rest @ ..] => Ok((*store, rest)),
+        ["--store", ..] => bail!("--store is followed by sqlite or postgres"),
+        rest => Ok(("sqlite", rest)),
+    }
+}
+
 /// Installs a cargo tool from the registry, unless this version or a later one of it is there.
 pub(crate) fn ensure(package: &str, program: &[&str], version: &str) -> anyhow::Result<()> {
     let (name, arguments) = program.split_first().context("a program")?;

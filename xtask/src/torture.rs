@@ -1,8 +1,8 @@
 //! `torture`: builds the release server and lets it live through what must not lose an alert.
 
-use crate::run::{cargo, program, root};
+use crate::run::{cargo, program, root, store};
 
-/// What is run if nothing is said, with how many rounds.
+/// What is run on SQLite if nothing is said, with how many rounds.
 const USUAL: [(&str, &str); 4] = [
     ("kill", "200"),
     ("disk", "5"),
@@ -10,7 +10,20 @@ const USUAL: [(&str, &str); 4] = [
     ("clock", "30"),
 ];
 
+/// The same on PostgreSQL.
+const ON_POSTGRES: [(&str, &str); 4] = [
+    ("replicas", "75"),
+    ("stalls", "3"),
+    ("database", "10"),
+    ("full", "3"),
+];
+
 pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
+    let (store, rest) = store(rest)?;
+    let usual = match store {
+        "postgres" => ON_POSTGRES,
+        _ => USUAL,
+    };
     let packages = [
         "--package",
         "alert-connectors",
@@ -23,7 +36,7 @@ pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
         .join("release");
     let path = |name: &str| target.join(name).display().to_string();
     let (torture, server) = (path("alert-connectors-torture"), path("alert-connectors"));
-    for (scenario, rounds) in USUAL {
+    for (scenario, rounds) in usual {
         if rest.first().is_some_and(|wanted| *wanted != scenario) {
             continue;
         }

@@ -97,8 +97,10 @@ impl Numbers {
         session: &Session,
         requests: &[Request],
     ) -> Result<(Vec<Answer>, Vec<Event>), StoreError> {
+        let sql = Sql::new();
+        session.prepare(&sql.all()).await?;
         let asked = Asked::of(requests, &self.connectors);
-        let known = asked.read(session).await?;
+        let known = asked.read(session, &sql).await?;
         if self.connectors.len() >= CONNECTOR_NUMBERS_MAX {
             self.connectors.clear();
         }
@@ -132,6 +134,46 @@ impl Numbers {
         self.last_delivery = desk.next_delivery;
         events.append(&mut desk.events);
         Ok((answers, events))
+    }
+}
+
+/// The queries that are put together of parts.
+struct Sql {
+    problems: String,
+    heard: String,
+    named: String,
+    named_heard: String,
+}
+
+impl Sql {
+    fn new() -> Self {
+        let columns = deliveries::COLUMNS;
+        Self {
+            problems: format!("{PROBLEM} {ACTIVE}"),
+            heard: format!("SELECT {columns} {ACTIVE} {HEARD}"),
+            named: format!("{PROBLEM} {NAMED}"),
+            named_heard: format!("SELECT {columns} {NAMED} {HEARD}"),
+        }
+    }
+
+    /// Every statement of a group.
+    fn all(&self) -> [&str; 14] {
+        [
+            NUMBERING,
+            VERSIONS,
+            CONNECTORS,
+            KEPT,
+            SET_NUMBERING,
+            CHANGE_ALERTS,
+            INSERT_ALERTS,
+            INSERT_DELIVERIES,
+            REMEMBER,
+            FORGET_KEYS,
+            &self.problems,
+            &self.heard,
+            &self.named,
+            &self.named_heard,
+        ]
     }
 }
 
@@ -217,17 +259,8 @@ impl Asked {
     }
 
     /// Reads all of it in one round trip, behind the lock that makes it stay true.
-    async fn read(self, session: &Session) -> Result<Known, StoreError> {
+    async fn read(self, session: &Session, sql: &Sql) -> Result<Known, StoreError> {
         let expiry = self.expiry.ok_or(StoreError::Stopped)?;
-        let heard = format!("SELECT {}", deliveries::COLUMNS);
-        let (problems_sql, heard_sql) = (
-            format!("{PROBLEM} {ACTIVE}"),
-            format!("{heard} {ACTIVE} {HEARD}"),
-        );
-        let (named_sql, named_heard_sql) = (
-            format!("{PROBLEM} {NAMED}"),
-            format!("{heard} {NAMED} {HEARD}"),
-        );
         let problems = async |sql: &str| match self.problems.0.is_empty() {
             true => Ok(Vec::new()),
             false => {
@@ -252,10 +285,10 @@ impl Asked {
                 }
                 session.rows(CONNECTORS, &[connectors]).await
             },
-            problems(&problems_sql),
-            problems(&heard_sql),
-            named(&named_sql),
-            named(&named_heard_sql),
+            problems(&sql.problems),
+            problems(&sql.heard),
+            named(&sql.named),
+            named(&sql.named_heard),
             async {
                 if keys.0.is_empty() {
                     return Ok(Vec::new());

@@ -63,6 +63,7 @@ pub(crate) async fn reports(
         // A statement is a transaction.
         [only] if is_plain => vec![change(session, only).await?],
         _ => {
+            session.prepare(&[RECORD, REVIVE, standing::WRITE]).await?;
             let mut changes = Vec::with_capacity(rounds.len());
             for round in &rounds {
                 changes.push(change(session, round));

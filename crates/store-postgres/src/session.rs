@@ -102,6 +102,16 @@ impl Session {
         self.object.as_ref().ok_or(StoreError::Stopped)
     }
 
+    /// Prepares statements that are to be sent together: one that is unknown to the connection would be sent after those
+    /// behind it.
+    pub(crate) async fn prepare(&self, statements: &[&str]) -> Result<(), StoreError> {
+        let client = self.client()?;
+        for sql in statements {
+            client.prepare_cached(sql).await.map_err(meaning)?;
+        }
+        Ok(())
+    }
+
     /// The rows of a query.
     pub(crate) async fn rows(
         &self,

@@ -20,7 +20,7 @@ const COLUMNS: &str = "failures, failing_since, recovered_at, last_error, thrott
 // By primary key.
 const READ: &str = "FROM destinations WHERE fingerprint = $1";
 // By primary key. Whoever does not know of the last repair says nothing of how things stand after it.
-const WRITE: &str = "INSERT INTO destinations AS d (fingerprint, failures, failing_since, recovered_at, last_error,
+pub(crate) const WRITE: &str = "INSERT INTO destinations AS d (fingerprint, failures, failing_since, recovered_at, last_error,
     throttles, wait_set_at, wait_ms, wait_asked, refused, blocked_at, block_reason, probes, told, repaired_at, quiet)
     SELECT g.fingerprint, failures, failing_since, recovered_at, last_error, throttles, wait_set_at, wait_ms, wait_asked,
         refused, blocked_at, block_reason, probes, told, repaired_at, quiet

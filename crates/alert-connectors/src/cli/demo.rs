@@ -9,7 +9,7 @@ use alert_connectors_model::{
     AddressPolicy, Clock, Email, Json, Random, Role, Secret, Slug, Space, SpaceId, SystemClock,
     UrlRules, User, UserId, parse_new_connector, rfc3339_millis,
 };
-use alert_connectors_store::{Connectors, NewToken, NewUser, People, Spaces, Store};
+use alert_connectors_store::{NewToken, NewUser, Store};
 use anyhow::{Context, anyhow};
 use async_trait::async_trait;
 use clap::Args;

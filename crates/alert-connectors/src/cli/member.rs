@@ -1,7 +1,7 @@
 //! `member`: who may enter a space, in the database itself.
 
 use alert_connectors_model::{Clock, Role, SystemClock, rfc3339_seconds};
-use alert_connectors_store::{Member, MemberChange, Spaces};
+use alert_connectors_store::{Member, MemberChange};
 use anyhow::anyhow;
 use clap::Subcommand;
 

@@ -1,7 +1,7 @@
 //! `space`: spaces, in the database itself.
 
 use alert_connectors_model::{Clock, Slug, Space, SpaceId, SystemClock, rfc3339_seconds};
-use alert_connectors_store::{SpaceChange, Spaces};
+use alert_connectors_store::SpaceChange;
 use clap::Subcommand;
 
 use super::{Failure, Outcome, Place, name_of, say, table::table, wait_for};

@@ -3,7 +3,7 @@
 use alert_connectors_api::{new_token, token_hash};
 use alert_connectors_delivery::duration;
 use alert_connectors_model::{Clock, SystemClock};
-use alert_connectors_store::{NewToken, People};
+use alert_connectors_store::NewToken;
 use anyhow::{anyhow, bail};
 use clap::Subcommand;
 use jiff::SignedDuration;

@@ -13,6 +13,8 @@ async fn kills_lose_nothing_and_repeat_at_most_four_requests() {
         rounds: 6,
         seed: 7,
         pause: Duration::from_millis(5),
+        replicas: 0,
+        between: Duration::ZERO,
     };
     let figures = kill(&plan).await.unwrap();
     assert!(figures.accepted > 50, "{figures:?}");

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use alert_connectors_cluster::{Cluster, Setup};
 
-use crate::process::{cpu_of, output};
+use crate::process::{TICKS, cpu_of, output};
 
 /// Which store is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +69,7 @@ impl Home {
             return Ok(0.0);
         };
         let first = first.to_string();
-        let mut cpu = cpu_of(&first)? + ended_cpu(&first)?;
+        let mut cpu = cpu_of(&first)? + ended_cpu(&first);
         for entry in fs::read_dir("/proc")? {
             let name = entry?.file_name();
             let Some(process) = name.to_str().filter(|name| name.parse::<u32>().is_ok()) else {
@@ -92,7 +92,7 @@ fn field(process: &str, at: usize) -> Option<String> {
 }
 
 /// CPU seconds of the children of a process that have ended.
-fn ended_cpu(process: &str) -> anyhow::Result<f64> {
+fn ended_cpu(process: &str) -> f64 {
     let ticks = |at| field(process, at).and_then(|field| field.parse::<f64>().ok());
-    Ok((ticks(13).unwrap_or(0.0) + ticks(14).unwrap_or(0.0)) / 100.0)
+    (ticks(13).unwrap_or(0.0) + ticks(14).unwrap_or(0.0)) / TICKS
 }

@@ -64,7 +64,7 @@ pub(crate) struct Lab {
     pub(crate) started_in: Duration,
     pub(crate) idle: f64,
     program: String,
-    home: Home,
+    pub(crate) home: Home,
     base: String,
     token: String,
     client: Client,

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, anyhow};
 
 /// Clock ticks a second of `/proc/PID/stat`, the same on every Linux that Rust runs on.
-const TICKS: f64 = 100.0;
+pub(crate) const TICKS: f64 = 100.0;
 
 /// Runs on a runtime with all the cores.
 pub(crate) fn on_runtime(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {

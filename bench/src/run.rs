@@ -27,6 +27,8 @@ const WARM_UP: usize = 6_400;
 /// What a phase of the server cost.
 struct Phase {
     cpu: f64,
+    /// What the database's own processes used of it.
+    database: f64,
     accepted_in: Duration,
     delivered_in: Duration,
     accept: Vec<Duration>,
@@ -128,6 +130,7 @@ impl Bench {
         batch: usize,
     ) -> anyhow::Result<Phase> {
         let (before, cpu) = (receiver.count().await?, self.lab.cpu()?);
+        let database = self.lab.home.cpu()?;
         receiver.ask("latency").await?;
         let started = Instant::now();
         let each = alerts / DESTINATIONS;
@@ -159,6 +162,7 @@ impl Bench {
         let on_the_way = receiver.ask("latency").await?;
         Ok(Phase {
             cpu: self.lab.cpu()? - cpu,
+            database: self.lab.home.cpu()? - database,
             accepted_in,
             delivered_in,
             accept,
@@ -225,6 +229,9 @@ fn table(bench: &Bench, alerts: usize, mut rounds: Vec<Round>) -> anyhow::Result
         "µs",
         &|phase| format!("{:.1}", micros(phase.cpu)),
     )?;
+    row("of which the database's processes", "µs", &|phase| {
+        format!("{:.1}", micros(phase.database))
+    })?;
     row("CPU of the bare client per post", "µs", &|_| {
         format!("{:.1}", micros(bare))
     })?;

@@ -3,6 +3,8 @@
 //! It runs the binaries that Debian installs, and installs them if they are missing and it may. PostgreSQL refuses to run as
 //! root, so root lends it another user.
 
+mod proxy;
+
 use std::{
     fs,
     os::unix::{fs::chown, process::CommandExt},
@@ -15,12 +17,14 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use tempfile::TempDir;
 
+pub use proxy::{Proxy, Traffic};
+
 /// The user inside the cluster, who may do everything there.
 const SUPERUSER: &str = "alerts";
 /// The oldest version that the store knows.
 const OLDEST: u32 = 15;
 /// How long a start may take, recovery after a crash included.
-const START_MAX: Duration = Duration::from_secs(60);
+const START_MAX: Duration = Duration::from_mins(1);
 
 /// How a cluster is set up.
 #[derive(Debug, Clone, Default)]
@@ -214,6 +218,90 @@ impl Cluster {
     /// What it said since it was started last.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+}
+
+/// Names a server to test with.
+pub const SERVER: &str = "DATABASE_URL_TEST";
+
+/// A database of its own for a test, on the server that [`SERVER`] names. It is removed with its handle.
+pub struct TestDatabase {
+    server: String,
+    name: String,
+    folder: TempDir,
+}
+
+impl TestDatabase {
+    /// Makes one.
+    pub fn make() -> anyhow::Result<Self> {
+        #[expect(clippy::disallowed_methods, reason = "a test has no configuration")]
+        let server = std::env::var(SERVER).with_context(|| {
+            format!("{SERVER} names a PostgreSQL server; `cargo xtask test` starts one by itself")
+        })?;
+        let folder = tempfile::Builder::new()
+            .prefix("test_")
+            .rand_bytes(12)
+            .tempdir()?;
+        let name = folder.path().file_name().context("a folder has a name")?;
+        let name = name.to_string_lossy().to_lowercase();
+        let database = Self {
+            server,
+            name,
+            folder,
+        };
+        database.run(&format!("CREATE DATABASE \"{}\"", database.name))?;
+        Ok(database)
+    }
+
+    fn run(&self, sql: &str) -> anyhow::Result<()> {
+        let psql = programs()?.join("psql");
+        let ran = Command::new(psql)
+            .args([&self.server, "-qXc", sql])
+            .stdin(Stdio::null())
+            .output()?;
+        let text = String::from_utf8_lossy(&ran.stderr);
+        ensure!(ran.status.success(), "{sql}: {text}");
+        Ok(())
+    }
+
+    /// The socket of its server, where that is behind one.
+    pub fn socket(&self) -> anyhow::Result<PathBuf> {
+        let (_, rest) = self.server.split_once('@').context("a user")?;
+        let (host, _) = rest.split_once('/').context("a database")?;
+        ensure!(
+            host.starts_with("%2F"),
+            "{SERVER} does not lead to a socket"
+        );
+        Ok(PathBuf::from(host.replace("%2F", "/")).join(".s.PGSQL.5432"))
+    }
+
+    /// The name of the database on its server.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> String {
+        let (address, query) = match self.server.split_once('?') {
+            Some((address, query)) => (address, format!("?{query}")),
+            None => (&*self.server, String::new()),
+        };
+        let server = address
+            .rsplit_once('/')
+            .map_or(address, |(server, _)| server);
+        format!("{server}/{}{query}", self.name)
+    }
+
+    /// A folder of its own.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        // What can't be removed goes with the server.
+        drop(self.run(&format!("DROP DATABASE \"{}\" WITH (FORCE)", self.name)));
     }
 }
 

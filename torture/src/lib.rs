@@ -4,7 +4,6 @@
 
 mod ledger;
 mod load;
-mod proxy;
 mod receiver;
 mod replicas;
 mod scenario;

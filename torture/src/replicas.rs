@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use alert_connectors_cluster::Traffic;
 use alert_connectors_model::{Random, SeededRandom};
 use anyhow::{Context, bail, ensure};
 use reqwest::StatusCode;
@@ -13,7 +14,6 @@ use serde_json::json;
 
 use crate::{
     load::Load,
-    proxy::{Proxy, Traffic},
     scenario::{Figures, Plan, RATE, SETTLE_MAX, SmallDisk, Stage, TYPES, moment},
     server::{Server, talk},
 };
@@ -115,8 +115,9 @@ pub async fn database(plan: &Plan) -> anyhow::Result<Figures> {
 async fn happen(stage: &mut Stage, fault: Fault, lasting: Duration) -> anyhow::Result<Duration> {
     let cluster = stage.cluster.as_mut().context("there is a cluster")?;
     let proxy = |traffic| {
-        let proxy = stage.proxy.as_ref();
-        proxy.map(|proxy: &Proxy| proxy.set(traffic));
+        if let Some(proxy) = &stage.proxy {
+            proxy.set(traffic);
+        }
     };
     let mut crowd = Vec::new();
     match fault {

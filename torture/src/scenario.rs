@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use alert_connectors_cluster::{Cluster, Setup};
+use alert_connectors_cluster::{Cluster, Proxy, Setup};
 use alert_connectors_inbox::{ROWS, Row};
 use alert_connectors_model::{Random, SeededRandom};
 use anyhow::{Context, bail, ensure};
@@ -18,7 +18,6 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     ledger::{Account, Posted, each_alone, in_order, with_digests},
     load::{Load, Target},
-    proxy::Proxy,
     receiver::Receiver,
     server::{Home, Server, talk},
 };
@@ -114,7 +113,7 @@ impl Stage {
                 folder: database_folder.map(|folder| folder.join("data")),
             })?;
             made.create("torture")?;
-            let between = Proxy::start(&made.socket(), stopping.clone()).await?;
+            let between = Proxy::start(&made.socket())?;
             let home = Home::postgres(&plan.program, place, &between.url("torture"))?;
             (cluster, proxy) = (Some(made), Some(between));
             home

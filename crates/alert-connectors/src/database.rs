@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alert_connectors_store::Store;
-use alert_connectors_store_postgres::PostgresStore;
+use alert_connectors_store_postgres::{PostgresStore, PostgresUrl};
 use alert_connectors_store_sqlite::SqliteStore;
 use prometheus_client::registry::Registry;
 
@@ -37,7 +37,7 @@ impl Database {
             }
             DatabasePlace::Postgres(url) => {
                 let opening = alert_connectors_store_postgres::Opening {
-                    url: url.clone(),
+                    url: PostgresUrl::clone(url),
                     key_file,
                     listens: used_by == Use::Server,
                     random,

@@ -34,7 +34,7 @@ impl Service {
     /// Starts everything; once this returns, requests are answered.
     pub(crate) fn start(
         config: ServeConfig,
-        database: Database,
+        database: &Database,
         listener: TcpListener,
         resolver: Arc<dyn Resolve>,
     ) -> anyhow::Result<Self> {

@@ -340,6 +340,9 @@ impl Inner {
                 let tidings = self.store.tidings().await?;
                 for fingerprint in tidings.owed {
                     let destination = self.destination(fingerprint);
+                    if destination.holds() && !has_moved && !tidings.queued_elsewhere {
+                        continue;
+                    }
                     let wake = destination.called();
                     self.wake(destination, wake, Why::Owed);
                 }

@@ -229,7 +229,10 @@ async fn settle(inner: &Arc<Inner>, to_tell: &ToTell) -> Result<(), StoreError> 
             let told = match destination.peek(|conduct| conduct.standing().told) {
                 Some(told) => told,
                 // It is not worked here; how it stands is on disk.
-                None => inner.store.known(*fingerprint).await?.standing.told,
+                None => {
+                    let known = inner.store.known(*fingerprint, inner.now()).await?;
+                    known.standing.told
+                }
             };
             if told {
                 inner.tell.tell(space, connector, &Notice::Repaired).await?;
@@ -266,8 +269,14 @@ async fn settle_standing(
     for (space, connector) in connectors.iter().filter(|(_, one)| one.is_active) {
         inner.tell.tell(space, connector, &notice).await?;
     }
-    destination
+    // It may be taken up anew at this moment, since another server changed it.
+    while destination
         .conduct(inner, |conduct| conduct.told(told))
-        .await;
+        .await
+        .is_none()
+        && destination.holds()
+    {
+        destination.take_up(first.connector_type, inner).await?;
+    }
     Ok(())
 }

@@ -26,8 +26,8 @@ pub(crate) struct Window {
     last_seq: i64,
     /// Whether newer ones may wait on disk.
     on_disk: bool,
-    /// Whether one arrived since reading from disk began, which the reading may have missed.
-    arrived: bool,
+    /// The newest that was left on disk since reading from there began: whether the reading found it is seen by its place.
+    left: i64,
     /// Counts how often the window was thrown away.
     generation: u64,
     /// When others were last known to have queued something, as the engine counts it: what is newer is read from disk.
@@ -49,7 +49,7 @@ impl Window {
         }
         if self.epoch != epoch || self.on_disk || !room || self.waiting.len() >= WINDOW_MAX {
             self.on_disk = true;
-            self.arrived = true;
+            self.left = self.left.max(waiting.due.seq);
             return false;
         }
         self.last_seq = waiting.due.seq;
@@ -60,8 +60,7 @@ impl Window {
     /// Throws the window away: what is owed is read anew from its beginning. Returns what was in it.
     pub(crate) fn forget(&mut self) -> VecDeque<Waiting> {
         self.last_seq = 0;
-        self.on_disk = true;
-        self.arrived = true;
+        self.called();
         self.generation += 1;
         std::mem::take(&mut self.waiting)
     }
@@ -121,7 +120,7 @@ impl Window {
     /// More may wait on disk than is known here.
     pub(crate) fn called(&mut self) {
         self.on_disk = true;
-        self.arrived = true;
+        self.left = i64::MAX;
     }
 
     /// Begins to read on from disk, if there is anything to read.
@@ -129,7 +128,7 @@ impl Window {
         if !self.on_disk {
             return None;
         }
-        self.arrived = false;
+        self.left = 0;
         self.epoch = epoch;
         Some(Refill {
             after: self.last_seq,
@@ -146,7 +145,7 @@ impl Window {
             self.last_seq = last.due.seq;
         }
         self.waiting.extend(read);
-        self.on_disk = !complete || self.arrived;
+        self.on_disk = !complete || self.left > self.last_seq;
     }
 
     /// Whether nothing waits.

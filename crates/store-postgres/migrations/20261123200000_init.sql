@@ -120,7 +120,8 @@ CREATE INDEX alerts_resolved ON alerts (space_no, seq) WHERE status = 1;
 -- One active alert per key and space.
 CREATE UNIQUE INDEX alerts_active ON alerts (space_no, dedup_key) WHERE dedup_key IS NOT NULL AND status = 0;
 
--- No index holds the state, so that an outcome is written beside its row without touching any of them.
+-- No index holds the state, so that an outcome is written beside its row without touching any of them; each row is written
+-- twice, when it is made and when it ends, and its page has room for both.
 CREATE TABLE deliveries (
     seq             bigint PRIMARY KEY,
     id              uuid NOT NULL,
@@ -135,7 +136,7 @@ CREATE TABLE deliveries (
     requeued_at     bigint,
     next_attempt_at bigint,
     ended_at        bigint
-) WITH (fillfactor = 80);
+) WITH (fillfactor = 50);
 CREATE INDEX deliveries_by_alert ON deliveries (alert_seq);
 CREATE INDEX deliveries_by_connector ON deliveries (connector_no, seq);
 
@@ -178,7 +179,8 @@ CREATE TABLE idempotency (
 );
 CREATE INDEX idempotency_by_age ON idempotency (created_at);
 
--- How destinations stand that ever gave trouble. A wait is kept as its length and the time when it was set.
+-- How destinations stand that ever gave trouble. A wait is kept as its length and the time when it was set, and when it was
+-- noted by the database's own clock, which judges it for other replicas.
 CREATE TABLE destinations (
     fingerprint   bytea PRIMARY KEY,
     failures      bigint NOT NULL,
@@ -187,6 +189,7 @@ CREATE TABLE destinations (
     last_error    text,
     throttles     bigint NOT NULL,
     wait_set_at   bigint,
+    wait_noted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     wait_ms       bigint NOT NULL,
     wait_asked    boolean NOT NULL,
     refused       text NOT NULL,

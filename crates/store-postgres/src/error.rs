@@ -7,6 +7,7 @@ use tokio_postgres::{error::SqlState, types::FromSqlOwned};
 
 /// What an error of the driver means for the caller. Its text holds what the server says of the statement, and nothing of
 /// the values that it was given.
+#[expect(clippy::needless_pass_by_value, reason = "it goes into map_err")]
 pub(crate) fn meaning(error: tokio_postgres::Error) -> StoreError {
     let Some(said) = error.as_db_error() else {
         return StoreError::Unavailable(without_values(&error));

@@ -22,11 +22,12 @@ mod record;
 mod session;
 mod spaces;
 mod standing;
+mod store_group;
 mod upkeep;
 mod url;
 mod writer;
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicI64};
 
 use alert_connectors_store::{Event, KeyFileError, Sealing, Store, StoreError};
 use tokio::sync::{Mutex, mpsc};
@@ -48,6 +49,8 @@ struct Shared {
     writer: Writer,
     meters: Meters,
     sealing: Arc<Sealing>,
+    /// The next place in the order of deliveries, as this replica saw it last.
+    next_delivery: Arc<AtomicI64>,
     /// Names this replica.
     replica: Uuid,
     told: mpsc::Sender<Vec<Event>>,

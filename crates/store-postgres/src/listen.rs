@@ -7,6 +7,7 @@ use alert_connectors_store::{Event, StoreError};
 use tokio::{sync::mpsc, time};
 use tokio_postgres::{AsyncMessage, Config, Connection, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_util::task::TaskTracker;
 
 use crate::{PostgresStore, queue::destinations_of, session::Change};
 
@@ -43,25 +44,27 @@ impl Word {
 
     /// A message: the letter, then fingerprints in hexadecimal. One message holds up to 8,000 bytes.
     pub(crate) fn messages(self, destinations: &[[u8; 16]]) -> Vec<String> {
-        let hex = |destination: &[u8; 16]| -> String {
-            destination
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect()
-        };
         destinations
             .chunks(200)
             .map(|chunk| {
-                let names: String = chunk.iter().map(hex).collect();
-                format!("{}{names}", self.letter())
+                let mut message = String::from(self.letter());
+                for byte in chunk.iter().flatten() {
+                    message.push_str(&format!("{byte:02x}"));
+                }
+                message
             })
             .collect()
     }
 }
 
 /// Listens until nobody wants to hear of it any more.
-pub(crate) fn start(config: Config, tls: MakeRustlsConnect, told: mpsc::Sender<Vec<Event>>) {
-    tokio::spawn(async move {
+pub(crate) fn start(
+    tasks: &TaskTracker,
+    config: Config,
+    tls: MakeRustlsConnect,
+    told: mpsc::Sender<Vec<Event>>,
+) {
+    tasks.spawn(async move {
         while !told.is_closed() {
             if let Ok((client, connection)) = config.connect(tls.clone()).await {
                 let listen = async {

@@ -6,11 +6,12 @@ use alert_connectors_model::Random;
 use alert_connectors_store::{KeyFileError, Sealing, StoreError, UnsealError};
 use tokio::sync::{Mutex, mpsc};
 use tokio_postgres::Client;
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::{
-    PostgresStore, PostgresUrl, Shared, error::meaning, listen, meters::Meters, session::Pools,
-    writer::Writer,
+    PostgresStore, PostgresUrl, Shared, error::meaning, intake::Numbers, listen, meters::Meters,
+    session::Pools, writer::Writer,
 };
 
 /// The migrations in their order; the table `migrations` counts those that a database has.
@@ -95,13 +96,14 @@ impl PostgresStore {
             url: name.clone(),
             why: error.to_string(),
         })?;
+        let tasks = TaskTracker::new();
         let sealing = {
             let connected = opening.url.config().connect(tls.clone()).await;
             let (client, connection) = connected.map_err(|error| OpenError::Unreachable {
                 url: name.clone(),
                 why: cause(&meaning(error)),
             })?;
-            let driver = tokio::spawn(connection);
+            let driver = tasks.spawn(connection);
             let prepared = prepare(&client, &opening, &name).await;
             drop(client);
             // It ends with its client; what it says then was said to the client before.
@@ -114,9 +116,11 @@ impl PostgresStore {
         let mut replica = [0; 16];
         opening.random.fill(&mut replica);
         let meters = Meters::default();
-        let writer = Writer::start(&pools, &told, &opening.random, &meters);
+        let next_delivery = Arc::default();
+        let numbers = Numbers::new(Arc::clone(&opening.random), Arc::clone(&next_delivery));
+        let writer = Writer::start(&tasks, &pools, &told, numbers, &meters);
         if opening.listens && opening.url.listens() {
-            listen::start(opening.url.config().clone(), tls, told.clone());
+            listen::start(&tasks, opening.url.config().clone(), tls, told.clone());
         }
         Ok(Self {
             shared: Arc::new(Shared {
@@ -124,6 +128,7 @@ impl PostgresStore {
                 writer,
                 meters,
                 sealing: Arc::new(sealing),
+                next_delivery,
                 replica: Uuid::from_bytes(replica),
                 told,
                 events: Mutex::new(events),

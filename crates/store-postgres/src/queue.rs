@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
 };
 
 use alert_connectors_model::{
@@ -13,12 +13,15 @@ use alert_connectors_store::{
     stored::{self, delivery_kind, time},
 };
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 use crate::{PostgresStore, bundle, connectors, error::Columns, session::Session, standing};
 
 // By the primary key of pending, from connector to connector, then by primary key.
 const OWED: &str = "SELECT DISTINCT c.destination FROM owed_connectors() AS owed (no)
     JOIN connectors c ON c.no = owed.no AND c.deleted_at IS NULL";
+// By primary key.
+const NEXT: &str = "SELECT next_delivery FROM numbering WHERE one = 1";
 // Walks the destinations that ever gave trouble.
 const TROUBLED: &str = "SELECT fingerprint FROM destinations WHERE blocked_at IS NOT NULL OR told";
 // By primary key.
@@ -59,15 +62,20 @@ impl Queue for PostgresStore {
                     .map(|row| row.fingerprint(0))
                     .collect::<Result<Vec<_>, _>>()
             };
+            // First of all: what others queue behind it is found the next time.
+            let numbering = session.row(NEXT, &[]).await?;
+            let next = numbering.map_or(Ok(0), |row| row.at(0))?;
+            let before = self.shared.next_delivery.swap(next, Ordering::Relaxed);
             Ok(Tidings {
                 owed: fingerprints(OWED).await?,
                 troubled: fingerprints(TROUBLED).await?,
+                queued_elsewhere: before != next,
             })
         })
         .await
     }
 
-    async fn known(&self, destination: Fingerprint) -> Result<Known, StoreError> {
+    async fn known(&self, destination: Fingerprint, now: Timestamp) -> Result<Known, StoreError> {
         let sealing = Arc::clone(&self.shared.sealing);
         self.read(async |session| {
             let found = connectors::of_destination(session, &sealing, destination).await?;
@@ -75,7 +83,7 @@ impl Queue for PostgresStore {
             let last = session.row(LAST_REQUEST, &[&numbers]).await?;
             let last: Option<i64> = last.map_or(Ok(None), |row| row.at(0))?;
             Ok(Known {
-                standing: standing::read(session, destination).await?,
+                standing: standing::read_at(session, destination, now).await?,
                 last_request_at: last.map(time),
             })
         })

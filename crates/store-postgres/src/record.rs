@@ -59,16 +59,18 @@ pub(crate) async fn reports(
     let is_plain = reports
         .iter()
         .all(|report| report.standing.is_none() && report.revived.is_empty());
-    let changed = match &rounds[..] {
+    let done = match &rounds[..] {
         // A statement is a transaction.
         [only] if is_plain => vec![change(session, only).await?],
         _ => {
-            session.prepare(&[RECORD, REVIVE, standing::WRITE]).await?;
+            session
+                .prepare(&[RECORD, REVIVE, standing::WRITE, standing::TOLD])
+                .await?;
             let mut changes = Vec::with_capacity(rounds.len());
             for round in &rounds {
                 changes.push(change(session, round));
             }
-            let (_begun, changed, _revived, _stand, _committed) = try_join!(
+            let (_begun, done, _revived, _stand, _committed) = try_join!(
                 biased;
                 session.command("BEGIN"),
                 try_join_all(changes),
@@ -76,14 +78,14 @@ pub(crate) async fn reports(
                 standing::write_all(session, reports),
                 session.command("COMMIT"),
             )?;
-            changed
+            done
         }
     };
     let mut answers: Vec<_> = outcomes.iter().map(|_| Recorded::Gone).collect();
     let mut late = Vec::new();
-    for (round, changed) in rounds.iter().zip(&changed) {
+    for (round, done) in rounds.iter().zip(&done) {
         for (at, given) in round {
-            if changed.contains(&given.1.seq) {
+            if done.contains(&given.1.seq) {
                 answers[*at] = Recorded::Done;
             } else {
                 late.push((*at, *given));

@@ -8,11 +8,12 @@ use alert_connectors_store::{
     stored::{maybe_time, time},
 };
 use jiff::{SignedDuration, Timestamp};
+use tokio::try_join;
 use tokio_postgres::Row;
 
 use crate::{
     error::Columns,
-    session::{Change, Session},
+    session::{Change, Parameters, Session},
 };
 
 const COLUMNS: &str = "failures, failing_since, recovered_at, last_error, throttles, wait_set_at, wait_ms, wait_asked,
@@ -31,10 +32,22 @@ pub(crate) const WRITE: &str = "INSERT INTO destinations AS d (fingerprint, fail
     WHERE g.lease IS NULL OR EXISTS (SELECT FROM leases l WHERE l.destination = g.fingerprint AND l.number = g.lease)
     ON CONFLICT (fingerprint) DO UPDATE SET failures = excluded.failures, failing_since = excluded.failing_since,
         recovered_at = excluded.recovered_at, last_error = excluded.last_error, throttles = excluded.throttles,
-        wait_set_at = excluded.wait_set_at, wait_ms = excluded.wait_ms, wait_asked = excluded.wait_asked,
+        wait_set_at = excluded.wait_set_at, wait_noted_at =
+        CASE WHEN d.wait_set_at = excluded.wait_set_at THEN d.wait_noted_at ELSE clock_timestamp() END, wait_ms = excluded.wait_ms, wait_asked = excluded.wait_asked,
         refused = excluded.refused, blocked_at = excluded.blocked_at, block_reason = excluded.block_reason,
-        probes = excluded.probes, told = excluded.told, repaired_at = excluded.repaired_at, quiet = excluded.quiet
+        probes = excluded.probes, repaired_at = excluded.repaired_at, quiet = excluded.quiet
     WHERE d.repaired_at IS NULL OR excluded.repaired_at >= d.repaired_at";
+// By primary key. Whether spaces were told is said by the one who told them, whoever repaired it meanwhile.
+pub(crate) const TOLD: &str = "UPDATE destinations d SET told = g.told
+    FROM unnest($1::bytea[], $2::int8[], $3::bool[]) AS g (fingerprint, lease, told)
+    WHERE d.fingerprint = g.fingerprint AND d.told <> g.told AND (g.lease IS NULL
+        OR EXISTS (SELECT FROM leases l WHERE l.destination = g.fingerprint AND l.number = g.lease))";
+// By primary key.
+const AGE: &str = "SELECT (extract(epoch FROM clock_timestamp() - wait_noted_at) * 1000)::int8 FROM destinations WHERE fingerprint = $1";
+/// Two clocks that agree within this are the same.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(2);
+// By primary key.
+const HOLD: &str = "SELECT FROM destinations WHERE fingerprint = $1 FOR UPDATE";
 
 /// How a destination stands.
 pub(crate) async fn read(
@@ -44,6 +57,25 @@ pub(crate) async fn read(
     let sql = format!("SELECT {COLUMNS} {READ}");
     let found = session.row(&sql, &[&&destination.0[..]]).await?;
     found.map_or(Ok(Standing::default()), |row| standing(&row))
+}
+
+/// How a destination stands, with its wait told by the caller's clock, which says `now`: where that clock and the database's
+/// differ about how long ago it was set, the database's is right.
+pub(crate) async fn read_at(
+    session: &Session,
+    destination: Fingerprint,
+    now: Timestamp,
+) -> Result<Standing, StoreError> {
+    let mut standing = read(session, destination).await?;
+    if let Some(wait) = &mut standing.wait
+        && let Some(row) = session.row(AGE, &[&&destination.0[..]]).await?
+    {
+        let age = SignedDuration::from_millis(row.at(0)?);
+        if (now.duration_since(wait.set_at) - age).abs() > CLOCKS_DIFFER {
+            wait.set_at = now.checked_sub(age).unwrap_or(now);
+        }
+    }
+    Ok(standing)
 }
 
 fn standing(row: &Row) -> Result<Standing, StoreError> {
@@ -138,10 +170,11 @@ async fn write(
     let quiet: Vec<bool> = all()
         .map(|one| one.block.as_ref().is_some_and(|block| block.quiet))
         .collect();
-    session
-        .run(
-            WRITE,
-            &[
+    // Sent together, since what follows a group may be on its way behind them.
+    try_join!(
+        biased;
+        async {
+            let columns: Parameters<'_> = &[
                 &fingerprints,
                 &leases,
                 &failures,
@@ -159,10 +192,12 @@ async fn write(
                 &told,
                 &repaired,
                 &quiet,
-            ],
-        )
-        .await
-        .map(drop)
+            ];
+            session.run(WRITE, columns).await
+        },
+        async { session.run(TOLD, &[&fingerprints, &leases, &told]).await },
+    )
+    .map(drop)
 }
 
 /// A connector was given the destination's URL: what made it wait or be held is forgotten, but what it asked for itself.
@@ -172,6 +207,9 @@ pub(crate) async fn repair(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let session = change.session();
+    // Whoever works it may be writing at this moment, and waits until this is committed.
+    session.prepare(&[WRITE, TOLD]).await?;
+    session.run(HOLD, &[&&destination.0[..]]).await?;
     let mut standing = read(session, destination).await?;
     standing.repair(now);
     write(

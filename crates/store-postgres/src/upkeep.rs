@@ -162,10 +162,10 @@ async fn remove_old(step: &Change, before: Timestamp, after: i64) -> Result<Tidi
     if !old.is_empty() {
         step.run(REMOVE, &[&old]).await?;
     }
-    Ok(match done {
-        true => Tidied::Done,
-        false => Tidied::More(Progress::History(after)),
-    })
+    if done {
+        return Ok(Tidied::Done);
+    }
+    Ok(Tidied::More(Progress::History(after)))
 }
 
 fn some(count: u64) -> i64 {

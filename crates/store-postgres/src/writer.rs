@@ -1,12 +1,15 @@
 //! The two writers of a replica: one accepts alerts, one records outcomes. Each drains its queue into one transaction, so
 //! that requests that wait at the same moment share a commit, and groups grow as the load does.
 
-use std::{sync::Arc, time::Instant};
+use std::{sync::Arc, time::Duration};
 
-use alert_connectors_model::Random;
 use alert_connectors_store::{Event, Recorded, Report, StoreError};
 use deadpool_postgres::Pool;
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{self, Instant},
+};
+use tokio_util::task::TaskTracker;
 
 use crate::{
     error::{is_repeatable, shared},
@@ -23,22 +26,27 @@ const WAITING_MAX: usize = 1_024;
 const GROUP_MAX: usize = 512;
 /// At most this many alerts or outcomes share a commit.
 const GROUP_ROWS_MAX: usize = 4_000;
+/// After a group of so many reports, the next is written this long after it at the soonest.
+const MANY_REPORTS: usize = 24;
+const RECORD_EVERY: Duration = Duration::from_millis(6);
 /// A group that met another transaction is tried so often.
 const TRIES: usize = 4;
 
 type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
+type ToRecord = (Arc<[Report]>, Reply<Vec<Recorded>>);
 
 pub(crate) struct Writer {
     accept: mpsc::Sender<(Request, Reply<Answer>)>,
-    record: mpsc::Sender<(Arc<[Report]>, Reply<Vec<Recorded>>)>,
+    record: mpsc::Sender<ToRecord>,
 }
 
 impl Writer {
     /// Starts both. They end when the last handle is gone.
     pub(crate) fn start(
+        tasks: &TaskTracker,
         pools: &Pools,
         events: &mpsc::Sender<Vec<Event>>,
-        random: &Arc<dyn Random>,
+        numbers: Numbers,
         meters: &Meters,
     ) -> Self {
         let (accept, to_accept) = mpsc::channel(WAITING_MAX);
@@ -47,16 +55,16 @@ impl Writer {
             pool: pools.intake().clone(),
             waiting: to_accept,
             events: events.clone(),
-            numbers: Numbers::new(Arc::clone(random)),
+            numbers,
             meters: meters.clone(),
         };
-        tokio::spawn(accepting.run());
+        tasks.spawn(accepting.run());
         let recording = Recording {
             pool: pools.record().clone(),
             waiting: to_record,
             meters: meters.clone(),
         };
-        tokio::spawn(recording.run());
+        tasks.spawn(recording.run());
         Self { accept, record }
     }
 
@@ -154,19 +162,19 @@ impl Accepting {
         &mut self,
         requests: &[Request],
     ) -> Result<(Vec<Answer>, Vec<Event>), StoreError> {
-        within(async {
+        within(Box::pin(async {
             let session = Session::of(&self.pool).await?;
             let done = self.numbers.run_group(&session, requests).await?;
             session.done();
             Ok(done)
-        })
+        }))
         .await
     }
 }
 
 struct Recording {
     pool: Pool,
-    waiting: mpsc::Receiver<(Arc<[Report]>, Reply<Vec<Recorded>>)>,
+    waiting: mpsc::Receiver<ToRecord>,
     meters: Meters,
 }
 
@@ -174,13 +182,22 @@ impl Recording {
     async fn run(mut self) {
         let rows =
             |reports: &Arc<[Report]>| reports.iter().map(|report| report.outcomes.len()).sum();
-        while let Some((sets, replies)) = next_group(&mut self.waiting, rows).await {
+        let mut next_at = Instant::now();
+        loop {
+            time::sleep_until(next_at).await;
+            let Some((sets, replies)) = next_group(&mut self.waiting, rows).await else {
+                return;
+            };
             let reports: Vec<&Report> = sets.iter().flat_map(|set| set.iter()).collect();
             if reports.is_empty() {
                 answer(replies, Ok(vec![Vec::new(); sets.len()]));
                 continue;
             }
             let started = Instant::now();
+            // In calm outcomes are written at once. Where many come, more of them are worth a short wait.
+            if reports.len() >= MANY_REPORTS {
+                next_at = started + RECORD_EVERY;
+            }
             let mut outcome = self.run_group(&reports).await;
             for _ in 1..TRIES {
                 if outcome.as_ref().is_err_and(is_repeatable) {

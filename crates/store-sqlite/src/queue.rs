@@ -14,6 +14,7 @@ use alert_connectors_store::{
     stored::{self, delivery_kind, time},
 };
 use async_trait::async_trait;
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
@@ -81,12 +82,13 @@ impl Queue for SqliteStore {
             Ok(Tidings {
                 owed: owed(connection).map_err(meaning)?,
                 troubled: fingerprints(connection, TROUBLED).map_err(meaning)?,
+                queued_elsewhere: true,
             })
         })
         .await
     }
 
-    async fn known(&self, destination: Fingerprint) -> Result<Known, StoreError> {
+    async fn known(&self, destination: Fingerprint, _now: Timestamp) -> Result<Known, StoreError> {
         let sealing = Arc::clone(&self.shared.sealing);
         self.read(move |connection| {
             let mut last = None;

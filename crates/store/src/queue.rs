@@ -21,8 +21,9 @@ pub trait Queue: Send + Sync {
     /// What whoever delivers looks at when it starts and when the version moved.
     async fn tidings(&self) -> Result<Tidings, StoreError>;
 
-    /// A destination as it is taken up: how it stands, and when its last request began.
-    async fn known(&self, destination: Fingerprint) -> Result<Known, StoreError>;
+    /// A destination as it is taken up: how it stands, and when its last request began. A wait that another server set is
+    /// told by this server's clock, which says `now`.
+    async fn known(&self, destination: Fingerprint, now: Timestamp) -> Result<Known, StoreError>;
 
     /// The oldest deliveries owed to a destination after the one numbered `after`, oldest first, at most `at_most`.
     /// What has expired, and what is owed to connectors that are switched off, is left out.
@@ -69,6 +70,8 @@ pub struct Tidings {
     pub owed: Vec<Fingerprint>,
     /// The destinations that are blocked, or whose spaces still have to be told that they are not.
     pub troubled: Vec<Fingerprint>,
+    /// Whether others queued something since this was asked last, or since this server did.
+    pub queued_elsewhere: bool,
 }
 
 /// Something that concerns delivery.

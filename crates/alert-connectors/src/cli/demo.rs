@@ -126,7 +126,7 @@ async fn demo(options: Options) -> anyhow::Result<()> {
         spans: Spans::default(),
         log_format: LogFormat::default_here(),
     };
-    let service = Service::start(config, opened, listener, Arc::new(ToInbox(inbox_address)))?;
+    let service = Service::start(config, &opened, listener, Arc::new(ToInbox(inbox_address)))?;
     let lifecycle = service.lifecycle();
     let (tasks, stopping) = (lifecycle.tasks.clone(), lifecycle.soft.clone());
     tasks.spawn(serve(

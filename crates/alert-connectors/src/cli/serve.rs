@@ -47,7 +47,7 @@ async fn serve(config: ServeConfig) -> Outcome {
     if config.proxy.is_some() {
         tracing::info!("webhooks go through a proxy, which judges where host names lead");
     }
-    let service = Service::start(config, database, listener, Arc::new(SystemResolver))?;
+    let service = Service::start(config, &database, listener, Arc::new(SystemResolver))?;
     tracing::info!(address = %service.address, "listening");
     Ok(service.run().await?)
 }

@@ -24,7 +24,7 @@ pub(crate) enum DatabasePlace {
     /// In a SQLite file.
     Sqlite(PathBuf),
     /// On a PostgreSQL server.
-    Postgres(PostgresUrl),
+    Postgres(Box<PostgresUrl>),
 }
 
 impl DatabaseConfig {
@@ -54,7 +54,9 @@ impl DatabaseConfig {
 
 fn place(url: &str) -> Result<DatabasePlace, String> {
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        return PostgresUrl::parse(url).map(DatabasePlace::Postgres);
+        return PostgresUrl::parse(url)
+            .map(Box::new)
+            .map(DatabasePlace::Postgres);
     }
     match url.strip_prefix("sqlite://") {
         Some("") => Err("a path must follow sqlite://".to_owned()),

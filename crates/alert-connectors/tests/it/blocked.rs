@@ -161,10 +161,10 @@ async fn a_connector_that_comes_back_to_a_dead_webhook_is_told_of_again_and_noth
     // The next message finds it dead, which is told at once.
     world.post("/spaces/data/alerts", &alert).await;
     until(notices, |all| *all == ["active", "resolved"]).await;
+    world.inbox.behave_normally("/services/broken");
     world
         .connect_for("/services/broken", "another", &json!(["critical"]))
         .await;
-    world.inbox.behave_normally("/services/broken");
     until(notices, |all| !all.contains(&"active".to_owned())).await;
     assert_eq!(
         notices().await.len(),

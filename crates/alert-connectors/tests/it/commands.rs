@@ -102,7 +102,7 @@ async fn what_stands_in_the_way_of_a_start_is_one_clear_sentence() {
             "--listen",
             "127.0.0.1:0",
             "--database-url",
-            &world.database(),
+            &world.place.arguments[1],
         ])
     };
     let second = start();
@@ -141,7 +141,7 @@ async fn people_and_spaces_are_listed_as_tables() {
         &["member", "set", "data", "x@example.com", "--role", "viewer"],
         &["token", "issue", "x@example.com"],
     ] {
-        let ended = run(&[arguments, &["--database-url", &world.database()]].concat());
+        let ended = run(&[arguments, &["--database-url", &world.place.arguments[1]]].concat());
         assert_eq!(ended.status.code(), Some(1), "{arguments:?}");
     }
 }

@@ -12,14 +12,11 @@ use crate::world::{PROGRAM, World};
 
 fn set_password(world: &World, email: &str, password: &str) {
     let mut child = Command::new(PROGRAM)
-        .args([
-            "user",
-            "password",
-            email,
-            "--password-stdin",
-            "--database-url",
-            &world.database(),
-        ])
+        .args(
+            world
+                .place
+                .with(&["user", "password", email, "--password-stdin"]),
+        )
         .env_clear()
         .stdin(Stdio::piped())
         .spawn()

@@ -11,6 +11,7 @@ mod history;
 mod hostile;
 mod identity;
 mod openapi;
+mod place;
 mod restart;
 mod secrets;
 mod storm;

@@ -176,7 +176,7 @@ fn set_password(world: &World) {
     ];
     let mut child = Command::new(PROGRAM)
         .args(arguments)
-        .arg(world.database())
+        .arg(&world.place.arguments[1])
         .env_clear()
         .stdin(Stdio::piped())
         .spawn()

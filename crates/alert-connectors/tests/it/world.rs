@@ -16,6 +16,8 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use crate::place::Place;
+
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_alert-connectors");
 
 /// Runs a command of the program.
@@ -117,6 +119,7 @@ impl Drop for Server {
 
 pub(crate) struct World {
     pub(crate) folder: TempDir,
+    pub(crate) place: Place,
     pub(crate) server: Server,
     pub(crate) inbox: Inbox,
     pub(crate) receiver: String,
@@ -194,9 +197,8 @@ impl World {
             tasks.clone(),
             stopping.clone(),
         ));
-        let database = database_of(&folder);
-        let command =
-            |arguments: &[&str]| output(&[arguments, &["--database-url", &database]].concat());
+        let place = Place::make(folder.path());
+        let command = |arguments: &[&str]| output(&place.with(arguments));
         command(&[
             "user",
             "add",
@@ -215,9 +217,10 @@ impl World {
             "admin",
         ]);
         let token = command(&["token", "issue", "alice@example.com"]);
-        let server = start_server(&folder, environment);
+        let server = start_server(&folder, &place, environment);
         Self {
             folder,
+            place,
             server,
             inbox,
             receiver,
@@ -231,17 +234,13 @@ impl World {
         }
     }
 
-    pub(crate) fn database(&self) -> String {
-        database_of(&self.folder)
-    }
-
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Runs a command on the server's database.
     pub(crate) fn command(&self, arguments: &[&str]) -> String {
-        output(&[arguments, &["--database-url", &self.database()]].concat())
+        output(&self.place.with(arguments))
     }
 
     /// Stops the server with a signal and starts it again.
@@ -251,7 +250,7 @@ impl World {
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
             .collect();
-        let new = || start_server(&self.folder, &environment);
+        let new = || start_server(&self.folder, &self.place, &environment);
         let pid = self.server.child.id().to_string();
         Command::new("kill").args([signal, &pid]).status().unwrap();
         let status = self.server.child.wait().unwrap().code();
@@ -345,22 +344,18 @@ pub(crate) async fn answer(request: reqwest::RequestBuilder) -> Answer {
     }
 }
 
-fn database_of(folder: &TempDir) -> String {
-    format!("sqlite://{}", folder.path().join("test.db").display())
+impl Place {
+    /// Arguments of the program, with those that name the database.
+    pub(crate) fn with<'a>(&'a self, arguments: &[&'a str]) -> Vec<&'a str> {
+        let place = self.arguments.iter().map(String::as_str);
+        arguments.iter().copied().chain(place).collect()
+    }
 }
 
-fn start_server(folder: &TempDir, environment: &[(&str, &str)]) -> Server {
+fn start_server(folder: &TempDir, place: &Place, environment: &[(&str, &str)]) -> Server {
     let ca_file = folder.path().join("ca.pem").display().to_string();
-    let database = database_of(folder);
     Server::start(
-        &[
-            "--database-url",
-            &database,
-            "--ca-file",
-            &ca_file,
-            "--allow-network",
-            "127.0.0.0/8",
-        ],
+        &place.with(&["--ca-file", &ca_file, "--allow-network", "127.0.0.0/8"]),
         // No pace, unless a test is about it.
         &[
             &[("ALERT_CONNECTORS_RATE", "slack=unlimited,teams=unlimited")],

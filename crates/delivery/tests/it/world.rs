@@ -165,10 +165,11 @@ impl Queue for MemoryQueue {
         Ok(Tidings {
             owed,
             troubled: Vec::new(),
+            queued_elsewhere: false,
         })
     }
 
-    async fn known(&self, _destination: Fingerprint) -> Result<Known, StoreError> {
+    async fn known(&self, _destination: Fingerprint, _now: Timestamp) -> Result<Known, StoreError> {
         Ok(Known {
             standing: self.standing(),
             last_request_at: None,

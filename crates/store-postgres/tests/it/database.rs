@@ -1,99 +1,70 @@
-//! A database of its own for a test, on the server that `DATABASE_URL_TEST` names.
+//! A database of its own for a test.
 
 use std::{path::PathBuf, sync::Arc};
 
-use alert_connectors_model::SeededRandom;
+use alert_connectors_cluster::TestDatabase;
+use alert_connectors_model::{Random, SeededRandom};
 use alert_connectors_store::{SealingKey, write_new_key_file};
 use alert_connectors_store_postgres::{Opening, PostgresStore, PostgresUrl};
-use tokio_postgres::NoTls;
+use tokio_util::task::TaskTracker;
 
-/// A database that is removed when the test is over.
-pub(crate) struct Database {
-    server: String,
-    name: String,
-    folder: tempfile::TempDir,
-}
+/// A database, and the key file that its replicas share.
+pub(crate) struct Database(TestDatabase);
 
 impl Database {
-    pub(crate) async fn make() -> Self {
-        let server = std::env::var("DATABASE_URL_TEST").expect(
-            "DATABASE_URL_TEST names a PostgreSQL server; `cargo xtask test` starts one by itself",
-        );
-        let folder = tempfile::tempdir().unwrap();
+    pub(crate) fn make() -> Self {
+        let database = TestDatabase::make().unwrap();
         let key = SealingKey::generate(&SeededRandom::new(1));
-        write_new_key_file(&folder.path().join("secret.key"), &key).unwrap();
-        let name = format!(
-            "test_{}",
-            folder
-                .path()
-                .file_name()
-                .unwrap()
-                .to_string_lossy()
-                .trim_start_matches('.')
-                .to_lowercase()
-        );
-        let name = format!("{name}_{}", std::process::id());
-        run(&server, &format!("CREATE DATABASE \"{name}\"")).await;
-        Self {
-            server,
-            name,
-            folder,
-        }
-    }
-
-    pub(crate) fn url(&self) -> String {
-        match self.server.split_once('?') {
-            Some((before, query)) => {
-                let (before, _) = before.rsplit_once('/').unwrap();
-                format!("{before}/{}?{query}", self.name)
-            }
-            None => {
-                let (before, _) = self.server.rsplit_once('/').unwrap();
-                format!("{before}/{}", self.name)
-            }
-        }
-    }
-
-    pub(crate) fn key_file(&self) -> PathBuf {
-        self.folder.path().join("secret.key")
+        write_new_key_file(&database.folder().join("secret.key"), &key).unwrap();
+        Self(database)
     }
 
     pub(crate) fn opening(&self) -> Opening {
+        self.opening_as(7)
+    }
+
+    /// How to open it as the replica of this number.
+    pub(crate) fn opening_as(&self, replica: u64) -> Opening {
+        self.opening_at(&self.0.url(), replica)
+    }
+
+    /// How to open it behind another address.
+    pub(crate) fn opening_at(&self, url: &str, replica: u64) -> Opening {
+        let random: Arc<dyn Random> = Arc::new(SeededRandom::new(replica));
         Opening {
-            url: PostgresUrl::parse(&self.url()).unwrap(),
-            key_file: self.key_file(),
+            url: PostgresUrl::parse(url).unwrap(),
+            key_file: self.0.folder().join("secret.key"),
             listens: true,
-            random: Arc::new(SeededRandom::new(7)),
+            random,
         }
     }
 
     pub(crate) async fn open(&self) -> PostgresStore {
-        PostgresStore::open(self.opening()).await.unwrap()
+        self.open_as(7).await
+    }
+
+    pub(crate) async fn open_as(&self, replica: u64) -> PostgresStore {
+        PostgresStore::open(self.opening_as(replica)).await.unwrap()
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.0.url()
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.0.socket().unwrap()
     }
 }
 
-impl Drop for Database {
-    fn drop(&mut self) {
-        let (server, name) = (self.server.clone(), self.name.clone());
-        // A thread of its own, since a runtime can't be waited for inside another.
-        let remove = move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
-            runtime.block_on(run(
-                &server,
-                &format!("DROP DATABASE \"{name}\" WITH (FORCE)"),
-            ));
-        };
-        drop(std::thread::spawn(remove).join());
-    }
-}
-
-async fn run(server: &str, sql: &str) {
-    let (client, connection) = tokio_postgres::connect(server, NoTls).await.unwrap();
-    let driver = tokio::spawn(connection);
+/// Runs statements on a connection of their own.
+pub(crate) async fn execute(database: &Database, sql: &str) {
+    let (client, connection) = tokio_postgres::connect(&database.url(), tokio_postgres::NoTls)
+        .await
+        .unwrap();
+    TaskTracker::new().spawn(connection);
     client.batch_execute(sql).await.unwrap();
-    drop(client);
-    drop(driver.await);
 }

@@ -3,6 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod database;
+mod failures;
+mod leases;
+mod plans;
+mod replicas;
 
 use database::Database;
 
@@ -10,7 +14,7 @@ use alert_connectors_store::conformance::Opened;
 use std::sync::Arc;
 
 async fn open() -> Opened {
-    let database = Database::make().await;
+    let database = Database::make();
     let store = database.open().await;
     Opened {
         store: Arc::new(store),

@@ -305,7 +305,11 @@ pub async fn a_new_url_repairs(world: World) {
         .change_connector(space, version, connector.id, same, late.now)
         .await
         .unwrap();
-    let known = world.store.known(connector.destination).await.unwrap();
+    let known = world
+        .store
+        .known(connector.destination, world.now)
+        .await
+        .unwrap();
     assert_eq!(known.standing.block, None);
     assert_eq!(known.standing.repaired_at, Some(late.now));
     let due = world.store.due(connector.destination, 0, 9, late).await;

@@ -24,7 +24,7 @@ pub use intake::*;
 pub use people::*;
 pub use problem::*;
 pub use queue::*;
-pub use world::{Opened, World};
+pub use world::{Opened, World, idempotency, stored};
 
 /// Makes a test of every property for one store. The argument is an async function that opens an empty one.
 #[macro_export]

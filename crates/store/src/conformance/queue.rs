@@ -113,7 +113,11 @@ pub async fn due_is_read_in_order_across_connectors(world: World) {
 /// How a destination stands is kept with the outcome that changed it, and comes back as it was.
 pub async fn a_standing_comes_back_as_it_was_with_the_pace_of_before(world: World) {
     let connector = world.connect("").await;
-    let fresh = world.store.known(connector.destination).await.unwrap();
+    let fresh = world
+        .store
+        .known(connector.destination, world.now)
+        .await
+        .unwrap();
     assert_eq!(
         (fresh.standing, fresh.last_request_at),
         (Standing::default(), None)
@@ -150,7 +154,11 @@ pub async fn a_standing_comes_back_as_it_was_with_the_pace_of_before(world: Worl
     world
         .report_with(&connector, outcomes, Some(standing.clone()))
         .await;
-    let known = world.store.known(connector.destination).await.unwrap();
+    let known = world
+        .store
+        .known(connector.destination, world.now)
+        .await
+        .unwrap();
     assert_eq!(known.standing, standing);
     assert_eq!(known.last_request_at, Some(world.now));
     let tidings = world.store.tidings().await.unwrap();

@@ -24,7 +24,8 @@ pub struct Opened {
 
 /// A store with a space and two users.
 pub struct World {
-    pub(super) store: Arc<dyn Store>,
+    /// The store.
+    pub store: Arc<dyn Store>,
     pub(super) slug: Slug,
     pub(super) alice: User,
     pub(super) random: SeededRandom,
@@ -79,6 +80,28 @@ impl World {
         }
     }
 
+    /// The same world as another replica sees it, whose ids are its own.
+    #[must_use]
+    pub fn beside(&self, store: Arc<dyn Store>, seed: u64) -> Self {
+        Self {
+            store,
+            slug: self.slug.clone(),
+            alice: self.alice.clone(),
+            random: SeededRandom::new(seed),
+            now: self.now,
+        }
+    }
+
+    /// Signs Alice out.
+    pub async fn sign_out(&self) {
+        self.store.end_token(TOKEN).await.unwrap();
+    }
+
+    /// Whether Alice is signed in.
+    pub async fn is_signed_in(&self) -> bool {
+        self.store.session(TOKEN).await.unwrap().is_some()
+    }
+
     pub(super) fn later(&self, seconds: i64) -> Timestamp {
         self.now + SignedDuration::from_secs(seconds)
     }
@@ -87,11 +110,13 @@ impl World {
         Email::parse(text).unwrap()
     }
 
-    pub(super) async fn roster(&self) -> Roster {
+    /// The space with its connectors.
+    pub async fn roster(&self) -> Roster {
         self.store.roster(&self.slug).await.unwrap().unwrap()
     }
 
-    pub(super) async fn space_id(&self) -> SpaceId {
+    /// The name of the space.
+    pub async fn space_id(&self) -> SpaceId {
         self.roster().await.space.id
     }
 
@@ -106,7 +131,8 @@ impl World {
         parse_new_connector(Json::parse(text.as_bytes()).unwrap(), &UrlRules::default()).unwrap()
     }
 
-    pub(super) async fn connect(&self, extra: &str) -> Arc<Connector> {
+    /// Makes a connector; `extra` is more of its JSON.
+    pub async fn connect(&self, extra: &str) -> Arc<Connector> {
         self.connect_url(extra, None).await
     }
 
@@ -127,7 +153,8 @@ impl World {
         }
     }
 
-    pub(super) fn alert(&self, extra: &str) -> Alert {
+    /// An alert; `extra` is more of its JSON.
+    pub fn alert(&self, extra: &str) -> Alert {
         let text = format!(r#"{{"alert_type":"dq_alert","title":"t","severity":"high"{extra}}}"#);
         parse_alert(
             Json::parse(text.as_bytes()).unwrap(),
@@ -138,7 +165,8 @@ impl World {
         .alert
     }
 
-    pub(super) async fn submission(&self, alerts: &[Alert]) -> Submission {
+    /// A request with these alerts, matched and authorised.
+    pub async fn submission(&self, alerts: &[Alert]) -> Submission {
         let roster = self.roster().await;
         let new = |alert: &Alert| {
             let id = AlertId::new(self.now, &self.random);
@@ -166,7 +194,7 @@ impl World {
     }
 
     /// The usual rule, now.
-    pub(super) fn expiry(&self) -> Expiry {
+    pub fn expiry(&self) -> Expiry {
         Expiry {
             now: self.now,
             retry_for: SignedDuration::from_hours(24),
@@ -179,7 +207,8 @@ impl World {
         found.unwrap().unwrap()
     }
 
-    pub(super) async fn deliveries_of(&self, id: AlertId) -> Vec<Delivery> {
+    /// The deliveries of an alert with their attempts.
+    pub async fn deliveries_of(&self, id: AlertId) -> Vec<Delivery> {
         let space = self.space_id().await;
         self.store
             .deliveries_of(space, id, self.expiry())
@@ -231,19 +260,22 @@ impl World {
         self.report(connector, outcomes).await;
     }
 
-    pub(super) async fn post(&self, extra: &str) -> Accepted {
+    /// Posts one alert.
+    pub async fn post(&self, extra: &str) -> Accepted {
         let submission = self.submission(&[self.alert(extra)]).await;
         stored(self.store.accept(submission).await.unwrap()).remove(0)
     }
 
-    pub(super) async fn due(&self, connector: &Connector) -> Vec<Due> {
+    /// What is owed to a connector.
+    pub async fn due(&self, connector: &Connector) -> Vec<Due> {
         self.store
             .due(connector.destination, 0, 100, self.expiry())
             .await
             .unwrap()
     }
 
-    pub(super) fn outcome(&self, due: &Due, next: NextStep) -> Outcome {
+    /// What came of an attempt.
+    pub fn outcome(&self, due: &Due, next: NextStep) -> Outcome {
         let attempt = Attempt {
             id: AttemptId::new(self.now, &self.random),
             started_at: self.now,
@@ -260,7 +292,8 @@ impl World {
         }
     }
 
-    pub(super) fn arrived(&self) -> NextStep {
+    /// That it arrived.
+    pub fn arrived(&self) -> NextStep {
         NextStep::End {
             state: DeliveryState::Delivered,
             reason: None,
@@ -276,7 +309,8 @@ impl World {
     }
 }
 
-pub(super) fn idempotency(key: &str, body: u8) -> Idempotency {
+/// An idempotency key of a single alert, and a body by one byte.
+pub fn idempotency(key: &str, body: u8) -> Idempotency {
     Idempotency {
         route: crate::Route::Alert,
         key: key.to_owned(),
@@ -284,7 +318,8 @@ pub(super) fn idempotency(key: &str, body: u8) -> Idempotency {
     }
 }
 
-pub(super) fn stored(acceptance: Acceptance) -> Vec<Accepted> {
+/// What was stored.
+pub fn stored(acceptance: Acceptance) -> Vec<Accepted> {
     match acceptance {
         Acceptance::Stored(accepted) => accepted,
         other => unreachable!("{other:?}"),

@@ -1,0 +1,18 @@
+//! Where the tests keep their data: a SQLite file.
+
+use std::path::Path;
+
+/// A fresh database.
+pub(crate) struct Place {
+    /// How the program is told of it.
+    pub(crate) arguments: Vec<String>,
+}
+
+impl Place {
+    pub(crate) fn make(folder: &Path) -> Self {
+        let url = format!("sqlite://{}", folder.join("test.db").display());
+        Self {
+            arguments: vec!["--database-url".to_owned(), url],
+        }
+    }
+}

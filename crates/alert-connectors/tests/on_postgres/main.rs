@@ -1,0 +1,21 @@
+//! The built program on PostgreSQL: what it promises on SQLite, and what several replicas promise together.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod place;
+mod replicas;
+
+#[path = "../it/alerts.rs"]
+mod alerts;
+#[path = "../it/blocked.rs"]
+mod blocked;
+#[path = "../it/contract.rs"]
+mod contract;
+#[path = "../it/history.rs"]
+mod history;
+#[path = "../it/identity.rs"]
+mod identity;
+#[path = "../it/storm.rs"]
+mod storm;
+#[path = "../it/world.rs"]
+mod world;

@@ -1,0 +1,232 @@
+//! Two servers on one database.
+
+use std::{path::PathBuf, time::Duration};
+
+use alert_connectors_inbox::{Behaviour, Message};
+use alert_connectors_torture::{Plan, database, replicas};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::world::{Answer, PROGRAM, Server, World, answer, until};
+
+impl World {
+    /// Another server on the same database.
+    fn replica(&self) -> Server {
+        self.replica_at(&self.place.arguments[1])
+    }
+
+    fn replica_at(&self, url: &str) -> Server {
+        let ca_file = self.path("ca.pem").display().to_string();
+        let place = [
+            "--database-url",
+            url,
+            "--secret-key-file",
+            &self.place.arguments[3],
+        ];
+        let receiver = ["--ca-file", &ca_file, "--allow-network", "127.0.0.0/8"];
+        let rate = ("ALERT_CONNECTORS_RATE", "slack=unlimited,teams=unlimited");
+        Server::start(&[place, receiver].concat(), &[rate, ("RUST_LOG", "trace")])
+    }
+}
+
+async fn ask(world: &World, server: &Server, method: Method, path: &str, body: &Value) -> Answer {
+    let request = world
+        .client
+        .request(method, format!("{}{path}", server.base))
+        .header("authorization", format!("Bearer {}", world.token))
+        .header("content-type", "application/json")
+        .body(body.to_string());
+    answer(request).await
+}
+
+async fn post(world: &World, server: &Server, title: &str) -> Answer {
+    let alert = json!({"alert_type": "a", "severity": "high", "title": title});
+    ask(world, server, Method::POST, "/spaces/data/alerts", &alert).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_accepts_the_other_sends_in_order() {
+    let world = World::start().await;
+    let other = world.replica();
+    world.connect("/services/a").await;
+    let titles: Vec<String> = (0..40).map(|number| format!("t{number}")).collect();
+    for (at, title) in titles.iter().enumerate() {
+        let server = if at % 2 == 0 { &world.server } else { &other };
+        assert_eq!(post(&world, server, title).await.status, 202);
+    }
+    let messages = world.arrived(40).await;
+    let arrived: Vec<_> = messages.iter().map(Message::notification).collect();
+    let wanted: Vec<_> = titles.iter().map(|title| format!("HIGH {title}")).collect();
+    assert_eq!(arrived, wanted);
+    world.server.assert_log_clean();
+    other.assert_log_clean();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_works_without_notifications() {
+    let world = World::start().await;
+    let quiet = world.place.arguments[1].clone() + "?listen=off";
+    let servers = [world.replica_at(&quiet), world.replica_at(&quiet)];
+    world.connect("/services/a").await;
+    for number in 0..6 {
+        let server = &servers[number % 2];
+        assert_eq!(
+            post(&world, server, &format!("t{number}")).await.status,
+            202
+        );
+    }
+    let messages = world.arrived(6).await;
+    assert_eq!(messages.len(), 6);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_that_stops_hands_on_what_it_works() {
+    let mut world = World::start().await;
+    let slow = Behaviour {
+        delay_ms: 20,
+        body: Some("ok".to_owned()),
+        ..Behaviour::default()
+    };
+    world.inbox.behave("/services/a", slow);
+    world.connect("/services/a").await;
+    let alerts: Vec<_> = (0..200)
+        .map(|number| json!({"alert_type": "a", "severity": "high", "title": format!("t{number}")}))
+        .collect();
+    let batch = Value::from(alerts);
+    assert_eq!(
+        world.post("/spaces/data/alerts/batch", &batch).await.status,
+        200
+    );
+    world.arrived(20).await;
+    let other = world.replica();
+    let first = std::mem::replace(&mut world.server, other);
+    assert_eq!(first.stop("-TERM"), Some(0));
+    // Leases lapse after fifteen seconds; nobody waits for that.
+    let soon = tokio::time::timeout(Duration::from_secs(14), world.arrived(200)).await;
+    let messages = soon.expect("the rest is sent at once");
+    let arrived: Vec<_> = messages.iter().map(Message::notification).collect();
+    let wanted: Vec<_> = (0..200).map(|number| format!("HIGH t{number}")).collect();
+    assert_eq!(arrived, wanted);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_out_a_change_and_a_test_hold_on_both() {
+    let world = World::start().await;
+    let other = world.replica();
+    let connector = world.connect("/services/a").await;
+    assert_eq!(post(&world, &world.server, "one").await.status, 202);
+    world.arrived(1).await;
+    // The first works the destination; the other asks it for that, so that the pace holds for tests too.
+    let path = format!("/spaces/data/alert-connectors/{connector}");
+    let tested = ask(
+        &world,
+        &other,
+        Method::POST,
+        &format!("{path}/test"),
+        &json!({}),
+    )
+    .await;
+    assert_eq!(
+        (tested.status.as_u16(), &tested.body["success"]),
+        (200, &json!(true))
+    );
+    let off = json!({"is_active": false});
+    assert_eq!(
+        ask(&world, &other, Method::PATCH, &path, &off).await.status,
+        200
+    );
+    let unheard = post(&world, &world.server, "two").await;
+    assert_eq!(
+        (unheard.status.as_u16(), &unheard.body["deliveries"]),
+        (202, &json!([]))
+    );
+    let out = ask(&world, &other, Method::POST, "/auth/logout", &json!({})).await;
+    assert_eq!(out.status, 204);
+    assert_eq!(post(&world, &world.server, "three").await.status, 401);
+    assert_eq!(world.get("/auth/me").await.status, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repair_on_one_releases_what_the_other_holds() {
+    let world = World::start().await;
+    let other = world.replica();
+    let connector = world.connect("/services/a").await;
+    let dead = Behaviour {
+        row: Some("slack:no_service".to_owned()),
+        ..Behaviour::default()
+    };
+    world.inbox.behave("/services/a", dead);
+    assert_eq!(post(&world, &world.server, "held").await.status, 202);
+    let path = format!("/spaces/data/alert-connectors/{connector}");
+    let health = async || world.get(&format!("{path}/health")).await.body["state"].clone();
+    until(health, |state| state == "blocked").await;
+    let alive = json!({"webhook_url": format!("{}/services/b", world.receiver)});
+    let repaired = ask(&world, &other, Method::PATCH, &path, &alive).await;
+    assert_eq!(repaired.status, 200);
+    until(
+        async || world.texts("/services/b").len(),
+        |count| *count == 1,
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_password_of_the_database_is_in_no_log_and_no_answer() {
+    let world = World::start().await;
+    let marked = world.place.arguments[1].replace("alerts@", "alerts:marked-password@");
+    assert!(marked.contains("marked"), "{marked}");
+    let server = world.replica_at(&marked);
+    assert_eq!(post(&world, &server, "one").await.status, 202);
+    assert!(!server.log().contains("marked"), "{}", server.log());
+    let shown = crate::world::output(&[
+        "serve",
+        "--print-config",
+        "--database-url",
+        &marked,
+        "--secret-key-file",
+        &world.place.arguments[3],
+    ]);
+    assert!(!shown.contains("marked"), "{shown}");
+    let nowhere = "postgres://me:marked-password@127.0.0.1:1/db";
+    let arguments = [
+        "user",
+        "list",
+        "--database-url",
+        nowhere,
+        "--secret-key-file",
+        "x",
+    ];
+    let refused = crate::world::run(&arguments);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(
+        said.contains("can't be reached at postgres://127.0.0.1:1/db"),
+        "{said}"
+    );
+    assert!(!said.contains("marked"), "{said}");
+}
+
+fn plan(rounds: usize, between: Duration) -> Plan {
+    Plan {
+        program: PathBuf::from(PROGRAM),
+        rounds,
+        seed: 7,
+        pause: Duration::from_millis(5),
+        replicas: 2,
+        between,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_replica_loses_nothing() {
+    let figures = replicas(&plan(1, Duration::ZERO)).await.unwrap();
+    assert!(figures.accepted > 20, "{figures:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_goes_away_loses_nothing() {
+    let figures = database(&plan(5, Duration::from_millis(1_500)))
+        .await
+        .unwrap();
+    assert!(figures.accepted > 20, "{figures:?}");
+}

@@ -1,0 +1,149 @@
+//! A database that goes away, and how often it is asked.
+
+use std::sync::Arc;
+
+use alert_connectors_cluster::{Proxy, Traffic};
+use alert_connectors_store::{
+    Acceptance, Report, StoreError,
+    conformance::{World, idempotency, stored},
+};
+use alert_connectors_store_postgres::{OpenError, PostgresStore};
+
+use crate::database::{Database, execute};
+
+/// A world whose database is behind a proxy.
+async fn behind_a_proxy() -> (Database, Proxy, World) {
+    let database = Database::make();
+    let proxy = Proxy::start(&database.socket()).unwrap();
+    let mut opening = database.opening_at(&proxy.url(database.name()), 7);
+    // So that nothing is asked but by the test.
+    opening.listens = false;
+    let store = PostgresStore::open(opening).await.unwrap();
+    let world = World::furnished(Arc::new(store)).await;
+    (database, proxy, world)
+}
+
+#[tokio::test]
+async fn a_database_that_is_cut_off_or_silent_is_unavailable_and_comes_back() {
+    let (_database, proxy, world) = behind_a_proxy().await;
+    world.connect("").await;
+    for traffic in [Traffic::Cut, Traffic::Stalls] {
+        let submission = world.submission(&[world.alert("")]).await;
+        proxy.set(traffic);
+        let refused = world.store.accept(submission.clone()).await;
+        assert!(
+            matches!(refused, Err(StoreError::Unavailable(_))),
+            "{refused:?}"
+        );
+        let unready = world.store.check().await;
+        assert!(matches!(unready, Err(StoreError::Unavailable(_))));
+        proxy.set(Traffic::Flows);
+        // The connections that were cut are found to be closed and made anew.
+        while world.store.check().await.is_err() {}
+        assert_eq!(world.post("").await.deliveries.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_commit_whose_answer_was_lost_is_repeated_by_its_key() {
+    let (database, proxy, world) = behind_a_proxy().await;
+    world.connect("").await;
+    world.post("").await;
+    let mut submission = world.submission(&[world.alert("")]).await;
+    submission.idempotency = Some(idempotency("k", 1));
+    // The server commits, and whoever asked never hears of it: it stands still at the commit.
+    execute(
+        &database,
+        "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.3); RETURN NULL; END $$;
+         CREATE CONSTRAINT TRIGGER slowly AFTER INSERT ON alerts DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION slow()",
+    )
+    .await;
+    let turns = proxy.turns();
+    let cut = async {
+        // The second round trip holds the commit; its answer is not let through.
+        while proxy.turns() < turns + 1 {
+            tokio::task::yield_now().await;
+        }
+        proxy.set(Traffic::Stalls);
+    };
+    let (lost, ()) = tokio::join!(world.store.accept(submission.clone()), cut);
+    assert!(matches!(lost, Err(StoreError::Unavailable(_))), "{lost:?}");
+    execute(&database, "DROP TRIGGER slowly ON alerts").await;
+    proxy.set(Traffic::Flows);
+    while world.store.check().await.is_err() {}
+    let known = world.store.accept(submission).await.unwrap();
+    let names = match known {
+        Acceptance::Repeated(accepted) | Acceptance::Stored(accepted) => accepted,
+        other => unreachable!("{other:?}"),
+    };
+    assert_eq!(names.len(), 1);
+    execute(
+        &database,
+        "DO $$ BEGIN ASSERT (SELECT count(*) FROM alerts) = 2; END $$",
+    )
+    .await;
+}
+
+/// What the hot path costs in round trips: two for all alerts that are accepted together, one for all outcomes that are
+/// recorded together, one to read what is owed.
+#[tokio::test]
+async fn the_hot_path_is_two_round_trips_to_accept_and_one_to_record() {
+    let (_database, proxy, world) = behind_a_proxy().await;
+    let connector = world.connect("").await;
+    let one = world.submission(&[world.alert("")]).await;
+    let many: Vec<_> = (0..50).map(|_| world.alert("")).collect();
+    let many = world.submission(&many).await;
+    // What a connection meets for the first time is prepared.
+    stored(world.store.accept(one).await.unwrap());
+    let report = async |count: usize| {
+        let due = world.due(&connector).await;
+        let outcomes = due.iter().take(count);
+        let report = Report {
+            destination: connector.destination,
+            lease: None,
+            standing: None,
+            outcomes: outcomes
+                .map(|due| world.outcome(due, world.arrived()))
+                .collect(),
+            revived: Vec::new(),
+        };
+        let before = proxy.turns();
+        world.store.record(Arc::from([report])).await.unwrap();
+        proxy.turns() - before
+    };
+    report(1).await;
+    let before = proxy.turns();
+    stored(world.store.accept(many).await.unwrap());
+    assert_eq!(proxy.turns() - before, 2);
+    assert_eq!((report(1).await, report(49).await), (1, 1));
+}
+
+#[tokio::test]
+async fn what_stands_in_the_way_of_opening_is_said() {
+    let database = Database::make();
+    drop(database.open().await);
+    let refused = async |change: &dyn Fn(&mut alert_connectors_store_postgres::Opening)| {
+        let mut opening = database.opening();
+        change(&mut opening);
+        PostgresStore::open(opening).await.err().unwrap()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let lost = refused(&|opening| opening.key_file = folder.path().join("none.key")).await;
+    assert!(matches!(lost, OpenError::Sealing(_)), "{lost}");
+    let empty = Database::make();
+    let mut opening = empty.opening();
+    opening.key_file = folder.path().join("none.key");
+    let unnamed = PostgresStore::open(opening).await.err().unwrap();
+    assert!(matches!(unnamed, OpenError::NoKeyFile(_)), "{unnamed}");
+    let url = alert_connectors_store_postgres::PostgresUrl::parse;
+    let nowhere = url("postgres://me:hidden@%2Fnowhere/db").unwrap();
+    let unreachable = refused(&|opening| opening.url = nowhere.clone()).await;
+    assert!(
+        matches!(unreachable, OpenError::Unreachable { .. }),
+        "{unreachable}"
+    );
+    assert!(!unreachable.to_string().contains("hidden"), "{unreachable}");
+    execute(&database, "INSERT INTO migrations (no) VALUES (99)").await;
+    let newer = refused(&|_opening| {}).await;
+    assert!(matches!(newer, OpenError::Newer { .. }), "{newer}");
+}

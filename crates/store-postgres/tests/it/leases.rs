@@ -1,0 +1,213 @@
+//! Who works a destination.
+
+use std::sync::Arc;
+
+use alert_connectors_model::{DeliveryState, Fingerprint};
+use alert_connectors_store::{
+    HandedOn, Lease, Recorded, Report, Standing, Store, Wait, conformance::World,
+};
+
+use jiff::SignedDuration;
+
+use crate::database::{Database, execute};
+
+const ONE: Fingerprint = Fingerprint([1; 16]);
+const TWO: Fingerprint = Fingerprint([2; 16]);
+
+/// Two replicas of one world.
+async fn replicas() -> (Database, World, World) {
+    let database = Database::make();
+    let world = World::furnished(Arc::new(database.open().await)).await;
+    let other = database.open_as(9).await;
+    let other = world.beside(Arc::new(other), 99);
+    (database, world, other)
+}
+
+async fn take(store: &Arc<dyn Store>, destinations: &[Fingerprint]) -> Vec<Lease> {
+    store.take(destinations).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_destination_is_held_by_one_until_it_is_handed_on_or_lapses() {
+    let (database, one, other) = replicas().await;
+    let held = take(&one.store, &[ONE, TWO]).await;
+    assert_eq!(held.len(), 2);
+    assert!(take(&other.store, &[ONE, TWO]).await.is_empty());
+    let handed = held.iter().find(|lease| lease.destination == ONE).unwrap();
+    let handed = HandedOn {
+        lease: *handed,
+        has_work: true,
+    };
+    one.store.hand_on(&[handed]).await.unwrap();
+    let taken = take(&other.store, &[ONE, TWO]).await;
+    assert_eq!(taken.len(), 1);
+    assert!(taken[0].destination == ONE && taken[0].number > handed.lease.number);
+    // What was handed on can't be renewed, and is not handed on twice.
+    let renewal = one.store.renew(&held).await.unwrap();
+    assert_eq!(renewal.held.len(), 1);
+    one.store.hand_on(&[handed]).await.unwrap();
+    assert_eq!(other.store.renew(&taken).await.unwrap().held.len(), 1);
+    // Time passes by the database's clock.
+    execute(
+        &database,
+        "UPDATE leases SET until = now() - interval '1 s'",
+    )
+    .await;
+    assert_eq!(take(&other.store, &[TWO]).await.len(), 1);
+    assert!(one.store.renew(&held).await.unwrap().held.is_empty());
+}
+
+#[tokio::test]
+async fn work_is_shared_among_those_that_were_seen() {
+    let (_database, one, other) = replicas().await;
+    let all: Vec<Fingerprint> = (0..10).map(|number| Fingerprint([number; 16])).collect();
+    let held = take(&one.store, &all).await;
+    assert_eq!(one.store.renew(&held).await.unwrap().share, 10);
+    other.store.renew(&[]).await.unwrap();
+    assert_eq!(one.store.renew(&held).await.unwrap().share, 5);
+    other.store.leave().await.unwrap();
+    assert_eq!(one.store.renew(&held).await.unwrap().share, 10);
+}
+
+#[tokio::test]
+async fn whoever_holds_a_destination_learns_what_others_changed_and_that_they_ask_for_it() {
+    let (_database, one, other) = replicas().await;
+    let connector = one.connect("").await;
+    let held = take(&one.store, &[connector.destination]).await;
+    let calm = one.store.renew(&held).await.unwrap().held[0];
+    assert!(calm.lease.changes == held[0].changes && !calm.wanted);
+    let space = other.space_id().await;
+    let now = other.expiry().now;
+    let deleted = other.store.delete_connector(space, connector.id, now).await;
+    assert!(deleted.unwrap());
+    other.store.ask_for(connector.destination).await.unwrap();
+    let touched = one.store.renew(&held).await.unwrap().held[0];
+    assert!(touched.lease.changes > held[0].changes && touched.wanted);
+}
+
+#[tokio::test]
+async fn what_is_said_under_a_lease_of_before_is_kept_and_changes_nothing() {
+    let (database, one, other) = replicas().await;
+    let connector = one.connect("").await;
+    let alert = one.post("").await;
+    let destination = connector.destination;
+    let before = take(&one.store, &[destination]).await[0];
+    execute(
+        &database,
+        "UPDATE leases SET until = now() - interval '1 s'",
+    )
+    .await;
+    let after = take(&other.store, &[destination]).await[0];
+    let due = one.due(&connector).await;
+    let report = |lease: Lease, standing| Report {
+        destination,
+        lease: Some(lease.number),
+        standing,
+        outcomes: vec![one.outcome(&due[0], one.arrived())],
+        revived: Vec::new(),
+    };
+    let troubled = Standing {
+        failures: 7,
+        ..Standing::default()
+    };
+    let late = report(before, Some(troubled));
+    let recorded = one.store.record(Arc::from([late])).await.unwrap();
+    assert_eq!(recorded, [Recorded::Superseded]);
+    let deliveries = one.deliveries_of(alert.id).await;
+    assert_eq!(deliveries[0].state, DeliveryState::Pending);
+    assert_eq!(deliveries[0].attempts.len(), 1);
+    let known = one
+        .store
+        .known(destination, one.expiry().now)
+        .await
+        .unwrap();
+    assert_eq!(known.standing, Standing::default());
+    let recorded = other.store.record(Arc::from([report(after, None)])).await;
+    assert_eq!(recorded.unwrap(), [Recorded::Done]);
+    let deliveries = one.deliveries_of(alert.id).await;
+    assert_eq!(deliveries[0].state, DeliveryState::Delivered);
+    assert_eq!(deliveries[0].attempts.len(), 2);
+}
+
+#[tokio::test]
+async fn whoever_does_not_know_of_a_repair_does_not_undo_it() {
+    let (_database, one, other) = replicas().await;
+    let connector = one.connect("").await;
+    let destination = connector.destination;
+    let lease = take(&one.store, &[destination]).await[0];
+    let report = |standing| Report {
+        destination,
+        lease: Some(lease.number),
+        standing: Some(standing),
+        outcomes: Vec::new(),
+        revived: Vec::new(),
+    };
+    let failing = Standing {
+        failures: 3,
+        ..Standing::default()
+    };
+    one.store
+        .record(Arc::from([report(failing.clone())]))
+        .await
+        .unwrap();
+    let change = alert_connectors_model::ConnectorChange {
+        webhook_url: Some(connector.webhook_url.clone()),
+        ..alert_connectors_model::ConnectorChange::default()
+    };
+    let roster = other.roster().await;
+    let (space, now) = (roster.space.id, other.expiry().now);
+    other
+        .store
+        .change_connector(space, roster.version, connector.id, change, now)
+        .await
+        .unwrap();
+    let failing = Standing {
+        failures: 4,
+        told: true,
+        ..failing
+    };
+    one.store
+        .record(Arc::from([report(failing)]))
+        .await
+        .unwrap();
+    let known = one
+        .store
+        .known(destination, one.expiry().now)
+        .await
+        .unwrap()
+        .standing;
+    assert_eq!((known.failures, known.repaired_at), (0, Some(now)));
+    assert!(known.told, "who told the spaces says so");
+}
+
+#[tokio::test]
+async fn a_wait_is_judged_by_the_clock_of_the_database() {
+    let (_database, one, _other) = replicas().await;
+    let connector = one.connect("").await;
+    let now = one.expiry().now;
+    let wait = Wait {
+        set_at: now,
+        length: SignedDuration::from_secs(90),
+        asked: true,
+    };
+    let standing = Standing {
+        wait: Some(wait),
+        ..Standing::default()
+    };
+    let report = Report {
+        destination: connector.destination,
+        lease: None,
+        standing: Some(standing),
+        outcomes: Vec::new(),
+        revived: Vec::new(),
+    };
+    one.store.record(Arc::from([report])).await.unwrap();
+    // Other replicas have clocks of their own.
+    for hours in [-1, 0, 1] {
+        let theirs = now + SignedDuration::from_hours(hours);
+        let known = one.store.known(connector.destination, theirs).await;
+        let left = known.unwrap().standing.wait.unwrap().left(theirs);
+        assert!(left > SignedDuration::from_secs(80), "{hours}: {left}");
+        assert!(left <= SignedDuration::from_secs(90), "{hours}: {left}");
+    }
+}

@@ -5,7 +5,7 @@ use clap::Args;
 /// Which database, and how settings are found. Taken before or after a command's arguments.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DatabaseOptions {
-    /// The database: sqlite:// and a path [default: `sqlite://data/alert-connectors.db`]
+    /// The database: sqlite:// and a path, or a postgres:// address [default: `sqlite://data/alert-connectors.db`]
     #[arg(
         long,
         global = true,
@@ -14,7 +14,7 @@ pub(crate) struct DatabaseOptions {
         hide_env_values = true
     )]
     pub(crate) database_url: Option<String>,
-    /// The key that seals webhook URLs; made if need be [default: secret.key beside the SQLite file]
+    /// The key that seals webhook URLs; made if need be [default: secret.key beside the SQLite file; must be named with PostgreSQL]
     #[arg(
         long,
         global = true,

@@ -37,6 +37,8 @@ const CONNECTIONS_MAX: usize = 512;
 const TO_TELL_MAX: usize = 1_024;
 /// How often to look for what no event told of: the safety net below the events.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// The same where others share the store: what a replica leaves behind when it dies is found this soon after its leases lapse.
+const LOOK_EVERY_SHARED: Duration = Duration::from_secs(1);
 
 /// What an engine is made of.
 pub struct EngineOptions {
@@ -154,7 +156,10 @@ impl Engine {
 /// Follows the store's events, and looks from time to time for what they did not tell.
 async fn follow(inner: Arc<Inner>) {
     let mut version = None;
-    let mut look = time::interval(LOOK_EVERY);
+    let mut look = time::interval(match inner.leases.term() {
+        Some(_shared) => LOOK_EVERY_SHARED,
+        None => LOOK_EVERY,
+    });
     loop {
         tokio::select! {
             // Events come first: in a storm the safety net can wait. A receive that is cancelled takes nothing.

@@ -19,6 +19,13 @@ pub(crate) fn meaning(error: tokio_postgres::Error) -> StoreError {
     if may_be_repeated(said.code()) {
         return StoreError::Unavailable(Box::new(Repeatable(text)));
     }
+    // Data exceptions, and constraints that values violate.
+    if ["22", "23"]
+        .iter()
+        .any(|class| said.code().code().starts_with(class))
+    {
+        return StoreError::Unavailable(Box::new(OfValues(text)));
+    }
     StoreError::Unavailable(text)
 }
 
@@ -39,6 +46,16 @@ fn may_be_repeated(code: &SqlState) -> bool {
         SqlState::T_R_SERIALIZATION_FAILURE,
     ]
     .contains(code)
+}
+
+/// Something about the values themselves, such as text that the database can't hold.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct OfValues(BoxError);
+
+/// Whether the values of one request may be the cause, so that others would do without it.
+pub(crate) fn is_of_values(error: &StoreError) -> bool {
+    matches!(error, StoreError::Unavailable(cause) if cause.is::<OfValues>())
 }
 
 /// A conflict with another transaction: nothing happened, and the same may work at once.

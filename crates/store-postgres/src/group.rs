@@ -21,6 +21,8 @@ pub(crate) enum Request {
         id: AlertId,
         expiry: Expiry,
     },
+    /// Whether anything can be accepted.
+    Check,
 }
 
 /// What it answers.
@@ -32,6 +34,8 @@ pub(crate) enum Answer {
         created_at: i64,
     },
     Resolution(Box<Resolved>),
+    /// Something can be accepted.
+    Checked,
 }
 
 /// What became of closing a problem.
@@ -45,14 +49,15 @@ impl Request {
     pub(crate) fn rows(&self) -> usize {
         match self {
             Self::Accept(submission) => submission.alerts.len(),
-            Self::Resolve { .. } => 1,
+            Self::Resolve { .. } | Self::Check => 1,
         }
     }
 
-    pub(crate) fn roster(&self) -> &Arc<Roster> {
+    pub(crate) fn roster(&self) -> Option<&Arc<Roster>> {
         match self {
-            Self::Accept(submission) => &submission.roster,
-            Self::Resolve { roster, .. } => roster,
+            Self::Accept(submission) => Some(&submission.roster),
+            Self::Resolve { roster, .. } => Some(roster),
+            Self::Check => None,
         }
     }
 }
@@ -127,6 +132,8 @@ pub(crate) struct Desk<'n> {
     pub(crate) deliveries: Vec<DeliveryRow>,
     pub(crate) keys: Vec<KeyRow>,
     pub(crate) events: Vec<Event>,
+    /// Whether someone asks if anything can be written.
+    pub(crate) is_checked: bool,
 }
 
 /// What one delivery is made of.
@@ -154,6 +161,10 @@ impl Desk<'_> {
             Request::Accept(submission) => self.accept(submission),
             Request::Resolve { roster, id, expiry } => {
                 Answer::Resolution(Box::new(self.resolve(roster, *id, *expiry)))
+            }
+            Request::Check => {
+                self.is_checked = true;
+                Answer::Checked
             }
         }
     }

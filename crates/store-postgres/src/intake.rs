@@ -105,6 +105,7 @@ impl Numbers {
             deliveries: Vec::new(),
             keys: Vec::new(),
             events: Vec::new(),
+            is_checked: false,
         };
         let answers = requests
             .iter()
@@ -189,7 +190,9 @@ impl Asked {
     fn of(requests: &[Request], known: &HashMap<ConnectorId, i64>) -> Self {
         let mut asked = Self::default();
         for request in requests {
-            let roster = request.roster();
+            let Some(roster) = request.roster() else {
+                continue;
+            };
             let space = uuid(roster.space.id.as_bytes());
             asked.spaces.push(space);
             let mut told_on = false;
@@ -216,6 +219,7 @@ impl Asked {
                         asked.keys.3.push(after);
                     }
                 }
+                Request::Check => {}
                 Request::Resolve { id, expiry, .. } => {
                     told_on = true;
                     asked.expiry = Some(*expiry);
@@ -241,7 +245,6 @@ impl Asked {
 
     /// Reads all of it in one round trip, behind the lock that makes it stay true.
     async fn read(self, session: &Session, sql: &Sql) -> Result<Known, StoreError> {
-        let expiry = self.expiry.ok_or(StoreError::Stopped)?;
         let problems = async |sql: &str| {
             if self.problems.0.is_empty() {
                 return Ok(Vec::new());
@@ -305,13 +308,13 @@ impl Asked {
         }
         let heard = by_alert(&heard)?;
         for row in &active {
-            let (space, problem) = problem(row, &heard, expiry)?;
+            let (space, problem) = problem(row, &heard, self.expiry)?;
             let name = problem.alert.dedup_key.clone().unwrap_or_default();
             known.problems.insert((space, name), problem);
         }
         let heard = by_alert(&heard_by_name)?;
         for row in &by_name {
-            let (space, problem) = problem(row, &heard, expiry)?;
+            let (space, problem) = problem(row, &heard, self.expiry)?;
             known.named.insert(problem.id, (space, Some(problem)));
         }
         for row in &kept {
@@ -342,7 +345,7 @@ fn by_alert(rows: &[Row]) -> Result<HashMap<AlertId, Vec<StoredDelivery>>, Store
 fn problem(
     row: &Row,
     heard: &HashMap<AlertId, Vec<StoredDelivery>>,
-    expiry: Expiry,
+    expiry: Option<Expiry>,
 ) -> Result<(SpaceId, Problem), StoreError> {
     let (seq, id): (i64, _) = (row.at(1)?, AlertId::from_bytes(row.id(2)?));
     let content: String = row.at(5)?;
@@ -355,7 +358,8 @@ fn problem(
         told_at: time(row.at(6)?),
         heard: heard
             .get(&id)
-            .map(|deliveries| heard_of(deliveries, expiry))
+            .zip(expiry)
+            .map(|(deliveries, expiry)| heard_of(deliveries, expiry))
             .unwrap_or_default(),
     };
     Ok((SpaceId::from_bytes(row.id(0)?), problem))
@@ -378,7 +382,7 @@ impl Intake for PostgresStore {
                 }
                 Ok(Acceptance::Repeated(accepted))
             }
-            Answer::Resolution(_) => Err(StoreError::Stopped),
+            Answer::Resolution(_) | Answer::Checked => Err(StoreError::Stopped),
         }
     }
 }
@@ -436,7 +440,7 @@ impl PostgresStore {
                     }))
                 }
             },
-            Answer::Accepted(_) | Answer::Kept { .. } => Err(StoreError::Stopped),
+            Answer::Accepted(_) | Answer::Kept { .. } | Answer::Checked => Err(StoreError::Stopped),
         }
     }
 }

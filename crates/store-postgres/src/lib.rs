@@ -36,7 +36,7 @@ use uuid::Uuid;
 pub use open::{OpenError, Opening};
 pub use url::PostgresUrl;
 
-use crate::{meters::Meters, session::Pools, writer::Writer};
+use crate::{group::Request, meters::Meters, session::Pools, writer::Writer};
 
 /// A PostgreSQL database in use. Clones share it.
 #[derive(Clone)]
@@ -69,11 +69,7 @@ impl PostgresStore {
 #[async_trait::async_trait]
 impl Store for PostgresStore {
     async fn check(&self) -> Result<(), StoreError> {
-        let change = self.change().await?;
-        change
-            .run("UPDATE identity SET version = version WHERE one = 1", &[])
-            .await?;
-        change.commit().await
+        self.shared.writer.accept(Request::Check).await.map(drop)
     }
 
     fn reload_keys(&self) -> Result<(), KeyFileError> {

@@ -1,10 +1,13 @@
 //! Opening a database: its version, its schema and its key.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use alert_connectors_model::Random;
 use alert_connectors_store::{KeyFileError, Sealing, StoreError, UnsealError};
-use tokio::sync::{Mutex, mpsc};
+use tokio::{
+    sync::{Mutex, mpsc},
+    time,
+};
 use tokio_postgres::Client;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -21,6 +24,8 @@ const OLDEST_SERVER: i32 = 150_000;
 /// Only one program migrates at a time. The number only has to be the same everywhere.
 const MIGRATE_LOCK: &str = "SELECT pg_advisory_xact_lock(8317492650011)";
 const FINGERPRINT_KEY: &str = "SELECT value FROM meta WHERE name = 'fingerprint_key'";
+/// How long the server may take to let us in.
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 /// Groups of events that may wait for whoever delivers.
 const EVENT_GROUPS_MAX: usize = 256;
 
@@ -55,6 +60,14 @@ pub enum OpenError {
         url: String,
         /// Its version.
         found: i32,
+    },
+    /// It can't hold every alert.
+    #[error("the database at {url} has the encoding {found}; make one with the encoding UTF8")]
+    Encoding {
+        /// The database.
+        url: String,
+        /// Its encoding.
+        found: String,
     },
     /// It was made by a newer program.
     #[error(
@@ -98,11 +111,16 @@ impl PostgresStore {
         })?;
         let tasks = TaskTracker::new();
         let sealing = {
-            let connected = opening.url.config().connect(tls.clone()).await;
-            let (client, connection) = connected.map_err(|error| OpenError::Unreachable {
+            let unreachable = |why| OpenError::Unreachable {
                 url: name.clone(),
-                why: cause(&meaning(error)),
-            })?;
+                why,
+            };
+            let connecting = opening.url.config().connect(tls.clone());
+            let connected = time::timeout(ANSWER_LIMIT, connecting)
+                .await
+                .map_err(|_late| unreachable(format!("no answer within {ANSWER_LIMIT:?}")))?;
+            let (client, connection) =
+                connected.map_err(|error| unreachable(cause(&meaning(error))))?;
             let driver = tasks.spawn(connection);
             let prepared = prepare(&client, &opening, &name).await;
             drop(client);
@@ -112,6 +130,10 @@ impl PostgresStore {
         };
         let pools = Pools::new(opening.url.config(), &tls)
             .map_err(|error| failed(StoreError::Unavailable(error.into())))?;
+        if opening.listens {
+            // First of all, so that a server that has too few connections lacks those for reading.
+            pools.open_writers().await.map_err(failed)?;
+        }
         let (told, events) = mpsc::channel(EVENT_GROUPS_MAX);
         let mut replica = [0; 16];
         opening.random.fill(&mut replica);
@@ -155,6 +177,14 @@ async fn prepare(client: &Client, opening: &Opening, name: &str) -> Result<Seali
         return Err(OpenError::OldServer {
             url: name.to_owned(),
             found: found / 10_000,
+        });
+    }
+    let encoding = client.query_one("SHOW server_encoding", &[]).await;
+    let found: String = encoding.map_err(failed)?.get(0);
+    if found != "UTF8" {
+        return Err(OpenError::Encoding {
+            url: name.to_owned(),
+            found,
         });
     }
     client

@@ -69,6 +69,14 @@ impl Pools {
         })
     }
 
+    /// Makes the writers' connections.
+    pub(crate) async fn open_writers(&self) -> Result<(), StoreError> {
+        for pool in [&self.intake, &self.record] {
+            Session::of(pool).await?.done();
+        }
+        Ok(())
+    }
+
     pub(crate) const fn intake(&self) -> &Pool {
         &self.intake
     }

@@ -34,7 +34,7 @@ pub(crate) const FORGET_KEYS: &str = "DELETE FROM idempotency WHERE (space_no, r
 
 /// Writes what was decided and commits, in one round trip.
 pub(crate) async fn write(session: &Session, desk: &Desk<'_>) -> Result<(), StoreError> {
-    if desk.alerts.is_empty() {
+    if desk.alerts.is_empty() && !desk.is_checked {
         return session.command("COMMIT").await;
     }
     try_join!(

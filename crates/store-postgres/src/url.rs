@@ -25,7 +25,18 @@ impl PostgresUrl {
     /// authorities that vouch for the server, and `listen=off`, for poolers that can't pass notifications on. The error
     /// says what to do, without repeating the address.
     pub fn parse(url: &str) -> Result<Self, String> {
+        let (address, _) = url.split_once('?').unwrap_or((url, ""));
+        if address.matches('@').count() > 1 {
+            return Err("holds more than one @; write one in a user or password as %40".to_owned());
+        }
         let (url, root_file) = without_parameter(url, "sslrootcert");
+        // Whenever TLS is spoken, the certificate and its name are checked.
+        let (url, mode) = without_parameter(&url, "sslmode");
+        let mode = match (mode.as_deref(), &root_file) {
+            (None | Some("disable"), None) => SslMode::Disable,
+            (None | Some("require" | "verify-ca" | "verify-full"), _) => SslMode::Require,
+            _ => return Err("knows sslmode=disable, and require, verify-ca or verify-full, which all check the certificate".to_owned()),
+        };
         let (url, listen) = without_parameter(&url, "listen");
         let listens = match listen.as_deref() {
             None | Some("on") => true,
@@ -52,11 +63,7 @@ impl PostgresUrl {
         }
         config.connect_timeout(CONNECT_LIMIT);
         config.tcp_user_timeout(CONNECT_LIMIT * 2);
-        if !url.contains("sslmode=") && root_file.is_none() {
-            config.ssl_mode(SslMode::Disable);
-        } else if root_file.is_some() {
-            config.ssl_mode(SslMode::Require);
-        }
+        config.ssl_mode(mode);
         let roots = match root_file {
             Some(file) => roots_of(&file)?,
             None => webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect(),
@@ -174,6 +181,8 @@ mod tests {
                 "postgres://me:hidden@db/a?colour=red",
                 "is no PostgreSQL address",
             ),
+            ("postgres://me:hid@den@db/a", "more than one @"),
+            ("postgres://me:hidden@db/a?sslmode=prefer", "knows sslmode"),
             (
                 "postgres://me:hidden@db/a?sslrootcert=/nowhere.pem",
                 "can't be used",

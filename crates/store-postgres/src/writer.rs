@@ -12,7 +12,7 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    error::{is_repeatable, shared},
+    error::{is_of_values, is_repeatable, shared},
     group::{Answer, Request},
     intake::Numbers,
     meters::Meters,
@@ -146,15 +146,29 @@ impl Accepting {
                 }
             }
             self.meters.ended(requests.len(), started.elapsed());
-            match outcome {
-                Ok((answers, events)) => {
-                    answer(replies, Ok(answers));
-                    if !events.is_empty() {
-                        drop(self.events.send(events).await);
-                    }
+            if outcome.as_ref().is_err_and(is_of_values) && requests.len() > 1 {
+                for (request, reply) in requests.into_iter().zip(replies) {
+                    let outcome = self.run_group(&[request]).await;
+                    self.answer(vec![reply], outcome).await;
                 }
-                Err(error) => answer(replies, Err(error)),
+            } else {
+                self.answer(replies, outcome).await;
             }
+        }
+    }
+
+    async fn answer(
+        &self,
+        replies: Vec<Reply<Answer>>,
+        outcome: Result<(Vec<Answer>, Vec<Event>), StoreError>,
+    ) {
+        let (answers, events) = match outcome {
+            Ok((answers, events)) => (Ok(answers), events),
+            Err(error) => (Err(error), Vec::new()),
+        };
+        answer(replies, answers);
+        if !events.is_empty() {
+            drop(self.events.send(events).await);
         }
     }
 

@@ -143,7 +143,70 @@ async fn what_stands_in_the_way_of_opening_is_said() {
         "{unreachable}"
     );
     assert!(!unreachable.to_string().contains("hidden"), "{unreachable}");
+    let latin = format!("latin_{}", database.name());
+    let sql = format!(
+        "CREATE DATABASE {latin} ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
+    );
+    execute(&database, &sql).await;
+    let elsewhere = url(&database.url().replace(database.name(), &latin)).unwrap();
+    let narrow = refused(&|opening| opening.url = elsewhere.clone()).await;
+    execute(&database, &format!("DROP DATABASE {latin} WITH (FORCE)")).await;
+    assert!(matches!(narrow, OpenError::Encoding { .. }), "{narrow}");
     execute(&database, "INSERT INTO migrations (no) VALUES (99)").await;
     let newer = refused(&|_opening| {}).await;
     assert!(matches!(newer, OpenError::Newer { .. }), "{newer}");
+}
+
+/// Requests that wait at the same moment share a transaction, but not each other's faults.
+#[tokio::test]
+async fn what_the_database_refuses_of_one_request_is_not_refused_of_its_neighbours() {
+    let database = Database::make();
+    let world = World::furnished(Arc::new(database.open().await)).await;
+    world.connect("").await;
+    let mut calls = Vec::new();
+    for number in 0..20 {
+        let mut submission = world.submission(&[world.alert(""), world.alert("")]).await;
+        if number % 4 == 0 {
+            submission.alerts[1].id = submission.alerts[0].id;
+        }
+        calls.push(world.store.accept(submission));
+    }
+    let answered = futures_util::future::join_all(calls).await;
+    let stored = answered.iter().filter(|answer| answer.is_ok()).count();
+    assert_eq!(stored, 15);
+    assert_eq!(world.store.census().await.unwrap().pending, 30);
+}
+
+#[tokio::test]
+async fn with_too_few_connections_it_is_reading_that_waits() {
+    let database = Database::make();
+    drop(database.open().await);
+    let role = format!("few_{}", database.name());
+    let sql = format!("CREATE ROLE {role} LOGIN CONNECTION LIMIT 3");
+    execute(&database, &sql).await;
+    let grant = format!(
+        "GRANT ALL ON DATABASE {} TO {role}; GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}; GRANT ALL ON SCHEMA public TO {role}; GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {role}",
+        database.name()
+    );
+    execute(&database, &grant).await;
+    let url = database.url().replace("alerts@", &format!("{role}@"));
+    let mut opening = database.opening_at(&url, 5);
+    opening.listens = true;
+    let store = PostgresStore::open(opening).await.unwrap();
+    let world = World::furnished(Arc::new(store)).await;
+    let roster = world.roster().await;
+    let submission = world.submission(&[world.alert("")]).await;
+    // More read at once than there are connections.
+    let reads = (0..8).map(|_| world.store.roster(&roster.space.slug));
+    let (accepted, _read) = tokio::join!(
+        world.store.accept(submission),
+        futures_util::future::join_all(reads)
+    );
+    stored(accepted.unwrap());
+    drop(world);
+    execute(
+        &database,
+        &format!("DROP OWNED BY {role}; DROP ROLE {role}"),
+    )
+    .await;
 }

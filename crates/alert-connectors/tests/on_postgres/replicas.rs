@@ -110,6 +110,42 @@ async fn a_replica_that_stops_hands_on_what_it_works() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn work_spreads_to_a_replica_that_joins() {
+    let world = World::start().await;
+    let slow = Behaviour {
+        delay_ms: 100,
+        body: Some("ok".to_owned()),
+        ..Behaviour::default()
+    };
+    for path in ["/services/a", "/services/b", "/services/c", "/services/d"] {
+        world.inbox.behave(path, slow.clone());
+        world.connect(path).await;
+    }
+    let alert =
+        |number| json!({"alert_type": "a", "severity": "high", "title": format!("t{number}")});
+    let batch = Value::from((0..150).map(alert).collect::<Vec<_>>());
+    assert_eq!(
+        world.post("/spaces/data/alerts/batch", &batch).await.status,
+        200
+    );
+    let other = world.replica();
+    let attempts = async || {
+        let metrics = ask(&world, &other, Method::GET, "/metrics", &json!({}))
+            .await
+            .text;
+        let mut lines = metrics.lines().map(str::to_owned);
+        lines.find(|line| line.starts_with("alert_connectors_attempts_total{"))
+    };
+    until(attempts, Option::is_some).await;
+    let pending = world.get("/spaces/data/alerts?limit=1").await;
+    let newest = pending.body["items"][0]["id"].as_str().unwrap().to_owned();
+    world.settled(&newest, "delivered").await;
+    for path in ["/services/a", "/services/b", "/services/c", "/services/d"] {
+        assert_eq!(world.texts(path).len(), 150, "{path}: each once");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_sign_out_a_change_and_a_test_hold_on_both() {
     let world = World::start().await;
     let other = world.replica();

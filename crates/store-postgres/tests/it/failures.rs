@@ -210,3 +210,36 @@ async fn with_too_few_connections_it_is_reading_that_waits() {
     )
     .await;
 }
+
+/// A deadlock undoes a whole group, which is repeated without anyone noticing.
+#[tokio::test]
+async fn a_group_that_meets_a_deadlock_is_repeated() {
+    let database = Database::make();
+    let world = World::furnished(Arc::new(database.open().await)).await;
+    let connector = world.connect("").await;
+    for table in ["alerts", "attempts"] {
+        let sql = format!(
+            "CREATE SEQUENCE met_{table};
+             CREATE FUNCTION meets_{table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                 IF nextval('met_{table}') = 1 THEN RAISE EXCEPTION 'deadlock' USING ERRCODE = '40P01'; END IF;
+                 RETURN NEW;
+             END $$;
+             CREATE TRIGGER meets BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION meets_{table}()"
+        );
+        execute(&database, &sql).await;
+    }
+    assert_eq!(world.post("").await.deliveries.len(), 1);
+    let due = world.due(&connector).await;
+    let report = Report {
+        destination: connector.destination,
+        lease: None,
+        standing: None,
+        outcomes: vec![world.outcome(&due[0], world.arrived())],
+        revived: Vec::new(),
+    };
+    world.store.record(Arc::from([report])).await.unwrap();
+    assert!(world.due(&connector).await.is_empty());
+    let met =
+        "DO $$ BEGIN ASSERT nextval('met_alerts') = 3 AND nextval('met_attempts') = 3; END $$";
+    execute(&database, met).await;
+}

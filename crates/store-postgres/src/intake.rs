@@ -3,13 +3,7 @@
 //! The first takes the numbering and reads what the group needs to know, the second writes and commits. Whoever holds the
 //! numbering is alone, so what was read stays true.
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
-};
+use std::{collections::HashMap, sync::Arc};
 
 use alert_connectors_model::{AlertId, ConnectorId, Random, SpaceId};
 use alert_connectors_store::{
@@ -62,16 +56,16 @@ const CONNECTOR_NUMBERS_MAX: usize = 50_000;
 /// What the writer keeps between groups: the short names of connectors, which never change, and where its last group ended.
 pub(crate) struct Numbers {
     connectors: HashMap<ConnectorId, i64>,
-    /// The next place in the order of deliveries, as this replica saw it last.
-    next_delivery: Arc<AtomicI64>,
+    /// The next place in the order of deliveries after the last group.
+    next_delivery: i64,
     random: Arc<dyn Random>,
 }
 
 impl Numbers {
-    pub(crate) fn new(random: Arc<dyn Random>, next_delivery: Arc<AtomicI64>) -> Self {
+    pub(crate) fn new(random: Arc<dyn Random>) -> Self {
         Self {
             connectors: HashMap::new(),
-            next_delivery,
+            next_delivery: 0,
             random,
         }
     }
@@ -113,8 +107,7 @@ impl Numbers {
             .collect();
         store_group::write(session, &desk).await?;
         let mut events = Vec::new();
-        let next = desk.next_delivery;
-        if self.next_delivery.swap(next, Ordering::Relaxed) != first_delivery {
+        if std::mem::replace(&mut self.next_delivery, desk.next_delivery) != first_delivery {
             // Another replica queued something in between.
             events.push(Event::Elsewhere);
         }

@@ -1,6 +1,6 @@
 //! Leases of destinations, by the database's clock.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use alert_connectors_model::Fingerprint;
 use alert_connectors_store::{HandedOn, Lease, Leases, Renewal, Renewed, StoreError};
@@ -79,6 +79,8 @@ impl Leases for PostgresStore {
                 Some(row) => (row.count::<usize>(0)?, row.count::<usize>(1)?),
                 None => (0, 1),
             };
+            let is_alone = &self.shared.looks.is_alone;
+            is_alone.store(replicas <= 1, Ordering::Relaxed);
             Ok(Renewal {
                 held,
                 share: leased.div_ceil(replicas.max(1)),

@@ -27,7 +27,10 @@ mod upkeep;
 mod url;
 mod writer;
 
-use std::sync::{Arc, atomic::AtomicI64};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicI64, AtomicU64},
+};
 
 use alert_connectors_store::{Event, KeyFileError, Sealing, Store, StoreError};
 use tokio::sync::{Mutex, mpsc};
@@ -49,12 +52,21 @@ struct Shared {
     writer: Writer,
     meters: Meters,
     sealing: Arc<Sealing>,
-    /// The next place in the order of deliveries, as this replica saw it last.
-    next_delivery: Arc<AtomicI64>,
+    looks: Looks,
     /// Names this replica.
     replica: Uuid,
     told: mpsc::Sender<Vec<Event>>,
     events: Mutex<mpsc::Receiver<Vec<Event>>>,
+}
+
+/// How far this replica has looked for what others queued.
+#[derive(Default)]
+struct Looks {
+    count: AtomicU64,
+    /// The next place in the order of deliveries at the last look.
+    next_delivery: AtomicI64,
+    /// Whether no other replica was seen lately.
+    is_alone: AtomicBool,
 }
 
 impl PostgresStore {

@@ -13,8 +13,8 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::{
-    PostgresStore, PostgresUrl, Shared, error::meaning, intake::Numbers, listen, meters::Meters,
-    session::Pools, writer::Writer,
+    Looks, PostgresStore, PostgresUrl, Shared, error::meaning, intake::Numbers, listen,
+    meters::Meters, session::Pools, writer::Writer,
 };
 
 /// The migrations in their order; the table `migrations` counts those that a database has.
@@ -138,8 +138,7 @@ impl PostgresStore {
         let mut replica = [0; 16];
         opening.random.fill(&mut replica);
         let meters = Meters::default();
-        let next_delivery = Arc::default();
-        let numbers = Numbers::new(Arc::clone(&opening.random), Arc::clone(&next_delivery));
+        let numbers = Numbers::new(Arc::clone(&opening.random));
         let writer = Writer::start(&tasks, &pools, &told, numbers, &meters);
         if opening.listens && opening.url.listens() {
             listen::start(&tasks, opening.url.config().clone(), tls, told.clone());
@@ -150,7 +149,7 @@ impl PostgresStore {
                 writer,
                 meters,
                 sealing: Arc::new(sealing),
-                next_delivery,
+                looks: Looks::default(),
                 replica: Uuid::from_bytes(replica),
                 told,
                 events: Mutex::new(events),

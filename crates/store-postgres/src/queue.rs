@@ -20,8 +20,13 @@ use crate::{PostgresStore, bundle, connectors, error::Columns, session::Session,
 // By the primary key of pending, from connector to connector, then by primary key.
 const OWED: &str = "SELECT DISTINCT c.destination FROM owed_connectors() AS owed (no)
     JOIN connectors c ON c.no = owed.no AND c.deleted_at IS NULL";
+// By primary key, and a walk over leases: whether any lapsed lately, which only happens where a replica died.
+const NEXT: &str =
+    "SELECT next_delivery, EXISTS (SELECT FROM leases WHERE until <= clock_timestamp()
+    AND until > clock_timestamp() - interval '1 min') FROM numbering WHERE one = 1";
 // By primary key.
-const NEXT: &str = "SELECT next_delivery FROM numbering WHERE one = 1";
+const QUEUED: &str = "SELECT DISTINCT c.destination FROM deliveries d
+    JOIN connectors c ON c.no = d.connector_no AND c.deleted_at IS NULL WHERE d.seq >= $1 AND d.seq < $2";
 // Walks the destinations that ever gave trouble.
 const TROUBLED: &str = "SELECT fingerprint FROM destinations WHERE blocked_at IS NOT NULL OR told";
 // By primary key.
@@ -44,6 +49,12 @@ const LAST_REQUEST: &str = "SELECT max(t.started_at) FROM unnest($1::int8[]) AS 
             AND seq < (SELECT min(seq) FROM pending WHERE connector_no = wanted.no) ORDER BY seq DESC LIMIT 64)) these
     JOIN attempts t ON t.delivery_seq = these.seq";
 
+/// Every so many looks, everything that is owed is looked for. It means walking over what was deleted from the queue and not
+/// vacuumed yet.
+const THOROUGH: u64 = 15;
+/// With no more deliveries than this since the last look, they are looked at one by one.
+const FEW: i64 = 2_000;
+
 #[async_trait]
 impl Queue for PostgresStore {
     async fn version(&self) -> Result<i64, StoreError> {
@@ -63,12 +74,36 @@ impl Queue for PostgresStore {
                     .collect::<Result<Vec<_>, _>>()
             };
             // First of all: what others queue behind it is found the next time.
-            let numbering = session.row(NEXT, &[]).await?;
-            let next = numbering.map_or(Ok(0), |row| row.at(0))?;
-            let before = self.shared.next_delivery.swap(next, Ordering::Relaxed);
+            let look = session.row(NEXT, &[]).await?;
+            let (next, has_lapsed) = look.map_or(Ok((0, true)), |row| {
+                Ok::<_, StoreError>((row.at(0)?, row.at(1)?))
+            })?;
+            let looks = &self.shared.looks;
+            let is_thorough = has_lapsed
+                || looks
+                    .count
+                    .fetch_add(1, Ordering::Relaxed)
+                    .is_multiple_of(THOROUGH);
+            let troubled = fingerprints(TROUBLED).await?;
+            if looks.is_alone.load(Ordering::Relaxed) && !is_thorough {
+                return Ok(Tidings {
+                    owed: Vec::new(),
+                    troubled,
+                    queued_elsewhere: false,
+                });
+            }
+            let before = looks.next_delivery.swap(next, Ordering::Relaxed);
+            let owed = if is_thorough || next - before > FEW {
+                fingerprints(OWED).await?
+            } else {
+                let rows = session.rows(QUEUED, &[&before, &next]).await?;
+                rows.iter()
+                    .map(|row| row.fingerprint(0))
+                    .collect::<Result<Vec<_>, _>>()?
+            };
             Ok(Tidings {
-                owed: fingerprints(OWED).await?,
-                troubled: fingerprints(TROUBLED).await?,
+                owed,
+                troubled,
                 queued_elsewhere: before != next,
             })
         })

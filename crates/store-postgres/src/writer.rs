@@ -26,9 +26,6 @@ const WAITING_MAX: usize = 1_024;
 const GROUP_MAX: usize = 512;
 /// At most this many alerts or outcomes share a commit.
 const GROUP_ROWS_MAX: usize = 4_000;
-/// After a group of so many requests, the next is begun this long after it at the soonest.
-const MANY_REQUESTS: usize = 16;
-const ACCEPT_EVERY: Duration = Duration::from_millis(3);
 /// After a group of so many reports, the next is written this long after it at the soonest.
 const MANY_REPORTS: usize = 24;
 const RECORD_EVERY: Duration = Duration::from_millis(6);
@@ -137,21 +134,11 @@ struct Accepting {
 
 impl Accepting {
     async fn run(mut self) {
-        let mut next_at = Instant::now();
-        loop {
-            time::sleep_until(next_at).await;
-            let group = next_group(&mut self.waiting, Request::rows).await;
-            let Some((requests, replies)) = group else {
-                return;
-            };
+        while let Some((requests, replies)) = next_group(&mut self.waiting, Request::rows).await {
             if requests.is_empty() {
                 continue;
             }
             let started = Instant::now();
-            // Where many come at once, more of them are worth a wait that is shorter than a commit takes anyway.
-            if requests.len() >= MANY_REQUESTS {
-                next_at = started + ACCEPT_EVERY;
-            }
             let mut outcome = self.run_group(&requests).await;
             for _ in 1..TRIES {
                 if outcome.as_ref().is_err_and(is_repeatable) {

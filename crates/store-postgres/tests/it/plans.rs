@@ -16,9 +16,10 @@ const GROWING: [&str; 8] = [
     "pending",
 ];
 /// What may walk a table: what waits is counted, and leases are, which are as many as destinations.
-const WALKS: [&str; 2] = [
+const WALKS: [&str; 3] = [
     "SELECT count(*) FROM pending",
     "SELECT (SELECT count(*) FROM leases",
+    "SELECT next_delivery, EXISTS (SELECT FROM leases",
 ];
 
 /// The statements, as they stand in the source.

@@ -58,8 +58,8 @@ impl Database {
     /// Lets a registry show what the store counts.
     pub(crate) fn register_meters(&self, registry: &mut Registry) {
         match self {
-            Self::Sqlite(store) => store.register_meters(registry),
-            Self::Postgres(store) => store.register_meters(registry),
+            Self::Sqlite(store) => store.meters().register(registry),
+            Self::Postgres(store) => store.meters().register(registry),
         }
     }
 }

@@ -118,14 +118,7 @@ async fn fill(
     parcels: &mut [(i64, Parcel)],
     in_full: usize,
 ) -> Result<(), StoreError> {
-    let mut worst: Vec<_> = parcels
-        .iter()
-        .map(|(alert_seq, parcel)| (parcel.status as u8, 3 - parcel.severity as u8, *alert_seq))
-        .collect();
-    worst.sort_unstable();
-    worst.dedup();
-    worst.truncate(in_full);
-    let seqs: Vec<i64> = worst.iter().map(|(_, _, seq)| *seq).collect();
+    let seqs = Parcel::worst(parcels, in_full);
     let mut alerts: HashMap<i64, Arc<Alert>> = HashMap::new();
     for row in session.rows(CONTENT, &[&seqs]).await? {
         let (seq, content): (i64, String) = (row.at(0)?, row.at(1)?);

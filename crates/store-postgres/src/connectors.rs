@@ -7,7 +7,7 @@ use alert_connectors_model::{
     Slug, Space, SpaceId, User,
 };
 use alert_connectors_store::{
-    Changed, Connectors, Created, Event, Roster, Sealing, StoreError,
+    Changed, Connectors, Created, Edit, Event, Roster, Sealing, StoreError,
     stored::{StoredConnector, creator_json, severities_json, types_json},
 };
 use async_trait::async_trait;
@@ -96,20 +96,7 @@ impl Connectors for PostgresStore {
         if count >= CONNECTORS_PER_SPACE_MAX {
             return change.nothing(Created::TooMany).await;
         }
-        let connector = Connector {
-            id,
-            space_id,
-            name: new.name,
-            connector_type: new.connector_type,
-            destination: sealing.fingerprint(&new.webhook_url),
-            webhook_url: new.webhook_url,
-            is_active: new.is_active,
-            severity_filter: new.severity_filter,
-            alert_type_filter: new.alert_type_filter,
-            created_by: creator,
-            created_at: now,
-            updated_at: now,
-        };
+        let connector = sealing.connector(space_id, id, new, creator, now);
         let sealed = sealing.seal(&connector);
         change
             .run(
@@ -164,35 +151,19 @@ impl Connectors for PostgresStore {
         let Some((no, current)) = one(&change, &sealing, space_no, space_id, id).await? else {
             return change.nothing(Changed::Absent).await;
         };
-        let mut changed = wanted.applied_to(&current);
-        changed.destination = sealing.fingerprint(&changed.webhook_url);
-        if changed != current {
-            changed.updated_at = now;
-            update(&change, &sealing, no, &changed).await?;
+        let edit = Edit::of(&current, &wanted, &sealing, now);
+        if edit.is_change {
+            update(&change, &sealing, no, &edit.changed).await?;
         }
-        let mut events = Vec::new();
-        let moved = changed.destination != current.destination;
-        if moved {
-            // First of all, so that nothing is sent from both ends.
-            events.push(Event::Moved {
-                from: current.destination,
-                to: changed.destination,
-            });
+        if edit.repairs {
+            standing::repair(&change, edit.changed.destination, now).await?;
         }
-        // Who enters a URL, or switches a connector on, believes that it works.
-        let switched_on = !current.is_active && changed.is_active;
-        if wanted.webhook_url.is_some() || switched_on {
-            standing::repair(&change, changed.destination, now).await?;
-            events.push(Event::Repaired(changed.destination));
+        let space = if edit.leaves {
+            spaces::by_no(change.session(), space_no).await?
         } else {
-            events.push(Event::Changed(changed.destination));
-        }
-        if (moved || current.is_active && !changed.is_active)
-            && let Some(space) = spaces::by_no(change.session(), space_no).await?
-        {
-            let (space, left) = (Arc::new(space), Arc::new(changed.clone()));
-            events.push(Event::Left(current.destination, space, left));
-        }
+            None
+        };
+        let (events, changed) = (edit.events(space), edit.changed);
         self.commit(change, events).await?;
         if !changed.is_active {
             self.cancel_rest(id).await?;

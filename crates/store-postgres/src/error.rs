@@ -76,24 +76,6 @@ pub(crate) fn no_connection(error: deadpool_postgres::PoolError) -> StoreError {
     }
 }
 
-/// The same meaning for each of several callers who waited for one transaction.
-pub(crate) fn shared(error: &StoreError) -> StoreError {
-    let text = || {
-        error
-            .source()
-            .map_or_else(|| error.to_string(), ToString::to_string)
-            .into()
-    };
-    match error {
-        StoreError::Full(_) => StoreError::Full(text()),
-        StoreError::Fatal(_) => StoreError::Fatal(text()),
-        StoreError::Stopped => StoreError::Stopped,
-        StoreError::Unavailable(_) | StoreError::Unreadable { .. } | StoreError::Sealed(_) => {
-            StoreError::Unavailable(text())
-        }
-    }
-}
-
 /// Reading columns with the store's errors.
 pub(crate) trait Columns {
     /// The value of a column.

@@ -14,7 +14,6 @@ mod history;
 mod intake;
 mod leases;
 mod listen;
-mod meters;
 mod open;
 mod people;
 mod queue;
@@ -32,14 +31,14 @@ use std::sync::{
     atomic::{AtomicBool, AtomicI64, AtomicU64},
 };
 
-use alert_connectors_store::{Event, KeyFileError, Sealing, Store, StoreError};
+use alert_connectors_store::{Event, GroupMeters, KeyFileError, Sealing, Store, StoreError};
 use tokio::sync::{Mutex, mpsc};
 use uuid::Uuid;
 
 pub use open::{OpenError, Opening};
 pub use url::PostgresUrl;
 
-use crate::{group::Request, meters::Meters, session::Pools, writer::Writer};
+use crate::{group::Request, session::Pools, writer::Writer};
 
 /// A PostgreSQL database in use. Clones share it.
 #[derive(Clone)]
@@ -50,7 +49,7 @@ pub struct PostgresStore {
 struct Shared {
     pools: Pools,
     writer: Writer,
-    meters: Meters,
+    meters: GroupMeters,
     sealing: Arc<Sealing>,
     looks: Looks,
     /// Names this replica.
@@ -70,6 +69,11 @@ struct Looks {
 }
 
 impl PostgresStore {
+    /// What the writers count.
+    pub fn meters(&self) -> &GroupMeters {
+        &self.shared.meters
+    }
+
     /// Tells whoever delivers. Nobody listens in the command line's own programs.
     async fn tell(&self, events: Vec<Event>) {
         if !events.is_empty() {

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use alert_connectors_model::Random;
-use alert_connectors_store::{KeyFileError, Sealing, StoreError, UnsealError};
+use alert_connectors_store::{GroupMeters, KeyFileError, Sealing, StoreError, UnsealError};
 use tokio::{
     sync::{Mutex, mpsc},
     time,
@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     Looks, PostgresStore, PostgresUrl, Shared, error::meaning, intake::Numbers, listen,
-    meters::Meters, session::Pools, writer::Writer,
+    session::Pools, writer::Writer,
 };
 
 /// The migrations in their order; the table `migrations` counts those that a database has.
@@ -137,7 +137,7 @@ impl PostgresStore {
         let (told, events) = mpsc::channel(EVENT_GROUPS_MAX);
         let mut replica = [0; 16];
         opening.random.fill(&mut replica);
-        let meters = Meters::default();
+        let meters = GroupMeters::default();
         let numbers = Numbers::new(Arc::clone(&opening.random));
         let writer = Writer::start(&tasks, &pools, &told, numbers, &meters);
         if opening.listens && opening.url.listens() {

@@ -281,17 +281,8 @@ pub(crate) async fn openings(
             .and_then(|code| u8::try_from(code).ok())
             .and_then(DeliveryState::from_code);
         let queued_at = row.at::<Option<i64>>(2)?.map(time);
-        match (state, queued_at) {
-            (Some(DeliveryState::Delivered | DeliveryState::Accepted), _) => {
-                *opening = Opening::Arrived;
-            }
-            // The destination may have been repaired since, but then this one is still owed.
-            (Some(DeliveryState::Pending), Some(queued_at))
-                if !expiry.is_up(queued_at, Some(expiry.now)) && *opening == Opening::Missed =>
-            {
-                *opening = Opening::Waits;
-            }
-            _ => {}
+        if let (Some(state), Some(queued_at)) = (state, queued_at) {
+            *opening = opening.with(state, queued_at, expiry);
         }
     }
     Ok(openings)

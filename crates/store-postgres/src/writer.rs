@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use alert_connectors_store::{Event, Recorded, Report, StoreError};
+use alert_connectors_store::{Event, GroupMeters, Recorded, Report, StoreError};
 use deadpool_postgres::Pool;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -12,10 +12,9 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    error::{is_of_values, is_repeatable, shared},
+    error::{is_of_values, is_repeatable},
     group::{Answer, Request},
     intake::Numbers,
-    meters::Meters,
     record,
     session::{Pools, Session, within},
 };
@@ -47,7 +46,7 @@ impl Writer {
         pools: &Pools,
         events: &mpsc::Sender<Vec<Event>>,
         numbers: Numbers,
-        meters: &Meters,
+        meters: &GroupMeters,
     ) -> Self {
         let (accept, to_accept) = mpsc::channel(WAITING_MAX);
         let (record, to_record) = mpsc::channel(WAITING_MAX);
@@ -118,7 +117,7 @@ fn answer<A>(replies: Vec<Reply<A>>, outcome: Result<Vec<A>, StoreError>) {
         }
         Err(error) => {
             for reply in replies {
-                drop(reply.send(Err(shared(&error))));
+                drop(reply.send(Err(error.shared())));
             }
         }
     }
@@ -129,7 +128,7 @@ struct Accepting {
     waiting: mpsc::Receiver<(Request, Reply<Answer>)>,
     events: mpsc::Sender<Vec<Event>>,
     numbers: Numbers,
-    meters: Meters,
+    meters: GroupMeters,
 }
 
 impl Accepting {
@@ -189,7 +188,7 @@ impl Accepting {
 struct Recording {
     pool: Pool,
     waiting: mpsc::Receiver<ToRecord>,
-    meters: Meters,
+    meters: GroupMeters,
 }
 
 impl Recording {

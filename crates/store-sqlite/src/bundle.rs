@@ -128,15 +128,8 @@ fn fill(
     parcels: &mut [(i64, Parcel)],
     in_full: usize,
 ) -> Result<(), StoreError> {
-    let mut worst: Vec<_> = parcels
-        .iter()
-        .map(|(alert_seq, parcel)| (parcel.status as u8, 3 - parcel.severity as u8, *alert_seq))
-        .collect();
-    worst.sort_unstable();
-    worst.dedup();
-    worst.truncate(in_full);
     let mut alerts = HashMap::new();
-    for (_, _, alert_seq) in worst {
+    for alert_seq in Parcel::worst(parcels, in_full) {
         let content: String = connection
             .prepare_cached(CONTENT)
             .and_then(|mut statement| statement.query_row([alert_seq], |row| row.get(0)))

@@ -7,7 +7,7 @@ use alert_connectors_model::{
     Slug, Space, SpaceId, User,
 };
 use alert_connectors_store::{
-    Changed, Connectors, Created, Event, Roster, Sealing, StoreError,
+    Changed, Connectors, Created, Edit, Event, Roster, Sealing, StoreError,
     stored::{StoredConnector, creator_json, severities_json, types_json},
 };
 use async_trait::async_trait;
@@ -82,20 +82,7 @@ impl Connectors for SqliteStore {
             if count >= CONNECTORS_PER_SPACE_MAX {
                 return Ok(Created::TooMany);
             }
-            let connector = Connector {
-                id,
-                space_id,
-                name: new.name,
-                connector_type: new.connector_type,
-                destination: sealing.fingerprint(&new.webhook_url),
-                webhook_url: new.webhook_url,
-                is_active: new.is_active,
-                severity_filter: new.severity_filter,
-                alert_type_filter: new.alert_type_filter,
-                created_by: creator,
-                created_at: now,
-                updated_at: now,
-            };
+            let connector = sealing.connector(space_id, id, new, creator, now);
             let sealed = sealing.seal(&connector);
             connection.execute(
                 INSERT,
@@ -149,35 +136,20 @@ impl Connectors for SqliteStore {
                 let Some((no, current)) = one(connection, &sealing, space_no, space_id, id)? else {
                     return Ok(Changed::Absent);
                 };
-                let mut changed = change.applied_to(&current);
-                changed.destination = sealing.fingerprint(&changed.webhook_url);
-                if changed != current {
-                    changed.updated_at = now;
-                    update(connection, &sealing, no, &changed)?;
+                let edit = Edit::of(&current, &change, &sealing, now);
+                if edit.is_change {
+                    update(connection, &sealing, no, &edit.changed)?;
                 }
-                let moved = changed.destination != current.destination;
-                if moved {
-                    // First of all, so that nothing is sent from both ends.
-                    events.push(Event::Moved {
-                        from: current.destination,
-                        to: changed.destination,
-                    });
+                if edit.repairs {
+                    standing::repair(connection, edit.changed.destination, now)?;
                 }
-                // Who enters a URL, or switches a connector on, believes that it works.
-                let switched_on = !current.is_active && changed.is_active;
-                if change.webhook_url.is_some() || switched_on {
-                    standing::repair(connection, changed.destination, now)?;
-                    events.push(Event::Repaired(changed.destination));
+                let space = if edit.leaves {
+                    spaces::by_no(connection, space_no)?
                 } else {
-                    events.push(Event::Changed(changed.destination));
-                }
-                if (moved || current.is_active && !changed.is_active)
-                    && let Some(space) = spaces::by_no(connection, space_no)?
-                {
-                    let (space, left) = (Arc::new(space), Arc::new(changed.clone()));
-                    events.push(Event::Left(current.destination, space, left));
-                }
-                Ok(Changed::Now(Arc::new(changed)))
+                    None
+                };
+                events.extend(edit.events(space));
+                Ok(Changed::Now(Arc::new(edit.changed)))
             })
             .await?;
         if matches!(&changed, Changed::Now(connector) if !connector.is_active) {

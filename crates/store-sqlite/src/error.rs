@@ -48,20 +48,3 @@ pub(crate) fn meaning(error: rusqlite::Error) -> StoreError {
         _ => StoreError::Unavailable(error.into()),
     }
 }
-
-/// The same meaning for each of several callers who waited for one transaction.
-pub(crate) fn shared(error: &StoreError) -> StoreError {
-    let text = || {
-        std::error::Error::source(error)
-            .map_or_else(|| error.to_string(), ToString::to_string)
-            .into()
-    };
-    match error {
-        StoreError::Full(_) => StoreError::Full(text()),
-        StoreError::Fatal(_) => StoreError::Fatal(text()),
-        StoreError::Stopped => StoreError::Stopped,
-        StoreError::Unavailable(_) | StoreError::Unreadable { .. } | StoreError::Sealed(_) => {
-            StoreError::Unavailable(text())
-        }
-    }
-}

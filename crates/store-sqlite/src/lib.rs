@@ -11,7 +11,6 @@ mod deliveries;
 mod error;
 mod history;
 mod intake;
-mod meters;
 mod open;
 mod order;
 mod people;
@@ -26,12 +25,12 @@ mod zones;
 
 use std::sync::Arc;
 
-use alert_connectors_store::{Event, KeyFileError, Sealing, Store, StoreError};
+use alert_connectors_store::{Event, GroupMeters, KeyFileError, Sealing, Store, StoreError};
 use tokio::sync::{Mutex, mpsc, watch};
 
 pub use open::{OpenError, Opening, Use};
 
-use crate::{meters::WriterMeters, reader::Readers, writer::Writer};
+use crate::{reader::Readers, writer::Writer};
 
 /// A SQLite database in use. Clones share it.
 #[derive(Clone)]
@@ -42,12 +41,19 @@ pub struct SqliteStore {
 struct Shared {
     writer: Writer,
     readers: Readers,
-    meters: WriterMeters,
+    meters: GroupMeters,
     sealing: Arc<Sealing>,
     events: Mutex<mpsc::Receiver<Vec<Event>>>,
     failed: watch::Receiver<Option<String>>,
     /// Held for the life of the server; the operating system frees it when the process dies.
     _lock: Option<std::fs::File>,
+}
+
+impl SqliteStore {
+    /// What the writer counts.
+    pub fn meters(&self) -> &GroupMeters {
+        &self.shared.meters
+    }
 }
 
 #[async_trait::async_trait]

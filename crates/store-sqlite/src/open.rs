@@ -8,14 +8,11 @@ use std::{
 };
 
 use alert_connectors_model::Random;
-use alert_connectors_store::{Sealing, UnsealError, make_key_file_if_missing};
+use alert_connectors_store::{GroupMeters, Sealing, UnsealError, make_key_file_if_missing};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
 use tokio::sync::{Mutex, watch};
 
-use crate::{
-    Shared, SqliteStore, checkpoint::Checkpoint, meters::WriterMeters, reader::Readers,
-    writer::Writer,
-};
+use crate::{Shared, SqliteStore, checkpoint::Checkpoint, reader::Readers, writer::Writer};
 
 /// The migrations in their order; a database's `user_version` counts those it has.
 const MIGRATIONS: [&str; 2] = [
@@ -113,7 +110,7 @@ impl SqliteStore {
         migrate(&mut connection, &path)?;
         let sealing = sealing(&mut connection, &path, &key_file, Arc::clone(&random))?;
         let readers = Readers::open(&path).map_err(failed)?;
-        let meters = WriterMeters::default();
+        let meters = GroupMeters::default();
         let (fail, failed) = watch::channel(None);
         let no_thread = |source| OpenError::Io {
             path: path.clone(),

@@ -264,15 +264,8 @@ pub(crate) fn opening(
     while let Some(row) = rows.next().map_err(meaning)? {
         let state: u8 = row.get(0).map_err(meaning)?;
         let queued_at = time(row.get(1).map_err(meaning)?);
-        match DeliveryState::from_code(state) {
-            Some(DeliveryState::Delivered | DeliveryState::Accepted) => {
-                return Ok(Opening::Arrived);
-            }
-            // The destination may have been repaired since, but then this one is still owed.
-            Some(DeliveryState::Pending) if !expiry.is_up(queued_at, Some(expiry.now)) => {
-                opening = Opening::Waits;
-            }
-            _ => {}
+        if let Some(state) = DeliveryState::from_code(state) {
+            opening = opening.with(state, queued_at, expiry);
         }
     }
     Ok(opening)

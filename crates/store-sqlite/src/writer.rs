@@ -4,7 +4,8 @@ use std::{sync::Arc, thread, time::Instant};
 
 use alert_connectors_model::{AlertId, Random};
 use alert_connectors_store::{
-    Acceptance, Event, Expiry, Recorded, Report, Resolution, Roster, StoreError, Submission,
+    Acceptance, Event, Expiry, GroupMeters, Recorded, Report, Resolution, Roster, StoreError,
+    Submission,
 };
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -12,9 +13,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::{
     SqliteStore,
     checkpoint::Checkpoint,
-    error::{Failure, meaning, shared},
+    error::{Failure, meaning},
     intake::Intake,
-    meters::WriterMeters,
     queue,
 };
 
@@ -81,7 +81,7 @@ where
             Ok(value) => Ok(finish_with(answer, value)),
             Err(failure) => {
                 let error = StoreError::from(failure);
-                let told = shared(&error);
+                let told = error.shared();
                 reply(answer, Err(error));
                 Err(told)
             }
@@ -102,7 +102,7 @@ impl Writer {
         connection: Connection,
         failed: watch::Sender<Option<String>>,
         random: Arc<dyn Random>,
-        meters: WriterMeters,
+        meters: GroupMeters,
         checkpoint: Checkpoint,
     ) -> std::io::Result<(Self, mpsc::Receiver<Vec<Event>>)> {
         let (jobs, waiting) = mpsc::channel(WAITING_MAX);
@@ -178,7 +178,7 @@ struct WriterThread {
     events: mpsc::Sender<Vec<Event>>,
     failed: watch::Sender<Option<String>>,
     intake: Intake,
-    meters: WriterMeters,
+    meters: GroupMeters,
     checkpoint: Checkpoint,
 }
 
@@ -188,7 +188,6 @@ impl WriterThread {
             let group = self.drain(first);
             let (size, started) = (group.len(), Instant::now());
             let outcome = self.commit(group);
-            let size = u32::try_from(size).unwrap_or(u32::MAX);
             self.checkpoint.after_commit(&self.connection);
             self.meters.ended(size, started.elapsed());
             if matches!(outcome, Err(StoreError::Full(_))) {
@@ -238,7 +237,7 @@ impl WriterThread {
         for finish in finishes {
             finish(match &outcome {
                 Ok(()) => Ok(()),
-                Err(error) => Err(shared(error)),
+                Err(error) => Err(error.shared()),
             });
         }
         if outcome.is_ok() && !events.is_empty() {

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use alert_connectors_model::{
-    Connector, ConnectorChange, ConnectorId, NewConnector, Slug, Space, SpaceId, User,
+    Connector, ConnectorChange, ConnectorId, Fingerprint, NewConnector, Slug, Space, SpaceId, User,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::StoreError;
+use crate::{Event, Sealing, StoreError};
 
 /// The connectors of spaces. Each change bumps the space's version in its own transaction.
 #[async_trait]
@@ -77,4 +77,67 @@ pub enum Changed {
     Absent,
     /// The space's connectors changed since the change was judged: judge it again.
     Stale,
+}
+
+/// A change of a connector, and what follows from it for delivery.
+pub struct Edit {
+    /// The connector as it is from now on.
+    pub changed: Connector,
+    /// Whether any value is another.
+    pub is_change: bool,
+    /// Whether someone says by it that the webhook works.
+    pub repairs: bool,
+    /// Whether it no longer hears of anything where it was.
+    pub leaves: bool,
+    from: Fingerprint,
+}
+
+impl Edit {
+    /// What a change makes of a connector.
+    pub fn of(
+        current: &Connector,
+        change: &ConnectorChange,
+        sealing: &Sealing,
+        now: Timestamp,
+    ) -> Self {
+        let mut changed = change.applied_to(current);
+        changed.destination = sealing.fingerprint(&changed.webhook_url);
+        let is_change = changed != *current;
+        if is_change {
+            changed.updated_at = now;
+        }
+        // Who enters a URL, or switches a connector on, believes that it works.
+        let repairs = change.webhook_url.is_some() || !current.is_active && changed.is_active;
+        let moved = changed.destination != current.destination;
+        Self {
+            is_change,
+            repairs,
+            leaves: moved || current.is_active && !changed.is_active,
+            from: current.destination,
+            changed,
+        }
+    }
+
+    /// What whoever delivers is told. The space is named where the connector leaves.
+    pub fn events(&self, space: Option<Space>) -> Vec<Event> {
+        let mut events = Vec::new();
+        let to = self.changed.destination;
+        if to != self.from {
+            // First of all, so that nothing is sent from both ends.
+            events.push(Event::Moved {
+                from: self.from,
+                to,
+            });
+        }
+        events.push(if self.repairs {
+            Event::Repaired(to)
+        } else {
+            Event::Changed(to)
+        });
+        if let Some(space) = space.filter(|_| self.leaves) {
+            let (space, left) = (Arc::new(space), Arc::new(self.changed.clone()));
+            events.push(Event::Left(self.from, space, left));
+        }
+        events
+    }
 }

@@ -32,3 +32,23 @@ pub enum StoreError {
     #[error("the database can't be used any more")]
     Fatal(#[source] BoxError),
 }
+
+impl StoreError {
+    /// The same meaning once more, for each of several callers who waited for one transaction.
+    #[must_use]
+    pub fn shared(&self) -> Self {
+        let text = || {
+            std::error::Error::source(self)
+                .map_or_else(|| self.to_string(), ToString::to_string)
+                .into()
+        };
+        match self {
+            Self::Full(_) => Self::Full(text()),
+            Self::Fatal(_) => Self::Fatal(text()),
+            Self::Stopped => Self::Stopped,
+            Self::Unavailable(_) | Self::Unreadable { .. } | Self::Sealed(_) => {
+                Self::Unavailable(text())
+            }
+        }
+    }
+}

@@ -13,6 +13,7 @@ mod history;
 mod intake;
 mod key_file;
 mod leases;
+mod meters;
 mod people;
 mod problem;
 mod queue;
@@ -24,7 +25,7 @@ pub mod stored;
 mod upkeep;
 
 pub use alerts::{AlertQuery, AlertRecord, Alerts, DeliverySummary, Page, Resolution};
-pub use connectors::{Changed, Connectors, Created, Roster};
+pub use connectors::{Changed, Connectors, Created, Edit, Roster};
 pub use error::{BoxError, StoreError};
 pub use expiry::{Expiry, Kept};
 pub use history::{
@@ -35,6 +36,7 @@ pub use intake::{
 };
 pub use key_file::{KeyFileError, add_key, read_key_file, write_new_key_file};
 pub use leases::{HandedOn, Lease, Leases, Renewal, Renewed};
+pub use meters::GroupMeters;
 pub use people::{
     AddedUser, ApiKey, Disabled, KeyScope, NewApiKey, NewToken, NewUser, People, Session,
     TokenHash, UserRecord,

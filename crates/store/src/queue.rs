@@ -146,6 +146,23 @@ pub enum Opening {
     Missed,
 }
 
+impl Opening {
+    /// How it stands once another delivery of the problem was seen that was queued before, in this state.
+    #[must_use]
+    pub fn with(self, state: DeliveryState, queued_at: Timestamp, expiry: Expiry) -> Self {
+        match state {
+            DeliveryState::Delivered | DeliveryState::Accepted => Self::Arrived,
+            // The destination may have been repaired since, but then this one is still owed.
+            DeliveryState::Pending
+                if self == Self::Missed && !expiry.is_up(queued_at, Some(expiry.now)) =>
+            {
+                Self::Waits
+            }
+            _ => self,
+        }
+    }
+}
+
 /// What one digest may carry.
 #[derive(Debug, Clone)]
 pub struct Bundle {
@@ -182,6 +199,24 @@ pub struct Parcel {
     pub created_at: Timestamp,
     /// What the alert says, where it is among the worst.
     pub alert: Option<Arc<Alert>>,
+}
+
+impl Parcel {
+    /// The alerts of the worst among deliveries, each once: what is there before what is gone, and the severe first. The
+    /// deliveries come with the places of their alerts.
+    pub fn worst(parcels: &[(i64, Self)], at_most: usize) -> Vec<i64> {
+        let rank = |(alert_seq, parcel): &(i64, Self)| {
+            (parcel.status as u8, 3 - parcel.severity as u8, *alert_seq)
+        };
+        let mut worst: Vec<_> = parcels.iter().map(rank).collect();
+        worst.sort_unstable();
+        worst.dedup();
+        worst.truncate(at_most);
+        worst
+            .into_iter()
+            .map(|(_, _, alert_seq)| alert_seq)
+            .collect()
+    }
 }
 
 /// The form of a message.

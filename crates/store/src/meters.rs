@@ -1,22 +1,22 @@
-//! What the writers count: how large their groups are and how long they take.
+//! What a writer counts, whatever the database: how large its groups are and how long they take.
 
 use std::time::Duration;
 
 use prometheus_client::{metrics::histogram::Histogram, registry::Registry};
 
-use crate::PostgresStore;
-
-/// What the writers count. Clones share it.
+/// What a writer counts. Clones share it.
 #[derive(Debug, Clone)]
-pub(crate) struct Meters {
+pub struct GroupMeters {
     group_size: Histogram,
     group_seconds: Histogram,
 }
 
 const SIZES: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 512.0, 2_048.0];
-const SECONDS: [f64; 9] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2.0];
+const SECONDS: [f64; 10] = [
+    0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2.0,
+];
 
-impl Default for Meters {
+impl Default for GroupMeters {
     fn default() -> Self {
         Self {
             group_size: Histogram::new(SIZES),
@@ -25,28 +25,25 @@ impl Default for Meters {
     }
 }
 
-impl Meters {
+impl GroupMeters {
     /// A group was committed, or failed.
-    pub(crate) fn ended(&self, requests: usize, took: Duration) {
+    pub fn ended(&self, requests: usize, took: Duration) {
         let requests = u32::try_from(requests).unwrap_or(u32::MAX);
         self.group_size.observe(requests.into());
         self.group_seconds.observe(took.as_secs_f64());
     }
-}
 
-impl PostgresStore {
-    /// Lets a registry show what the writers count.
-    pub fn register_meters(&self, registry: &mut Registry) {
-        let meters = &self.shared.meters;
+    /// Lets a registry show what is counted.
+    pub fn register(&self, registry: &mut Registry) {
         registry.register(
             "store_group_size",
             "Requests that shared one commit",
-            meters.group_size.clone(),
+            self.group_size.clone(),
         );
         registry.register(
             "store_group_duration_seconds",
             "How long a group took, its commit included",
-            meters.group_seconds.clone(),
+            self.group_seconds.clone(),
         );
     }
 }

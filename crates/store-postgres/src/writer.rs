@@ -25,8 +25,11 @@ const WAITING_MAX: usize = 1_024;
 const GROUP_MAX: usize = 512;
 /// At most this many alerts or outcomes share a commit.
 const GROUP_ROWS_MAX: usize = 4_000;
-/// After a group of so many reports, the next is written this long after it at the soonest.
-const MANY_REPORTS: usize = 24;
+/// A group of so many is large: the next begins a while after it at the soonest, so that more share it. In calm nobody waits.
+const MANY: usize = 16;
+/// How long after a large group of requests the next begins. Somebody waits for the answer.
+const ACCEPT_EVERY: Duration = Duration::from_millis(3);
+/// How long after a large group of reports the next begins.
 const RECORD_EVERY: Duration = Duration::from_millis(6);
 /// A group that met another transaction is tried so often.
 const TRIES: usize = 4;
@@ -133,11 +136,20 @@ struct Accepting {
 
 impl Accepting {
     async fn run(mut self) {
-        while let Some((requests, replies)) = next_group(&mut self.waiting, Request::rows).await {
+        let mut next_at = Instant::now();
+        loop {
+            time::sleep_until(next_at).await;
+            let Some((requests, replies)) = next_group(&mut self.waiting, Request::rows).await
+            else {
+                return;
+            };
             if requests.is_empty() {
                 continue;
             }
             let started = Instant::now();
+            if requests.len() >= MANY {
+                next_at = started + ACCEPT_EVERY;
+            }
             let mut outcome = self.run_group(&requests).await;
             for _ in 1..TRIES {
                 if outcome.as_ref().is_err_and(is_repeatable) {
@@ -207,8 +219,7 @@ impl Recording {
                 continue;
             }
             let started = Instant::now();
-            // In calm outcomes are written at once. Where many come, more of them are worth a short wait.
-            if reports.len() >= MANY_REPORTS {
+            if reports.len() >= MANY {
                 next_at = started + RECORD_EVERY;
             }
             let mut outcome = self.run_group(&reports).await;

@@ -3,7 +3,10 @@
 //! The first takes the numbering and reads what the group needs to know, the second writes and commits. Whoever holds the
 //! numbering is alone, so what was read stays true.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock},
+};
 
 use alert_connectors_model::{AlertId, ConnectorId, Random, SpaceId};
 use alert_connectors_store::{
@@ -76,10 +79,8 @@ impl Numbers {
         session: &Session,
         requests: &[Request],
     ) -> Result<(Vec<Answer>, Vec<Event>), StoreError> {
-        let sql = Sql::new();
-        session.prepare(&sql.all()).await?;
         let asked = Asked::of(requests, &self.connectors);
-        let known = asked.read(session, &sql).await?;
+        let known = asked.read(session).await?;
         if self.connectors.len() >= CONNECTOR_NUMBERS_MAX {
             self.connectors.clear();
         }
@@ -124,36 +125,34 @@ struct Sql {
     named_heard: String,
 }
 
-impl Sql {
-    fn new() -> Self {
-        let columns = deliveries::COLUMNS;
-        Self {
-            problems: format!("{PROBLEM} {ACTIVE}"),
-            heard: format!("SELECT {columns} {ACTIVE} {HEARD}"),
-            named: format!("{PROBLEM} {NAMED}"),
-            named_heard: format!("SELECT {columns} {NAMED} {HEARD}"),
-        }
+static SQL: LazyLock<Sql> = LazyLock::new(|| {
+    let columns = deliveries::COLUMNS;
+    Sql {
+        problems: format!("{PROBLEM} {ACTIVE}"),
+        heard: format!("SELECT {columns} {ACTIVE} {HEARD}"),
+        named: format!("{PROBLEM} {NAMED}"),
+        named_heard: format!("SELECT {columns} {NAMED} {HEARD}"),
     }
+});
 
-    /// Every statement of a group.
-    fn all(&self) -> [&str; 14] {
-        [
-            NUMBERING,
-            VERSIONS,
-            CONNECTORS,
-            KEPT,
-            store_group::SET_NUMBERING,
-            store_group::CHANGE_ALERTS,
-            store_group::INSERT_ALERTS,
-            store_group::INSERT_DELIVERIES,
-            store_group::REMEMBER,
-            store_group::FORGET_KEYS,
-            &self.problems,
-            &self.heard,
-            &self.named,
-            &self.named_heard,
-        ]
-    }
+/// Every statement of a group.
+pub(crate) fn statements() -> Vec<&'static str> {
+    vec![
+        NUMBERING,
+        VERSIONS,
+        CONNECTORS,
+        KEPT,
+        store_group::SET_NUMBERING,
+        store_group::CHANGE_ALERTS,
+        store_group::INSERT_ALERTS,
+        store_group::INSERT_DELIVERIES,
+        store_group::REMEMBER,
+        store_group::FORGET_KEYS,
+        &SQL.problems,
+        &SQL.heard,
+        &SQL.named,
+        &SQL.named_heard,
+    ]
 }
 
 /// What a group has to know.
@@ -237,7 +236,7 @@ impl Asked {
     }
 
     /// Reads all of it in one round trip, behind the lock that makes it stay true.
-    async fn read(self, session: &Session, sql: &Sql) -> Result<Known, StoreError> {
+    async fn read(self, session: &Session) -> Result<Known, StoreError> {
         let problems = async |sql: &str| {
             if self.problems.0.is_empty() {
                 return Ok(Vec::new());
@@ -263,10 +262,10 @@ impl Asked {
                 }
                 session.rows(CONNECTORS, &[connectors]).await
             },
-            problems(&sql.problems),
-            problems(&sql.heard),
-            named(&sql.named),
-            named(&sql.named_heard),
+            problems(&SQL.problems),
+            problems(&SQL.heard),
+            named(&SQL.named),
+            named(&SQL.named_heard),
             async {
                 if keys.0.is_empty() {
                     return Ok(Vec::new());

@@ -44,6 +44,11 @@ const REVIVE: &str = "WITH revived AS (UPDATE deliveries d SET state = 0, reason
     noted AS (DELETE FROM missed m USING revived r WHERE m.connector_no = r.connector_no AND m.state = 3 AND m.seq = r.seq)
     INSERT INTO pending (connector_no, seq, queued_at) SELECT connector_no, seq, queued_at FROM revived";
 
+/// Every statement of a group.
+pub(crate) fn statements() -> Vec<&'static str> {
+    vec![RECORD, KEEP, REVIVE, standing::WRITE, standing::TOLD]
+}
+
 type Given<'r> = (&'r Report, &'r Outcome);
 
 /// Records reports in one transaction; an answer for each outcome, in order.
@@ -63,9 +68,6 @@ pub(crate) async fn reports(
         // A statement is a transaction.
         [only] if is_plain => vec![change(session, only).await?],
         _ => {
-            session
-                .prepare(&[RECORD, REVIVE, standing::WRITE, standing::TOLD])
-                .await?;
             let mut changes = Vec::with_capacity(rounds.len());
             for round in &rounds {
                 changes.push(change(session, round));

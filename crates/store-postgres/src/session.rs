@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use alert_connectors_store::StoreError;
 use deadpool_postgres::{
-    Hook, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts,
+    Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts,
 };
 use tokio::time;
 use tokio_postgres::{Row, types::ToSql};
@@ -13,6 +13,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use crate::{
     PostgresStore,
     error::{meaning, no_connection},
+    intake, record,
 };
 
 /// Connections for everything but the hot path.
@@ -24,7 +25,8 @@ const USE_LIMIT: Duration = Duration::from_millis(1_700);
 
 pub(crate) type Parameters<'p> = &'p [&'p (dyn ToSql + Sync)];
 
-/// The connections of a replica. Each writer has one of its own.
+/// The connections of a replica. Each writer has one of its own, which knows the writer's statements from the beginning: one
+/// that has to be prepared first would be sent after those that were meant to follow it.
 pub(crate) struct Pools {
     work: Pool,
     intake: Pool,
@@ -36,7 +38,7 @@ impl Pools {
         config: &tokio_postgres::Config,
         tls: &MakeRustlsConnect,
     ) -> Result<Self, deadpool_postgres::BuildError> {
-        let pool = |size| {
+        let pool = |size, statements: fn() -> Vec<&'static str>| {
             let manager = Manager::from_config(
                 config.clone(),
                 tls.clone(),
@@ -53,19 +55,28 @@ impl Pools {
                 })
                 .runtime(Runtime::Tokio1)
                 .post_create(Hook::async_fn(
-                    |client: &mut deadpool_postgres::ClientWrapper, _| {
+                    move |client: &mut deadpool_postgres::ClientWrapper, _| {
                         Box::pin(async move {
-                            let set = client.batch_execute(SETTINGS).await;
-                            set.map_err(deadpool_postgres::HookError::Backend)
+                            client
+                                .batch_execute(SETTINGS)
+                                .await
+                                .map_err(HookError::Backend)?;
+                            for sql in statements() {
+                                client
+                                    .prepare_cached(sql)
+                                    .await
+                                    .map_err(HookError::Backend)?;
+                            }
+                            Ok(())
                         })
                     },
                 ))
                 .build()
         };
         Ok(Self {
-            work: pool(WORKERS)?,
-            intake: pool(1)?,
-            record: pool(1)?,
+            work: pool(WORKERS, Vec::new)?,
+            intake: pool(1, intake::statements)?,
+            record: pool(1, record::statements)?,
         })
     }
 
@@ -108,16 +119,6 @@ impl Session {
 
     fn client(&self) -> Result<&Object, StoreError> {
         self.object.as_ref().ok_or(StoreError::Stopped)
-    }
-
-    /// Prepares statements that are to be sent together: one that is unknown to the connection would be sent after those
-    /// behind it.
-    pub(crate) async fn prepare(&self, statements: &[&str]) -> Result<(), StoreError> {
-        let client = self.client()?;
-        for sql in statements {
-            client.prepare_cached(sql).await.map_err(meaning)?;
-        }
-        Ok(())
     }
 
     /// The rows of a query.

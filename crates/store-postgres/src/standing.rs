@@ -208,7 +208,6 @@ pub(crate) async fn repair(
 ) -> Result<(), StoreError> {
     let session = change.session();
     // Whoever works it may be writing at this moment, and waits until this is committed.
-    session.prepare(&[WRITE, TOLD]).await?;
     session.run(HOLD, &[&&destination.0[..]]).await?;
     let mut standing = read(session, destination).await?;
     standing.repair(now);

@@ -121,7 +121,8 @@ CREATE INDEX alerts_resolved ON alerts (space_no, seq) WHERE status = 1;
 CREATE UNIQUE INDEX alerts_active ON alerts (space_no, dedup_key) WHERE dedup_key IS NOT NULL AND status = 0;
 
 -- No index holds the state, so that an outcome is written beside its row without touching any of them; each row is written
--- twice, when it is made and when it ends, and its page has room for both.
+-- twice, when it is made and when it ends, and its page has room for both. The attempt that ended it stands in the row, from
+-- `ended_by` on; those before are in the table of attempts.
 CREATE TABLE deliveries (
     seq             bigint PRIMARY KEY,
     id              uuid NOT NULL,
@@ -135,8 +136,15 @@ CREATE TABLE deliveries (
     created_at      bigint NOT NULL,
     requeued_at     bigint,
     next_attempt_at bigint,
-    ended_at        bigint
-) WITH (fillfactor = 50);
+    ended_at        bigint,
+    ended_by        uuid,
+    started_at      bigint,
+    duration_ms     integer,
+    outcome         smallint,
+    status_code     integer,
+    error           text,
+    digest_size     integer
+) WITH (fillfactor = 40);
 CREATE INDEX deliveries_by_alert ON deliveries (alert_seq);
 CREATE INDEX deliveries_by_connector ON deliveries (connector_no, seq);
 

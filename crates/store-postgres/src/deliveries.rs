@@ -25,10 +25,12 @@ const FROM: &str = "JOIN alerts a ON a.seq = d.alert_seq JOIN connectors c ON c.
 // By deliveries_by_alert.
 const OF_ALERTS: &str = "FROM deliveries d";
 const OF_ALERTS_WHERE: &str = "WHERE d.alert_seq = ANY ($1) ORDER BY d.seq";
-// By primary key.
+// By primary keys.
 const ATTEMPTS: &str =
     "SELECT delivery_seq, id, started_at, duration_ms, outcome, status_code, error, digest_size
-    FROM attempts WHERE delivery_seq = ANY ($1) ORDER BY delivery_seq, id";
+    FROM attempts WHERE delivery_seq = ANY ($1) UNION ALL
+    SELECT seq, ended_by, started_at, duration_ms, outcome, status_code, error, digest_size
+    FROM deliveries WHERE seq = ANY ($1) AND ended_by IS NOT NULL ORDER BY 1, 2";
 
 /// A row of [`COLUMNS`].
 pub(crate) fn delivery(row: &Row) -> Result<StoredDelivery, StoreError> {

@@ -53,9 +53,13 @@ const ARRIVED_BETWEEN: &str = "SELECT seq FROM deliveries WHERE connector_no = $
 const OVERDUE_BETWEEN: &str = "SELECT d.seq FROM pending p JOIN deliveries d ON d.seq = p.seq WHERE p.connector_no = $1
     AND p.queued_at <= $2 AND p.seq >= $3 AND d.created_at >= $4 AND d.created_at < $5 ORDER BY p.seq LIMIT $6";
 // By primary key.
-const QUEUE_AGAIN: &str = "WITH again AS (UPDATE deliveries d SET state = 0, reason = NULL, ended_at = NULL, next_attempt_at = NULL,
-        plain = false, requeued_at = $2 FROM unnest($1::int8[]) AS g (seq)
-        WHERE d.seq = g.seq AND (d.state > 0 OR coalesce(d.requeued_at, d.created_at) <= $3) RETURNING d.connector_no, d.seq),
+const QUEUE_AGAIN: &str = "WITH these AS (SELECT d.* FROM unnest($1::int8[]) AS g (seq) JOIN deliveries d ON d.seq = g.seq
+        WHERE d.state > 0 OR coalesce(d.requeued_at, d.created_at) <= $3 FOR UPDATE OF d),
+    kept AS (INSERT INTO attempts (delivery_seq, id, started_at, duration_ms, outcome, status_code, error, digest_size)
+        SELECT seq, ended_by, started_at, duration_ms, outcome, status_code, error, digest_size FROM these
+        WHERE ended_by IS NOT NULL ON CONFLICT DO NOTHING),
+    again AS (UPDATE deliveries d SET state = 0, reason = NULL, ended_at = NULL, ended_by = NULL, next_attempt_at = NULL,
+        plain = false, requeued_at = $2 FROM these WHERE d.seq = these.seq RETURNING d.connector_no, d.seq),
     noted AS (DELETE FROM missed m USING again a WHERE m.connector_no = a.connector_no AND m.state IN (3, 4, 5) AND m.seq = a.seq)
     INSERT INTO pending (connector_no, seq, queued_at) SELECT connector_no, seq, $2 FROM again
     ON CONFLICT (connector_no, seq) DO UPDATE SET queued_at = excluded.queued_at";

@@ -42,12 +42,12 @@ const BEFORE: &str = "SELECT f.seq, b.state, coalesce(b.requeued_at, b.created_a
     LEFT JOIN deliveries b ON b.alert_seq = f.alert_seq AND b.connector_no = f.connector_no AND b.seq < f.seq
     WHERE f.seq = ANY ($1)";
 // By the primary key of pending and by deliveries_by_connector, a few of each, then by the primary key of attempts.
-const LAST_REQUEST: &str = "SELECT max(t.started_at) FROM unnest($1::int8[]) AS wanted (no) CROSS JOIN LATERAL (
-        (SELECT seq FROM pending WHERE connector_no = wanted.no ORDER BY seq LIMIT 64)
-        UNION ALL (SELECT seq FROM deliveries WHERE connector_no = wanted.no ORDER BY seq DESC LIMIT 64)
-        UNION ALL (SELECT seq FROM deliveries WHERE connector_no = wanted.no
-            AND seq < (SELECT min(seq) FROM pending WHERE connector_no = wanted.no) ORDER BY seq DESC LIMIT 64)) these
-    JOIN attempts t ON t.delivery_seq = these.seq";
+const LAST_REQUEST: &str = "SELECT max(greatest(these.started_at, (SELECT max(t.started_at) FROM attempts t WHERE t.delivery_seq = these.seq)))
+    FROM unnest($1::int8[]) AS wanted (no) CROSS JOIN LATERAL (
+        (SELECT seq, NULL AS started_at FROM pending WHERE connector_no = wanted.no ORDER BY seq LIMIT 64)
+        UNION ALL (SELECT seq, started_at FROM deliveries WHERE connector_no = wanted.no ORDER BY seq DESC LIMIT 64)
+        UNION ALL (SELECT seq, started_at FROM deliveries WHERE connector_no = wanted.no
+            AND seq < (SELECT min(seq) FROM pending WHERE connector_no = wanted.no) ORDER BY seq DESC LIMIT 64)) these";
 
 /// Every so many looks, everything that is owed is looked for. It means walking over what was deleted from the queue and not
 /// vacuumed yet.

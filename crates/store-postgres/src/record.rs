@@ -19,27 +19,34 @@ const RECORD: &str = "WITH given AS (SELECT * FROM unnest($1::int8[], $2::int2[]
     changed AS (UPDATE deliveries d SET state = g.state, reason = g.reason,
         attempts = d.attempts + CASE WHEN g.id IS NULL THEN 0 ELSE 1 END,
         plain = CASE WHEN g.state = 0 THEN g.plain ELSE d.plain END,
-        next_attempt_at = CASE WHEN g.state = 0 THEN g.at END, ended_at = CASE WHEN g.state > 0 THEN g.at END
+        next_attempt_at = CASE WHEN g.state = 0 THEN g.at END, ended_at = CASE WHEN g.state > 0 THEN g.at END,
+        ended_by = CASE WHEN g.state > 0 THEN g.id END, started_at = g.started_at, duration_ms = g.duration_ms,
+        outcome = g.outcome, status_code = g.status_code, error = g.error, digest_size = g.digest_size
         FROM given g WHERE d.seq = g.seq AND d.state = 0
         RETURNING d.connector_no, d.seq, d.state, g.id, g.started_at, g.duration_ms, g.outcome, g.status_code, g.error, g.digest_size),
     ended AS (DELETE FROM pending p USING changed c WHERE c.state > 0 AND p.connector_no = c.connector_no AND p.seq = c.seq),
     noted AS (INSERT INTO missed (connector_no, state, seq) SELECT connector_no, state, seq FROM changed WHERE state >= 3),
     kept AS (INSERT INTO attempts (delivery_seq, id, started_at, duration_ms, outcome, status_code, error, digest_size)
-        SELECT seq, id, started_at, duration_ms, outcome, status_code, error, digest_size FROM changed WHERE id IS NOT NULL
-        ON CONFLICT DO NOTHING)
-    SELECT seq FROM changed";
+        SELECT seq, id, started_at, duration_ms, outcome, status_code, error, digest_size FROM changed WHERE state = 0
+        AND id IS NOT NULL ON CONFLICT DO NOTHING)
+    SELECT array_agg(seq) FROM changed";
 // By primary key: the attempts of deliveries that had ended otherwise, or that another holds.
-const KEEP: &str = "WITH there AS (SELECT d.seq, g.id, g.started_at, g.duration_ms, g.outcome, g.status_code, g.error, g.digest_size
+const KEEP: &str = "WITH there AS (SELECT d.seq, d.ended_by, g.id, g.started_at, g.duration_ms, g.outcome, g.status_code, g.error, g.digest_size
         FROM unnest($1::int8[], $2::uuid[], $3::int8[], $4::int4[], $5::int2[], $6::int4[], $7::text[], $8::int4[])
         AS g (seq, id, started_at, duration_ms, outcome, status_code, error, digest_size) JOIN deliveries d ON d.seq = g.seq),
     kept AS (INSERT INTO attempts (delivery_seq, id, started_at, duration_ms, outcome, status_code, error, digest_size)
-        SELECT * FROM there WHERE id IS NOT NULL ON CONFLICT DO NOTHING)
+        SELECT seq, id, started_at, duration_ms, outcome, status_code, error, digest_size FROM there
+        WHERE id IS NOT NULL AND id IS DISTINCT FROM ended_by ON CONFLICT DO NOTHING)
     SELECT seq FROM there";
 // By primary key; 3 is failed, in its column and as the reason that the message was refused.
-const REVIVE: &str = "WITH revived AS (UPDATE deliveries d SET state = 0, reason = NULL, ended_at = NULL, plain = false
-        FROM unnest($1::int8[], $2::bytea[], $3::int8[]) AS g (seq, destination, lease)
-        WHERE d.seq = g.seq AND d.state = 3 AND d.reason = 3 AND (g.lease IS NULL
-            OR EXISTS (SELECT FROM leases l WHERE l.destination = g.destination AND l.number = g.lease))
+const REVIVE: &str = "WITH these AS (SELECT d.* FROM unnest($1::int8[], $2::bytea[], $3::int8[]) AS g (seq, destination, lease)
+        JOIN deliveries d ON d.seq = g.seq WHERE d.state = 3 AND d.reason = 3 AND (g.lease IS NULL
+            OR EXISTS (SELECT FROM leases l WHERE l.destination = g.destination AND l.number = g.lease)) FOR UPDATE OF d),
+    kept AS (INSERT INTO attempts (delivery_seq, id, started_at, duration_ms, outcome, status_code, error, digest_size)
+        SELECT seq, ended_by, started_at, duration_ms, outcome, status_code, error, digest_size FROM these
+        WHERE ended_by IS NOT NULL ON CONFLICT DO NOTHING),
+    revived AS (UPDATE deliveries d SET state = 0, reason = NULL, ended_at = NULL, ended_by = NULL, plain = false
+        FROM these WHERE d.seq = these.seq
         RETURNING d.connector_no, d.seq, coalesce(d.requeued_at, d.created_at) AS queued_at),
     noted AS (DELETE FROM missed m USING revived r WHERE m.connector_no = r.connector_no AND m.state = 3 AND m.seq = r.seq)
     INSERT INTO pending (connector_no, seq, queued_at) SELECT connector_no, seq, queued_at FROM revived";
@@ -136,8 +143,8 @@ async fn change(
         leases,
         attempts,
     } = Columns::of(round);
-    let rows = session
-        .rows(
+    let changed = session
+        .row(
             RECORD,
             &[
                 &seqs,
@@ -157,7 +164,8 @@ async fn change(
             ],
         )
         .await?;
-    rows.iter().map(|row| row.at(0)).collect()
+    let seqs: Option<Vec<i64>> = changed.map_or(Ok(None), |row| row.at(0))?;
+    Ok(seqs.unwrap_or_default().into_iter().collect())
 }
 
 /// A round of outcomes as columns.

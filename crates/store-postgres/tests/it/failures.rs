@@ -217,14 +217,14 @@ async fn a_group_that_meets_a_deadlock_is_repeated() {
     let database = Database::make();
     let world = World::furnished(Arc::new(database.open().await)).await;
     let connector = world.connect("").await;
-    for table in ["alerts", "attempts"] {
+    for (table, event) in [("alerts", "INSERT"), ("deliveries", "UPDATE")] {
         let sql = format!(
             "CREATE SEQUENCE met_{table};
              CREATE FUNCTION meets_{table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
                  IF nextval('met_{table}') = 1 THEN RAISE EXCEPTION 'deadlock' USING ERRCODE = '40P01'; END IF;
                  RETURN NEW;
              END $$;
-             CREATE TRIGGER meets BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION meets_{table}()"
+             CREATE TRIGGER meets BEFORE {event} ON {table} FOR EACH ROW EXECUTE FUNCTION meets_{table}()"
         );
         execute(&database, &sql).await;
     }
@@ -240,6 +240,6 @@ async fn a_group_that_meets_a_deadlock_is_repeated() {
     world.store.record(Arc::from([report])).await.unwrap();
     assert!(world.due(&connector).await.is_empty());
     let met =
-        "DO $$ BEGIN ASSERT nextval('met_alerts') = 3 AND nextval('met_attempts') = 3; END $$";
+        "DO $$ BEGIN ASSERT nextval('met_alerts') = 3 AND nextval('met_deliveries') = 3; END $$";
     execute(&database, met).await;
 }

@@ -1,11 +1,13 @@
 //! Properties of the history of deliveries, and of keeping it short.
 
+use std::sync::Arc;
+
 use alert_connectors_model::{ConnectorChange, DeliveryId, DeliveryState, EndReason};
 use jiff::SignedDuration;
 
 use super::world::World;
 use crate::{
-    DeliveryQuery, Expiry, Form, HealthState, NextStep, Progress, Replay, Replayed, Retried,
+    DeliveryQuery, Expiry, Form, HealthState, NextStep, Progress, Replay, Replayed, Report, Retried,
     Standing, Tidied, Tidying,
 };
 
@@ -154,6 +156,62 @@ pub async fn a_retry_gives_a_delivery_its_place_and_its_time_back(world: World) 
         .await
         .unwrap();
     assert_eq!(retry(second, now).await, Retried::ConnectorGone);
+}
+
+/// No attempt is lost or doubled, however often its delivery ends and begins again.
+pub async fn every_attempt_stays_whatever_becomes_of_its_delivery(world: World) {
+    let connector = world.connect("").await;
+    let posted = world.post("").await;
+    let (id, space) = (posted.deliveries[0].id, world.space_id().await);
+    let mut made = Vec::new();
+    let mut attempt = async |next| {
+        let due = world.due(&connector).await;
+        let outcome = world.outcome(&due[0], next);
+        made.push(outcome.attempt.clone().unwrap().id);
+        world.report(&connector, vec![outcome.clone()]).await;
+        // The same once more, as after a commit whose answer was lost.
+        world.report(&connector, vec![outcome]).await;
+        due[0].clone()
+    };
+    let again = NextStep::Again {
+        form: Form::Full,
+        at: world.now,
+    };
+    attempt(again).await;
+    let due = attempt(world.failed()).await;
+    let revival = Report {
+        destination: connector.destination,
+        lease: None,
+        standing: None,
+        outcomes: Vec::new(),
+        revived: vec![due.seq],
+    };
+    world.store.record(Arc::from([revival])).await.unwrap();
+    attempt(world.failed()).await;
+    let retried = world.store.retry(space, id, world.expiry()).await;
+    assert_eq!(retried.unwrap(), Retried::Queued);
+    attempt(world.arrived()).await;
+    let replay = Replay {
+        since: world.now,
+        until: None,
+        states: vec![DeliveryState::Delivered],
+    };
+    let replayed = world
+        .store
+        .replay(space, connector.id, replay, world.expiry())
+        .await;
+    assert_eq!(replayed.unwrap(), Replayed::Queued(1));
+    attempt(world.arrived()).await;
+    // An answer that comes after the end is kept too.
+    let late = world.outcome(&due, world.failed());
+    made.push(late.attempt.clone().unwrap().id);
+    world.report(&connector, vec![late]).await;
+    let found = world.deliveries_of(posted.id).await.remove(0);
+    assert_eq!(found.state, DeliveryState::Delivered);
+    let kept: Vec<_> = found.attempts.iter().map(|attempt| attempt.id).collect();
+    // Those of one millisecond are in no order.
+    made.sort();
+    assert_eq!(kept, made);
 }
 
 /// A replay takes what is asked for and not what waits already.

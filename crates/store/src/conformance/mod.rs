@@ -71,6 +71,7 @@ macro_rules! conformance {
             deliveries_of_a_connector_are_listed_newest_first_by_state,
             a_delivery_is_found_by_its_name,
             a_retry_gives_a_delivery_its_place_and_its_time_back,
+            every_attempt_stays_whatever_becomes_of_its_delivery,
             a_replay_queues_what_ended_and_nothing_twice,
             health_tells_how_a_connector_fares,
             a_key_is_answered_after_retention_took_its_alert,

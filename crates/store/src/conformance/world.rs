@@ -102,7 +102,8 @@ impl World {
         self.store.session(TOKEN).await.unwrap().is_some()
     }
 
-    pub(super) fn later(&self, seconds: i64) -> Timestamp {
+    /// So many seconds from now.
+    pub fn later(&self, seconds: i64) -> Timestamp {
         self.now + SignedDuration::from_secs(seconds)
     }
 

@@ -114,11 +114,19 @@ CREATE TABLE alerts (
 );
 CREATE UNIQUE INDEX alerts_by_id ON alerts (id);
 CREATE INDEX alerts_by_severity ON alerts (space_no, severity, seq);
-CREATE INDEX alerts_by_type ON alerts (space_no, alert_type, seq);
 CREATE INDEX alerts_by_dedup_key ON alerts (space_no, dedup_key, seq) WHERE dedup_key IS NOT NULL;
 CREATE INDEX alerts_resolved ON alerts (space_no, seq) WHERE status = 1;
 -- One active alert per key and space.
 CREATE UNIQUE INDEX alerts_active ON alerts (space_no, dedup_key) WHERE dedup_key IS NOT NULL AND status = 0;
+
+-- Which stretches of 1,024 places in the order hold an alert of a type.
+CREATE TABLE type_zones (
+    space_no   bigint NOT NULL,
+    alert_type text COLLATE "C" NOT NULL,
+    zone       bigint NOT NULL,
+    PRIMARY KEY (space_no, alert_type, zone)
+);
+CREATE INDEX type_zones_by_zone ON type_zones (zone);
 
 -- No index holds the state, so that an outcome is written beside its row without touching any of them; each row is written
 -- twice, when it is made and when it ends, and its page has room for both. The attempt that ended it stands in the row, from
@@ -294,6 +302,28 @@ BEGIN
         END IF;
     END LOOP;
     RETURN low;
+END $$;
+
+-- The newest alerts of a type before a place in the order, zone by zone and no further than wanted.
+CREATE FUNCTION alerts_of_type(space bigint, name text, before bigint, first bigint, wanted bigint,
+    severities smallint[], statuses smallint[], since bigint, until bigint)
+RETURNS SETOF bigint LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    at    bigint := before / 1024 + 1;
+    given bigint := 0;
+    more  bigint;
+BEGIN
+    LOOP
+        SELECT zone INTO at FROM type_zones WHERE space_no = space AND alert_type = name AND zone < at ORDER BY zone DESC LIMIT 1;
+        EXIT WHEN at IS NULL OR at < first / 1024;
+        RETURN QUERY SELECT seq FROM alerts WHERE space_no = space AND severity = ANY (severities) AND alert_type = name
+            AND seq >= greatest(at * 1024, first) AND seq < least((at + 1) * 1024, before)
+            AND status = ANY (statuses) AND received_at >= since AND received_at < until
+            ORDER BY seq DESC LIMIT wanted - given;
+        GET DIAGNOSTICS more = ROW_COUNT;
+        given := given + more;
+        EXIT WHEN given >= wanted;
+    END LOOP;
 END $$;
 
 -- The connectors for which anything waits, from one to the next.

@@ -211,24 +211,22 @@ impl Listing {
     }
 
     fn sql(&mut self, query: &AlertQuery) -> String {
+        let severities = match &query.severities[..] {
+            [] => &Severity::ALL[..],
+            some => some,
+        };
+        if query.dedup_keys.is_empty() && !query.alert_types.is_empty() {
+            return self.by_types(query, severities);
+        }
         let branches: Vec<String> = if !query.dedup_keys.is_empty() {
             let branch = |key: &String| {
                 let key = self.value(key.clone().into_bytes());
                 format!("dedup_key = {key} AND dedup_key IS NOT NULL")
             };
             query.dedup_keys.iter().map(branch).collect()
-        } else if !query.alert_types.is_empty() {
-            let branch = |name: &alert_connectors_model::AlertType| {
-                format!("alert_type = {}", self.value(name.as_str().to_owned()))
-            };
-            query.alert_types.iter().map(branch).collect()
         } else if query.only_resolved() {
             vec![format!("status = {}", AlertStatus::Resolved as i16)]
         } else {
-            let severities = match &query.severities[..] {
-                [] => &Severity::ALL[..],
-                some => some,
-            };
             let branch = |severity: &Severity| format!("severity = {}", *severity as i16);
             severities.iter().map(branch).collect()
         };
@@ -242,10 +240,38 @@ impl Listing {
                 )
             })
             .collect();
-        format!(
-            "SELECT * FROM ({}) found ORDER BY seq DESC LIMIT $3",
-            looks.join(" UNION ALL ")
-        )
+        newest(&looks)
+    }
+
+    /// Zone by zone of each type, newest first and no further than the page.
+    fn by_types(&mut self, query: &AlertQuery, severities: &[Severity]) -> String {
+        let statuses = match &query.statuses[..] {
+            [] => &[AlertStatus::Active, AlertStatus::Resolved][..],
+            some => some,
+        };
+        let severities: Vec<i16> = severities.iter().map(|one| *one as i16).collect();
+        let statuses: Vec<i16> = statuses.iter().map(|one| *one as i16).collect();
+        let bound =
+            |time: Option<Timestamp>, otherwise| time.map_or(otherwise, Timestamp::as_millisecond);
+        let (since, until) = (bound(query.since, i64::MIN), bound(query.until, i64::MAX));
+        let rest = [
+            self.value(severities),
+            self.value(statuses),
+            self.value(since),
+            self.value(until),
+        ]
+        .join(", ");
+        let looks: Vec<String> = query
+            .alert_types
+            .iter()
+            .map(|name| {
+                let name = self.value(name.as_str().to_owned());
+                format!(
+                    "(SELECT {COLUMNS} FROM alerts_of_type($1, {name}, $2, $4, $3, {rest}) AS found (seq) JOIN alerts USING (seq))"
+                )
+            })
+            .collect();
+        newest(&looks)
     }
 
     /// What the look itself does not answer.
@@ -279,4 +305,10 @@ impl Listing {
         }
         rest
     }
+}
+
+/// The newest of what several looks find.
+fn newest(looks: &[String]) -> String {
+    let looks = looks.join(" UNION ALL ");
+    format!("SELECT * FROM ({looks}) found ORDER BY seq DESC LIMIT $3")
 }

@@ -27,6 +27,7 @@ use crate::{
     group::{Answer, Desk, KeptAnswer, Problem, Request, Resolved},
     session::Session,
     store_group,
+    zones::{self, Noted, ZONE},
 };
 
 // By primary key. Held until the commit.
@@ -56,11 +57,13 @@ const KEPT: &str = "SELECT wanted.space, i.route, i.key, i.body_hash, i.answer, 
 /// Connectors whose numbers are kept at hand.
 const CONNECTOR_NUMBERS_MAX: usize = 50_000;
 
-/// What the writer keeps between groups: the short names of connectors, which never change, and where its last group ended.
+/// What the writer keeps between groups: the short names of connectors, which never change, where its last group
+/// ended, and what zones tell.
 pub(crate) struct Numbers {
     connectors: HashMap<ConnectorId, i64>,
     /// The next place in the order of deliveries after the last group.
     next_delivery: i64,
+    noted: Noted,
     random: Arc<dyn Random>,
 }
 
@@ -69,6 +72,7 @@ impl Numbers {
         Self {
             connectors: HashMap::new(),
             next_delivery: 0,
+            noted: Noted::default(),
             random,
         }
     }
@@ -106,7 +110,9 @@ impl Numbers {
             .iter()
             .map(|request| desk.decide(request))
             .collect();
-        store_group::write(session, &desk).await?;
+        let lacking = self.noted.lacks(&desk);
+        store_group::write(session, &desk, &lacking).await?;
+        self.noted.keep(lacking, desk.next_alert / ZONE);
         let mut events = Vec::new();
         if std::mem::replace(&mut self.next_delivery, desk.next_delivery) != first_delivery {
             // Another replica queued something in between.
@@ -148,6 +154,7 @@ pub(crate) fn statements() -> Vec<&'static str> {
         store_group::INSERT_DELIVERIES,
         store_group::REMEMBER,
         store_group::FORGET_KEYS,
+        zones::NOTE,
         &SQL.problems,
         &SQL.heard,
         &SQL.named,

@@ -25,6 +25,7 @@ mod store_group;
 mod upkeep;
 mod url;
 mod writer;
+mod zones;
 
 use std::sync::{
     Arc,

@@ -1,11 +1,13 @@
 //! Writing what a group decided: a statement for each table, all sent together, the commit last.
 
+use std::collections::BTreeSet;
+
 use alert_connectors_store::{Idempotency, StoreError};
 use jiff::Timestamp;
 use tokio::try_join;
 use uuid::Uuid;
 
-use crate::{alerts::uuid, group::Desk, session::Session};
+use crate::{alerts::uuid, group::Desk, session::Session, zones};
 
 pub(crate) const SET_NUMBERING: &str =
     "UPDATE numbering SET next_alert = $1, next_delivery = $2 WHERE one = 1";
@@ -33,7 +35,11 @@ pub(crate) const FORGET_KEYS: &str = "DELETE FROM idempotency WHERE (space_no, r
     (SELECT space_no, route, key FROM idempotency WHERE created_at <= $1 ORDER BY created_at LIMIT $2)";
 
 /// Writes what was decided and commits, in one round trip.
-pub(crate) async fn write(session: &Session, desk: &Desk<'_>) -> Result<(), StoreError> {
+pub(crate) async fn write(
+    session: &Session,
+    desk: &Desk<'_>,
+    zones: &BTreeSet<zones::Fact>,
+) -> Result<(), StoreError> {
     if desk.alerts.is_empty() && !desk.is_checked {
         return session.command("COMMIT").await;
     }
@@ -47,6 +53,7 @@ pub(crate) async fn write(session: &Session, desk: &Desk<'_>) -> Result<(), Stor
         change_alerts(session, desk),
         insert_alerts(session, desk),
         insert_deliveries(session, desk),
+        zones::note(session, zones),
         remember(session, desk),
         session.command("COMMIT"),
     )?;

@@ -7,7 +7,7 @@ use alert_connectors_store::{Census, Expiry, Progress, StoreError, Tidied, Tidyi
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::{PostgresStore, alerts::uuid, connectors, error::Columns, session::Change};
+use crate::{PostgresStore, alerts::uuid, connectors, error::Columns, session::Change, zones};
 
 /// One replica tidies at a time. The number only has to be the same everywhere, and another than that of migrations.
 const TIDY_LOCK: &str = "SELECT pg_try_advisory_xact_lock(8317492650012)";
@@ -163,6 +163,7 @@ async fn remove_old(step: &Change, before: Timestamp, after: i64) -> Result<Tidi
         step.run(REMOVE, &[&old]).await?;
     }
     if done {
+        zones::forget_old(step).await?;
         return Ok(Tidied::Done);
     }
     Ok(Tidied::More(Progress::History(after)))

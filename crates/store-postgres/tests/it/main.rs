@@ -7,6 +7,7 @@ mod failures;
 mod leases;
 mod plans;
 mod replicas;
+mod zones;
 
 use database::Database;
 

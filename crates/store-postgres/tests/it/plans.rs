@@ -5,7 +5,7 @@ use tokio_util::task::TaskTracker;
 use crate::database::Database;
 
 /// Tables that grow with history, or with the number of tenants.
-const GROWING: [&str; 8] = [
+const GROWING: [&str; 9] = [
     "alerts",
     "deliveries",
     "attempts",
@@ -14,6 +14,7 @@ const GROWING: [&str; 8] = [
     "missed",
     "leases",
     "pending",
+    "type_zones",
 ];
 /// What may walk a table: what waits is counted, and leases are, which are as many as destinations.
 const WALKS: [&str; 3] = [
@@ -40,6 +41,7 @@ fn statements() -> Vec<String> {
         include_str!("../../src/standing.rs"),
         include_str!("../../src/store_group.rs"),
         include_str!("../../src/upkeep.rs"),
+        include_str!("../../src/zones.rs"),
     ];
     let mut found = Vec::new();
     for source in sources {

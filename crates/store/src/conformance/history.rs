@@ -7,8 +7,8 @@ use jiff::SignedDuration;
 
 use super::world::World;
 use crate::{
-    DeliveryQuery, Expiry, Form, HealthState, NextStep, Progress, Replay, Replayed, Report, Retried,
-    Standing, Tidied, Tidying,
+    DeliveryQuery, Expiry, Form, HealthState, NextStep, Progress, Replay, Replayed, Report,
+    Retried, Standing, Tidied, Tidying,
 };
 
 impl World {

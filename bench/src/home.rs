@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use alert_connectors_cluster::{Cluster, Setup};
 
-use crate::process::{TICKS, cpu_of, output};
+use crate::process::{TICKS, cpu_of};
 
 /// Which store is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,9 +32,8 @@ pub(crate) struct Home {
 
 impl Home {
     pub(crate) fn make(store: Store, server: &str, folder: &Path) -> anyhow::Result<Self> {
-        let path = |name: &str| folder.join(name).display().to_string();
         if store == Store::Sqlite {
-            let url = format!("sqlite://{}", path("bench.db"));
+            let url = format!("sqlite://{}", folder.join("bench.db").display());
             return Ok(Self {
                 arguments: vec!["--database-url".to_owned(), url],
                 cluster: None,
@@ -48,17 +47,9 @@ impl Home {
             folder: None,
         })?;
         cluster.create("bench")?;
-        let key_file = path("secret.key");
-        output(server, &["key", "new", &key_file])?;
+        let (url, key_file) = (cluster.url("bench"), folder.join("secret.key"));
         Ok(Self {
-            arguments: [
-                "--database-url",
-                &cluster.url("bench"),
-                "--secret-key-file",
-                &key_file,
-            ]
-            .map(str::to_owned)
-            .to_vec(),
+            arguments: alert_connectors_cluster::arguments(Path::new(server), &url, &key_file)?,
             cluster: Some(cluster),
         })
     }

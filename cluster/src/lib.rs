@@ -3,6 +3,7 @@
 //! It runs the binaries that Debian installs, and installs them if they are missing and it may. PostgreSQL refuses to run as
 //! root, so root lends it another user.
 
+mod address;
 mod proxy;
 
 use std::{
@@ -16,6 +17,7 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 use tempfile::TempDir;
+use url::Url;
 
 pub use proxy::{Proxy, Traffic};
 
@@ -191,15 +193,9 @@ impl Cluster {
         self.server.as_ref().map(Child::id)
     }
 
-    /// The folder that holds its socket.
-    pub fn socket(&self) -> PathBuf {
-        self.folder.path().join(".s.PGSQL.5432")
-    }
-
     /// Where a database is, as an address.
     pub fn url(&self, database: &str) -> String {
-        let folder = self.folder.path().display().to_string().replace('/', "%2F");
-        format!("postgres://{SUPERUSER}@{folder}/{database}")
+        address::behind_socket(SUPERUSER, self.folder.path(), database)
     }
 
     /// Makes a database.
@@ -226,7 +222,7 @@ pub const SERVER: &str = "DATABASE_URL_TEST";
 
 /// A database of its own for a test, on the server that [`SERVER`] names. It is removed with its handle.
 pub struct TestDatabase {
-    server: String,
+    server: Url,
     name: String,
     folder: TempDir,
 }
@@ -238,6 +234,7 @@ impl TestDatabase {
         let server = std::env::var(SERVER).with_context(|| {
             format!("{SERVER} names a PostgreSQL server; `cargo xtask test` starts one by itself")
         })?;
+        let server = Url::parse(&server).with_context(|| format!("{SERVER} is no address"))?;
         let folder = tempfile::Builder::new()
             .prefix("test_")
             .rand_bytes(12)
@@ -256,23 +253,12 @@ impl TestDatabase {
     fn run(&self, sql: &str) -> anyhow::Result<()> {
         let psql = programs()?.join("psql");
         let ran = Command::new(psql)
-            .args([&self.server, "-qXc", sql])
+            .args([self.server.as_str(), "-qXc", sql])
             .stdin(Stdio::null())
             .output()?;
         let text = String::from_utf8_lossy(&ran.stderr);
         ensure!(ran.status.success(), "{sql}: {text}");
         Ok(())
-    }
-
-    /// The socket of its server, where that is behind one.
-    pub fn socket(&self) -> anyhow::Result<PathBuf> {
-        let (_, rest) = self.server.split_once('@').context("a user")?;
-        let (host, _) = rest.split_once('/').context("a database")?;
-        ensure!(
-            host.starts_with("%2F"),
-            "{SERVER} does not lead to a socket"
-        );
-        Ok(PathBuf::from(host.replace("%2F", "/")).join(".s.PGSQL.5432"))
     }
 
     /// The name of the database on its server.
@@ -282,20 +268,29 @@ impl TestDatabase {
 
     /// Where it is.
     pub fn url(&self) -> String {
-        let (address, query) = match self.server.split_once('?') {
-            Some((address, query)) => (address, format!("?{query}")),
-            None => (&*self.server, String::new()),
-        };
-        let server = address
-            .rsplit_once('/')
-            .map_or(address, |(server, _)| server);
-        format!("{server}/{}{query}", self.name)
+        let mut url = self.server.clone();
+        url.set_path(&self.name);
+        url.into()
     }
 
     /// A folder of its own.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
+}
+
+/// Makes a key file with the program, and says how the program is told of it and of a database.
+pub fn arguments(program: &Path, url: &str, key_file: &Path) -> anyhow::Result<Vec<String>> {
+    let made = Command::new(program)
+        .args(["key", "new"])
+        .arg(key_file)
+        .stdin(Stdio::null())
+        .output()?;
+    let text = String::from_utf8_lossy(&made.stderr);
+    ensure!(made.status.success(), "the key file can't be made: {text}");
+    let key_file = key_file.display().to_string();
+    let arguments = ["--database-url", url, "--secret-key-file", &key_file];
+    Ok(arguments.map(str::to_owned).to_vec())
 }
 
 impl Drop for TestDatabase {

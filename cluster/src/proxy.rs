@@ -1,21 +1,21 @@
 //! What stands between a program and its database: it can cut them off from each other, and counts how often they turn from
 //! asking to answering.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use tempfile::TempDir;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    net::{UnixListener, UnixStream},
+    io::{self, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::{TcpStream, UnixListener, UnixStream},
     sync::watch,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use url::Url;
+
+use crate::address::{self, Address};
 
 /// What becomes of what is sent through it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,32 +28,36 @@ pub enum Traffic {
     Cut,
 }
 
-/// A proxy before a socket.
+/// A proxy before a server.
 pub struct Proxy {
     folder: TempDir,
+    server: Url,
     traffic: watch::Sender<Traffic>,
     turns: Arc<AtomicU64>,
     stopping: CancellationToken,
 }
 
 impl Proxy {
-    /// Listens on a socket of its own and passes on to another. To be called in a runtime.
-    pub fn start(to: &Path) -> anyhow::Result<Self> {
+    /// Listens on a socket of its own and passes on to the server of a database, without TLS. To be called in a runtime.
+    pub fn start(url: &str) -> anyhow::Result<Self> {
+        let server = Url::parse(url)?;
+        let to = Address::of(&server)?;
         let folder = tempfile::tempdir()?;
-        let listener = UnixListener::bind(folder.path().join(".s.PGSQL.5432"))?;
+        let listener = UnixListener::bind(folder.path().join(address::SOCKET))?;
         let (traffic, watched) = watch::channel(Traffic::Flows);
         let turns = Arc::new(AtomicU64::new(0));
-        let (to, counted) = (to.to_owned(), Arc::clone(&turns));
+        let counted = Arc::clone(&turns);
         let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
         let (passing, stopped) = (tasks.clone(), stopping.clone());
         tasks.spawn(stopped.run_until_cancelled_owned(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let (watched, counted) = (watched.clone(), Arc::clone(&counted));
-                passing.spawn(pass(client, to.clone(), watched, counted));
+                passing.spawn(connect(client, to.clone(), watched, counted));
             }
         }));
         Ok(Self {
             folder,
+            server,
             traffic,
             turns,
             stopping,
@@ -67,8 +71,11 @@ impl Proxy {
 
     /// Where a database is, through the proxy.
     pub fn url(&self, database: &str) -> String {
-        let folder = self.folder.path().display().to_string().replace('/', "%2F");
-        format!("postgres://alerts@{folder}/{database}")
+        let user = match self.server.password() {
+            Some(password) => format!("{}:{password}", self.server.username()),
+            None => self.server.username().to_owned(),
+        };
+        address::behind_socket(&user, self.folder.path(), database)
     }
 
     /// Lets traffic flow, stall, or be cut.
@@ -77,20 +84,37 @@ impl Proxy {
     }
 }
 
-async fn pass(
+async fn connect(
     client: UnixStream,
-    to: PathBuf,
+    to: Address,
     traffic: watch::Receiver<Traffic>,
     turns: Arc<AtomicU64>,
 ) {
     if *traffic.borrow() == Traffic::Cut {
         return;
     }
-    let Ok(server) = UnixStream::connect(to).await else {
-        return;
-    };
+    match to {
+        Address::Socket(path) => {
+            if let Ok(server) = UnixStream::connect(path).await {
+                pass(client, server, traffic, turns).await;
+            }
+        }
+        Address::Tcp(host, port) => {
+            if let Ok(server) = TcpStream::connect((host, port)).await {
+                pass(client, server, traffic, turns).await;
+            }
+        }
+    }
+}
+
+async fn pass(
+    client: UnixStream,
+    server: impl AsyncRead + AsyncWrite,
+    traffic: watch::Receiver<Traffic>,
+    turns: Arc<AtomicU64>,
+) {
     let ((from_client, to_client), (from_server, to_server)) =
-        (client.into_split(), server.into_split());
+        (client.into_split(), io::split(server));
     let mut cut = traffic.clone();
     let asked = AtomicBool::new(false);
     tokio::select! {

@@ -113,7 +113,7 @@ impl Stage {
                 folder: database_folder.map(|folder| folder.join("data")),
             })?;
             made.create("torture")?;
-            let between = Proxy::start(&made.socket())?;
+            let between = Proxy::start(&made.url("torture"))?;
             let home = Home::postgres(&plan.program, place, &between.url("torture"))?;
             (cluster, proxy) = (Some(made), Some(between));
             home

@@ -28,16 +28,9 @@ impl Home {
 
     /// A PostgreSQL database, with a key file made by the program.
     pub(crate) fn postgres(program: &Path, folder: &Path, url: &str) -> anyhow::Result<Self> {
-        let key_file = folder.join("secret.key").display().to_string();
-        let made = Command::new(program)
-            .args(["key", "new", &key_file])
-            .output()?;
-        ensure!(made.status.success(), "the key file can't be made");
-        Ok(Self(
-            ["--database-url", url, "--secret-key-file", &key_file]
-                .map(str::to_owned)
-                .to_vec(),
-        ))
+        let arguments =
+            alert_connectors_cluster::arguments(program, url, &folder.join("secret.key"))?;
+        Ok(Self(arguments))
     }
 }
 

@@ -5,13 +5,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-use alert_connectors_cluster::{Cluster, Setup};
+use alert_connectors_cluster::{Cluster, SERVER, Setup};
 use anyhow::{Context, bail};
 
 use crate::run::{cargo, cargo_with, ensure, root, talk};
-
-/// Names a PostgreSQL server to test with, instead of a throw-away one.
-const SERVER: &str = "DATABASE_URL_TEST";
 
 pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
     ensure(

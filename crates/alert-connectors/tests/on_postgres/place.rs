@@ -4,7 +4,7 @@ use std::path::Path;
 
 use alert_connectors_cluster::TestDatabase;
 
-use crate::world::output;
+use crate::world::PROGRAM;
 
 /// A fresh database.
 pub(crate) struct Place {
@@ -16,16 +16,11 @@ pub(crate) struct Place {
 impl Place {
     pub(crate) fn make(folder: &Path) -> Self {
         let database = TestDatabase::make().unwrap();
-        let key_file = folder.join("secret.key").display().to_string();
-        output(&["key", "new", &key_file]);
-        let arguments = [
-            "--database-url",
-            &database.url(),
-            "--secret-key-file",
-            &key_file,
-        ];
+        let program = Path::new(PROGRAM);
+        let key_file = folder.join("secret.key");
+        let arguments = alert_connectors_cluster::arguments(program, &database.url(), &key_file);
         Self {
-            arguments: arguments.map(str::to_owned).to_vec(),
+            arguments: arguments.unwrap(),
             _database: database,
         }
     }

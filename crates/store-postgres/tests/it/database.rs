@@ -1,6 +1,6 @@
 //! A database of its own for a test.
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use alert_connectors_cluster::TestDatabase;
 use alert_connectors_model::{Random, SeededRandom};
@@ -53,10 +53,6 @@ impl Database {
 
     pub(crate) fn name(&self) -> &str {
         self.0.name()
-    }
-
-    pub(crate) fn socket(&self) -> PathBuf {
-        self.0.socket().unwrap()
     }
 }
 

@@ -14,7 +14,7 @@ use crate::database::{Database, execute};
 /// A world whose database is behind a proxy.
 async fn behind_a_proxy() -> (Database, Proxy, World) {
     let database = Database::make();
-    let proxy = Proxy::start(&database.socket()).unwrap();
+    let proxy = Proxy::start(&database.url()).unwrap();
     let mut opening = database.opening_at(&proxy.url(database.name()), 7);
     // So that nothing is asked but by the test.
     opening.listens = false;

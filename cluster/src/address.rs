@@ -1,0 +1,34 @@
+//! How the address of a database names its server: by the folder of a socket, or by host and port.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use url::Url;
+
+/// PostgreSQL's name for the socket of its usual port.
+pub(crate) const SOCKET: &str = ".s.PGSQL.5432";
+
+/// Where a server listens.
+#[derive(Debug, Clone)]
+pub(crate) enum Address {
+    Socket(PathBuf),
+    Tcp(String, u16),
+}
+
+impl Address {
+    pub(crate) fn of(url: &Url) -> anyhow::Result<Self> {
+        let host = url.host_str().context("the server has no host")?;
+        if host.starts_with("%2F") {
+            let folder = PathBuf::from(host.replace("%2F", "/"));
+            return Ok(Self::Socket(folder.join(SOCKET)));
+        }
+        let host = host.trim_matches(['[', ']']);
+        Ok(Self::Tcp(host.to_owned(), url.port().unwrap_or(5_432)))
+    }
+}
+
+/// The address of a database whose server has its socket in a folder.
+pub(crate) fn behind_socket(user: &str, folder: &Path, database: &str) -> String {
+    let folder = folder.display().to_string().replace('/', "%2F");
+    format!("postgres://{user}@{folder}/{database}")
+}

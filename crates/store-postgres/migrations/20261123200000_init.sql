@@ -156,13 +156,15 @@ CREATE TABLE deliveries (
 CREATE INDEX deliveries_by_alert ON deliveries (alert_seq);
 CREATE INDEX deliveries_by_connector ON deliveries (connector_no, seq);
 
--- What waits, by connector. `queued_at` is from when its time is counted.
+-- What waits, by connector. `queued_at` is from when its time is counted. It is vacuumed early and at once; its file isn't cut,
+-- since who cuts it has to have the table alone, and what was emptied is filled again.
 CREATE TABLE pending (
     connector_no bigint NOT NULL,
     seq          bigint NOT NULL,
     queued_at    bigint NOT NULL,
     PRIMARY KEY (connector_no, seq)
-) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0,
+    vacuum_truncate = off);
 
 -- What did not arrive, which is rare.
 CREATE TABLE missed (

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alert_connectors_model::{Alert, AlertId, AlertType};
 use alert_connectors_store::{
-    AlertQuery, Progress, Tidied, Tidying,
+    AlertQuery, Tidying,
     conformance::{World, stored},
 };
 use jiff::SignedDuration;
@@ -63,10 +63,7 @@ async fn a_type_is_found_across_zones_and_its_zones_are_forgotten_with_it() {
         now: one.later(60),
         retention: SignedDuration::from_secs(1),
     };
-    let mut progress = Progress::default();
-    while let Tidied::More(further) = one.store.tidy(rules, progress).await.unwrap() {
-        progress = further;
-    }
+    one.tidy_by(rules).await;
     assert!(listed(&one).await.is_empty());
     // Only the newest zone may be written to again.
     execute(

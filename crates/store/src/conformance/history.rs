@@ -27,12 +27,17 @@ impl World {
         }
     }
 
-    /// Tidies until nothing is left to do; returns in how many steps.
+    /// Tidies by the usual rule so much later; returns in how many steps.
     async fn tidy(&self, hours: i64) -> usize {
-        let rules = Tidying {
+        self.tidy_by(Tidying {
             now: self.hours_later(hours).now,
             retention: SignedDuration::from_hours(30 * 24),
-        };
+        })
+        .await
+    }
+
+    /// Tidies until nothing is left to do; returns in how many steps.
+    pub async fn tidy_by(&self, rules: Tidying) -> usize {
         let (mut progress, mut steps) = (Progress::default(), 1);
         while let Tidied::More(further) = self.store.tidy(rules, progress).await.unwrap() {
             (progress, steps) = (further, steps + 1);
@@ -423,10 +428,7 @@ pub async fn a_key_is_answered_after_retention_took_its_alert(world: World) {
         now: world.later(60),
         retention: SignedDuration::from_secs(1),
     };
-    let mut progress = Progress::default();
-    while let Tidied::More(further) = world.store.tidy(rules, progress).await.unwrap() {
-        progress = further;
-    }
+    world.tidy_by(rules).await;
     let crate::Acceptance::Repeated(again) = keyed().await else {
         unreachable!("it was stored before");
     };

@@ -6,6 +6,7 @@ use alert_connectors_store::StoreError;
 use deadpool_postgres::{
     Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts,
 };
+use futures_util::future::try_join_all;
 use tokio::time;
 use tokio_postgres::{Row, types::ToSql};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -61,13 +62,12 @@ impl Pools {
                                 .batch_execute(SETTINGS)
                                 .await
                                 .map_err(HookError::Backend)?;
-                            for sql in statements() {
-                                client
-                                    .prepare_cached(sql)
-                                    .await
-                                    .map_err(HookError::Backend)?;
-                            }
-                            Ok(())
+                            let client = &*client;
+                            let prepared = statements()
+                                .into_iter()
+                                .map(|sql| client.prepare_cached(sql));
+                            let prepared = try_join_all(prepared).await;
+                            prepared.map(drop).map_err(HookError::Backend)
                         })
                     },
                 ))

@@ -152,6 +152,7 @@ pub(crate) fn statements() -> Vec<&'static str> {
         store_group::CHANGE_ALERTS,
         store_group::INSERT_ALERTS,
         store_group::INSERT_DELIVERIES,
+        store_group::INSERT_PENDING,
         store_group::REMEMBER,
         store_group::FORGET_KEYS,
         zones::NOTE,

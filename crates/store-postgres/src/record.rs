@@ -1,6 +1,6 @@
 //! Recording what came of attempts: one statement, and one round trip, for all that ended at about the same moment.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use alert_connectors_model::{Attempt, EndReason};
 use alert_connectors_store::{Form, NextStep, Outcome, Recorded, Report, StoreError};
@@ -11,11 +11,13 @@ use uuid::Uuid;
 use crate::{error::Columns as _, session::Session, standing};
 
 // By primary keys, in the order of the given rows, which is that of their keys. What a holder of before says late changes
-// nothing here.
-const RECORD: &str = "WITH given AS (SELECT * FROM unnest($1::int8[], $2::int2[], $3::int2[], $4::int8[], $5::bool[],
-        $6::bytea[], $7::int8[], $8::uuid[], $9::int8[], $10::int4[], $11::int2[], $12::int4[], $13::text[], $14::int4[])
-        AS g (seq, state, reason, at, plain, destination, lease, id, started_at, duration_ms, outcome, status_code, error, digest_size)
-        WHERE g.lease IS NULL OR EXISTS (SELECT FROM leases l WHERE l.destination = g.destination AND l.number = g.lease)),
+// nothing here: a lease's number is never given twice, and a lease is found by its destination.
+const RECORD: &str = "WITH given AS (SELECT * FROM (SELECT unnest($1::int8[]) AS seq, unnest($2::int2[]) AS state,
+        unnest($3::int2[]) AS reason, unnest($4::int8[]) AS at, unnest($5::bool[]) AS plain, unnest($6::int8[]) AS lease,
+        unnest($8::uuid[]) AS id, unnest($9::int8[]) AS started_at, unnest($10::int4[]) AS duration_ms,
+        unnest($11::int2[]) AS outcome, unnest($12::int4[]) AS status_code, unnest($13::text[]) AS error,
+        unnest($14::int4[]) AS digest_size) g
+        WHERE g.lease IS NULL OR g.lease IN (SELECT l.number FROM leases l WHERE l.destination = ANY ($7::bytea[]))),
     changed AS (UPDATE deliveries d SET state = g.state, reason = g.reason,
         attempts = d.attempts + CASE WHEN g.id IS NULL THEN 0 ELSE 1 END,
         plain = CASE WHEN g.state = 0 THEN g.plain ELSE d.plain END,
@@ -139,8 +141,8 @@ async fn change(
         reasons,
         times,
         plain,
-        destinations,
         leases,
+        destinations,
         attempts,
     } = Columns::of(round);
     let changed = session
@@ -152,8 +154,8 @@ async fn change(
                 &reasons,
                 &times,
                 &plain,
-                &destinations,
                 &leases,
+                &destinations,
                 &attempts.ids,
                 &attempts.started,
                 &attempts.durations,
@@ -175,8 +177,9 @@ struct Columns<'r> {
     reasons: Vec<Option<i16>>,
     times: Vec<i64>,
     plain: Vec<bool>,
-    destinations: Vec<&'r [u8]>,
     leases: Vec<Option<i64>>,
+    /// Each once.
+    destinations: Vec<&'r [u8]>,
     attempts: Attempts,
 }
 
@@ -185,16 +188,17 @@ impl<'r> Columns<'r> {
         let given = || round.iter().map(|(_, given)| *given);
         let outcomes = || given().map(|(_, outcome)| outcome);
         let steps = || outcomes().map(|outcome| Step::of(outcome.next));
+        let destinations: BTreeSet<_> = given()
+            .map(|(report, _)| &report.destination.0[..])
+            .collect();
         Self {
             seqs: outcomes().map(|outcome| outcome.seq).collect(),
             states: steps().map(|step| step.state).collect(),
             reasons: steps().map(|step| step.reason).collect(),
             times: steps().map(|step| step.at).collect(),
             plain: steps().map(|step| step.plain).collect(),
-            destinations: given()
-                .map(|(report, _)| &report.destination.0[..])
-                .collect(),
             leases: given().map(|(report, _)| report.lease).collect(),
+            destinations: destinations.into_iter().collect(),
             attempts: Attempts::of(outcomes()),
         }
     }

@@ -7,7 +7,12 @@ use jiff::Timestamp;
 use tokio::try_join;
 use uuid::Uuid;
 
-use crate::{alerts::uuid, group::Desk, session::Session, zones};
+use crate::{
+    alerts::uuid,
+    group::Desk,
+    session::{Parameters, Session},
+    zones,
+};
 
 pub(crate) const SET_NUMBERING: &str =
     "UPDATE numbering SET next_alert = $1, next_delivery = $2 WHERE one = 1";
@@ -17,14 +22,16 @@ pub(crate) const CHANGE_ALERTS: &str =
     content = g.content, told_at = g.told_at
     FROM unnest($1::int8[], $2::int2[], $3::int2[], $4::int8[], $5::text[], $6::int8[])
     AS g (seq, severity, status, occurrences, content, told_at) WHERE a.seq = g.seq";
+// On the way of every alert, arrays are unnested side by side in the list of columns: in FROM, each would be written to a
+// store of its own first.
 pub(crate) const INSERT_ALERTS: &str = "INSERT INTO alerts (seq, id, space_no, severity, status, alert_type, dedup_key, occurrences,
-    received_at, told_at, content, warnings) SELECT * FROM unnest($1::int8[], $2::uuid[], $3::int8[], $4::int2[], $5::int2[],
-    $6::text[], $7::bytea[], $8::int8[], $9::int8[], $10::int8[], $11::text[], $12::text[])";
-pub(crate) const INSERT_DELIVERIES: &str = "WITH given AS (SELECT * FROM unnest($1::int8[], $2::uuid[], $3::int8[], $4::int8[], $5::int2[],
-    $6::int8[]) AS g (seq, id, alert_seq, connector_no, kind, created_at)),
-    waits AS (INSERT INTO pending (connector_no, seq, queued_at) SELECT connector_no, seq, created_at FROM given)
-    INSERT INTO deliveries (seq, id, alert_seq, connector_no, kind, state, created_at)
-    SELECT seq, id, alert_seq, connector_no, kind, 0, created_at FROM given";
+    received_at, told_at, content, warnings) SELECT unnest($1::int8[]), unnest($2::uuid[]), unnest($3::int8[]), unnest($4::int2[]),
+    unnest($5::int2[]), unnest($6::text[]), unnest($7::bytea[]), unnest($8::int8[]), unnest($9::int8[]), unnest($10::int8[]),
+    unnest($11::text[]), unnest($12::text[])";
+pub(crate) const INSERT_DELIVERIES: &str = "INSERT INTO deliveries (seq, id, alert_seq, connector_no, kind, state, created_at)
+    SELECT unnest($1::int8[]), unnest($2::uuid[]), unnest($3::int8[]), unnest($4::int8[]), unnest($5::int2[]), 0, unnest($6::int8[])";
+pub(crate) const INSERT_PENDING: &str = "INSERT INTO pending (connector_no, seq, queued_at)
+    SELECT unnest($1::int8[]), unnest($2::int8[]), unnest($3::int8[])";
 pub(crate) const REMEMBER: &str =
     "INSERT INTO idempotency (space_no, route, key, body_hash, created_at, answer)
     SELECT * FROM unnest($1::int8[], $2::int2[], $3::text[], $4::bytea[], $5::int8[], $6::text[])
@@ -157,13 +164,18 @@ async fn insert_deliveries(session: &Session, desk: &Desk<'_>) -> Result<(), Sto
         .iter()
         .map(|row| row.created_at.as_millisecond())
         .collect();
-    session
-        .run(
-            INSERT_DELIVERIES,
-            &[&seqs, &ids, &alerts, &connectors, &kinds, &created],
-        )
-        .await
-        .map(drop)
+    try_join!(
+        biased;
+        async {
+            let columns: Parameters<'_> = &[&seqs, &ids, &alerts, &connectors, &kinds, &created];
+            session.run(INSERT_DELIVERIES, columns).await
+        },
+        async {
+            let columns: Parameters<'_> = &[&connectors, &seqs, &created];
+            session.run(INSERT_PENDING, columns).await
+        },
+    )
+    .map(drop)
 }
 
 async fn remember(session: &Session, desk: &Desk<'_>) -> Result<(), StoreError> {

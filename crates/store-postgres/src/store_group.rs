@@ -1,4 +1,4 @@
-//! Writing what a group decided: a statement for each table, all sent together, the commit last.
+//! Writing what a group decided: all that is new in one statement, all statements sent together, the commit last.
 
 use std::collections::BTreeSet;
 
@@ -9,29 +9,27 @@ use uuid::Uuid;
 
 use crate::{
     alerts::uuid,
-    group::Desk,
+    group::{DeliveryRow, Desk},
     session::{Parameters, Session},
     zones,
 };
 
-pub(crate) const SET_NUMBERING: &str =
-    "UPDATE numbering SET next_alert = $1, next_delivery = $2 WHERE one = 1";
 // By primary key.
 pub(crate) const CHANGE_ALERTS: &str =
     "UPDATE alerts a SET severity = g.severity, status = g.status, occurrences = g.occurrences,
     content = g.content, told_at = g.told_at
     FROM unnest($1::int8[], $2::int2[], $3::int2[], $4::int8[], $5::text[], $6::int8[])
     AS g (seq, severity, status, occurrences, content, told_at) WHERE a.seq = g.seq";
-// On the way of every alert, arrays are unnested side by side in the list of columns: in FROM, each would be written to a
-// store of its own first.
-pub(crate) const INSERT_ALERTS: &str = "INSERT INTO alerts (seq, id, space_no, severity, status, alert_type, dedup_key, occurrences,
-    received_at, told_at, content, warnings) SELECT unnest($1::int8[]), unnest($2::uuid[]), unnest($3::int8[]), unnest($4::int2[]),
-    unnest($5::int2[]), unnest($6::text[]), unnest($7::bytea[]), unnest($8::int8[]), unnest($9::int8[]), unnest($10::int8[]),
-    unnest($11::text[]), unnest($12::text[])";
-pub(crate) const INSERT_DELIVERIES: &str = "INSERT INTO deliveries (seq, id, alert_seq, connector_no, kind, state, created_at)
-    SELECT unnest($1::int8[]), unnest($2::uuid[]), unnest($3::int8[]), unnest($4::int8[]), unnest($5::int2[]), 0, unnest($6::int8[])";
-pub(crate) const INSERT_PENDING: &str = "INSERT INTO pending (connector_no, seq, queued_at)
-    SELECT unnest($1::int8[]), unnest($2::int8[]), unnest($3::int8[])";
+// All that is new in one statement, so that a group costs one message for it. Arrays are unnested side by side in the list
+// of columns: in FROM, each would be written to a store of its own first.
+pub(crate) const INSERT: &str = "WITH numbered AS (UPDATE numbering SET next_alert = $1, next_delivery = $2 WHERE one = 1),
+    stored AS (INSERT INTO alerts (seq, id, space_no, severity, status, alert_type, dedup_key, occurrences, received_at, told_at,
+        content, warnings) SELECT unnest($3::int8[]), unnest($4::uuid[]), unnest($5::int8[]), unnest($6::int2[]),
+        unnest($7::int2[]), unnest($8::text[]), unnest($9::bytea[]), unnest($10::int8[]), unnest($11::int8[]), unnest($12::int8[]),
+        unnest($13::text[]), unnest($14::text[])),
+    waits AS (INSERT INTO pending (connector_no, seq, queued_at) SELECT unnest($15::int8[]), unnest($16::int8[]), unnest($17::int8[]))
+    INSERT INTO deliveries (connector_no, seq, created_at, id, alert_seq, kind, state)
+    SELECT unnest($15::int8[]), unnest($16::int8[]), unnest($17::int8[]), unnest($18::uuid[]), unnest($19::int8[]), unnest($20::int2[]), 0";
 pub(crate) const REMEMBER: &str =
     "INSERT INTO idempotency (space_no, route, key, body_hash, created_at, answer)
     SELECT * FROM unnest($1::int8[], $2::int2[], $3::text[], $4::bytea[], $5::int8[], $6::text[])
@@ -52,14 +50,9 @@ pub(crate) async fn write(
     }
     try_join!(
         biased;
-        async {
-            let numbers = [&desk.next_alert, &desk.next_delivery];
-            session.run(SET_NUMBERING, &numbers.map(|one| one as _)).await
-        },
         // First of all, since a problem that is closed makes room for the next of its name.
         change_alerts(session, desk),
-        insert_alerts(session, desk),
-        insert_deliveries(session, desk),
+        insert(session, desk),
         zones::note(session, zones),
         remember(session, desk),
         session.command("COMMIT"),
@@ -98,84 +91,101 @@ async fn change_alerts(session: &Session, desk: &Desk<'_>) -> Result<(), StoreEr
         .map(drop)
 }
 
-async fn insert_alerts(session: &Session, desk: &Desk<'_>) -> Result<(), StoreError> {
-    let mut rows: Vec<_> = desk.alerts.values().filter(|row| row.is_new).collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    rows.sort_unstable_by_key(|row| row.seq);
-    let seqs: Vec<i64> = rows.iter().map(|row| row.seq).collect();
-    let ids: Vec<Uuid> = rows.iter().map(|row| uuid(row.id.as_bytes())).collect();
-    let spaces: Vec<i64> = rows.iter().map(|row| row.space_no).collect();
-    let severities: Vec<i16> = rows.iter().map(|row| row.alert.severity as i16).collect();
-    let statuses: Vec<i16> = rows.iter().map(|row| row.alert.status as i16).collect();
-    let types: Vec<&str> = rows
-        .iter()
-        .map(|row| row.alert.alert_type.as_str())
-        .collect();
-    let names: Vec<Option<&[u8]>> = rows
-        .iter()
-        .map(|row| row.alert.dedup_key.as_ref().map(String::as_bytes))
-        .collect();
-    let occurrences: Vec<i64> = rows.iter().map(|row| large(row.occurrences)).collect();
-    let received: Vec<i64> = rows
-        .iter()
-        .map(|row| row.received_at.as_millisecond())
-        .collect();
-    let told: Vec<Option<i64>> = rows
-        .iter()
-        .map(|row| row.told_at.map(Timestamp::as_millisecond))
-        .collect();
-    let contents: Vec<&str> = rows.iter().map(|row| &*row.json).collect();
-    let warnings: Vec<Option<&str>> = rows.iter().map(|row| row.warnings.as_deref()).collect();
-    session
-        .run(
-            INSERT_ALERTS,
-            &[
-                &seqs,
-                &ids,
-                &spaces,
-                &severities,
-                &statuses,
-                &types,
-                &names,
-                &occurrences,
-                &received,
-                &told,
-                &contents,
-                &warnings,
-            ],
-        )
-        .await
-        .map(drop)
+async fn insert(session: &Session, desk: &Desk<'_>) -> Result<(), StoreError> {
+    let alerts = Alerts::of(desk);
+    let deliveries = Deliveries::of(&desk.deliveries);
+    let columns: Parameters<'_> = &[
+        &desk.next_alert,
+        &desk.next_delivery,
+        &alerts.seqs,
+        &alerts.ids,
+        &alerts.spaces,
+        &alerts.severities,
+        &alerts.statuses,
+        &alerts.types,
+        &alerts.names,
+        &alerts.occurrences,
+        &alerts.received,
+        &alerts.told,
+        &alerts.contents,
+        &alerts.warnings,
+        &deliveries.connectors,
+        &deliveries.seqs,
+        &deliveries.created,
+        &deliveries.ids,
+        &deliveries.alerts,
+        &deliveries.kinds,
+    ];
+    session.run(INSERT, columns).await.map(drop)
 }
 
-async fn insert_deliveries(session: &Session, desk: &Desk<'_>) -> Result<(), StoreError> {
-    let rows = &desk.deliveries;
-    if rows.is_empty() {
-        return Ok(());
+/// The new alerts of a group as columns.
+#[derive(Default)]
+struct Alerts<'d> {
+    seqs: Vec<i64>,
+    ids: Vec<Uuid>,
+    spaces: Vec<i64>,
+    severities: Vec<i16>,
+    statuses: Vec<i16>,
+    types: Vec<&'d str>,
+    names: Vec<Option<&'d [u8]>>,
+    occurrences: Vec<i64>,
+    received: Vec<i64>,
+    told: Vec<Option<i64>>,
+    contents: Vec<&'d str>,
+    warnings: Vec<Option<&'d str>>,
+}
+
+impl<'d> Alerts<'d> {
+    fn of(desk: &'d Desk<'_>) -> Self {
+        let mut rows: Vec<_> = desk.alerts.values().filter(|row| row.is_new).collect();
+        rows.sort_unstable_by_key(|row| row.seq);
+        let mut columns = Self::default();
+        for row in rows {
+            let name = row.alert.dedup_key.as_ref();
+            columns.seqs.push(row.seq);
+            columns.ids.push(uuid(row.id.as_bytes()));
+            columns.spaces.push(row.space_no);
+            columns.severities.push(row.alert.severity as i16);
+            columns.statuses.push(row.alert.status as i16);
+            columns.types.push(row.alert.alert_type.as_str());
+            columns.names.push(name.map(String::as_bytes));
+            columns.occurrences.push(large(row.occurrences));
+            columns.received.push(row.received_at.as_millisecond());
+            columns
+                .told
+                .push(row.told_at.map(Timestamp::as_millisecond));
+            columns.contents.push(&row.json);
+            columns.warnings.push(row.warnings.as_deref());
+        }
+        columns
     }
-    let seqs: Vec<i64> = rows.iter().map(|row| row.seq).collect();
-    let ids: Vec<Uuid> = rows.iter().map(|row| uuid(row.id.as_bytes())).collect();
-    let alerts: Vec<i64> = rows.iter().map(|row| row.alert_seq).collect();
-    let connectors: Vec<i64> = rows.iter().map(|row| row.connector_no).collect();
-    let kinds: Vec<i16> = rows.iter().map(|row| row.kind.code().into()).collect();
-    let created: Vec<i64> = rows
-        .iter()
-        .map(|row| row.created_at.as_millisecond())
-        .collect();
-    try_join!(
-        biased;
-        async {
-            let columns: Parameters<'_> = &[&seqs, &ids, &alerts, &connectors, &kinds, &created];
-            session.run(INSERT_DELIVERIES, columns).await
-        },
-        async {
-            let columns: Parameters<'_> = &[&connectors, &seqs, &created];
-            session.run(INSERT_PENDING, columns).await
-        },
-    )
-    .map(drop)
+}
+
+/// The new deliveries of a group as columns.
+#[derive(Default)]
+struct Deliveries {
+    connectors: Vec<i64>,
+    seqs: Vec<i64>,
+    created: Vec<i64>,
+    ids: Vec<Uuid>,
+    alerts: Vec<i64>,
+    kinds: Vec<i16>,
+}
+
+impl Deliveries {
+    fn of(rows: &[DeliveryRow]) -> Self {
+        let mut columns = Self::default();
+        for row in rows {
+            columns.connectors.push(row.connector_no);
+            columns.seqs.push(row.seq);
+            columns.created.push(row.created_at.as_millisecond());
+            columns.ids.push(uuid(row.id.as_bytes()));
+            columns.alerts.push(row.alert_seq);
+            columns.kinds.push(row.kind.code().into());
+        }
+        columns
+    }
 }
 
 async fn remember(session: &Session, desk: &Desk<'_>) -> Result<(), StoreError> {

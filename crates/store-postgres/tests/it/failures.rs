@@ -182,7 +182,8 @@ async fn with_too_few_connections_it_is_reading_that_waits() {
     let database = Database::make();
     drop(database.open().await);
     let role = format!("few_{}", database.name());
-    let sql = format!("CREATE ROLE {role} LOGIN CONNECTION LIMIT 3");
+    // One for each writer, one to listen, one to read, and the one of opening, which the server may still be ending.
+    let sql = format!("CREATE ROLE {role} LOGIN CONNECTION LIMIT 5");
     execute(&database, &sql).await;
     let grant = format!(
         "GRANT ALL ON DATABASE {} TO {role}; GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}; GRANT ALL ON SCHEMA public TO {role}; GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {role}",

@@ -1,6 +1,7 @@
-//! `torture`: builds the release server and lets it live through what must not lose an alert.
+//! `torture`: builds the release server and lets it live through what must not lose an alert; tries the messages on many
+//! hostile alerts.
 
-use crate::run::{cargo, program, root, store};
+use crate::run::{cargo, cargo_with, program, root, store};
 
 /// What is run on SQLite if nothing is said, with how many rounds.
 const USUAL: [(&str, &str); 4] = [
@@ -18,8 +19,14 @@ const ON_POSTGRES: [(&str, &str); 4] = [
     ("full", "3"),
 ];
 
+/// How many hostile alerts each property of the messages is tried on, if nothing is said.
+const MESSAGES: &str = "20000";
+
 pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
     let (store, rest) = store(rest)?;
+    if rest.first() == Some(&"messages") {
+        return messages(rest.get(1).copied().unwrap_or(MESSAGES));
+    }
     let usual = match store {
         "postgres" => ON_POSTGRES,
         _ => USUAL,
@@ -36,6 +43,9 @@ pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
         .join("release");
     let path = |name: &str| target.join(name).display().to_string();
     let (torture, server) = (path("alert-connectors-torture"), path("alert-connectors"));
+    if rest.is_empty() {
+        messages(MESSAGES)?;
+    }
     for (scenario, rounds) in usual {
         if rest.first().is_some_and(|wanted| *wanted != scenario) {
             continue;
@@ -44,4 +54,17 @@ pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
         program(&torture, &[&server, scenario, rounds])?;
     }
     Ok(())
+}
+
+/// The property tests of the messages, on many more alerts than the test command has time for.
+fn messages(cases: &str) -> anyhow::Result<()> {
+    let arguments = [
+        "test",
+        "--locked",
+        "--release",
+        "--package",
+        "alert-connectors-message",
+        "--lib",
+    ];
+    cargo_with(&arguments, &[("PROPTEST_CASES", cases)])
 }

@@ -1,10 +1,11 @@
-//! Reading a request's body: its length, then its media type, then its syntax.
+//! Reading a request's body: its length, then its media type and encoding, then its syntax.
 
-use std::time::Duration;
+use std::{io::Read, time::Duration};
 
 use alert_connectors_model::Json;
 use axum::body::Body;
 use bytes::Bytes;
+use flate2::read::MultiGzDecoder;
 use http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
@@ -19,7 +20,17 @@ const PASSED_OVER_BYTES_MAX: usize = 32 * 1_024 * 1_024;
 /// A body must have arrived within this time.
 const ARRIVAL_MAX: Duration = Duration::from_secs(30);
 
-/// The bytes of a JSON body.
+/// What some producers write before their JSON, although it means nothing there.
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// How a body came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Encoding {
+    Identity,
+    Gzip,
+}
+
+/// The bytes of a JSON body; the limit holds for what comes and for what comes out of it.
 pub(crate) async fn read(headers: &HeaderMap, body: Body, most: usize) -> Result<Bytes, Problem> {
     let announced = headers
         .get(header::CONTENT_LENGTH)
@@ -32,6 +43,15 @@ pub(crate) async fn read(headers: &HeaderMap, body: Body, most: usize) -> Result
         let detail = "Send the body as JSON, with the header Content-Type: application/json.";
         return Err(Problem::new(ProblemKind::UnsupportedMediaType, detail));
     }
+    let encoding = encoding(headers)?;
+    let bytes = collect(body, most).await?;
+    match encoding {
+        Encoding::Identity => Ok(bytes),
+        Encoding::Gzip => unzipped(&bytes, most),
+    }
+}
+
+async fn collect(body: Body, most: usize) -> Result<Bytes, Problem> {
     let collected = tokio::time::timeout(ARRIVAL_MAX, Limited::new(body, most).collect()).await;
     match collected {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
@@ -62,8 +82,45 @@ async fn pass_over(mut body: Body) {
     drop(tokio::time::timeout(ARRIVAL_MAX, reading).await);
 }
 
+fn encoding(headers: &HeaderMap) -> Result<Encoding, Problem> {
+    let Some(given) = headers.get(header::CONTENT_ENCODING) else {
+        return Ok(Encoding::Identity);
+    };
+    match given
+        .to_str()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase()
+        .as_str()
+    {
+        "" | "identity" => Ok(Encoding::Identity),
+        "gzip" | "x-gzip" => Ok(Encoding::Gzip),
+        other => {
+            let named: String = other.chars().take(40).collect();
+            let detail = format!(
+                "The body's encoding {named:?} is not supported; send it as it is or with Content-Encoding: gzip."
+            );
+            Err(Problem::new(ProblemKind::UnsupportedMediaType, detail))
+        }
+    }
+}
+
+fn unzipped(bytes: &Bytes, most: usize) -> Result<Bytes, Problem> {
+    let mut plain = Vec::new();
+    let mut decoder = MultiGzDecoder::new(bytes.as_ref()).take(most as u64 + 1);
+    if decoder.read_to_end(&mut plain).is_err() {
+        let detail = "The body is not gzip, as its Content-Encoding says, or it broke off.";
+        return Err(Problem::new(ProblemKind::MalformedJson, detail));
+    }
+    if plain.len() > most {
+        return Err(too_large(most));
+    }
+    Ok(Bytes::from(plain))
+}
+
 /// The JSON of a body that was read.
 pub(crate) fn parse(bytes: &Bytes) -> Result<Json<'_>, Problem> {
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     if bytes.is_empty() {
         return Err(Problem::new(
             ProblemKind::MalformedJson,

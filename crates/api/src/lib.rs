@@ -9,6 +9,7 @@ mod body;
 mod entry;
 mod identity;
 mod meters;
+mod non_finite;
 mod openapi;
 mod page;
 mod passwords;

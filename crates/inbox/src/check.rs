@@ -45,6 +45,9 @@ const TEXT_OBJECT_MAX: usize = 3_000;
 const FIELD_MAX: usize = 2_000;
 const FIELDS_MAX: usize = 10;
 const CONTEXT_ELEMENTS_MAX: usize = 10;
+const BUTTONS_MAX: usize = 25;
+const BUTTON_TEXT_MAX: usize = 75;
+const BUTTON_URL_MAX: usize = 3_000;
 /// Seen on the Web API; Slack does not document it.
 const ALL_TEXT_MAX: usize = 13_200;
 /// A Teams message, counted as a JSON string inside JSON.
@@ -131,6 +134,8 @@ fn check_block(block: &Value) -> Option<usize> {
             };
             Some(text + fields)
         }
+        "rich_text" => rich_text_size(block.get("elements")?),
+        "actions" => buttons_size(block.get("elements")?),
         "context" => texts_size(
             block.get("elements")?,
             CONTEXT_ELEMENTS_MAX,
@@ -138,6 +143,61 @@ fn check_block(block: &Value) -> Option<usize> {
         ),
         _ => None,
     }
+}
+
+/// <https://docs.slack.dev/reference/block-kit/blocks/rich-text-block>: texts and links, none of them empty.
+fn rich_text_size(elements: &Value) -> Option<usize> {
+    let inline_size = |inline: &Value| match inline.get("type")?.as_str()? {
+        "text" => inline.get("text")?.as_str().map(utf16_size),
+        "link" => {
+            let text = inline.get("text").map_or(Some(""), Value::as_str)?;
+            let url = inline.get("url")?.as_str().filter(|url| is_http(url))?;
+            Some(utf16_size(text) + utf16_size(url))
+        }
+        _ => None,
+    };
+    let element_size = |element: &Value| {
+        let kinds = ["rich_text_section", "rich_text_preformatted"];
+        let is_known = kinds.contains(&element.get("type")?.as_str()?);
+        let inlines = element.get("elements")?.as_array().filter(|_| is_known)?;
+        let sizes = inlines
+            .iter()
+            .map(|inline| inline_size(inline).filter(|size| *size > 0));
+        sizes.sum::<Option<usize>>()
+    };
+    let elements = elements
+        .as_array()
+        .filter(|elements| !elements.is_empty())?;
+    elements.iter().map(element_size).sum()
+}
+
+/// <https://docs.slack.dev/reference/block-kit/block-elements/button-element>
+fn buttons_size(elements: &Value) -> Option<usize> {
+    let buttons = elements
+        .as_array()
+        .filter(|buttons| (1..=BUTTONS_MAX).contains(&buttons.len()))?;
+    let mut ids = std::collections::HashSet::new();
+    let button_size = |button: &Value| {
+        let url = button.get("url")?.as_str()?;
+        let id = button.get("action_id")?.as_str()?.to_owned();
+        let is_sound = button.get("type")? == "button"
+            && is_http(url)
+            && utf16_size(url) <= BUTTON_URL_MAX
+            && ids.insert(id);
+        let text = button
+            .get("text")
+            .filter(|text| text["type"] == "plain_text")?;
+        text_size(text, BUTTON_TEXT_MAX).filter(|_| is_sound)
+    };
+    buttons.iter().map(button_size).sum()
+}
+
+fn is_http(url: &str) -> bool {
+    url.starts_with("https://") || url.starts_with("http://")
+}
+
+fn utf16_size(text: &str) -> usize {
+    text.encode_utf16().count()
 }
 
 fn texts_size(texts: &Value, count_max: usize, size_max: usize) -> Option<usize> {
@@ -148,7 +208,7 @@ fn texts_size(texts: &Value, count_max: usize, size_max: usize) -> Option<usize>
 }
 
 fn text_size(text: &Value, max: usize) -> Option<usize> {
-    let size = text.get("text")?.as_str()?.encode_utf16().count();
+    let size = utf16_size(text.get("text")?.as_str()?);
     let known = matches!(text.get("type")?.as_str()?, "plain_text" | "mrkdwn");
     (known && (1..=max).contains(&size)).then_some(size)
 }
@@ -212,6 +272,18 @@ mod tests {
                 Err("invalid_attachments"),
             ),
             (long.as_str(), Err("invalid_blocks")),
+            (
+                r#"{"blocks":[{"type":"rich_text","elements":[{"type":"rich_text_section","elements":[{"type":"text","text":"a"},{"type":"link","url":"https://a.example/","text":"b"}]}]}]}"#,
+                Ok(()),
+            ),
+            (
+                r#"{"blocks":[{"type":"rich_text","elements":[{"type":"rich_text_section","elements":[{"type":"text","text":""}]}]}]}"#,
+                Err("invalid_blocks"),
+            ),
+            (
+                r#"{"blocks":[{"type":"actions","elements":[{"type":"button","action_id":"a","text":{"type":"plain_text","text":"a"},"url":"ftp://a"}]}]}"#,
+                Err("invalid_blocks"),
+            ),
         ] {
             assert_eq!(check(Kind::Slack, body.as_bytes()), expected, "{body}");
         }

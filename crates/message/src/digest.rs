@@ -35,7 +35,7 @@ impl Counts {
     }
 
     /// What is left when the shown ones are taken out.
-    pub(crate) fn without(mut self, shown: &[Shown<'_>]) -> Self {
+    fn without(mut self, shown: &[Shown<'_>]) -> Self {
         for shown in shown {
             let count = match shown.alert.status {
                 AlertStatus::Active => &mut self.active[shown.alert.severity as usize],
@@ -105,12 +105,20 @@ const fn step(full: usize, lines: usize, title: usize, description: usize) -> St
 }
 
 impl<'a> Digest<'a> {
-    /// The alerts in full, those in a line each, and what is left to be counted.
-    pub(crate) fn parts(&self, step: &Step) -> (&[Shown<'a>], &[Shown<'a>], Counts) {
+    /// The alerts in full, and those in a line each.
+    pub(crate) fn parts(&self, step: &Step) -> (&[Shown<'a>], &[Shown<'a>]) {
         let shown = self.worst.len().min(step.full + step.lines);
         let shown = self.worst.get(..shown).unwrap_or_default();
-        let (full, lines) = shown.split_at(shown.len().min(step.full));
-        (full, lines, self.counts.without(shown))
+        shown.split_at(shown.len().min(step.full))
+    }
+
+    /// `and 12 more: 12 low`, where not all are among the `shown` first.
+    pub(crate) fn more(&self, shown: usize) -> Option<String> {
+        let rest = self
+            .counts
+            .without(self.worst.get(..shown).unwrap_or_default());
+        let more = || format!("and {} more: {}", rest.total(), rest.words());
+        (rest.total() > 0).then(more)
     }
 
     /// `312 alerts in Data: 3 critical · 9 high`

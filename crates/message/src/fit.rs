@@ -1,5 +1,10 @@
 //! Cutting text to a platform's limits, never inside a character that people see as one.
 
+use std::{
+    iter::Sum,
+    ops::{Add, AddAssign},
+};
+
 use serde::Serialize;
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -14,191 +19,154 @@ pub struct Trim {
     pub to: usize,
 }
 
-/// How a limit counts. Neither platform says it; these are the careful readings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Meter {
-    /// UTF-16 code units, as JavaScript clients count.
-    Utf16,
-    /// UTF-8 bytes, for text with characters beyond the basic plane.
-    Utf8,
+/// The size of a text. No platform documents how it counts characters; this is the careful reading: UTF-16 code units as
+/// JavaScript clients count them, or UTF-8 bytes once any character lies beyond the basic plane.
+///
+/// Sizes add up: the size of two texts joined is the sum of their sizes, whichever way each of them counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Size {
+    utf16: usize,
+    utf8: usize,
+    beyond_basic_plane: bool,
 }
 
-impl Meter {
-    /// The careful way to count this text.
+impl Size {
     pub(crate) fn of(text: &str) -> Self {
         // Only characters beyond the basic plane take four bytes, and their first byte tells.
-        if text.bytes().any(|byte| byte >= 0xF0) {
-            Self::Utf8
+        let beyond_basic_plane = text.bytes().any(|byte| byte >= 0xF0);
+        let utf16 = if text.is_ascii() {
+            text.len()
         } else {
-            Self::Utf16
+            text.chars().map(char::len_utf16).sum()
+        };
+        Self {
+            utf16,
+            utf8: text.len(),
+            beyond_basic_plane,
         }
     }
 
-    /// The dearer of two ways.
-    pub(crate) fn or(self, other: Self) -> Self {
-        if self == Self::Utf8 { self } else { other }
-    }
-
-    /// The size of a text.
-    pub(crate) fn size(self, text: &str) -> usize {
-        match self {
-            Self::Utf8 => text.len(),
-            Self::Utf16 if text.is_ascii() => text.len(),
-            Self::Utf16 => text.chars().map(char::len_utf16).sum(),
+    /// What counts against a limit.
+    pub(crate) const fn units(self) -> usize {
+        if self.beyond_basic_plane {
+            self.utf8
+        } else {
+            self.utf16
         }
     }
 }
 
-/// Text written up to a limit. Once something was cut, nothing more is taken.
+impl Add for Size {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            utf16: self.utf16 + other.utf16,
+            utf8: self.utf8 + other.utf8,
+            beyond_basic_plane: self.beyond_basic_plane || other.beyond_basic_plane,
+        }
+    }
+}
+
+impl AddAssign for Size {
+    fn add_assign(&mut self, other: Self) {
+        *self = *self + other;
+    }
+}
+
+impl Sum for Size {
+    fn sum<I: Iterator<Item = Self>>(sizes: I) -> Self {
+        sizes.fold(Self::default(), Add::add)
+    }
+}
+
+/// The size of a text in the units of [`Size`].
+pub(crate) fn units(text: &str) -> usize {
+    Size::of(text).units()
+}
+
+/// What stands where text was cut.
+pub(crate) const ELLIPSIS: char = '…';
+
+/// A text as it is written, and how much of its source that shows.
 #[derive(Debug)]
 pub(crate) struct Fitted {
-    text: String,
-    meter: Meter,
-    left: usize,
-    /// Characters of the source that stand in the text.
-    shown: usize,
-    cut: bool,
+    pub(crate) text: String,
+    /// Characters of the source that are shown, where some are not.
+    pub(crate) cut_to: Option<usize>,
 }
-
-/// Most texts of a message are shorter than this.
-const USUAL_SIZE: usize = 160;
-/// What stands where text was cut.
-const ELLIPSIS: char = '…';
-/// The ellipsis in the dearer count: three bytes.
-const ELLIPSIS_SIZE: usize = 3;
 
 impl Fitted {
-    /// Room for `max`, counted by `meter`; an ellipsis is always kept room for.
-    pub(crate) fn new(max: usize, meter: Meter) -> Self {
-        Self {
-            // Room for usual text, so that it is not moved while it grows.
-            text: String::with_capacity(max.min(USUAL_SIZE)),
-            meter,
-            left: max.saturating_sub(ELLIPSIS_SIZE),
-            shown: 0,
-            cut: false,
+    /// Adds an entry to the list of what did not fit, if the source was cut.
+    pub(crate) fn note(&self, field: &impl ToString, source: &str, trimmed: &mut Vec<Trim>) {
+        if let Some(to) = self.cut_to {
+            trimmed.push(Trim {
+                field: field.to_string(),
+                from: source.chars().count(),
+                to,
+            });
         }
-    }
-
-    /// Writes foreign text, each character as `written` puts it, and cuts it at a grapheme where the room ends.
-    /// The closing markup `tail` is kept room for and always written if any of the text is.
-    pub(crate) fn foreign(
-        &mut self,
-        head: &str,
-        text: &str,
-        written: fn(char) -> Option<&'static str>,
-        tail: &str,
-    ) {
-        let frame = self.meter.size(head) + self.meter.size(tail);
-        if self.cut || text.is_empty() {
-            return;
-        }
-        if self.left <= frame {
-            self.cut_here(self.text.len());
-            return;
-        }
-        self.text.push_str(head);
-        let begins_at = self.text.len();
-        self.left -= frame;
-        if self.take_whole(text, written) {
-            self.text.push_str(tail);
-            return;
-        }
-        for grapheme in graphemes(text) {
-            let size: usize = grapheme
-                .chars()
-                .map(|c| written(c).map_or_else(|| self.char_size(c), |text| self.meter.size(text)))
-                .sum();
-            if size > self.left {
-                self.cut_here(begins_at);
-                break;
-            }
-            self.left -= size;
-            for letter in grapheme.chars() {
-                self.shown += 1;
-                match written(letter) {
-                    Some(text) => self.text.push_str(text),
-                    None => self.text.push(letter),
-                }
-            }
-        }
-        self.text.push_str(tail);
-    }
-
-    /// Takes ASCII text that fits as it is and holds nothing to escape, which is nearly all text, in one piece.
-    fn take_whole(&mut self, text: &str, written: fn(char) -> Option<&'static str>) -> bool {
-        let fits = text.len() <= self.left && text.is_ascii();
-        // What any platform escapes is punctuation, of which most text has little.
-        let may_be_written = |byte: u8| byte.is_ascii_punctuation();
-        let is_escaped = |byte: u8| may_be_written(byte) && written(char::from(byte)).is_some();
-        if !fits || text.bytes().any(is_escaped) {
-            return false;
-        }
-        self.left -= text.len();
-        self.shown += text.len();
-        self.text.push_str(text);
-        true
-    }
-
-    /// Writes markup of our own whole or not at all.
-    pub(crate) fn ours(&mut self, text: &str) {
-        let size = self.meter.size(text);
-        if self.cut {
-        } else if size > self.left {
-            self.cut_here(self.text.len());
-        } else {
-            self.left -= size;
-            self.text.push_str(text);
-        }
-    }
-
-    fn char_size(&self, letter: char) -> usize {
-        match self.meter {
-            Meter::Utf8 => letter.len_utf8(),
-            Meter::Utf16 => letter.len_utf16(),
-        }
-    }
-
-    /// Ends the text with an ellipsis. Of the foreign text that begins at `begins_at`, a mark that stood inside a word
-    /// goes too: with the rest of its word gone it would be read as formatting.
-    fn cut_here(&mut self, begins_at: usize) {
-        self.cut = true;
-        let (kept, foreign) = self.text.split_at(begins_at);
-        let end = kept.len() + foreign.trim_end_matches(['*', '_', '~']).trim_end().len();
-        self.text.truncate(end);
-        self.text.push(ELLIPSIS);
-    }
-
-    /// Whether the source did not fit.
-    pub(crate) const fn was_cut(&self) -> bool {
-        self.cut
-    }
-
-    /// How many characters of the source stand in the text.
-    pub(crate) const fn shown(&self) -> usize {
-        self.shown
-    }
-
-    /// The text, with its ellipsis where it was cut.
-    pub(crate) fn into_text(self) -> String {
-        self.text
     }
 }
 
-/// Plain text cut to `max` characters by the meter, with the note of it.
-pub(crate) fn cut(text: &str, max: usize) -> Fitted {
-    let mut fitted = Fitted::new(max, Meter::of(text));
-    fitted.foreign("", text, |_| None, "");
-    fitted
+/// Writes the longest beginning of a text whose written form is at most `max` units; `write` turns source text into that
+/// form. What is cut ends in an ellipsis. Nothing is promised where not even the ellipsis fits.
+pub(crate) fn fit(source: &str, max: usize, write: impl Fn(&str) -> String) -> Fitted {
+    let text = write(source);
+    let mut size = units(&text);
+    if size <= max {
+        return Fitted { text, cut_to: None };
+    }
+    let mut shown = source.chars().count();
+    loop {
+        // The written form is about as much too long as the source is.
+        shown = (shown * max / size.max(1)).min(shown.saturating_sub(1));
+        let kept = head(source, shown);
+        shown = kept.chars().count();
+        let text = write(&format!("{kept}{ELLIPSIS}"));
+        size = units(&text);
+        if size <= max || shown == 0 {
+            return Fitted {
+                text,
+                cut_to: Some(shown),
+            };
+        }
+    }
 }
 
-/// Graphemes, of which ASCII text has one a byte (no `\r` is left by cleaning).
-fn graphemes(text: &str) -> Box<dyn Iterator<Item = &str> + '_> {
-    if text.is_ascii() {
-        Box::new((0..text.len()).map(|at| text.get(at..=at).unwrap_or_default()))
-    } else {
-        Box::new(text.graphemes(true))
+/// A text as it stands, cut to `max` units.
+pub(crate) fn cut(source: &str, max: usize) -> Fitted {
+    fit(source, max, str::to_owned)
+}
+
+/// The first characters of a text, at most `chars_max`, none of what people see as one character left half. It does not
+/// end in white space.
+pub(crate) fn head(text: &str, chars_max: usize) -> &str {
+    let mut end = 0;
+    let mut chars = 0;
+    for (at, grapheme) in text.grapheme_indices(true) {
+        chars += grapheme.chars().count();
+        if chars > chars_max {
+            break;
+        }
+        end = at + grapheme.len();
     }
+    text.get(..end).unwrap_or_default().trim_end()
+}
+
+/// The last characters of a text, at most `chars_max`, none of what people see as one character left half. It does not
+/// begin with white space.
+pub(crate) fn tail(text: &str, chars_max: usize) -> &str {
+    let mut begin = text.len();
+    let mut chars = 0;
+    for (at, grapheme) in text.grapheme_indices(true).rev() {
+        chars += grapheme.chars().count();
+        if chars > chars_max {
+            break;
+        }
+        begin = at;
+    }
+    text.get(begin..).unwrap_or_default().trim_start()
 }
 
 #[cfg(test)]
@@ -207,29 +175,35 @@ mod tests {
 
     #[test]
     fn text_is_cut_between_graphemes_with_an_ellipsis() {
-        assert_eq!(cut("abcdef", 6).into_text(), "abc…");
-        assert_eq!(cut("abc", 6).into_text(), "abc");
+        assert_eq!(cut("abcdef", 5).text, "abcd…");
+        assert_eq!(cut("abc", 3).text, "abc");
         let family = "👩‍👩‍👧";
         assert_eq!(
-            cut(&family.repeat(3), family.len() + 5).into_text(),
+            cut(&family.repeat(3), family.len() + 5).text,
             format!("{family}…")
         );
+        assert_eq!(head("e\u{301}e\u{301}e\u{301}", 5), "e\u{301}e\u{301}");
+        assert_eq!(tail("e\u{301}e\u{301}e\u{301}", 5), "e\u{301}e\u{301}");
+    }
+
+    #[test]
+    fn what_is_written_longer_than_it_is_typed_is_cut_by_its_written_form() {
+        let escape = |text: &str| text.replace('&', "&amp;");
+        let fitted = fit("a&&&&&b", 13, escape);
         assert_eq!(
-            cut("e\u{301}e\u{301}e\u{301}e\u{301}", 7).into_text(),
-            "e\u{301}e\u{301}…"
+            (fitted.text.as_str(), fitted.cut_to),
+            ("a&amp;&amp;…", Some(3))
         );
     }
 
     #[test]
-    fn a_mark_that_would_end_the_text_is_dropped() {
-        assert_eq!(cut("a*b*cdefgh", 7).into_text(), "a*b…");
-    }
-
-    #[test]
-    fn an_entity_is_written_whole_or_not_at_all() {
-        let escape = |c| (c == '&').then_some("&amp;");
-        let mut fitted = Fitted::new(12, Meter::Utf16);
-        fitted.foreign("`", "a&&b", escape, "`");
-        assert_eq!(fitted.into_text(), "`a&amp;…`");
+    fn sizes_add_up_whichever_way_each_part_counts() {
+        for (one, other) in [("abc", "漢字"), ("漢字", "🔥"), ("🔥", "🔥"), ("", "x")] {
+            assert_eq!(
+                Size::of(one) + Size::of(other),
+                Size::of(&format!("{one}{other}"))
+            );
+        }
+        assert_eq!(units("漢🔥"), 7);
     }
 }

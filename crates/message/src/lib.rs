@@ -3,13 +3,18 @@
 //! Pure and deterministic: preview, test and live send give the same bytes. It does no I/O and reads no clock.
 //! A third platform would be one new folder that implements [`Platform`].
 
+mod autolink;
 mod digest;
 mod fit;
+mod labels;
 mod markdown;
 mod note;
 mod platform;
+mod rich;
 mod sample;
+mod shorten;
 mod slack;
+mod table;
 mod teams;
 #[cfg(test)]
 mod testing;

@@ -1,131 +1,162 @@
-//! The small Markdown of descriptions, read into lines and runs: bold, italic, code, fences, links and lists; all else is literal.
+//! The small Markdown of descriptions, read into lines and runs: bold, italic, code, fences, tables, links and lists; all
+//! else is literal.
+
+use std::borrow::Cow;
 
 use alert_connectors_model::Link;
 
-/// A line of a description.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Line {
-    /// Ordinary text; empty for a blank line.
-    Text(Vec<Run>),
-    /// An item of a list: what stands before it, and its text.
-    Item {
-        /// `•` or `1.`
-        marker: String,
-        runs: Vec<Run>,
-    },
-    /// The lines of a fence.
-    Code(String),
-}
+use crate::{
+    autolink::{self, url_at},
+    rich::{Line, LineKind, Look, Run},
+    table,
+};
 
-/// Text of one look.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Run {
-    pub(crate) text: String,
-    pub(crate) bold: bool,
-    pub(crate) italic: bool,
-    pub(crate) code: bool,
-    pub(crate) link: Option<Link>,
-}
+/// Lists are drawn at most this deep.
+const LIST_LEVELS_MAX: usize = 8;
 
 /// Reads cleaned text.
-pub(crate) fn parse(text: &str) -> Vec<Line> {
+pub(crate) fn parse(text: &str) -> Vec<Line<'_>> {
     let mut lines = Vec::new();
-    let mut source = text.split('\n').peekable();
-    while let Some(line) = source.next() {
+    let mut levels = Levels::default();
+    let source: Vec<&str> = text.split('\n').map(str::trim_end).collect();
+    let mut rest = source.as_slice();
+    while let [line, after @ ..] = rest {
+        rest = after;
         if line.trim_start().starts_with("```") {
-            let mut code = Vec::new();
-            for inner in source.by_ref() {
-                if inner.trim_start().starts_with("```") {
-                    break;
-                }
-                code.push(inner);
-            }
-            lines.push(Line::Code(code.join("\n")));
-        } else if let Some((marker, rest)) = item(line.trim_start()) {
-            lines.push(Line::Item {
-                marker,
-                runs: runs(rest),
-            });
+            let end = after
+                .iter()
+                .position(|inner| inner.trim_start().starts_with("```"));
+            let inside = after.get(..end.unwrap_or(after.len())).unwrap_or_default();
+            lines.extend(inside.iter().map(|line| Line::code(Cow::Borrowed(line))));
+            rest = after.get(inside.len() + 1..).unwrap_or_default();
+        } else if let Some(table) = table::read(line, after) {
+            lines.extend(table.drawn());
+            rest = after.get(table.lines_after_head()..).unwrap_or_default();
         } else {
-            lines.push(Line::Text(runs(line)));
+            lines.push(ordinary(line, &mut levels));
         }
     }
     lines
 }
 
-/// `- text` and `12. text`.
-fn item(line: &str) -> Option<(String, &str)> {
+fn ordinary<'t>(line: &'t str, levels: &mut Levels) -> Line<'t> {
+    let bare = line.trim_start();
+    let Some((marker, text)) = item(bare) else {
+        if !bare.is_empty() && bare.len() == line.len() {
+            *levels = Levels::default();
+        }
+        return Line {
+            kind: LineKind::of(line),
+            runs: runs(line),
+        };
+    };
+    let level = levels.of(line.len() - bare.len());
+    let mut all = vec![Run {
+        text: Cow::Owned(format!("{}{marker} ", "    ".repeat(level))),
+        ..Run::default()
+    }];
+    all.extend(runs(text));
+    Line {
+        kind: LineKind::Text,
+        runs: all,
+    }
+}
+
+/// The indentations of the lists that the current line may belong to, the outermost first.
+#[derive(Default)]
+struct Levels(Vec<usize>);
+
+impl Levels {
+    /// How deep an item stands that is indented by so many characters.
+    fn of(&mut self, indent: usize) -> usize {
+        self.0.retain(|outer| *outer < indent);
+        self.0.push(indent);
+        (self.0.len() - 1).min(LIST_LEVELS_MAX)
+    }
+}
+
+/// `- text` and `12. text`: the marker as it is drawn, and the text.
+fn item(line: &str) -> Option<(Cow<'_, str>, &str)> {
     if let Some(rest) = line.strip_prefix("- ") {
-        return Some(("•".to_owned(), rest.trim_start()));
+        return Some((Cow::Borrowed("•"), rest.trim_start()));
     }
     let (number, rest) = line.split_once(". ")?;
     let is_number = (1..=9).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit());
-    is_number.then(|| (format!("{number}."), rest.trim_start()))
+    is_number.then(|| (Cow::Owned(format!("{number}.")), rest.trim_start()))
 }
 
 /// Reads the runs of one line. Each kind of closing mark that is not found once is not looked for again, so the
 /// time is linear whatever the text.
-fn runs(line: &str) -> Vec<Run> {
+pub(crate) fn runs(line: &str) -> Vec<Run<'_>> {
     let mut reader = RunReader::default();
     reader.read(line, Look::default());
     reader.runs
 }
 
-#[derive(Clone, Copy, Default)]
-struct Look {
-    bold: bool,
-    italic: bool,
-}
-
 #[derive(Default)]
-struct RunReader {
-    runs: Vec<Run>,
+struct RunReader<'t> {
+    runs: Vec<Run<'t>>,
     no_more_code: bool,
     no_more_bold: bool,
     no_more_italic: bool,
     no_more_links: bool,
 }
 
-impl RunReader {
-    fn read(&mut self, mut text: &str, look: Look) {
-        while let Some(at) = text.find(['`', '*', '[']) {
-            let (before, rest) = text.split_at(at);
-            self.push(before, look);
-            text = match self.marked(rest, look) {
-                Some(after) => after,
-                None => {
-                    let (mark, after) = rest.split_at(1);
-                    self.push(mark, look);
-                    after
-                }
-            };
+impl<'t> RunReader<'t> {
+    fn read(&mut self, mut text: &'t str, look: Look) {
+        let mut literal = text;
+        let mut literal_len = 0;
+        // A mark that turns out to be literal stays with the text before it, so that a URL is not torn apart.
+        while let Some(at) = next_mark(text) {
+            let rest = text.get(at..).unwrap_or_default();
+            let before = literal.get(..literal_len + at).unwrap_or_default();
+            let in_word = before
+                .chars()
+                .next_back()
+                .is_some_and(char::is_alphanumeric);
+            if rest.starts_with('h') {
+                let step = url_at(rest)
+                    .filter(|_| !in_word)
+                    .map_or(1, |(url, _)| url.len());
+                literal_len += at + step;
+                text = rest.get(step..).unwrap_or_default();
+                continue;
+            }
+            if let Some(after) = self.marked(before, rest, look) {
+                (text, literal, literal_len) = (after, after, 0);
+            } else {
+                literal_len += at + 1;
+                text = rest.get(1..).unwrap_or_default();
+            }
         }
-        self.push(text, look);
+        self.push(literal, look);
     }
 
-    /// Reads what begins with a mark and returns what follows it; nothing if the mark is literal.
-    fn marked<'t>(&mut self, text: &'t str, look: Look) -> Option<&'t str> {
+    /// Reads what begins with a mark, behind the literal text `before`, and returns what follows it; nothing if the mark is
+    /// literal too.
+    fn marked(&mut self, before: &'t str, text: &'t str, look: Look) -> Option<&'t str> {
         if let Some(rest) = text.strip_prefix('`') {
             let (code, after) = closed(rest, "`", &mut self.no_more_code)?;
+            self.push(before, look);
             self.runs.push(Run {
-                text: code.to_owned(),
-                code: true,
-                ..Run::looking(look)
+                text: Cow::Borrowed(code),
+                look: Look { code: true, ..look },
+                link: None,
             });
             return Some(after);
         }
         if let Some(rest) = text.strip_prefix("**").filter(|_| !look.bold) {
-            if let Some((inner, after)) = closed(rest, "**", &mut self.no_more_bold) {
-                self.read(inner, Look { bold: true, ..look });
-                return Some(after);
-            }
-            return None;
+            let (inner, after) = closed(rest, "**", &mut self.no_more_bold)?;
+            self.push(before, look);
+            self.read(inner, Look { bold: true, ..look });
+            return Some(after);
         }
         if let Some(rest) = text
             .strip_prefix('*')
             .filter(|rest| !look.italic && !rest.starts_with('*'))
         {
             let (inner, after) = closed(rest, "*", &mut self.no_more_italic)?;
+            self.push(before, look);
             self.read(
                 inner,
                 Look {
@@ -135,60 +166,73 @@ impl RunReader {
             );
             return Some(after);
         }
-        self.link(text.strip_prefix('[')?, look)
+        self.link(before, text.strip_prefix('[')?, look)
     }
 
-    fn link<'t>(&mut self, text: &'t str, look: Look) -> Option<&'t str> {
+    fn link(&mut self, before: &'t str, text: &'t str, look: Look) -> Option<&'t str> {
         if self.no_more_links {
             return None;
         }
-        let Some(middle) = text.find("](") else {
+        let Some((label, rest)) = text.split_once("](") else {
             self.no_more_links = true;
             return None;
         };
-        let (label, rest) = text.split_at(middle);
-        let (url, after) = rest.get(2..)?.split_once(')')?;
+        let (url, after) = link_target(rest)?;
         let link = Link::parse(url)
             .ok()
-            .filter(|_| !label.trim().is_empty() && !label.contains('['))?;
+            .filter(|link| !label.contains('[') && may_name(label, link))?;
+        self.push(before, look);
         self.runs.push(Run {
-            text: label.to_owned(),
+            text: Cow::Borrowed(label),
+            look,
             link: Some(link),
-            ..Run::looking(look)
         });
         Some(after)
     }
 
-    fn push(&mut self, text: &str, look: Look) {
-        if text.is_empty() {
-            return;
-        }
-        let new = Run::looking(look);
-        match self.runs.last_mut() {
-            Some(last)
-                if last.bold == new.bold
-                    && last.italic == new.italic
-                    && !last.code
-                    && last.link.is_none() =>
-            {
-                last.text.push_str(text);
-            }
-            _ => self.runs.push(Run {
-                text: text.to_owned(),
-                ..new
-            }),
-        }
+    fn push(&mut self, text: &'t str, look: Look) {
+        let pieces = autolink::pieces(text).into_iter();
+        self.runs.extend(pieces.map(|piece| Run {
+            look,
+            ..Run::of_piece(piece)
+        }));
     }
 }
 
-impl Run {
-    fn looking(look: Look) -> Self {
-        Self {
-            bold: look.bold,
-            italic: look.italic,
-            ..Self::default()
+/// Where the next mark or URL may begin.
+fn next_mark(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    (0..bytes.len()).find(|at| match bytes.get(*at) {
+        Some(b'`' | b'*' | b'[') => true,
+        Some(b'h') => bytes
+            .get(*at..)
+            .is_some_and(|rest| rest.starts_with(b"http")),
+        _ => false,
+    })
+}
+
+/// Whether a label may stand for a link: one that shows a URL must show this one.
+fn may_name(label: &str, link: &Link) -> bool {
+    let mut pieces = autolink::pieces(label).into_iter();
+    !label.trim().is_empty() && pieces.all(|(_, shown)| shown.is_none_or(|shown| shown == *link))
+}
+
+/// The target of a link, up to the parenthesis that closes it: those that the target opens itself are part of it.
+fn link_target(text: &str) -> Option<(&str, &str)> {
+    let mut open = 0_usize;
+    for (at, c) in text.char_indices().take(Link::CHARS_MAX + 1) {
+        match c {
+            '(' => open += 1,
+            ')' if open == 0 => {
+                let (target, after) = text.split_at(at);
+                return Some((target, after.get(1..)?));
+            }
+            ')' => open -= 1,
+            c if c.is_whitespace() => break,
+            _ => {}
         }
     }
+    None
 }
 
 /// What stands before the closing mark, and what follows it. The inside must neither begin nor end with a space.
@@ -212,9 +256,9 @@ mod tests {
         let mut shape = String::new();
         for run in runs(text) {
             let look = [
-                (run.bold, "b"),
-                (run.italic, "i"),
-                (run.code, "c"),
+                (run.look.bold, "b"),
+                (run.look.italic, "i"),
+                (run.look.code, "c"),
                 (run.link.is_some(), "l"),
             ];
             look.iter()
@@ -242,18 +286,83 @@ mod tests {
     }
 
     #[test]
-    fn lists_and_fences_are_lines_of_their_own() {
-        let lines = parse("intro\n- one\n12. two\n```sql\nselect *\n```\nend");
+    fn urls_are_links_to_themselves_and_keep_their_parentheses() {
+        for (text, expected) in [
+            (
+                "[k](https://k.example/discover#/?_g=(filters:!(),time:(from:now-15m,to:now))) ok",
+                "l(k)( ok)",
+            ),
+            ("([w](https://w.example/a_(b)))", "(()l(w)())"),
+            (
+                "see https://a.example/*x*/y.",
+                "(see )l(https://a.example/*x*/y)(.)",
+            ),
+            ("**https://a.example/x**", "bl(https://a.example/x)"),
+            ("http *a*", "(http )i(a)"),
+            ("[t](https://a.example/(", "([t]()l(https://a.example/()"),
+            (
+                "[https://good.example](https://evil.example/)",
+                "([)l(https://good.example)(]()l(https://evil.example/)())",
+            ),
+        ] {
+            assert_eq!(shape(text), expected, "{text}");
+        }
+        let kibana = runs("[k](https://k.example/#/?_g=(a:!(),b:(c)))");
+        assert_eq!(
+            kibana[0].link.as_ref().unwrap().as_str(),
+            "https://k.example/#/?_g=(a:!(),b:(c))"
+        );
+    }
+
+    fn drawn(text: &str) -> Vec<(LineKind, String)> {
+        let text_of = |line: &Line<'_>| line.runs.iter().map(|run| run.text.as_ref()).collect();
+        parse(text)
+            .iter()
+            .map(|line| (line.kind, text_of(line)))
+            .collect()
+    }
+
+    #[test]
+    fn lists_keep_their_levels() {
+        let lines = drawn(
+            "intro\n- one\n  - two\n    12. three\n  - four\n- five\n\n  - six\ntext\n  - seven",
+        );
+        let texts: Vec<_> = lines.iter().map(|(_, text)| text.as_str()).collect();
+        assert_eq!(
+            texts,
+            [
+                "intro",
+                "• one",
+                "    • two",
+                "        12. three",
+                "    • four",
+                "• five",
+                "",
+                "    • six",
+                "text",
+                "• seven"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_stands_in_a_fence_is_kept_as_it_is() {
+        let lines = drawn("a\n```sql\nselect `x`\n\n  from *t*\n```\nb");
+        let code = |text: &str| (LineKind::Code, text.to_owned());
+        assert_eq!(
+            lines[1..4],
+            [code("select `x`"), code(""), code("  from *t*")]
+        );
         assert_eq!(lines.len(), 5);
-        assert!(matches!(&lines[1], Line::Item { marker, .. } if marker == "•"));
-        assert!(matches!(&lines[2], Line::Item { marker, .. } if marker == "12."));
-        assert_eq!(lines[3], Line::Code("select *".to_owned()));
+        assert_eq!(drawn("```\nopen").len(), 1);
     }
 
     #[test]
     fn many_marks_take_linear_time() {
-        for mark in ["*", "**", "[", "`", "[](", "* ", "** "] {
-            assert!(parse(&mark.repeat(50_000)).len() == 1);
+        for mark in [
+            "*", "**", "[", "`", "[](", "* ", "** ", "http", "|", "http*",
+        ] {
+            assert!(parse(&mark.repeat(50_000)).len() <= 1);
         }
     }
 }

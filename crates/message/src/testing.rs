@@ -1,6 +1,6 @@
 //! Alerts for tests: a believable one, and arbitrary hostile ones.
 
-use alert_connectors_model::{Alert, Json, Loc, parse_alert};
+use alert_connectors_model::{Alert, AlertStatus, Json, Loc, Severity, parse_alert};
 use jiff::Timestamp;
 use proptest::prelude::*;
 
@@ -73,7 +73,44 @@ pub(crate) fn digest_of<'a>(
     }
 }
 
-const PIECES: [&str; 28] = [
+/// A digest of hostile alerts, of which no more than a platform is handed come with their words.
+#[derive(Debug)]
+pub(crate) struct AnyDigest {
+    alerts: Vec<Alert>,
+    more: usize,
+    page: Option<String>,
+    space: String,
+}
+
+impl AnyDigest {
+    pub(crate) fn shown(&self) -> Digest<'_> {
+        let mut digest = digest_of(&self.alerts, self.page.as_deref(), &self.space);
+        for _ in 0..self.more {
+            digest.counts.add(Severity::Low, AlertStatus::Active);
+        }
+        digest
+    }
+
+    pub(crate) fn total(&self) -> usize {
+        self.alerts.len() + self.more
+    }
+}
+
+/// Any digest.
+pub(crate) fn any_digest() -> impl Strategy<Value = AnyDigest> {
+    let alerts = prop::collection::vec(any_alert_with(4, 1), 1..45);
+    let page = prop::option::of(Just(
+        "https://alerts.example.com/spaces/s/alerts/1".to_owned(),
+    ));
+    (alerts, 0..2_000_usize, page, hostile(5)).prop_map(|(alerts, more, page, space)| AnyDigest {
+        alerts,
+        more,
+        page,
+        space,
+    })
+}
+
+const PIECES: [&str; 48] = [
     "<!channel>",
     "<@U123>",
     "<!subteam^S1|x>",
@@ -102,6 +139,26 @@ const PIECES: [&str; 28] = [
     "&",
     "**",
     "\r\n1. ",
+    "urn:li:dataset:(urn:li:dataPlatform:snowflake,db.t,PROD)",
+    "select * from t",
+    "*/5 * * * *",
+    "__init__",
+    "~/x",
+    "2001:db8::1",
+    "12:04:31",
+    "0.98",
+    "-5",
+    "--flag",
+    "10.0.0.1:9100",
+    "s3://b/k",
+    "https://a.example/x?y=1&z=(a,b)",
+    " see https://a.example/_x_ ",
+    "\t",
+    "    ",
+    "\n\n",
+    "\u{1B}[31m",
+    "| a | b |\n|---|--:|\n| 1 | 2 |\n",
+    "\n  - ",
 ];
 
 /// Any text, with a liking for what hurts.
@@ -122,12 +179,17 @@ fn link() -> impl Strategy<Value = String> {
 
 /// Any alert that intake would accept.
 pub(crate) fn any_alert() -> impl Strategy<Value = Alert> {
+    any_alert_with(45, 6)
+}
+
+/// Any alert with fewer than so many fields and actions.
+fn any_alert_with(fields: usize, actions: usize) -> impl Strategy<Value = Alert> {
     let severity = prop::sample::select(vec!["low", "medium", "high", "critical"]);
     let status = prop::sample::select(vec!["active", "resolved"]);
     let format = prop::sample::select(vec!["plain", "markdown"]);
-    let fields = prop::collection::vec((hostile(4), hostile(20)), 0..45);
-    let actions = prop::collection::vec((hostile(4), link()), 0..6);
-    let texts = (hostile(60), hostile(200), hostile(10), hostile(10));
+    let texts = (hostile(60), hostile(fields * 4), hostile(10), hostile(10));
+    let fields = prop::collection::vec((hostile(4), hostile(20)), 0..fields);
+    let actions = prop::collection::vec((hostile(4), link()), 0..actions);
     (severity, status, format, texts, fields, actions, link()).prop_map(
         |(severity, status, format, (title, description, product, check), fields, actions, url)| {
             let fields: Vec<_> =

@@ -2,10 +2,10 @@
 
 use std::{borrow::Cow, fmt};
 
-use alert_connectors_model::{Alert, AlertStatus, Field, FieldValue, Link, Part, Severity};
+use alert_connectors_model::{Action, Alert, AlertStatus, Field, FieldValue, Link, Part, Severity};
 use jiff::{Timestamp, tz::Offset};
 
-use crate::{Shown, text::is_blank};
+use crate::{Shown, fit::Trim, text::is_blank};
 
 /// The word that stands first in a message: `CRITICAL`, or `RESOLVED (critical)` once the problem is gone.
 pub fn severity_word(alert: &Alert) -> &'static str {
@@ -30,11 +30,16 @@ pub(crate) fn headline(shown: Shown<'_>) -> &'static str {
 
 /// The title, or `(untitled)` where nothing of it could be seen.
 pub fn title(alert: &Alert) -> &str {
-    if is_blank(&alert.title) {
-        "(untitled)"
-    } else {
-        &alert.title
-    }
+    visible(&alert.title, "(untitled)")
+}
+
+/// The label of an action, or `Link` where nothing of it could be seen.
+pub(crate) fn label(action: &Action) -> &str {
+    visible(&action.label, "Link")
+}
+
+fn visible<'t>(text: &'t str, instead: &'t str) -> &'t str {
+    if is_blank(text) { instead } else { text }
 }
 
 /// `2026-11-23 12:04 UTC`
@@ -63,6 +68,25 @@ pub(crate) fn facts(alert: &Alert) -> impl Iterator<Item = Fact<'_>> {
     parts.chain(own.map(|(index, field)| Fact::of_field(Place::Field(index), field)))
 }
 
+/// `+8 more facts`, where not all are shown; they are added to the list of what did not fit.
+pub(crate) fn more_facts(
+    alert: &Alert,
+    left_out: usize,
+    trimmed: &mut Vec<Trim>,
+) -> Option<String> {
+    if left_out == 0 {
+        return None;
+    }
+    let from = alert.fields.len();
+    trimmed.push(Trim {
+        field: "fields".to_owned(),
+        from,
+        to: from.saturating_sub(left_out),
+    });
+    let noun = if left_out == 1 { "fact" } else { "facts" };
+    Some(format!("+{left_out} more {noun}"))
+}
+
 /// A name and a value to show.
 pub(crate) struct Fact<'a> {
     pub(crate) place: Place,
@@ -89,27 +113,23 @@ impl<'a> Fact<'a> {
         Self {
             place,
             name,
-            value: Cow::Borrowed(&part.name),
+            value: Cow::Borrowed(visible(&part.name, "–")),
             url: part.url.as_ref(),
         }
     }
 
     fn of_field(place: Place, field: &'a Field) -> Self {
         let value = match &field.value {
-            FieldValue::Text(text) if !text.trim().is_empty() => Cow::Borrowed(text.as_str()),
+            FieldValue::Text(text) if is_blank(text) => Cow::Borrowed("–"),
+            FieldValue::Text(text) => Cow::Borrowed(text.as_str()),
             other => Cow::Owned(other.to_string()),
         };
         Self {
             place,
-            name: &field.name,
+            name: visible(&field.name, "(unnamed)"),
             value,
             url: None,
         }
-    }
-
-    /// Whether the name is one of our own words.
-    pub(crate) fn is_ours(&self) -> bool {
-        self.place == Place::Product || self.place == Place::Check
     }
 }
 

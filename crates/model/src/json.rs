@@ -12,7 +12,7 @@ pub enum Json<'a> {
     Null,
     /// `true` or `false`
     Bool(bool),
-    /// A number.
+    /// A number, exactly as it was written.
     Number(Number),
     /// A string, unescaped.
     Text(Cow<'a, str>),
@@ -38,11 +38,9 @@ impl<'a> Json<'a> {
     /// Reads a whole body.
     pub fn parse(body: &'a [u8]) -> Result<Self, JsonError> {
         let mut deserializer = serde_json::Deserializer::from_slice(body);
-        let value = Node
-            .deserialize(&mut deserializer)
-            .map_err(JsonError::from)?;
-        deserializer.end().map_err(JsonError::from)?;
-        Ok(value)
+        let value = Node.deserialize(&mut deserializer);
+        let value = value.and_then(|value| deserializer.end().map(|()| value));
+        value.map_err(|error| JsonError::of(&error, body))
     }
 
     /// What the value is called in messages.
@@ -58,20 +56,72 @@ impl<'a> Json<'a> {
     }
 }
 
-impl From<serde_json::Error> for JsonError {
-    fn from(error: serde_json::Error) -> Self {
-        let text = error.to_string();
-        let reason = text
-            .split(" at line ")
-            .next()
-            .unwrap_or_default()
-            .to_owned();
-        Self {
-            reason,
-            line: error.line().max(1),
-            column: error.column().max(1),
+impl fmt::Display for Json<'_> {
+    /// Compact JSON.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("null"),
+            Self::Bool(value) => value.fmt(f),
+            Self::Number(number) => number.fmt(f),
+            Self::Text(text) => write_string(text, f),
+            Self::List(items) => {
+                f.write_str("[")?;
+                for (position, item) in items.iter().enumerate() {
+                    f.write_str(if position > 0 { "," } else { "" })?;
+                    item.fmt(f)?;
+                }
+                f.write_str("]")
+            }
+            Self::Object(fields) => {
+                f.write_str("{")?;
+                for (position, (name, value)) in fields.iter().enumerate() {
+                    f.write_str(if position > 0 { "," } else { "" })?;
+                    write_string(name, f)?;
+                    f.write_str(":")?;
+                    value.fmt(f)?;
+                }
+                f.write_str("}")
+            }
         }
     }
+}
+
+fn write_string(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.write_str(&serde_json::to_string(text).expect("a string always serialises"))
+}
+
+impl JsonError {
+    fn of(error: &serde_json::Error, body: &[u8]) -> Self {
+        let (line, column) = (error.line().max(1), error.column().max(1));
+        let text = error.to_string();
+        let reason = text.split(" at line ").next().unwrap_or_default();
+        let found = word_at(body, line, column).filter(|_| reason.starts_with("expected"));
+        let reason = match found {
+            Some(word) => format!("`{word}` is not JSON"),
+            None => reason.to_owned(),
+        };
+        Self {
+            reason,
+            line,
+            column,
+        }
+    }
+}
+
+/// Longer words are named by their beginning.
+const WORD_CHARS_MAX: usize = 20;
+
+/// The word that stands at a place of a body: what a person would look for there.
+fn word_at(body: &[u8], line: usize, column: usize) -> Option<String> {
+    let line = body.split(|byte| *byte == b'\n').nth(line - 1)?;
+    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.+-'".contains(byte);
+    // The place is that of the first byte that can't be, which may be inside the word.
+    let at = column.min(line.len()).checked_sub(1)?;
+    let begin = line.get(..at)?.iter().rposition(|byte| !is_word(byte));
+    let word = line.get(begin.map_or(0, |before| before + 1)..)?;
+    let end = word.iter().position(|byte| !is_word(byte));
+    let word = std::str::from_utf8(word.get(..end.unwrap_or(word.len()))?).ok()?;
+    (!word.is_empty()).then(|| word.chars().take(WORD_CHARS_MAX).collect())
 }
 
 /// An object whose fields are taken out one by one, so that what is left over is unknown.
@@ -222,6 +272,20 @@ mod tests {
         assert!(Json::parse(b"{\"a\":{\"b\":1,\"b\":1}}").is_err());
         assert!(Json::parse(b"").is_err());
         assert!(Json::parse(&b"[".repeat(100_000)).is_err());
+    }
+
+    #[test]
+    fn an_error_names_what_was_found() {
+        for (body, reason) in [
+            ("{\"a\": NaN}", "`NaN` is not JSON"),
+            ("{\"a\":\n  None}", "`None` is not JSON"),
+            ("{\"a\": nul}", "`nul` is not JSON"),
+            ("{'a': 1}", "key must be a string"),
+            ("{\"a\": }", "expected value"),
+            ("{\"a\": 1", "EOF while parsing an object"),
+        ] {
+            assert_eq!(Json::parse(body.as_bytes()).unwrap_err().reason, reason);
+        }
     }
 
     #[test]

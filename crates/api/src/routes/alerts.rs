@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alert_connectors_model::{
     Alert, AlertId, AlertStatus, AlertType, ConnectorId, ConnectorType, Matched, Severity, SpaceId,
-    Warning, rfc3339_millis,
+    Warning, dedup_key, rfc3339_millis,
 };
 use alert_connectors_store::{
     Accepted, AcceptedDelivery, AlertQuery, AlertRecord, Resolution, Roster,
@@ -88,7 +88,7 @@ fn alert_query(raw: Option<&str>) -> Result<AlertQuery, Problem> {
             AlertType::parse,
             "an alert type (1 to 64 of a-z 0-9 _ . -)",
         )),
-        dedup_keys: distinct(query.all("dedup_key", |key| Some(key.to_owned()), "")),
+        dedup_keys: distinct(query.all("dedup_key", |key| Some(dedup_key(key)), "")),
         since: query.times("since").into_iter().min(),
         until: query.times("until").into_iter().max(),
         limit: query.limit(),

@@ -32,7 +32,7 @@ use crate::{
     App, Freshness, Problem, ProblemKind,
     body::{self, BATCH_BYTES_MAX, BODY_BYTES_MAX},
     entry::{Entry, Viewer, Wanted, enter},
-    surrogates,
+    non_finite, surrogates,
 };
 
 /// How often a submission is matched again because connectors or identity changed meanwhile.
@@ -229,7 +229,7 @@ async fn read_one(
     request: Body,
 ) -> Result<(Bytes, Prepared), Problem> {
     let bytes = body::read(headers, request, BODY_BYTES_MAX).await?;
-    let mended = surrogates::mended(&bytes);
+    let mended = non_finite::mended(&surrogates::mended(&bytes));
     let parsed = parse_alert(body::parse(&mended)?, &Loc::body(), app.clock.now())
         .map_err(Problem::invalid)?;
     let prepared = Prepared::of(parsed);
@@ -246,7 +246,7 @@ async fn read_batch(
     let bytes = body::read(headers, request, BATCH_BYTES_MAX).await?;
     let now = app.clock.now();
     let fault = |kind, msg: String| Problem::invalid(vec![Fault::new(Loc::body(), kind, msg)]);
-    let mended = surrogates::mended(&bytes);
+    let mended = non_finite::mended(&surrogates::mended(&bytes));
     let items = match body::parse(&mended)? {
         Json::List(items) => items,
         other => {

@@ -1,9 +1,10 @@
 //! The few Adaptive Card elements that messages are made of, all of them older than version 1.4.
 
+use alert_connectors_model::Link;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::markdown::Run;
+use crate::rich::Look;
 
 /// The envelope: its one attachment is the card. An array of none would post nothing and still be accepted.
 #[derive(Serialize)]
@@ -97,12 +98,11 @@ pub(super) enum Element {
         bleed: bool,
         items: Vec<Element>,
     },
-    /// Reads Markdown: only for our own words and what [`super::escape::fact_inert`] made inert.
+    /// Reads Markdown: only for our own words and what [`super::text::in_markdown`] lets pass.
     TextBlock {
         text: String,
         size: &'static str,
         weight: &'static str,
-        is_subtle: bool,
         wrap: bool,
     },
     /// Reads nothing: for foreign text.
@@ -110,8 +110,12 @@ pub(super) enum Element {
         inlines: Vec<TextRun>,
         spacing: &'static str,
     },
+    /// Reads Markdown in both texts of a fact.
     FactSet {
         facts: Vec<Fact>,
+    },
+    ActionSet {
+        actions: Vec<Action>,
     },
 }
 
@@ -121,17 +125,6 @@ impl Element {
             text,
             size: "Small",
             weight: "Bolder",
-            is_subtle: false,
-            wrap: true,
-        }
-    }
-
-    pub(super) fn subtle(text: String) -> Self {
-        Self::TextBlock {
-            text,
-            size: "Small",
-            weight: "Default",
-            is_subtle: true,
             wrap: true,
         }
     }
@@ -142,7 +135,6 @@ impl Element {
             text,
             size: "Default",
             weight: "Default",
-            is_subtle: false,
             wrap: true,
         }
     }
@@ -151,6 +143,22 @@ impl Element {
         Self::RichTextBlock {
             inlines,
             spacing: "Small",
+        }
+    }
+
+    /// A line that belongs to the one above it.
+    pub(super) fn next_line(inlines: Vec<TextRun>) -> Self {
+        Self::RichTextBlock {
+            inlines,
+            spacing: "None",
+        }
+    }
+
+    /// What stands below the message itself.
+    pub(super) fn subtle(inlines: Vec<TextRun>) -> Self {
+        Self::RichTextBlock {
+            inlines,
+            spacing: "Default",
         }
     }
 }
@@ -164,15 +172,19 @@ pub(super) struct Fact {
 #[derive(Serialize, Default)]
 #[serde(tag = "type", rename_all = "camelCase")]
 pub(super) struct TextRun {
-    pub(super) text: String,
+    text: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     size: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     weight: Option<&'static str>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_subtle: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     italic: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     font_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    select_action: Option<OpenUrl>,
 }
 
 impl TextRun {
@@ -192,26 +204,58 @@ impl TextRun {
         }
     }
 
-    pub(super) fn code(text: String) -> Self {
+    pub(super) fn bold(text: String) -> Self {
         Self {
             text,
-            font_type: Some("Monospace"),
+            weight: Some("Bolder"),
             ..Self::default()
         }
     }
 
-    /// A run of a description. A link shows where it leads, since not every client lets runs be clicked.
-    pub(super) fn of(run: Run) -> Vec<Self> {
-        let target = run.link.filter(|link| link.as_str() != run.text);
-        let look = Self {
-            text: run.text,
-            size: None,
-            weight: run.bold.then_some("Bolder"),
-            italic: run.italic,
-            font_type: run.code.then_some("Monospace"),
-        };
-        let target = target.map(|link| Self::plain(format!(" ({})", link.as_str())));
-        std::iter::once(look).chain(target).collect()
+    pub(super) fn small(text: String) -> Self {
+        Self {
+            text,
+            size: Some("Small"),
+            is_subtle: true,
+            ..Self::default()
+        }
+    }
+
+    /// A run of a description or a value. Clients that can't open the link of a run still show its text.
+    pub(super) fn styled(text: String, look: Look, link: Option<&Link>) -> Self {
+        Self {
+            text,
+            weight: look.bold.then_some("Bolder"),
+            italic: look.italic,
+            font_type: look.code.then_some("Monospace"),
+            select_action: link.map(|link| OpenUrl::new(link.as_str().to_owned())),
+            ..Self::default()
+        }
+    }
+
+    /// A link whose label is ours.
+    pub(super) fn link(label: &str, url: String) -> Self {
+        Self {
+            text: label.to_owned(),
+            select_action: Some(OpenUrl::new(url)),
+            ..Self::default()
+        }
+    }
+}
+
+/// What a click on a run does.
+#[derive(Serialize)]
+struct OpenUrl {
+    r#type: &'static str,
+    url: String,
+}
+
+impl OpenUrl {
+    const fn new(url: String) -> Self {
+        Self {
+            r#type: "Action.OpenUrl",
+            url,
+        }
     }
 }
 

@@ -3,16 +3,18 @@
 use alert_connectors_model::{AlertStatus, Severity};
 
 use super::{
-    CARD_BYTES_MAX, SUMMARY_CHARS_MAX,
+    CARD_WEIGHT_MAX, SUMMARY_UNITS_MAX,
     card::{Card, Element, TextRun},
-    escape::{fact_inert, run_inert},
-    json, sealed, style_of, weight,
+    description, json, sealed, style_of,
+    text::{in_markdown, notification, runs},
+    weight,
 };
 use crate::{
     Digest, Shown,
     digest::{STEPS, Step},
-    fit,
-    text::{clean, one_line},
+    fit::{cut, fit},
+    rich::Line,
+    text::one_line,
     words::{facts, headline, title, utc_minute},
 };
 
@@ -21,11 +23,14 @@ const LINE_LINK_CHARS_MAX: usize = 300;
 /// Facts of an alert that is shown in full.
 const FACTS_MAX: usize = 4;
 
+/// What a line of a description weighs in the card for each unit of it that is to be shown.
+const WEIGHT_PER_UNIT: usize = 2;
+
 pub(super) fn payload(digest: &Digest<'_>) -> Vec<u8> {
     let mut last = Vec::new();
     for step in &STEPS {
         let card = json(&render(digest, step));
-        let fits = weight(&card) <= CARD_BYTES_MAX;
+        let fits = weight(&card) <= CARD_WEIGHT_MAX;
         last = sealed(&card, summary(digest));
         if fits {
             break;
@@ -37,73 +42,77 @@ pub(super) fn payload(digest: &Digest<'_>) -> Vec<u8> {
 fn summary(digest: &Digest<'_>) -> String {
     let (total, words) = digest.heading();
     let text = format!("{total} in {}: {words}", one_line(digest.space));
-    fit::cut(&run_inert(&text), SUMMARY_CHARS_MAX).into_text()
+    fit(&text, SUMMARY_UNITS_MAX, |text| {
+        notification(text).into_owned()
+    })
+    .text
 }
 
 fn render(digest: &Digest<'_>, step: &Step) -> Card {
-    let (full, lines, rest) = digest.parts(step);
+    let (full, lines) = digest.parts(step);
     let (total, words) = digest.heading();
     let (status, severity) = match digest.counts.worst() {
         Some(severity) => (AlertStatus::Active, severity),
         None => (AlertStatus::Resolved, Severity::Low),
     };
     let (style, sign) = style_of(status, severity);
-    let space = fit::cut(&one_line(digest.space), 120).into_text();
+    let space = cut(&one_line(digest.space), 120).text;
     let heading = format!("{total} in {space}");
     let mut body = vec![Element::Container {
         style,
         bleed: true,
         items: vec![
             Element::word(format!("{sign} {words}")),
-            Element::rich(vec![TextRun::heading(run_inert(&heading).into_owned())]),
+            Element::rich(runs(&heading, TextRun::heading)),
         ],
     }];
     for shown in full {
         in_full(*shown, step, &mut body);
     }
-    body.extend(lines.iter().map(|shown| Element::line(line(*shown, step))));
-    if rest.total() > 0 {
-        let more = format!("and {} more: {}", rest.total(), rest.words());
-        body.push(Element::subtle(more));
+    body.extend(lines.iter().map(|shown| line(*shown, step)));
+    if let Some(more) = digest.more(full.len() + lines.len()) {
+        body.push(Element::subtle(vec![TextRun::small(more)]));
     }
     Card::full(body, Vec::new(), summary(digest))
 }
 
 fn in_full(shown: Shown<'_>, step: &Step, body: &mut Vec<Element>) {
-    body.push(Element::line(line(shown, step)));
-    if let Some(description) = &shown.alert.description {
-        let text = fit::cut(&one_line(&clean(description)), step.description).into_text();
-        if !text.trim().is_empty() {
-            body.push(Element::rich(vec![TextRun::plain(
-                run_inert(&text).into_owned(),
-            )]));
-        }
-    }
+    body.push(line(shown, step));
+    let room = step.description * WEIGHT_PER_UNIT;
+    description::blocks(shown.alert, room, &mut Vec::new(), body);
     let facts: Vec<String> = facts(shown.alert)
         .take(FACTS_MAX)
         .map(|fact| format!("{}: {}", one_line(fact.name), one_line(&fact.value)))
         .collect();
     if !facts.is_empty() {
-        let text = fit::cut(&facts.join(" · "), step.description).into_text();
-        body.push(Element::rich(vec![TextRun::plain(
-            run_inert(&text).into_owned(),
-        )]));
+        let text = cut(&facts.join(" · "), step.description).text;
+        description::lines_of(&[Line::text(&text)], body);
     }
 }
 
-/// `**HIGH** title · note · time · [open](link)`: the label of the link is ours, so that no foreign text names it.
-fn line(shown: Shown<'_>, step: &Step) -> String {
+/// `**HIGH** title · note · time · [open](link)`: the label of the link is ours, so that no foreign text names it. A title
+/// in which Markdown would read something stands in text runs.
+fn line(shown: Shown<'_>, step: &Step) -> Element {
     let alert = shown.alert;
-    let title = fit::cut(&one_line(title(alert)), step.title).into_text();
-    let mut line = format!("**{}** {}", headline(shown), fact_inert(&title));
-    if let Some(note) = shown.note {
-        line.push_str(&format!(" · {}", note.text(alert)));
+    let title = cut(&one_line(title(alert)), step.title).text;
+    let word = headline(shown);
+    let note = shown
+        .note
+        .map_or_else(String::new, |note| format!(" · {}", note.text(alert)));
+    let about = format!("{note} · {}", utc_minute(alert.occurred_at));
+    let target = shown.rest().and_then(link_target);
+    if let Some(title) = in_markdown(&title) {
+        let link = target.map_or_else(String::new, |target| format!(" · [open]({target})"));
+        return Element::line(format!("**{word}** {title}{about}{link}"));
     }
-    line.push_str(&format!(" · {}", utc_minute(alert.occurred_at)));
-    if let Some(target) = shown.rest().and_then(link_target) {
-        line.push_str(&format!(" · [open]({target})"));
+    let mut inlines = vec![TextRun::bold(format!("{word} "))];
+    inlines.extend(runs(&title, TextRun::plain));
+    inlines.push(TextRun::plain(about));
+    if let Some(target) = target {
+        inlines.push(TextRun::plain(" · ".to_owned()));
+        inlines.push(TextRun::link("open", target));
     }
-    line
+    Element::rich(inlines)
 }
 
 /// A parsed URL as it may stand in `[open](…)`, or nothing if it is too long.

@@ -1,0 +1,111 @@
+//! The links of a message: in a row of text as long as they are short, the long ones as buttons.
+//!
+//! Text links are the first choice: a button warns of a missing app back end
+//! (<https://github.com/slackapi/node-slack-sdk/issues/869>). But Slack counts the address of a text link against the
+//! limits of its text, and that of a button it does not.
+
+use super::{
+    TITLE_LINK_UNITS_MAX,
+    block::{Block, Button, Text},
+    facts::NAME_LINK_UNITS_MAX,
+    mrkdwn,
+};
+use crate::{
+    Shown,
+    fit::{Trim, units},
+    labels,
+    text::one_line,
+    words::label as label_of,
+};
+
+/// The row has at most this many units.
+const ROW_UNITS_MAX: usize = 2_000;
+/// Below the 75 of a button's text (<https://docs.slack.dev/reference/block-kit/block-elements/button-element>).
+const LABEL_UNITS_MAX: usize = 70;
+
+/// A link with the place it has in the alert.
+struct Wanted<'a> {
+    place: String,
+    label: &'a str,
+    url: &'a str,
+}
+
+pub(super) fn blocks(shown: Shown<'_>, trimmed: &mut Vec<Trim>, blocks: &mut Vec<Block>) {
+    let wanted = wanted(shown, !trimmed.is_empty());
+    let given: Vec<_> = wanted.iter().map(|link| one_line(link.label)).collect();
+    let given: Vec<&str> = given.iter().map(AsRef::as_ref).collect();
+    let cut = labels::distinct(&given, LABEL_UNITS_MAX);
+    let mut row = String::new();
+    let mut buttons = Vec::new();
+    for ((link, given), label) in wanted.iter().zip(given).zip(cut) {
+        labels::note(&format!("{}.label", link.place), given, &label, trimmed);
+        match in_row(&row, &label, link.url) {
+            Some(longer) => row = longer,
+            None => buttons.push(Button::new(buttons.len(), label, link.url.to_owned())),
+        }
+    }
+    if !row.is_empty() {
+        blocks.push(Block::section(Text::mrkdwn(row)));
+    }
+    if !buttons.is_empty() {
+        blocks.push(Block::Actions { elements: buttons });
+    }
+}
+
+/// The row with one more link, if that fits and the label can be shown as it is.
+fn in_row(row: &str, label: &str, url: &str) -> Option<String> {
+    let target = mrkdwn::link_target(url)?;
+    let can_stand = mrkdwn::can_be_label(label) && mrkdwn::is_unmarked(label);
+    let dot = if row.is_empty() { "" } else { " · " };
+    let longer = format!("{row}{dot}<{target}|{}>", mrkdwn::escape(label));
+    (can_stand && units(&longer) <= ROW_UNITS_MAX).then_some(longer)
+}
+
+/// The alert's page here or its own link, then its actions, then the links of product and check that are too long to go
+/// around their names.
+fn wanted(shown: Shown<'_>, is_trimmed: bool) -> Vec<Wanted<'_>> {
+    let alert = shown.alert;
+    let mut wanted = Vec::new();
+    let mut add = |place: String, label, url| wanted.push(Wanted { place, label, url });
+    let open = |label| if is_trimmed { "Read the rest" } else { label };
+    if let Some(page) = shown.page {
+        add("page".to_owned(), open("Open alert"), page);
+    }
+    if let Some(url) = &alert.url {
+        let in_title = super::title_link(alert).is_some();
+        let is_only_way = shown.page.is_none() && is_trimmed;
+        if !in_title || is_only_way {
+            let label = if shown.page.is_none() {
+                open("Open")
+            } else {
+                "Open"
+            };
+            add("url".to_owned(), label, url.as_str());
+        }
+    }
+    for (index, action) in alert.actions.iter().enumerate() {
+        add(
+            format!("actions.{index}"),
+            label_of(action),
+            action.url.as_str(),
+        );
+    }
+    for (place, label, part) in [
+        ("product", "Product", &alert.product),
+        ("check", "Check", &alert.check),
+    ] {
+        let url = part.as_ref().and_then(|part| part.url.as_ref());
+        if let Some(url) = url.filter(|_| shown.whole) {
+            let target = mrkdwn::link_target(url.as_str());
+            if target.is_none_or(|target| target.len() > NAME_LINK_UNITS_MAX) {
+                add(place.to_owned(), label, url.as_str());
+            }
+        }
+    }
+    wanted
+}
+
+const _: () = assert!(
+    TITLE_LINK_UNITS_MAX <= mrkdwn::LINK_CHARS_MAX,
+    "a link of the title is a link"
+);

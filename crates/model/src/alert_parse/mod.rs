@@ -1,0 +1,418 @@
+//! From JSON to an alert: what can be mended is mended and listed, and only what can't be is refused.
+
+mod fields;
+mod links;
+mod occurred_at;
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::{
+    Alert, AlertStatus, AlertType, DescriptionFormat, Fault, FaultKind, Json, Loc, ObjectReader,
+    Severity, dedup_key, left_out, nearest,
+};
+
+const TITLE_CHARS_MAX: usize = 1_000;
+const DESCRIPTION_CHARS_MAX: usize = 16_000;
+const NAME_CHARS_MAX: usize = 200;
+const FIELDS_MAX: usize = 40;
+const FIELD_NAME_CHARS_MAX: usize = 100;
+const FIELD_VALUE_CHARS_MAX: usize = 4_000;
+const LABEL_CHARS_MAX: usize = 60;
+/// More warnings than this help nobody; the rest is counted in the last one.
+const WARNINGS_MAX: usize = 100;
+
+const KNOWN: [&str; 13] = [
+    "alert_type",
+    "title",
+    "severity",
+    "status",
+    "description",
+    "description_format",
+    "product",
+    "check",
+    "fields",
+    "url",
+    "actions",
+    "dedup_key",
+    "occurred_at",
+];
+
+/// An alert that can be stored and sent, and what had to be mended for that.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ParsedAlert {
+    /// The alert.
+    pub alert: Alert,
+    /// What was cut or dropped.
+    pub warnings: Vec<Warning>,
+}
+
+/// Something that was mended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Warning {
+    /// Where it stood.
+    pub loc: Loc,
+    /// What was done with it.
+    pub msg: String,
+}
+
+/// Reads one alert that stands at `loc`; `now` stands in for an absent `occurred_at`.
+pub fn parse_alert(json: Json<'_>, loc: &Loc, now: Timestamp) -> Result<ParsedAlert, Vec<Fault>> {
+    let mut reader = AlertReader {
+        loc,
+        warnings: Vec::new(),
+        faults: Vec::new(),
+    };
+    let mut object = match ObjectReader::new(json) {
+        Ok(object) => object,
+        Err(other) => {
+            let msg = format!("An alert is an object; this is {}.", other.type_name());
+            return Err(vec![Fault::new(loc.clone(), FaultKind::WrongType, msg)]);
+        }
+    };
+    let alert_type = reader.alert_type(object.take("alert_type"));
+    let title = reader.title(object.take("title"));
+    let severity = reader.severity(object.take("severity"));
+    let status = reader.status(object.take("status"));
+    let description = reader.description(object.take("description"));
+    let description_format = reader.description_format(object.take("description_format"));
+    let product = reader.part("product", object.take("product"));
+    let check = reader.part("check", object.take("check"));
+    let fields = reader.fields(object.take("fields"));
+    let url = reader.url(object.take("url"));
+    let actions = reader.actions(object.take("actions"));
+    let dedup_key = reader.dedup_key(object.take("dedup_key"));
+    let occurred_at = reader.occurred_at(object.take("occurred_at"), now);
+    reader.unknown(&object);
+    reader.finish(|| {
+        Some(Alert {
+            alert_type: alert_type?,
+            title: title?,
+            severity: severity?,
+            status: status?,
+            description: description.filter(|text| !text.trim().is_empty()),
+            description_format,
+            product,
+            check,
+            fields,
+            url,
+            actions,
+            dedup_key,
+            occurred_at,
+        })
+    })
+}
+
+struct AlertReader<'l> {
+    loc: &'l Loc,
+    warnings: Vec<Warning>,
+    faults: Vec<Fault>,
+}
+
+impl AlertReader<'_> {
+    fn finish(mut self, alert: impl FnOnce() -> Option<Alert>) -> Result<ParsedAlert, Vec<Fault>> {
+        if self.warnings.len() > WARNINGS_MAX {
+            let more = self.warnings.len() - WARNINGS_MAX;
+            self.warnings.truncate(WARNINGS_MAX);
+            self.warn(
+                self.loc.clone(),
+                format!("{more} more warnings are not listed."),
+            );
+        }
+        match alert() {
+            Some(alert) if self.faults.is_empty() => Ok(ParsedAlert {
+                alert,
+                warnings: self.warnings,
+            }),
+            _ => Err(self.faults),
+        }
+    }
+
+    fn warn(&mut self, loc: Loc, msg: impl Into<String>) {
+        self.warnings.push(Warning {
+            loc,
+            msg: msg.into(),
+        });
+    }
+
+    fn fault(&mut self, name: &'static str, kind: FaultKind, msg: impl Into<String>) {
+        self.faults
+            .push(Fault::new(self.loc.field(name), kind, msg));
+    }
+
+    fn wrong_type(&mut self, name: &'static str, wanted: &str, found: &Json<'_>) {
+        let kind = if *found == Json::Null {
+            FaultKind::Null
+        } else {
+            FaultKind::WrongType
+        };
+        self.fault(
+            name,
+            kind,
+            format!("{name} must be {wanted}; this is {}.", found.type_name()),
+        );
+    }
+
+    /// A required text.
+    fn required<'j>(&mut self, name: &'static str, json: Option<Json<'j>>) -> Option<Cow<'j, str>> {
+        match json {
+            None => self.fault(name, FaultKind::Missing, format!("{name} is required.")),
+            Some(json @ (Json::Null | Json::List(_) | Json::Object(_))) => {
+                self.wrong_type(name, "a string", &json);
+            }
+            Some(json) => return scalar_text(json),
+        }
+        None
+    }
+
+    fn alert_type(&mut self, json: Option<Json<'_>>) -> Option<AlertType> {
+        let text = self.required("alert_type", json)?;
+        let words: Vec<_> = text.split_whitespace().map(str::to_lowercase).collect();
+        let name = words.join("_");
+        let parsed = AlertType::parse(&name);
+        if parsed.is_none() {
+            let (kind, msg) = alert_type_fault(&text);
+            self.fault("alert_type", kind, msg);
+        } else if name != text {
+            self.warn(self.loc.field("alert_type"), format!("Read as {name}."));
+        }
+        parsed
+    }
+
+    fn title(&mut self, json: Option<Json<'_>>) -> Option<String> {
+        let text = self.required("title", json)?;
+        let title = self.text(self.loc.field("title"), text, TITLE_CHARS_MAX);
+        if !title.chars().any(is_visible) {
+            self.warn(
+                self.loc.field("title"),
+                "The title shows nothing; (untitled) is shown instead.",
+            );
+        }
+        Some(title)
+    }
+
+    fn severity(&mut self, json: Option<Json<'_>>) -> Option<Severity> {
+        let text = self.required("severity", json)?;
+        let severity = Severity::parse(&text.trim().to_lowercase());
+        if severity.is_none() {
+            let msg = not_one_of("severity", &text, Severity::ALL.map(Severity::as_str));
+            self.fault("severity", FaultKind::NotOneOf, msg);
+        }
+        severity
+    }
+
+    fn status(&mut self, json: Option<Json<'_>>) -> Option<AlertStatus> {
+        if matches!(json, None | Some(Json::Null)) {
+            return Some(AlertStatus::Active);
+        }
+        let text = self.required("status", json)?;
+        let status = AlertStatus::parse(&text.trim().to_lowercase());
+        if status.is_none() {
+            let msg = not_one_of("status", &text, AlertStatus::ALL.map(AlertStatus::as_str));
+            self.fault("status", FaultKind::NotOneOf, msg);
+        }
+        status
+    }
+
+    /// Logs and tracebacks have their cause in the last lines, so what is too long loses its middle.
+    fn description(&mut self, json: Option<Json<'_>>) -> Option<String> {
+        let loc = self.loc.field("description");
+        let text = match json? {
+            Json::Null => return None,
+            nested @ (Json::List(_) | Json::Object(_)) => Cow::Owned(nested.to_string()),
+            json => scalar_text(json)?,
+        };
+        let text = self.without_nul(&loc, text);
+        let Some(cut) = left_out::without_middle(&text, DESCRIPTION_CHARS_MAX) else {
+            return Some(text.into_owned());
+        };
+        let chars = text.chars().count();
+        let msg = format!(
+            "It has {chars} characters and was cut to {DESCRIPTION_CHARS_MAX} in its middle."
+        );
+        self.warn(loc, msg);
+        Some(cut)
+    }
+
+    fn description_format(&mut self, json: Option<Json<'_>>) -> DescriptionFormat {
+        let loc = self.loc.field("description_format");
+        let text = match json {
+            None | Some(Json::Null) => return DescriptionFormat::Plain,
+            Some(json) => scalar_text(json).unwrap_or_default(),
+        };
+        let format = DescriptionFormat::parse(&text.trim().to_lowercase());
+        if format.is_none() {
+            self.warn(
+                loc,
+                "description_format is plain or markdown; taken as plain.",
+            );
+        }
+        format.unwrap_or(DescriptionFormat::Plain)
+    }
+
+    fn dedup_key(&mut self, json: Option<Json<'_>>) -> Option<String> {
+        let loc = self.loc.field("dedup_key");
+        let json = json.filter(|json| *json != Json::Null)?;
+        let Some(text) = scalar_text(json) else {
+            self.warn(loc, "It is neither a string nor a number; dropped.");
+            return None;
+        };
+        if text.is_empty() {
+            self.warn(loc, "An empty dedup_key names no problem; dropped.");
+            return None;
+        }
+        let key = dedup_key::dedup_key(&text);
+        if key != text {
+            let msg = "It is kept with a hash of the whole, or with U+FFFD for NUL.";
+            self.warn(loc, msg);
+        }
+        Some(key)
+    }
+
+    fn occurred_at(&mut self, json: Option<Json<'_>>, now: Timestamp) -> Timestamp {
+        let Some(json) = json.filter(|json| *json != Json::Null) else {
+            return now;
+        };
+        let loc = self.loc.field("occurred_at");
+        match occurred_at::read(&json) {
+            Some(read) => {
+                if read.zone_was_missing {
+                    self.warn(loc, "It has no zone; read as UTC.");
+                }
+                read.time
+            }
+            None => {
+                self.warn(
+                    loc,
+                    "occurred_at is no time between 1970 and 9999; the time of receipt is used.",
+                );
+                now
+            }
+        }
+    }
+
+    /// The items of a list, those past `max` dropped.
+    fn list<'j>(
+        &mut self,
+        name: &'static str,
+        json: Option<Json<'j>>,
+        max: usize,
+    ) -> Vec<Json<'j>> {
+        match json {
+            None | Some(Json::Null) => Vec::new(),
+            Some(Json::List(items)) => self.at_most(name, items, max),
+            Some(other) => {
+                let msg = format!("It is {}, not a list; dropped.", other.type_name());
+                self.warn(self.loc.field(name), msg);
+                Vec::new()
+            }
+        }
+    }
+
+    fn at_most<T>(&mut self, name: &'static str, mut items: Vec<T>, max: usize) -> Vec<T> {
+        if items.len() > max {
+            let count = items.len();
+            let msg = format!("There are {count} {name}; the first {max} are kept.");
+            self.warn(self.loc.field(name), msg);
+            items.truncate(max);
+        }
+        items
+    }
+
+    /// Text as it may be stored: NUL made visible, cut at `max` characters with an ellipsis.
+    fn text(&mut self, loc: Loc, text: Cow<'_, str>, max: usize) -> String {
+        let mut text = self.without_nul(&loc, text).into_owned();
+        // A string of at most `max` bytes has at most `max` characters.
+        if text.len() > max {
+            let count = text.chars().count();
+            if count > max {
+                let end = text
+                    .char_indices()
+                    .nth(max - 1)
+                    .map_or(text.len(), |(at, _)| at);
+                text.truncate(end);
+                text.push('…');
+                self.warn(
+                    loc,
+                    format!("It has {count} characters and was cut to {max}."),
+                );
+            }
+        }
+        text
+    }
+
+    fn without_nul<'t>(&mut self, loc: &Loc, text: Cow<'t, str>) -> Cow<'t, str> {
+        if !text.contains('\0') {
+            return text;
+        }
+        self.warn(loc.clone(), "NUL is replaced by U+FFFD.");
+        Cow::Owned(text.replace('\0', "\u{FFFD}"))
+    }
+
+    fn drop_unknown(&mut self, loc: &Loc, object: &ObjectReader<'_>, known: &[&'static str]) {
+        for name in object.left_over() {
+            let shown: String = name.chars().take(NAME_CHARS_MAX).collect();
+            let hint = nearest(name, known.iter().copied());
+            let hint = hint
+                .map(|known| format!(" Did you mean {known}?"))
+                .unwrap_or_default();
+            let msg = format!("There is no such field; dropped.{hint}");
+            self.warnings.push(Warning {
+                loc: loc.field(shown),
+                msg,
+            });
+        }
+    }
+
+    fn unknown(&mut self, object: &ObjectReader<'_>) {
+        self.drop_unknown(&self.loc.clone(), object, &KNOWN);
+    }
+}
+
+/// A string as it is, a number or boolean as it is written; nothing for anything else.
+fn scalar_text(json: Json<'_>) -> Option<Cow<'_, str>> {
+    match json {
+        Json::Text(text) => Some(text),
+        Json::Number(number) => Some(Cow::Owned(number.to_string())),
+        Json::Bool(value) => Some(Cow::Borrowed(if value { "true" } else { "false" })),
+        Json::Null | Json::List(_) | Json::Object(_) => None,
+    }
+}
+
+/// What is wrong with a text that is no alert type.
+pub(crate) fn alert_type_fault(text: &str) -> (FaultKind, String) {
+    let rule = "An alert type has 1 to 64 characters of a-z, 0-9, _, . and -.";
+    let kind = match text.chars().count() {
+        0 => FaultKind::TooShort,
+        count if count > AlertType::CHARS_MAX => FaultKind::TooLong,
+        _ => FaultKind::NotOneOf,
+    };
+    (kind, rule.to_owned())
+}
+
+/// `severity must be one of low, medium, high, critical.` and the nearest of them.
+pub(crate) fn not_one_of<const N: usize>(
+    name: &str,
+    given: &str,
+    words: [&'static str; N],
+) -> String {
+    let hint = nearest(given, words)
+        .map(|word| format!(" Did you mean {word}?"))
+        .unwrap_or_default();
+    format!("{name} must be one of {}.{hint}", words.join(", "))
+}
+
+/// Whether a reader would see anything of it.
+pub fn is_visible(c: char) -> bool {
+    let invisible = matches!(c,
+        '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}'
+        | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}'
+        | '\u{2060}'..='\u{206F}' | '\u{2800}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}'
+        | '\u{FFF0}'..='\u{FFFB}' | '\u{E0000}'..='\u{E0FFF}');
+    !(c.is_whitespace() || c.is_control() || invisible)
+}
+
+#[cfg(test)]
+mod tests;

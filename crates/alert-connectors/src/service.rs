@@ -48,6 +48,7 @@ impl Service {
             rules: config.rules.clone(),
             trust: config.trust,
             proxy: config.proxy,
+            no_proxy: config.no_proxy,
             resolver,
             clock: Arc::clone(&clock),
             limits: TimeLimits::default(),

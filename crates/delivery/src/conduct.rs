@@ -4,14 +4,18 @@
 use std::time::Duration;
 
 use alert_connectors_model::Random;
-use alert_connectors_store::{Block, Known, Standing, Wait};
+use alert_connectors_store::{Block, Known, Standing, UNANSWERED_TOLD, Wait};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use crate::{
     pace::{Bucket, Rate},
-    retry::{backoff, throttle},
+    retry::{RETRY_AFTER_MAX, backoff, throttle, unanswered_wait},
 };
+
+mod set_aside;
+
+pub(crate) use set_aside::{Answered, Blame, Culprit, Turn};
 
 /// A digest carries at most so many deliveries.
 pub(crate) const DIGEST_MAX: usize = 2_000;
@@ -29,6 +33,11 @@ pub struct Patience {
     pub probe_first: Duration,
     /// Probes are no further apart.
     pub probe_max: Duration,
+    /// After a request that left whole and was not answered the next one waits this long, after each further one twice as
+    /// long.
+    pub unanswered_first: Duration,
+    /// No such wait is longer.
+    pub unanswered_max: Duration,
 }
 
 impl Default for Patience {
@@ -38,6 +47,8 @@ impl Default for Patience {
             backoff_max: Duration::from_mins(5),
             probe_first: Duration::from_mins(1),
             probe_max: Duration::from_hours(1),
+            unanswered_first: Duration::from_secs(30),
+            unanswered_max: Duration::from_hours(1),
         }
     }
 }
@@ -151,6 +162,11 @@ impl Conduct {
         self.bucket.take(now);
     }
 
+    /// Whether the spaces are to know that something is wrong: it is blocked, or it never answers.
+    pub(crate) fn is_troubled(&self) -> bool {
+        self.is_blocked() || self.standing.unanswered >= UNANSWERED_TOLD
+    }
+
     /// Something arrived. Says whether that released a block.
     pub(crate) fn arrived(&mut self, now: Moment) -> bool {
         // A digest of what is left may be as large again as the one that was taken.
@@ -158,7 +174,9 @@ impl Conduct {
         self.resume_at = None;
         let calm = self.standing.failures == 0
             && self.standing.throttles == 0
+            && self.standing.unanswered == 0
             && self.standing.refused.is_empty()
+            && self.standing.failing.suspect.is_none()
             && self.standing.wait.is_none()
             && self.standing.block.is_none();
         if calm {
@@ -173,6 +191,7 @@ impl Conduct {
             self.standing.recovered_at = Some(now.wall);
         }
         (self.standing.failures, self.standing.throttles) = (0, 0);
+        (self.standing.unanswered, self.standing.failing.suspect) = (0, None);
         (self.standing.failing_since, self.standing.wait) = (None, None);
         self.standing.refused.clear();
         released
@@ -186,19 +205,50 @@ impl Conduct {
         random: &dyn Random,
     ) -> Duration {
         self.standing.throttles += 1;
+        self.standing.unanswered = 0;
         let wait = throttle(asked, self.standing.throttles, random);
         self.wait(wait, true, now);
         self.bucket.empty_until(now.instant + wait);
         wait
     }
 
-    /// An attempt failed in a way that may pass. Says how long to back off.
-    pub(crate) fn failed(&mut self, error: &str, now: Moment, random: &dyn Random) -> Duration {
+    /// An attempt failed in a way that may pass. Says how long to back off: as long as the channel asks at the least.
+    pub(crate) fn failed(
+        &mut self,
+        error: &str,
+        asked: Option<Duration>,
+        now: Moment,
+        random: &dyn Random,
+    ) -> Duration {
         self.fail(error, now);
+        self.standing.unanswered = 0;
         let wait = if self.is_blocked() {
             self.next_probe(random)
         } else {
             backoff(self.standing.failures, self.patience, random)
+        };
+        let wait = wait.max(asked.unwrap_or_default().min(RETRY_AFTER_MAX));
+        self.wait(wait, false, now);
+        wait
+    }
+
+    /// A request left whole, and nobody knows what came of it. `quiet` says that nobody is to be told. Says how long to wait:
+    /// longer than after a failure, so that a channel that takes but never answers sees few copies.
+    pub(crate) fn unanswered(
+        &mut self,
+        error: &str,
+        quiet: bool,
+        now: Moment,
+        random: &dyn Random,
+    ) -> Duration {
+        self.fail(error, now);
+        let told = if quiet { UNANSWERED_TOLD - 1 } else { u32::MAX };
+        self.standing.unanswered = self.standing.unanswered.saturating_add(1).min(told);
+        let wait = unanswered_wait(self.standing.unanswered, self.patience, random);
+        let wait = if self.is_blocked() {
+            wait.max(self.next_probe(random))
+        } else {
+            wait
         };
         self.wait(wait, false, now);
         wait
@@ -214,6 +264,7 @@ impl Conduct {
         random: &dyn Random,
     ) -> Duration {
         self.fail(error, now);
+        self.standing.unanswered = 0;
         self.block(error, quiet, now, random)
     }
 
@@ -250,6 +301,7 @@ impl Conduct {
             return Refusal::StillBlocked;
         }
         self.fail(error, now);
+        self.standing.unanswered = 0;
         let mut refused = std::mem::take(&mut self.standing.refused);
         refused.retain(|known| *known != seq);
         if refused.len() + 1 < REFUSED_MAX {
@@ -263,8 +315,14 @@ impl Conduct {
     }
 
     /// A digest was refused as a message: the next one carries half of it.
-    pub(crate) fn halve(&mut self, carried: usize, error: &str, now: Moment) {
+    pub(crate) fn refused_digest(&mut self, carried: usize, error: &str, now: Moment) {
         self.fail(error, now);
+        self.standing.unanswered = 0;
+        self.halve(carried);
+    }
+
+    /// A digest failed: the next one carries half of it.
+    pub(crate) fn halve(&mut self, carried: usize) {
         self.digest_max = carried.div_ceil(2);
     }
 

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     Verdict,
-    conduct::{Conduct, Moment, Refusal},
+    conduct::{Answered, Blame, Conduct, Culprit, Moment, Refusal, Turn},
     load::Load,
     notice::ALERT_TYPE,
 };
@@ -18,75 +18,167 @@ pub(crate) struct Decided {
     pub(crate) next: NextStep,
     /// Deliveries that are owed again.
     pub(crate) revived: Vec<i64>,
-    /// Whether the destination was blocked or released by it, which the spaces are to hear.
+    /// Whether the destination got into trouble or out of it, which the spaces are to hear.
     pub(crate) turned: bool,
+}
+
+/// A request that was made, as far as it decides how it goes on.
+pub(crate) struct Request<'a> {
+    pub(crate) load: &'a Load,
+    pub(crate) turn: Turn,
+    /// The message in whose place it was made, if it was.
+    pub(crate) suspect: Option<Culprit>,
+    pub(crate) blame: Blame,
 }
 
 /// Decides how it goes on after a request, and remembers in the conduct what that means for the next one.
 pub(crate) fn decide(
     conduct: Option<&mut Conduct>,
-    load: &Load,
+    request: &Request<'_>,
     verdict: &Verdict,
     now: Moment,
     random: &dyn Random,
 ) -> Decided {
-    let end = |state, reason| NextStep::End {
-        state,
-        reason,
-        at: now.wall,
-    };
-    let again = |form, wait: Duration| NextStep::Again {
-        form,
-        at: after(now.wall, wait),
-    };
-    let form = load.form();
     let Some(conduct) = conduct else {
         // It was taken up before anything was sent.
-        return Decided::next(again(form, Duration::ZERO));
+        return Decided::next(again(request.load.form(), Duration::ZERO, now));
     };
-    let blocked_before = conduct.is_blocked();
-    let quiet = load.is_of_type(ALERT_TYPE);
+    let was_troubled = conduct.is_troubled();
     let mut revived = Vec::new();
-    let next = match verdict {
-        Verdict::Delivered | Verdict::Accepted => {
-            conduct.arrived(now);
-            let delivered = *verdict == Verdict::Delivered;
-            let state = if delivered {
-                DeliveryState::Delivered
-            } else {
-                DeliveryState::Accepted
-            };
-            end(state, None)
-        }
-        Verdict::Throttled { wait, .. } => again(form, conduct.throttled(*wait, now, random)),
-        Verdict::Transient(reason) => again(form, conduct.failed(&reason.to_string(), now, random)),
-        Verdict::Destination(reason) => {
-            let wait = conduct.condemned(&reason.to_string(), quiet, now, random);
-            again(form, wait)
-        }
-        Verdict::Message(reason) if load.is_many() => {
-            conduct.halve(load.size(), &reason.to_string(), now);
-            again(Form::Full, Duration::ZERO)
-        }
-        Verdict::Message(_) if form == Form::Full && !blocked_before => {
-            again(Form::Plain, Duration::ZERO)
-        }
-        Verdict::Message(reason) => {
-            let seq = load.first().map_or(0, |(_, _, seq)| seq);
-            match conduct.refused(seq, &reason.to_string(), quiet, now, random) {
-                Refusal::Failed => end(DeliveryState::Failed, Some(EndReason::MessageRefused)),
-                Refusal::StillBlocked => again(Form::Full, conduct.wait_left(now.instant)),
-                Refusal::Blocked { revived: failed } => {
-                    revived = failed;
-                    again(Form::Full, conduct.wait_left(now.instant))
-                }
-            }
+    let next = match request.turn {
+        Turn::SetAside => after_set_aside(conduct, request, verdict, now, random),
+        Turn::Front | Turn::Trial => {
+            after_another(conduct, request, verdict, now, random, &mut revived)
         }
     };
     Decided {
         next,
         revived,
-        turned: conduct.is_blocked() != blocked_before,
+        turned: conduct.is_troubled() != was_troubled,
+    }
+}
+
+/// A message that was set aside: its failures say nothing of the channel.
+fn after_set_aside(
+    conduct: &mut Conduct,
+    request: &Request<'_>,
+    verdict: &Verdict,
+    now: Moment,
+    random: &dyn Random,
+) -> NextStep {
+    let seq = request.load.first().map_or(0, |first| first.seq);
+    let wait = match verdict {
+        Verdict::Delivered | Verdict::Accepted => {
+            conduct.forget_set_aside(seq);
+            conduct.arrived(now);
+            return arrived(verdict, now);
+        }
+        // It is sent in its plain form only.
+        Verdict::Message(_) => {
+            conduct.forget_set_aside(seq);
+            return failed(now);
+        }
+        Verdict::Throttled { wait, .. } => conduct.throttled(*wait, now, random),
+        Verdict::Unanswered(_) => conduct.failed_again(seq, Answered::No, now, random),
+        Verdict::Transient { .. } | Verdict::Destination(_) => {
+            conduct.failed_again(seq, Answered::Yes, now, random)
+        }
+    };
+    again(Form::Plain, wait, now)
+}
+
+fn after_another(
+    conduct: &mut Conduct,
+    request: &Request<'_>,
+    verdict: &Verdict,
+    now: Moment,
+    random: &dyn Random,
+    revived: &mut Vec<i64>,
+) -> NextStep {
+    let load = request.load;
+    let (form, quiet) = (load.form(), load.is_of_type(ALERT_TYPE));
+    let blocked_before = conduct.is_blocked();
+    match verdict {
+        Verdict::Delivered | Verdict::Accepted => {
+            if let (Turn::Trial, Some(suspect)) = (request.turn, request.suspect) {
+                conduct.set_aside(suspect, now, random);
+            }
+            conduct.arrived(now);
+            arrived(verdict, now)
+        }
+        Verdict::Throttled { wait, .. } => again(form, conduct.throttled(*wait, now, random), now),
+        Verdict::Transient { wait, reason } => {
+            suspect(conduct, request);
+            let wait = conduct.failed(&reason.to_string(), *wait, now, random);
+            again(form, wait, now)
+        }
+        Verdict::Unanswered(reason) => {
+            suspect(conduct, request);
+            let wait = conduct.unanswered(&reason.to_string(), quiet, now, random);
+            again(form, wait, now)
+        }
+        Verdict::Destination(reason) => {
+            suspect(conduct, request);
+            let wait = conduct.condemned(&reason.to_string(), quiet, now, random);
+            again(form, wait, now)
+        }
+        Verdict::Message(reason) if load.is_many() => {
+            conduct.refused_digest(load.size(), &reason.to_string(), now);
+            again(Form::Full, Duration::ZERO, now)
+        }
+        Verdict::Message(_) if form == Form::Full && !blocked_before => {
+            again(Form::Plain, Duration::ZERO, now)
+        }
+        Verdict::Message(reason) => {
+            let seq = load.first().map_or(0, |first| first.seq);
+            match conduct.refused(seq, &reason.to_string(), quiet, now, random) {
+                Refusal::Failed => failed(now),
+                Refusal::StillBlocked => again(Form::Full, conduct.wait_left(now.instant), now),
+                Refusal::Blocked { revived: others } => {
+                    *revived = others;
+                    again(Form::Full, conduct.wait_left(now.instant), now)
+                }
+            }
+        }
+    }
+}
+
+/// Remembers which message failed. A digest is halved, so that one that fails for what it carries is found.
+fn suspect(conduct: &mut Conduct, request: &Request<'_>) {
+    let Some(first) = request.load.first() else {
+        return;
+    };
+    conduct.suspect(first, request.blame, request.turn);
+    if request.load.is_many() && request.blame == Blame::Either {
+        conduct.halve(request.load.size());
+    }
+}
+
+fn arrived(verdict: &Verdict, now: Moment) -> NextStep {
+    let state = if *verdict == Verdict::Delivered {
+        DeliveryState::Delivered
+    } else {
+        DeliveryState::Accepted
+    };
+    NextStep::End {
+        state,
+        reason: None,
+        at: now.wall,
+    }
+}
+
+fn failed(now: Moment) -> NextStep {
+    NextStep::End {
+        state: DeliveryState::Failed,
+        reason: Some(EndReason::MessageRefused),
+        at: now.wall,
+    }
+}
+
+fn again(form: Form, wait: Duration, now: Moment) -> NextStep {
+    NextStep::Again {
+        form,
+        at: after(now.wall, wait),
     }
 }
 

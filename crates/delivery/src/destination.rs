@@ -6,12 +6,13 @@ use std::{
 };
 
 use alert_connectors_model::{ConnectorType, Fingerprint};
-use alert_connectors_store::{Opening, Standing, StoreError};
+use alert_connectors_store::{Due, Opening, SetAside, Standing, StoreError};
 use tokio::{
     sync::Notify,
     time::{self, Instant},
 };
 
+mod planning;
 mod sending;
 mod tenure;
 
@@ -120,7 +121,10 @@ impl Destination {
         if !state.tenure.holds(Instant::now()) {
             return Wake::NotHeld;
         }
-        if state
+        let due = &waiting.due;
+        if state.is_set_aside(due) {
+            state.window.passed_over(due.seq, inner.epoch());
+        } else if state
             .window
             .queued(waiting, inner.has_room(), inner.epoch())
         {
@@ -239,7 +243,9 @@ impl Destination {
         let rate = inner.rates.of(connector_type);
         let known = inner.store.known(self.fingerprint, inner.now()).await?;
         let conduct = Conduct::taken_up(known, rate, inner.patience, inner.moment());
-        self.state().conduct.get_or_insert(conduct);
+        let mut state = self.state();
+        state.conduct.get_or_insert(conduct);
+        state.take_out_set_aside(inner);
         Ok(())
     }
 
@@ -344,8 +350,16 @@ impl Destination {
             0 => step,
             _ => Step::WaitForDisk,
         };
+        let set_aside_due = state.next_set_aside(inner).map(|(_, due)| due);
+        let now = Instant::now();
         if state.window.is_empty() {
-            return once_recorded(Step::Idle);
+            return match (&state.conduct, set_aside_due) {
+                (Some(conduct), Some(due)) => match conduct.wait_until(now).max(Some(due)) {
+                    Some(until) if until > now => Step::WaitUntil(until),
+                    _ => once_recorded(Step::Send),
+                },
+                _ => once_recorded(Step::Idle),
+            };
         }
         let Some(front) = state.window.front() else {
             return once_recorded(Step::Read);
@@ -353,9 +367,17 @@ impl Destination {
         let Some(conduct) = &state.conduct else {
             return Step::TakeUp(front.due.connector.connector_type);
         };
-        let now = Instant::now();
         if let Some(until) = conduct.wait_until(now) {
             return Step::WaitUntil(until);
+        }
+        if set_aside_due.is_some_and(|due| due <= now) {
+            return once_recorded(Step::Send);
+        }
+        let is_suspected = conduct
+            .trial_of()
+            .is_some_and(|suspect| suspect.seq == front.due.seq);
+        if is_suspected && !state.window.has_other() && state.window.goes_on() {
+            return once_recorded(Step::Read);
         }
         if front.due.opening == Opening::Waits {
             return once_recorded(Step::Send);
@@ -375,7 +397,11 @@ impl Destination {
     fn stop_if_idle(&self, inner: &Inner) -> bool {
         let mut state = self.state();
         let is_others = !state.tenure.holds(Instant::now());
-        let is_idle = state.window.is_empty() && state.unrecorded == 0;
+        let nothing_is_set_aside = state
+            .conduct
+            .as_ref()
+            .is_none_or(|conduct| conduct.standing().failing.set_aside.is_empty());
+        let is_idle = state.window.is_empty() && state.unrecorded == 0 && nothing_is_set_aside;
         if !is_others && !is_idle {
             return false;
         }
@@ -423,12 +449,16 @@ impl Destination {
             Ok(read) => read,
             Err(error) => return self.unreadable(&error).await,
         };
-        let complete = read.len() < REFILL;
-        let waiting = inner.letters(read);
+        let (complete, last) = (read.len() < REFILL, read.last().map(|due| due.seq));
+        let mut waiting = inner.letters(read);
+        {
+            let state = self.state();
+            waiting.retain(|waiting| !state.is_set_aside(&waiting.due));
+        }
         let weight: usize = waiting.iter().map(|waiting| waiting.letter.weight()).sum();
         let mut state = self.state();
         let before = state.window.len();
-        state.window.end_refill(refill, waiting, complete);
+        state.window.end_refill(refill, waiting, last, complete);
         if state.window.len() > before {
             inner.weight.fetch_add(weight, Ordering::Relaxed);
         }
@@ -440,6 +470,32 @@ impl Destination {
 }
 
 impl State {
+    /// Whether a delivery is set aside, or waits behind one that is.
+    fn is_set_aside(&self, due: &Due) -> bool {
+        let conduct = self.conduct.as_ref();
+        conduct.is_some_and(|conduct| conduct.is_set_aside(due.alert_id, due.connector.id))
+    }
+
+    /// The message that was set aside and whose time comes first, and when.
+    fn next_set_aside(&self, inner: &Inner) -> Option<(SetAside, Instant)> {
+        let conduct = self.conduct.as_ref()?;
+        // Nearly always there is none, and no need to ask for the time.
+        let is_any = !conduct.standing().failing.set_aside.is_empty();
+        is_any.then(|| conduct.next_set_aside(inner.moment()))?
+    }
+
+    /// Takes what is set aside out of the window.
+    fn take_out_set_aside(&mut self, inner: &Inner) {
+        let Some(conduct) = &self.conduct else {
+            return;
+        };
+        let is_out = |due: &Due| conduct.is_set_aside(due.alert_id, due.connector.id);
+        for waiting in self.window.take_out(is_out) {
+            let weight = waiting.letter.weight();
+            inner.weight.fetch_sub(weight, Ordering::Relaxed);
+        }
+    }
+
     /// Whether the next request is a digest, and of how many at most.
     fn digest_of(&self) -> Option<usize> {
         let conduct = self.conduct.as_ref()?;

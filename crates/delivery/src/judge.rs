@@ -1,11 +1,16 @@
 //! What came of a request, in the words of attempts and of the log.
 
-use alert_connectors_model::{Attempt, AttemptOutcome};
+use alert_connectors_model::{Attempt, AttemptOutcome, WebhookUrl};
 use alert_connectors_store::Form;
 use jiff::Timestamp;
 
 use crate::{
-    Answer, Family, PostError, Reason, Verdict, classify, link::Posted, load::Load,
+    Answer, Family, PostError, Reason, Verdict,
+    answer::Body,
+    classify,
+    conduct::Blame,
+    link::{BodyEnd, Posted},
+    load::Load,
     retry::retry_after,
 };
 
@@ -13,13 +18,12 @@ use crate::{
 pub(crate) fn judge(
     family: Family,
     outcome: &Result<Posted, PostError>,
-    form: Form,
-    attempts: u32,
+    sent: &Sending<'_>,
     now: Timestamp,
 ) -> (Verdict, Option<u16>) {
     match outcome {
         Ok(posted) => {
-            let answer = answer_of(posted, form, attempts, now);
+            let answer = answer_of(posted, sent, now);
             (classify(family, &answer), Some(posted.status))
         }
         Err(PostError::Dns) if family == Family::Office365 => {
@@ -30,12 +34,27 @@ pub(crate) fn judge(
                 None,
             )
         }
-        Err(error) => (Verdict::Transient(Reason::new(error.to_string(), "")), None),
+        Err(error) if error.may_have_arrived() => (
+            Verdict::Unanswered(Reason::new(error.to_string(), "")),
+            None,
+        ),
+        Err(error) => {
+            let reason = Reason::new(error.to_string(), "");
+            (Verdict::Transient { wait: None, reason }, None)
+        }
     }
 }
 
+/// What was sent where, as far as its answer is judged by it.
+pub(crate) struct Sending<'a> {
+    pub(crate) form: Form,
+    /// Attempts that were made before.
+    pub(crate) attempts: u32,
+    pub(crate) url: &'a WebhookUrl,
+}
+
 /// An answer as the classification reads it.
-pub(crate) fn answer_of(posted: &Posted, form: Form, attempts: u32, now: Timestamp) -> Answer<'_> {
+pub(crate) fn answer_of<'a>(posted: &'a Posted, sent: &Sending<'a>, now: Timestamp) -> Answer<'a> {
     Answer {
         status: posted.status,
         phrase: &posted.phrase,
@@ -43,9 +62,11 @@ pub(crate) fn answer_of(posted: &Posted, form: Form, attempts: u32, now: Timesta
             .retry_after
             .as_deref()
             .and_then(|header| retry_after(header, now)),
-        body: &posted.body,
-        form,
-        attempts,
+        body: Body::read(&posted.body, posted.encoding.as_deref()),
+        broke_off: posted.body_end == BodyEnd::BrokeOff,
+        target: sent.url.expose_target(),
+        form: sent.form,
+        attempts: sent.attempts,
     }
 }
 
@@ -54,7 +75,8 @@ pub(crate) fn outcome_of(verdict: &Verdict) -> AttemptOutcome {
     match verdict {
         Verdict::Delivered => AttemptOutcome::Delivered,
         Verdict::Accepted => AttemptOutcome::Accepted,
-        Verdict::Throttled { .. } | Verdict::Transient(_) => AttemptOutcome::Retry,
+        Verdict::Throttled { .. } | Verdict::Transient { .. } => AttemptOutcome::Retry,
+        Verdict::Unanswered(_) => AttemptOutcome::Unanswered,
         Verdict::Message(_) => AttemptOutcome::MessageRefused,
         Verdict::Destination(_) => AttemptOutcome::DestinationRefused,
     }
@@ -65,18 +87,29 @@ pub(crate) fn reason_of(verdict: &Verdict) -> Option<&Reason> {
     match verdict {
         Verdict::Delivered | Verdict::Accepted => None,
         Verdict::Throttled { reason, .. }
-        | Verdict::Transient(reason)
+        | Verdict::Transient { reason, .. }
+        | Verdict::Unanswered(reason)
         | Verdict::Message(reason)
         | Verdict::Destination(reason) => Some(reason),
     }
 }
 
+/// Whose fault it may be that a request failed.
+pub(crate) fn blame(outcome: &Result<Posted, PostError>) -> Blame {
+    match outcome {
+        Err(error) if error.is_before_sending() => Blame::Channel,
+        _ => Blame::Either,
+    }
+}
+
 /// One line for each attempt that did not arrive, and one at `debug` for each that did.
 pub(crate) fn tell(load: &Load, attempt: &Attempt) {
-    let (Some((alert, delivery, _)), Some(connector)) = (load.first(), load.connector()) else {
+    let (Some(first), Some(delivery), Some(connector)) =
+        (load.first(), load.first_id(), load.connector())
+    else {
         return;
     };
-    let (connector, carried) = (connector.id, attempt.digest_size);
+    let (alert, connector, carried) = (first.alert_id, connector.id, attempt.digest_size);
     match &attempt.error {
         None => tracing::debug!(
             alert.id = %alert, connector.id = %connector, delivery.id = %delivery,

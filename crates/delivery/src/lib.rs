@@ -6,7 +6,9 @@
 
 mod answer;
 mod conduct;
+mod connect;
 mod decide;
+mod departure;
 mod destination;
 mod engine;
 mod judge;
@@ -18,20 +20,26 @@ mod load;
 mod meters;
 mod notice;
 mod pace;
+mod post_error;
+mod proxy;
 mod record;
 mod resolver;
 mod retry;
 mod sender;
 mod test_call;
+mod trust;
 mod window;
 
-pub use answer::{Answer, Family, Reason, Verdict, classify};
+pub use answer::{Answer, Body, Family, Reason, Verdict, classify};
 pub use conduct::Patience;
 pub use engine::{Engine, EngineOptions};
 pub use meters::DeliveryMeters;
 pub use notice::{AlertSpaces, Notice, Tell};
 pub use pace::{Rate, Rates, duration};
+pub use post_error::{CertificateFault, PostError, ProxyFault};
+pub use proxy::Proxy;
 pub use resolver::{Resolve, SystemResolver};
 pub use retry::retry_after;
-pub use sender::{PostError, Proxy, Sender, SenderOptions, TimeLimits, Trust};
+pub use sender::{Sender, SenderOptions, TimeLimits};
 pub use test_call::{TestRefused, TestReport};
+pub use trust::Trust;

@@ -9,14 +9,20 @@ use std::{
 use alert_connectors_model::WebhookUrl;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, header};
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use hyper::{
+    Response,
     body::Incoming,
     client::conn::http1::{Connection, SendRequest},
     ext::ReasonPhrase,
 };
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::{Instant, timeout_at},
+};
+
+use crate::departure::{Departing, Departure, Watched};
 
 /// At most this much of an answer is read.
 const ANSWER_BYTES_MAX: usize = 64 * 1_024;
@@ -29,8 +35,8 @@ pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
-type Stream = TokioIo<Box<dyn Io>>;
-type Open = Pin<Box<Connection<Stream, Full<Bytes>>>>;
+type Stream = TokioIo<Watched<Box<dyn Io>>>;
+type Open = Pin<Box<Connection<Stream, Departing>>>;
 
 /// What every request to one webhook has in common.
 pub(crate) struct RequestHead {
@@ -48,19 +54,23 @@ impl RequestHead {
             format!("/{typed}")
         };
         let target = Uri::try_from(target).ok()?;
-        let mut headers = HeaderMap::with_capacity(3);
+        let mut headers = HeaderMap::with_capacity(4);
         headers.insert(header::HOST, HeaderValue::try_from(url.authority()).ok()?);
         headers.insert(
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/json; charset=utf-8"),
+        );
+        headers.insert(
+            header::ACCEPT_ENCODING,
+            HeaderValue::from_static("identity"),
         );
         let agent = concat!("alert-connectors/", env!("CARGO_PKG_VERSION"));
         headers.insert(header::USER_AGENT, HeaderValue::from_static(agent));
         Some(Self { target, headers })
     }
 
-    fn request(&self, body: Bytes) -> Request<Full<Bytes>> {
-        let mut request = Request::new(Full::new(body));
+    fn request(&self, body: Departing) -> Request<Departing> {
+        let mut request = Request::new(body);
         *request.method_mut() = Method::POST;
         *request.version_mut() = Version::HTTP_11;
         request.uri_mut().clone_from(&self.target);
@@ -74,29 +84,50 @@ pub(crate) struct Posted {
     pub(crate) status: u16,
     pub(crate) phrase: String,
     pub(crate) retry_after: Option<String>,
+    /// The encoding of the body, as the server names it.
+    pub(crate) encoding: Option<String>,
     pub(crate) body: Bytes,
-    pub(crate) read_to_end: bool,
+    pub(crate) body_end: BodyEnd,
 }
 
-/// A connection that broke before its answer was read.
-pub(crate) struct Broken(hyper::Error);
+/// How the body of an answer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BodyEnd {
+    /// It was read to its end.
+    Whole,
+    /// It is longer than anything that a webhook says.
+    TooLong,
+    /// The connection ended, or the time was up, before the body did.
+    BrokeOff,
+}
 
-impl Broken {
-    /// Whether the request never left.
+/// Why there is no answer to a request.
+pub(crate) enum NoAnswer {
+    /// The time was up.
+    TimedOut,
+    /// The connection broke.
+    Broken(hyper::Error),
+}
+
+impl NoAnswer {
+    /// Whether the request never began to leave.
     pub(crate) fn nothing_was_sent(&self) -> bool {
-        self.0.is_canceled()
+        matches!(self, Self::Broken(error) if error.is_canceled())
     }
 }
 
 /// A kept connection.
 pub(crate) struct Link {
-    sender: SendRequest<Full<Bytes>>,
+    sender: SendRequest<Departing>,
     /// Gone once the server closed it.
     connection: Option<Open>,
+    departure: Departure,
 }
 
 impl Link {
-    pub(crate) async fn open(stream: Stream) -> hyper::Result<Self> {
+    pub(crate) async fn open(stream: Box<dyn Io>) -> hyper::Result<Self> {
+        let departure = Departure::default();
+        let stream = TokioIo::new(Watched::new(stream, departure.clone()));
         let (sender, connection) = hyper::client::conn::http1::Builder::new()
             .read_buf_exact_size(Some(USUAL_ANSWER_BYTES))
             .handshake(stream)
@@ -104,7 +135,13 @@ impl Link {
         Ok(Self {
             sender,
             connection: Some(Box::pin(connection)),
+            departure,
         })
+    }
+
+    /// Whether the last request left whole, so that the server may have acted on it.
+    pub(crate) fn has_sent_whole(&self) -> bool {
+        self.departure.is_whole()
     }
 
     /// Whether the connection can carry a request, after a look at what came in while it was idle.
@@ -130,28 +167,47 @@ impl Link {
         }
     }
 
-    pub(crate) async fn post(&mut self, head: &RequestHead, body: Bytes) -> Result<Posted, Broken> {
-        let Self { sender, connection } = self;
+    pub(crate) async fn post(
+        &mut self,
+        head: &RequestHead,
+        body: Bytes,
+        deadline: Instant,
+    ) -> Result<Posted, NoAnswer> {
+        let Self {
+            sender,
+            connection,
+            departure,
+        } = self;
+        let body = Departing::new(body, departure.clone());
         let exchange = async {
-            let response = sender.send_request(head.request(body)).await?;
-            let status = response.status().as_u16();
-            let phrase = response.extensions().get::<ReasonPhrase>();
-            let phrase =
-                phrase.map(|phrase| String::from_utf8_lossy(phrase.as_bytes()).into_owned());
-            let retry_after = response.headers().get(header::RETRY_AFTER);
-            let retry_after = retry_after
-                .and_then(|value| value.to_str().ok())
-                .map(str::to_owned);
-            let (body, read_to_end) = read(response.into_body()).await?;
-            Ok(Posted {
-                status,
-                phrase: phrase.unwrap_or_default(),
-                retry_after,
-                body,
-                read_to_end,
-            })
+            let response = timeout_at(deadline, sender.send_request(head.request(body))).await;
+            let response = response.map_err(|_late| NoAnswer::TimedOut)?;
+            Ok(Posted::read(response.map_err(NoAnswer::Broken)?, deadline).await)
         };
-        driven(connection, exchange).await.map_err(Broken)
+        driven(connection, exchange).await
+    }
+}
+
+impl Posted {
+    async fn read(response: Response<Incoming>, deadline: Instant) -> Self {
+        let text = |name| {
+            let value = response.headers().get(name)?;
+            Some(value.to_str().ok()?.to_owned())
+        };
+        let phrase = response.extensions().get::<ReasonPhrase>();
+        let phrase = phrase.map(|phrase| String::from_utf8_lossy(phrase.as_bytes()).into_owned());
+        let (retry_after, encoding) = (text(header::RETRY_AFTER), text(header::CONTENT_ENCODING));
+        let status = response.status().as_u16();
+        let mut body = BytesMut::new();
+        let body_end = timeout_at(deadline, read(response.into_body(), &mut body)).await;
+        Self {
+            status,
+            phrase: phrase.unwrap_or_default(),
+            retry_after,
+            encoding,
+            body_end: body_end.unwrap_or(BodyEnd::BrokeOff),
+            body: body.freeze(),
+        }
     }
 }
 
@@ -172,18 +228,20 @@ async fn driven<T>(connection: &mut Option<Open>, exchange: impl Future<Output =
     .await
 }
 
-/// The body up to the limit, and whether that was all of it.
-async fn read(mut body: Incoming) -> hyper::Result<(Bytes, bool)> {
-    let mut read = BytesMut::new();
+/// Reads the body up to the limit.
+async fn read(mut body: Incoming, into: &mut BytesMut) -> BodyEnd {
     while let Some(frame) = body.frame().await {
-        if let Ok(data) = frame?.into_data() {
-            let room = ANSWER_BYTES_MAX - read.len();
+        let Ok(frame) = frame else {
+            return BodyEnd::BrokeOff;
+        };
+        if let Ok(data) = frame.into_data() {
+            let room = ANSWER_BYTES_MAX - into.len();
             if data.len() > room {
-                read.extend_from_slice(&data[..room]);
-                return Ok((read.freeze(), false));
+                into.extend_from_slice(&data[..room]);
+                return BodyEnd::TooLong;
             }
-            read.extend_from_slice(&data);
+            into.extend_from_slice(&data);
         }
     }
-    Ok((read.freeze(), true))
+    BodyEnd::Whole
 }

@@ -1,16 +1,17 @@
 //! What one request carries: a message, alone or with the follow-ups that wait behind it, or a digest of many.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use alert_connectors_message::{Counts, Digest, Note, Shown, platform};
 use alert_connectors_model::{
-    AlertId, AlertType, Attempt, Connector, DeliveryId, DeliveryKind, DeliveryState, EndReason,
+    Alert, AlertId, AlertType, Attempt, Connector, DeliveryId, DeliveryKind, DeliveryState,
+    EndReason,
 };
 use alert_connectors_store::{Bundle, Form, NextStep, Opening, Outcome, Parcel};
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use crate::{letter::page, window::Waiting};
+use crate::{conduct::Culprit, letter::page, window::Waiting};
 
 /// What one request carries.
 pub(crate) enum Load {
@@ -124,16 +125,23 @@ impl Load {
         }
     }
 
-    /// The alert and the delivery that a log names it by.
-    pub(crate) fn first(&self) -> Option<(AlertId, DeliveryId, i64)> {
+    /// The oldest delivery, by which the request is known.
+    pub(crate) fn first(&self) -> Option<Culprit> {
         match self {
-            Self::Message(waiting) => waiting
-                .first()
-                .map(|waiting| (waiting.due.alert_id, waiting.due.id, waiting.due.seq)),
-            Self::Digest(batch) => {
-                let (alert, delivery) = batch.first?;
-                Some((alert, delivery, *batch.seqs.first()?))
-            }
+            Self::Message(waiting) => waiting.first().map(|waiting| Culprit::of(&waiting.due)),
+            Self::Digest(batch) => Some(Culprit {
+                seq: *batch.seqs.first()?,
+                alert_id: batch.first?.0,
+                connector_id: batch.connector.id,
+            }),
+        }
+    }
+
+    /// The name of the oldest delivery.
+    pub(crate) fn first_id(&self) -> Option<DeliveryId> {
+        match self {
+            Self::Message(waiting) => waiting.first().map(|waiting| waiting.due.id),
+            Self::Digest(batch) => batch.first.map(|(_, delivery)| delivery),
         }
     }
 
@@ -187,7 +195,7 @@ fn message(waiting: &[Waiting]) -> Bytes {
     let told = waiting
         .iter()
         .map(|waiting| (waiting.due.kind, waiting.due.created_at));
-    let (whole, note) = story(told, first.due.received_at);
+    let (whole, note) = story(told, last.letter.alert());
     let shown = Shown {
         alert: last.letter.alert(),
         page: last.letter.page(),
@@ -201,19 +209,22 @@ fn message(waiting: &[Waiting]) -> Bytes {
     })
 }
 
-/// Whether the alert itself is to be told, and what became of it since: the last word counts.
+/// Whether the alert itself is to be told, and what became of it since: the last word counts. Durations go by the time at
+/// which the problem began and ended, not by when that was heard.
 fn story(
     told: impl Iterator<Item = (DeliveryKind, Timestamp)>,
-    received_at: Timestamp,
+    alert: &Alert,
 ) -> (bool, Option<Note>) {
     let (mut whole, mut note) = (false, None);
     for (kind, at) in told {
-        let after = Duration::try_from(at.duration_since(received_at)).unwrap_or_default();
         match kind {
             DeliveryKind::Opening => whole = true,
             DeliveryKind::Raised => note = Some(Note::Raised),
-            DeliveryKind::Renotified => note = Some(Note::StillThere(after)),
-            DeliveryKind::Resolved => note = Some(Note::Resolved(after)),
+            DeliveryKind::Renotified => note = Some(Note::StillThere(alert.lasted_until(at))),
+            DeliveryKind::Resolved => {
+                let ended = alert.resolved_at.unwrap_or(at);
+                note = Some(Note::Resolved(alert.lasted_until(ended)));
+            }
         }
     }
     // Who hears of it for the first time hears how bad it is now, and nothing of how it became so.
@@ -257,9 +268,10 @@ fn digest(bundle: &Bundle, public_url: Option<&str>) -> Bytes {
     let worst = entries
         .iter()
         .filter_map(|entry| {
-            let (whole, note) = story(entry.told.iter().copied(), entry.parcel.received_at);
+            let alert = entry.parcel.alert.as_deref()?;
+            let (whole, note) = story(entry.told.iter().copied(), alert);
             Some(Shown {
-                alert: entry.parcel.alert.as_deref()?,
+                alert,
                 page: entry.page.as_deref(),
                 note,
                 whole,

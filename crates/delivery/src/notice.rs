@@ -10,7 +10,7 @@ use alert_connectors_model::{
 };
 use alert_connectors_store::{
     Acceptance, AlertQuery, Alerts, Block, Connectors, Expiry, Intake, NewAlert, Roster,
-    StoreError, Submission,
+    StoreError, Submission, UNANSWERED_TOLD,
 };
 use async_trait::async_trait;
 use jiff::SignedDuration;
@@ -30,6 +30,8 @@ const TRY_AGAIN: Duration = Duration::from_secs(2);
 pub enum Notice {
     /// It is blocked.
     Blocked(Block),
+    /// It takes messages and never answers; this is what came of the last one.
+    Unanswered(String),
     /// It no longer is.
     Repaired,
 }
@@ -135,6 +137,7 @@ impl<S: Alerts + ?Sized> AlertSpaces<S> {
             alerts: vec![NewAlert {
                 id,
                 alert: Arc::clone(alert),
+                has_own_time: false,
                 json: Arc::clone(json),
                 warnings: Arc::from([]),
                 deliveries,
@@ -167,6 +170,18 @@ fn alert(connector: &Connector, notice: &Notice, now: jiff::Timestamp) -> Option
                 text("It says", block.reason.clone()),
             ],
         ),
+        Notice::Unanswered(error) => (
+            AlertStatus::Active,
+            "Its webhook takes messages and does not answer, so nobody knows whether they arrive. They are sent again after \
+             30 s, then 1, 2, 4 min and so on up to 1 h, so that few copies appear: check the channel for them, and what \
+             stands between this service and it."
+                .to_owned(),
+            vec![
+                text("Connector", connector.name.clone()),
+                text("Webhook", connector.webhook_url.masked()),
+                text("Last attempt", error.clone()),
+            ],
+        ),
         Notice::Repaired => (
             AlertStatus::Resolved,
             "Its webhook works again, and what was held is being sent.".to_owned(),
@@ -175,7 +190,12 @@ fn alert(connector: &Connector, notice: &Notice, now: jiff::Timestamp) -> Option
     };
     Some(Alert {
         alert_type: AlertType::parse(ALERT_TYPE)?,
-        title: format!("Connector {} is blocked", connector.name),
+        title: match notice {
+            Notice::Unanswered(_) => format!("Connector {} does not answer", connector.name),
+            Notice::Blocked(_) | Notice::Repaired => {
+                format!("Connector {} is blocked", connector.name)
+            }
+        },
         severity: Severity::High,
         status,
         description: Some(description),
@@ -187,6 +207,7 @@ fn alert(connector: &Connector, notice: &Notice, now: jiff::Timestamp) -> Option
         actions: Vec::new(),
         dedup_key: Some(format!("{ALERT_TYPE}:{}", connector.id)),
         occurred_at: now,
+        resolved_at: None,
     })
 }
 
@@ -259,7 +280,13 @@ async fn settle_standing(
         let standing = conduct.standing();
         match (&standing.block, standing.told) {
             (Some(block), false) if !block.quiet => Some((Notice::Blocked(block.clone()), true)),
-            (None, true) => Some((Notice::Repaired, false)),
+            (None, false) if standing.unanswered >= UNANSWERED_TOLD => {
+                let error = standing.last_error.clone().unwrap_or_default();
+                Some((Notice::Unanswered(error), true))
+            }
+            (None, true) if standing.unanswered < UNANSWERED_TOLD => {
+                Some((Notice::Repaired, false))
+            }
             _ => None,
         }
     });

@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use crate::conduct::Patience;
 
 /// No wait that a channel asks for is kept to for longer.
-const RETRY_AFTER_MAX: Duration = Duration::from_hours(1);
+pub(crate) const RETRY_AFTER_MAX: Duration = Duration::from_hours(24);
+/// A wait is not doubled beyond this.
+const DOUBLED_MAX: Duration = Duration::from_hours(1);
 
 /// Exponential back-off with full jitter: after the first failure up to a second, after each further one up to twice as
 /// long, up to five minutes, if [`Patience`] is as usual.
@@ -20,13 +22,23 @@ pub(crate) fn backoff(failures: u32, patience: Patience, random: &dyn Random) ->
     Duration::from_millis(1 + random.below(ceiling))
 }
 
-/// How long to keep away after a 429: what was asked for, at least a second, twice as long for each further one in a
-/// row, at most an hour, and up to a second more so that many do not come back at the same moment.
+/// How long to wait after a request that left whole and was not answered: half a minute, then a minute, two, four … at most an
+/// hour, and up to a tenth more.
+pub(crate) fn unanswered_wait(in_a_row: u32, patience: Patience, random: &dyn Random) -> Duration {
+    let wait = patience
+        .unanswered_first
+        .saturating_mul(2_u32.pow(in_a_row.saturating_sub(1).min(16)))
+        .min(patience.unanswered_max);
+    let tenth = u64::try_from(wait.as_millis() / 10).unwrap_or(u64::MAX);
+    wait + Duration::from_millis(random.below(tenth.max(1)))
+}
+
+/// How long to keep away after a 429: what was asked for, at least a second and at most a day; twice as long for each further
+/// one in a row, up to an hour; and up to a second more so that many do not come back at the same moment.
 pub(crate) fn throttle(asked: Duration, in_a_row: u32, random: &dyn Random) -> Duration {
-    let asked = asked.max(Duration::from_secs(1));
-    let wait = asked
-        .saturating_mul(2_u32.pow(in_a_row.saturating_sub(1).min(12)))
-        .min(RETRY_AFTER_MAX);
+    let asked = asked.clamp(Duration::from_secs(1), RETRY_AFTER_MAX);
+    let doubled = asked.saturating_mul(2_u32.pow(in_a_row.saturating_sub(1).min(12)));
+    let wait = doubled.min(DOUBLED_MAX).max(asked);
     wait + Duration::from_millis(random.below(1_000))
 }
 
@@ -76,6 +88,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_answered_is_sent_again_ever_more_rarely() {
+        let random = SeededRandom::new(1);
+        for (in_a_row, seconds) in [
+            (1, 30),
+            (2, 60),
+            (3, 120),
+            (7, 1_920),
+            (8, 3_600),
+            (99, 3_600),
+        ] {
+            let wait = unanswered_wait(in_a_row, Patience::default(), &random).as_secs();
+            assert!(
+                (seconds..=seconds + seconds / 10).contains(&wait),
+                "{in_a_row} {wait}"
+            );
+        }
+    }
+
+    #[test]
     fn retry_after_is_seconds_or_a_date() {
         let now: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
         for (header, seconds) in [
@@ -83,7 +114,8 @@ mod tests {
             (" 0 ", Some(0)),
             ("Mon, 23 Nov 2026 12:01:30 GMT", Some(90)),
             ("Mon, 23 Nov 2026 11:00:00 GMT", Some(0)),
-            ("86400", Some(3_600)),
+            ("7200", Some(7_200)),
+            ("999999", Some(86_400)),
             ("soon", None),
             ("-1", None),
         ] {
@@ -102,6 +134,8 @@ mod tests {
         assert!((30..=31).contains(&seconds(1)));
         assert!((60..=61).contains(&seconds(2)));
         assert!((3_600..=3_601).contains(&seconds(40)));
+        let long = throttle(Duration::from_hours(6), 3, &random);
+        assert!((21_600..=21_601).contains(&long.as_secs()));
         assert!(throttle(Duration::ZERO, 1, &random) >= Duration::from_secs(1));
     }
 }

@@ -9,8 +9,12 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::{
-    Engine, Family, PostError, Verdict, classify, conduct::Conduct, destination::Destination,
-    judge::answer_of, keeper, link::RequestHead,
+    Engine, Family, PostError, Verdict, classify,
+    conduct::Conduct,
+    destination::Destination,
+    judge::{Sending, answer_of},
+    keeper,
+    link::RequestHead,
 };
 
 /// What came of a test call, in the contract's three fields.
@@ -87,13 +91,19 @@ impl Engine {
                 &head,
                 &mut link,
                 Bytes::from(message.payload),
+                self.inner.sender.limits.test,
             )
             .await;
         let posted = match posted {
             Ok(posted) => posted,
             Err(error) => return TestReport::failed(NO_ANSWER, error.to_string()),
         };
-        let verdict = classify(family, &answer_of(&posted, Form::Full, 0, now));
+        let sending = Sending {
+            form: Form::Full,
+            attempts: 0,
+            url: &connector.webhook_url,
+        };
+        let verdict = classify(family, &answer_of(&posted, &sending, now));
         match verdict {
             Verdict::Delivered | Verdict::Accepted => {
                 self.repaired(destination).await;
@@ -103,13 +113,16 @@ impl Engine {
                     error: None,
                 }
             }
-            Verdict::Throttled { wait, .. } => {
+            Verdict::Throttled { wait, reason } => {
                 let (now, random) = (self.inner.moment(), &*self.inner.random);
                 let throttle = |conduct: &mut Conduct| conduct.throttled(wait, now, random);
                 let throttled = destination.conduct(&self.inner, throttle).await;
-                TestReport::waiting(throttled.unwrap_or(wait))
+                let wait = seconds(throttled.unwrap_or(wait));
+                let error = format!("{reason}; nothing is posted to it for another {wait} s");
+                TestReport::failed(posted.status, error)
             }
-            Verdict::Transient(reason)
+            Verdict::Transient { reason, .. }
+            | Verdict::Unanswered(reason)
             | Verdict::Message(reason)
             | Verdict::Destination(reason) => TestReport::failed(posted.status, reason.to_string()),
         }
@@ -119,7 +132,7 @@ impl Engine {
     async fn repaired(&self, destination: &Arc<Destination>) {
         let troubled = destination.peek(|conduct| {
             let standing = conduct.standing();
-            standing.block.is_some() || standing.failures > 0
+            standing.block.is_some() || standing.failures > 0 || standing.unanswered > 0
         });
         if troubled == Some(true) {
             let now = self.inner.moment();
@@ -141,10 +154,15 @@ impl TestReport {
     }
 
     fn waiting(wait: Duration) -> Self {
-        let seconds = wait.as_secs() + 1;
+        let seconds = seconds(wait);
         Self::failed(
             429,
             format!("The channel asked to wait: nothing is posted to it for another {seconds} s"),
         )
     }
+}
+
+/// Whole seconds, rounded up.
+fn seconds(wait: Duration) -> u64 {
+    wait.as_secs() + 1
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use alert_connectors_store::Due;
+use alert_connectors_store::{Due, Opening};
 
 use crate::letter::Letter;
 
@@ -65,6 +65,15 @@ impl Window {
         std::mem::take(&mut self.waiting)
     }
 
+    /// Passes over a delivery that was just queued and that is not to be sent from here.
+    pub(crate) fn passed_over(&mut self, seq: i64, epoch: u64) {
+        if self.epoch != epoch || self.on_disk {
+            self.left = self.left.max(seq);
+        } else {
+            self.last_seq = self.last_seq.max(seq);
+        }
+    }
+
     /// The next delivery.
     pub(crate) fn front(&self) -> Option<&Waiting> {
         self.waiting.front()
@@ -75,6 +84,46 @@ impl Window {
         self.waiting
             .pop_front()
             .map(|waiting| (waiting, self.generation))
+    }
+
+    /// Whether anything waits that may go in the place of the delivery at the front.
+    pub(crate) fn has_other(&self) -> bool {
+        self.others().next().is_some()
+    }
+
+    /// Takes out a delivery that may go in the place of the one at the front: the one after it, or a later one where others
+    /// were tried before.
+    pub(crate) fn take_other(&mut self, tried: u32) -> Option<(Waiting, u64)> {
+        let others = self.others().count();
+        let nth = usize::try_from(tried).unwrap_or(0).checked_rem(others)?;
+        let place = self.others().nth(nth)?;
+        let other = self.waiting.remove(place)?;
+        Some((other, self.generation))
+    }
+
+    /// The places of deliveries that have nothing to do with the one at the front and may be sent now.
+    fn others(&self) -> impl Iterator<Item = usize> {
+        let front = self.waiting.front().map(|front| &front.due);
+        let is_other = move |waiting: &Waiting| {
+            let due = &waiting.due;
+            let is_same = front.is_none_or(|front| {
+                due.alert_id == front.alert_id && due.connector.id == front.connector.id
+            });
+            !is_same && due.opening == Opening::Arrived
+        };
+        let places = self.waiting.iter().enumerate();
+        places
+            .filter(move |(_, waiting)| is_other(waiting))
+            .map(|(place, _)| place)
+    }
+
+    /// Takes out the deliveries that are not to be sent from here.
+    pub(crate) fn take_out(&mut self, is_out: impl Fn(&Due) -> bool) -> Vec<Waiting> {
+        let all = std::mem::take(&mut self.waiting);
+        let (out, kept): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|waiting| is_out(&waiting.due));
+        self.waiting = kept.into();
+        out
     }
 
     /// Takes out the follow-ups of an alert to the same connector that wait behind it.
@@ -102,7 +151,9 @@ impl Window {
     pub(crate) fn put_back(&mut self, waiting: Waiting, generation: u64) -> bool {
         let same = generation == self.generation;
         if same {
-            self.waiting.push_front(waiting);
+            let seq = waiting.due.seq;
+            let place = self.waiting.partition_point(|other| other.due.seq < seq);
+            self.waiting.insert(place, waiting);
         }
         same
     }
@@ -136,14 +187,18 @@ impl Window {
         })
     }
 
-    /// Takes what was read. `complete` says that there was no more.
-    pub(crate) fn end_refill(&mut self, refill: Refill, read: Vec<Waiting>, complete: bool) {
+    /// Takes what was read, up to the delivery numbered `last`. `complete` says that there was no more.
+    pub(crate) fn end_refill(
+        &mut self,
+        refill: Refill,
+        read: Vec<Waiting>,
+        last: Option<i64>,
+        complete: bool,
+    ) {
         if refill.generation != self.generation {
             return;
         }
-        if let Some(last) = read.last() {
-            self.last_seq = last.due.seq;
-        }
+        self.last_seq = last.unwrap_or(self.last_seq);
         self.waiting.extend(read);
         self.on_disk = !complete || self.left > self.last_seq;
     }
@@ -153,7 +208,7 @@ impl Window {
         self.waiting.is_empty() && !self.on_disk
     }
 
-    /// Drains what is in memory, for the count of what it weighs.
+    /// How many deliveries are in memory.
     pub(crate) fn len(&self) -> usize {
         self.waiting.len()
     }

@@ -17,6 +17,7 @@ use axum::{
     response::{Html, IntoResponse, Response},
     routing::get,
 };
+use futures_util::{StreamExt, stream};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
 use serde::{Deserialize, Serialize};
@@ -82,6 +83,9 @@ pub struct Behaviour {
     /// Whether never to answer.
     #[serde(default)]
     pub hang: bool,
+    /// Whether to close the connection before the body is complete.
+    #[serde(default)]
+    pub cut: bool,
     /// A known answer, such as `slack:no_service`.
     pub row: Option<String>,
     /// For so many requests; for all to come if left out.
@@ -251,6 +255,7 @@ async fn receive(State(inbox): State<Inbox>, request: Request) -> Response {
         .as_ref()
         .map_or_else(|| as_they_do(kind, &parts, problem), Answer::of);
     let hangs = behaviour.as_ref().is_some_and(|behaviour| behaviour.hang);
+    let is_cut = behaviour.as_ref().is_some_and(|behaviour| behaviour.cut);
     inbox.keep(Message {
         no: inbox.count() + 1,
         at: rfc3339_millis(inbox.0.clock.now()),
@@ -284,7 +289,20 @@ async fn receive(State(inbox): State<Inbox>, request: Request) -> Response {
     {
         tokio::time::sleep(Duration::from_millis(delay)).await;
     }
+    if is_cut {
+        return cut(answer.into_response());
+    }
     answer.into_response()
+}
+
+/// The answer with a body that breaks off where it should go on.
+fn cut(response: Response) -> Response {
+    response.map(|body| {
+        let broken = stream::once(async { Err(std::io::Error::other("cut as asked")) });
+        let whole = body.into_data_stream();
+        let whole = whole.map(|part| part.map_err(std::io::Error::other));
+        Body::from_stream(whole.chain(broken))
+    })
 }
 
 fn text(headers: &HeaderMap, name: &http::HeaderName) -> Option<String> {

@@ -54,6 +54,17 @@ pub const ROWS: &[Row] = &[
     ),
     row("slack:html", 200, "<html><body>Sign in</body></html>"),
     row("slack:redirect", 302, ""),
+    row(
+        "any:firewall",
+        403,
+        "<!doctype html><title>Request blocked</title>",
+    ),
+    Row {
+        name: "any:busy",
+        status: 503,
+        body: "",
+        retry_after: Some("2"),
+    },
     row("slack:invalid_payload", 400, "invalid_payload"),
     row("slack:invalid_blocks", 400, "invalid_blocks"),
     row("slack:invalid_blocks_format", 400, "invalid_blocks_format"),

@@ -69,7 +69,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for alert in &parsed {
         let shown = Shown::whole(alert, page);
         let follow_up = Shown {
-            note: Some(Note::StillThere(Duration::from_hours(4))),
+            note: Some(Note::StillThere(Some(Duration::from_hours(4)))),
             whole: false,
             ..shown
         };

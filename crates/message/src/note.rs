@@ -9,10 +9,10 @@ use alert_connectors_model::{Alert, Severity};
 pub enum Note {
     /// The severity rose to what it is now.
     Raised,
-    /// The problem is still there after so long.
-    StillThere(Duration),
-    /// The problem is gone after so long.
-    Resolved(Duration),
+    /// The problem is still there, this long after it began, where that is known.
+    StillThere(Option<Duration>),
+    /// The problem is gone, this long after it began, where that is known.
+    Resolved(Option<Duration>),
 }
 
 impl Note {
@@ -20,8 +20,10 @@ impl Note {
     pub(crate) fn text(self, alert: &Alert) -> String {
         match self {
             Self::Raised => format!("raised to {}", alert.severity.as_str()),
-            Self::StillThere(after) => format!("still there after {}", span(after)),
-            Self::Resolved(after) => format!("resolved after {}", span(after)),
+            Self::StillThere(Some(after)) => format!("still there after {}", span(after)),
+            Self::StillThere(None) => "still there".to_owned(),
+            Self::Resolved(Some(after)) => format!("resolved after {}", span(after)),
+            Self::Resolved(None) => "resolved".to_owned(),
         }
     }
 

@@ -25,5 +25,6 @@ pub fn test_alert(connector_name: &str, space_name: &str, now: Timestamp) -> Opt
         actions: Vec::new(),
         dedup_key: None,
         occurred_at: now,
+        resolved_at: None,
     })
 }

@@ -1,6 +1,6 @@
 //! An alert: what a data platform has to tell, as it is stored, shown and sent.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
@@ -42,6 +42,12 @@ pub struct Alert {
     /// When it happened.
     #[serde(serialize_with = "millis")]
     pub occurred_at: Timestamp,
+    /// When the problem ended, by the producer's clock where it said so; only of a problem with a key that was there before.
+    #[serde(
+        serialize_with = "maybe_millis",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub resolved_at: Option<Timestamp>,
 }
 
 impl Alert {
@@ -49,6 +55,7 @@ impl Alert {
     #[must_use]
     pub fn repeated_by(&self, newer: &Self) -> Self {
         Self {
+            title: newer.title.clone(),
             description: newer.description.clone(),
             description_format: newer.description_format,
             product: newer.product.clone().or_else(|| self.product.clone()),
@@ -61,13 +68,39 @@ impl Alert {
         }
     }
 
+    /// The alert once its problem was posted as gone.
+    #[must_use]
+    pub fn resolved_by(&self, end: &Self) -> Self {
+        Self {
+            title: end.title.clone(),
+            ..self.resolved(end.occurred_at)
+        }
+    }
+
     /// The alert once its problem is gone.
     #[must_use]
-    pub fn resolved(&self) -> Self {
+    pub fn resolved(&self, at: Timestamp) -> Self {
         Self {
             status: AlertStatus::Resolved,
+            resolved_at: Some(at),
             ..self.clone()
         }
+    }
+
+    /// How long the problem had been there at a time; nothing if that lies before its beginning.
+    pub fn lasted_until(&self, at: Timestamp) -> Option<Duration> {
+        Duration::try_from(at.duration_since(self.occurred_at)).ok()
+    }
+}
+
+#[expect(
+    clippy::ref_option,
+    reason = "serde passes the field as it stands in the struct"
+)]
+fn maybe_millis<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => millis(time, serializer),
+        None => serializer.serialize_none(),
     }
 }
 

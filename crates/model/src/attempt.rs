@@ -37,5 +37,7 @@ words! {
         MessageRefused = 4, "message_refused";
         /// The channel takes no message at all.
         DestinationRefused = 5, "destination_refused";
+        /// The request left whole, and no answer said what came of it: the message may stand there.
+        Unanswered = 6, "unanswered";
     }
 }

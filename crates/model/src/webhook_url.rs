@@ -140,6 +140,9 @@ impl WebhookUrl {
                        The operator can allow its network with --allow-network.";
             return Err((FaultKind::NotPublic, msg.to_owned()));
         }
+        if let Some(fault) = self.link_to_a_page() {
+            return Err(fault);
+        }
         match (self.host.known_platform(), connector_type) {
             (Some(ConnectorType::Slack), ConnectorType::Teams) => {
                 Err((FaultKind::WrongPlatform, wrong_platform("Slack", "slack")))
@@ -156,6 +159,35 @@ impl WebhookUrl {
             }
             _ => Ok(()),
         }
+    }
+
+    /// A link to a channel, a chat or a page of Slack or Teams, which people copy in place of the webhook's URL.
+    fn link_to_a_page(&self) -> Option<UrlFault> {
+        let WebhookHost::Name(host) = &self.host else {
+            return None;
+        };
+        let path = self.expose_target();
+        let is_teams = matches!(
+            host.as_str(),
+            "teams.microsoft.com"
+                | "teams.live.com"
+                | "teams.cloud.microsoft"
+                | "gov.teams.microsoft.us"
+        );
+        let is_slack = host == "app.slack.com"
+            || host == "slack.com"
+            || (host.ends_with(".slack.com") || host.ends_with(".slack-gov.com"))
+                && (path.starts_with("/archives/") || path.starts_with("/client/"));
+        let msg = if is_teams {
+            "This is a link to a channel, chat or page of Teams, not a webhook. In Teams, open the channel's menu, choose \
+             Workflows and the template \"Send webhook alerts to a channel\", and paste the URL that it shows at the end."
+        } else if is_slack && !path.starts_with("/api/") {
+            "This is a link to a channel or page of Slack, not a webhook. In Slack, create an app, switch on Incoming \
+             Webhooks, add a webhook to the channel, and use its URL, which begins with https://hooks.slack.com/services/."
+        } else {
+            return None;
+        };
+        Some((FaultKind::BadUrl, msg.to_owned()))
     }
 
     fn is_slack_workflow(&self) -> bool {
@@ -312,6 +344,28 @@ mod tests {
         url.judge(ConnectorType::Slack, &policy, &["myhost".to_owned()])
             .err()
             .map(|fault| fault.0)
+    }
+
+    #[test]
+    fn links_to_channels_and_pages_are_refused_with_the_way_to_the_webhook() {
+        for (typed, words) in [
+            (
+                "https://teams.microsoft.com/l/channel/19%3Aabc/General?groupId=1",
+                "Workflows",
+            ),
+            ("https://teams.microsoft.com/l/chat/0/0", "Workflows"),
+            ("https://acme.slack.com/archives/C0123", "Incoming Webhooks"),
+            ("https://app.slack.com/client/T0/C0", "Incoming Webhooks"),
+        ] {
+            let url = WebhookUrl::parse(typed).unwrap();
+            for connector_type in ConnectorType::ALL {
+                let judged = url.judge(connector_type, &AddressPolicy::default(), &[]);
+                let (kind, msg) = judged.unwrap_err();
+                assert_eq!(kind, FaultKind::BadUrl, "{typed}");
+                assert!(msg.contains(words), "{msg}");
+            }
+        }
+        assert_eq!(judged("https://hooks.slack.com/services/T/B/x"), None);
     }
 
     #[test]

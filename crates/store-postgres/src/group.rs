@@ -8,7 +8,7 @@ use alert_connectors_model::{
 };
 use alert_connectors_store::{
     Acceptance, Accepted, AcceptedDelivery, Due, Event, Expiry, FollowUp, Form, Heard, NewAlert,
-    Opening, Resolution, Roster, Submission, ended, repeated,
+    Opening, Resolution, Roster, Submission, ended, ends, ends_nothing, repeated,
     stored::{alert_json, answer_json, warnings_json},
 };
 use jiff::Timestamp;
@@ -230,9 +230,17 @@ impl Desk<'_> {
                 self.problems.insert(name, problem);
                 accepted
             }
+            (Some(problem), AlertStatus::Resolved) if !ends(new, &problem.alert) => {
+                self.problems.insert(name, problem);
+                Accepted {
+                    ends_nothing: true,
+                    ..self.insert(space_no, submission, &ends_nothing(new), false)
+                }
+            }
             (Some(mut problem), AlertStatus::Resolved) => {
-                let roster = &submission.roster;
-                let deliveries = self.close(space_no, roster, submission.expiry, &mut problem);
+                let ended = problem.alert.resolved_by(&new.alert);
+                let (roster, now) = (&submission.roster, submission.expiry.now);
+                let deliveries = self.close(space_no, roster, now, ended, &mut problem);
                 current(&problem, deliveries)
             }
             // Nobody was told of a problem, so nobody is told that it is gone.
@@ -290,12 +298,13 @@ impl Desk<'_> {
         &mut self,
         space_no: i64,
         roster: &Roster,
-        expiry: Expiry,
+        now: Timestamp,
+        alert: Alert,
         problem: &mut Problem,
     ) -> Vec<AcceptedDelivery> {
         let follow_ups = ended(roster, &problem.heard);
-        problem.alert = Arc::new(problem.alert.resolved());
-        self.tell(space_no, roster, expiry.now, problem, &follow_ups)
+        problem.alert = Arc::new(alert);
+        self.tell(space_no, roster, now, problem, &follow_ups)
     }
 
     /// Queues follow-ups and keeps the problem as it is now.
@@ -397,6 +406,7 @@ impl Desk<'_> {
             received_at,
             occurrences: 1,
             current: None,
+            ends_nothing: false,
             deliveries,
         }
     }
@@ -461,7 +471,8 @@ impl Desk<'_> {
             let row = self.alerts.get(&problem.seq);
             let is_closed = row.is_some_and(|row| row.alert.status == AlertStatus::Resolved);
             if problem.alert.status == AlertStatus::Active && !is_closed {
-                self.close(space_no, roster, expiry, &mut problem);
+                let ended = problem.alert.resolved(expiry.now);
+                self.close(space_no, roster, expiry.now, ended, &mut problem);
             }
         }
         Resolved::Done
@@ -474,6 +485,7 @@ fn current(problem: &Problem, deliveries: Vec<AcceptedDelivery>) -> Accepted {
         received_at: problem.received_at,
         occurrences: problem.occurrences,
         current: Some(alert_json(&problem.alert).into()),
+        ends_nothing: false,
         deliveries,
     }
 }

@@ -393,6 +393,7 @@ fn again(record: Option<AlertRecord>, kept: &stored::StoredAnswer, created_at: i
             received_at: time(created_at),
             occurrences: kept.occurrences,
             current: None,
+            ends_nothing: false,
             deliveries: Vec::new(),
         };
     };
@@ -402,6 +403,7 @@ fn again(record: Option<AlertRecord>, kept: &stored::StoredAnswer, created_at: i
         received_at: record.received_at,
         occurrences: kept.occurrences,
         current: Some(alert_json(&record.alert).into()),
+        ends_nothing: false,
         deliveries: record.deliveries,
     }
 }

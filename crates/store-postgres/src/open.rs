@@ -18,7 +18,10 @@ use crate::{
 };
 
 /// The migrations in their order; the table `migrations` counts those that a database has.
-const MIGRATIONS: [&str; 1] = [include_str!("../migrations/20261123200000_init.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../migrations/20261123200000_init.sql"),
+    include_str!("../migrations/20261126150000_failing_messages.sql"),
+];
 /// The oldest server that is known to do all of this.
 const OLDEST_SERVER: i32 = 150_000;
 /// Only one program migrates at a time. The number only has to be the same everywhere.

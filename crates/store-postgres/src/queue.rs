@@ -28,7 +28,8 @@ const NEXT: &str =
 const QUEUED: &str = "SELECT DISTINCT c.destination FROM deliveries d
     JOIN connectors c ON c.no = d.connector_no AND c.deleted_at IS NULL WHERE d.seq >= $1 AND d.seq < $2";
 // Walks the destinations that ever gave trouble.
-const TROUBLED: &str = "SELECT fingerprint FROM destinations WHERE blocked_at IS NOT NULL OR told";
+const TROUBLED: &str = "SELECT fingerprint FROM destinations WHERE blocked_at IS NOT NULL OR told
+    OR unanswered >= 3";
 // By primary key.
 const VERSION: &str = "SELECT version FROM identity WHERE one = 1";
 // By the primary key of pending, each connector no deeper than what is wanted, then by primary keys.

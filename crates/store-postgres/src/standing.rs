@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use alert_connectors_model::Fingerprint;
 use alert_connectors_store::{
-    Block, Report, Standing, StoreError, Wait,
+    Block, FailingMessages, Report, Standing, StoreError, Wait,
     stored::{maybe_time, time},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -17,25 +17,28 @@ use crate::{
 };
 
 const COLUMNS: &str = "failures, failing_since, recovered_at, last_error, throttles, wait_set_at, wait_ms, wait_asked,
-    refused, blocked_at, block_reason, probes, told, repaired_at, quiet";
+    refused, blocked_at, block_reason, probes, told, repaired_at, quiet, unanswered, failing_messages";
 // By primary key.
 const READ: &str = "FROM destinations WHERE fingerprint = $1";
 // By primary key. Whoever does not know of the last repair says nothing of how things stand after it.
 pub(crate) const WRITE: &str = "INSERT INTO destinations AS d (fingerprint, failures, failing_since, recovered_at, last_error,
-    throttles, wait_set_at, wait_ms, wait_asked, refused, blocked_at, block_reason, probes, told, repaired_at, quiet)
+    throttles, wait_set_at, wait_ms, wait_asked, refused, blocked_at, block_reason, probes, told, repaired_at, quiet,
+    unanswered, failing_messages)
     SELECT g.fingerprint, failures, failing_since, recovered_at, last_error, throttles, wait_set_at, wait_ms, wait_asked,
-        refused, blocked_at, block_reason, probes, told, repaired_at, quiet
+        refused, blocked_at, block_reason, probes, told, repaired_at, quiet, unanswered, failing_messages
     FROM unnest($1::bytea[], $2::int8[], $3::int8[], $4::int8[], $5::int8[], $6::text[], $7::int8[], $8::int8[], $9::int8[],
-        $10::bool[], $11::text[], $12::int8[], $13::text[], $14::int8[], $15::bool[], $16::int8[], $17::bool[])
+        $10::bool[], $11::text[], $12::int8[], $13::text[], $14::int8[], $15::bool[], $16::int8[], $17::bool[],
+        $18::int8[], $19::text[])
         AS g (fingerprint, lease, failures, failing_since, recovered_at, last_error, throttles, wait_set_at, wait_ms,
-        wait_asked, refused, blocked_at, block_reason, probes, told, repaired_at, quiet)
+        wait_asked, refused, blocked_at, block_reason, probes, told, repaired_at, quiet, unanswered, failing_messages)
     WHERE g.lease IS NULL OR EXISTS (SELECT FROM leases l WHERE l.destination = g.fingerprint AND l.number = g.lease)
     ON CONFLICT (fingerprint) DO UPDATE SET failures = excluded.failures, failing_since = excluded.failing_since,
         recovered_at = excluded.recovered_at, last_error = excluded.last_error, throttles = excluded.throttles,
         wait_set_at = excluded.wait_set_at, wait_noted_at =
         CASE WHEN d.wait_set_at = excluded.wait_set_at THEN d.wait_noted_at ELSE clock_timestamp() END, wait_ms = excluded.wait_ms, wait_asked = excluded.wait_asked,
         refused = excluded.refused, blocked_at = excluded.blocked_at, block_reason = excluded.block_reason,
-        probes = excluded.probes, repaired_at = excluded.repaired_at, quiet = excluded.quiet
+        probes = excluded.probes, repaired_at = excluded.repaired_at, quiet = excluded.quiet,
+        unanswered = excluded.unanswered, failing_messages = excluded.failing_messages
     WHERE d.repaired_at IS NULL OR excluded.repaired_at >= d.repaired_at";
 // By primary key. Whether spaces were told is said by the one who told them, whoever repaired it meanwhile.
 pub(crate) const TOLD: &str = "UPDATE destinations d SET told = g.told
@@ -90,6 +93,7 @@ fn standing(row: &Row) -> Result<Standing, StoreError> {
     let refused: String = row.at(8)?;
     let (reason, probes) = (row.at::<Option<String>>(10)?, row.count(11)?);
     let quiet = row.at(14)?;
+    let failing: String = row.at(16)?;
     let block = row.at::<Option<i64>>(9)?.map(|since| Block {
         reason: reason.unwrap_or_default(),
         since: time(since),
@@ -98,6 +102,8 @@ fn standing(row: &Row) -> Result<Standing, StoreError> {
     });
     Ok(Standing {
         failures: row.count(0)?,
+        unanswered: row.count(15)?,
+        failing: FailingMessages::from_json(&failing),
         failing_since: maybe(1)?,
         recovered_at: maybe(2)?,
         last_error: row.at(3)?,
@@ -170,6 +176,8 @@ async fn write(
     let quiet: Vec<bool> = all()
         .map(|one| one.block.as_ref().is_some_and(|block| block.quiet))
         .collect();
+    let unanswered: Vec<i64> = all().map(|one| one.unanswered.into()).collect();
+    let failing_messages: Vec<String> = all().map(|one| one.failing.to_json()).collect();
     // Sent together, since what follows a group may be on its way behind them.
     try_join!(
         biased;
@@ -192,6 +200,8 @@ async fn write(
                 &told,
                 &repaired,
                 &quiet,
+                &unanswered,
+                &failing_messages,
             ];
             session.run(WRITE, columns).await
         },

@@ -11,7 +11,7 @@ use alert_connectors_model::{
 };
 use alert_connectors_store::{
     Acceptance, Accepted, AcceptedDelivery, AlertRecord, Due, Event, Expiry, Form, Idempotency,
-    NewAlert, Opening, Resolution, Roster, StoreError, Submission,
+    NewAlert, Opening, Resolution, Roster, StoreError, Submission, ends, ends_nothing,
     stored::{self, StoredAnswer, alert_json, answer_json, time, warnings_json},
 };
 use async_trait::async_trait;
@@ -198,8 +198,16 @@ impl Intake {
                 let told = problem.repeated(self, submission, &new.deliveries, events)?;
                 Ok(accepted(&problem, told))
             }
+            (Some(known), AlertStatus::Resolved) if !ends(new, &known.alert) => {
+                let silent = ends_nothing(new);
+                let accepted = self.insert(connection, space_no, submission, &silent, events)?;
+                Ok(Accepted {
+                    ends_nothing: true,
+                    ..accepted
+                })
+            }
             (Some(known), AlertStatus::Resolved) => {
-                let alert = Arc::new(known.alert.resolved());
+                let alert = Arc::new(known.alert.resolved_by(&new.alert));
                 let mut problem = Problem {
                     connection,
                     roster: &submission.roster,
@@ -243,7 +251,7 @@ impl Intake {
             return Ok(Resolution::Absent);
         };
         if known.alert.status == AlertStatus::Active {
-            let alert = Arc::new(known.alert.resolved());
+            let alert = Arc::new(known.alert.resolved(expiry.now));
             let mut problem = Problem {
                 connection,
                 roster,
@@ -311,6 +319,7 @@ impl Intake {
             received_at,
             occurrences: 1,
             current: None,
+            ends_nothing: false,
             deliveries,
         })
     }
@@ -400,6 +409,7 @@ fn accepted(problem: &Problem<'_>, deliveries: Vec<AcceptedDelivery>) -> Accepte
         received_at: time(problem.known.received_at),
         occurrences: problem.known.occurrences,
         current: Some(alert_json(&problem.alert).into()),
+        ends_nothing: false,
         deliveries,
     }
 }
@@ -480,6 +490,7 @@ fn repeated(
                 received_at: time(created_at),
                 occurrences,
                 current: None,
+                ends_nothing: false,
                 deliveries: Vec::new(),
             });
             continue;
@@ -496,6 +507,7 @@ fn again(record: AlertRecord, occurrences: u64) -> Accepted {
         received_at: record.received_at,
         occurrences,
         current: Some(alert_json(&record.alert).into()),
+        ends_nothing: false,
         deliveries: record.deliveries,
     }
 }

@@ -15,9 +15,10 @@ use tokio::sync::{Mutex, watch};
 use crate::{Shared, SqliteStore, checkpoint::Checkpoint, reader::Readers, writer::Writer};
 
 /// The migrations in their order; a database's `user_version` counts those it has.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("../migrations/20261123120000_init.sql"),
     include_str!("../migrations/20261123180000_through_anything.sql"),
+    include_str!("../migrations/20261126150000_failing_messages.sql"),
 ];
 const FINGERPRINT_KEY: &str = "SELECT value FROM meta WHERE name = 'fingerprint_key'";
 const SET_FINGERPRINT_KEY: &str = "UPDATE meta SET value = ?1 WHERE name = 'fingerprint_key'";

@@ -27,7 +27,8 @@ const DESTINATION: &str = "SELECT destination FROM connectors WHERE no = ?1 AND 
 const NEXT_OWED: &str = "SELECT connector_no FROM deliveries WHERE state = 0 AND connector_no > ?1
     ORDER BY connector_no LIMIT 1";
 // Walks the destinations that ever gave trouble.
-const TROUBLED: &str = "SELECT fingerprint FROM destinations WHERE blocked_at IS NOT NULL OR told";
+const TROUBLED: &str = "SELECT fingerprint FROM destinations WHERE blocked_at IS NOT NULL OR told
+    OR unanswered >= 3";
 // By primary key.
 const VERSION: &str = "SELECT version FROM identity WHERE one = 1";
 // By deliveries_pending, then by primary key.

@@ -2,7 +2,7 @@
 
 use alert_connectors_model::Fingerprint;
 use alert_connectors_store::{
-    Block, Standing, Wait,
+    Block, FailingMessages, Standing, Wait,
     stored::{maybe_time, time},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -10,10 +10,11 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 // By primary key.
 const READ: &str = "SELECT failures, failing_since, recovered_at, last_error, throttles, wait_set_at, wait_ms,
-    wait_asked, refused, blocked_at, block_reason, probes, told, repaired_at, quiet FROM destinations WHERE fingerprint = ?1";
+    wait_asked, refused, blocked_at, block_reason, probes, told, repaired_at, quiet, unanswered, failing_messages FROM destinations WHERE fingerprint = ?1";
 const WRITE: &str = "INSERT OR REPLACE INTO destinations (fingerprint, failures, failing_since, recovered_at, last_error,
-    throttles, wait_set_at, wait_ms, wait_asked, refused, blocked_at, block_reason, probes, told, repaired_at, quiet)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
+    throttles, wait_set_at, wait_ms, wait_asked, refused, blocked_at, block_reason, probes, told, repaired_at, quiet,
+    unanswered, failing_messages)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
 // By primary key.
 const REPAIRED: &str =
     "SELECT repaired_at FROM destinations WHERE fingerprint = ?1 AND repaired_at IS NOT NULL";
@@ -53,6 +54,7 @@ fn standing(row: &Row<'_>) -> rusqlite::Result<Standing> {
     let refused: String = row.get(8)?;
     let (reason, probes) = (row.get::<_, Option<String>>(10)?, row.get(11)?);
     let quiet = row.get(14)?;
+    let failing: String = row.get(16)?;
     let block = maybe_time(row.get(9)?).map(|since| Block {
         reason: reason.unwrap_or_default(),
         since,
@@ -61,6 +63,8 @@ fn standing(row: &Row<'_>) -> rusqlite::Result<Standing> {
     });
     Ok(Standing {
         failures: row.get(0)?,
+        unanswered: row.get(15)?,
+        failing: FailingMessages::from_json(&failing),
         failing_since: maybe_time(row.get(1)?),
         recovered_at: maybe_time(row.get(2)?),
         last_error: row.get(3)?,
@@ -101,6 +105,8 @@ pub(crate) fn write(
         standing.told,
         millis(standing.repaired_at),
         block.is_some_and(|block| block.quiet),
+        standing.unanswered,
+        standing.failing.to_json(),
     ])?;
     Ok(())
 }

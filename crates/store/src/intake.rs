@@ -45,6 +45,8 @@ pub struct NewAlert {
     pub id: AlertId,
     /// What it says.
     pub alert: Arc<Alert>,
+    /// Whether it says itself when it happened.
+    pub has_own_time: bool,
     /// The same as JSON, made once for the store and for the answer.
     pub json: Arc<str>,
     /// What was mended.
@@ -109,6 +111,8 @@ pub struct Accepted {
     pub occurrences: u64,
     /// What the alert says now, where it is not what was posted.
     pub current: Option<Arc<str>>,
+    /// Whether it says that a problem is gone, and lies before the beginning of the one that is there.
+    pub ends_nothing: bool,
     /// The deliveries that this request caused.
     pub deliveries: Vec<AcceptedDelivery>,
 }

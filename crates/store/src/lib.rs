@@ -9,6 +9,7 @@ pub mod conformance;
 mod connectors;
 mod error;
 mod expiry;
+mod failing;
 mod history;
 mod intake;
 mod key_file;
@@ -28,6 +29,7 @@ pub use alerts::{AlertQuery, AlertRecord, Alerts, DeliverySummary, Page, Resolut
 pub use connectors::{Changed, Connectors, Created, Edit, Roster};
 pub use error::{BoxError, StoreError};
 pub use expiry::{Expiry, Kept};
+pub use failing::{FailingMessages, SET_ASIDE_MAX, SetAside, Suspect};
 pub use history::{
     DeliveryQuery, Health, HealthFacts, HealthState, History, Replay, Replayed, Retried,
 };
@@ -41,14 +43,16 @@ pub use people::{
     AddedUser, ApiKey, Disabled, KeyScope, NewApiKey, NewToken, NewUser, People, Session,
     TokenHash, UserRecord,
 };
-pub use problem::{FollowUp, Heard, ended, heard_of, repeated};
+pub use problem::{
+    FollowUp, Heard, ended, ends, ends_nothing, ends_nothing_warning, heard_of, repeated,
+};
 pub use queue::{
     Bundle, Due, Event, Form, NextStep, Opening, Outcome, Parcel, Queue, Recorded, Report, Tidings,
 };
 pub use seal::{Keyring, SealError, Sealed, SealingKey, fingerprint};
 pub use sealing::{Sealing, UnsealError, make_key_file_if_missing};
 pub use spaces::{Member, MemberChange, SpaceChange, Spaces};
-pub use standing::{Block, Known, Standing, Wait};
+pub use standing::{Block, Known, Standing, UNANSWERED_TOLD, Wait};
 pub use upkeep::{Census, Progress, Tidied, Tidying, Upkeep};
 
 /// A whole store, as the binary wires it.

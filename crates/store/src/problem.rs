@@ -3,10 +3,10 @@
 use std::{collections::HashMap, sync::Arc};
 
 use alert_connectors_model::{
-    Alert, Connector, ConnectorId, DeliveryId, DeliveryKind, DeliveryState,
+    Alert, Connector, ConnectorId, DeliveryId, DeliveryKind, DeliveryState, Loc, Warning,
 };
 
-use crate::{Expiry, Opening, Roster, stored::StoredDelivery};
+use crate::{Expiry, NewAlert, Opening, Roster, stored::StoredDelivery};
 
 /// The connectors that a message of a problem reached, or that one still waits for.
 pub type Heard = HashMap<ConnectorId, Opening>;
@@ -29,6 +29,31 @@ pub fn heard_of<'d>(
         }
     }
     heard
+}
+
+/// Whether a `resolved` is about the problem that is there: one that happened before the problem began is not.
+pub fn ends(end: &NewAlert, problem: &Alert) -> bool {
+    !end.has_own_time || end.alert.occurred_at >= problem.occurred_at
+}
+
+/// A `resolved` that ends nothing, as it is stored: nobody hears of it, and its warnings say why.
+pub fn ends_nothing(end: &NewAlert) -> NewAlert {
+    let warning = ends_nothing_warning(&Loc::body());
+    let warnings = end.warnings.iter().cloned().chain([warning]);
+    NewAlert {
+        deliveries: Vec::new(),
+        warnings: warnings.collect(),
+        ..end.clone()
+    }
+}
+
+/// Why a `resolved` at this place ends nothing.
+pub fn ends_nothing_warning(loc: &Loc) -> Warning {
+    Warning {
+        loc: loc.field("occurred_at"),
+        msg: "It lies before the beginning of the active problem, so nothing is resolved."
+            .to_owned(),
+    }
 }
 
 /// A delivery that tells on of a problem.

@@ -4,11 +4,18 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::FailingMessages;
+
+/// So many requests in a row without an answer are told to the spaces.
+pub const UNANSWERED_TOLD: u32 = 3;
+
 /// How a destination stands. One that never gave trouble stands as [`Standing::default`] and needs no row.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Standing {
     /// Attempts in a row that failed.
     pub failures: u32,
+    /// Requests in a row that left whole and were not answered.
+    pub unanswered: u32,
     /// When the first of them was made.
     pub failing_since: Option<Timestamp>,
     /// When the last run of failures ended.
@@ -21,6 +28,8 @@ pub struct Standing {
     pub wait: Option<Wait>,
     /// The different messages in a row that were refused in both their forms, by their place in the order.
     pub refused: Vec<i64>,
+    /// The messages that keep failing, whether or not others arrive.
+    pub failing: FailingMessages,
     /// Whether it is blocked.
     pub block: Option<Block>,
     /// Whether the spaces were told that it is blocked, and not yet that it is not.
@@ -36,7 +45,11 @@ impl Standing {
         if self.failures > 0 || self.block.is_some() {
             self.recovered_at = Some(now);
         }
-        (self.failures, self.failing_since) = (0, None);
+        (self.failures, self.failing_since, self.unanswered) = (0, None, 0);
+        self.failing.suspect = None;
+        for one in &mut self.failing.set_aside {
+            one.wait.length = SignedDuration::ZERO;
+        }
         self.wait = self.wait.filter(|wait| wait.asked);
         self.refused.clear();
         self.block = None;

@@ -5,7 +5,7 @@ mod delivery;
 use alert_connectors_model::{
     Alert, AlertId, AlertType, AlertTypeFilter, Connector, ConnectorId, ConnectorType, DeliveryId,
     Email, Fingerprint, Json, Loc, Role, Severity, SeverityFilter, Slug, Space, SpaceId, User,
-    UserId, Warning, WebhookUrl, parse_alert,
+    UserId, Warning, WebhookUrl, parse_stored_alert,
 };
 use jiff::Timestamp;
 
@@ -40,9 +40,7 @@ pub fn maybe_time(millis: Option<i64>) -> Option<Timestamp> {
 pub fn alert(content: &str, seq: i64) -> Result<Alert, StoreError> {
     let failed = || unreadable("alerts", "content", seq);
     let json = Json::parse(content.as_bytes()).map_err(|_malformed| failed())?;
-    parse_alert(json, &Loc::body(), Timestamp::UNIX_EPOCH)
-        .map(|parsed| parsed.alert)
-        .map_err(|_faults| failed())
+    parse_stored_alert(json, &Loc::body()).map_err(|_faults| failed())
 }
 
 /// An alert's content as it is stored.

@@ -121,6 +121,7 @@ async fn demo(options: Options) -> anyhow::Result<()> {
             extra_roots: vec![authority.ca()],
         },
         proxy: None,
+        no_proxy: Vec::new(),
         trusted_proxies: Vec::new(),
         rates: Rates::default(),
         spans: Spans::default(),
@@ -332,8 +333,13 @@ async fn tell(mut arriving: broadcast::Receiver<Message>) {
     }
 }
 
-/// The severity word, and the title after it.
+/// The severity word, and the title after it; of a digest the counts, and how many alerts it holds.
 fn split_word(text: &str) -> (&str, &str) {
+    if text.starts_with(|c: char| c.is_ascii_digit())
+        && let Some((total, counts)) = text.split_once(": ")
+    {
+        return (counts, total);
+    }
     let end = match text.split_once(") ") {
         Some((word, _)) if word.starts_with("RESOLVED (") => word.len() + 1,
         _ => text.find(' ').unwrap_or(text.len()),
@@ -372,6 +378,25 @@ async fn raise(server: SocketAddr, token: Secret, every: Duration) -> anyhow::Re
                     "a sample alert was refused"
                 );
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_shows_its_counts_where_others_show_their_severity() {
+        for (text, expected) in [
+            ("HIGH Rows: 3 are missing", ("HIGH", "Rows: 3 are missing")),
+            ("RESOLVED (high) Rows", ("RESOLVED (high)", "Rows")),
+            (
+                "22 alerts in Analytics: 7 critical · 15 high",
+                ("7 critical · 15 high", "22 alerts in Analytics"),
+            ),
+        ] {
+            assert_eq!(split_word(text), expected);
         }
     }
 }

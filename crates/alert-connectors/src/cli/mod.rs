@@ -22,7 +22,7 @@ use std::{
 
 use alert_connectors_model::display_name;
 use alert_connectors_store::Store;
-use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::{
     config::{DatabaseConfig, DatabaseOptions, Faults, Layers},
@@ -96,7 +96,7 @@ pub(crate) type Outcome = Result<(), Failure>;
 
 /// Runs the program. Exit status: 0 done, 1 failed, 2 wrong usage.
 pub(crate) fn run() -> ExitCode {
-    let matches = Cli::command().get_matches();
+    let matches = command().get_matches();
     let outcome = match Cli::from_arg_matches(&matches) {
         Ok(cli) => dispatch(cli, &matches),
         Err(error) => error.exit(),
@@ -116,6 +116,24 @@ pub(crate) fn run() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The command line. Commands that do not work on the database do not offer its options.
+fn command() -> clap::Command {
+    let without_database = |command: clap::Command| {
+        ["database-url", "secret-key-file", "config"]
+            .into_iter()
+            .fold(command, |command, name| {
+                // It stands in the place of the option of that name that holds for all commands.
+                let hidden = Arg::new(name.replace('-', "_")).long(name).hide(true);
+                command.arg(hidden.global(true))
+            })
+    };
+    ["demo", "inbox", "connectors", "send", "completions"]
+        .into_iter()
+        .fold(Cli::command(), |command, name| {
+            command.mut_subcommand(name, without_database)
+        })
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
@@ -141,7 +159,7 @@ fn dispatch(cli: Cli, matches: &ArgMatches) -> Outcome {
         Command::Key(command) => key::run(command, &place),
         Command::Connectors(command) => connectors::run(command),
         Command::Send(options) => send::run(options),
-        Command::Completions(options) => completions::run(&options, &mut Cli::command()),
+        Command::Completions(options) => completions::run(&options, &mut command()),
     }
 }
 

@@ -132,6 +132,9 @@ async fn send(options: &Options, space: &Slug, token: &str, alert: &Value) -> an
             warning["msg"].as_str().unwrap_or_default()
         ));
     }
+    if let Some(why) = nobody_hears(&body) {
+        super::talk(format_args!("warning: {why}"));
+    }
     let id = body["id"].as_str().unwrap_or_default().to_owned();
     say(&id)?;
     if options.wait {
@@ -139,6 +142,26 @@ async fn send(options: &Options, space: &Slug, token: &str, alert: &Value) -> an
     } else {
         Ok(())
     }
+}
+
+/// Why an alert that was accepted is not sent to anybody, if it is not.
+fn nobody_hears(alert: &Value) -> Option<&'static str> {
+    if alert["deliveries"]
+        .as_array()
+        .is_none_or(|all| !all.is_empty())
+    {
+        return None;
+    }
+    let is_repeat = alert["occurrences"].as_u64().is_some_and(|count| count > 1);
+    Some(
+        if alert["status"] == "resolved" && !alert["dedup_key"].is_null() {
+            "no message of an active problem with this key reached anyone, so nothing is sent"
+        } else if is_repeat {
+            "the problem is active already, so nothing new is sent"
+        } else {
+            "no connector of the space matches this alert, so nobody hears of it"
+        },
+    )
 }
 
 pub(super) fn root(error: &dyn std::error::Error) -> String {

@@ -9,7 +9,7 @@ use url::Url;
 use super::{DatabaseOptions, ServeOptions};
 
 /// All settings by the names of their flags, and whether they may be given more than once.
-const SETTINGS: [(&str, bool); 14] = [
+const SETTINGS: [(&str, bool); 15] = [
     ("listen", false),
     ("database-url", false),
     ("secret-key-file", false),
@@ -18,6 +18,7 @@ const SETTINGS: [(&str, bool); 14] = [
     ("allow-host", true),
     ("ca-file", false),
     ("proxy", false),
+    ("no-proxy", true),
     ("trust-proxy", true),
     ("rate", true),
     ("retry-for", false),
@@ -67,6 +68,7 @@ impl Layers {
             layers.put("allow-host", options.allow_host.clone(), matches);
             layers.put("ca-file", one(&options.ca_file), matches);
             layers.put("proxy", one(&options.proxy), matches);
+            layers.put("no-proxy", options.no_proxy.clone(), matches);
             layers.put("trust-proxy", options.trust_proxy.clone(), matches);
             layers.put("rate", options.rate.clone(), matches);
             layers.put("retry-for", one(&options.retry_for), matches);

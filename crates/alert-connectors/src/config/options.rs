@@ -68,6 +68,14 @@ pub(crate) struct ServeOptions {
         hide_env_values = true
     )]
     pub(crate) proxy: Option<String>,
+    /// Webhook hosts that are reached without the proxy, such as chat.example.com or *.example.com; repeatable
+    #[arg(
+        long,
+        value_name = "HOST",
+        env = "ALERT_CONNECTORS_NO_PROXY",
+        value_delimiter = ','
+    )]
+    pub(crate) no_proxy: Vec<String>,
     /// Peers whose X-Forwarded-For is believed; repeatable
     #[arg(
         long,

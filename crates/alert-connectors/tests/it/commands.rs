@@ -5,6 +5,9 @@ use std::{
     process::{Command, Stdio},
 };
 
+use http::Method;
+use serde_json::json;
+
 use crate::world::{PROGRAM, Server, World, output, run};
 
 #[test]
@@ -19,6 +22,16 @@ fn help_and_version_are_data_and_wrong_usage_is_two() {
         assert!(!output(arguments).is_empty());
     }
     assert!(output(&["--help"]).contains("Examples:"));
+    for (arguments, offers) in [
+        (&["send", "--help"][..], false),
+        (&["connectors", "list", "--help"], false),
+        (&["user", "list", "--help"], true),
+    ] {
+        let help = output(arguments);
+        for option in ["--database-url", "--secret-key-file", "--config"] {
+            assert_eq!(help.contains(option), offers, "{arguments:?} {option}");
+        }
+    }
     for arguments in [
         &["nonsense"][..],
         &["serve", "--nonsense"],
@@ -203,6 +216,34 @@ async fn send_posts_an_alert_and_says_whether_it_was_accepted() {
             .contains("severity must be one of low, medium, high, critical. Did you mean high?")
     );
     assert_eq!(send("wrong", &good).status.code(), Some(1));
+    let again = send(&world.token, &good);
+    let late = [
+        "--type",
+        "a",
+        "--severity",
+        "low",
+        "--wait",
+        "--resolved",
+        "--dedup-key",
+        "x",
+        "t",
+    ];
+    let late = send(&world.token, &late);
+    let path = "/spaces/data/alert-connectors";
+    let listed = world.get(path).await.body;
+    let one = format!("{path}/{}", listed[0]["id"].as_str().unwrap());
+    let filter = json!({"severity_filter": ["critical"]});
+    world.ask(Method::PATCH, &one, Some(&filter)).await;
+    let nobody = ["--type", "a", "--severity", "low", "--wait", "t"];
+    let nobody = send(&world.token, &nobody);
+    for (sent, words) in [
+        (again, "the problem is active already"),
+        (late, "no message of an active problem"),
+        (nobody, "no connector of the space matches"),
+    ] {
+        let said = String::from_utf8(sent.stderr).unwrap();
+        assert!(sent.status.success() && said.contains(words), "{said}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

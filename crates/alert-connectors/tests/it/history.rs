@@ -115,12 +115,13 @@ async fn a_replay_brings_back_what_a_pause_cancelled() {
     let world = World::start().await;
     let connector = world.connect("/services/a").await;
     let path = format!("/spaces/data/alert-connectors/{connector}");
-    let hang = Behaviour {
-        hang: true,
+    let busy = Behaviour {
+        status: Some(429),
+        headers: [("retry-after".to_owned(), "5".to_owned())].into(),
         times: Some(1),
         ..Behaviour::default()
     };
-    world.inbox.behave("/services/a", hang);
+    world.inbox.behave("/services/a", busy);
     let mut ids = Vec::new();
     for number in 0..5 {
         let alert = json!({"alert_type": "a", "severity": "high", "title": format!("t{number}")});

@@ -3,7 +3,7 @@
 //! This is the hot path. Caller and connectors come from memory; the store's own transaction checks that they still hold,
 //! and what does not is matched and authorised again. An alert is parsed once, turned into JSON once, and never read back.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use alert_connectors_message::{Shown, Trim, platform};
 use alert_connectors_model::{
@@ -11,7 +11,7 @@ use alert_connectors_model::{
     ParsedAlert, Warning, parse_alert,
 };
 use alert_connectors_store::{
-    Acceptance, Accepted, Idempotency, NewAlert, Roster, Route, Submission,
+    Acceptance, Accepted, Idempotency, NewAlert, Roster, Route, Submission, ends_nothing_warning,
 };
 use axum::{
     body::Body,
@@ -76,7 +76,7 @@ pub(super) async fn post(
         space,
         &stored,
         stored.current.as_deref().unwrap_or(&parsed.json),
-        &parsed.warnings,
+        &warnings(&parsed, &stored, &Loc::body()),
     );
     Ok(json_response(StatusCode::ACCEPTED, json))
 }
@@ -116,13 +116,14 @@ pub(super) async fn post_batch(
     let accepted = gate.accept(entry, idempotency, &good).await?;
     let mut stored = accepted.alerts.iter();
     let mut results = Vec::with_capacity(items.len());
-    for item in &items {
+    for (index, item) in items.iter().enumerate() {
         results.push(match item {
             Ok(prepared) => {
                 let gone = || Problem::unavailable("What was stored under this key is gone.");
                 let stored = stored.next().ok_or_else(gone)?;
                 let json = stored.current.as_deref().unwrap_or(&prepared.json);
-                let alert = alert_json(accepted.space_id, stored, json, &prepared.warnings);
+                let warnings = warnings(prepared, stored, &Loc::body().item(index));
+                let alert = alert_json(accepted.space_id, stored, json, &warnings);
                 format!(r#"{{"status":202,"alert":{alert}}}"#)
             }
             Err(problem) => {
@@ -135,6 +136,16 @@ pub(super) async fn post_batch(
         StatusCode::OK,
         format!(r#"{{"results":[{}]}}"#, results.join(",")),
     ))
+}
+
+/// What was mended, and that the alert resolves nothing if it does not.
+fn warnings<'p>(prepared: &'p Prepared, stored: &Accepted, loc: &Loc) -> Cow<'p, [Warning]> {
+    if !stored.ends_nothing {
+        return Cow::Borrowed(&prepared.warnings);
+    }
+    let mut warnings = prepared.warnings.to_vec();
+    warnings.push(ends_nothing_warning(loc));
+    Cow::Owned(warnings)
 }
 
 /// Show what an alert would look like and who would hear of it, without sending it.
@@ -207,6 +218,7 @@ impl PreviewMessage {
 #[derive(Clone)]
 struct Prepared {
     alert: Arc<alert_connectors_model::Alert>,
+    has_own_time: bool,
     json: Arc<str>,
     warnings: Arc<[Warning]>,
 }
@@ -217,6 +229,7 @@ impl Prepared {
             .expect("strings, numbers and lists always serialise");
         Self {
             alert: Arc::new(parsed.alert),
+            has_own_time: parsed.has_own_time,
             json: json.into(),
             warnings: parsed.warnings.into(),
         }
@@ -409,6 +422,7 @@ impl Gate<'_> {
         NewAlert {
             id,
             alert: Arc::clone(&prepared.alert),
+            has_own_time: prepared.has_own_time,
             json: Arc::clone(&prepared.json),
             warnings: Arc::clone(&prepared.warnings),
             deliveries: hears

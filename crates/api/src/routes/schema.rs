@@ -110,6 +110,8 @@ schemas! {
         actions: Vec<Action>,
         dedup_key: Option<String>,
         occurred_at: String,
+        #[schema(nullable = false)]
+        resolved_at: Option<String>,
         warnings: Vec<Warning>,
         deliveries: Vec<DeliverySummary>,
     }
@@ -278,7 +280,7 @@ words! {
     DeliveryKind { Opening, Raised, Renotified, Resolved }
     HealthState { Paused, Blocked, Retrying, Healthy, Idle }
     DeliveryState { Pending, Delivered, Accepted, Failed, Expired, Cancelled }
-    Outcome { Delivered, Accepted, Retry, MessageRefused, DestinationRefused }
+    Outcome { Delivered, Accepted, Retry, Unanswered, MessageRefused, DestinationRefused }
     MatchRule { Matched, Inactive, SeverityFilter, AlertTypeFilter }
     Role { Viewer, Editor, Admin }
     KeyScope { All, Send }

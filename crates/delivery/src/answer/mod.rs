@@ -1,6 +1,8 @@
 //! What an answer of a webhook means: the one place that classifies, pure, with a test row for each row of the
 //! platforms' tables (`docs/answers.md` lists them with their sources).
 
+mod body;
+mod said;
 mod slack;
 mod teams;
 
@@ -9,8 +11,10 @@ use std::time::Duration;
 use alert_connectors_model::{ConnectorType, WebhookHost};
 use alert_connectors_store::Form;
 
+pub use body::Body;
+
 /// An answer as it came.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Answer<'a> {
     /// The status code.
     pub status: u16,
@@ -19,7 +23,11 @@ pub struct Answer<'a> {
     /// How long the channel asks to wait, parsed from `Retry-After`.
     pub retry_after: Option<Duration>,
     /// The body, at most 64 KiB of it.
-    pub body: &'a [u8],
+    pub body: Body<'a>,
+    /// Whether the connection ended, or the time was up, before the body was complete.
+    pub broke_off: bool,
+    /// Path and query of the webhook's URL, a secret: nothing of it is ever repeated.
+    pub target: &'a str,
     /// In which form the message was sent.
     pub form: Form,
     /// How many attempts of this message were made before.
@@ -41,15 +49,22 @@ pub enum Verdict {
         reason: Reason,
     },
     /// It may work later.
-    Transient(Reason),
+    Transient {
+        /// At least this long, if the channel asks for it.
+        wait: Option<Duration>,
+        /// What went wrong.
+        reason: Reason,
+    },
+    /// The request left whole, and its answer does not say what came of it: the message may stand there.
+    Unanswered(Reason),
     /// The channel does not take this message.
     Message(Reason),
     /// The channel takes no message at all until someone repairs it.
     Destination(Reason),
 }
 
-/// Why a message did not arrive, in words that hold nothing of the webhook URL: only words of the platforms' own lists
-/// and our own are ever repeated.
+/// Why a message did not arrive, in words that hold nothing of the webhook URL: words of the platforms' own lists, our own,
+/// and of others only what looks neither like a URL nor like a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason {
     /// The channel's own word, or what happened.
@@ -116,20 +131,84 @@ impl Family {
 
 /// What an answer means.
 pub fn classify(family: Family, answer: &Answer<'_>) -> Verdict {
-    match family {
+    if answer.body.is_page() && matches!(answer.status, 200..=299 | 401 | 403) {
+        return page(answer);
+    }
+    let verdict = match family {
         Family::Slack => slack::of_slack(answer),
         Family::LikeSlack => slack::of_another(answer),
         Family::Office365 => teams::of_connector(answer),
         Family::Workflow => teams::of_workflow(answer),
         Family::LikeTeams => teams::of_another(answer),
+    };
+    if answer.broke_off && !is_clear(family, answer, &verdict) {
+        return unclear(answer);
+    }
+    verdict
+}
+
+/// No webhook answers with a web page.
+fn page(answer: &Answer<'_>) -> Verdict {
+    Verdict::Destination(match answer.status {
+        401 | 403 => Reason::new(format!("web page (HTTP {})", answer.status), FIREWALL),
+        _ => Reason::new("web page", PAGE),
+    })
+}
+
+/// Whether an answer that broke off has said all that matters: one word or one complete document.
+fn is_clear(family: Family, answer: &Answer<'_>, verdict: &Verdict) -> bool {
+    let text = answer.body.text();
+    let is_word = !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    let is_document =
+        text.starts_with('{') && serde_json::from_str::<serde_json::Value>(text).is_ok();
+    match verdict {
+        Verdict::Throttled { .. } | Verdict::Transient { .. } => true,
+        Verdict::Accepted if family == Family::Workflow => true,
+        Verdict::Delivered | Verdict::Accepted => matches!(text, "ok" | "1") || is_document,
+        _ => is_word || is_document,
     }
 }
 
-/// `HTTP 502`, for answers without a word that is known.
-fn status_reason(status: u16, advice: &'static str) -> Reason {
-    Reason::new(format!("HTTP {status}"), advice)
+fn unclear(answer: &Answer<'_>) -> Verdict {
+    let reason = Reason::new(
+        format!("HTTP {}, then the answer broke off", answer.status),
+        "",
+    );
+    match answer.status {
+        200..=299 => Verdict::Unanswered(Reason {
+            advice: MAY_STAND_THERE,
+            ..reason
+        }),
+        _ => Verdict::Transient { wait: None, reason },
+    }
 }
 
+/// The channel's own words and the status, for answers without a word that is known.
+fn status_reason(answer: &Answer<'_>, advice: &'static str) -> Reason {
+    let status = answer.status;
+    let what = match &answer.body {
+        Body::Unreadable(what) => format!("HTTP {status} with {what}"),
+        Body::Text(text) => match said::said(text, answer.target) {
+            Some(words) if !answer.body.is_page() => format!("{words} (HTTP {status})"),
+            _ => format!("HTTP {status}"),
+        },
+    };
+    Reason::new(what, advice)
+}
+
+/// It may work later; the channel may say when.
+fn transient(answer: &Answer<'_>, reason: Reason) -> Verdict {
+    Verdict::Transient {
+        wait: answer.retry_after,
+        reason,
+    }
+}
+
+const PAGE: &str = "a sign-in page or a proxy's notice, or the link of a channel or site instead of its webhook; \
+     copy the webhook's URL again";
+const FIREWALL: &str =
+    "a firewall or proxy before the webhook refuses the request; ask whoever runs it";
+const MAY_STAND_THERE: &str = "the message was sent whole and may have arrived";
 const GONE: &str = "the webhook does not exist any more; make a new one and enter its URL";
 const REDIRECT: &str = "the webhook redirects, which is never followed; check the URL";
 const BUSY: &str = "a passing fault of the channel";
@@ -140,24 +219,19 @@ fn by_status(answer: &Answer<'_>, throttle: Duration) -> Verdict {
     match status {
         429 => Verdict::Throttled {
             wait: answer.retry_after.unwrap_or(throttle),
-            reason: status_reason(429, "the channel asks to wait"),
+            reason: status_reason(answer, "the channel asks to wait"),
         },
-        408 | 409 | 412 | 425 | 500..=599 => Verdict::Transient(status_reason(status, BUSY)),
-        300..=399 => Verdict::Destination(status_reason(status, REDIRECT)),
+        408 | 409 | 412 | 425 | 500..=599 => transient(answer, status_reason(answer, BUSY)),
+        300..=399 => Verdict::Destination(status_reason(answer, REDIRECT)),
         400 | 413 | 422 => Verdict::Message(status_reason(
-            status,
+            answer,
             "the channel does not take this message",
         )),
         _ => Verdict::Destination(status_reason(
-            status,
+            answer,
             "this is no webhook that can be posted to; check the URL",
         )),
     }
-}
-
-/// The body as text without its white space, or nothing if it is none.
-fn text<'a>(answer: &Answer<'a>) -> &'a str {
-    std::str::from_utf8(answer.body).unwrap_or_default().trim()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Answer, BUSY, Reason, Verdict, by_status, text};
+use super::{Answer, BUSY, Body, Reason, Verdict, by_status, said::said, transient};
 use alert_connectors_store::Form;
 
 /// How long to wait after a 429 that does not say.
@@ -19,17 +19,30 @@ pub(super) fn of_slack(answer: &Answer<'_>) -> Verdict {
     if let Some(verdict) = by_word(answer) {
         return verdict;
     }
-    match (answer.status, text(answer)) {
-        (200, "ok") => Verdict::Delivered,
-        (200, "") => Verdict::Destination(Reason::new("empty answer", WORKFLOW)),
-        (200, body) => match json_outcome(body) {
+    match (answer.status, &answer.body) {
+        (200, Body::Text(text)) if text == "ok" => Verdict::Delivered,
+        (200, body) if body.is_empty() => {
+            Verdict::Destination(Reason::new("empty answer", WORKFLOW))
+        }
+        (200, body) => match json_outcome(body.text()) {
             Some(Ok(())) => Verdict::Destination(Reason::new("JSON answer", WORKFLOW)),
             Some(Err(word)) => Verdict::Destination(Reason::new(word, NOT_A_WEBHOOK)),
-            None => Verdict::Destination(Reason::new("unexpected answer", NOT_A_WEBHOOK)),
+            None => unexpected(answer),
         },
-        (201..=299, _) => Verdict::Destination(Reason::new("unexpected answer", NOT_A_WEBHOOK)),
+        (201..=299, _) => unexpected(answer),
         _ => by_status(answer, THROTTLE),
     }
+}
+
+fn unexpected(answer: &Answer<'_>) -> Verdict {
+    let what = match &answer.body {
+        Body::Unreadable(what) => format!("unexpected answer: {what}"),
+        Body::Text(text) => match said(text, answer.target) {
+            Some(words) => format!("unexpected answer: {words}"),
+            None => "unexpected answer".to_owned(),
+        },
+    };
+    Verdict::Destination(Reason::new(what, NOT_A_WEBHOOK))
 }
 
 /// A server that takes Slack's webhooks: every 2xx is success unless its body is a known failure.
@@ -37,7 +50,7 @@ pub(super) fn of_another(answer: &Answer<'_>) -> Verdict {
     if let Some(verdict) = by_word(answer) {
         return verdict;
     }
-    match (answer.status, json_outcome(text(answer))) {
+    match (answer.status, json_outcome(answer.body.text())) {
         (200..=299, Some(Err(word))) => Verdict::Destination(Reason::new(word, NOT_A_WEBHOOK)),
         (200..=299, _) => Verdict::Delivered,
         _ => by_status(answer, THROTTLE),
@@ -130,7 +143,7 @@ fn by_word(answer: &Answer<'_>) -> Option<Verdict> {
     if answer.status < 400 || answer.status == 429 {
         return None;
     }
-    let said = text(answer);
+    let said = answer.body.text();
     let (word, class, advice) = *WORDS.iter().find(|row| row.0 == said)?;
     let reason = Reason::new(word, advice);
     Some(match (class, answer.form) {
@@ -138,6 +151,6 @@ fn by_word(answer: &Answer<'_>) -> Option<Verdict> {
         (Class::Destination, _) | (Class::MessageUnlessPlain, Form::Plain) => {
             Verdict::Destination(reason)
         }
-        (Class::Transient, _) => Verdict::Transient(reason),
+        (Class::Transient, _) => transient(answer, reason),
     })
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use alert_connectors_store::Form;
 use serde_json::Value;
 
-use super::{Answer, BUSY, GONE, Reason, Verdict, by_status, status_reason, text};
+use super::{Answer, BUSY, Body, GONE, Reason, Verdict, by_status, status_reason, transient};
 
 /// How long to wait where a connector says that it was throttled.
 const CONNECTOR_THROTTLE: Duration = Duration::from_secs(30);
@@ -25,13 +25,20 @@ pub(super) fn of_connector(answer: &Answer<'_>) -> Verdict {
         return verdict;
     }
     match answer.status {
-        200 if text(answer) == "1" => Verdict::Delivered,
-        200..=299 => Verdict::Transient(Reason::new("unexpected answer", BUSY)),
-        404 | 410 => Verdict::Destination(status_reason(answer.status, GONE)),
+        200 if answer.body.text() == "1" => Verdict::Delivered,
+        200..=299 => transient(answer, unexpected(answer)),
+        404 | 410 => Verdict::Destination(status_reason(answer, GONE)),
         400 | 408 | 409 | 412 | 413 | 425 | 429 | 300..=399 | 500..=599 => {
             by_status(answer, CONNECTOR_THROTTLE)
         }
-        status => Verdict::Destination(status_reason(status, RETIRED)),
+        _ => Verdict::Destination(status_reason(answer, RETIRED)),
+    }
+}
+
+fn unexpected(answer: &Answer<'_>) -> Reason {
+    match &answer.body {
+        Body::Unreadable(what) => Reason::new(format!("unexpected answer: {what}"), BUSY),
+        Body::Text(_) => Reason::new("unexpected answer", BUSY),
     }
 }
 
@@ -40,7 +47,7 @@ fn connector_text(answer: &Answer<'_>) -> Option<Verdict> {
     if !matches!(answer.status, 200 | 400) {
         return None;
     }
-    let said = text(answer);
+    let said = answer.body.text();
     if let Some((_, after)) = said.split_once("Microsoft Teams endpoint returned HTTP error ") {
         let digits: String = after
             .chars()
@@ -50,10 +57,8 @@ fn connector_text(answer: &Answer<'_>) -> Option<Verdict> {
         return Some(wrapped(digits.parse().unwrap_or(500), answer));
     }
     if said.contains("Error contacting Microsoft Teams endpoint") {
-        return Some(Verdict::Transient(Reason::new(
-            "Error contacting Microsoft Teams endpoint",
-            BUSY,
-        )));
+        let reason = Reason::new("Error contacting Microsoft Teams endpoint", BUSY);
+        return Some(transient(answer, reason));
     }
     let refusals = [
         "Summary or Text is required.",
@@ -89,7 +94,7 @@ fn wrapped(status: u16, answer: &Answer<'_>) -> Verdict {
             "a policy of the channel or tenant forbids it",
         )),
         (404, _) => Verdict::Destination(Reason::new(what, "the channel or team is gone")),
-        _ => Verdict::Transient(Reason::new(what, BUSY)),
+        _ => transient(answer, Reason::new(what, BUSY)),
     }
 }
 
@@ -98,16 +103,15 @@ pub(super) fn of_workflow(answer: &Answer<'_>) -> Verdict {
     if let Some(verdict) = by_code(answer) {
         return verdict;
     }
-    let status = answer.status;
-    match status {
+    match answer.status {
         200..=299 => Verdict::Accepted,
-        401 | 403 => Verdict::Destination(status_reason(status, SIGNATURE)),
-        404 if text(answer).is_empty() || answer.attempts >= ROUTING_TRIES => {
-            Verdict::Destination(status_reason(404, GONE))
+        401 | 403 => Verdict::Destination(status_reason(answer, SIGNATURE)),
+        404 if answer.body.is_empty() || answer.attempts >= ROUTING_TRIES => {
+            Verdict::Destination(status_reason(answer, GONE))
         }
-        404 => Verdict::Transient(status_reason(404, BUSY)),
-        410 => Verdict::Destination(status_reason(410, GONE)),
-        415 => Verdict::Message(status_reason(415, REFUSED)),
+        404 => transient(answer, status_reason(answer, BUSY)),
+        410 => Verdict::Destination(status_reason(answer, GONE)),
+        415 => Verdict::Message(status_reason(answer, REFUSED)),
         _ => by_status(answer, WORKFLOW_THROTTLE),
     }
 }
@@ -191,7 +195,7 @@ fn by_code(answer: &Answer<'_>) -> Option<Verdict> {
     if answer.status < 400 {
         return None;
     }
-    let body: Option<Value> = serde_json::from_str(text(answer)).ok();
+    let body: Option<Value> = serde_json::from_str(answer.body.text()).ok();
     let in_body = body
         .as_ref()
         .and_then(|body| body.pointer("/error/code"))
@@ -203,7 +207,7 @@ fn by_code(answer: &Answer<'_>) -> Option<Verdict> {
     Some(match class {
         Class::Message => Verdict::Message(reason),
         Class::Destination => Verdict::Destination(reason),
-        Class::Transient => Verdict::Transient(reason),
+        Class::Transient => transient(answer, reason),
         Class::Throttled => Verdict::Throttled {
             wait: answer.retry_after.unwrap_or(WORKFLOW_THROTTLE),
             reason,

@@ -10,24 +10,32 @@ enum Class {
     T,
     M,
     X,
+    U,
 }
-use Class::{A, D, M, T, W, X};
+use Class::{A, D, M, T, U, W, X};
 
-fn class(family: Family, status: u16, body: &str, with: impl FnOnce(&mut Answer<'_>)) -> Class {
-    let mut answer = Answer {
+fn answer(status: u16, body: &str) -> Answer<'_> {
+    Answer {
         status,
         phrase: "",
         retry_after: None,
-        body: body.as_bytes(),
+        body: Body::read(body.as_bytes(), None),
+        broke_off: false,
+        target: "/services/T00/B00/secret",
         form: Form::Full,
         attempts: 0,
-    };
+    }
+}
+
+fn class(family: Family, status: u16, body: &str, with: impl FnOnce(&mut Answer<'_>)) -> Class {
+    let mut answer = answer(status, body);
     with(&mut answer);
     match classify(family, &answer) {
         Verdict::Delivered => D,
         Verdict::Accepted => A,
         Verdict::Throttled { wait, .. } => W(wait.as_secs()),
-        Verdict::Transient(_) => T,
+        Verdict::Transient { .. } => T,
+        Verdict::Unanswered(_) => U,
         Verdict::Message(_) => M,
         Verdict::Destination(_) => X,
     }
@@ -131,6 +139,8 @@ fn a_server_that_takes_slacks_webhooks_succeeds_with_any_2xx_but_a_known_failure
             (404, "no_service", X),
             (400, "invalid_blocks", M),
             (503, "", T),
+            (200, "<!DOCTYPE html><title>Sign in</title>", X),
+            (202, "<html>", X),
         ],
     );
 }
@@ -228,6 +238,7 @@ fn every_answer_of_a_workflow_has_its_class_by_code_first() {
         &[
             (202, "", A),
             (200, "whatever the author says", A),
+            (202, "<html>sign in</html>", X),
             (401, "", X),
             (403, "", X),
             (404, "", X),
@@ -282,8 +293,8 @@ fn another_server_that_takes_cards_succeeds_with_any_2xx_but_a_known_failure() {
 }
 
 #[test]
-fn no_word_of_an_unknown_answer_is_repeated() {
-    let body = b"https://hooks.slack.com/services/T/B/secret failed";
+fn no_secret_of_an_unknown_answer_is_repeated() {
+    let body = "https://hooks.slack.com/services/T00/B00/secret failed for secret";
     for family in [
         Family::Slack,
         Family::LikeSlack,
@@ -293,12 +304,8 @@ fn no_word_of_an_unknown_answer_is_repeated() {
     ] {
         for status in [200, 302, 400, 404, 429, 500] {
             let answer = Answer {
-                status,
                 phrase: "secret",
-                retry_after: None,
-                body,
-                form: Form::Full,
-                attempts: 0,
+                ..answer(status, body)
             };
             assert!(!format!("{:?}", classify(family, &answer)).contains("secret"));
         }
@@ -341,4 +348,134 @@ fn families_are_told_by_host() {
         family(ConnectorType::Teams, "teams.example.com"),
         Family::LikeTeams
     );
+}
+
+const FAMILIES: [Family; 5] = [
+    Family::Slack,
+    Family::LikeSlack,
+    Family::Office365,
+    Family::Workflow,
+    Family::LikeTeams,
+];
+
+fn reason(family: Family, answer: &Answer<'_>) -> String {
+    match classify(family, answer) {
+        Verdict::Delivered | Verdict::Accepted => String::new(),
+        Verdict::Throttled { reason, .. }
+        | Verdict::Transient { reason, .. }
+        | Verdict::Unanswered(reason)
+        | Verdict::Message(reason)
+        | Verdict::Destination(reason) => reason.to_string(),
+    }
+}
+
+#[test]
+fn a_web_page_is_no_delivery_on_any_host() {
+    for family in FAMILIES {
+        for status in [200, 201, 202] {
+            let page = answer(status, "<!doctype html><html><title>Sign in</title></html>");
+            assert!(
+                matches!(classify(family, &page), Verdict::Destination(_)),
+                "{family:?}"
+            );
+            assert!(reason(family, &page).contains("sign-in page"), "{family:?}");
+            assert!(
+                reason(family, &page).contains("link of a channel"),
+                "{family:?}"
+            );
+        }
+        let firewall = answer(403, "<html>Request blocked. Support ID 12345</html>");
+        assert!(reason(family, &firewall).contains("firewall"), "{family:?}");
+    }
+    assert!(reason(Family::Workflow, &answer(403, "")).contains("signature"));
+}
+
+#[test]
+fn an_answer_that_broke_off_is_understood_if_it_says_what_it_means() {
+    let broken =
+        |family, status, body| class(family, status, body, |answer| answer.broke_off = true);
+    for (family, status, body, expected) in [
+        (Family::Slack, 200, "ok", D),
+        (Family::Slack, 200, "", U),
+        (Family::Slack, 404, "no_service", X),
+        (Family::Slack, 400, "invalid_blocks", M),
+        (Family::Slack, 400, "{\"err", T),
+        (Family::Slack, 500, "", T),
+        (Family::Slack, 429, "", W(30)),
+        (Family::LikeSlack, 200, "ok", D),
+        (Family::LikeSlack, 200, "", U),
+        (Family::LikeSlack, 200, "{\"succ", U),
+        (Family::LikeSlack, 200, "{\"success\":true}", D),
+        (Family::Office365, 200, "1", D),
+        (Family::Workflow, 202, "", A),
+        (Family::Workflow, 404, "", T),
+        (Family::LikeTeams, 202, "", U),
+    ] {
+        assert_eq!(
+            broken(family, status, body),
+            expected,
+            "{family:?} {status} {body}"
+        );
+    }
+}
+
+#[test]
+fn a_body_that_cannot_be_read_is_not_taken_for_empty() {
+    let unreadable = |status| Answer {
+        body: Body::read(b"\x1b\x04", Some("br")),
+        ..answer(status, "")
+    };
+    assert!(reason(Family::Slack, &unreadable(200)).contains("compressed with br"));
+    assert!(reason(Family::Slack, &unreadable(404)).contains("compressed with br"));
+    assert!(reason(Family::Office365, &unreadable(200)).contains("compressed with br"));
+    // An empty 404 of a workflow means that it is gone; this one may be a fault of routing.
+    assert!(matches!(
+        classify(Family::Workflow, &unreadable(404)),
+        Verdict::Transient { .. }
+    ));
+}
+
+#[test]
+fn any_passing_fault_may_ask_for_a_wait() {
+    for (family, status) in FAMILIES
+        .into_iter()
+        .flat_map(|family| [408, 500, 503].map(|status| (family, status)))
+    {
+        let asking = Answer {
+            retry_after: Some(Duration::from_mins(2)),
+            ..answer(status, "")
+        };
+        let verdict = classify(family, &asking);
+        assert!(
+            matches!(verdict, Verdict::Transient { wait: Some(wait), .. } if wait.as_secs() == 120),
+            "{family:?} {status} {verdict:?}"
+        );
+    }
+}
+
+#[test]
+fn words_that_no_table_knows_are_shown_with_the_status() {
+    for (family, body, expected) in [
+        (
+            Family::Slack,
+            "channel_is_read_only",
+            "channel_is_read_only (HTTP 400)",
+        ),
+        (
+            Family::Workflow,
+            r#"{"error":{"code":"NewCode","message":"Flow is paused."}}"#,
+            "Flow is paused. (HTTP 400)",
+        ),
+        (
+            Family::LikeSlack,
+            r#"{"message":"Invalid webhook"}"#,
+            "Invalid webhook (HTTP 400)",
+        ),
+        (Family::LikeTeams, "", "HTTP 400"),
+    ] {
+        assert!(
+            reason(family, &answer(400, body)).starts_with(expected),
+            "{family:?}"
+        );
+    }
 }

@@ -145,7 +145,7 @@ fn a_refused_digest_is_halved_until_one_stands_alone_and_grows_again() {
     let mut sizes = Vec::new();
     let mut carried = 9;
     while carried > 1 {
-        conduct.halve(carried, "invalid_blocks", start);
+        conduct.refused_digest(carried, "invalid_blocks", start);
         carried = conduct.digest_max();
         sizes.push(carried);
     }

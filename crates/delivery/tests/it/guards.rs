@@ -10,6 +10,7 @@ use std::{
 };
 
 use alert_connectors_delivery::{Proxy, Resolve};
+use alert_connectors_model::HostPattern;
 use async_trait::async_trait;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
@@ -110,6 +111,7 @@ async fn a_name_cannot_lead_elsewhere_between_the_check_and_the_connection() {
     let limits = alert_connectors_delivery::TimeLimits {
         connect: std::time::Duration::from_millis(300),
         request: std::time::Duration::from_millis(600),
+        test: std::time::Duration::from_millis(600),
     };
     let shared = Arc::<Rebinding>::clone(&resolver);
     let setting = Setting {
@@ -176,12 +178,12 @@ async fn a_certificate_of_another_authority_or_for_another_name_is_not_trusted()
     });
     assert_eq!(
         error_of(&world, "https://webhook.example/").await,
-        "TLS certificate not trusted"
+        "TLS certificate not trusted: its authority is unknown; name it with --ca-file if it is meant to be trusted"
     );
     let world = World::start(Setting::to(&receiver));
     assert_eq!(
         error_of(&world, "https://other.example/").await,
-        "TLS certificate not trusted"
+        "TLS certificate not trusted: it was issued for another host"
     );
     assert_eq!(receiver.inbox.count(), 0);
 }
@@ -236,5 +238,53 @@ async fn a_proxy_tunnels_names_but_literals_are_still_judged_here() {
         !receiver.inbox.messages()[0]
             .headers
             .contains_key("proxy-authorization")
+    );
+}
+
+#[tokio::test]
+async fn what_a_proxy_refuses_is_told_apart_and_some_hosts_go_without_it() {
+    let receiver = Receiver::start().await;
+    for (answer, expected) in [
+        (
+            "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n",
+            "Proxy wants credentials (HTTP 407)",
+        ),
+        (
+            "HTTP/1.1 403 Forbidden\r\n\r\n",
+            "Proxy refused the connection (HTTP 403)",
+        ),
+        ("SSH-2.0\r\n", "Proxy broke the connection off"),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let proxy = Proxy::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        TaskTracker::new().spawn(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                let mut request = Vec::new();
+                while !request.ends_with(b"\r\n\r\n") {
+                    request.push(client.read_u8().await.unwrap());
+                }
+                client.write_all(answer.as_bytes()).await.unwrap();
+            }
+        });
+        let world = World::start(Setting {
+            proxy: Some(proxy),
+            no_proxy: vec![HostPattern::parse("*.slack.com").unwrap()],
+            ..Setting::to(&receiver)
+        });
+        let said = error_of(&world, "https://webhook.example/x").await;
+        assert!(said.starts_with(expected), "{said}");
+        assert_eq!(
+            error_of(&world, "https://hooks.slack.com/services/T/B/x").await,
+            ""
+        );
+    }
+    let nobody = Proxy::parse("http://127.0.0.1:1").unwrap();
+    let world = World::start(Setting {
+        proxy: Some(nobody),
+        ..Setting::to(&receiver)
+    });
+    assert_eq!(
+        error_of(&world, "https://webhook.example/x").await,
+        "Proxy not reachable"
     );
 }

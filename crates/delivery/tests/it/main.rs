@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod blocked;
+mod certificates;
 mod engine;
 mod follow_up;
 mod guards;
 mod pace;
 mod receivers;
+mod set_aside;
 mod world;

@@ -18,7 +18,10 @@ use crate::world::{Fixed, Receiver, Setting, World};
 const SHORT: TimeLimits = TimeLimits {
     connect: Duration::from_millis(300),
     request: Duration::from_millis(500),
+    test: Duration::from_millis(500),
 };
+
+const UNANSWERED: &str = "Connection timeout: the message was sent whole and may have arrived";
 
 async fn report(world: &World, url: &str) -> (u16, String) {
     let report = world.engine.test(&world.connector(url), "S").await.unwrap();
@@ -59,7 +62,7 @@ async fn one_that_hangs_is_given_up() {
     let world = server(&receiver, async |_stream| std::future::pending().await).await;
     assert_eq!(
         report(&world, "https://webhook.example/").await,
-        (500, "Connection timeout".to_owned())
+        (500, UNANSWERED.to_owned())
     );
 }
 
@@ -74,21 +77,48 @@ async fn one_that_drips_is_given_up() {
     })
     .await;
     let started = Instant::now();
-    assert_eq!(
-        report(&world, "https://webhook.example/").await,
-        (500, "Connection timeout".to_owned())
+    let (status, error) = report(&world, "https://webhook.example/").await;
+    assert_eq!(status, 200);
+    assert!(
+        error.starts_with("HTTP 200, then the answer broke off"),
+        "{error}"
     );
     assert!(started.elapsed() < Duration::from_secs(5));
 }
 
 #[tokio::test]
-async fn one_that_resets_is_told_of() {
+async fn one_that_resets_is_told_apart_by_how_much_it_read() {
     let receiver = Receiver::start().await;
     let world = server(&receiver, async |stream| drop(stream)).await;
-    assert_eq!(
-        report(&world, "https://webhook.example/").await,
-        (500, "Connection failed".to_owned())
+    let (status, error) = report(&world, "https://webhook.example/").await;
+    assert_eq!(status, 500);
+    assert!(
+        error.ends_with("the message was sent whole and may have arrived"),
+        "{error}"
     );
+}
+
+#[tokio::test]
+async fn an_answer_without_a_proper_end_is_understood() {
+    let receiver = Receiver::start().await;
+    for answer in [
+        // Neither a length nor a farewell of TLS.
+        "HTTP/1.1 200 OK\r\n\r\nok",
+        // A length that is not reached.
+        "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nok",
+    ] {
+        let world = server(&receiver, async move |mut stream| {
+            stream.write_all(answer.as_bytes()).await.ok();
+            stream.flush().await.ok();
+            // The stream is dropped as it is.
+            drop(stream.into_inner().0);
+        })
+        .await;
+        assert_eq!(
+            report(&world, "https://webhook.example/").await,
+            (200, String::new())
+        );
+    }
 }
 
 #[tokio::test]
@@ -98,9 +128,11 @@ async fn one_that_speaks_no_http_is_told_of() {
         stream.write_all(b"220 mail.example ESMTP\r\n").await.ok();
     })
     .await;
-    assert_eq!(
-        report(&world, "https://webhook.example/").await,
-        (500, "Connection failed".to_owned())
+    let (status, error) = report(&world, "https://webhook.example/").await;
+    assert_eq!(status, 500);
+    assert!(
+        error.starts_with("Connection closed without an answer"),
+        "{error}"
     );
 }
 

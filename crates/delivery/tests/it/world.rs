@@ -17,9 +17,9 @@ use alert_connectors_delivery::{
 use alert_connectors_inbox::{Authority, Behaviour, Inbox, serve};
 use alert_connectors_model::{
     AddressPolicy, AlertId, AlertTypeFilter, Clock, Connector, ConnectorId, ConnectorType,
-    DeliveryId, DeliveryKind, DeliveryState, Email, Fingerprint, Json, Loc, Random, SeededRandom,
-    SeverityFilter, Slug, Space, SpaceId, SystemClock, UrlRules, User, UserId, WebhookUrl,
-    parse_alert,
+    DeliveryId, DeliveryKind, DeliveryState, Email, Fingerprint, HostPattern, Json, Loc, Random,
+    SeededRandom, SeverityFilter, Slug, Space, SpaceId, SystemClock, UrlRules, User, UserId,
+    WebhookUrl, parse_alert,
 };
 use alert_connectors_store::{
     Bundle, Due, Event, Expiry, Form, Known, Leases, NextStep, Opening, Outcome, Parcel, Queue,
@@ -354,6 +354,7 @@ pub(crate) struct Setting {
     pub(crate) resolver: Arc<dyn Resolve>,
     pub(crate) trust: Trust,
     pub(crate) proxy: Option<Proxy>,
+    pub(crate) no_proxy: Vec<HostPattern>,
     pub(crate) limits: TimeLimits,
     pub(crate) rates: Rates,
     pub(crate) patience: Patience,
@@ -370,6 +371,8 @@ pub(crate) fn impatient() -> Patience {
     Patience {
         probe_first: Duration::from_millis(1),
         probe_max: Duration::from_millis(1),
+        unanswered_first: Duration::from_millis(1),
+        unanswered_max: Duration::from_millis(1),
         ..Patience::default()
     }
 }
@@ -383,6 +386,7 @@ impl Setting {
                 extra_roots: vec![receiver.authority.ca()],
             },
             proxy: None,
+            no_proxy: Vec::new(),
             limits: TimeLimits::default(),
             rates: unlimited(),
             patience: Patience::default(),
@@ -423,6 +427,7 @@ impl World {
             },
             trust: setting.trust,
             proxy: setting.proxy,
+            no_proxy: setting.no_proxy,
             resolver: setting.resolver,
             clock: Arc::new(SystemClock),
             limits: setting.limits,

@@ -45,6 +45,8 @@ const KNOWN: [&str; 13] = [
 pub struct ParsedAlert {
     /// The alert.
     pub alert: Alert,
+    /// Whether it says itself when it happened.
+    pub has_own_time: bool,
     /// What was cut or dropped.
     pub warnings: Vec<Warning>,
 }
@@ -84,24 +86,47 @@ pub fn parse_alert(json: Json<'_>, loc: &Loc, now: Timestamp) -> Result<ParsedAl
     let url = reader.url(object.take("url"));
     let actions = reader.actions(object.take("actions"));
     let dedup_key = reader.dedup_key(object.take("dedup_key"));
-    let occurred_at = reader.occurred_at(object.take("occurred_at"), now);
+    let own_time = reader.occurred_at(object.take("occurred_at"));
     reader.unknown(&object);
-    reader.finish(|| {
-        Some(Alert {
-            alert_type: alert_type?,
-            title: title?,
-            severity: severity?,
-            status: status?,
-            description: description.filter(|text| !text.trim().is_empty()),
-            description_format,
-            product,
-            check,
-            fields,
-            url,
-            actions,
-            dedup_key,
-            occurred_at,
+    reader
+        .finish(|| {
+            Some(Alert {
+                alert_type: alert_type?,
+                title: title?,
+                severity: severity?,
+                status: status?,
+                description: description.filter(|text| !text.trim().is_empty()),
+                description_format,
+                product,
+                check,
+                fields,
+                url,
+                actions,
+                dedup_key,
+                occurred_at: own_time.unwrap_or(now),
+                resolved_at: None,
+            })
         })
+        .map(|parsed| ParsedAlert {
+            has_own_time: own_time.is_some(),
+            ..parsed
+        })
+}
+
+/// Reads an alert as it was stored.
+pub fn parse_stored_alert(mut json: Json<'_>, loc: &Loc) -> Result<Alert, Vec<Fault>> {
+    let resolved_at = match &mut json {
+        Json::Object(fields) => {
+            let place = fields.iter().position(|(name, _)| name == "resolved_at");
+            place.map(|place| fields.remove(place).1)
+        }
+        _ => None,
+    };
+    let resolved_at = resolved_at.and_then(|json| occurred_at::read(&json));
+    let parsed = parse_alert(json, loc, Timestamp::UNIX_EPOCH)?;
+    Ok(Alert {
+        resolved_at: resolved_at.map(|read| read.time),
+        ..parsed.alert
     })
 }
 
@@ -124,6 +149,7 @@ impl AlertReader<'_> {
         match alert() {
             Some(alert) if self.faults.is_empty() => Ok(ParsedAlert {
                 alert,
+                has_own_time: false,
                 warnings: self.warnings,
             }),
             _ => Err(self.faults),
@@ -271,24 +297,22 @@ impl AlertReader<'_> {
         Some(key)
     }
 
-    fn occurred_at(&mut self, json: Option<Json<'_>>, now: Timestamp) -> Timestamp {
-        let Some(json) = json.filter(|json| *json != Json::Null) else {
-            return now;
-        };
+    fn occurred_at(&mut self, json: Option<Json<'_>>) -> Option<Timestamp> {
+        let json = json.filter(|json| *json != Json::Null)?;
         let loc = self.loc.field("occurred_at");
         match occurred_at::read(&json) {
             Some(read) => {
                 if read.zone_was_missing {
                     self.warn(loc, "It has no zone; read as UTC.");
                 }
-                read.time
+                Some(read.time)
             }
             None => {
                 self.warn(
                     loc,
                     "occurred_at is no time between 1970 and 9999; the time of receipt is used.",
                 );
-                now
+                None
             }
         }
     }

@@ -68,6 +68,8 @@ macro_rules! conformance {
             a_rise_is_told_to_those_who_know_and_opened_to_those_who_do_not,
             a_repeat_after_the_interval_is_a_reminder,
             the_end_is_told_to_those_who_heard_of_it,
+            a_resolved_of_before_the_beginning_ends_nothing,
+            a_problem_keeps_when_it_ended_and_its_newest_title,
             deliveries_of_a_connector_are_listed_newest_first_by_state,
             a_delivery_is_found_by_its_name,
             a_retry_gives_a_delivery_its_place_and_its_time_back,

@@ -13,6 +13,28 @@ impl World {
             severity,
             ..self.alert(&format!(r#","dedup_key":"k"{extra}"#))
         };
+        self.problem_of(alert, hours).await
+    }
+
+    /// Posts a problem with a title that happened some minutes from now.
+    async fn titled(
+        &self,
+        title: &str,
+        minutes: i64,
+        severity: Severity,
+        status: &str,
+    ) -> Accepted {
+        let at = self.later(minutes * 60);
+        let extra = format!(r#","dedup_key":"k","occurred_at":"{at}","status":"{status}""#);
+        let alert = Alert {
+            title: title.to_owned(),
+            severity,
+            ..self.alert(&extra)
+        };
+        self.problem_of(alert, 0).await
+    }
+
+    async fn problem_of(&self, alert: Alert, hours: i64) -> Accepted {
         let mut submission = self.submission(&[alert]).await;
         submission.expiry = Expiry {
             now: self.now + SignedDuration::from_hours(hours),
@@ -112,4 +134,40 @@ pub async fn the_end_is_told_to_those_who_heard_of_it(world: World) {
     assert!(world.kinds(&failed).await.is_empty());
     world.resolve(opened.id).await;
     assert_eq!(world.kinds(&heard).await.len(), 1);
+}
+
+/// A `resolved` that happened before the problem began is about an earlier one: it is stored, and nobody hears of it.
+pub async fn a_resolved_of_before_the_beginning_ends_nothing(world: World) {
+    let connector = world.connect("").await;
+    world.problem(Severity::High, 0, "").await;
+    world.all_arrive(&connector).await;
+    let early = world.titled("early", -5, Severity::High, "resolved").await;
+    assert!(early.ends_nothing && early.deliveries.is_empty());
+    let listed = world
+        .store
+        .alert(world.space_id().await, early.id, world.expiry())
+        .await;
+    let warnings = listed.unwrap().unwrap().warnings_json.unwrap();
+    assert!(warnings.contains("occurred_at"), "{warnings}");
+    let late = world.titled("late", 42, Severity::High, "resolved").await;
+    assert!(!late.ends_nothing);
+    assert_eq!(late.deliveries.len(), 1);
+}
+
+/// A problem's end, by the producer's clock, and its newest title come back with the follow-up.
+pub async fn a_problem_keeps_when_it_ended_and_its_newest_title(world: World) {
+    let connector = world.connect("").await;
+    world.titled("one", -60, Severity::High, "active").await;
+    world.all_arrive(&connector).await;
+    world.titled("two", -30, Severity::Critical, "active").await;
+    assert_eq!(world.due(&connector).await[0].alert.title, "two");
+    world.all_arrive(&connector).await;
+    world.titled("three", -18, Severity::High, "resolved").await;
+    let due = world.due(&connector).await;
+    let alert = &due[0].alert;
+    assert_eq!(alert.title, "three");
+    assert_eq!(alert.occurred_at, world.later(-60 * 60));
+    assert_eq!(alert.resolved_at, Some(world.later(-18 * 60)));
+    let lasted = alert.resolved_at.and_then(|end| alert.lasted_until(end));
+    assert_eq!(lasted, Some(std::time::Duration::from_mins(42)));
 }

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use alert_connectors_model::{DeliveryState, EndReason};
+use alert_connectors_model::{AlertId, DeliveryState, EndReason};
 
 use jiff::SignedDuration;
 
 use super::world::World;
-use crate::{Block, Expiry, Form, NextStep, Opening, Outcome, Recorded, Report, Standing, Wait};
+use crate::{
+    Block, Expiry, FailingMessages, Form, NextStep, Opening, Outcome, Recorded, Report, SetAside,
+    Standing, Suspect, Wait,
+};
 
 /// What ended is owed no more, and its attempt is kept.
 pub async fn a_recorded_end_is_due_no_more(world: World) {
@@ -124,6 +127,25 @@ pub async fn a_standing_comes_back_as_it_was_with_the_pace_of_before(world: Worl
     );
     let standing = Standing {
         failures: 3,
+        unanswered: 2,
+        failing: FailingMessages {
+            suspect: Some(Suspect {
+                seq: 4,
+                failures: 2,
+                trials: 1,
+            }),
+            set_aside: vec![SetAside {
+                seq: 3,
+                alert_id: AlertId::from_bytes([3; 16]),
+                connector_id: connector.id,
+                failures: 5,
+                wait: Wait {
+                    set_at: world.now,
+                    length: SignedDuration::from_secs(8),
+                    asked: false,
+                },
+            }],
+        },
         failing_since: Some(world.later(-60)),
         recovered_at: Some(world.later(-600)),
         last_error: Some("no_service".to_owned()),

@@ -172,6 +172,8 @@ impl World {
         let new = |alert: &Alert| {
             let id = AlertId::new(self.now, &self.random);
             NewAlert {
+                // What says nothing of its time happened now.
+                has_own_time: alert.occurred_at != self.now,
                 id,
                 alert: Arc::new(alert.clone()),
                 json: serde_json_of(alert).into(),

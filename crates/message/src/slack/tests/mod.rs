@@ -75,7 +75,7 @@ fn a_follow_up_is_short_and_says_what_became_of_it() {
     );
     alert.status = AlertStatus::Resolved;
     let after = std::time::Duration::from_mins(42);
-    insta::assert_json_snapshot!(short(&alert, Note::Resolved(after)));
+    insta::assert_json_snapshot!(short(&alert, Note::Resolved(Some(after))));
 }
 
 #[test]

@@ -1,0 +1,108 @@
+//! The body of an answer as text: never taken for empty because it could not be read.
+
+use std::{borrow::Cow, io::Read};
+
+use flate2::read::MultiGzDecoder;
+
+/// As much as is read of any answer, also once it is decoded.
+const DECODED_BYTES_MAX: u64 = 64 * 1_024;
+
+/// The body of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body<'a> {
+    /// Its text, without white space at its ends.
+    Text(Cow<'a, str>),
+    /// It is no text that we can read: what it is instead.
+    Unreadable(String),
+}
+
+impl<'a> Body<'a> {
+    /// Reads the bytes of a body that came in this `Content-Encoding`.
+    pub fn read(bytes: &'a [u8], encoding: Option<&str>) -> Self {
+        let encoding = encoding.map(str::trim).unwrap_or_default();
+        if bytes.is_empty() || encoding.is_empty() || encoding.eq_ignore_ascii_case("identity") {
+            return match std::str::from_utf8(bytes) {
+                Ok(text) => Self::Text(Cow::Borrowed(text.trim())),
+                Err(_binary) => Self::Unreadable("a body that is not UTF-8 text".to_owned()),
+            };
+        }
+        if encoding.eq_ignore_ascii_case("gzip") {
+            let mut text = String::new();
+            let decoder = MultiGzDecoder::new(bytes);
+            return match decoder.take(DECODED_BYTES_MAX).read_to_string(&mut text) {
+                Ok(_) => Self::Text(Cow::Owned(text.trim().to_owned())),
+                Err(_broken) => Self::Unreadable("a broken gzip body".to_owned()),
+            };
+        }
+        let is_name = |c: &char| c.is_ascii_alphanumeric() || *c == '-';
+        let name: String = encoding.chars().filter(is_name).take(20).collect();
+        Self::Unreadable(format!("a body compressed with {name}"))
+    }
+
+    /// The text; nothing where it could not be read.
+    pub(super) fn text(&self) -> &str {
+        match self {
+            Self::Text(text) => text,
+            Self::Unreadable(_) => "",
+        }
+    }
+
+    /// Whether there is a body, and it is empty.
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(self, Self::Text(text) if text.is_empty())
+    }
+
+    /// Whether it is a web page: a sign-in page, a proxy's notice, or the page of a channel.
+    pub(super) fn is_page(&self) -> bool {
+        let text = self.text();
+        let begin: String = text.chars().take(PAGE_CHARS).collect();
+        let begin = begin.to_ascii_lowercase();
+        begin.starts_with('<')
+            && ["<!doctype html", "<html", "<head", "<body", "<script"]
+                .iter()
+                .any(|mark| begin.contains(mark))
+    }
+}
+
+/// A page shows within this what it is.
+const PAGE_CHARS: usize = 1_024;
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn a_body_is_text_or_says_what_it_is() {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(b"no_service\n").unwrap();
+        let zipped = encoder.finish().unwrap();
+        assert_eq!(Body::read(&zipped, Some("gzip")).text(), "no_service");
+        assert_eq!(Body::read(b" ok\n", None).text(), "ok");
+        assert!(Body::read(b"", Some("br")).is_empty());
+        for (bytes, encoding, expected) in [
+            (&b"\x1b\x04"[..], Some("br"), "a body compressed with br"),
+            (b"\xff\xfe", None, "a body that is not UTF-8 text"),
+            (b"ok", Some("gzip"), "a broken gzip body"),
+        ] {
+            let body = Body::read(bytes, encoding);
+            assert_eq!(body, Body::Unreadable(expected.to_owned()));
+            assert!(!body.is_empty());
+        }
+    }
+
+    #[test]
+    fn pages_are_known_by_their_beginning() {
+        for page in [
+            "<!DOCTYPE html><title>Sign in</title>",
+            "<html>",
+            "<!-- x --><HTML lang=en>",
+        ] {
+            assert!(Body::read(page.as_bytes(), None).is_page(), "{page}");
+        }
+        for other in ["ok", "<at>x</at>", "a <html> b", "{\"html\":1}", ""] {
+            assert!(!Body::read(other.as_bytes(), None).is_page(), "{other}");
+        }
+    }
+}

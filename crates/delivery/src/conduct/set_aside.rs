@@ -1,0 +1,182 @@
+//! One message does not stop the others: which message goes next where one keeps failing, and what its failures mean.
+//!
+//! ```text
+//!             fails                    fails 3 times in a row, others wait
+//!   front ───────────► suspect ──────────────────────────────────────────► trial: another message goes first
+//!     ▲                   │                                                   │
+//!     │  arrives          │ arrives                          fails, too       │ arrives
+//!     └───────────────────┘        ◄──── the channel is at fault ─────────────┤
+//!                                        (the suspect goes on in its place)   ▼
+//!                                                             the suspect is set aside: it is tried on a schedule of its
+//!                                                             own, in its plain form, until it arrives or its time is up
+//! ```
+
+use std::time::Duration;
+
+use alert_connectors_model::{AlertId, ConnectorId, Random};
+use alert_connectors_store::{Due, SET_ASIDE_MAX, SetAside, Suspect, Wait};
+use jiff::SignedDuration;
+use tokio::time::Instant;
+
+use super::{Conduct, Moment, unanswered_wait};
+use crate::retry::backoff;
+
+/// A message that failed so often in a row is suspected to fail by its own fault.
+const SUSPECT_FAILURES: u32 = 3;
+
+/// In whose place a request is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// What waits at the front of the queue.
+    Front,
+    /// Another message, since the one at the front is suspected. The other was tried so often in vain.
+    Trial,
+    /// A message that is set aside.
+    SetAside,
+}
+
+/// The message by which a request is known, should it fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Culprit {
+    pub(crate) seq: i64,
+    pub(crate) alert_id: AlertId,
+    pub(crate) connector_id: ConnectorId,
+}
+
+impl Culprit {
+    pub(crate) fn of(due: &Due) -> Self {
+        Self {
+            seq: due.seq,
+            alert_id: due.alert_id,
+            connector_id: due.connector.id,
+        }
+    }
+
+    /// Whether a delivery tells the same connector of the same alert.
+    pub(crate) fn is_about(&self, alert_id: AlertId, connector_id: ConnectorId) -> bool {
+        self.alert_id == alert_id && self.connector_id == connector_id
+    }
+}
+
+/// Whose fault a failure may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Blame {
+    /// The channel's: nothing of the message was sent.
+    Channel,
+    /// The message's or the channel's.
+    Either,
+}
+
+/// Whether a failed request was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answered {
+    /// It was, or it never left whole.
+    Yes,
+    /// It left whole, and nobody knows.
+    No,
+}
+
+impl Conduct {
+    /// The suspect, where it is time to try another message in its place; with the number of trials before.
+    pub(crate) fn trial_of(&self) -> Option<Suspect> {
+        let may_set_aside = self.standing.failing.set_aside.len() < SET_ASIDE_MAX;
+        self.standing
+            .failing
+            .suspect
+            .filter(|suspect| suspect.failures >= SUSPECT_FAILURES && may_set_aside)
+    }
+
+    /// Whether a delivery is set aside, or waits behind one that is.
+    pub(crate) fn is_set_aside(&self, alert_id: AlertId, connector_id: ConnectorId) -> bool {
+        self.standing.failing.holds(alert_id, connector_id)
+    }
+
+    /// The message that was set aside and whose time comes first, and when.
+    pub(crate) fn next_set_aside(&self, now: Moment) -> Option<(SetAside, Instant)> {
+        let due = |one: &SetAside| {
+            let left = Duration::try_from(one.wait.left(now.wall)).unwrap_or_default();
+            now.instant + left
+        };
+        let all = self.standing.failing.set_aside.iter();
+        all.map(|one| (*one, due(one))).min_by_key(|(_, due)| *due)
+    }
+
+    /// A message that was set aside is no longer owed.
+    pub(crate) fn forget_set_aside(&mut self, seq: i64) {
+        self.standing.failing.set_aside.retain(|one| one.seq != seq);
+        self.changed = true;
+    }
+
+    /// Remembers that a message at the front failed.
+    pub(crate) fn suspect(&mut self, culprit: Culprit, blame: Blame, turn: Turn) {
+        let failing = &mut self.standing.failing;
+        let known = failing.suspect;
+        failing.suspect = match (turn, blame) {
+            // The other failed likewise, so it is the channel's fault; the next trial is made with yet another message.
+            (Turn::Trial, _) => known.map(|suspect| Suspect {
+                failures: 0,
+                trials: suspect.trials.saturating_add(1),
+                ..suspect
+            }),
+            (_, Blame::Channel) => known,
+            (_, Blame::Either) => match known {
+                Some(suspect) if suspect.seq == culprit.seq => Some(Suspect {
+                    failures: suspect.failures.saturating_add(1),
+                    ..suspect
+                }),
+                _ => Some(Suspect {
+                    seq: culprit.seq,
+                    failures: 1,
+                    trials: 0,
+                }),
+            },
+        };
+    }
+
+    /// Another message arrived in the place of the suspect: the fault was the suspect's.
+    pub(crate) fn set_aside(&mut self, culprit: Culprit, now: Moment, random: &dyn Random) {
+        let Some(suspect) = self.standing.failing.suspect.take() else {
+            return;
+        };
+        let wait = backoff(suspect.failures, self.patience, random);
+        self.standing.failing.set_aside.push(SetAside {
+            seq: culprit.seq,
+            alert_id: culprit.alert_id,
+            connector_id: culprit.connector_id,
+            failures: suspect.failures,
+            wait: wait_of(wait, now),
+        });
+        self.changed = true;
+    }
+
+    /// A message that was set aside failed again, which says nothing of the channel. Says how long it is left alone.
+    pub(crate) fn failed_again(
+        &mut self,
+        seq: i64,
+        answered: Answered,
+        now: Moment,
+        random: &dyn Random,
+    ) -> Duration {
+        let patience = self.patience;
+        let mut all = self.standing.failing.set_aside.iter_mut();
+        let Some(one) = all.find(|one| one.seq == seq) else {
+            return Duration::ZERO;
+        };
+        one.failures = one.failures.saturating_add(1);
+        let wait = match answered {
+            Answered::Yes => backoff(one.failures, patience, random),
+            Answered::No => unanswered_wait(one.failures, patience, random),
+        };
+        one.wait = wait_of(wait, now);
+        self.changed = true;
+        wait
+    }
+}
+
+fn wait_of(length: Duration, now: Moment) -> Wait {
+    Wait {
+        set_at: now.wall,
+        length: SignedDuration::try_from(length).unwrap_or(SignedDuration::MAX),
+        asked: false,
+    }
+}

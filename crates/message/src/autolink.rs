@@ -28,58 +28,97 @@ pub(crate) fn pieces(text: &str) -> Vec<Piece<'_>> {
 fn next_url(text: &str) -> Option<(&str, &str, Link, &str)> {
     let mut from = 0;
     loop {
-        let at = from + text.get(from..)?.find("http")?;
-        let (before, rest) = text.split_at(at);
+        // The place of a scheme, whose letters may be capitals.
+        let at = from + text.get(from..)?.find("://")?;
+        from = at + "://".len();
+        let letters = text.as_bytes().get(..at)?;
+        let scheme = letters
+            .iter()
+            .rev()
+            .take_while(|byte| byte.is_ascii_alphabetic())
+            .count();
+        let (before, rest) = text.split_at(at - scheme);
         let in_word = before
             .chars()
             .next_back()
-            .is_some_and(char::is_alphanumeric);
-        if let Some((url, link)) = url_at(rest).filter(|_| !in_word) {
+            .is_some_and(|c| c.is_ascii_alphanumeric());
+        if in_word {
+            continue;
+        }
+        if let Some((url, link)) = url_at(rest) {
             let after = rest.get(url.len()..).unwrap_or_default();
             return Some((before, url, link, after));
         }
-        from = at + "http".len();
     }
 }
 
 /// The URL with which a text begins, without the punctuation of the sentence around it. One that ends in an ellipsis was
 /// cut, and leads nowhere.
 pub(crate) fn url_at(text: &str) -> Option<(&str, Link)> {
-    let rest = text.strip_prefix("http")?;
-    let rest = rest.strip_prefix('s').unwrap_or(rest).strip_prefix("://")?;
-    let scheme = text.len() - rest.len();
-    let ends = |c: char| c.is_whitespace() || c.is_control() || r#"<>"`|\^{}"#.contains(c);
-    let longest = rest
+    let scheme = ["https://", "http://"].into_iter().find(|scheme| {
+        let begin = text.as_bytes().get(..scheme.len());
+        begin.is_some_and(|begin| begin.eq_ignore_ascii_case(scheme.as_bytes()))
+    })?;
+    let end = text
         .char_indices()
         .take(Link::CHARS_MAX + 1)
-        .find(|(_, c)| ends(*c))
-        .map_or(rest.len(), |(at, _)| at);
-    let longest = text.get(..scheme + longest)?;
+        .find(|(_, c)| ends_url(*c))
+        .map(|(at, _)| at);
+    // Whatever goes on for longer is no URL that a message could hold.
+    let end = end.or_else(|| (text.len() <= 4 * Link::CHARS_MAX).then_some(text.len()))?;
+    let longest = text.get(..end)?;
     // The label of a link that turned out to be none.
     let longest = longest.split_once("](").map_or(longest, |(url, _)| url);
     let url = without_punctuation(longest);
     let is_cut = text.get(url.len()..)?.starts_with(ELLIPSIS);
     let link = Link::parse(url).ok()?;
-    (!is_cut && url.len() > scheme).then_some((url, link))
+    (!is_cut && url.len() > scheme.len()).then_some((url, link))
+}
+
+/// Whether a character ends a URL: white space, what no URL holds, and the punctuation of Chinese and Japanese, which
+/// follows without a space.
+fn ends_url(c: char) -> bool {
+    c.is_whitespace()
+        || c.is_control()
+        || r#"<>"`|\^{}"#.contains(c)
+        || matches!(c, '\u{3000}'..='\u{303F}' | '\u{3040}'..='\u{309F}' | '\u{FF00}'..='\u{FF0F}' | '\u{FF1A}'..='\u{FF20}')
 }
 
 /// Drops what ends a sentence or closes a bracket that the URL did not open.
 fn without_punctuation(mut url: &str) -> &str {
+    let count = |c| url.matches(c).count();
+    let mut round = count(')').saturating_sub(count('('));
+    let mut square = count(']').saturating_sub(count('['));
     loop {
-        let open = |opening, closing| url.matches(closing).count() > url.matches(opening).count();
-        let drops = match url.chars().next_back() {
-            Some('.' | ',' | ';' | ':' | '!' | '?' | '\'' | '*' | '_' | '~' | '…') => true,
-            Some(')') => open('(', ')'),
-            Some(']') => open('[', ']'),
+        let surplus = match url.chars().next_back() {
+            Some('.' | ',' | ';' | ':' | '!' | '?' | '\'' | '*' | '_' | '~' | '…') => None,
+            Some(')') if round > 0 => Some(&mut round),
+            Some(']') if square > 0 => Some(&mut square),
             _ => return url,
         };
-        if !drops {
-            return url;
+        if let Some(surplus) = surplus {
+            *surplus -= 1;
         }
         let mut chars = url.chars();
         chars.next_back();
         url = chars.as_str();
     }
+}
+
+/// Whether a text shows an address, so that it must not name another one.
+pub(crate) fn shows_another(text: &str, link: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    let is_host = |word: &str| {
+        let host = word.split(['/', '?', '#', ':']).next().unwrap_or_default();
+        let (labels, last) = host.rsplit_once('.').unwrap_or_default();
+        let is_plain = |c: char| c.is_alphanumeric() || c == '-' || c == '.';
+        let is_top = last.len() >= 2 && last.chars().all(char::is_alphabetic);
+        word.len() > host.len() && !labels.is_empty() && is_top && labels.chars().all(is_plain)
+    };
+    let shows_one =
+        lower.contains("://") || lower.contains("www.") || lower.split_whitespace().any(is_host);
+    let is_this_one = Link::parse(text).is_ok_and(|shown| shown.as_str() == link);
+    shows_one && !is_this_one
 }
 
 #[cfg(test)]
@@ -119,6 +158,11 @@ mod tests {
                 "https://user@/ https://a.example/cut…",
                 "https://user@/ https://a.example/cut…",
             ),
+            ("see HTTPS://A.example/x", "see |[HTTPS://A.example/x]"),
+            (
+                "詳細はhttps://a.example/xを参照。",
+                "詳細は|[https://a.example/x]|を参照。",
+            ),
             ("", ""),
         ] {
             let shown: Vec<_> = pieces(text)
@@ -130,7 +174,33 @@ mod tests {
     }
 
     #[test]
-    fn many_schemes_take_linear_time() {
-        assert_eq!(pieces(&"http".repeat(100_000)).len(), 1);
+    fn many_schemes_and_brackets_take_linear_time() {
+        for text in ["http", "http://", "http://[", "http://)", "://"] {
+            pieces(&text.repeat(20_000));
+        }
+        pieces(&format!("{}{}", "http://".repeat(500), ")".repeat(12_000)));
+    }
+
+    #[test]
+    fn a_label_that_shows_an_address_is_known() {
+        let link = "https://evil.example/";
+        for label in [
+            "HTTPS://good.example/login",
+            "good.example/login",
+            "www.good.example",
+            "see good.example/x now",
+        ] {
+            assert!(shows_another(label, link), "{label}");
+        }
+        for label in [
+            "the chart",
+            "https://evil.example",
+            "orders_daily",
+            "v1.2",
+            "a/b",
+            "e.g. this",
+        ] {
+            assert!(!shows_another(label, link), "{label}");
+        }
     }
 }

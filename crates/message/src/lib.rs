@@ -7,6 +7,7 @@ mod autolink;
 mod digest;
 mod fit;
 mod labels;
+mod links;
 mod markdown;
 mod note;
 mod platform;

@@ -22,13 +22,27 @@ pub(crate) fn parse(text: &str) -> Vec<Line<'_>> {
     let mut rest = source.as_slice();
     while let [line, after @ ..] = rest {
         rest = after;
-        if line.trim_start().starts_with("```") {
-            let end = after
-                .iter()
-                .position(|inner| inner.trim_start().starts_with("```"));
+        if let Some(first) = opening_fence(line) {
+            let end = after.iter().position(|inner| inner.contains("```"));
             let inside = after.get(..end.unwrap_or(after.len())).unwrap_or_default();
+            if !first.is_empty() {
+                lines.push(Line::code(Cow::Borrowed(first)));
+            }
             lines.extend(inside.iter().map(|line| Line::code(Cow::Borrowed(line))));
             rest = after.get(inside.len() + 1..).unwrap_or_default();
+            // What stands beside the closing marks is kept as well.
+            let (last, behind) = after
+                .get(inside.len())
+                .and_then(|closing| closing.split_once("```"))
+                .unwrap_or_default();
+            if !last.trim().is_empty() {
+                lines.push(Line::code(Cow::Borrowed(last)));
+            }
+            if !behind.trim().is_empty() {
+                lines.push(ordinary(behind.trim_start(), &mut levels));
+            }
+        } else if let Some(code) = fence_of_one_line(line) {
+            lines.push(Line::code(Cow::Borrowed(code)));
         } else if let Some(table) = table::read(line, after) {
             lines.extend(table.drawn());
             rest = after.get(table.lines_after_head()..).unwrap_or_default();
@@ -37,6 +51,26 @@ pub(crate) fn parse(text: &str) -> Vec<Line<'_>> {
         }
     }
     lines
+}
+
+/// The text of a line that opens a fence; a language that is named there is no text.
+fn opening_fence(line: &str) -> Option<&str> {
+    let text = line.trim_start().strip_prefix("```")?.trim();
+    let is_language = |c: char| c.is_alphanumeric() || "+-#._".contains(c);
+    if text.contains('`') {
+        return None;
+    }
+    Some(if text.chars().all(is_language) {
+        ""
+    } else {
+        text
+    })
+}
+
+/// The code of a fence that opens and closes on the same line, with nothing beside it.
+fn fence_of_one_line(line: &str) -> Option<&str> {
+    let code = line.trim().strip_prefix("```")?.strip_suffix("```")?;
+    (!code.trim().is_empty() && !code.contains("```")).then_some(code)
 }
 
 fn ordinary<'t>(line: &'t str, levels: &mut Levels) -> Line<'t> {
@@ -114,7 +148,7 @@ impl<'t> RunReader<'t> {
                 .chars()
                 .next_back()
                 .is_some_and(char::is_alphanumeric);
-            if rest.starts_with('h') {
+            if rest.starts_with(['h', 'H']) {
                 let step = url_at(rest)
                     .filter(|_| !in_word)
                     .map_or(1, |(url, _)| url.len());
@@ -130,6 +164,13 @@ impl<'t> RunReader<'t> {
             }
         }
         self.push(literal, look);
+    }
+
+    /// Reads what stands between marks: what is not found in it may still follow behind them.
+    fn read_inside(&mut self, inner: &'t str, look: Look) {
+        let mut inside = Self::default();
+        inside.read(inner, look);
+        self.runs.append(&mut inside.runs);
     }
 
     /// Reads what begins with a mark, behind the literal text `before`, and returns what follows it; nothing if the mark is
@@ -148,7 +189,7 @@ impl<'t> RunReader<'t> {
         if let Some(rest) = text.strip_prefix("**").filter(|_| !look.bold) {
             let (inner, after) = closed(rest, "**", &mut self.no_more_bold)?;
             self.push(before, look);
-            self.read(inner, Look { bold: true, ..look });
+            self.read_inside(inner, Look { bold: true, ..look });
             return Some(after);
         }
         if let Some(rest) = text
@@ -157,7 +198,7 @@ impl<'t> RunReader<'t> {
         {
             let (inner, after) = closed(rest, "*", &mut self.no_more_italic)?;
             self.push(before, look);
-            self.read(
+            self.read_inside(
                 inner,
                 Look {
                     italic: true,
@@ -177,10 +218,11 @@ impl<'t> RunReader<'t> {
             self.no_more_links = true;
             return None;
         };
+        if label.contains('[') {
+            return None;
+        }
         let (url, after) = link_target(rest)?;
-        let link = Link::parse(url)
-            .ok()
-            .filter(|link| !label.contains('[') && may_name(label, link))?;
+        let link = Link::parse(url).ok().filter(|link| may_name(label, link))?;
         self.push(before, look);
         self.runs.push(Run {
             text: Cow::Borrowed(label),
@@ -211,10 +253,9 @@ fn next_mark(text: &str) -> Option<usize> {
     })
 }
 
-/// Whether a label may stand for a link: one that shows a URL must show this one.
+/// Whether a label may stand for a link: one that shows an address must show this one.
 fn may_name(label: &str, link: &Link) -> bool {
-    let mut pieces = autolink::pieces(label).into_iter();
-    !label.trim().is_empty() && pieces.all(|(_, shown)| shown.is_none_or(|shown| shown == *link))
+    !label.trim().is_empty() && !autolink::shows_another(label, link.as_str())
 }
 
 /// The target of a link, up to the parenthesis that closes it: those that the target opens itself are part of it.
@@ -279,6 +320,11 @@ mod tests {
             ("5 * 3 * 2, a*b", "(5 * 3 * 2, a*b)"),
             ("# h > q <b> ~~s~~ _u_", "(# h > q <b> ~~s~~ _u_)"),
             ("**open", "(**open)"),
+            (
+                "**[CRIT]** see [r](https://r.example/x)",
+                "b([CRIT])( see )l(r)",
+            ),
+            ("**2*3** and *it*", "b(2*3)( and )i(it)"),
             ("", ""),
         ] {
             assert_eq!(shape(text), expected, "{text}");
@@ -355,6 +401,22 @@ mod tests {
         );
         assert_eq!(lines.len(), 5);
         assert_eq!(drawn("```\nopen").len(), 1);
+        for (text, expected) in [
+            (
+                "Query:\n```select 1```\nfailed",
+                &["Query:", "select 1", "failed"][..],
+            ),
+            (
+                "```Traceback (most recent)\n  File x\nError: bad```",
+                &["Traceback (most recent)", "  File x", "Error: bad"],
+            ),
+            ("```\na\n``` the cause", &["a", "the cause"]),
+            ("```error: disk full", &["error: disk full"]),
+            ("``` ``` x", &["``` ``` x"]),
+        ] {
+            let texts: Vec<_> = drawn(text).into_iter().map(|(_, text)| text).collect();
+            assert_eq!(texts, expected);
+        }
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub(crate) struct LeftOut {
     pub(crate) to: usize,
 }
 
+/// No description that is posted has more characters: a batch is limited to 16 MiB.
+const BODY_CHARS_MAX: usize = 16 * 1_024 * 1_024;
 /// Room for the line that says what was left out.
 const NOTICE_COST: usize = 60;
 
@@ -55,9 +57,9 @@ impl Budget<'_> {
         let rest = lines.get(whole..).unwrap_or_default();
         let (ending, whole_at_end) = self.end(rest.iter().rev(), half, End::Tail);
         let middle = rest.get(..rest.len() - whole_at_end).unwrap_or_default();
-        let earlier: usize = middle.iter().map(left_out_before).sum();
+        let earlier = middle.iter().map(left_out_before).max().unwrap_or_default();
         let to = chars(&beginning) + chars(&ending) + usize::from(!ending.is_empty());
-        beginning.push(notice(from.saturating_sub(to) + earlier));
+        beginning.push(notice(from.saturating_sub(to).saturating_add(earlier)));
         beginning.extend(ending.into_iter().rev());
         lines = beginning;
         Shortened {
@@ -163,5 +165,7 @@ fn left_out_before(line: &Line<'_>) -> usize {
         return 0;
     };
     let before = alert_connectors_model::left_out_by(&run.text);
+    // No body is larger, so a larger number is none of intake's.
+    let before = before.filter(|count| *count <= BODY_CHARS_MAX);
     before.map_or(0, |count| count.saturating_sub(run.text.chars().count()))
 }

@@ -78,11 +78,28 @@ pub(crate) fn more_facts(
         return None;
     }
     let from = alert.fields.len();
-    trimmed.push(Trim {
-        field: "fields".to_owned(),
-        from,
-        to: from.saturating_sub(left_out),
-    });
+    let parts = [
+        (Place::Product, &alert.product),
+        (Place::Check, &alert.check),
+    ];
+    let parts = parts
+        .into_iter()
+        .filter_map(|(place, part)| Some((place, part.as_ref()?)));
+    // The fields are left out first, since they stand last.
+    for (place, part) in parts.skip((facts(alert).count() - left_out).min(2)) {
+        trimmed.push(Trim {
+            field: place.to_string(),
+            from: part.name.chars().count(),
+            to: 0,
+        });
+    }
+    if from > 0 {
+        trimmed.push(Trim {
+            field: "fields".to_owned(),
+            from,
+            to: from.saturating_sub(left_out),
+        });
+    }
     let noun = if left_out == 1 { "fact" } else { "facts" };
     Some(format!("+{left_out} more {noun}"))
 }
@@ -129,6 +146,16 @@ impl<'a> Fact<'a> {
             name: visible(&field.name, "(unnamed)"),
             value,
             url: None,
+        }
+    }
+}
+
+impl Place {
+    /// Where the name of the fact stands.
+    pub(crate) fn name(self) -> String {
+        match self {
+            Self::Product | Self::Check => self.to_string(),
+            Self::Field(index) => format!("fields.{index}.name"),
         }
     }
 }

@@ -22,17 +22,36 @@ impl Link {
         if !matches!(url.scheme(), "http" | "https") {
             return Err("is neither http nor https");
         }
-        let normal = String::from(url);
+        let normal = encoded(url);
         if normal.len() > Self::CHARS_MAX {
             return Err("is longer than 2048 characters once encoded");
         }
         Ok(Self(normal))
     }
 
-    /// The link as text: ASCII, without spaces, quotes or angle brackets.
+    /// The link as text: ASCII, without spaces, quotes, brackets that are not round or square, bars, backslashes or carets.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// The URL with those characters encoded that its standard leaves as they are in queries and fragments, and that messages
+/// could take for something else (WHATWG URL, query and fragment percent-encode sets).
+fn encoded(url: Url) -> String {
+    let text = String::from(url);
+    if !text.contains(['\\', '{', '}', '|', '^', '`', '"', '<', '>']) {
+        return text;
+    }
+    let mut encoded = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '\\' | '{' | '}' | '|' | '^' | '`' | '"' | '<' | '>' => {
+                encoded.push_str(&format!("%{:02X}", u32::from(c)));
+            }
+            _ => encoded.push(c),
+        }
+    }
+    encoded
 }
 
 #[cfg(test)]
@@ -44,6 +63,12 @@ mod tests {
         assert_eq!(
             Link::parse("https://a.example/x y").unwrap().as_str(),
             "https://a.example/x%20y"
+        );
+        assert_eq!(
+            Link::parse(r"https://a.example/?x={{DATE(a)}}|\")
+                .unwrap()
+                .as_str(),
+            "https://a.example/?x=%7B%7BDATE(a)%7D%7D%7C%5C"
         );
         for bad in [
             "",

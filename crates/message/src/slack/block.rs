@@ -173,7 +173,12 @@ impl Inline {
 }
 
 impl Button {
-    pub(super) fn new(number: usize, label: String, url: String) -> Self {
+    /// What looks like a token is broken up in the label, as nobody knows what plain text of a button makes of it.
+    pub(super) fn new(number: usize, label: &str, url: String) -> Self {
+        let tokens = ["<!", "<@", "<#"];
+        let label = tokens.iter().fold(label.to_owned(), |label, token| {
+            label.replace(token, &token.replace('<', "<\u{200B}"))
+        });
         Self {
             action_id: format!("open_{number}"),
             text: Text::plain(label),

@@ -8,7 +8,7 @@ use super::{
     mrkdwn, rich_text,
 };
 use crate::{
-    fit::{Size, Trim, units},
+    fit::{Size, Trim, fit, units},
     rich::{self, Line, LineKind, Run},
     shorten::{Budget, LeftOut},
 };
@@ -36,6 +36,37 @@ pub(super) fn block(alert: &Alert, max: usize, trimmed: &mut Vec<Trim>) -> Optio
     let text = text.or_else(|| mrkdwn_text(&lines).map(Text::mrkdwn));
     let block = text.filter(|text| text_fits(text, max)).map(Block::section);
     Some(block.unwrap_or_else(|| rich_text::block(&lines)))
+}
+
+/// The description in the plain form: between fences, where nothing is read, unless it holds a backtick. It loses its middle
+/// like that of the full form.
+pub(super) fn plain(alert: &Alert) -> Option<String> {
+    let source = rich::source(alert)?;
+    let (lines, _) = fitting(&source, DescriptionFormat::Plain, PLAIN_UNITS_MAX);
+    let text = joined(&lines);
+    let written = [lines_as_they_are(&lines), code_lines(&text)];
+    let fitting = written
+        .into_iter()
+        .flatten()
+        .find(|text| units(text) <= 2 * PLAIN_UNITS_MAX);
+    fitting.or_else(|| Some(fit(&text, 2 * PLAIN_UNITS_MAX, calm_lines).text))
+}
+
+/// The plain form has this much room for the description; what is escaped may take twice as much.
+const PLAIN_UNITS_MAX: usize = 900;
+
+fn lines_as_they_are(lines: &[Line<'_>]) -> Option<String> {
+    let text = text_lines(lines)?;
+    (!lines.is_empty()).then_some(text)
+}
+
+fn code_lines(text: &str) -> Option<String> {
+    let fits = !text.contains(['`', '｀']) && !text.trim().is_empty();
+    fits.then(|| format!("```\n{}\n```", mrkdwn::escape(text)))
+}
+
+fn calm_lines(text: &str) -> String {
+    mrkdwn::escape(&mrkdwn::calm(text, mrkdwn::Begin::Line)).into_owned()
 }
 
 /// Most descriptions are short plain text without anything that means something to anybody.
@@ -118,11 +149,13 @@ fn mrkdwn_text(lines: &[Line<'_>]) -> Option<String> {
 }
 
 fn fence(lines: &[Line<'_>]) -> Option<String> {
-    let text = joined(lines);
     let mut runs = lines.iter().flat_map(|line| &line.runs);
     let is_plain = runs.all(|run| run.link.is_none() && run.look.is_plain());
-    let fits = is_plain && !text.contains(['`', '｀']) && !text.trim().is_empty();
-    fits.then(|| format!("```\n{}\n```", mrkdwn::escape(&text)))
+    if is_plain {
+        code_lines(&joined(lines))
+    } else {
+        None
+    }
 }
 
 fn text_lines(lines: &[Line<'_>]) -> Option<String> {

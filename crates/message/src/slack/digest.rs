@@ -8,7 +8,7 @@ use super::{
     calm, color, color_of, date, description, fits, mrkdwn, payload as payload_of, rich_text,
 };
 use crate::{
-    Digest, Shown,
+    Digest, Shown, autolink,
     digest::{STEPS, Step},
     fit::{Size, cut, fit, units},
     rich::Line,
@@ -117,6 +117,14 @@ fn sections(lines: impl Iterator<Item = String>) -> Vec<Block> {
         .collect()
 }
 
+/// Whether a title may be the label of the link of its line.
+fn may_name(title: &str, shown: Shown<'_>) -> bool {
+    let shows_another = shown
+        .rest()
+        .is_some_and(|url| autolink::shows_another(title, url));
+    mrkdwn::can_be_label(title) && !shows_another
+}
+
 /// `*HIGH* <link|title> · note · time`
 fn line(shown: Shown<'_>, step: &Step) -> String {
     let alert: &Alert = shown.alert;
@@ -127,7 +135,7 @@ fn line(shown: Shown<'_>, step: &Step) -> String {
         .filter(|target| target.len() <= LINE_LINK_UNITS_MAX);
     let fitted = fit(&title, step.title, calm).text;
     let title = match target {
-        Some(target) if mrkdwn::can_be_label(&title) => format!("<{target}|{fitted}>"),
+        Some(target) if may_name(&title, shown) => format!("<{target}|{fitted}>"),
         Some(target) => format!("{fitted} · <{target}|open>"),
         None => fitted,
     };

@@ -7,7 +7,8 @@ use super::{
     mrkdwn, rich_text,
 };
 use crate::{
-    fit::{Trim, cut, fit},
+    autolink,
+    fit::{Trim, cut, fit, units},
     rich::{Line, Run},
     text::{clean, one_line},
     words::{Fact, facts, more_facts},
@@ -20,7 +21,7 @@ const NAME_UNITS_MAX: usize = 140;
 /// The list has no limit of its own for a name.
 const LIST_NAME_UNITS_MAX: usize = 400;
 /// A longer link does not go around the name of a product or check; it stands among the links.
-pub(super) const NAME_LINK_UNITS_MAX: usize = 700;
+const NAME_LINK_UNITS_MAX: usize = 700;
 
 /// How much of the facts is shown.
 #[derive(Clone, Copy)]
@@ -78,8 +79,11 @@ fn field(fact: &Fact<'_>, room: Room, trimmed: &mut Vec<Trim>) -> Option<String>
     }
     // The field counts as one text, so one odd character in the name makes the value dearer too.
     let write = |value: &str| written(value).map(|value| format!("*{name}*\n{value}"));
-    write(&value)?;
     let max = NAME_UNITS_MAX + room.value;
+    let whole = write(&value)?;
+    if units(&whole) <= max {
+        return Some(whole);
+    }
     let fitted = fit(&value, max, |value| write(value).unwrap_or_default());
     if fitted.text.is_empty() {
         return None;
@@ -90,13 +94,23 @@ fn field(fact: &Fact<'_>, room: Room, trimmed: &mut Vec<Trim>) -> Option<String>
 
 /// The link of a product or check that goes around its name.
 fn name_link(fact: &Fact<'_>) -> Option<String> {
-    let target = mrkdwn::link_target(fact.url?.as_str())?;
-    (target.len() <= NAME_LINK_UNITS_MAX).then_some(target)
+    link_around(&fact.value, fact.url?.as_str())
+}
+
+/// The target of a link that may go around a name: it is short, and the name shows no other address.
+pub(super) fn link_around(name: &str, url: &str) -> Option<String> {
+    let target = mrkdwn::link_target(url)?;
+    let is_honest = !autolink::shows_another(name, url);
+    (is_honest && target.len() <= NAME_LINK_UNITS_MAX).then_some(target)
 }
 
 /// A value in mrkdwn, if every character of it can be shown.
 fn written(value: &str) -> Option<String> {
-    let runs = Line::text(value).runs;
+    let runs = if value.contains("://") {
+        Line::text(value).runs
+    } else {
+        Vec::new()
+    };
     if runs.iter().any(|run| run.link.is_some()) {
         let run = |run: &Run<'_>| match run.link {
             Some(_) => mrkdwn::self_link(&run.text),
@@ -112,7 +126,10 @@ fn written(value: &str) -> Option<String> {
 
 /// A fact of the list: its name, and its value on the same line, or on the next if it has lines itself.
 fn entry(fact: &Fact<'_>, room: Room, trimmed: &mut Vec<Trim>) -> RichElement {
-    let name = cut(&one_line(fact.name), LIST_NAME_UNITS_MAX).text;
+    let source = one_line(fact.name);
+    let name = cut(&source, LIST_NAME_UNITS_MAX);
+    name.note(&fact.place.name(), &source, trimmed);
+    let name = name.text;
     let value = clean(fact.value.trim());
     let fitted = cut(&value, room.value);
     fitted.note(&fact.place, &value, trimmed);

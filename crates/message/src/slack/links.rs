@@ -7,15 +7,13 @@
 use super::{
     TITLE_LINK_UNITS_MAX,
     block::{Block, Button, Text},
-    facts::NAME_LINK_UNITS_MAX,
+    facts::link_around,
     mrkdwn,
 };
 use crate::{
     Shown,
     fit::{Trim, units},
-    labels,
-    text::one_line,
-    words::label as label_of,
+    links::{WantedLink, given, labels},
 };
 
 /// The row has at most this many units.
@@ -23,25 +21,15 @@ const ROW_UNITS_MAX: usize = 2_000;
 /// Below the 75 of a button's text (<https://docs.slack.dev/reference/block-kit/block-elements/button-element>).
 const LABEL_UNITS_MAX: usize = 70;
 
-/// A link with the place it has in the alert.
-struct Wanted<'a> {
-    place: String,
-    label: &'a str,
-    url: &'a str,
-}
-
 pub(super) fn blocks(shown: Shown<'_>, trimmed: &mut Vec<Trim>, blocks: &mut Vec<Block>) {
     let wanted = wanted(shown, !trimmed.is_empty());
-    let given: Vec<_> = wanted.iter().map(|link| one_line(link.label)).collect();
-    let given: Vec<&str> = given.iter().map(AsRef::as_ref).collect();
-    let cut = labels::distinct(&given, LABEL_UNITS_MAX);
+    let labels = labels(&wanted, LABEL_UNITS_MAX, trimmed);
     let mut row = String::new();
     let mut buttons = Vec::new();
-    for ((link, given), label) in wanted.iter().zip(given).zip(cut) {
-        labels::note(&format!("{}.label", link.place), given, &label, trimmed);
+    for (link, label) in wanted.iter().zip(labels) {
         match in_row(&row, &label, link.url) {
             Some(longer) => row = longer,
-            None => buttons.push(Button::new(buttons.len(), label, link.url.to_owned())),
+            None => buttons.push(Button::new(buttons.len(), &label, link.url.to_owned())),
         }
     }
     if !row.is_empty() {
@@ -63,13 +51,12 @@ fn in_row(row: &str, label: &str, url: &str) -> Option<String> {
 
 /// The alert's page here or its own link, then its actions, then the links of product and check that are too long to go
 /// around their names.
-fn wanted(shown: Shown<'_>, is_trimmed: bool) -> Vec<Wanted<'_>> {
+fn wanted(shown: Shown<'_>, is_trimmed: bool) -> Vec<WantedLink<'_>> {
     let alert = shown.alert;
     let mut wanted = Vec::new();
-    let mut add = |place: String, label, url| wanted.push(Wanted { place, label, url });
     let open = |label| if is_trimmed { "Read the rest" } else { label };
     if let Some(page) = shown.page {
-        add("page".to_owned(), open("Open alert"), page);
+        wanted.push(WantedLink::new("page", open("Open alert"), page));
     }
     if let Some(url) = &alert.url {
         let in_title = super::title_link(alert).is_some();
@@ -80,28 +67,18 @@ fn wanted(shown: Shown<'_>, is_trimmed: bool) -> Vec<Wanted<'_>> {
             } else {
                 "Open"
             };
-            add("url".to_owned(), label, url.as_str());
+            wanted.push(WantedLink::new("url", label, url.as_str()));
         }
     }
-    for (index, action) in alert.actions.iter().enumerate() {
-        add(
-            format!("actions.{index}"),
-            label_of(action),
-            action.url.as_str(),
-        );
-    }
-    for (place, label, part) in [
-        ("product", "Product", &alert.product),
-        ("check", "Check", &alert.check),
-    ] {
-        let url = part.as_ref().and_then(|part| part.url.as_ref());
-        if let Some(url) = url.filter(|_| shown.whole) {
-            let target = mrkdwn::link_target(url.as_str());
-            if target.is_none_or(|target| target.len() > NAME_LINK_UNITS_MAX) {
-                add(place.to_owned(), label, url.as_str());
-            }
-        }
-    }
+    wanted.extend(given(alert).filter(|link| {
+        let part = match link.place.as_str() {
+            "product" => &alert.product,
+            "check" => &alert.check,
+            _ => return true,
+        };
+        let name = part.as_ref().map_or("", |part| part.name.as_str());
+        shown.whole && link_around(name, link.url).is_none()
+    }));
     wanted
 }
 

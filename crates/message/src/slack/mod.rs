@@ -18,11 +18,12 @@ use serde::Serialize;
 use self::{
     block::{Block, Text},
     facts::Room,
+    mrkdwn::Begin,
 };
 use crate::{
-    Digest, Platform, Rendering, Shown,
-    fit::{Size, Trim, fit},
-    text::{clean, one_line},
+    Digest, Platform, Rendering, Shown, autolink,
+    fit::{Size, Trim, fit, units},
+    text::one_line,
     words::{headline, title, utc_minute},
 };
 
@@ -111,19 +112,20 @@ impl Platform for Slack {
     fn plain(&self, shown: Shown<'_>) -> Vec<u8> {
         let alert = shown.alert;
         let title = format!("[{}] {}", headline(shown), one_line(title(alert)));
+        let mut text = fit(&title, 1_000, calm).text;
         let note = shown.note.map(|note| note.text(alert));
-        let description = alert.description.as_deref().filter(|_| shown.whole);
-        let description = clean(note.as_deref().or(description).unwrap_or_default());
-        let title = fit(&title, 1_200, calm).text;
-        // It is one text, so one odd character makes all of it dearer.
-        let write = |description: &str| match description.trim() {
-            "" => title.clone(),
-            description => format!("{title}\n{}", calm(description)),
-        };
-        let mut text = fit(&description, 1_900, write).text;
-        let rest = shown.rest().and_then(mrkdwn::link_target);
-        if let Some(rest) = rest.filter(|url| url.len() <= 1_000) {
-            text.push_str(&format!("\n<{rest}>"));
+        let description = description::plain(alert).filter(|_| shown.whole);
+        if let Some(more) = note.or(description) {
+            text.push('\n');
+            text.push_str(&more);
+        }
+        let links = shown.rest().into_iter();
+        let links = links.chain(alert.actions.iter().map(|action| action.url.as_str()));
+        for target in links.filter_map(mrkdwn::link_target) {
+            let longer = format!("{text}\n<{target}>");
+            if units(&longer) <= TEXT_UNITS_MAX {
+                text = longer;
+            }
         }
         json(&Plain { text })
     }
@@ -190,9 +192,9 @@ const fn color_of(severity: Severity) -> &'static str {
     }
 }
 
-/// Foreign text in mrkdwn, unchanged where Slack lets it be.
+/// Foreign text inside a line of mrkdwn, unchanged where Slack lets it be.
 fn calm(text: &str) -> String {
-    mrkdwn::escape(&mrkdwn::calm(text)).into_owned()
+    mrkdwn::escape(&mrkdwn::calm(text, Begin::Inside)).into_owned()
 }
 
 /// The severity word and the linked title, and the same words plain.
@@ -216,7 +218,9 @@ fn first_line(shown: Shown<'_>, trimmed: &mut Vec<Trim>) -> (String, String) {
 /// The alert's link where it can go around the title without changing it.
 fn title_link(alert: &Alert) -> Option<String> {
     let target = mrkdwn::link_target(alert.url.as_ref()?.as_str())?;
-    let can_stand = mrkdwn::can_be_label(&one_line(title(alert)));
+    let title = one_line(title(alert));
+    let shows_another = autolink::shows_another(&title, alert.url.as_ref()?.as_str());
+    let can_stand = mrkdwn::can_be_label(&title) && !shows_another;
     (can_stand && target.len() <= TITLE_LINK_UNITS_MAX).then_some(target)
 }
 

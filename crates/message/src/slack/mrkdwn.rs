@@ -8,6 +8,8 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
+use crate::autolink;
+
 /// A URL must stay below Slack's 3,000 characters.
 pub(super) const LINK_CHARS_MAX: usize = 2_700;
 
@@ -79,18 +81,39 @@ pub(super) fn is_unmarked(text: &str) -> bool {
     reads_nothing(text)
 }
 
+/// Where a text begins in its message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Begin {
+    /// At the beginning of a line, where a `>` would quote.
+    Line,
+    /// Behind other text.
+    Inside,
+}
+
 /// Text that is shown as it is but for the very characters that Slack would read as formatting: those become look-alikes.
-pub(super) fn calm(text: &str) -> Cow<'_, str> {
+/// URLs stay as they are, so that they lead where they did.
+pub(super) fn calm(text: &str, begin: Begin) -> Cow<'_, str> {
     let mut live = live_marks(text);
     live.extend(emoji_colons(text, |before| !before.is_ascii_alphanumeric()));
-    let quotes = text.starts_with('>') || text.contains("\n>");
+    if !live.is_empty() && text.contains("://") {
+        let mut at = 0;
+        for (piece, link) in autolink::pieces(text) {
+            let end = at + piece.len();
+            live.retain(|mark| link.is_none() || !(at..end).contains(mark));
+            at = end;
+        }
+    }
+    let quotes = text.starts_with('>') && begin == Begin::Line || text.contains("\n>");
     if live.is_empty() && !quotes {
         return Cow::Borrowed(text);
     }
     live.sort_unstable();
     let mut live = live.into_iter().peekable();
     let mut calm = String::with_capacity(text.len() + 8);
-    let mut before = '\n';
+    let mut before = match begin {
+        Begin::Line => '\n',
+        Begin::Inside => ' ',
+    };
     for (at, c) in text.char_indices() {
         let is_live = live.next_if_eq(&at).is_some();
         match (c, mark(c)) {
@@ -234,9 +257,13 @@ mod tests {
             (">quote\n>more", "›quote\n›more"),
             ("a ` b", "a ` b"),
         ] {
-            assert_eq!(calm(text), expected);
-            assert_eq!(calm(text) == text, expected == text);
+            assert_eq!(calm(text, Begin::Line), expected);
         }
+        assert_eq!(calm(">90 % disk", Begin::Inside), ">90 % disk");
+        assert_eq!(
+            calm("see https://a.example/_x_ now", Begin::Inside),
+            "see https://a.example/_x_ now"
+        );
     }
 
     #[test]

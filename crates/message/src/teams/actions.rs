@@ -1,8 +1,16 @@
 //! The buttons of a card: the alert's own link first, then its page here, its actions, and where product and check are
 //! seen.
 
-use super::card::{Action, Element, TextRun};
-use crate::{Shown, fit::Trim, labels, text::one_line, words::label as label_of};
+use super::{
+    card::{Action, Element, TextRun},
+    text::{notification, runs},
+};
+use crate::{
+    Shown,
+    fit::Trim,
+    links::{WantedLink, given, labels},
+    text::one_line,
+};
 
 /// At most this many buttons in a row; a seventh would hide in a menu, and older clients do not show it at all.
 const ROW_MAX: usize = 6;
@@ -16,25 +24,16 @@ pub(super) struct Actions {
     pub(super) more: Vec<Element>,
 }
 
-struct Wanted<'a> {
-    place: String,
-    label: &'a str,
-    url: &'a str,
-}
-
 /// The buttons, at most `at_most`. Those that there is no room for are named.
 pub(super) fn actions(shown: Shown<'_>, at_most: usize, trimmed: &mut Vec<Trim>) -> Actions {
     let wanted = wanted(shown, !trimmed.is_empty());
-    let given: Vec<_> = wanted.iter().map(|link| one_line(link.label)).collect();
-    let given: Vec<&str> = given.iter().map(AsRef::as_ref).collect();
-    let titles = labels::distinct(&given, TITLE_UNITS_MAX);
+    let titles = labels(&wanted, TITLE_UNITS_MAX, trimmed);
     let (fitting, left_out) = wanted.split_at(wanted.len().min(at_most));
-    let mut row = Vec::new();
-    for ((link, given), title) in fitting.iter().zip(&given).zip(titles) {
-        labels::note(&format!("{}.label", link.place), given, &title, trimmed);
-        let title = super::text::notification(&title).into_owned();
-        row.push(Action::open(title, link.url.to_owned()));
-    }
+    let mut row: Vec<Action> = fitting
+        .iter()
+        .zip(titles)
+        .map(|(link, title)| Action::open(notification(&title).into_owned(), link.url.to_owned()))
+        .collect();
     for link in left_out {
         trimmed.push(Trim {
             field: format!("{}.url", link.place),
@@ -50,19 +49,17 @@ pub(super) fn actions(shown: Shown<'_>, at_most: usize, trimmed: &mut Vec<Trim>)
     if !left_out.is_empty() {
         let names: Vec<_> = left_out.iter().map(|link| one_line(link.label)).collect();
         let text = format!("No room for the links: {}", names.join(", "));
-        more.push(Element::subtle(super::text::runs(&text, TextRun::small)));
+        more.push(Element::subtle(runs(&text, TextRun::small)));
     }
     Actions { row, more }
 }
 
-fn wanted(shown: Shown<'_>, is_trimmed: bool) -> Vec<Wanted<'_>> {
-    let alert = shown.alert;
+fn wanted(shown: Shown<'_>, is_trimmed: bool) -> Vec<WantedLink<'_>> {
     let mut wanted = Vec::new();
-    let mut add = |place: String, label, url| wanted.push(Wanted { place, label, url });
-    if let Some(url) = &alert.url {
+    if let Some(url) = &shown.alert.url {
         let is_only_way = is_trimmed && shown.page.is_none();
         let label = if is_only_way { "Read the rest" } else { "Open" };
-        add("url".to_owned(), label, url.as_str());
+        wanted.push(WantedLink::new("url", label, url.as_str()));
     }
     if let Some(page) = shown.page {
         let label = if is_trimmed {
@@ -70,22 +67,8 @@ fn wanted(shown: Shown<'_>, is_trimmed: bool) -> Vec<Wanted<'_>> {
         } else {
             "Alert details"
         };
-        add("page".to_owned(), label, page);
+        wanted.push(WantedLink::new("page", label, page));
     }
-    for (index, action) in alert.actions.iter().enumerate() {
-        add(
-            format!("actions.{index}"),
-            label_of(action),
-            action.url.as_str(),
-        );
-    }
-    for (place, label, part) in [
-        ("product", "Product", &alert.product),
-        ("check", "Check", &alert.check),
-    ] {
-        if let Some(url) = part.as_ref().and_then(|part| part.url.as_ref()) {
-            add(place.to_owned(), label, url.as_str());
-        }
-    }
+    wanted.extend(given(shown.alert));
     wanted
 }

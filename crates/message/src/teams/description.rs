@@ -70,7 +70,7 @@ pub(super) fn line_runs(line: &Line<'_>) -> Vec<TextRun> {
             TextRun::styled(text, look, run.link.as_ref())
         }));
         if let Some(target) = shown_target(run) {
-            all.push(TextRun::plain(target));
+            all.extend(runs(&target, TextRun::plain));
         }
     }
     if line.is_blank() {

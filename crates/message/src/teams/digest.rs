@@ -6,7 +6,7 @@ use super::{
     CARD_WEIGHT_MAX, SUMMARY_UNITS_MAX,
     card::{Card, Element, TextRun},
     description, json, sealed, style_of,
-    text::{in_markdown, notification, runs},
+    text::{in_markdown, notification, runs, with_visible_spaces},
     weight,
 };
 use crate::{
@@ -106,7 +106,8 @@ fn line(shown: Shown<'_>, step: &Step) -> Element {
         return Element::line(format!("**{word}** {title}{about}{link}"));
     }
     let mut inlines = vec![TextRun::bold(format!("{word} "))];
-    inlines.extend(runs(&title, TextRun::plain));
+    // Behind the word, so that its column is not the first.
+    inlines.extend(runs(&with_visible_spaces(&title, &mut 1), TextRun::plain));
     inlines.push(TextRun::plain(about));
     if let Some(target) = target {
         inlines.push(TextRun::plain(" · ".to_owned()));

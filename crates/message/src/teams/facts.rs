@@ -39,7 +39,10 @@ pub(super) fn elements(
             left_out += 1;
             continue;
         }
-        let name = cut(&one_line(fact.name), NAME_UNITS_MAX).text;
+        let name_source = one_line(fact.name);
+        let name = cut(&name_source, NAME_UNITS_MAX);
+        name.note(&fact.place.name(), &name_source, trimmed);
+        let name = name.text;
         let source = clean(fact.value.trim());
         let value = cut(&source, room.value);
         value.note(&fact.place, &source, trimmed);

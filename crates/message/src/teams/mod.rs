@@ -17,7 +17,7 @@ use self::{
     actions::{Actions, actions},
     card::{Card, Element, Message, TextRun},
     facts::Room,
-    text::{notification, runs},
+    text::{notification, runs, with_visible_spaces},
 };
 use crate::{
     Digest, Platform, Rendering, Shown,
@@ -178,7 +178,10 @@ fn heading(shown: Shown<'_>, step: &Step, trimmed: &mut Vec<Trim>) -> Element {
         bleed: true,
         items: vec![
             Element::word(format!("{sign} {}", headline(shown))),
-            Element::rich(runs(&title.text, TextRun::heading)),
+            Element::rich(runs(
+                &with_visible_spaces(&title.text, &mut 0),
+                TextRun::heading,
+            )),
         ],
     }
 }

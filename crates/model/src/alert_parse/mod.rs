@@ -195,6 +195,9 @@ impl AlertReader<'_> {
 
     fn alert_type(&mut self, json: Option<Json<'_>>) -> Option<AlertType> {
         let text = self.required("alert_type", json)?;
+        if let Some(usual) = AlertType::parse(&text) {
+            return Some(usual);
+        }
         let words: Vec<_> = text.split_whitespace().map(str::to_lowercase).collect();
         let name = words.join("_");
         let parsed = AlertType::parse(&name);
@@ -221,7 +224,8 @@ impl AlertReader<'_> {
 
     fn severity(&mut self, json: Option<Json<'_>>) -> Option<Severity> {
         let text = self.required("severity", json)?;
-        let severity = Severity::parse(&text.trim().to_lowercase());
+        let severity = Severity::parse(&text);
+        let severity = severity.or_else(|| Severity::parse(&text.trim().to_lowercase()));
         if severity.is_none() {
             let msg = not_one_of("severity", &text, Severity::ALL.map(Severity::as_str));
             self.fault("severity", FaultKind::NotOneOf, msg);

@@ -9,6 +9,7 @@ use crate::{
     Note,
     fit::units,
     testing::{alert, any_alert, any_digest, digest_of, freshness, markdown, storm},
+    text::clean,
     words::facts,
 };
 
@@ -399,7 +400,10 @@ proptest! {
             prop_assert!(shown.ends_with('…'));
             return Ok(());
         }
-        let would_read = std::panic::catch_unwind(|| reader::mrkdwn(&mrkdwn::escape(&title)).text != title).unwrap_or(true);
+        // It never begins a line, and may be the label of a link, where a URL is text like any other.
+        let inside = format!("x {title}");
+        let without_urls = inside.replace("://", ":--");
+        let would_read = [&inside, &without_urls].into_iter().any(|text| reader::mrkdwn(&mrkdwn::escape(text)).text != *text);
         if would_read {
             prop_assert_eq!(shown.chars().count(), title.chars().count());
             for (shown, sent) in shown.chars().zip(title.chars()) {

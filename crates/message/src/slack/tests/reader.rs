@@ -161,8 +161,11 @@ fn formatted(line: &str) -> String {
         chars[index] == mark || chars[index] == wide
     };
     let mut gone = vec![false; chars.len()];
+    let in_url = urls(line);
     for mark in ['*', '_', '~'] {
-        let marks: Vec<usize> = (0..chars.len()).filter(|index| is(*index, mark)).collect();
+        let marks: Vec<usize> = (0..chars.len())
+            .filter(|index| is(*index, mark) && !in_url[*index])
+            .collect();
         for (nth, open) in marks.iter().enumerate() {
             let opens = !at(open.checked_sub(1)).is_ascii_alphanumeric()
                 && !at(Some(open + 1)).is_whitespace();
@@ -175,8 +178,30 @@ fn formatted(line: &str) -> String {
             }
         }
     }
-    let kept = chars.iter().zip(&gone).filter(|(_, gone)| !**gone);
-    with_emoji(&kept.map(|(c, _)| *c).collect::<String>())
+    let mut at = 0;
+    let mut shown = String::new();
+    for (piece, link) in crate::autolink::pieces(line) {
+        let end = at + piece.chars().count();
+        let kept = (at..end)
+            .filter(|index| !gone[*index])
+            .map(|index| chars[index]);
+        let kept: String = kept.collect();
+        shown.push_str(&if link.is_some() {
+            kept
+        } else {
+            with_emoji(&kept)
+        });
+        at = end;
+    }
+    shown
+}
+
+/// Which characters of a line belong to a URL, which Slack links before it looks for marks.
+fn urls(line: &str) -> Vec<bool> {
+    let pieces = crate::autolink::pieces(line).into_iter();
+    pieces
+        .flat_map(|(text, link)| text.chars().map(move |_| link.is_some()))
+        .collect()
 }
 
 /// Any `:name:` that does not stand behind a letter or digit is taken for an emoji.

@@ -325,13 +325,12 @@ proptest! {
     fn a_title_is_shown_as_it_is(alert in any_alert()) {
         let (message, trimmed) = message(&alert, None);
         let heading = &message["attachments"][0]["content"]["body"][0]["items"][1];
-        let runs = heading["inlines"].as_array().unwrap();
-        let shown: String = runs.iter().map(|run| run["text"].as_str().unwrap()).collect();
-        let title = one_line(title(&alert));
+        let shown = reader::rich(heading).text;
+        let title = one_line(title(&alert)).replace('\u{A0}', " ");
         if trimmed.iter().any(|trim| trim.field == "title") {
-            prop_assert!(title.starts_with(shown.strip_suffix('…').unwrap()));
+            prop_assert!(title.trim().starts_with(shown.strip_suffix('…').unwrap().trim()));
         } else {
-            prop_assert_eq!(shown, title);
+            prop_assert_eq!(shown.trim(), title.trim());
         }
     }
 

@@ -15,7 +15,7 @@ use crate::{
 
 mod set_aside;
 
-pub(crate) use set_aside::{Answered, Blame, Culprit, Turn};
+pub(crate) use set_aside::{Blame, Culprit, Failure, Turn};
 
 /// A digest carries at most so many deliveries.
 pub(crate) const DIGEST_MAX: usize = 2_000;
@@ -205,7 +205,7 @@ impl Conduct {
         random: &dyn Random,
     ) -> Duration {
         self.standing.throttles += 1;
-        self.standing.unanswered = 0;
+        self.was_answered();
         let wait = throttle(asked, self.standing.throttles, random);
         self.wait(wait, true, now);
         self.bucket.empty_until(now.instant + wait);
@@ -221,7 +221,7 @@ impl Conduct {
         random: &dyn Random,
     ) -> Duration {
         self.fail(error, now);
-        self.standing.unanswered = 0;
+        self.was_answered();
         let wait = if self.is_blocked() {
             self.next_probe(random)
         } else {
@@ -242,8 +242,9 @@ impl Conduct {
         random: &dyn Random,
     ) -> Duration {
         self.fail(error, now);
-        let told = if quiet { UNANSWERED_TOLD - 1 } else { u32::MAX };
-        self.standing.unanswered = self.standing.unanswered.saturating_add(1).min(told);
+        let before = self.standing.unanswered;
+        let most = if quiet { UNANSWERED_TOLD - 1 } else { u32::MAX };
+        self.standing.unanswered = before.saturating_add(1).min(most.max(before));
         let wait = unanswered_wait(self.standing.unanswered, self.patience, random);
         let wait = if self.is_blocked() {
             wait.max(self.next_probe(random))
@@ -264,7 +265,7 @@ impl Conduct {
         random: &dyn Random,
     ) -> Duration {
         self.fail(error, now);
-        self.standing.unanswered = 0;
+        self.was_answered();
         self.block(error, quiet, now, random)
     }
 
@@ -301,7 +302,7 @@ impl Conduct {
             return Refusal::StillBlocked;
         }
         self.fail(error, now);
-        self.standing.unanswered = 0;
+        self.was_answered();
         let mut refused = std::mem::take(&mut self.standing.refused);
         refused.retain(|known| *known != seq);
         if refused.len() + 1 < REFUSED_MAX {
@@ -317,7 +318,7 @@ impl Conduct {
     /// A digest was refused as a message: the next one carries half of it.
     pub(crate) fn refused_digest(&mut self, carried: usize, error: &str, now: Moment) {
         self.fail(error, now);
-        self.standing.unanswered = 0;
+        self.was_answered();
         self.halve(carried);
     }
 
@@ -343,6 +344,13 @@ impl Conduct {
     /// The standing, if it has to be written.
     pub(crate) fn take_changed(&mut self) -> Option<Standing> {
         std::mem::take(&mut self.changed).then(|| self.standing.clone())
+    }
+
+    /// There was an answer, if no good one. Trouble that the spaces were told of ends only once something arrives.
+    fn was_answered(&mut self) {
+        if self.standing.unanswered < UNANSWERED_TOLD {
+            self.standing.unanswered = 0;
+        }
     }
 
     fn fail(&mut self, error: &str, now: Moment) {

@@ -38,7 +38,7 @@ pub(crate) async fn connect_any(addresses: &[SocketAddr]) -> Result<TcpStream, P
                 Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
                     failure = PostError::Refused;
                 }
-                Ok(Err(_)) | Err(_) if failure != PostError::Refused => failure = PostError::Broken,
+                Ok(Err(_)) | Err(_) if failure != PostError::Refused => failure = PostError::NotConnected,
                 Ok(Err(_)) | Err(_) => {}
             },
             () = head_start => {}

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     Verdict,
-    conduct::{Answered, Blame, Conduct, Culprit, Moment, Refusal, Turn},
+    conduct::{Blame, Conduct, Culprit, Failure, Moment, Refusal, Turn},
     load::Load,
     notice::ALERT_TYPE,
 };
@@ -79,9 +79,14 @@ fn after_set_aside(
             return failed(now);
         }
         Verdict::Throttled { wait, .. } => conduct.throttled(*wait, now, random),
-        Verdict::Unanswered(_) => conduct.failed_again(seq, Answered::No, now, random),
-        Verdict::Transient { .. } | Verdict::Destination(_) => {
-            conduct.failed_again(seq, Answered::Yes, now, random)
+        Verdict::Unanswered(_) => conduct.failed_again(seq, Failure::Unanswered, now, random),
+        Verdict::Transient { wait, .. } => {
+            let asked = wait.unwrap_or_default();
+            conduct.failed_again(seq, Failure::Other { asked }, now, random)
+        }
+        Verdict::Destination(_) => {
+            let asked = Duration::ZERO;
+            conduct.failed_again(seq, Failure::Other { asked }, now, random)
         }
     };
     again(Form::Plain, wait, now)
@@ -132,25 +137,28 @@ fn after_another(
         Verdict::Message(reason) => {
             let seq = load.first().map_or(0, |first| first.seq);
             match conduct.refused(seq, &reason.to_string(), quiet, now, random) {
-                Refusal::Failed => failed(now),
-                Refusal::StillBlocked => again(Form::Full, conduct.wait_left(now.instant), now),
-                Refusal::Blocked { revived: others } => {
-                    *revived = others;
-                    again(Form::Full, conduct.wait_left(now.instant), now)
-                }
+                Refusal::Failed => return failed(now),
+                Refusal::StillBlocked => {}
+                Refusal::Blocked { revived: others } => *revived = others,
             }
+            // It may be refused where another is not, so that the next probe is made with another.
+            suspect(conduct, request);
+            again(Form::Full, conduct.wait_left(now.instant), now)
         }
     }
 }
 
-/// Remembers which message failed. A digest is halved, so that one that fails for what it carries is found.
+/// Remembers which message failed. A digest is halved instead, so that the one that fails for what it carries is found.
 fn suspect(conduct: &mut Conduct, request: &Request<'_>) {
     let Some(first) = request.load.first() else {
         return;
     };
-    conduct.suspect(first, request.blame, request.turn);
-    if request.load.is_many() && request.blame == Blame::Either {
+    let is_many = request.load.is_many();
+    if is_many && request.blame == Blame::Either {
         conduct.halve(request.load.size());
+    }
+    if !is_many || request.turn == Turn::Trial {
+        conduct.suspect(first, request.blame, request.turn);
     }
 }
 

@@ -32,6 +32,8 @@ const UNRECORDED_MAX: usize = 4;
 const REFILL: usize = 128;
 /// With no more than this at hand it is looked for what else waits on disk. Beyond it a pace is no reason to wait.
 const LOOK_AHEAD: usize = 32;
+/// With no more than this at hand it is looked for another message on disk, where the one at the front is suspected.
+const READ_FOR_OTHERS: usize = WINDOW_MAX - REFILL;
 /// How long to wait before a failed reading is tried again.
 const READ_AGAIN: Duration = Duration::from_secs(1);
 /// At most five test calls of one destination in ten seconds.
@@ -61,6 +63,8 @@ struct State {
     conduct: Option<Conduct>,
     /// Whether another server changed what is owed to it or how it stands: it is taken up anew.
     touched: bool,
+    /// Whether the last request was that of a message that is set aside.
+    was_set_aside: bool,
     /// When the last few test calls were made.
     tests: Vec<Instant>,
 }
@@ -100,6 +104,7 @@ impl Destination {
             holds: 0,
             conduct: None,
             touched: false,
+            was_set_aside: false,
             tests: Vec::new(),
         };
         Self {
@@ -370,13 +375,14 @@ impl Destination {
         if let Some(until) = conduct.wait_until(now) {
             return Step::WaitUntil(until);
         }
-        if set_aside_due.is_some_and(|due| due <= now) {
+        if state.turn_of_set_aside(inner).is_some() {
             return once_recorded(Step::Send);
         }
         let is_suspected = conduct
             .trial_of()
             .is_some_and(|suspect| suspect.seq == front.due.seq);
-        if is_suspected && !state.window.has_other() && state.window.goes_on() {
+        let may_read = state.window.goes_on() && state.window.len() <= READ_FOR_OTHERS;
+        if is_suspected && may_read && inner.has_room() && !state.window.has_other() {
             return once_recorded(Step::Read);
         }
         if front.due.opening == Opening::Waits {
@@ -397,11 +403,7 @@ impl Destination {
     fn stop_if_idle(&self, inner: &Inner) -> bool {
         let mut state = self.state();
         let is_others = !state.tenure.holds(Instant::now());
-        let nothing_is_set_aside = state
-            .conduct
-            .as_ref()
-            .is_none_or(|conduct| conduct.standing().failing.set_aside.is_empty());
-        let is_idle = state.window.is_empty() && state.unrecorded == 0 && nothing_is_set_aside;
+        let is_idle = state.window.is_empty() && state.unrecorded == 0 && !state.has_set_aside();
         if !is_others && !is_idle {
             return false;
         }
@@ -476,12 +478,26 @@ impl State {
         conduct.is_some_and(|conduct| conduct.is_set_aside(due.alert_id, due.connector.id))
     }
 
+    fn has_set_aside(&self) -> bool {
+        let conduct = self.conduct.as_ref();
+        conduct.is_some_and(|conduct| !conduct.standing().failing.set_aside.is_empty())
+    }
+
     /// The message that was set aside and whose time comes first, and when.
     fn next_set_aside(&self, inner: &Inner) -> Option<(SetAside, Instant)> {
         let conduct = self.conduct.as_ref()?;
         // Nearly always there is none, and no need to ask for the time.
-        let is_any = !conduct.standing().failing.set_aside.is_empty();
-        is_any.then(|| conduct.next_set_aside(inner.moment()))?
+        self.has_set_aside()
+            .then(|| conduct.next_set_aside(inner.moment()))?
+    }
+
+    /// The message that is set aside and goes next. What waits in the queue has every other turn, and all of them while the
+    /// destination is blocked: those turns are probes.
+    fn turn_of_set_aside(&self, inner: &Inner) -> Option<SetAside> {
+        let (one, due) = self.next_set_aside(inner)?;
+        let is_blocked = self.conduct.as_ref().is_some_and(Conduct::is_blocked);
+        let is_queues_turn = self.window.front().is_some() && (self.was_set_aside || is_blocked);
+        (due <= Instant::now() && !is_queues_turn).then_some(one)
     }
 
     /// Takes what is set aside out of the window.

@@ -45,6 +45,13 @@ impl Line {
         self.idle_since().elapsed() >= IDLE_MAX
     }
 
+    /// Closes a connection that is probably closed at the other end, or on the way there, by now.
+    pub(crate) fn close_if_idle_for_long(&mut self) {
+        if self.link.is_some() && self.is_idle_for_long() {
+            self.link = None;
+        }
+    }
+
     pub(crate) async fn closed(&mut self) {
         match &mut self.link {
             Some(link) => link.closed().await,

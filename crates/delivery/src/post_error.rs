@@ -24,7 +24,10 @@ pub enum PostError {
     /// The name leads to an address that webhooks may not go to, or the host is not allowed.
     #[error("Address not allowed")]
     NotAllowed,
-    /// The connection broke before the request had left whole, or what answered is no HTTPS server.
+    /// No connection came about, or what answered is no HTTPS server.
+    #[error("Connection failed")]
+    NotConnected,
+    /// The connection broke before the request had left whole.
     #[error("Connection failed")]
     Broken,
     /// The proxy did not let the request through.
@@ -54,6 +57,7 @@ impl PostError {
                 | Self::Untrusted(_)
                 | Self::OnlyHttp2
                 | Self::NotAllowed
+                | Self::NotConnected
                 | Self::Proxy(_)
         )
     }

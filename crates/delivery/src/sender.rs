@@ -146,7 +146,7 @@ impl Sender {
         let stream = stream.map_err(|error| handshake_error(&error))?;
         Link::open(Box::new(stream))
             .await
-            .map_err(|_broken| PostError::Broken)
+            .map_err(|_broken| PostError::NotConnected)
     }
 
     /// Whether a host is one of those that are reached without the proxy.

@@ -75,7 +75,7 @@ impl Engine {
             test_alert(&connector.name, space_name, now),
             RequestHead::of(&connector.webhook_url),
         ) else {
-            return TestReport::failed(NO_ANSWER, PostError::Broken.to_string());
+            return TestReport::failed(NO_ANSWER, PostError::NotConnected.to_string());
         };
         let message = platform(connector.connector_type).message(Shown::whole(&alert, None));
         // It goes past the queue, but what it takes of the pace is taken.

@@ -170,6 +170,6 @@ pub(crate) fn handshake_error(error: &std::io::Error) -> PostError {
         Some(rustls::Error::AlertReceived(rustls::AlertDescription::NoApplicationProtocol)) => {
             PostError::OnlyHttp2
         }
-        _ => PostError::Broken,
+        _ => PostError::NotConnected,
     }
 }

@@ -1,6 +1,9 @@
 //! What waits for one destination: the oldest few in memory, in order, and the rest on disk.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::Arc,
+};
 
 use alert_connectors_store::{Due, Opening};
 
@@ -101,8 +104,10 @@ impl Window {
         Some((other, self.generation))
     }
 
-    /// The places of deliveries that have nothing to do with the one at the front and may be sent now.
+    /// The places of deliveries that have nothing to do with the one at the front and may be sent now. Of those that tell
+    /// the same connector of the same alert only the first counts, so that none overtakes another.
     fn others(&self) -> impl Iterator<Item = usize> {
+        let mut seen = HashSet::new();
         let front = self.waiting.front().map(|front| &front.due);
         let is_other = move |waiting: &Waiting| {
             let due = &waiting.due;
@@ -113,7 +118,10 @@ impl Window {
         };
         let places = self.waiting.iter().enumerate();
         places
-            .filter(move |(_, waiting)| is_other(waiting))
+            .filter(move |(_, waiting)| {
+                let is_first = seen.insert((waiting.due.alert_id, waiting.due.connector.id));
+                is_first && is_other(waiting)
+            })
             .map(|(place, _)| place)
     }
 

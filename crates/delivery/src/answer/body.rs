@@ -21,22 +21,43 @@ impl<'a> Body<'a> {
     pub fn read(bytes: &'a [u8], encoding: Option<&str>) -> Self {
         let encoding = encoding.map(str::trim).unwrap_or_default();
         if bytes.is_empty() || encoding.is_empty() || encoding.eq_ignore_ascii_case("identity") {
-            return match std::str::from_utf8(bytes) {
-                Ok(text) => Self::Text(Cow::Borrowed(text.trim())),
-                Err(_binary) => Self::Unreadable("a body that is not UTF-8 text".to_owned()),
-            };
+            return Self::of_bytes(Cow::Borrowed(bytes), "a body that is not UTF-8 text");
         }
         if encoding.eq_ignore_ascii_case("gzip") {
-            let mut text = String::new();
+            let mut decoded = Vec::new();
             let decoder = MultiGzDecoder::new(bytes);
-            return match decoder.take(DECODED_BYTES_MAX).read_to_string(&mut text) {
-                Ok(_) => Self::Text(Cow::Owned(text.trim().to_owned())),
-                Err(_broken) => Self::Unreadable("a broken gzip body".to_owned()),
+            let whole = decoder.take(DECODED_BYTES_MAX).read_to_end(&mut decoded);
+            let read = Self::of_bytes(Cow::Owned(decoded), "a broken gzip body");
+            // What came before the break is enough to know a page by.
+            return match whole {
+                Err(_broken) if !read.is_page() => {
+                    Self::Unreadable("a broken gzip body".to_owned())
+                }
+                _ => read,
             };
         }
         let is_name = |c: &char| c.is_ascii_alphanumeric() || *c == '-';
         let name: String = encoding.chars().filter(is_name).take(20).collect();
         Self::Unreadable(format!("a body compressed with {name}"))
+    }
+
+    /// Text in UTF-8, which may be cut off within its last character, or a page in any encoding that ASCII is a part of.
+    fn of_bytes(bytes: Cow<'a, [u8]>, otherwise: &str) -> Self {
+        let fault = std::str::from_utf8(&bytes).err();
+        let is_text =
+            fault.is_none_or(|fault| fault.error_len().is_none() && fault.valid_up_to() > 0);
+        let text = match bytes {
+            Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
+            Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
+        };
+        let read = Self::Text(match text {
+            Cow::Borrowed(text) => Cow::Borrowed(trimmed(text)),
+            Cow::Owned(text) => Cow::Owned(trimmed(&text).to_owned()),
+        });
+        if is_text || read.is_page() {
+            return read;
+        }
+        Self::Unreadable(otherwise.to_owned())
     }
 
     /// The text; nothing where it could not be read.
@@ -62,6 +83,11 @@ impl<'a> Body<'a> {
                 .iter()
                 .any(|mark| begin.contains(mark))
     }
+}
+
+/// Text without white space at its ends, and without the mark that some servers put before UTF-8.
+fn trimmed(text: &str) -> &str {
+    text.trim_start_matches('\u{feff}').trim()
 }
 
 /// A page shows within this what it is.
@@ -90,6 +116,22 @@ mod tests {
             assert_eq!(body, Body::Unreadable(expected.to_owned()));
             assert!(!body.is_empty());
         }
+    }
+
+    #[test]
+    fn a_page_is_a_page_in_any_encoding_and_if_it_is_cut() {
+        let page = b"<!DOCTYPE html><title>Acc\xe8s refus\xe9</title>";
+        assert!(Body::read(page, None).is_page());
+        assert!(Body::read("\u{feff}<html>".as_bytes(), None).is_page());
+        let cut = &"<html>é".as_bytes()[..7];
+        assert!(Body::read(cut, None).is_page());
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+        encoder
+            .write_all(&[&page[..], &[b'x'; 2_000]].concat())
+            .unwrap();
+        let zipped = encoder.finish().unwrap();
+        assert!(Body::read(&zipped[..1_500], Some("gzip")).is_page());
+        assert_eq!(Body::read("\u{feff}ok".as_bytes(), None).text(), "ok");
     }
 
     #[test]

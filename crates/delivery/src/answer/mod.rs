@@ -144,7 +144,17 @@ pub fn classify(family: Family, answer: &Answer<'_>) -> Verdict {
     if answer.broke_off && !is_clear(family, answer, &verdict) {
         return unclear(answer);
     }
-    verdict
+    let is_taken = matches!(verdict, Verdict::Delivered | Verdict::Accepted);
+    match &answer.body {
+        // All that a workflow says is its 202.
+        Body::Unreadable(what)
+            if is_taken && (family, answer.status) != (Family::Workflow, 202) =>
+        {
+            let what = format!("HTTP {} with {what}", answer.status);
+            Verdict::Unanswered(Reason::new(what, MAY_STAND_THERE))
+        }
+        _ => verdict,
+    }
 }
 
 /// No webhook answers with a web page.
@@ -179,7 +189,7 @@ fn unclear(answer: &Answer<'_>) -> Verdict {
             advice: MAY_STAND_THERE,
             ..reason
         }),
-        _ => Verdict::Transient { wait: None, reason },
+        _ => transient(answer, reason),
     }
 }
 

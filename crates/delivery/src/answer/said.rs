@@ -8,6 +8,10 @@ const CHARS_MAX: usize = 120;
 const WORD_CHARS_MAX: usize = 24;
 /// Parts of the webhook's URL that are at least this long are not repeated.
 const SECRET_CHARS_MIN: usize = 3;
+/// A word that is at least this long and stands within such a part is not repeated either.
+const PIECE_CHARS_MIN: usize = 6;
+/// A longer number could be a token.
+const DIGITS_MAX: usize = 6;
 
 /// The words of a body that may be shown, if there are any. `target` is the path and query of the webhook's URL, of which
 /// nothing is repeated.
@@ -17,6 +21,7 @@ pub(super) fn said(text: &str, target: &str) -> Option<String> {
         Some(json) => message_of(json)?,
         None => text.lines().next()?,
     };
+    let target = target.to_ascii_lowercase();
     let secrets: Vec<&str> = target
         .split(['/', '?', '&', '=', '.', '%'])
         .filter(|part| part.len() >= SECRET_CHARS_MIN)
@@ -65,11 +70,16 @@ fn may_be_shown(word: &str, secrets: &[&str]) -> bool {
     let is_plain =
         |c: char| c.is_alphabetic() || c.is_ascii_digit() || "-_.,:;!?()'\"`".contains(c);
     let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
-    let is_like_token = bare.chars().count() > WORD_CHARS_MAX
-        || bare.len() > 6
-            && bare.chars().any(|c| c.is_ascii_digit())
-            && bare.chars().any(char::is_alphabetic);
-    let is_secret = secrets.iter().any(|secret| word.contains(secret));
+    let has_digit = bare.contains(|c: char| c.is_ascii_digit());
+    let is_like_token =
+        bare.chars().count() > WORD_CHARS_MAX || bare.len() > DIGITS_MAX && has_digit;
+    let lower = word.to_ascii_lowercase();
+    let bare_lower = bare.to_ascii_lowercase();
+    let is_piece =
+        |secret: &&str| bare_lower.len() >= PIECE_CHARS_MIN && secret.contains(&bare_lower);
+    let is_secret = secrets
+        .iter()
+        .any(|secret| lower.contains(secret) || is_piece(secret));
     word.chars().all(is_plain) && !bare.contains("..") && !is_like_token && !is_secret
 }
 
@@ -98,6 +108,9 @@ mod tests {
             ("token xoxb-1234567890abcdef is bad", Some("token … is bad")),
             ("bad secretpart here abc123", Some("bad … here …")),
             ("/services/T00/B00", None),
+            ("team t00 has no SECRETPART", Some("team … has no …")),
+            ("bad key secretpa", Some("bad key …")),
+            ("code 00123456 of 404", Some("code … of 404")),
             ("", None),
             (r#"{"a":1}"#, None),
             ("\u{1b}[31m", None),

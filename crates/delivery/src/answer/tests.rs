@@ -428,6 +428,14 @@ fn a_body_that_cannot_be_read_is_not_taken_for_empty() {
     assert!(reason(Family::Slack, &unreadable(200)).contains("compressed with br"));
     assert!(reason(Family::Slack, &unreadable(404)).contains("compressed with br"));
     assert!(reason(Family::Office365, &unreadable(200)).contains("compressed with br"));
+    for family in [Family::LikeSlack, Family::LikeTeams, Family::Workflow] {
+        let verdict = classify(family, &unreadable(200));
+        assert!(matches!(verdict, Verdict::Unanswered(_)), "{family:?}");
+    }
+    assert_eq!(
+        classify(Family::Workflow, &unreadable(202)),
+        Verdict::Accepted
+    );
     // An empty 404 of a workflow means that it is gone; this one may be a fault of routing.
     assert!(matches!(
         classify(Family::Workflow, &unreadable(404)),

@@ -19,7 +19,7 @@ use jiff::SignedDuration;
 use tokio::time::Instant;
 
 use super::{Conduct, Moment, unanswered_wait};
-use crate::retry::backoff;
+use crate::retry::{RETRY_AFTER_MAX, backoff};
 
 /// A message that failed so often in a row is suspected to fail by its own fault.
 const SUSPECT_FAILURES: u32 = 3;
@@ -67,13 +67,13 @@ pub(crate) enum Blame {
     Either,
 }
 
-/// Whether a failed request was answered.
+/// How a message that is set aside failed again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Answered {
-    /// It was, or it never left whole.
-    Yes,
-    /// It left whole, and nobody knows.
-    No,
+pub(crate) enum Failure {
+    /// It left whole, and nobody knows what came of it.
+    Unanswered,
+    /// It did not arrive. The channel asks to wait at least so long.
+    Other { asked: Duration },
 }
 
 impl Conduct {
@@ -138,7 +138,10 @@ impl Conduct {
         let Some(suspect) = self.standing.failing.suspect.take() else {
             return;
         };
-        let wait = backoff(suspect.failures, self.patience, random);
+        let wait = match self.standing.unanswered {
+            0 => backoff(suspect.failures, self.patience, random),
+            _ => unanswered_wait(suspect.failures, self.patience, random),
+        };
         self.standing.failing.set_aside.push(SetAside {
             seq: culprit.seq,
             alert_id: culprit.alert_id,
@@ -153,7 +156,7 @@ impl Conduct {
     pub(crate) fn failed_again(
         &mut self,
         seq: i64,
-        answered: Answered,
+        failure: Failure,
         now: Moment,
         random: &dyn Random,
     ) -> Duration {
@@ -163,9 +166,11 @@ impl Conduct {
             return Duration::ZERO;
         };
         one.failures = one.failures.saturating_add(1);
-        let wait = match answered {
-            Answered::Yes => backoff(one.failures, patience, random),
-            Answered::No => unanswered_wait(one.failures, patience, random),
+        let wait = match failure {
+            Failure::Unanswered => unanswered_wait(one.failures, patience, random),
+            Failure::Other { asked } => {
+                backoff(one.failures, patience, random).max(asked.min(RETRY_AFTER_MAX))
+            }
         };
         one.wait = wait_of(wait, now);
         self.changed = true;

@@ -165,3 +165,38 @@ fn a_repair_forgets_all_but_what_the_channel_asked_for() {
     conduct.repaired(start);
     assert!(seconds_left(&conduct, start) >= 30);
 }
+
+#[test]
+fn a_channel_that_never_answered_is_repaired_by_an_arrival_and_nothing_else() {
+    let start = now();
+    let mut conduct = conduct(Known::default(), start);
+    for _ in 0..UNANSWERED_TOLD {
+        conduct.unanswered("timeout", false, start, &random());
+    }
+    assert!(conduct.is_troubled());
+    conduct.throttled(Duration::from_secs(1), start, &random());
+    conduct.failed("HTTP 500", None, start, &random());
+    conduct.unanswered("timeout", true, start, &random());
+    assert!(conduct.is_troubled());
+    conduct.arrived(start);
+    assert!(!conduct.is_troubled());
+}
+
+#[test]
+fn what_is_set_aside_waits_as_long_as_it_should() {
+    let start = now();
+    let culprit = Culprit {
+        seq: 1,
+        alert_id: "00000000-0000-7000-8000-000000000001".parse().unwrap(),
+        connector_id: "00000000-0000-7000-8000-000000000002".parse().unwrap(),
+    };
+    let mut conduct = conduct(Known::default(), start);
+    conduct.suspect(culprit, Blame::Either, Turn::Front);
+    conduct.unanswered("timeout", false, start, &random());
+    conduct.set_aside(culprit, start, &random());
+    let (_, due) = conduct.next_set_aside(start).unwrap();
+    assert!(due - start.instant >= Patience::default().unanswered_first);
+    let asked = Duration::from_mins(20);
+    let wait = conduct.failed_again(1, Failure::Other { asked }, start, &random());
+    assert_eq!(wait, asked);
+}

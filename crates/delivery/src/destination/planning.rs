@@ -6,7 +6,6 @@ use std::sync::{Arc, atomic::Ordering};
 use alert_connectors_message::DIGEST_ITEMS_MAX;
 use alert_connectors_model::DeliveryKind;
 use alert_connectors_store::{Bundle, Form, Opening, Outcome, SetAside};
-use tokio::time::Instant;
 
 use super::{Destination, REFILL, State, forget};
 use crate::{
@@ -14,7 +13,7 @@ use crate::{
     engine::Inner,
     load::{Batch, Load, cancelled},
     record::Ended,
-    window::Waiting,
+    window::{Waiting, Window},
 };
 
 /// A request that is to be made.
@@ -42,8 +41,7 @@ impl State {
         let Some(conduct) = &self.conduct else {
             return Next::Front;
         };
-        let set_aside = self.next_set_aside(inner);
-        if let Some((one, _)) = set_aside.filter(|(_, due)| *due <= Instant::now()) {
+        if let Some(one) = self.turn_of_set_aside(inner) {
             return Next::SetAside(one);
         }
         match (conduct.trial_of(), self.window.front()) {
@@ -61,8 +59,10 @@ impl Destination {
     /// What the next request carries; nothing if it turned out that there is nothing to send.
     pub(super) async fn plan(self: &Arc<Self>, inner: &Arc<Inner>) -> Option<Planned> {
         let (next, at_most) = {
-            let state = self.state();
-            (state.next(inner), state.digest_of())
+            let mut state = self.state();
+            let next = state.next(inner);
+            state.was_set_aside = matches!(next, Next::SetAside(_));
+            (next, state.digest_of())
         };
         let suspect = match next {
             Next::SetAside(one) => return self.plan_set_aside(one, inner).await,
@@ -77,8 +77,8 @@ impl Destination {
             }
         }
         let (waiting, generation) = match next {
-            Next::InPlaceOf(_, tried) => self.state().window.take_other(tried)?,
-            _ => self.take(inner)?,
+            Next::InPlaceOf(_, tried) => self.take(inner, |window| window.take_other(tried))?,
+            _ => self.take(inner, Window::take)?,
         };
         self.plan_message(waiting, generation, suspect, inner).await
     }
@@ -213,15 +213,19 @@ impl Destination {
         })
     }
 
-    /// The oldest delivery whose time is not up.
-    fn take(&self, inner: &Inner) -> Option<(Waiting, u64)> {
+    /// The first delivery that `next` takes out and whose time is not up.
+    fn take(
+        &self,
+        inner: &Inner,
+        next: impl Fn(&mut Window) -> Option<(Waiting, u64)>,
+    ) -> Option<(Waiting, u64)> {
         let expiry = inner.expiry();
         let mut state = self.state();
         let repaired_at = state
             .conduct
             .as_ref()
             .and_then(|conduct| conduct.standing().repaired_at);
-        while let Some((waiting, generation)) = state.window.take() {
+        while let Some((waiting, generation)) = next(&mut state.window) {
             if !expiry.is_up(waiting.due.queued_at, repaired_at) {
                 return Some((waiting, generation));
             }

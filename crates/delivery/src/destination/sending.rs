@@ -57,6 +57,7 @@ impl Destination {
         };
         let url = &connector.webhook_url;
         line.prepare(url);
+        line.close_if_idle_for_long();
         let body = load.body();
         let lease = {
             let state = self.state();
@@ -74,7 +75,7 @@ impl Destination {
         let (sender, limit) = (&inner.sender, inner.sender.limits.request);
         let outcome = match &line.head {
             Some((_, head)) => sender.post(url, head, &mut line.link, body, limit).await,
-            None => Err(PostError::Broken),
+            None => Err(PostError::NotConnected),
         };
         let family = Family::of(connector.connector_type, url.host());
         let sending = Sending {

@@ -126,7 +126,7 @@ impl Destination {
 /// Gives up what this server holds of a destination.
 pub(super) fn give_up(state: &mut State, inner: &Inner) -> Option<(Lease, bool)> {
     let lease = state.tenure.lease();
-    let has_work = !state.window.is_empty();
+    let has_work = !state.window.is_empty() || state.has_set_aside();
     if !matches!(state.tenure, Tenure::Forever) {
         state.tenure = Tenure::Nothing;
         state.conduct = None;

@@ -1,8 +1,8 @@
 //! One message that fails does not stop the others: it is set aside, and tried on a schedule of its own.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use alert_connectors_delivery::{Notice, Rates, TimeLimits};
+use alert_connectors_delivery::{Notice, Patience, Rates, TimeLimits};
 use alert_connectors_inbox::Behaviour;
 use alert_connectors_model::{AttemptOutcome, DeliveryState};
 use alert_connectors_store::{Form, NextStep};
@@ -267,4 +267,36 @@ async fn a_dead_webhook_is_blocked_whichever_message_is_the_probe() {
         .map(|one| one.seq)
         .collect();
     assert_eq!(probes, [1, 1, 1, 2, 1, 1, 1, 3]);
+}
+
+#[tokio::test]
+async fn messages_that_are_set_aside_and_always_due_take_every_other_turn_at_most() {
+    let receiver = Receiver::start().await;
+    receiver.inbox.behave(PATH, poison(500));
+    let world = World::start(Setting {
+        patience: Patience {
+            backoff_max: Duration::from_millis(1),
+            ..impatient()
+        },
+        ..Setting::to(&receiver)
+    });
+    let connector = world.connector(URL);
+    let title = |seq| if seq % 2 == 1 { "poison" } else { "b" };
+    let dues = (1..=40).map(|seq| world.due(&connector, seq, title(seq)));
+    world.queue.push(dues.collect()).await;
+    until(|| arrived(&world).len(), |count| *count == 20).await;
+}
+
+#[tokio::test]
+async fn a_blocked_destination_is_probed_with_one_message_after_the_other() {
+    let receiver = Receiver::start().await;
+    let world = world_with(&receiver, poison(400));
+    let connector = world.connector(URL);
+    let titles = ["poison 1", "poison 2", "poison 3", "poison 4", "e"];
+    let dues = (1..)
+        .zip(titles)
+        .map(|(seq, title)| world.due(&connector, seq, title));
+    world.queue.push(dues.collect()).await;
+    until(|| arrived(&world), |seqs| *seqs == [5]).await;
+    until(|| world.queue.standing().block, Option::is_none).await;
 }

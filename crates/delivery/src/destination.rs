@@ -511,14 +511,6 @@ impl State {
             inner.weight.fetch_sub(weight, Ordering::Relaxed);
         }
     }
-
-    /// Whether the next request is a digest, and of how many at most.
-    fn digest_of(&self) -> Option<usize> {
-        let conduct = self.conduct.as_ref()?;
-        let tokens = conduct.tokens(Instant::now())?;
-        let crowded = self.window.len() > tokens && !conduct.is_blocked();
-        (crowded && conduct.digest_max() > 1).then(|| conduct.digest_max())
-    }
 }
 
 /// Throws the window away: what is owed is read anew from its beginning.

@@ -94,6 +94,11 @@ impl Window {
         self.others().next().is_some()
     }
 
+    /// The first delivery that may go in the place of the one at the front.
+    pub(crate) fn first_other(&self) -> Option<&Waiting> {
+        self.waiting.get(self.others().next()?)
+    }
+
     /// Takes out a delivery that may go in the place of the one at the front: the one after it, or a later one where others
     /// were tried before.
     pub(crate) fn take_other(&mut self, tried: u32) -> Option<(Waiting, u64)> {

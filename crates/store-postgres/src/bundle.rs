@@ -16,11 +16,11 @@ use crate::{error::Columns, queue::openings, session::Session};
 
 // By the primary key of pending.
 const OLDEST: &str = "SELECT p.connector_no FROM unnest($1::int8[]) AS wanted (no) CROSS JOIN LATERAL
-    (SELECT connector_no, seq FROM pending WHERE connector_no = wanted.no AND queued_at > $2 ORDER BY seq LIMIT 1) p
+    (SELECT connector_no, seq FROM pending WHERE connector_no = wanted.no AND queued_at > $2 AND seq >= $3 ORDER BY seq LIMIT 1) p
     ORDER BY p.seq LIMIT 1";
 // By the primary key of pending, then by primary keys.
 const PARCELS: &str = "SELECT d.seq, d.id, d.kind, d.attempts, d.created_at, a.seq, a.id, a.severity, a.status, a.received_at
-    FROM (SELECT seq FROM pending WHERE connector_no = $1 AND queued_at > $2 ORDER BY seq LIMIT $3) p
+    FROM (SELECT seq FROM pending WHERE connector_no = $1 AND queued_at > $2 AND seq >= $3 ORDER BY seq LIMIT $4) p
     JOIN deliveries d ON d.seq = p.seq JOIN alerts a ON a.seq = d.alert_seq ORDER BY d.seq";
 // By primary key.
 const CONTENT: &str = "SELECT seq, content FROM alerts WHERE seq = ANY ($1)";
@@ -28,6 +28,8 @@ const CONTENT: &str = "SELECT seq, content FROM alerts WHERE seq = ANY ($1)";
 /// How much to read.
 #[derive(Clone, Copy)]
 pub(crate) struct Wanted {
+    /// The number of the first delivery.
+    pub(crate) from: i64,
     pub(crate) at_most: usize,
     pub(crate) in_full: usize,
     pub(crate) expiry: Expiry,
@@ -43,7 +45,10 @@ pub(crate) async fn read(
     connectors.retain(|(_, connector, _)| connector.is_active);
     let numbers: Vec<i64> = connectors.iter().map(|(no, _, _)| *no).collect();
     let cutoff = wanted.cutoff.as_millisecond();
-    let Some(row) = session.row(OLDEST, &[&numbers, &cutoff]).await? else {
+    let Some(row) = session
+        .row(OLDEST, &[&numbers, &cutoff, &wanted.from])
+        .await?
+    else {
         return Ok(None);
     };
     let oldest: i64 = row.at(0)?;
@@ -53,7 +58,7 @@ pub(crate) async fn read(
     };
     let limit = i64::try_from(wanted.at_most).unwrap_or(i64::MAX);
     let rows = session
-        .rows(PARCELS, &[&connector_no, &cutoff, &limit])
+        .rows(PARCELS, &[&connector_no, &cutoff, &wanted.from, &limit])
         .await?;
     let mut found: Vec<(i64, Parcel)> = rows.iter().map(parcel).collect::<Result<_, _>>()?;
     find_openings(session, &mut found, wanted.expiry).await?;

@@ -151,6 +151,7 @@ impl Queue for PostgresStore {
     async fn bundle(
         &self,
         destination: Fingerprint,
+        from: i64,
         at_most: usize,
         in_full: usize,
         expiry: Expiry,
@@ -160,6 +161,7 @@ impl Queue for PostgresStore {
             let found = connectors::of_destination(session, &sealing, destination).await?;
             let repaired_at = standing::read(session, destination).await?.repaired_at;
             let wanted = bundle::Wanted {
+                from,
                 at_most,
                 in_full,
                 expiry,

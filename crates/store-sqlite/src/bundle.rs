@@ -16,19 +16,21 @@ use crate::{error::meaning, queue::opening};
 
 // By deliveries_pending.
 const OLDEST: &str = "SELECT seq FROM deliveries WHERE connector_no = ?1 AND state = 0
-    AND coalesce(requeued_at, created_at) > ?2 ORDER BY seq LIMIT 1";
+    AND coalesce(requeued_at, created_at) > ?2 AND seq >= ?3 ORDER BY seq LIMIT 1";
 // By deliveries_pending, then by primary key.
 const PARCELS: &str =
     "SELECT d.seq, d.id, d.kind, d.attempts, d.created_at, a.seq, a.id, a.severity, a.status,
     a.received_at FROM deliveries d JOIN alerts a ON a.seq = d.alert_seq
     WHERE d.connector_no = ?1 AND d.state = 0 AND coalesce(d.requeued_at, d.created_at) > ?2
-    ORDER BY d.seq LIMIT ?3";
+    AND d.seq >= ?3 ORDER BY d.seq LIMIT ?4";
 // By primary key.
 const CONTENT: &str = "SELECT content FROM alerts WHERE seq = ?1";
 
 /// How much to read.
 #[derive(Clone, Copy)]
 pub(crate) struct Wanted {
+    /// The number of the first delivery.
+    pub(crate) from: i64,
     pub(crate) at_most: usize,
     pub(crate) in_full: usize,
     pub(crate) expiry: Expiry,
@@ -48,7 +50,7 @@ pub(crate) fn read(
             .prepare_cached(OLDEST)
             .and_then(|mut statement| {
                 statement
-                    .query_row([candidate.0, cutoff], |row| row.get(0))
+                    .query_row([candidate.0, cutoff, wanted.from], |row| row.get(0))
                     .optional()
             })
             .map_err(meaning)?;
@@ -78,7 +80,12 @@ fn parcels(
     let limit = i64::try_from(wanted.at_most).unwrap_or(i64::MAX);
     let mut statement = connection.prepare_cached(PARCELS).map_err(meaning)?;
     let mut rows = statement
-        .query(params![connector_no, wanted.cutoff.as_millisecond(), limit])
+        .query(params![
+            connector_no,
+            wanted.cutoff.as_millisecond(),
+            wanted.from,
+            limit
+        ])
         .map_err(meaning)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next().map_err(meaning)? {

@@ -140,6 +140,7 @@ impl Queue for SqliteStore {
     async fn bundle(
         &self,
         destination: Fingerprint,
+        from: i64,
         at_most: usize,
         in_full: usize,
         expiry: Expiry,
@@ -149,6 +150,7 @@ impl Queue for SqliteStore {
             let connectors = connectors::of_destination(connection, &sealing, destination)?;
             let repaired_at = standing::repaired_at(connection, destination).map_err(meaning)?;
             let wanted = bundle::Wanted {
+                from,
                 at_most,
                 in_full,
                 expiry,

@@ -36,10 +36,12 @@ pub trait Queue: Send + Sync {
     ) -> Result<Vec<Due>, StoreError>;
 
     /// What waits at a destination for the connector of the oldest delivery, in order and `at_most` of it, each in short;
-    /// the words of the worst `in_full` come along. `None` if nothing waits.
+    /// the words of the worst `in_full` come along. `None` if nothing waits. Deliveries before the one numbered `from` are
+    /// left out.
     async fn bundle(
         &self,
         destination: Fingerprint,
+        from: i64,
         at_most: usize,
         in_full: usize,
         expiry: Expiry,

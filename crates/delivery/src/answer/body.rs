@@ -24,10 +24,10 @@ impl<'a> Body<'a> {
             return Self::of_bytes(Cow::Borrowed(bytes), "a body that is not UTF-8 text");
         }
         if encoding.eq_ignore_ascii_case("gzip") {
-            let mut decoded = Vec::new();
+            let mut unpacked = Vec::new();
             let decoder = MultiGzDecoder::new(bytes);
-            let whole = decoder.take(DECODED_BYTES_MAX).read_to_end(&mut decoded);
-            let read = Self::of_bytes(Cow::Owned(decoded), "a broken gzip body");
+            let whole = decoder.take(DECODED_BYTES_MAX).read_to_end(&mut unpacked);
+            let read = Self::of_bytes(Cow::Owned(unpacked), "a broken gzip body");
             // What came before the break is enough to know a page by.
             return match whole {
                 Err(_broken) if !read.is_page() => {

@@ -6,6 +6,7 @@ use std::sync::{Arc, atomic::Ordering};
 use alert_connectors_message::DIGEST_ITEMS_MAX;
 use alert_connectors_model::DeliveryKind;
 use alert_connectors_store::{Bundle, Form, Opening, Outcome, SetAside};
+use tokio::time::Instant;
 
 use super::{Destination, REFILL, State, forget};
 use crate::{
@@ -53,24 +54,37 @@ impl State {
             _ => Next::Front,
         }
     }
+
+    /// Whether the next request is a digest: of what waits from which delivery on, and of how many at most. It begins with what
+    /// would go alone, so that its connector is one that has something to send.
+    fn digest_of(&self, next: Next) -> Option<(i64, usize)> {
+        let conduct = self.conduct.as_ref()?;
+        let tokens = conduct.tokens(Instant::now())?;
+        let crowded = self.window.len() > tokens && !conduct.is_blocked();
+        let first = match next {
+            Next::InPlaceOf(..) => self.window.first_other(),
+            _ => self.window.front(),
+        };
+        (crowded && conduct.digest_max() > 1).then_some((first?.due.seq, conduct.digest_max()))
+    }
 }
 
 impl Destination {
     /// What the next request carries; nothing if it turned out that there is nothing to send.
     pub(super) async fn plan(self: &Arc<Self>, inner: &Arc<Inner>) -> Option<Planned> {
-        let (next, at_most) = {
+        let (next, digest) = {
             let mut state = self.state();
             let next = state.next(inner);
             state.was_set_aside = matches!(next, Next::SetAside(_));
-            (next, state.digest_of())
+            (next, state.digest_of(next))
         };
         let suspect = match next {
             Next::SetAside(one) => return self.plan_set_aside(one, inner).await,
             Next::InPlaceOf(suspect, _) => Some(suspect),
             Next::Front => None,
         };
-        if let Some(at_most) = at_most {
-            match self.plan_digest(at_most, suspect, inner).await {
+        if let Some((from, at_most)) = digest {
+            match self.plan_digest(from, at_most, suspect, inner).await {
                 Digest::Planned(planned) => return Some(*planned),
                 Digest::Unreadable => return None,
                 Digest::TooFew => {}
@@ -85,6 +99,7 @@ impl Destination {
 
     async fn plan_digest(
         self: &Arc<Self>,
+        from: i64,
         at_most: usize,
         suspect: Option<Culprit>,
         inner: &Arc<Inner>,
@@ -92,7 +107,7 @@ impl Destination {
         let (expiry, fingerprint) = (inner.expiry(), self.fingerprint);
         let read = inner
             .store
-            .bundle(fingerprint, at_most, DIGEST_ITEMS_MAX, expiry);
+            .bundle(fingerprint, from, at_most, DIGEST_ITEMS_MAX, expiry);
         let bundle = match read.await {
             Ok(bundle) => bundle.map(|bundle| self.without_failing(bundle, suspect)),
             Err(error) => {

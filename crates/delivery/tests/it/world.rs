@@ -195,11 +195,12 @@ impl Queue for MemoryQueue {
     async fn bundle(
         &self,
         destination: Fingerprint,
+        from: i64,
         at_most: usize,
         in_full: usize,
         expiry: Expiry,
     ) -> Result<Option<Bundle>, StoreError> {
-        let due = self.due(destination, 0, usize::MAX, expiry).await?;
+        let due = self.due(destination, from - 1, usize::MAX, expiry).await?;
         let Some(first) = due.first() else {
             return Ok(None);
         };

@@ -238,7 +238,7 @@ pub async fn a_bundle_is_of_one_connector_and_its_attempt_is_shared(world: World
     let destination = one.destination;
     let bundle = world
         .store
-        .bundle(destination, 10, 2, world.expiry())
+        .bundle(destination, 0, 10, 2, world.expiry())
         .await
         .unwrap()
         .unwrap();
@@ -257,11 +257,29 @@ pub async fn a_bundle_is_of_one_connector_and_its_attempt_is_shared(world: World
     assert_eq!(with_words, [false, true, true]);
     let few = world
         .store
-        .bundle(destination, 2, 2, world.expiry())
+        .bundle(destination, 0, 2, 2, world.expiry())
         .await
         .unwrap()
         .unwrap();
     assert_eq!(few.parcels.len(), 2);
+    let from = bundle.parcels[0].seq + 1;
+    let later = world
+        .store
+        .bundle(destination, from, 10, 2, world.expiry())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_ne!(later.connector.id, one.id, "its first delivery is left out");
+    assert_eq!(later.parcels.len(), 3);
+    let from = later.parcels[0].seq + 1;
+    let rest = world
+        .store
+        .bundle(destination, from, 10, 2, world.expiry())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(rest.connector.id, one.id);
+    assert_eq!(rest.parcels.len(), 2);
     let due = world.due(&one).await;
     let shared = world.outcome(&due[0], world.arrived());
     let outcomes = bundle

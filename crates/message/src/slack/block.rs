@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use crate::{fit::Size, rich::Look};
+use crate::{
+    fit::{Size, cut},
+    rich::Look,
+};
 
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -181,8 +184,12 @@ impl Button {
         });
         Self {
             action_id: format!("open_{number}"),
-            text: Text::plain(label),
+            // What breaks it up counts as well.
+            text: Text::plain(cut(&label, BUTTON_UNITS_MAX).text),
             url,
         }
     }
 }
+
+/// The documented limit of a button's text.
+const BUTTON_UNITS_MAX: usize = 75;

@@ -116,8 +116,12 @@ impl Platform for Slack {
         let note = shown.note.map(|note| note.text(alert));
         let description = description::plain(alert).filter(|_| shown.whole);
         if let Some(more) = note.or(description) {
-            text.push('\n');
-            text.push_str(&more);
+            let join = |title: &str| format!("{}\n{more}", calm(title));
+            text = format!("{text}\n{more}");
+            // One character beyond the basic plane in the description changes what the title counts.
+            if units(&text) > TEXT_UNITS_MAX {
+                text = fit(&title, TEXT_UNITS_MAX, join).text;
+            }
         }
         let links = shown.rest().into_iter();
         let links = links.chain(alert.actions.iter().map(|action| action.url.as_str()));

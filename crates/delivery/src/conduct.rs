@@ -346,7 +346,7 @@ impl Conduct {
         std::mem::take(&mut self.changed).then(|| self.standing.clone())
     }
 
-    /// There was an answer, if no good one. Trouble that the spaces were told of ends only once something arrives.
+    /// The channel answered, though it did not take the message. Once the spaces were told, only an arrival resets the count.
     fn was_answered(&mut self) {
         if self.standing.unanswered < UNANSWERED_TOLD {
             self.standing.unanswered = 0;

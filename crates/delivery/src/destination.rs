@@ -32,7 +32,7 @@ const UNRECORDED_MAX: usize = 4;
 const REFILL: usize = 128;
 /// With no more than this at hand it is looked for what else waits on disk. Beyond it a pace is no reason to wait.
 const LOOK_AHEAD: usize = 32;
-/// With no more than this at hand it is looked for another message on disk, where the one at the front is suspected.
+/// While the message at the front is suspected, more deliveries are read from disk until the window holds this many.
 const READ_FOR_OTHERS: usize = WINDOW_MAX - REFILL;
 /// How long to wait before a failed reading is tried again.
 const READ_AGAIN: Duration = Duration::from_secs(1);
@@ -491,8 +491,8 @@ impl State {
             .then(|| conduct.next_set_aside(inner.moment()))?
     }
 
-    /// The message that is set aside and goes next. What waits in the queue has every other turn, and all of them while the
-    /// destination is blocked: those turns are probes.
+    /// The set-aside message that goes next, if it is its turn. The queue gets every other turn. While the destination is
+    /// blocked it gets all of them, since they are probes.
     fn turn_of_set_aside(&self, inner: &Inner) -> Option<SetAside> {
         let (one, due) = self.next_set_aside(inner)?;
         let is_blocked = self.conduct.as_ref().is_some_and(Conduct::is_blocked);

@@ -159,16 +159,12 @@ impl<'j> ConnectorReader<'j> {
     }
 
     fn wrong_type(&mut self, name: &'static str, wanted: &str, found: &Json<'_>) {
-        let kind = if *found == Json::Null {
-            FaultKind::Null
-        } else {
-            FaultKind::WrongType
-        };
-        self.fault(
+        self.faults.push(Fault::wrong_type(
+            Loc::body().field(name),
             name,
-            kind,
-            format!("{name} must be {wanted}; this is {}.", found.type_name()),
-        );
+            wanted,
+            found,
+        ));
     }
 
     fn take(&mut self, name: &'static str) -> Option<Json<'j>> {

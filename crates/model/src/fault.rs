@@ -4,6 +4,8 @@ use std::{borrow::Cow, fmt};
 
 use serde::Serialize;
 
+use crate::Json;
+
 /// One fault of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Fault {
@@ -24,6 +26,16 @@ impl Fault {
             msg: msg.into(),
             kind,
         }
+    }
+
+    /// A field that holds another type of value than the wanted one.
+    pub(crate) fn wrong_type(loc: Loc, name: &str, wanted: &str, found: &Json<'_>) -> Self {
+        let kind = match found {
+            Json::Null => FaultKind::Null,
+            _ => FaultKind::WrongType,
+        };
+        let msg = format!("{name} must be {wanted}; this is {}.", found.type_name());
+        Self::new(loc, kind, msg)
     }
 }
 

@@ -27,7 +27,7 @@ const SUSPECT_FAILURES: u32 = 3;
 /// In whose place a request is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Turn {
-    /// What waits at the front of the queue.
+    /// The message at the front of the queue.
     Front,
     /// Another message, since the one at the front is suspected. The other was tried so often in vain.
     Trial,
@@ -72,7 +72,7 @@ pub(crate) enum Blame {
 pub(crate) enum Failure {
     /// It left whole, and nobody knows what came of it.
     Unanswered,
-    /// It did not arrive. The channel asks to wait at least so long.
+    /// The attempt failed in another way. The next one waits at least `asked`, as the channel asks.
     Other { asked: Duration },
 }
 

@@ -55,8 +55,8 @@ impl State {
         }
     }
 
-    /// Whether the next request is a digest: of what waits from which delivery on, and of how many at most. It begins with what
-    /// would go alone, so that its connector is one that has something to send.
+    /// The first delivery of the next digest and how many it holds at most; `None` if the next request is a single message.
+    /// The digest begins with the delivery that would go alone, so that its connector has something to send.
     fn digest_of(&self, next: Next) -> Option<(i64, usize)> {
         let conduct = self.conduct.as_ref()?;
         let tokens = conduct.tokens(Instant::now())?;

@@ -173,7 +173,7 @@ impl Destination {
                 }
             }
         }
-        // What waits behind one that was set aside is on disk.
+        // The follow-ups behind a set-aside message are only on disk.
         let was_set_aside = turn == Turn::SetAside && !waits;
         if turn != Turn::SetAside && !alone && waits || was_set_aside || !decided.revived.is_empty()
         {

@@ -169,16 +169,8 @@ impl AlertReader<'_> {
     }
 
     fn wrong_type(&mut self, name: &'static str, wanted: &str, found: &Json<'_>) {
-        let kind = if *found == Json::Null {
-            FaultKind::Null
-        } else {
-            FaultKind::WrongType
-        };
-        self.fault(
-            name,
-            kind,
-            format!("{name} must be {wanted}; this is {}.", found.type_name()),
-        );
+        self.faults
+            .push(Fault::wrong_type(self.loc.field(name), name, wanted, found));
     }
 
     /// A required text.

@@ -66,7 +66,7 @@ pub(crate) fn url_at(text: &str) -> Option<(&str, Link)> {
         .map(|(at, _)| at);
     // Whatever goes on for longer is no URL that a message could hold.
     let end = end.or_else(|| (text.len() <= 4 * Link::CHARS_MAX).then_some(text.len()))?;
-    let longest = text.get(..end)?;
+    let longest = up_to_what_no_host_holds(text.get(..end)?, scheme.len());
     // The label of a link that turned out to be none.
     let longest = longest.split_once("](").map_or(longest, |(url, _)| url);
     let url = without_punctuation(longest);
@@ -82,6 +82,17 @@ fn ends_url(c: char) -> bool {
         || c.is_control()
         || r#"<>"`|\^{}"#.contains(c)
         || matches!(c, '\u{3000}'..='\u{303F}' | '\u{3040}'..='\u{309F}' | '\u{FF00}'..='\u{FF0F}' | '\u{FF1A}'..='\u{FF20}')
+}
+
+/// A URL up to the first character of its authority that no authority holds. An address in brackets stays whole.
+fn up_to_what_no_host_holds(url: &str, scheme: usize) -> &str {
+    let authority = url.get(scheme..).unwrap_or_default();
+    let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
+    if authority.starts_with('[') {
+        return url;
+    }
+    let end = authority.find(|c: char| !(c.is_alphanumeric() || "-._:@%".contains(c)));
+    end.and_then(|end| url.get(..scheme + end)).unwrap_or(url)
 }
 
 /// Drops what ends a sentence or closes a bracket that the URL did not open.
@@ -143,6 +154,10 @@ mod tests {
             (
                 "s3://b/k jdbc:postgresql://h/d ftp://x",
                 "s3://b/k jdbc:postgresql://h/d ftp://x",
+            ),
+            (
+                "https://a.example)__b__ http://[::1]:80/x http://my_host:1/(y)",
+                "[https://a.example]|)__b__ |[http://[::1]:80/x]| |[http://my_host:1/(y)]",
             ),
             (
                 "xhttps://a.example http:// https://",

@@ -1,4 +1,4 @@
-//! What is wrong with a certificate is told apart, and a self-signed one that was named is trusted for its own name.
+//! The verifier names the fault of each rejected certificate, and trusts a self-signed one that was named for its own name.
 
 use std::sync::Arc;
 

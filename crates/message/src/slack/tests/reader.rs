@@ -68,21 +68,32 @@ pub(super) fn rich(element: &Value) -> Seen {
 /// What a reader sees of mrkdwn.
 pub(super) fn mrkdwn(text: &str) -> Seen {
     let mut seen = Seen::default();
-    for (position, part) in text.split("```").enumerate() {
-        if position % 2 == 1 && text.matches("```").count() > position {
-            let code = part.strip_prefix('\n').unwrap_or(part);
-            seen.text
-                .push_str(&unescaped(code.strip_suffix('\n').unwrap_or(code)));
-        } else {
-            for (position, line) in part.split('\n').enumerate() {
-                if position > 0 {
-                    seen.text.push('\n');
-                }
-                read_line(line, &mut seen);
-            }
-        }
+    let mut rest = text;
+    while let Some((before, code, after)) = fence(rest) {
+        read_lines(before, &mut seen);
+        let code = code.strip_prefix('\n').unwrap_or(code);
+        seen.text
+            .push_str(&unescaped(code.strip_suffix('\n').unwrap_or(code)));
+        rest = after;
     }
+    read_lines(rest, &mut seen);
     seen
+}
+
+/// The first fenced block that is closed, with what stands before and after it.
+fn fence(text: &str) -> Option<(&str, &str, &str)> {
+    let (before, from) = text.split_once("```")?;
+    let (code, after) = from.split_once("```")?;
+    Some((before, code, after))
+}
+
+fn read_lines(text: &str, seen: &mut Seen) {
+    for (position, line) in text.split('\n').enumerate() {
+        if position > 0 {
+            seen.text.push('\n');
+        }
+        read_line(line, seen);
+    }
 }
 
 fn read_line(line: &str, seen: &mut Seen) {

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::{
     pace::{Bucket, Rate},
-    retry::{RETRY_AFTER_MAX, backoff, throttle, unanswered_wait},
+    retry::{RETRY_AFTER_MAX, backoff, doubled, throttle, unanswered_wait},
 };
 
 mod set_aside;
@@ -60,6 +60,23 @@ pub(crate) struct Moment {
     pub(crate) instant: Instant,
 }
 
+impl Moment {
+    /// A wait that begins now.
+    fn wait(self, length: Duration, asked: bool) -> Wait {
+        let length = SignedDuration::try_from(length).unwrap_or(SignedDuration::MAX);
+        Wait {
+            set_at: self.wall,
+            length,
+            asked,
+        }
+    }
+
+    /// When a wait ends.
+    fn end_of(self, wait: &Wait) -> Instant {
+        self.instant + Duration::try_from(wait.left(self.wall)).unwrap_or_default()
+    }
+}
+
 /// What a refused message comes to.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
@@ -101,10 +118,7 @@ impl Conduct {
             }
             None => Bucket::full(rate, now.instant),
         };
-        let resume_at = known.standing.wait.map(|wait| {
-            let left = Duration::try_from(wait.left(now.wall)).unwrap_or_default();
-            now.instant + left
-        });
+        let resume_at = known.standing.wait.map(|wait| now.end_of(&wait));
         if let (Some(wait), Some(until)) = (known.standing.wait, resume_at)
             && wait.asked
             && until > now.instant
@@ -366,23 +380,18 @@ impl Conduct {
             block.probes += 1;
             block.probes - 1
         });
-        let wait = self
-            .patience
-            .probe_first
-            .saturating_mul(2_u32.pow(probes.min(16)))
-            .min(self.patience.probe_max);
-        let tenth = u64::try_from(wait.as_millis() / 10).unwrap_or(u64::MAX);
-        wait + Duration::from_millis(random.below(tenth.max(1)))
+        let Patience {
+            probe_first,
+            probe_max,
+            ..
+        } = self.patience;
+        doubled(probe_first, probe_max, probes, random)
     }
 
     fn wait(&mut self, length: Duration, asked: bool, now: Moment) {
         self.changed = true;
         self.resume_at = Some(now.instant + length);
-        self.standing.wait = Some(Wait {
-            set_at: now.wall,
-            length: SignedDuration::try_from(length).unwrap_or(SignedDuration::MAX),
-            asked,
-        });
+        self.standing.wait = Some(now.wait(length, asked));
     }
 }
 

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     Verdict,
-    conduct::{Blame, Conduct, Culprit, Failure, Moment, Refusal, Turn},
+    conduct::{Blame, Conduct, Failure, Moment, Refusal, Turn},
     load::Load,
     notice::ALERT_TYPE,
 };
@@ -26,8 +26,6 @@ pub(crate) struct Decided {
 pub(crate) struct Request<'a> {
     pub(crate) load: &'a Load,
     pub(crate) turn: Turn,
-    /// The message in whose place it was made, if it was.
-    pub(crate) suspect: Option<Culprit>,
     pub(crate) blame: Blame,
 }
 
@@ -47,7 +45,7 @@ pub(crate) fn decide(
     let mut revived = Vec::new();
     let next = match request.turn {
         Turn::SetAside => after_set_aside(conduct, request, verdict, now, random),
-        Turn::Front | Turn::Trial => {
+        Turn::Front | Turn::Trial(_) => {
             after_another(conduct, request, verdict, now, random, &mut revived)
         }
     };
@@ -66,7 +64,7 @@ fn after_set_aside(
     now: Moment,
     random: &dyn Random,
 ) -> NextStep {
-    let seq = request.load.first().map_or(0, |first| first.seq);
+    let seq = request.load.first().map_or(0, |(_, _, seq)| seq);
     let wait = match verdict {
         Verdict::Delivered | Verdict::Accepted => {
             conduct.forget_set_aside(seq);
@@ -105,7 +103,7 @@ fn after_another(
     let blocked_before = conduct.is_blocked();
     match verdict {
         Verdict::Delivered | Verdict::Accepted => {
-            if let (Turn::Trial, Some(suspect)) = (request.turn, request.suspect) {
+            if let Turn::Trial(suspect) = request.turn {
                 conduct.set_aside(suspect, now, random);
             }
             conduct.arrived(now);
@@ -135,7 +133,7 @@ fn after_another(
             again(Form::Plain, Duration::ZERO, now)
         }
         Verdict::Message(reason) => {
-            let seq = load.first().map_or(0, |first| first.seq);
+            let seq = load.first().map_or(0, |(_, _, seq)| seq);
             match conduct.refused(seq, &reason.to_string(), quiet, now, random) {
                 Refusal::Failed => return failed(now),
                 Refusal::StillBlocked => {}
@@ -150,15 +148,15 @@ fn after_another(
 
 /// Remembers which message failed. A digest is halved instead, so that the one that fails for what it carries is found.
 fn suspect(conduct: &mut Conduct, request: &Request<'_>) {
-    let Some(first) = request.load.first() else {
+    let Some((_, _, seq)) = request.load.first() else {
         return;
     };
     let is_many = request.load.is_many();
     if is_many && request.blame == Blame::Either {
         conduct.halve(request.load.size());
     }
-    if !is_many || request.turn == Turn::Trial {
-        conduct.suspect(first, request.blame, request.turn);
+    if !is_many || matches!(request.turn, Turn::Trial(_)) {
+        conduct.suspect(seq, request.blame, request.turn);
     }
 }
 

@@ -19,7 +19,7 @@ mod tenure;
 use tenure::{Tenure, give_up};
 
 use crate::{
-    conduct::Conduct,
+    conduct::{Conduct, Culprit, Moment},
     engine::Inner,
     line::{IDLE_MAX, Line},
     record::Ended,
@@ -126,13 +126,9 @@ impl Destination {
         if !state.tenure.holds(Instant::now()) {
             return Wake::NotHeld;
         }
-        let due = &waiting.due;
-        if state.is_set_aside(due) {
-            state.window.passed_over(due.seq, inner.epoch());
-        } else if state
-            .window
-            .queued(waiting, inner.has_room(), inner.epoch())
-        {
+        // What waits behind a message that is set aside is left on disk; whoever reads there leaves it out.
+        let has_room = inner.has_room() && !state.is_set_aside(&waiting.due);
+        if state.window.queued(waiting, has_room, inner.epoch()) {
             inner.weight.fetch_add(weight, Ordering::Relaxed);
         }
         self.start_or_wake(state)
@@ -334,9 +330,10 @@ impl Destination {
     }
 
     fn next_step(&self, inner: &Inner) -> Step {
+        let now = Instant::now();
         let mut state = self.state();
         let may_leave = state.tenure.is_leaving() && state.unrecorded == 0;
-        if may_leave || !state.tenure.holds(Instant::now()) {
+        if may_leave || !state.tenure.holds(now) {
             return Step::Leave;
         }
         if state.tenure.is_leaving() {
@@ -355,11 +352,10 @@ impl Destination {
             0 => step,
             _ => Step::WaitForDisk,
         };
-        let set_aside_due = state.next_set_aside(inner).map(|(_, due)| due);
-        let now = Instant::now();
+        let set_aside = state.next_set_aside(inner, now);
         if state.window.is_empty() {
-            return match (&state.conduct, set_aside_due) {
-                (Some(conduct), Some(due)) => match conduct.wait_until(now).max(Some(due)) {
+            return match (&state.conduct, set_aside) {
+                (Some(conduct), Some((_, due))) => match conduct.wait_until(now).max(Some(due)) {
                     Some(until) if until > now => Step::WaitUntil(until),
                     _ => once_recorded(Step::Send),
                 },
@@ -375,12 +371,10 @@ impl Destination {
         if let Some(until) = conduct.wait_until(now) {
             return Step::WaitUntil(until);
         }
-        if state.turn_of_set_aside(inner).is_some() {
+        if state.turn_of_set_aside(set_aside, now).is_some() {
             return once_recorded(Step::Send);
         }
-        let is_suspected = conduct
-            .trial_of()
-            .is_some_and(|suspect| suspect.seq == front.due.seq);
+        let is_suspected = state.suspect_at_front().is_some();
         let may_read = state.window.goes_on() && state.window.len() <= READ_FOR_OTHERS;
         if is_suspected && may_read && inner.has_room() && !state.window.has_other() {
             return once_recorded(Step::Read);
@@ -453,12 +447,9 @@ impl Destination {
         };
         let (complete, last) = (read.len() < REFILL, read.last().map(|due| due.seq));
         let mut waiting = inner.letters(read);
-        {
-            let state = self.state();
-            waiting.retain(|waiting| !state.is_set_aside(&waiting.due));
-        }
-        let weight: usize = waiting.iter().map(|waiting| waiting.letter.weight()).sum();
         let mut state = self.state();
+        waiting.retain(|waiting| !state.is_set_aside(&waiting.due));
+        let weight: usize = waiting.iter().map(|waiting| waiting.letter.weight()).sum();
         let before = state.window.len();
         state.window.end_refill(refill, waiting, last, complete);
         if state.window.len() > before {
@@ -484,20 +475,35 @@ impl State {
     }
 
     /// The message that was set aside and whose time comes first, and when.
-    fn next_set_aside(&self, inner: &Inner) -> Option<(SetAside, Instant)> {
+    fn next_set_aside(&self, inner: &Inner, now: Instant) -> Option<(SetAside, Instant)> {
         let conduct = self.conduct.as_ref()?;
         // Nearly always there is none, and no need to ask for the time.
+        let moment = || Moment {
+            wall: inner.now(),
+            instant: now,
+        };
         self.has_set_aside()
-            .then(|| conduct.next_set_aside(inner.moment()))?
+            .then(|| conduct.next_set_aside(moment()))?
     }
 
     /// The set-aside message that goes next, if it is its turn. The queue gets every other turn. While the destination is
     /// blocked it gets all of them, since they are probes.
-    fn turn_of_set_aside(&self, inner: &Inner) -> Option<SetAside> {
-        let (one, due) = self.next_set_aside(inner)?;
+    fn turn_of_set_aside(
+        &self,
+        next: Option<(SetAside, Instant)>,
+        now: Instant,
+    ) -> Option<SetAside> {
+        let (one, due) = next?;
         let is_blocked = self.conduct.as_ref().is_some_and(Conduct::is_blocked);
         let is_queues_turn = self.window.front().is_some() && (self.was_set_aside || is_blocked);
-        (due <= Instant::now() && !is_queues_turn).then_some(one)
+        (due <= now && !is_queues_turn).then_some(one)
+    }
+
+    /// The message at the front, if it is suspected and another may go in its place; and how many went in vain.
+    fn suspect_at_front(&self) -> Option<(Culprit, u32)> {
+        let front = &self.window.front()?.due;
+        let suspect = self.conduct.as_ref()?.trial_of()?;
+        (suspect.seq == front.seq).then(|| (Culprit::of(front), suspect.trials))
     }
 
     /// Takes what is set aside out of the window.
@@ -506,18 +512,11 @@ impl State {
             return;
         };
         let is_out = |due: &Due| conduct.is_set_aside(due.alert_id, due.connector.id);
-        for waiting in self.window.take_out(is_out) {
-            let weight = waiting.letter.weight();
-            inner.weight.fetch_sub(weight, Ordering::Relaxed);
-        }
+        inner.let_go(self.window.take_out(is_out));
     }
 }
 
 /// Throws the window away: what is owed is read anew from its beginning.
 fn forget(window: &mut Window, inner: &Inner) {
-    for waiting in window.forget() {
-        inner
-            .weight
-            .fetch_sub(waiting.letter.weight(), Ordering::Relaxed);
-    }
+    inner.let_go(window.forget());
 }

@@ -199,6 +199,12 @@ impl Inner {
         drop(self.to_tell.send(ToTell::Standing(destination)).await);
     }
 
+    /// Counts no longer what left memory.
+    pub(crate) fn let_go(&self, gone: impl IntoIterator<Item = Waiting>) {
+        let weight = gone.into_iter().map(|one| one.letter.weight()).sum();
+        self.weight.fetch_sub(weight, Ordering::Relaxed);
+    }
+
     pub(crate) fn has_room(&self) -> bool {
         self.weight.load(Ordering::Relaxed) < WEIGHT_MAX
     }

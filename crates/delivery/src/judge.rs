@@ -104,12 +104,10 @@ pub(crate) fn blame(outcome: &Result<Posted, PostError>) -> Blame {
 
 /// One line for each attempt that did not arrive, and one at `debug` for each that did.
 pub(crate) fn tell(load: &Load, attempt: &Attempt) {
-    let (Some(first), Some(delivery), Some(connector)) =
-        (load.first(), load.first_id(), load.connector())
-    else {
+    let (Some((alert, delivery, _)), Some(connector)) = (load.first(), load.connector()) else {
         return;
     };
-    let (alert, connector, carried) = (first.alert_id, connector.id, attempt.digest_size);
+    let (connector, carried) = (connector.id, attempt.digest_size);
     match &attempt.error {
         None => tracing::debug!(
             alert.id = %alert, connector.id = %connector, delivery.id = %delivery,

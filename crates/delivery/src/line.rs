@@ -28,8 +28,8 @@ impl Line {
         }
     }
 
-    pub(crate) fn used(&mut self) {
-        self.last_used = Some(Instant::now());
+    pub(crate) fn used(&mut self, now: Instant) {
+        self.last_used = Some(now);
     }
 
     pub(crate) fn hang_up(&mut self) {
@@ -46,8 +46,8 @@ impl Line {
     }
 
     /// Closes a connection that is probably closed at the other end, or on the way there, by now.
-    pub(crate) fn close_if_idle_for_long(&mut self) {
-        if self.link.is_some() && self.is_idle_for_long() {
+    pub(crate) fn close_if_idle_for_long(&mut self, now: Instant) {
+        if self.link.is_some() && now.duration_since(self.idle_since()) >= IDLE_MAX {
             self.link = None;
         }
     }

@@ -86,7 +86,7 @@ pub(crate) struct Posted {
     pub(crate) retry_after: Option<String>,
     /// The encoding of the body, as the server names it.
     pub(crate) encoding: Option<String>,
-    pub(crate) body: Bytes,
+    pub(crate) body: BytesMut,
     pub(crate) body_end: BodyEnd,
 }
 
@@ -179,34 +179,38 @@ impl Link {
             departure,
         } = self;
         let body = Departing::new(body, departure.clone());
+        let mut begun = None;
         let exchange = async {
-            let response = timeout_at(deadline, sender.send_request(head.request(body))).await;
-            let response = response.map_err(|_late| NoAnswer::TimedOut)?;
-            Ok(Posted::read(response.map_err(NoAnswer::Broken)?, deadline).await)
+            let response = sender.send_request(head.request(body)).await?;
+            let posted = begun.insert(Posted::of(&response));
+            posted.body_end = read(response.into_body(), &mut posted.body).await;
+            Ok(())
         };
-        driven(connection, exchange).await
+        let ended = timeout_at(deadline, driven(connection, exchange)).await;
+        match (begun, ended) {
+            (Some(posted), _) => Ok(posted),
+            (None, Ok(Err(error))) => Err(NoAnswer::Broken(error)),
+            (None, _) => Err(NoAnswer::TimedOut),
+        }
     }
 }
 
 impl Posted {
-    async fn read(response: Response<Incoming>, deadline: Instant) -> Self {
+    /// What stands before the body, which breaks off unless it is read to its end.
+    fn of(response: &Response<Incoming>) -> Self {
         let text = |name| {
             let value = response.headers().get(name)?;
             Some(value.to_str().ok()?.to_owned())
         };
         let phrase = response.extensions().get::<ReasonPhrase>();
         let phrase = phrase.map(|phrase| String::from_utf8_lossy(phrase.as_bytes()).into_owned());
-        let (retry_after, encoding) = (text(header::RETRY_AFTER), text(header::CONTENT_ENCODING));
-        let status = response.status().as_u16();
-        let mut body = BytesMut::new();
-        let body_end = timeout_at(deadline, read(response.into_body(), &mut body)).await;
         Self {
-            status,
+            status: response.status().as_u16(),
             phrase: phrase.unwrap_or_default(),
-            retry_after,
-            encoding,
-            body_end: body_end.unwrap_or(BodyEnd::BrokeOff),
-            body: body.freeze(),
+            retry_after: text(header::RETRY_AFTER),
+            encoding: text(header::CONTENT_ENCODING),
+            body: BytesMut::new(),
+            body_end: BodyEnd::BrokeOff,
         }
     }
 }

@@ -11,7 +11,7 @@ use alert_connectors_store::{Bundle, Form, NextStep, Opening, Outcome, Parcel};
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use crate::{conduct::Culprit, letter::page, window::Waiting};
+use crate::{letter::page, window::Waiting};
 
 /// What one request carries.
 pub(crate) enum Load {
@@ -125,23 +125,16 @@ impl Load {
         }
     }
 
-    /// The oldest delivery, by which the request is known.
-    pub(crate) fn first(&self) -> Option<Culprit> {
+    /// The oldest delivery, by which the request is known: its alert, its id and its number in the queue.
+    pub(crate) fn first(&self) -> Option<(AlertId, DeliveryId, i64)> {
         match self {
-            Self::Message(waiting) => waiting.first().map(|waiting| Culprit::of(&waiting.due)),
-            Self::Digest(batch) => Some(Culprit {
-                seq: *batch.seqs.first()?,
-                alert_id: batch.first?.0,
-                connector_id: batch.connector.id,
-            }),
-        }
-    }
-
-    /// The name of the oldest delivery.
-    pub(crate) fn first_id(&self) -> Option<DeliveryId> {
-        match self {
-            Self::Message(waiting) => waiting.first().map(|waiting| waiting.due.id),
-            Self::Digest(batch) => batch.first.map(|(_, delivery)| delivery),
+            Self::Message(waiting) => waiting
+                .first()
+                .map(|waiting| (waiting.due.alert_id, waiting.due.id, waiting.due.seq)),
+            Self::Digest(batch) => {
+                let (alert, delivery) = batch.first?;
+                Some((alert, delivery, *batch.seqs.first()?))
+            }
         }
     }
 

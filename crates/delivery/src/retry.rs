@@ -25,10 +25,23 @@ pub(crate) fn backoff(failures: u32, patience: Patience, random: &dyn Random) ->
 /// How long to wait after a request that left whole and was not answered: half a minute, then a minute, two, four … at most an
 /// hour, and up to a tenth more.
 pub(crate) fn unanswered_wait(in_a_row: u32, patience: Patience, random: &dyn Random) -> Duration {
-    let wait = patience
-        .unanswered_first
-        .saturating_mul(2_u32.pow(in_a_row.saturating_sub(1).min(16)))
-        .min(patience.unanswered_max);
+    let doublings = in_a_row.saturating_sub(1);
+    doubled(
+        patience.unanswered_first,
+        patience.unanswered_max,
+        doublings,
+        random,
+    )
+}
+
+/// Doubled so often, at most `max`, and up to a tenth more, so that many do not knock at once.
+pub(crate) fn doubled(
+    first: Duration,
+    max: Duration,
+    doublings: u32,
+    random: &dyn Random,
+) -> Duration {
+    let wait = first.saturating_mul(2_u32.pow(doublings.min(16))).min(max);
     let tenth = u64::try_from(wait.as_millis() / 10).unwrap_or(u64::MAX);
     wait + Duration::from_millis(random.below(tenth.max(1)))
 }

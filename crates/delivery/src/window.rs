@@ -68,15 +68,6 @@ impl Window {
         std::mem::take(&mut self.waiting)
     }
 
-    /// Passes over a delivery that was just queued and that is not to be sent from here.
-    pub(crate) fn passed_over(&mut self, seq: i64, epoch: u64) {
-        if self.epoch != epoch || self.on_disk {
-            self.left = self.left.max(seq);
-        } else {
-            self.last_seq = self.last_seq.max(seq);
-        }
-    }
-
     /// The next delivery.
     pub(crate) fn front(&self) -> Option<&Waiting> {
         self.waiting.front()
@@ -132,6 +123,9 @@ impl Window {
 
     /// Takes out the deliveries that are not to be sent from here.
     pub(crate) fn take_out(&mut self, is_out: impl Fn(&Due) -> bool) -> Vec<Waiting> {
+        if !self.waiting.iter().any(|waiting| is_out(&waiting.due)) {
+            return Vec::new();
+        }
         let all = std::mem::take(&mut self.waiting);
         let (out, kept): (Vec<_>, Vec<_>) =
             all.into_iter().partition(|waiting| is_out(&waiting.due));
@@ -145,18 +139,9 @@ impl Window {
         if first.alert.dedup_key.is_none() {
             return Vec::new();
         }
-        let follows = |waiting: &Waiting| {
-            waiting.due.alert_id == first.alert_id && waiting.due.connector.id == first.connector.id
-        };
-        let mut followers = Vec::new();
-        for waiting in std::mem::take(&mut self.waiting) {
-            if follows(&waiting) {
-                followers.push(waiting);
-            } else {
-                self.waiting.push_back(waiting);
-            }
-        }
-        followers
+        self.take_out(|due| {
+            due.alert_id == first.alert_id && due.connector.id == first.connector.id
+        })
     }
 
     /// Puts a delivery back in its place to be tried again; nothing if the window was thrown away meanwhile, since it is

@@ -76,12 +76,15 @@ impl<'a> Body<'a> {
     /// Whether it is a web page: a sign-in page, a proxy's notice, or the page of a channel.
     pub(super) fn is_page(&self) -> bool {
         let text = self.text();
+        // Nearly every answer is one word.
+        if !text.starts_with('<') {
+            return false;
+        }
         let begin: String = text.chars().take(PAGE_CHARS).collect();
         let begin = begin.to_ascii_lowercase();
-        begin.starts_with('<')
-            && ["<!doctype html", "<html", "<head", "<body", "<script"]
-                .iter()
-                .any(|mark| begin.contains(mark))
+        ["<!doctype html", "<html", "<head", "<body", "<script"]
+            .iter()
+            .any(|mark| begin.contains(mark))
     }
 }
 

@@ -109,7 +109,6 @@ pub enum Family {
 impl Family {
     /// The family of a destination.
     pub fn of(connector_type: ConnectorType, host: &WebhookHost) -> Self {
-        let name = host.to_string();
         let office = [
             "webhook.office.com",
             "outlook.office.com",
@@ -117,9 +116,7 @@ impl Family {
         ];
         match (host.known_platform(), connector_type) {
             (Some(ConnectorType::Slack), _) => Self::Slack,
-            (Some(ConnectorType::Teams), _)
-                if office.iter().any(|office| name.ends_with(office)) =>
-            {
+            (Some(ConnectorType::Teams), _) if matches!(host, WebhookHost::Name(name) if office.iter().any(|one| name.ends_with(one))) => {
                 Self::Office365
             }
             (Some(ConnectorType::Teams), _) => Self::Workflow,

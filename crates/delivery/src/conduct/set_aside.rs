@@ -14,8 +14,7 @@
 use std::time::Duration;
 
 use alert_connectors_model::{AlertId, ConnectorId, Random};
-use alert_connectors_store::{Due, SET_ASIDE_MAX, SetAside, Suspect, Wait};
-use jiff::SignedDuration;
+use alert_connectors_store::{Due, SET_ASIDE_MAX, SetAside, Suspect};
 use tokio::time::Instant;
 
 use super::{Conduct, Moment, unanswered_wait};
@@ -29,8 +28,8 @@ const SUSPECT_FAILURES: u32 = 3;
 pub(crate) enum Turn {
     /// The message at the front of the queue.
     Front,
-    /// Another message, since the one at the front is suspected. The other was tried so often in vain.
-    Trial,
+    /// Another message in the place of this one, which stands at the front and is suspected.
+    Trial(Culprit),
     /// A message that is set aside.
     SetAside,
 }
@@ -93,12 +92,9 @@ impl Conduct {
 
     /// The message that was set aside and whose time comes first, and when.
     pub(crate) fn next_set_aside(&self, now: Moment) -> Option<(SetAside, Instant)> {
-        let due = |one: &SetAside| {
-            let left = Duration::try_from(one.wait.left(now.wall)).unwrap_or_default();
-            now.instant + left
-        };
         let all = self.standing.failing.set_aside.iter();
-        all.map(|one| (*one, due(one))).min_by_key(|(_, due)| *due)
+        all.map(|one| (*one, now.end_of(&one.wait)))
+            .min_by_key(|(_, due)| *due)
     }
 
     /// A message that was set aside is no longer owed.
@@ -108,24 +104,24 @@ impl Conduct {
     }
 
     /// Remembers that a message at the front failed.
-    pub(crate) fn suspect(&mut self, culprit: Culprit, blame: Blame, turn: Turn) {
+    pub(crate) fn suspect(&mut self, seq: i64, blame: Blame, turn: Turn) {
         let failing = &mut self.standing.failing;
         let known = failing.suspect;
         failing.suspect = match (turn, blame) {
             // The other failed likewise, so it is the channel's fault; the next trial is made with yet another message.
-            (Turn::Trial, _) => known.map(|suspect| Suspect {
+            (Turn::Trial(_), _) => known.map(|suspect| Suspect {
                 failures: 0,
                 trials: suspect.trials.saturating_add(1),
                 ..suspect
             }),
             (_, Blame::Channel) => known,
             (_, Blame::Either) => match known {
-                Some(suspect) if suspect.seq == culprit.seq => Some(Suspect {
+                Some(suspect) if suspect.seq == seq => Some(Suspect {
                     failures: suspect.failures.saturating_add(1),
                     ..suspect
                 }),
                 _ => Some(Suspect {
-                    seq: culprit.seq,
+                    seq,
                     failures: 1,
                     trials: 0,
                 }),
@@ -147,7 +143,7 @@ impl Conduct {
             alert_id: culprit.alert_id,
             connector_id: culprit.connector_id,
             failures: suspect.failures,
-            wait: wait_of(wait, now),
+            wait: now.wait(wait, false),
         });
         self.changed = true;
     }
@@ -172,16 +168,8 @@ impl Conduct {
                 backoff(one.failures, patience, random).max(asked.min(RETRY_AFTER_MAX))
             }
         };
-        one.wait = wait_of(wait, now);
+        one.wait = now.wait(wait, false);
         self.changed = true;
         wait
-    }
-}
-
-fn wait_of(length: Duration, now: Moment) -> Wait {
-    Wait {
-        set_at: now.wall,
-        length: SignedDuration::try_from(length).unwrap_or(SignedDuration::MAX),
-        asked: false,
     }
 }

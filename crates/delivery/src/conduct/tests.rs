@@ -191,7 +191,7 @@ fn what_is_set_aside_waits_as_long_as_it_should() {
         connector_id: "00000000-0000-7000-8000-000000000002".parse().unwrap(),
     };
     let mut conduct = conduct(Known::default(), start);
-    conduct.suspect(culprit, Blame::Either, Turn::Front);
+    conduct.suspect(culprit.seq, Blame::Either, Turn::Front);
     conduct.unanswered("timeout", false, start, &random());
     conduct.set_aside(culprit, start, &random());
     let (_, due) = conduct.next_set_aside(start).unwrap();

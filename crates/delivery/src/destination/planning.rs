@@ -21,8 +21,6 @@ use crate::{
 pub(super) struct Planned {
     pub(super) load: Load,
     pub(super) turn: Turn,
-    /// The message in whose place it is made, if it is.
-    pub(super) suspect: Option<Culprit>,
     /// The window in which it was found.
     pub(super) generation: u64,
 }
@@ -38,28 +36,21 @@ enum Next {
 
 impl State {
     /// Whose turn it is.
-    fn next(&self, inner: &Inner) -> Next {
-        let Some(conduct) = &self.conduct else {
-            return Next::Front;
-        };
-        if let Some(one) = self.turn_of_set_aside(inner) {
+    fn next(&self, inner: &Inner, now: Instant) -> Next {
+        if let Some(one) = self.turn_of_set_aside(self.next_set_aside(inner, now), now) {
             return Next::SetAside(one);
         }
-        match (conduct.trial_of(), self.window.front()) {
-            (Some(suspect), Some(front))
-                if front.due.seq == suspect.seq && self.window.has_other() =>
-            {
-                Next::InPlaceOf(Culprit::of(&front.due), suspect.trials)
-            }
+        match self.suspect_at_front() {
+            Some((suspect, tried)) if self.window.has_other() => Next::InPlaceOf(suspect, tried),
             _ => Next::Front,
         }
     }
 
     /// The first delivery of the next digest and how many it holds at most; `None` if the next request is a single message.
     /// The digest begins with the delivery that would go alone, so that its connector has something to send.
-    fn digest_of(&self, next: Next) -> Option<(i64, usize)> {
+    fn digest_of(&self, next: Next, now: Instant) -> Option<(i64, usize)> {
         let conduct = self.conduct.as_ref()?;
-        let tokens = conduct.tokens(Instant::now())?;
+        let tokens = conduct.tokens(now)?;
         let crowded = self.window.len() > tokens && !conduct.is_blocked();
         let first = match next {
             Next::InPlaceOf(..) => self.window.first_other(),
@@ -73,10 +64,11 @@ impl Destination {
     /// What the next request carries; nothing if it turned out that there is nothing to send.
     pub(super) async fn plan(self: &Arc<Self>, inner: &Arc<Inner>) -> Option<Planned> {
         let (next, digest) = {
+            let now = Instant::now();
             let mut state = self.state();
-            let next = state.next(inner);
+            let next = state.next(inner, now);
             state.was_set_aside = matches!(next, Next::SetAside(_));
-            (next, state.digest_of(next))
+            (next, state.digest_of(next, now))
         };
         let suspect = match next {
             Next::SetAside(one) => return self.plan_set_aside(one, inner).await,
@@ -130,8 +122,7 @@ impl Destination {
         }
         Digest::Planned(Box::new(Planned {
             load: Load::Digest(batch),
-            turn: suspect.map_or(Turn::Front, |_| Turn::Trial),
-            suspect,
+            turn: suspect.map_or(Turn::Front, Turn::Trial),
             generation,
         }))
     }
@@ -164,9 +155,7 @@ impl Destination {
                 Ok(Opening::Arrived) => {}
                 Ok(Opening::Waits | Opening::Missed) => {
                     let outcomes = vec![cancelled(seq, inner.now())];
-                    inner
-                        .weight
-                        .fetch_sub(waiting.letter.weight(), Ordering::Relaxed);
+                    inner.let_go([waiting]);
                     self.report(inner, outcomes).await;
                     return None;
                 }
@@ -182,8 +171,7 @@ impl Destination {
         load.extend(followers);
         Some(Planned {
             load: Load::Message(load),
-            turn: suspect.map_or(Turn::Front, |_| Turn::Trial),
-            suspect,
+            turn: suspect.map_or(Turn::Front, Turn::Trial),
             generation,
         })
     }
@@ -223,7 +211,6 @@ impl Destination {
         Some(Planned {
             load: Load::Message(load),
             turn: Turn::SetAside,
-            suspect: None,
             generation: self.state().window.generation(),
         })
     }
@@ -244,9 +231,7 @@ impl Destination {
             if !expiry.is_up(waiting.due.queued_at, repaired_at) {
                 return Some((waiting, generation));
             }
-            inner
-                .weight
-                .fetch_sub(waiting.letter.weight(), Ordering::Relaxed);
+            inner.let_go([waiting]);
         }
         None
     }

@@ -28,11 +28,13 @@ struct Sent {
 impl Destination {
     /// Makes one attempt with the oldest delivery, or with a digest of what waits for its connector.
     pub(super) async fn send_next(self: &Arc<Self>, inner: &Arc<Inner>, line: &mut Line) {
-        let mut sending = inner.held.subscribe();
-        tokio::select! {
-            // Nothing is sent that could not be recorded. Cancelling this loses nothing.
-            _free = sending.wait_for(|held| !held) => {}
-            () = inner.stopping.cancelled() => return,
+        // Nothing is sent that could not be recorded. Cancelling the wait loses nothing.
+        if *inner.held.borrow() {
+            let mut sending = inner.held.subscribe();
+            tokio::select! {
+                _free = sending.wait_for(|held| !held) => {}
+                () = inner.stopping.cancelled() => return,
+            }
         }
         if line.permit.is_none() {
             line.permit = inner.connections.take(&inner.stopping).await;
@@ -57,21 +59,21 @@ impl Destination {
         };
         let url = &connector.webhook_url;
         line.prepare(url);
-        line.close_if_idle_for_long();
         let body = load.body();
+        let (started_at, started) = (inner.now(), Instant::now());
+        line.close_if_idle_for_long(started);
         let lease = {
-            let state = self.state();
-            if !state.tenure.holds(Instant::now()) {
+            let mut state = self.state();
+            if !state.tenure.holds(started) {
                 drop(state);
                 put_down(planned.load, inner);
                 return;
             }
+            if let Some(conduct) = &mut state.conduct {
+                conduct.posted(started);
+            }
             state.tenure.lease().map(|lease| lease.number)
         };
-        let (started_at, started) = (inner.now(), Instant::now());
-        if let Some(conduct) = &mut self.state().conduct {
-            conduct.posted(started);
-        }
         let (sender, limit) = (&inner.sender, inner.sender.limits.request);
         let outcome = match &line.head {
             Some((_, head)) => sender.post(url, head, &mut line.link, body, limit).await,
@@ -85,7 +87,7 @@ impl Destination {
         };
         let (verdict, status_code) = judge(family, &outcome, &sending, started_at);
         let took = started.elapsed();
-        line.used();
+        line.used(started + took);
         if line.link.is_none() || inner.connections.are_wanted() {
             line.hang_up();
         }
@@ -126,7 +128,6 @@ impl Destination {
         let request = Request {
             load: &planned.load,
             turn: planned.turn,
-            suspect: planned.suspect,
             blame,
         };
         let (now, random) = (inner.moment(), &*inner.random);
@@ -179,7 +180,7 @@ impl Destination {
         {
             forget(&mut state.window, inner);
         }
-        if turn == Turn::Trial && !waits {
+        if matches!(turn, Turn::Trial(_)) && !waits {
             state.take_out_set_aside(inner);
         }
     }
@@ -188,9 +189,6 @@ impl Destination {
 /// Lets go of what was to be sent: it is still owed, and read again by whoever sends it.
 fn put_down(load: Load, inner: &Inner) {
     if let Load::Message(load) = load {
-        for waiting in load {
-            let weight = waiting.letter.weight();
-            inner.weight.fetch_sub(weight, Ordering::Relaxed);
-        }
+        inner.let_go(load);
     }
 }

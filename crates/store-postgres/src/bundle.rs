@@ -19,7 +19,7 @@ const OLDEST: &str = "SELECT p.connector_no FROM unnest($1::int8[]) AS wanted (n
     (SELECT connector_no, seq FROM pending WHERE connector_no = wanted.no AND queued_at > $2 AND seq >= $3 ORDER BY seq LIMIT 1) p
     ORDER BY p.seq LIMIT 1";
 // By the primary key of pending, then by primary keys.
-const PARCELS: &str = "SELECT d.seq, d.id, d.kind, d.attempts, d.created_at, a.seq, a.id, a.severity, a.status, a.received_at
+const PARCELS: &str = "SELECT d.seq, d.id, d.kind, d.attempts, d.created_at, a.seq, a.id, a.severity, a.status
     FROM (SELECT seq FROM pending WHERE connector_no = $1 AND queued_at > $2 AND seq >= $3 ORDER BY seq LIMIT $4) p
     JOIN deliveries d ON d.seq = p.seq JOIN alerts a ON a.seq = d.alert_seq ORDER BY d.seq";
 // By primary key.
@@ -89,7 +89,6 @@ fn parcel(row: &Row) -> Result<(i64, Parcel), StoreError> {
         severity: severity.ok_or_else(|| unreadable("alerts", "severity", alert_seq))?,
         status: status.ok_or_else(|| unreadable("alerts", "status", alert_seq))?,
         attempts: u32::try_from(row.at::<i32>(3)?).unwrap_or(0),
-        received_at: time(row.at(9)?),
         created_at: time(row.at(4)?),
         alert: None,
     };

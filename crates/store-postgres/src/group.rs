@@ -149,7 +149,6 @@ struct Subject<'a> {
     seq: i64,
     id: AlertId,
     alert: &'a Arc<Alert>,
-    received_at: Timestamp,
     now: Timestamp,
     roster: &'a Roster,
 }
@@ -234,7 +233,7 @@ impl Desk<'_> {
                 self.problems.insert(name, problem);
                 Accepted {
                     ends_nothing: true,
-                    ..self.insert(space_no, submission, &ends_nothing(new), false)
+                    ..self.insert(space_no, submission, &ends_nothing(new), true)
                 }
             }
             (Some(mut problem), AlertStatus::Resolved) => {
@@ -321,7 +320,6 @@ impl Desk<'_> {
             seq: problem.seq,
             id: problem.id,
             alert: &alert,
-            received_at: problem.received_at,
             now,
             roster,
         };
@@ -386,7 +384,6 @@ impl Desk<'_> {
             seq,
             id: new.id,
             alert: &new.alert,
-            received_at,
             now: received_at,
             roster: &submission.roster,
         };
@@ -433,7 +430,6 @@ impl Desk<'_> {
             opening: queued.opening,
             space: Arc::clone(&subject.roster.space),
             alert: Arc::clone(subject.alert),
-            received_at: subject.received_at,
             created_at: subject.now,
             queued_at: subject.now,
             connector: Arc::clone(connector),

@@ -10,9 +10,9 @@ use std::{
 
 use alert_connectors_model::{AlertId, ConnectorId, Random, SpaceId};
 use alert_connectors_store::{
-    Acceptance, Accepted, AlertRecord, Event, Expiry, Idempotency, Intake, Resolution, Roster,
-    StoreError, Submission, heard_of,
-    stored::{self, StoredDelivery, alert_json, time},
+    Acceptance, AlertRecord, Event, Expiry, Idempotency, Intake, Resolution, Roster, StoreError,
+    Submission, heard_of,
+    stored::{self, StoredDelivery, time},
 };
 use async_trait::async_trait;
 use tokio::try_join;
@@ -375,36 +375,12 @@ impl Intake for PostgresStore {
                 let mut accepted = Vec::with_capacity(answer.len());
                 for kept in answer {
                     let record = self.record_of(space_id, kept.id, expiry).await?;
-                    accepted.push(again(record, &kept, created_at));
+                    accepted.push(kept.again(record, created_at));
                 }
                 Ok(Acceptance::Repeated(accepted))
             }
             Answer::Resolution(_) | Answer::Checked => Err(StoreError::Stopped),
         }
-    }
-}
-
-/// The answer to one alert of a request that is repeated.
-fn again(record: Option<AlertRecord>, kept: &stored::StoredAnswer, created_at: i64) -> Accepted {
-    let Some(mut record) = record else {
-        // Retention removed it: its name is what is left, and its words are those of the request.
-        return Accepted {
-            id: kept.id,
-            received_at: time(created_at),
-            occurrences: kept.occurrences,
-            current: None,
-            ends_nothing: false,
-            deliveries: Vec::new(),
-        };
-    };
-    record.retain_deliveries(&kept.deliveries);
-    Accepted {
-        id: record.id,
-        received_at: record.received_at,
-        occurrences: kept.occurrences,
-        current: Some(alert_json(&record.alert).into()),
-        ends_nothing: false,
-        deliveries: record.deliveries,
     }
 }
 

@@ -10,6 +10,7 @@ use alert_connectors_model::{
 };
 use alert_connectors_store::{
     Bundle, Due, Event, Expiry, Form, Known, Opening, Queue, Recorded, Report, StoreError, Tidings,
+    UNANSWERED_TOLD,
     stored::{self, delivery_kind, time},
 };
 use async_trait::async_trait;
@@ -30,10 +31,11 @@ const QUEUED: &str = "SELECT DISTINCT c.destination FROM deliveries d
 // Walks the destinations that ever gave trouble.
 const TROUBLED: &str = "SELECT fingerprint FROM destinations WHERE blocked_at IS NOT NULL OR told
     OR unanswered >= 3";
+const _: () = assert!(UNANSWERED_TOLD == 3, "TROUBLED says so");
 // By primary key.
 const VERSION: &str = "SELECT version FROM identity WHERE one = 1";
 // By the primary key of pending, each connector no deeper than what is wanted, then by primary keys.
-const DUE: &str = "SELECT d.seq, d.id, d.plain, d.attempts, d.kind, d.created_at, p.queued_at, a.seq, a.id, a.received_at,
+const DUE: &str = "SELECT d.seq, d.id, d.plain, d.attempts, d.kind, d.created_at, p.queued_at, a.seq, a.id,
     a.content, p.connector_no FROM (SELECT p.* FROM unnest($1::int8[]) AS wanted (no) CROSS JOIN LATERAL
         (SELECT connector_no, seq, queued_at FROM pending WHERE connector_no = wanted.no AND seq > $2 AND queued_at > $4
          ORDER BY seq LIMIT $3) p ORDER BY p.seq LIMIT $3) p
@@ -227,13 +229,13 @@ async fn due_of(
         let alert = match alerts.get(&alert_seq) {
             Some(alert) => Arc::clone(alert),
             None => {
-                let content: String = row.at(10)?;
+                let content: String = row.at(9)?;
                 let alert = Arc::new(stored::alert(&content, alert_seq)?);
                 alerts.insert(alert_seq, Arc::clone(&alert));
                 alert
             }
         };
-        let Some((connector, space)) = owners.get(&row.at(11)?) else {
+        let Some((connector, space)) = owners.get(&row.at(10)?) else {
             continue;
         };
         let plain: bool = row.at(2)?;
@@ -245,7 +247,6 @@ async fn due_of(
             opening: Opening::Arrived,
             space: Arc::clone(space),
             alert,
-            received_at: time(row.at(9)?),
             created_at: time(row.at(5)?),
             queued_at: time(row.at(6)?),
             connector: Arc::clone(connector),

@@ -19,8 +19,8 @@ const OLDEST: &str = "SELECT seq FROM deliveries WHERE connector_no = ?1 AND sta
     AND coalesce(requeued_at, created_at) > ?2 AND seq >= ?3 ORDER BY seq LIMIT 1";
 // By deliveries_pending, then by primary key.
 const PARCELS: &str =
-    "SELECT d.seq, d.id, d.kind, d.attempts, d.created_at, a.seq, a.id, a.severity, a.status,
-    a.received_at FROM deliveries d JOIN alerts a ON a.seq = d.alert_seq
+    "SELECT d.seq, d.id, d.kind, d.attempts, d.created_at, a.seq, a.id, a.severity, a.status
+    FROM deliveries d JOIN alerts a ON a.seq = d.alert_seq
     WHERE d.connector_no = ?1 AND d.state = 0 AND coalesce(d.requeued_at, d.created_at) > ?2
     AND d.seq >= ?3 ORDER BY d.seq LIMIT ?4";
 // By primary key.
@@ -122,7 +122,6 @@ fn parcel(row: &Row<'_>) -> Result<(i64, Parcel), StoreError> {
         severity: severity.ok_or_else(|| unreadable("alerts", "severity", alert_seq))?,
         status: status.ok_or_else(|| unreadable("alerts", "status", alert_seq))?,
         attempts: row.get(3).map_err(meaning)?,
-        received_at: time(number(9)?),
         created_at: time(number(4)?),
         alert: None,
     };

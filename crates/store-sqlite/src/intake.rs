@@ -10,16 +10,22 @@ use alert_connectors_model::{
     Random, Space, SpaceId,
 };
 use alert_connectors_store::{
-    Acceptance, Accepted, AcceptedDelivery, AlertRecord, Due, Event, Expiry, Form, Idempotency,
-    NewAlert, Opening, Resolution, Roster, StoreError, Submission, ends, ends_nothing,
-    stored::{self, StoredAnswer, alert_json, answer_json, time, warnings_json},
+    Acceptance, Accepted, AcceptedDelivery, Due, Event, Expiry, Form, NewAlert, Opening,
+    Resolution, Roster, StoreError, Submission, ends, ends_nothing,
+    stored::{self, alert_json, time, warnings_json},
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::zones::{Zones, note_severity};
-use crate::{SqliteStore, alerts, error::Failure, problem::Problem, writer::ChangeFailed};
+use crate::{
+    SqliteStore, alerts,
+    error::Failure,
+    idempotency::{remember, repeated},
+    problem::Problem,
+    writer::ChangeFailed,
+};
 
 // By primary key.
 const IDENTITY_VERSION: &str = "SELECT version FROM identity WHERE one = 1";
@@ -41,16 +47,6 @@ const INSERT_DELIVERY: &str =
 const KNOWN: &str =
     "SELECT seq, id, received_at, occurrences, content, coalesce(told_at, received_at)
     FROM alerts WHERE id = ?1 AND space_no = ?2";
-// By primary key.
-const IDEMPOTENCY: &str = "SELECT body_hash, answer, created_at FROM idempotency
-    WHERE space_no = ?1 AND route = ?2 AND key = ?3 AND created_at > ?4";
-const REMEMBER: &str =
-    "INSERT OR REPLACE INTO idempotency (space_no, route, key, body_hash, created_at, answer)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-// By idempotency_by_age; a few at a time, beside each new one.
-const FORGET_KEYS: &str = "DELETE FROM idempotency WHERE (space_no, route, key) IN
-    (SELECT space_no, route, key FROM idempotency WHERE created_at <= ?1 ORDER BY created_at LIMIT 4)";
-
 /// Connectors whose numbers are kept at hand.
 const CONNECTOR_NUMBERS_MAX: usize = 50_000;
 
@@ -307,7 +303,6 @@ impl Intake {
                 alert_seq,
                 alert_id: new.id,
                 alert: &new.alert,
-                received_at,
                 now: received_at,
                 space: &submission.roster.space,
                 connector,
@@ -359,7 +354,6 @@ impl Intake {
             opening: queued.opening,
             space: Arc::clone(queued.space),
             alert: Arc::clone(queued.alert),
-            received_at: queued.received_at,
             created_at: queued.now,
             queued_at: queued.now,
             connector: Arc::clone(connector),
@@ -397,7 +391,6 @@ pub(crate) struct Queued<'a> {
     pub(crate) alert_seq: i64,
     pub(crate) alert_id: AlertId,
     pub(crate) alert: &'a Arc<Alert>,
-    pub(crate) received_at: Timestamp,
     pub(crate) now: Timestamp,
     pub(crate) space: &'a Arc<Space>,
     pub(crate) connector: &'a Arc<Connector>,
@@ -449,89 +442,6 @@ fn known(
         alert: stored::alert(&content, seq)?,
         told_at: time(found.get(5)?),
     }))
-}
-
-fn repeated(
-    connection: &Connection,
-    space_no: i64,
-    idempotency: &Idempotency,
-    expiry: Expiry,
-) -> Result<Option<Acceptance>, Failure> {
-    let found: Option<(Vec<u8>, String, i64)> = connection
-        .prepare_cached(IDEMPOTENCY)?
-        .query_row(
-            params![
-                space_no,
-                idempotency.route as i64,
-                idempotency.key,
-                expiry.now.as_millisecond() - Idempotency::KEPT_MS
-            ],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-        )
-        .optional()?;
-    let Some((body_hash, answer, created_at)) = found else {
-        return Ok(None);
-    };
-    if body_hash != idempotency.body_hash {
-        return Ok(Some(Acceptance::KeyReused));
-    }
-    let answer = stored::answer(&answer, &idempotency.key)?;
-    let mut accepted = Vec::with_capacity(answer.len());
-    for StoredAnswer {
-        id,
-        occurrences,
-        deliveries,
-    } in answer
-    {
-        let Some(mut record) = alerts::one(connection, space_no, id, expiry)? else {
-            // Retention removed it: its name is what is left, and its words are those of the request.
-            accepted.push(Accepted {
-                id,
-                received_at: time(created_at),
-                occurrences,
-                current: None,
-                ends_nothing: false,
-                deliveries: Vec::new(),
-            });
-            continue;
-        };
-        record.retain_deliveries(&deliveries);
-        accepted.push(again(record, occurrences));
-    }
-    Ok(Some(Acceptance::Repeated(accepted)))
-}
-
-fn again(record: AlertRecord, occurrences: u64) -> Accepted {
-    Accepted {
-        id: record.id,
-        received_at: record.received_at,
-        occurrences,
-        current: Some(alert_json(&record.alert).into()),
-        ends_nothing: false,
-        deliveries: record.deliveries,
-    }
-}
-
-fn remember(
-    connection: &Connection,
-    space_no: i64,
-    idempotency: &Idempotency,
-    now: i64,
-    accepted: &[Accepted],
-) -> rusqlite::Result<()> {
-    let answer = answer_json(accepted);
-    connection
-        .prepare_cached(FORGET_KEYS)?
-        .execute([now - Idempotency::KEPT_MS])?;
-    connection.prepare_cached(REMEMBER)?.execute(params![
-        space_no,
-        idempotency.route as i64,
-        idempotency.key,
-        &idempotency.body_hash[..],
-        now,
-        answer,
-    ])?;
-    Ok(())
 }
 
 #[async_trait]

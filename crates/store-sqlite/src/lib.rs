@@ -10,6 +10,7 @@ mod connectors;
 mod deliveries;
 mod error;
 mod history;
+mod idempotency;
 mod intake;
 mod open;
 mod order;

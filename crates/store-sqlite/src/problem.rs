@@ -5,8 +5,7 @@ use std::sync::Arc;
 use alert_connectors_model::{Alert, AlertId, Connector, DeliveryId};
 use alert_connectors_store::{
     AcceptedDelivery, Event, Expiry, FollowUp, Heard, Roster, StoreError, Submission, ended,
-    heard_of, repeated,
-    stored::{alert_json, time},
+    heard_of, repeated, stored::alert_json,
 };
 use rusqlite::{Connection, params};
 
@@ -93,7 +92,6 @@ impl Problem<'_> {
             alert_seq: self.known.seq,
             alert_id: self.known.id,
             alert: &self.alert,
-            received_at: time(self.known.received_at),
             now: self.expiry.now,
             space: &self.roster.space,
             connector: &follow_up.connector,

@@ -10,7 +10,7 @@ use alert_connectors_model::{
 };
 use alert_connectors_store::{
     Bundle, Due, Event, Expiry, Form, Known, Leases, NextStep, Opening, Outcome, Queue, Recorded,
-    Report, StoreError, Tidings,
+    Report, StoreError, Tidings, UNANSWERED_TOLD,
     stored::{self, delivery_kind, time},
 };
 use async_trait::async_trait;
@@ -29,11 +29,12 @@ const NEXT_OWED: &str = "SELECT connector_no FROM deliveries WHERE state = 0 AND
 // Walks the destinations that ever gave trouble.
 const TROUBLED: &str = "SELECT fingerprint FROM destinations WHERE blocked_at IS NOT NULL OR told
     OR unanswered >= 3";
+const _: () = assert!(UNANSWERED_TOLD == 3, "TROUBLED says so");
 // By primary key.
 const VERSION: &str = "SELECT version FROM identity WHERE one = 1";
 // By deliveries_pending, then by primary key.
 const DUE: &str = "SELECT d.seq, d.id, d.plain, d.attempts, d.kind, d.created_at,
-    coalesce(d.requeued_at, d.created_at), a.seq, a.id, a.received_at, a.content
+    coalesce(d.requeued_at, d.created_at), a.seq, a.id, a.content
     FROM deliveries d JOIN alerts a ON a.seq = d.alert_seq
     WHERE d.connector_no = ?1 AND d.state = 0 AND d.seq > ?2 AND coalesce(d.requeued_at, d.created_at) > ?4
     ORDER BY d.seq LIMIT ?3";
@@ -303,7 +304,7 @@ impl Look<'_> {
             let alert = match self.alerts.get(&alert_seq) {
                 Some(alert) => Arc::clone(alert),
                 None => {
-                    let content: String = row.get(10).map_err(meaning)?;
+                    let content: String = row.get(9).map_err(meaning)?;
                     let alert = Arc::new(stored::alert(&content, alert_seq)?);
                     self.alerts.insert(alert_seq, Arc::clone(&alert));
                     alert
@@ -322,7 +323,6 @@ impl Look<'_> {
                 },
                 space: Arc::clone(space),
                 alert,
-                received_at: time(number(9)?),
                 created_at: time(number(5)?),
                 queued_at: time(number(6)?),
                 connector: Arc::clone(connector),

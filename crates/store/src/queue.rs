@@ -123,8 +123,6 @@ pub struct Due {
     pub space: Arc<Space>,
     /// What to say. Deliveries of one alert that were queued together share it.
     pub alert: Arc<Alert>,
-    /// When the alert was first received.
-    pub received_at: Timestamp,
     /// When the delivery was made.
     pub created_at: Timestamp,
     /// From when its time is counted: when it was made or, later, retried.
@@ -195,8 +193,6 @@ pub struct Parcel {
     pub status: AlertStatus,
     /// How many attempts were made.
     pub attempts: u32,
-    /// When the alert was first received.
-    pub received_at: Timestamp,
     /// When the delivery was made.
     pub created_at: Timestamp,
     /// What the alert says, where it is among the worst.

@@ -39,6 +39,11 @@ pub struct Standing {
 }
 
 impl Standing {
+    /// Whether so many requests in a row were not answered that the spaces are to know.
+    pub fn never_answers(&self) -> bool {
+        self.unanswered >= UNANSWERED_TOLD
+    }
+
     /// Someone repaired it: failures and the block are forgotten, and expiry counts anew. What the channel asked for
     /// itself still holds.
     pub fn repair(&mut self, now: Timestamp) {

@@ -8,6 +8,7 @@ use alert_connectors_model::{
     UserId, Warning, WebhookUrl, parse_stored_alert,
 };
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::{Accepted, AlertRecord, Sealed, Sealing, StoreError};
 
@@ -251,31 +252,67 @@ pub struct StoredAnswer {
     pub id: AlertId,
     /// How often it had been posted.
     pub occurrences: u64,
+    /// Whether it was a `resolved` that ended nothing.
+    pub ends_nothing: bool,
     /// The deliveries that the request caused.
     pub deliveries: Vec<DeliveryId>,
 }
 
+impl StoredAnswer {
+    /// The answer again, with the alert as it is by now, to a request that was first answered at `created_at`.
+    pub fn again(self, record: Option<AlertRecord>, created_at: i64) -> Accepted {
+        let Some(mut record) = record else {
+            // Retention removed it: its name is what is left, and its words are those of the request.
+            return Accepted {
+                id: self.id,
+                received_at: time(created_at),
+                occurrences: self.occurrences,
+                current: None,
+                ends_nothing: self.ends_nothing,
+                deliveries: Vec::new(),
+            };
+        };
+        record.retain_deliveries(&self.deliveries);
+        Accepted {
+            id: record.id,
+            received_at: record.received_at,
+            occurrences: self.occurrences,
+            current: Some(alert_json(&record.alert).into()),
+            ends_nothing: self.ends_nothing,
+            deliveries: record.deliveries,
+        }
+    }
+}
+
+/// The same on disk: id, occurrences, deliveries, and whether it ended nothing, which older answers lack.
+#[derive(Serialize, Deserialize)]
+struct KeptAnswer(String, u64, Vec<String>, #[serde(default)] bool);
+
 /// The answer to a request as it is stored.
 pub fn answer_json(accepted: &[Accepted]) -> String {
-    let answer: Vec<(String, u64, Vec<String>)> = accepted
-        .iter()
-        .map(|one| {
-            let deliveries = one.deliveries.iter().map(|one| one.id.to_string());
-            (one.id.to_string(), one.occurrences, deliveries.collect())
-        })
-        .collect();
+    let kept = |one: &Accepted| {
+        let deliveries = one.deliveries.iter().map(|one| one.id.to_string());
+        let deliveries = deliveries.collect();
+        KeptAnswer(
+            one.id.to_string(),
+            one.occurrences,
+            deliveries,
+            one.ends_nothing,
+        )
+    };
+    let answer: Vec<KeptAnswer> = accepted.iter().map(kept).collect();
     serde_json::to_string(&answer).expect("strings, numbers and lists always serialise")
 }
 
 /// The answer to a request that was kept under a key.
 pub fn answer(json: &str, key: &str) -> Result<Vec<StoredAnswer>, StoreError> {
     let failed = || unreadable("idempotency", "answer", key);
-    let answer: Vec<(String, u64, Vec<String>)> =
-        serde_json::from_str(json).map_err(|_malformed| failed())?;
-    let read = |(id, occurrences, deliveries): (String, u64, Vec<String>)| {
+    let answer: Vec<KeptAnswer> = serde_json::from_str(json).map_err(|_malformed| failed())?;
+    let read = |KeptAnswer(id, occurrences, deliveries, ends_nothing)| {
         Ok(StoredAnswer {
             id: id.parse().map_err(|_malformed| failed())?,
             occurrences,
+            ends_nothing,
             deliveries: deliveries.iter().filter_map(|id| id.parse().ok()).collect(),
         })
     };

@@ -26,7 +26,7 @@ fn problem(world: &World, waits: Opening) -> (Due, Due) {
             status: AlertStatus::Resolved,
             ..alert
         }),
-        created_at: opening.received_at + SignedDuration::from_mins(42),
+        created_at: opening.created_at + SignedDuration::from_mins(42),
         ..opening.clone()
     };
     (opening, resolved)

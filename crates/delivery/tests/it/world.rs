@@ -216,7 +216,6 @@ impl Queue for MemoryQueue {
             severity: due.alert.severity,
             status: due.alert.status,
             attempts: due.attempts,
-            received_at: due.received_at,
             created_at: due.created_at,
             alert: (at < in_full).then(|| Arc::clone(&due.alert)),
         };
@@ -505,7 +504,6 @@ impl World {
             alert_id: AlertId::new(now, &self.random),
             kind: DeliveryKind::Opening,
             opening: Opening::Arrived,
-            received_at: now,
             created_at: now,
             queued_at: now,
             space: Arc::new(space),

@@ -11,6 +11,7 @@ fn statements() -> Vec<String> {
         include_str!("../../src/bundle.rs"),
         include_str!("../../src/connectors.rs"),
         include_str!("../../src/history.rs"),
+        include_str!("../../src/idempotency.rs"),
         include_str!("../../src/intake.rs"),
         include_str!("../../src/people.rs"),
         include_str!("../../src/problem.rs"),

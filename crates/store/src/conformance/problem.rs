@@ -3,8 +3,8 @@
 use alert_connectors_model::{Alert, DeliveryKind, Severity};
 use jiff::SignedDuration;
 
-use super::world::{World, stored};
-use crate::{Accepted, Expiry, Opening};
+use super::world::{World, idempotency, stored};
+use crate::{Acceptance, Accepted, Expiry, Opening};
 
 impl World {
     /// Posts a problem with a severity, some hours after the beginning.
@@ -24,14 +24,18 @@ impl World {
         severity: Severity,
         status: &str,
     ) -> Accepted {
+        let alert = self.titled_alert(title, minutes, severity, status);
+        self.problem_of(alert, 0).await
+    }
+
+    fn titled_alert(&self, title: &str, minutes: i64, severity: Severity, status: &str) -> Alert {
         let at = self.later(minutes * 60);
         let extra = format!(r#","dedup_key":"k","occurred_at":"{at}","status":"{status}""#);
-        let alert = Alert {
+        Alert {
             title: title.to_owned(),
             severity,
             ..self.alert(&extra)
-        };
-        self.problem_of(alert, 0).await
+        }
     }
 
     async fn problem_of(&self, alert: Alert, hours: i64) -> Accepted {
@@ -149,6 +153,19 @@ pub async fn a_resolved_of_before_the_beginning_ends_nothing(world: World) {
         .await;
     let warnings = listed.unwrap().unwrap().warnings_json.unwrap();
     assert!(warnings.contains("occurred_at"), "{warnings}");
+    // A request that is repeated is answered as it was the first time.
+    let keyed = async || {
+        let alert = world.titled_alert("keyed", -5, Severity::High, "resolved");
+        let mut submission = world.submission(&[alert]).await;
+        submission.idempotency = Some(idempotency("early", 1));
+        world.store.accept(submission).await.unwrap()
+    };
+    let first = stored(keyed().await).remove(0);
+    let Acceptance::Repeated(again) = keyed().await else {
+        unreachable!("the key is known");
+    };
+    assert!(first.ends_nothing && again[0].ends_nothing);
+    assert_eq!(first.id, again[0].id);
     let late = world.titled("late", 42, Severity::High, "resolved").await;
     assert!(!late.ends_nothing);
     assert_eq!(late.deliveries.len(), 1);

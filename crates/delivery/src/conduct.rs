@@ -178,7 +178,7 @@ impl Conduct {
 
     /// Whether the spaces are to know that something is wrong: it is blocked, or it never answers.
     pub(crate) fn is_troubled(&self) -> bool {
-        self.is_blocked() || self.standing.unanswered >= UNANSWERED_TOLD
+        self.is_blocked() || self.standing.never_answers()
     }
 
     /// Something arrived. Says whether that released a block.
@@ -256,9 +256,9 @@ impl Conduct {
         random: &dyn Random,
     ) -> Duration {
         self.fail(error, now);
-        let before = self.standing.unanswered;
-        let most = if quiet { UNANSWERED_TOLD - 1 } else { u32::MAX };
-        self.standing.unanswered = before.saturating_add(1).min(most.max(before));
+        if !quiet || self.standing.unanswered < UNANSWERED_TOLD - 1 {
+            self.standing.unanswered = self.standing.unanswered.saturating_add(1);
+        }
         let wait = unanswered_wait(self.standing.unanswered, self.patience, random);
         let wait = if self.is_blocked() {
             wait.max(self.next_probe(random))
@@ -362,7 +362,7 @@ impl Conduct {
 
     /// The channel answered, though it did not take the message. Once the spaces were told, only an arrival resets the count.
     fn was_answered(&mut self) {
-        if self.standing.unanswered < UNANSWERED_TOLD {
+        if !self.standing.never_answers() {
             self.standing.unanswered = 0;
         }
     }

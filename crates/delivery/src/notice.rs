@@ -10,7 +10,7 @@ use alert_connectors_model::{
 };
 use alert_connectors_store::{
     Acceptance, AlertQuery, Alerts, Block, Connectors, Expiry, Intake, NewAlert, Roster,
-    StoreError, Submission, UNANSWERED_TOLD,
+    StoreError, Submission,
 };
 use async_trait::async_trait;
 use jiff::SignedDuration;
@@ -158,9 +158,10 @@ fn alert(connector: &Connector, notice: &Notice, now: jiff::Timestamp) -> Option
         name: name.to_owned(),
         value: FieldValue::Text(value),
     };
-    let (status, description, fields) = match notice {
+    let (status, trouble, description, fields) = match notice {
         Notice::Blocked(block) => (
             AlertStatus::Active,
+            "is blocked",
             "Its webhook takes nothing until someone repairs it. What waits for it is held and sent after the repair: \
              enter a working webhook URL, or repair it in the channel and send a test message."
                 .to_owned(),
@@ -172,6 +173,7 @@ fn alert(connector: &Connector, notice: &Notice, now: jiff::Timestamp) -> Option
         ),
         Notice::Unanswered(error) => (
             AlertStatus::Active,
+            "does not answer",
             "Its webhook takes messages and does not answer, so nobody knows whether they arrive. They are sent again after \
              30 s, then 1, 2, 4 min and so on up to 1 h, so that few copies appear: check the channel for them, and what \
              stands between this service and it."
@@ -184,18 +186,14 @@ fn alert(connector: &Connector, notice: &Notice, now: jiff::Timestamp) -> Option
         ),
         Notice::Repaired => (
             AlertStatus::Resolved,
+            "works again",
             "Its webhook works again, and what was held is being sent.".to_owned(),
             vec![text("Connector", connector.name.clone())],
         ),
     };
     Some(Alert {
         alert_type: AlertType::parse(ALERT_TYPE)?,
-        title: match notice {
-            Notice::Unanswered(_) => format!("Connector {} does not answer", connector.name),
-            Notice::Blocked(_) | Notice::Repaired => {
-                format!("Connector {} is blocked", connector.name)
-            }
-        },
+        title: format!("Connector {} {trouble}", connector.name),
         severity: Severity::High,
         status,
         description: Some(description),
@@ -280,13 +278,11 @@ async fn settle_standing(
         let standing = conduct.standing();
         match (&standing.block, standing.told) {
             (Some(block), false) if !block.quiet => Some((Notice::Blocked(block.clone()), true)),
-            (None, false) if standing.unanswered >= UNANSWERED_TOLD => {
+            (None, false) if standing.never_answers() => {
                 let error = standing.last_error.clone().unwrap_or_default();
                 Some((Notice::Unanswered(error), true))
             }
-            (None, true) if standing.unanswered < UNANSWERED_TOLD => {
-                Some((Notice::Repaired, false))
-            }
+            (None, true) if !standing.never_answers() => Some((Notice::Repaired, false)),
             _ => None,
         }
     });

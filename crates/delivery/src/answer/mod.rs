@@ -203,6 +203,19 @@ fn status_reason(answer: &Answer<'_>, advice: &'static str) -> Reason {
     Reason::new(what, advice)
 }
 
+/// An answer that no webhook of this kind gives, in the channel's own words.
+fn unexpected(answer: &Answer<'_>, advice: &'static str) -> Reason {
+    let words = match &answer.body {
+        Body::Unreadable(what) => Some(what.clone()),
+        Body::Text(text) => said::said(text, answer.target),
+    };
+    let what = match words {
+        Some(words) => format!("unexpected answer: {words}"),
+        None => "unexpected answer".to_owned(),
+    };
+    Reason::new(what, advice)
+}
+
 /// It may work later; the channel may say when.
 fn transient(answer: &Answer<'_>, reason: Reason) -> Verdict {
     Verdict::Transient {

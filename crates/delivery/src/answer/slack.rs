@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Answer, BUSY, Body, Reason, Verdict, by_status, said::said, transient};
+use super::{Answer, BUSY, Body, Reason, Verdict, by_status, transient, unexpected};
 use alert_connectors_store::Form;
 
 /// How long to wait after a 429 that does not say.
@@ -27,22 +27,11 @@ pub(super) fn of_slack(answer: &Answer<'_>) -> Verdict {
         (200, body) => match json_outcome(body.text()) {
             Some(Ok(())) => Verdict::Destination(Reason::new("JSON answer", WORKFLOW)),
             Some(Err(word)) => Verdict::Destination(Reason::new(word, NOT_A_WEBHOOK)),
-            None => unexpected(answer),
+            None => Verdict::Destination(unexpected(answer, NOT_A_WEBHOOK)),
         },
-        (201..=299, _) => unexpected(answer),
+        (201..=299, _) => Verdict::Destination(unexpected(answer, NOT_A_WEBHOOK)),
         _ => by_status(answer, THROTTLE),
     }
-}
-
-fn unexpected(answer: &Answer<'_>) -> Verdict {
-    let what = match &answer.body {
-        Body::Unreadable(what) => format!("unexpected answer: {what}"),
-        Body::Text(text) => match said(text, answer.target) {
-            Some(words) => format!("unexpected answer: {words}"),
-            None => "unexpected answer".to_owned(),
-        },
-    };
-    Verdict::Destination(Reason::new(what, NOT_A_WEBHOOK))
 }
 
 /// A server that takes Slack's webhooks: every 2xx is success unless its body is a known failure.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use alert_connectors_store::Form;
 use serde_json::Value;
 
-use super::{Answer, BUSY, Body, GONE, Reason, Verdict, by_status, status_reason, transient};
+use super::{Answer, BUSY, GONE, Reason, Verdict, by_status, status_reason, transient, unexpected};
 
 /// How long to wait where a connector says that it was throttled.
 const CONNECTOR_THROTTLE: Duration = Duration::from_secs(30);
@@ -26,19 +26,12 @@ pub(super) fn of_connector(answer: &Answer<'_>) -> Verdict {
     }
     match answer.status {
         200 if answer.body.text() == "1" => Verdict::Delivered,
-        200..=299 => transient(answer, unexpected(answer)),
+        200..=299 => transient(answer, unexpected(answer, BUSY)),
         404 | 410 => Verdict::Destination(status_reason(answer, GONE)),
         400 | 408 | 409 | 412 | 413 | 425 | 429 | 300..=399 | 500..=599 => {
             by_status(answer, CONNECTOR_THROTTLE)
         }
         _ => Verdict::Destination(status_reason(answer, RETIRED)),
-    }
-}
-
-fn unexpected(answer: &Answer<'_>) -> Reason {
-    match &answer.body {
-        Body::Unreadable(what) => Reason::new(format!("unexpected answer: {what}"), BUSY),
-        Body::Text(_) => Reason::new("unexpected answer", BUSY),
     }
 }
 

@@ -8,7 +8,7 @@ use alert_connectors_model::DeliveryKind;
 use alert_connectors_store::{Bundle, Form, Opening, Outcome, SetAside};
 use tokio::time::Instant;
 
-use super::{Destination, REFILL, State, forget};
+use super::{Destination, forget, turn::Next, work::REFILL};
 use crate::{
     conduct::{Culprit, Turn},
     engine::Inner,
@@ -23,41 +23,6 @@ pub(super) struct Planned {
     pub(super) turn: Turn,
     /// The window in which it was found.
     pub(super) generation: u64,
-}
-
-/// Whose turn it is, and what belongs to that.
-#[derive(Debug, Clone, Copy)]
-enum Next {
-    Front,
-    /// Another goes in the place of this message, after so many that were tried in vain.
-    InPlaceOf(Culprit, u32),
-    SetAside(SetAside),
-}
-
-impl State {
-    /// Whose turn it is.
-    fn next(&self, inner: &Inner, now: Instant) -> Next {
-        if let Some(one) = self.turn_of_set_aside(self.next_set_aside(inner, now), now) {
-            return Next::SetAside(one);
-        }
-        match self.suspect_at_front() {
-            Some((suspect, tried)) if self.window.has_other() => Next::InPlaceOf(suspect, tried),
-            _ => Next::Front,
-        }
-    }
-
-    /// The first delivery of the next digest and how many it holds at most; `None` if the next request is a single message.
-    /// The digest begins with the delivery that would go alone, so that its connector has something to send.
-    fn digest_of(&self, next: Next, now: Instant) -> Option<(i64, usize)> {
-        let conduct = self.conduct.as_ref()?;
-        let tokens = conduct.tokens(now)?;
-        let crowded = self.window.len() > tokens && !conduct.is_blocked();
-        let first = match next {
-            Next::InPlaceOf(..) => self.window.first_other(),
-            _ => self.window.front(),
-        };
-        (crowded && conduct.digest_max() > 1).then_some((first?.due.seq, conduct.digest_max()))
-    }
 }
 
 impl Destination {

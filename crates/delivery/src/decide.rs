@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use alert_connectors_model::{DeliveryState, EndReason, Random};
-use alert_connectors_store::{Form, NextStep};
+use alert_connectors_store::{Form, NextStep, Outcome};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
@@ -18,6 +18,8 @@ pub(crate) struct Decided {
     pub(crate) next: NextStep,
     /// Deliveries that are owed again.
     pub(crate) revived: Vec<i64>,
+    /// The message that is set aside, if one is, and when it is tried again.
+    pub(crate) set_aside: Option<Outcome>,
     /// Whether the destination got into trouble or out of it, which the spaces are to hear.
     pub(crate) turned: bool,
 }
@@ -42,6 +44,12 @@ pub(crate) fn decide(
         return Decided::next(again(request.load.form(), Duration::ZERO, now));
     };
     let was_troubled = conduct.is_troubled();
+    let set_aside = match (request.turn, verdict) {
+        (Turn::Trial(suspect), Verdict::Delivered | Verdict::Accepted) => {
+            conduct.set_aside(suspect, now, random)
+        }
+        _ => None,
+    };
     let mut revived = Vec::new();
     let next = match request.turn {
         Turn::SetAside => after_set_aside(conduct, request, verdict, now, random),
@@ -52,6 +60,14 @@ pub(crate) fn decide(
     Decided {
         next,
         revived,
+        set_aside: set_aside.map(|one| Outcome {
+            seq: one.seq,
+            attempt: None,
+            next: NextStep::Again {
+                form: Form::Plain,
+                at: one.wait.ends_at(),
+            },
+        }),
         turned: conduct.is_troubled() != was_troubled,
     }
 }
@@ -103,9 +119,6 @@ fn after_another(
     let blocked_before = conduct.is_blocked();
     match verdict {
         Verdict::Delivered | Verdict::Accepted => {
-            if let Turn::Trial(suspect) = request.turn {
-                conduct.set_aside(suspect, now, random);
-            }
             conduct.arrived(now);
             arrived(verdict, now)
         }
@@ -193,6 +206,7 @@ impl Decided {
         Self {
             next,
             revived: Vec::new(),
+            set_aside: None,
             turned: false,
         }
     }

@@ -241,6 +241,7 @@ async fn queue_again(change: &Change, seqs: &[i64], expiry: Expiry) -> Result<us
 
 struct KnownConnector {
     no: i64,
+    id: ConnectorId,
     destination: Fingerprint,
     is_active: bool,
     created_at: Timestamp,
@@ -262,6 +263,7 @@ impl KnownConnector {
         let Some(row) = found else { return Ok(None) };
         Ok(Some(Self {
             no: row.at(0)?,
+            id,
             destination: row.fingerprint(1)?,
             is_active: row.at(2)?,
             created_at: time(row.at(3)?),
@@ -406,6 +408,7 @@ impl KnownConnector {
         let (queue_depth, oldest_pending_at) = self.depth(session, cutoff).await?;
         let last = session.row(LAST_ARRIVED, &[&self.no]).await?;
         Ok(HealthFacts {
+            connector_id: self.id,
             is_active: self.is_active,
             created_at: self.created_at,
             switched_at: self.switched_at,

@@ -246,6 +246,7 @@ fn queue_again(connection: &Connection, seqs: &[i64], expiry: Expiry) -> rusqlit
 
 struct StoredConnector {
     no: i64,
+    id: ConnectorId,
     destination: Fingerprint,
     is_active: bool,
     created_at: Timestamp,
@@ -264,6 +265,7 @@ impl StoredConnector {
         let read = |row: &Row<'_>| {
             Ok(Self {
                 no: row.get(0)?,
+                id,
                 destination: Fingerprint(row.get(1)?),
                 is_active: row.get(2)?,
                 created_at: time(row.get(3)?),
@@ -413,6 +415,7 @@ impl StoredConnector {
         let (queue_depth, oldest_pending_at) = self.depth(connection, expiry).map_err(meaning)?;
         let last_success_at = self.last_success(connection).map_err(meaning)?;
         Ok(HealthFacts {
+            connector_id: self.id,
             is_active: self.is_active,
             created_at: self.created_at,
             switched_at: self.switched_at,

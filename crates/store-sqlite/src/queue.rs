@@ -53,7 +53,7 @@ const LAST_PENDING: &str = "SELECT max(t.started_at) FROM (SELECT seq FROM deliv
     JOIN attempts t ON t.delivery_seq = oldest.seq";
 // By primary key.
 const AGAIN: &str =
-    "UPDATE deliveries SET plain = ?2, next_attempt_at = ?3, attempts = attempts + 1
+    "UPDATE deliveries SET plain = ?2, next_attempt_at = ?3, attempts = attempts + ?4
     WHERE seq = ?1 AND state = 0";
 // By primary key.
 const END: &str =
@@ -360,7 +360,8 @@ fn record_one(connection: &Connection, outcome: &Outcome) -> rusqlite::Result<Re
         NextStep::Again { form, at } => connection.prepare_cached(AGAIN)?.execute(params![
             seq,
             form == Form::Plain,
-            at.as_millisecond()
+            at.as_millisecond(),
+            outcome.attempt.is_some(),
         ])?,
         NextStep::End { state, reason, at } => connection.prepare_cached(END)?.execute(params![
             seq,

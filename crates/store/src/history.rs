@@ -4,7 +4,7 @@ use alert_connectors_model::{ConnectorId, Delivery, DeliveryId, DeliveryState, S
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::{Expiry, Page, Standing, StoreError};
+use crate::{Expiry, Page, SetAside, Standing, StoreError};
 
 /// The history of deliveries.
 #[async_trait]
@@ -128,6 +128,8 @@ pub struct Health {
 
 /// What a connector's health is told from.
 pub struct HealthFacts {
+    /// The connector.
+    pub connector_id: ConnectorId,
     /// Whether it is switched on.
     pub is_active: bool,
     /// When it was made.
@@ -144,8 +146,23 @@ pub struct HealthFacts {
     pub last_success_at: Option<Timestamp>,
 }
 
+impl HealthFacts {
+    /// When the next attempt is made, where one has to wait: all wait for the channel, and what is set aside for itself, too.
+    fn next_attempt_at(&self) -> Option<Timestamp> {
+        let standing = &self.standing;
+        let is_ours = |one: &&SetAside| one.connector_id == self.connector_id;
+        let set_aside = standing.failing.set_aside.iter().filter(is_ours);
+        let set_aside: Vec<_> = set_aside.map(|one| one.wait.ends_at()).collect();
+        let others_wait = usize::try_from(self.queue_depth).is_ok_and(|all| all > set_aside.len());
+        let channel = standing.wait.map(|wait| wait.ends_at());
+        let own = set_aside.into_iter().min().filter(|_| !others_wait);
+        channel.max(own).filter(|_| self.queue_depth > 0)
+    }
+}
+
 impl From<HealthFacts> for Health {
     fn from(facts: HealthFacts) -> Self {
+        let next_attempt_at = facts.next_attempt_at();
         let standing = facts.standing;
         let tried = facts.last_success_at.is_some() || standing.last_error.is_some();
         let (state, since) = if !facts.is_active {
@@ -161,13 +178,12 @@ impl From<HealthFacts> for Health {
         } else {
             (HealthState::Idle, facts.created_at)
         };
-        let waits = standing.wait.filter(|_| facts.queue_depth > 0);
         Self {
             state,
             since,
             queue_depth: facts.queue_depth,
             oldest_pending_at: facts.oldest_pending_at,
-            next_attempt_at: waits.map(|wait| wait.ends_at()),
+            next_attempt_at,
             last_success_at: facts.last_success_at,
             last_error: standing.last_error,
             consecutive_failures: standing.failures,

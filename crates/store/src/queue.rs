@@ -247,7 +247,8 @@ pub struct Report {
 pub struct Outcome {
     /// The delivery's place in the order.
     pub seq: i64,
-    /// The attempt, which a digest's deliveries share; none where a follow-up is cancelled unsent.
+    /// The attempt, which a digest's deliveries share; none where nothing was sent: a follow-up is cancelled, or a
+    /// message is set aside since another arrived in its place.
     pub attempt: Option<Arc<Attempt>>,
     /// How the delivery goes on.
     pub next: NextStep,

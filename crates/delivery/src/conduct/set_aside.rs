@@ -129,23 +129,28 @@ impl Conduct {
         };
     }
 
-    /// Another message arrived in the place of the suspect: the fault was the suspect's.
-    pub(crate) fn set_aside(&mut self, culprit: Culprit, now: Moment, random: &dyn Random) {
-        let Some(suspect) = self.standing.failing.suspect.take() else {
-            return;
-        };
+    /// Another message arrived in the place of the suspect: the fault was the suspect's, which is set aside.
+    pub(crate) fn set_aside(
+        &mut self,
+        culprit: Culprit,
+        now: Moment,
+        random: &dyn Random,
+    ) -> Option<SetAside> {
+        let suspect = self.standing.failing.suspect.take()?;
         let wait = match self.standing.unanswered {
             0 => backoff(suspect.failures, self.patience, random),
             _ => unanswered_wait(suspect.failures, self.patience, random),
         };
-        self.standing.failing.set_aside.push(SetAside {
+        let one = SetAside {
             seq: culprit.seq,
             alert_id: culprit.alert_id,
             connector_id: culprit.connector_id,
             failures: suspect.failures,
             wait: now.wait(wait, false),
-        });
+        };
+        self.standing.failing.set_aside.push(one);
         self.changed = true;
+        Some(one)
     }
 
     /// A message that was set aside failed again, which says nothing of the channel. Says how long it is left alone.

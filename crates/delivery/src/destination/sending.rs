@@ -139,7 +139,8 @@ impl Destination {
             random,
         );
         let attempt = Arc::new(attempt);
-        let outcomes = planned.load.outcomes(&attempt, decided.next);
+        let mut outcomes = planned.load.outcomes(&attempt, decided.next);
+        outcomes.extend(decided.set_aside.clone());
         // It is put back before it can be recorded, so that the queue never looks empty.
         self.put_back_or_let_go(planned, &decided, inner);
         let ended = Ended {

@@ -24,14 +24,25 @@ fn tries(world: &World, seq: i64) -> Vec<(AttemptOutcome, Option<Form>)> {
     let outcomes = world.queue.outcomes();
     let of_it = outcomes.iter().filter(|outcome| outcome.seq == seq);
     of_it
-        .map(|outcome| {
+        .filter_map(|outcome| {
             let form = match outcome.next {
                 NextStep::Again { form, .. } => Some(form),
                 NextStep::End { .. } => None,
             };
-            (outcome.attempt.as_ref().unwrap().outcome, form)
+            Some((outcome.attempt.as_ref()?.outcome, form))
         })
         .collect()
+}
+
+/// Whether history was told of another time for a delivery, without an attempt.
+fn is_postponed(world: &World, seq: i64) -> bool {
+    let outcomes = world.queue.outcomes();
+    let mut of_it = outcomes.iter().filter(|outcome| outcome.seq == seq);
+    of_it.any(|outcome| {
+        let plain = Form::Plain;
+        outcome.attempt.is_none()
+            && matches!(outcome.next, NextStep::Again { form, .. } if form == plain)
+    })
 }
 
 /// Answers with a status to whatever holds the word `poison`.
@@ -80,6 +91,7 @@ async fn a_message_that_fails_by_itself_gives_way_to_the_others() {
             .map(|(_, form)| *form)
             .collect();
         assert_eq!(first, [Some(Form::Full); 3], "{status}");
+        assert!(is_postponed(&world, 1), "{status}");
         world.queue.push(vec![world.due(&connector, 5, "e")]).await;
         until(|| arrived(&world), |seqs| *seqs == [2, 3, 4, 5]).await;
         let standing = world.queue.standing();

@@ -132,7 +132,7 @@ impl MemoryQueue {
             NextStep::Again { form, .. } => {
                 for due in owed.iter_mut().filter(|due| due.seq == outcome.seq) {
                     due.form = form;
-                    due.attempts += 1;
+                    due.attempts += u32::from(outcome.attempt.is_some());
                 }
             }
         }

@@ -287,7 +287,11 @@ impl AlertReader<'_> {
         }
         let key = dedup_key::dedup_key(&text);
         if key != text {
-            let msg = "It is kept with a hash of the whole, or with U+FFFD for NUL.";
+            let msg = if key.chars().count() == text.chars().count() {
+                "NUL in it is kept as U+FFFD."
+            } else {
+                "It has over 255 characters; kept as its beginning and a hash of the whole."
+            };
             self.warn(loc, msg);
         }
         Some(key)

@@ -123,6 +123,17 @@ fn what_producers_really_write_is_read() {
 }
 
 #[test]
+fn a_key_that_is_kept_otherwise_says_how() {
+    let long = "k".repeat(256);
+    for (key, said) in [(long.as_str(), "hash"), ("a\\u0000b", "NUL"), ("k", "")] {
+        let warnings = read(&format!(r#""dedup_key":"{key}""#)).warnings;
+        let says = |warning: &Warning| warning.msg.contains(said);
+        assert_eq!(warnings.len(), usize::from(!said.is_empty()), "{key}");
+        assert!(warnings.iter().all(says), "{warnings:?}");
+    }
+}
+
+#[test]
 fn fields_are_a_list_or_an_object_and_every_value_is_kept() {
     let digits = "9".repeat(41);
     let parsed = read(&format!(

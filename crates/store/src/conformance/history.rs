@@ -7,8 +7,8 @@ use jiff::SignedDuration;
 
 use super::world::World;
 use crate::{
-    DeliveryQuery, Expiry, Form, HealthState, NextStep, Progress, Replay, Replayed, Report,
-    Retried, Standing, Tidied, Tidying,
+    DeliveryQuery, Expiry, FailingMessages, Form, HealthState, NextStep, Outcome, Progress, Replay,
+    Replayed, Report, Retried, SetAside, Standing, Tidied, Tidying, Wait,
 };
 
 impl World {
@@ -339,6 +339,59 @@ pub async fn health_tells_how_a_connector_fares(world: World) {
         (paused.state, paused.since, paused.queue_depth),
         (HealthState::Paused, world.later(7), 0)
     );
+}
+
+/// A message that is set aside has the time at which it is tried again, in history and in health.
+pub async fn what_is_set_aside_is_told_when_it_is_tried(world: World) {
+    let connector = world.connect("").await;
+    let space = world.space_id().await;
+    world.post("").await;
+    let due = world.due(&connector).await.remove(0);
+    let next = NextStep::Again {
+        form: Form::Plain,
+        at: world.later(60),
+    };
+    let postponed = Outcome {
+        seq: due.seq,
+        attempt: None,
+        next,
+    };
+    let set_aside = SetAside {
+        seq: due.seq,
+        alert_id: due.alert_id,
+        connector_id: connector.id,
+        failures: 3,
+        wait: Wait {
+            set_at: world.now,
+            length: SignedDuration::from_secs(60),
+            asked: false,
+        },
+    };
+    let failing = FailingMessages {
+        suspect: None,
+        set_aside: vec![set_aside],
+    };
+    let standing = Standing {
+        failing,
+        ..Standing::default()
+    };
+    world
+        .report_with(&connector, vec![postponed], Some(standing))
+        .await;
+    let found = world.store.delivery(space, due.id, world.expiry());
+    let delivery = found.await.unwrap().unwrap();
+    assert_eq!(delivery.next_attempt_at, Some(world.later(60)));
+    assert!(delivery.attempts.is_empty());
+    let again = world.due(&connector).await.remove(0);
+    assert_eq!((again.attempts, again.form), (0, Form::Plain));
+    let next = async || {
+        let found = world.store.health(space, connector.id, world.expiry());
+        found.await.unwrap().unwrap().next_attempt_at
+    };
+    assert_eq!(next().await, Some(world.later(60)));
+    // Another waits for nothing.
+    world.post("").await;
+    assert_eq!(next().await, None);
 }
 
 /// A new URL counts as a repair: the block goes, and what was held has its time again.

@@ -76,6 +76,7 @@ macro_rules! conformance {
             every_attempt_stays_whatever_becomes_of_its_delivery,
             a_replay_queues_what_ended_and_nothing_twice,
             health_tells_how_a_connector_fares,
+            what_is_set_aside_is_told_when_it_is_tried,
             a_key_is_answered_after_retention_took_its_alert,
             a_new_url_repairs,
             retention_removes_what_is_old_and_neither_what_waits_nor_a_problem,

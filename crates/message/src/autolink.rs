@@ -118,6 +118,9 @@ fn without_punctuation(mut url: &str) -> &str {
 
 /// Whether a text shows an address, so that it must not name another one.
 pub(crate) fn shows_another(text: &str, link: &str) -> bool {
+    if !text.bytes().any(|byte| matches!(byte, b'.' | b'/')) {
+        return false;
+    }
     let lower = text.to_ascii_lowercase();
     let is_host = |word: &str| {
         let host = word.split(['/', '?', '#', ':']).next().unwrap_or_default();
@@ -128,8 +131,8 @@ pub(crate) fn shows_another(text: &str, link: &str) -> bool {
     };
     let shows_one =
         lower.contains("://") || lower.contains("www.") || lower.split_whitespace().any(is_host);
-    let is_this_one = Link::parse(text).is_ok_and(|shown| shown.as_str() == link);
-    shows_one && !is_this_one
+    let is_this_one = || Link::parse(text).is_ok_and(|shown| shown.as_str() == link);
+    shows_one && !is_this_one()
 }
 
 #[cfg(test)]

@@ -32,17 +32,19 @@ pub(crate) struct Size {
 
 impl Size {
     pub(crate) fn of(text: &str) -> Self {
-        // Only characters beyond the basic plane take four bytes, and their first byte tells.
-        let beyond_basic_plane = text.bytes().any(|byte| byte >= 0xF0);
-        let utf16 = if text.is_ascii() {
-            text.len()
-        } else {
-            text.chars().map(char::len_utf16).sum()
-        };
+        let utf8 = text.len();
+        if text.is_ascii() {
+            return Self {
+                utf16: utf8,
+                utf8,
+                beyond_basic_plane: false,
+            };
+        }
         Self {
-            utf16,
-            utf8: text.len(),
-            beyond_basic_plane,
+            utf16: text.chars().map(char::len_utf16).sum(),
+            utf8,
+            // Only characters beyond the basic plane take four bytes, and their first byte tells.
+            beyond_basic_plane: text.bytes().any(|byte| byte >= 0xF0),
         }
     }
 

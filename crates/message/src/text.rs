@@ -77,7 +77,7 @@ fn skip_terminal_command(chars: &mut Peekable<Chars<'_>>) {
 /// Cleaned text on one line, its ends trimmed; tabs become spaces.
 pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
     match clean(text) {
-        text if text.contains(['\n', '\t']) => {
+        text if text.bytes().any(|byte| matches!(byte, b'\n' | b'\t')) => {
             let lines = text.split(['\n', '\t']).map(str::trim);
             let lines = lines.filter(|line| !line.is_empty());
             Cow::Owned(lines.collect::<Vec<_>>().join(" "))

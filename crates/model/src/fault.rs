@@ -110,16 +110,19 @@ impl Loc {
     /// A field below this place.
     #[must_use]
     pub fn field(&self, name: impl Into<Cow<'static, str>>) -> Self {
-        let mut parts = self.0.clone();
-        parts.push(LocPart::Name(name.into()));
-        Self(parts)
+        self.below(LocPart::Name(name.into()))
     }
 
     /// An item below this place.
     #[must_use]
     pub fn item(&self, index: usize) -> Self {
-        let mut parts = self.0.clone();
-        parts.push(LocPart::Index(index));
+        self.below(LocPart::Index(index))
+    }
+
+    fn below(&self, part: LocPart) -> Self {
+        let mut parts = Vec::with_capacity(self.0.len() + 1);
+        parts.extend_from_slice(&self.0);
+        parts.push(part);
         Self(parts)
     }
 }

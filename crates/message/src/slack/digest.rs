@@ -10,7 +10,7 @@ use super::{
 use crate::{
     Digest, Shown, autolink,
     digest::{STEPS, Step},
-    fit::{Size, cut, fit, units},
+    fit::{cut, fit, units},
     rich::Line,
     text::one_line,
     words::{facts, headline, title},
@@ -26,8 +26,8 @@ const LINES_A_SECTION: usize = 10;
 pub(super) fn payload(digest: &Digest<'_>) -> Vec<u8> {
     let mut fewest = Vec::new();
     for step in &STEPS {
-        let (payload, size) = render(digest, step);
-        let fits = fits(&payload, size);
+        let (payload, blocks) = render(digest, step);
+        let fits = fits(&payload, &blocks);
         fewest = payload;
         if fits {
             break;
@@ -36,8 +36,8 @@ pub(super) fn payload(digest: &Digest<'_>) -> Vec<u8> {
     fewest
 }
 
-/// The message, and the size of the text of its blocks.
-fn render(digest: &Digest<'_>, step: &Step) -> (Vec<u8>, Size) {
+/// The message, and the blocks that it shows.
+fn render(digest: &Digest<'_>, step: &Step) -> (Vec<u8>, Vec<Block>) {
     let (full, lines) = digest.parts(step);
     let (total, words) = digest.heading();
     let space = fit(&one_line(digest.space), 120, calm).text;
@@ -53,8 +53,7 @@ fn render(digest: &Digest<'_>, step: &Step) -> (Vec<u8>, Size) {
     }
     let worst = digest.counts.worst();
     let color = worst.map_or_else(|| resolved_color(full), color_of);
-    let size = blocks.iter().map(Block::size).sum();
-    (payload_of(&text, color, &fallback, &blocks), size)
+    (payload_of(&text, color, &fallback, &blocks), blocks)
 }
 
 /// Where nothing is active all of it is resolved.

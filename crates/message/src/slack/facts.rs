@@ -63,7 +63,6 @@ pub(super) fn blocks(alert: &Alert, room: Room, trimmed: &mut Vec<Trim>, blocks:
 /// `*Name*` and the value on the next line; nothing if mrkdwn can't show both as they are.
 fn field(fact: &Fact<'_>, room: Room, trimmed: &mut Vec<Trim>) -> Option<String> {
     let name = one_line(fact.name);
-    let name = cut(&name, NAME_UNITS_MAX).text;
     if !mrkdwn::is_unmarked(&name) {
         return None;
     }

@@ -21,8 +21,13 @@ const ROW_UNITS_MAX: usize = 2_000;
 /// Below the 75 of a button's text (<https://docs.slack.dev/reference/block-kit/block-elements/button-element>).
 const LABEL_UNITS_MAX: usize = 70;
 
-pub(super) fn blocks(shown: Shown<'_>, trimmed: &mut Vec<Trim>, blocks: &mut Vec<Block>) {
-    let wanted = wanted(shown, !trimmed.is_empty());
+pub(super) fn blocks(
+    shown: Shown<'_>,
+    title_is_link: bool,
+    trimmed: &mut Vec<Trim>,
+    blocks: &mut Vec<Block>,
+) {
+    let wanted = wanted(shown, title_is_link, !trimmed.is_empty());
     let labels = labels(&wanted, LABEL_UNITS_MAX, trimmed);
     let mut row = String::new();
     let mut buttons = Vec::new();
@@ -51,7 +56,7 @@ fn in_row(row: &str, label: &str, url: &str) -> Option<String> {
 
 /// The alert's page here or its own link, then its actions, then the links of product and check that are too long to go
 /// around their names.
-fn wanted(shown: Shown<'_>, is_trimmed: bool) -> Vec<WantedLink<'_>> {
+fn wanted(shown: Shown<'_>, title_is_link: bool, is_trimmed: bool) -> Vec<WantedLink<'_>> {
     let alert = shown.alert;
     let mut wanted = Vec::new();
     let open = |label| if is_trimmed { "Read the rest" } else { label };
@@ -59,9 +64,8 @@ fn wanted(shown: Shown<'_>, is_trimmed: bool) -> Vec<WantedLink<'_>> {
         wanted.push(WantedLink::new("page", open("Open alert"), page));
     }
     if let Some(url) = &alert.url {
-        let in_title = super::title_link(alert).is_some();
         let is_only_way = shown.page.is_none() && is_trimmed;
-        if !in_title || is_only_way {
+        if !title_is_link || is_only_way {
             let label = if shown.page.is_none() {
                 open("Open")
             } else {

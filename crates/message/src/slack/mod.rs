@@ -96,8 +96,8 @@ impl Platform for Slack {
     fn message(&self, shown: Shown<'_>) -> Rendering {
         let mut fewest = None;
         for step in &STEPS {
-            let (rendering, size) = render(shown, step);
-            if fits(&rendering.payload, size) {
+            let (rendering, blocks) = render(shown, step);
+            if fits(&rendering.payload, &blocks) {
                 return rendering;
             }
             fewest = Some(rendering);
@@ -139,25 +139,28 @@ impl Platform for Slack {
     }
 }
 
-fn fits(payload: &[u8], size: Size) -> bool {
-    size.units() <= MESSAGE_UNITS_MAX && payload.len() <= BODY_BYTES_MAX
+fn fits(payload: &[u8], blocks: &[Block]) -> bool {
+    // The payload holds the text of its blocks, so its bytes are never fewer than their units.
+    let is_short = payload.len() <= MESSAGE_UNITS_MAX;
+    let size = || blocks.iter().map(Block::size).sum::<Size>();
+    is_short || payload.len() <= BODY_BYTES_MAX && size().units() <= MESSAGE_UNITS_MAX
 }
 
-/// The message, and the size of the text of its blocks.
-fn render(shown: Shown<'_>, step: &Step) -> (Rendering, Size) {
+/// The message, and the blocks that it shows.
+fn render(shown: Shown<'_>, step: &Step) -> (Rendering, Vec<Block>) {
     let alert = shown.alert;
     let mut trimmed = Vec::new();
-    let (text, fallback) = first_line(shown, &mut trimmed);
+    let title_link = title_link(shown.alert);
+    let (text, fallback) = first_line(shown, title_link.as_deref(), &mut trimmed);
     let mut blocks = Vec::new();
     if shown.whole {
         blocks.extend(description::block(alert, step.description, &mut trimmed));
         facts::blocks(alert, step.facts, &mut trimmed, &mut blocks);
     }
     blocks.push(Block::context(Text::mrkdwn(context(shown))));
-    links::blocks(shown, &mut trimmed, &mut blocks);
+    links::blocks(shown, title_link.is_some(), &mut trimmed, &mut blocks);
     let payload = payload(&text, color(alert), &fallback, &blocks);
-    let size = blocks.iter().map(Block::size).sum();
-    (Rendering { payload, trimmed }, size)
+    (Rendering { payload, trimmed }, blocks)
 }
 
 fn payload(text: &str, color: &'static str, fallback: &str, blocks: &[Block]) -> Vec<u8> {
@@ -202,11 +205,11 @@ fn calm(text: &str) -> String {
 }
 
 /// The severity word and the linked title, and the same words plain.
-fn first_line(shown: Shown<'_>, trimmed: &mut Vec<Trim>) -> (String, String) {
+fn first_line(shown: Shown<'_>, link: Option<&str>, trimmed: &mut Vec<Trim>) -> (String, String) {
     let word = headline(shown);
     let title = one_line(title(shown.alert));
     let max = TEXT_UNITS_MAX - WORD_UNITS_MAX;
-    let text = match title_link(shown.alert) {
+    let text = match link {
         Some(target) => fit(&title, max, |title| format!("<{target}|{}>", calm(title))),
         None => fit(&title, max, calm),
     };

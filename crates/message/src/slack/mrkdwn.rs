@@ -15,7 +15,7 @@ pub(super) const LINK_CHARS_MAX: usize = 2_700;
 
 /// Text with the three escapes of mrkdwn.
 pub(super) fn escape(text: &str) -> Cow<'_, str> {
-    if !text.contains(['&', '<', '>']) {
+    if !text.bytes().any(|byte| matches!(byte, b'&' | b'<' | b'>')) {
         return Cow::Borrowed(text);
     }
     let mut escaped = String::with_capacity(text.len() + 16);
@@ -58,9 +58,13 @@ fn look_alike(mark: char) -> char {
 
 /// Whether escaped text would be shown character for character: no mark, quote or emoji is read in it.
 pub(super) fn reads_nothing(text: &str) -> bool {
-    !text.split('\n').any(|line| line.starts_with('>'))
-        && live_marks(text).is_empty()
-        && !has_emoji(text, |before| !before.is_ascii_digit())
+    live_marks(text).is_empty() && has_neither_quote_nor_emoji(text)
+}
+
+fn has_neither_quote_nor_emoji(text: &str) -> bool {
+    !text.starts_with('>')
+        && !text.contains("\n>")
+        && emoji_colons(text, |before| !before.is_ascii_digit()).is_empty()
 }
 
 /// Whether text beside our own marks would be shown character for character as well: a mark inside a word is the only one
@@ -78,7 +82,8 @@ pub(super) fn is_unmarked(text: &str) -> bool {
         }
         before = c;
     }
-    reads_nothing(text)
+    // A mark inside a word opens nothing.
+    has_neither_quote_nor_emoji(text)
 }
 
 /// Where a text begins in its message.
@@ -163,14 +168,12 @@ fn live_marks(text: &str) -> Vec<usize> {
     live
 }
 
-/// Whether a text holds `:name:`, which could be an emoji.
-fn has_emoji(text: &str, may_precede: impl Fn(char) -> bool) -> bool {
-    !emoji_colons(text, may_precede).is_empty()
-}
-
 /// The colons that open a `:name:` where `may_precede` allows one.
 fn emoji_colons(text: &str, may_precede: impl Fn(char) -> bool) -> Vec<usize> {
     let mut colons = Vec::new();
+    if !text.bytes().any(|byte| byte == b':') {
+        return colons;
+    }
     let mut opening = None;
     let mut before = ' ';
     for (at, c) in text.char_indices() {
@@ -199,7 +202,8 @@ pub(super) fn code(text: &str) -> Option<String> {
 
 /// Whether text may be the label of a link as it is. A backtick in it ends the link, and so may a `|`.
 pub(super) fn can_be_label(text: &str) -> bool {
-    !text.is_empty() && !text.contains(['|', '\n', '`', '｀'])
+    let ends_it = |byte| matches!(byte, b'|' | b'\n' | b'`');
+    !text.is_empty() && !text.bytes().any(ends_it) && !text.contains('｀')
 }
 
 /// A URL as it may stand in `<url|label>`, or nothing if it is too long.

@@ -3,11 +3,10 @@
 use alert_connectors_model::{AlertStatus, Severity};
 
 use super::{
-    CARD_WEIGHT_MAX, SUMMARY_UNITS_MAX,
+    SUMMARY_UNITS_MAX,
     card::{Card, Element, TextRun},
-    description, json, sealed, style_of,
+    description, fits, json, sealed, style_of,
     text::{in_markdown, notification, runs, with_visible_spaces},
-    weight,
 };
 use crate::{
     Digest, Shown,
@@ -27,16 +26,14 @@ const FACTS_MAX: usize = 4;
 const WEIGHT_PER_UNIT: usize = 2;
 
 pub(super) fn payload(digest: &Digest<'_>) -> Vec<u8> {
-    let mut last = Vec::new();
+    let mut card = String::new();
     for step in &STEPS {
-        let card = json(&render(digest, step));
-        let fits = weight(&card) <= CARD_WEIGHT_MAX;
-        last = sealed(&card, summary(digest));
-        if fits {
+        card = json(&render(digest, step));
+        if fits(&card) {
             break;
         }
     }
-    last
+    sealed(&card, summary(digest))
 }
 
 fn summary(digest: &Digest<'_>) -> String {

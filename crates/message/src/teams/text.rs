@@ -25,6 +25,9 @@ pub(super) fn notification(text: &str) -> Cow<'_, str> {
 
 /// The text in parts, cut after the first character of each token.
 fn split_tokens(text: &str) -> Vec<&str> {
+    if !text.bytes().any(|byte| matches!(byte, b'<' | b'{')) {
+        return (!text.is_empty()).then_some(text).into_iter().collect();
+    }
     let mut parts = Vec::new();
     let mut begin = 0;
     for (at, bracket) in text.match_indices(['<', '{']) {
@@ -83,8 +86,12 @@ pub(super) const NO_BREAK_SPACE: char = '\u{A0}';
 /// A text for a fact, where Markdown is read, if every client shows it character for character there. URLs are links to
 /// themselves.
 pub(super) fn in_markdown(text: &str) -> Option<String> {
-    if begins_a_block(text) || text.contains(['\n', '\t']) || text.contains("  ") {
+    let is_white = |byte| matches!(byte, b'\n' | b'\t');
+    if begins_a_block(text) || text.bytes().any(is_white) || text.contains("  ") {
         return None;
+    }
+    if !text.contains("://") {
+        return reads_nothing(text).then(|| text.to_owned());
     }
     let run = |run: &Run<'_>| match &run.link {
         Some(link) => {
@@ -99,6 +106,9 @@ pub(super) fn in_markdown(text: &str) -> Option<String> {
 /// Whether Markdown finds nothing inside a line. Both parsers of the clients are meant: the one that follows `CommonMark`
 /// and the smaller one of the mobile apps.
 fn reads_nothing(text: &str) -> bool {
+    if !text.bytes().any(|byte| br"\*`~_]<&{".contains(&byte)) {
+        return true;
+    }
     let mut before = ' ';
     for (at, c) in text.char_indices() {
         let rest = text.get(at + c.len_utf8()..).unwrap_or_default();

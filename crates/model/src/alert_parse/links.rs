@@ -5,7 +5,8 @@ use crate::{ACTIONS_MAX, Action, Json, Link, Loc, ObjectReader, Part, is_visible
 
 impl AlertReader<'_> {
     pub(super) fn url(&mut self, json: Option<Json<'_>>) -> Option<Link> {
-        self.link(self.loc.field("url"), json?)
+        let json = json?;
+        self.link(self.loc.field("url"), json)
     }
 
     pub(super) fn actions(&mut self, json: Option<Json<'_>>) -> Vec<Action> {
@@ -47,9 +48,9 @@ impl AlertReader<'_> {
 
     /// A product or a check: an object, or its name alone.
     pub(super) fn part(&mut self, name: &'static str, json: Option<Json<'_>>) -> Option<Part> {
+        let json = json.filter(|json| *json != Json::Null)?;
         let loc = self.loc.field(name);
-        let mut object = match json.unwrap_or(Json::Null) {
-            Json::Null => return None,
+        let mut object = match json {
             Json::List(_) => {
                 self.warn(loc, "It is neither an object nor a name; dropped.");
                 return None;

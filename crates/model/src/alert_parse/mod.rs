@@ -230,7 +230,8 @@ impl AlertReader<'_> {
             return Some(AlertStatus::Active);
         }
         let text = self.required("status", json)?;
-        let status = AlertStatus::parse(&text.trim().to_lowercase());
+        let status = AlertStatus::parse(&text);
+        let status = status.or_else(|| AlertStatus::parse(&text.trim().to_lowercase()));
         if status.is_none() {
             let msg = not_one_of("status", &text, AlertStatus::ALL.map(AlertStatus::as_str));
             self.fault("status", FaultKind::NotOneOf, msg);
@@ -240,12 +241,12 @@ impl AlertReader<'_> {
 
     /// Logs and tracebacks have their cause in the last lines, so what is too long loses its middle.
     fn description(&mut self, json: Option<Json<'_>>) -> Option<String> {
-        let loc = self.loc.field("description");
         let text = match json? {
             Json::Null => return None,
             nested @ (Json::List(_) | Json::Object(_)) => Cow::Owned(nested.to_string()),
             json => scalar_text(json)?,
         };
+        let loc = self.loc.field("description");
         let text = self.without_nul(&loc, text);
         let Some(cut) = left_out::without_middle(&text, DESCRIPTION_CHARS_MAX) else {
             return Some(text.into_owned());
@@ -259,7 +260,6 @@ impl AlertReader<'_> {
     }
 
     fn description_format(&mut self, json: Option<Json<'_>>) -> DescriptionFormat {
-        let loc = self.loc.field("description_format");
         let text = match json {
             None | Some(Json::Null) => return DescriptionFormat::Plain,
             Some(json) => scalar_text(json).unwrap_or_default(),
@@ -267,7 +267,7 @@ impl AlertReader<'_> {
         let format = DescriptionFormat::parse(&text.trim().to_lowercase());
         if format.is_none() {
             self.warn(
-                loc,
+                self.loc.field("description_format"),
                 "description_format is plain or markdown; taken as plain.",
             );
         }
@@ -275,8 +275,8 @@ impl AlertReader<'_> {
     }
 
     fn dedup_key(&mut self, json: Option<Json<'_>>) -> Option<String> {
-        let loc = self.loc.field("dedup_key");
         let json = json.filter(|json| *json != Json::Null)?;
+        let loc = self.loc.field("dedup_key");
         let Some(text) = scalar_text(json) else {
             self.warn(loc, "It is neither a string nor a number; dropped.");
             return None;

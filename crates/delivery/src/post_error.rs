@@ -18,7 +18,7 @@ pub enum PostError {
     /// The certificate is not trusted, or not for that name.
     #[error("TLS certificate not trusted: {0}")]
     Untrusted(CertificateFault),
-    /// The server does not speak HTTP/1.1 over TLS.
+    /// The server does not agree to speak HTTP/1.1 over TLS.
     #[error("The server speaks only HTTP/2; let it accept HTTP/1.1 as well")]
     OnlyHttp2,
     /// The name leads to an address that webhooks may not go to, or the host is not allowed.
@@ -39,12 +39,18 @@ pub enum PostError {
     /// The request left whole, and the connection broke before an answer came: the message may stand there.
     #[error("Connection closed without an answer: the message was sent whole and may have arrived")]
     ClosedUnanswered,
+    /// The request left whole, and what came back is not HTTP/1.1: the message may stand there.
+    #[error("The answer is not HTTP/1.1: the message was sent whole and may have arrived")]
+    NotHttp,
 }
 
 impl PostError {
     /// Whether the request left whole, so that the message may stand there.
     pub(crate) const fn may_have_arrived(self) -> bool {
-        matches!(self, Self::Unanswered | Self::ClosedUnanswered)
+        matches!(
+            self,
+            Self::Unanswered | Self::ClosedUnanswered | Self::NotHttp
+        )
     }
 
     /// Whether nothing of the message was sent, so that it can't be the message's fault.

@@ -199,6 +199,7 @@ fn post_error(error: &NoAnswer, link: &Link) -> PostError {
     match (error, link.has_sent_whole()) {
         (NoAnswer::TimedOut, true) => PostError::Unanswered,
         (NoAnswer::TimedOut, false) => PostError::Timeout,
+        (NoAnswer::Broken(error), true) if error.is_parse() => PostError::NotHttp,
         (NoAnswer::Broken(_), true) => PostError::ClosedUnanswered,
         (NoAnswer::Broken(_), false) => PostError::Broken,
     }

@@ -124,16 +124,16 @@ async fn an_answer_without_a_proper_end_is_understood() {
 #[tokio::test]
 async fn one_that_speaks_no_http_is_told_of() {
     let receiver = Receiver::start().await;
-    let world = server(&receiver, async |mut stream| {
-        stream.write_all(b"220 mail.example ESMTP\r\n").await.ok();
-    })
-    .await;
-    let (status, error) = report(&world, "https://webhook.example/").await;
-    assert_eq!(status, 500);
-    assert!(
-        error.starts_with("Connection closed without an answer"),
-        "{error}"
-    );
+    let settings_of_http2 = b"\0\0\0\x04\0\0\0\0\0";
+    for answer in [b"220 mail.example ESMTP\r\n".as_slice(), settings_of_http2] {
+        let world = server(&receiver, async |mut stream| {
+            stream.write_all(answer).await.ok();
+        })
+        .await;
+        let (status, error) = report(&world, "https://webhook.example/").await;
+        assert_eq!(status, 500);
+        assert!(error.starts_with("The answer is not HTTP/1.1"), "{error}");
+    }
 }
 
 #[tokio::test]

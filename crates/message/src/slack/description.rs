@@ -71,9 +71,17 @@ fn calm_lines(text: &str) -> String {
 
 /// Most descriptions are short plain text without anything that means something to anybody.
 fn usual(source: &str, max: usize) -> Option<Block> {
-    let text = source.trim_end().trim_start_matches('\n');
+    let text = without_blank_ends(source);
     let is_usual = !text.contains(['<', '\t']) && !text.contains("://") && units(text) <= max;
     is_usual.then(|| Block::section(Text::plain(text.to_owned())))
+}
+
+/// A text from its first line that shows something to its last.
+fn without_blank_ends(text: &str) -> &str {
+    let begin = text.len() - text.trim_start().len();
+    let (blank, _) = text.split_at(begin);
+    let line = blank.rfind('\n').map_or(0, |newline| newline + 1);
+    text.get(line..).unwrap_or_default().trim_end()
 }
 
 fn text_fits(text: &Text, max: usize) -> bool {
@@ -244,6 +252,18 @@ mod tests {
                 .as_str()
                 .unwrap_or(block["type"].as_str().unwrap());
             assert_eq!(found, kind, "{text}");
+        }
+    }
+
+    #[test]
+    fn blank_lines_at_the_ends_go_and_indentation_stays() {
+        for (text, shown) in [
+            ("    \n\nx", "x"),
+            ("\n \n  x\n y\n \n", "  x\n y"),
+            ("  x", "  x"),
+            ("x\n\ny", "x\n\ny"),
+        ] {
+            assert_eq!(drawn(text, "plain")["text"]["text"], shown);
         }
     }
 

@@ -128,7 +128,8 @@ fn read_line(line: &str, seen: &mut Seen) {
 }
 
 fn flush(literal: &mut String, seen: &mut Seen) {
-    seen.text.push_str(&unescaped(&formatted(literal)));
+    // Escapes are undone first: a `&lt;` ends a URL as `<` does.
+    seen.text.push_str(&formatted(&unescaped(literal)));
     literal.clear();
 }
 
@@ -143,7 +144,7 @@ fn read_token(token: &str, seen: &mut Seen) {
         target.starts_with("https://") || target.starts_with("http://"),
         "{token:?}"
     );
-    let label = unescaped(&formatted(label));
+    let label = formatted(&unescaped(label));
     seen.text.push_str(&label);
     seen.links.push((label, unescaped(target)));
 }

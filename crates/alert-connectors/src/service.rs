@@ -17,10 +17,13 @@ use crate::{
     config::ServeConfig,
     database::Database,
     lifecycle::{Lifecycle, Stop},
-    server,
+    server::{Descriptors, Server},
     system::System,
     upkeep,
 };
+
+/// Connections to webhooks that are open at once, if the system lets us.
+const WEBHOOK_CONNECTIONS_MAX: usize = 512;
 
 /// A service that listens.
 pub(crate) struct Service {
@@ -54,6 +57,7 @@ impl Service {
             limits: TimeLimits::default(),
         })
         .context("TLS can't be set up")?;
+        let descriptors = Descriptors::share_out(WEBHOOK_CONNECTIONS_MAX);
         let meters = DeliveryMeters::default();
         let mut registry = Registry::with_prefix(METRICS_PREFIX);
         meters.register(&mut registry);
@@ -73,6 +77,7 @@ impl Service {
             tell: Arc::new(tell),
             rates: config.rates,
             patience: Patience::default(),
+            connections_max: descriptors.webhooks,
             retry_for: config.spans.retry_for,
             meters,
             public_url: config.public_url,
@@ -101,14 +106,15 @@ impl Service {
             registry,
             trusted_proxies: TrustedProxies(config.trusted_proxies),
         });
-        let (tasks, soft, hard) = (
-            lifecycle.tasks.clone(),
-            lifecycle.soft.clone(),
-            lifecycle.hard.clone(),
-        );
-        lifecycle
-            .tasks
-            .spawn(server::serve(listener, whole(&app), tasks, soft, hard));
+        let server = Server {
+            listener,
+            router: whole(&app),
+            connections_max: descriptors.callers,
+            tasks: lifecycle.tasks.clone(),
+            soft: lifecycle.soft.clone(),
+            hard: lifecycle.hard.clone(),
+        };
+        lifecycle.tasks.spawn(server.run());
         Ok(Self {
             lifecycle,
             store,

@@ -12,8 +12,8 @@ use jiff::SignedDuration;
 use prometheus_client::registry::Registry;
 
 use crate::{
-    Freshness, Identity, Passwords, Problem, TrustedProxies, meters::ApiMeters,
-    routes::sign_in_limit::SignInLimit,
+    Freshness, Identity, Passwords, Problem, TrustedProxies, body_budget::BodyBudget,
+    meters::ApiMeters, routes::sign_in_limit::SignInLimit,
 };
 
 /// Rosters that are kept at hand.
@@ -62,6 +62,7 @@ pub struct Inner {
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) passwords: Passwords,
     pub(crate) sign_in_limit: SignInLimit,
+    pub(crate) bodies: BodyBudget,
     rosters: RwLock<HashMap<Slug, Arc<Roster>>>,
 }
 
@@ -92,6 +93,7 @@ impl App {
             meters,
             trusted_proxies: options.trusted_proxies,
             sign_in_limit: SignInLimit::default(),
+            bodies: BodyBudget::default(),
             rosters: RwLock::default(),
         }))
     }

@@ -1,24 +1,31 @@
 //! Reading a request's body: its length, then its media type and encoding, then its syntax.
 
-use std::{io::Read, time::Duration};
+use std::{io::Read, ops::Deref, time::Duration};
 
 use alert_connectors_model::Json;
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use http::{HeaderMap, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 
-use crate::{Problem, ProblemKind};
+use crate::{
+    App, Problem, ProblemKind,
+    body_budget::{From, Room},
+};
 
 /// The largest body, in bytes.
 pub(crate) const BODY_BYTES_MAX: usize = 1_024 * 1_024;
+/// The largest body of a sign-in, in bytes: an address and a password.
+pub(crate) const SIGN_IN_BYTES_MAX: usize = 16 * 1_024;
 /// The largest batch, in bytes.
 pub(crate) const BATCH_BYTES_MAX: usize = 16 * 1_024 * 1_024;
 /// Of a body that is too large, at most so much is passed over before the connection is closed.
 const PASSED_OVER_BYTES_MAX: usize = 32 * 1_024 * 1_024;
 /// A body must have arrived within this time.
 const ARRIVAL_MAX: Duration = Duration::from_secs(30);
+/// That of somebody who is not known yet, which is small.
+const STRANGERS_ARRIVAL_MAX: Duration = Duration::from_secs(5);
 
 /// What some producers write before their JSON, although it means nothing there.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -30,8 +37,47 @@ enum Encoding {
     Gzip,
 }
 
-/// The bytes of a JSON body; the limit holds for what comes and for what comes out of it.
-pub(crate) async fn read(headers: &HeaderMap, body: Body, most: usize) -> Result<Bytes, Problem> {
+/// The bytes of a body, and the room that they take of what all bodies have together.
+pub(crate) struct Received {
+    bytes: Bytes,
+    _room: Room,
+}
+
+impl Deref for Received {
+    type Target = Bytes;
+
+    fn deref(&self) -> &Bytes {
+        &self.bytes
+    }
+}
+
+/// The JSON body of a caller who was let in; the limit holds for what comes and for what comes out of it.
+pub(crate) async fn read(
+    app: &App,
+    headers: &HeaderMap,
+    body: Body,
+    most: usize,
+) -> Result<Received, Problem> {
+    read_from(app, From::Caller, headers, body, most).await
+}
+
+/// The same of somebody who is not known yet.
+pub(crate) async fn read_from_stranger(
+    app: &App,
+    headers: &HeaderMap,
+    body: Body,
+    most: usize,
+) -> Result<Received, Problem> {
+    read_from(app, From::Stranger, headers, body, most).await
+}
+
+async fn read_from(
+    app: &App,
+    from: From,
+    headers: &HeaderMap,
+    body: Body,
+    most: usize,
+) -> Result<Received, Problem> {
     let announced = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
@@ -44,27 +90,55 @@ pub(crate) async fn read(headers: &HeaderMap, body: Body, most: usize) -> Result
         return Err(Problem::new(ProblemKind::UnsupportedMediaType, detail));
     }
     let encoding = encoding(headers)?;
-    let bytes = collect(body, most).await?;
-    match encoding {
-        Encoding::Identity => Ok(bytes),
-        Encoding::Gzip => unzipped(&bytes, most),
-    }
+    let mut room = app.bodies.room(from);
+    let within = match from {
+        From::Caller => ARRIVAL_MAX,
+        From::Stranger => STRANGERS_ARRIVAL_MAX,
+    };
+    let arriving = tokio::time::timeout(within, collect(body, announced, most, &mut room));
+    let late = |_late| {
+        let detail = format!(
+            "The body did not arrive within {} seconds.",
+            within.as_secs()
+        );
+        Problem::new(ProblemKind::MalformedJson, detail)
+    };
+    let bytes = arriving.await.map_err(late)??;
+    let bytes = match encoding {
+        Encoding::Identity => bytes,
+        Encoding::Gzip => unzipped(&bytes, most, &mut room)?,
+    };
+    Ok(Received { bytes, _room: room })
 }
 
-async fn collect(body: Body, most: usize) -> Result<Bytes, Problem> {
-    let collected = tokio::time::timeout(ARRIVAL_MAX, Limited::new(body, most).collect()).await;
-    match collected {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(most)),
-        Ok(Err(_broken)) => Err(Problem::new(
-            ProblemKind::MalformedJson,
-            "The body broke off.",
-        )),
-        Err(_late) => Err(Problem::new(
-            ProblemKind::MalformedJson,
-            "The body did not arrive within 30 seconds.",
-        )),
+async fn collect(
+    mut body: Body,
+    announced: Option<u64>,
+    most: usize,
+    room: &mut Room,
+) -> Result<Bytes, Problem> {
+    let mut collected = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let broken = |_broken| Problem::new(ProblemKind::MalformedJson, "The body broke off.");
+        let Ok(data) = frame.map_err(broken)?.into_data() else {
+            continue;
+        };
+        if data.len() > most - collected.len() {
+            return Err(too_large(most));
+        }
+        room.grow(data.len())?;
+        // Most bodies come in one piece, which need not be copied.
+        if collected.is_empty() && body.is_end_stream() {
+            return Ok(data);
+        }
+        if collected.is_empty() {
+            // Memory that is reserved is not taken before something is written to it.
+            let announced = announced.and_then(|length| usize::try_from(length).ok());
+            collected.reserve_exact(announced.unwrap_or_default().min(most));
+        }
+        collected.extend_from_slice(&data);
     }
+    Ok(Bytes::from(collected))
 }
 
 /// Reads on without keeping anything, so that a client that is still writing gets to see the answer.
@@ -105,17 +179,27 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, Problem> {
     }
 }
 
-fn unzipped(bytes: &Bytes, most: usize) -> Result<Bytes, Problem> {
-    let mut plain = Vec::new();
-    let mut decoder = MultiGzDecoder::new(bytes.as_ref()).take(most as u64 + 1);
-    if decoder.read_to_end(&mut plain).is_err() {
-        let detail = "The body is not gzip, as its Content-Encoding says, or it broke off.";
-        return Err(Problem::new(ProblemKind::MalformedJson, detail));
+/// So much is unpacked at once.
+const UNPACKED_BYTES: usize = 64 * 1_024;
+
+fn unzipped(bytes: &Bytes, most: usize, room: &mut Room) -> Result<Bytes, Problem> {
+    let (mut plain, mut some) = (Vec::new(), vec![0; UNPACKED_BYTES]);
+    let mut decoder = MultiGzDecoder::new(bytes.as_ref());
+    loop {
+        let broken = |_broken| {
+            let detail = "The body is not gzip, as its Content-Encoding says, or it broke off.";
+            Problem::new(ProblemKind::MalformedJson, detail)
+        };
+        let unpacked = match decoder.read(&mut some).map_err(broken)? {
+            0 => return Ok(Bytes::from(plain)),
+            count => some.get(..count).unwrap_or_default(),
+        };
+        if unpacked.len() > most - plain.len() {
+            return Err(too_large(most));
+        }
+        room.grow(unpacked.len())?;
+        plain.extend_from_slice(unpacked);
     }
-    if plain.len() > most {
-        return Err(too_large(most));
-    }
-    Ok(Bytes::from(plain))
 }
 
 /// The JSON of a body that was read.

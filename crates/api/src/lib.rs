@@ -6,6 +6,7 @@
 
 mod app;
 mod body;
+mod body_budget;
 mod entry;
 mod identity;
 mod meters;
@@ -22,7 +23,7 @@ mod surrogates;
 pub use app::{App, AppOptions};
 pub use identity::{Caller, Freshness, Identity, IdentityError, StoreIdentity};
 pub use openapi::openapi_json;
-pub use passwords::{Passwords, new_token, token_hash};
+pub use passwords::{Password, Passwords, new_token, token_hash};
 pub use peer::{Peer, TrustedProxies};
 pub use problem::{Problem, ProblemKind};
 pub use routes::{METRICS_PREFIX, people_router, router, whole};

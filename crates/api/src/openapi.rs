@@ -1,5 +1,7 @@
 //! The OpenAPI 3.1 document, made from the routes themselves.
 
+use std::sync::OnceLock;
+
 use utoipa::openapi::{
     InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder,
     security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
@@ -7,9 +9,10 @@ use utoipa::openapi::{
 
 use crate::routes::{core, people};
 
-/// The document as JSON, the same bytes each time.
-pub fn openapi_json() -> String {
-    serde_json::to_string_pretty(&document()).unwrap_or_default() + "\n"
+/// The document as JSON, made once.
+pub fn openapi_json() -> &'static str {
+    static DOCUMENT: OnceLock<String> = OnceLock::new();
+    DOCUMENT.get_or_init(|| serde_json::to_string_pretty(&document()).unwrap_or_default() + "\n")
 }
 
 fn document() -> OpenApi {

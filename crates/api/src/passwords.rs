@@ -10,13 +10,31 @@ use tokio::sync::Semaphore;
 
 /// Each takes 19 MiB and tens of milliseconds of a core.
 const AT_ONCE_MAX: usize = 2;
-/// The longest password that is looked at, in bytes.
-const PASSWORD_BYTES_MAX: usize = 1_024;
+/// So many may wait for their turn, so that the last of them waits for some 200 ms.
+const WAITING_MAX: usize = 16;
+/// A password that can be set and checked.
+#[derive(Debug, Clone)]
+pub struct Password(Secret);
+
+impl Password {
+    /// The longest one, in bytes.
+    const BYTES_MAX: usize = 1_024;
+
+    /// Takes a password, or says why it is none.
+    pub fn new(text: Secret) -> Result<Self, &'static str> {
+        if text.expose().len() > Self::BYTES_MAX {
+            return Err("A password has at most 1,024 bytes.");
+        }
+        Ok(Self(text))
+    }
+}
 
 /// Hashes and checks passwords with Argon2id and the crate's recommended parameters (19 MiB, two passes, OWASP's first choice).
 #[derive(Clone)]
 pub struct Passwords {
     at_once: Arc<Semaphore>,
+    /// Those that are checked and those that wait.
+    admitted: Arc<Semaphore>,
     random: Arc<dyn Random>,
     /// What an unknown e-mail is checked against, so that it takes as long as a known one.
     nobody: Arc<OnceLock<String>>,
@@ -27,38 +45,42 @@ impl Passwords {
     pub fn new(random: Arc<dyn Random>) -> Self {
         Self {
             at_once: Arc::new(Semaphore::new(AT_ONCE_MAX)),
+            admitted: Arc::new(Semaphore::new(AT_ONCE_MAX + WAITING_MAX)),
             random,
             nobody: Arc::default(),
         }
     }
 
     /// The hash of a password in PHC form.
-    pub fn hash(&self, password: &Secret) -> Option<String> {
+    pub fn hash(&self, password: &Password) -> Option<String> {
         let mut salt = [0; 16];
         self.random.fill(&mut salt);
         let hash = Argon2::default()
-            .hash_password_with_salt(password.expose().as_bytes(), &salt)
+            .hash_password_with_salt(password.0.expose().as_bytes(), &salt)
             .ok()?;
         Some(hash.to_string())
     }
 
-    /// Whether the password is the one that was hashed; with no hash, "no" after the same time.
-    pub async fn verify(&self, password: Secret, hash: Option<String>) -> bool {
-        let Ok(permit) = Arc::clone(&self.at_once).acquire_owned().await else {
-            return false;
-        };
+    /// Whether the password is the one that was hashed; with no hash, "no" after the same time. Nothing is judged where too
+    /// many wait already.
+    pub async fn verify(&self, password: Password, hash: Option<String>) -> Option<bool> {
+        let _admitted = self.admitted.try_acquire().ok()?;
+        let permit = Arc::clone(&self.at_once).acquire_owned().await.ok()?;
         let this = self.clone();
         let check = move || {
             let _permit = permit;
             this.verify_now(&password, hash.as_deref())
         };
-        tokio::task::spawn_blocking(check).await.unwrap_or(false)
+        tokio::task::spawn_blocking(check).await.ok()
     }
 
-    fn verify_now(&self, password: &Secret, hash: Option<&str>) -> bool {
+    fn verify_now(&self, password: &Password, hash: Option<&str>) -> bool {
         let nobody = || {
             self.nobody
-                .get_or_init(|| self.hash(&Secret::new("nobody")).unwrap_or_default())
+                .get_or_init(|| {
+                    self.hash(&Password(Secret::new("nobody")))
+                        .unwrap_or_default()
+                })
                 .as_str()
         };
         let known = hash.is_some();
@@ -66,10 +88,9 @@ impl Passwords {
         let Ok(hash) = PasswordHash::new(hash) else {
             return false;
         };
-        let password = password.expose().as_bytes();
-        let matches = Argon2::default()
-            .verify_password(&password[..password.len().min(PASSWORD_BYTES_MAX)], &hash);
-        known && password.len() <= PASSWORD_BYTES_MAX && matches.is_ok()
+        let password = password.0.expose().as_bytes();
+        let matches = Argon2::default().verify_password(password, &hash);
+        known && matches.is_ok()
     }
 }
 
@@ -95,17 +116,32 @@ mod tests {
     use super::*;
     use alert_connectors_model::SeededRandom;
 
+    fn password(text: &str) -> Password {
+        Password::new(Secret::new(text)).unwrap()
+    }
+
     #[tokio::test]
     async fn only_the_right_password_of_a_known_user_is_right() {
         let passwords = Passwords::new(Arc::new(SeededRandom::new(1)));
-        let hash = passwords.hash(&Secret::new("right")).unwrap();
+        let hash = passwords.hash(&password("right")).unwrap();
         assert!(hash.starts_with("$argon2id$"));
-        assert!(
-            passwords
-                .verify(Secret::new("right"), Some(hash.clone()))
-                .await
-        );
-        assert!(!passwords.verify(Secret::new("wrong"), Some(hash)).await);
-        assert!(!passwords.verify(Secret::new("nobody"), None).await);
+        for (text, known, right) in [
+            ("right", Some(hash.clone()), true),
+            ("wrong", Some(hash), false),
+            ("nobody", None, false),
+        ] {
+            let judged = passwords.verify(password(text), known).await;
+            assert_eq!(judged, Some(right), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn only_so_many_wait() {
+        let passwords = Passwords::new(Arc::new(SeededRandom::new(1)));
+        let all = AT_ONCE_MAX + WAITING_MAX;
+        let checks = (0..all + 5).map(|_| passwords.verify(password("x"), None));
+        let judged = futures_util::future::join_all(checks).await;
+        assert_eq!(judged.iter().flatten().count(), all);
+        assert!(passwords.verify(password("x"), None).await.is_some());
     }
 }

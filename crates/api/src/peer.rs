@@ -1,6 +1,6 @@
 //! Where a request comes from, as far as it can be believed.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use http::HeaderMap;
 use ipnet::IpNet;
@@ -28,7 +28,7 @@ impl TrustedProxies {
             .flat_map(|value| value.rsplit(','))
             .map(str::trim);
         while self.trusts(client) {
-            let Some(before) = hops.next().and_then(|hop| hop.parse().ok()) else {
+            let Some(before) = hops.next().and_then(address) else {
                 break;
             };
             client = before;
@@ -41,6 +41,13 @@ impl TrustedProxies {
             .iter()
             .any(|network| network.contains(&address.to_canonical()))
     }
+}
+
+/// The address of a hop, which some proxies write with its port: `192.0.2.1:4711`, `[2001:db8::1]:4711`.
+fn address(hop: &str) -> Option<IpAddr> {
+    let bare = hop.strip_prefix('[').and_then(|hop| hop.strip_suffix(']'));
+    let parsed = bare.unwrap_or(hop).parse().ok();
+    parsed.or_else(|| Some(hop.parse::<SocketAddr>().ok()?.ip()))
 }
 
 #[cfg(test)]
@@ -63,5 +70,21 @@ mod tests {
         };
         assert_eq!(client("10.0.0.1"), "1.2.3.4");
         assert_eq!(client("9.9.9.9"), "9.9.9.9");
+    }
+
+    #[test]
+    fn a_hop_may_have_a_port() {
+        for (hop, expected) in [
+            ("192.0.2.1", "192.0.2.1"),
+            ("192.0.2.1:4711", "192.0.2.1"),
+            ("2001:db8::1", "2001:db8::1"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("[2001:db8::1]:4711", "2001:db8::1"),
+        ] {
+            assert_eq!(address(hop), expected.parse().ok(), "{hop}");
+        }
+        for hop in ["", "unknown", "_hidden", "192.0.2.1:", "[192.0.2.1"] {
+            assert_eq!(address(hop), None, "{hop}");
+        }
     }
 }

@@ -31,8 +31,6 @@ use crate::{
 
 /// Deliveries held in memory may weigh so much together; the rest stays on disk.
 const WEIGHT_MAX: usize = 12 * 1_024 * 1_024;
-/// At most so many connections are open at once.
-const CONNECTIONS_MAX: usize = 512;
 /// So many changes of standing may wait to be told; whoever has one more waits.
 const TO_TELL_MAX: usize = 1_024;
 /// How often to look for what no event told of: the safety net below the events.
@@ -54,6 +52,8 @@ pub struct EngineOptions {
     pub rates: Rates,
     /// How long to wait for what.
     pub patience: Patience,
+    /// At most so many connections to webhooks are open at once.
+    pub connections_max: usize,
     /// How long a delivery is tried.
     pub retry_for: SignedDuration,
     /// What is counted.
@@ -114,7 +114,7 @@ impl Engine {
             sender: options.sender,
             random: options.random,
             stopping: options.stopping,
-            connections: Connections::new(CONNECTIONS_MAX),
+            connections: Connections::new(options.connections_max),
             held: held.clone(),
             recorder,
             weight: AtomicUsize::new(0),

@@ -145,10 +145,7 @@ impl Inbox {
     /// The receiver, and below `/_inbox` what people and programs look at.
     pub fn router(&self) -> Router {
         Router::new()
-            .route(
-                "/_inbox",
-                get(async |State(inbox): State<Self>| Html(page::html(&inbox.messages()))),
-            )
+            .route("/_inbox", get(show))
             .route(
                 "/_inbox/messages",
                 get(async |State(inbox): State<Self>| axum::Json(inbox.messages())),
@@ -195,6 +192,16 @@ impl Inbox {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn show(State(inbox): State<Inbox>) -> Response {
+    let headers = [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::CONTENT_SECURITY_POLICY, page::POLICY),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (headers, Html(page::html(&inbox.messages()))).into_response()
 }
 
 async fn rows() -> Response {

@@ -1,15 +1,25 @@
 //! Serving a router over HTTPS.
 
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body};
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_service::Service;
+
+/// How long to wait after the system refused a connection.
+const NOT_ACCEPTED: Duration = Duration::from_millis(50);
+/// The TLS handshake takes at most so long.
+const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
+/// A connection that says nothing for so long is closed, like that of a platform.
+const HEAD_MAX: Duration = Duration::from_mins(1);
 
 /// Serves until it is told to stop; then it drops every connection.
 pub async fn serve(
@@ -24,8 +34,11 @@ pub async fn serve(
         let stream = tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => stream,
-                // Out of descriptors, or the peer was gone already: the next one may do better.
-                Err(_passing) => continue,
+                // Out of descriptors, or the peer was gone already: the next one may do better, but hardly at once.
+                Err(_passing) => {
+                    tokio::time::sleep(NOT_ACCEPTED).await;
+                    continue;
+                }
             },
             () = stopping.cancelled() => return,
         };
@@ -46,7 +59,7 @@ async fn converse(
     router: Router,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     stream.set_nodelay(true)?;
-    let stream = acceptor.accept(stream).await?;
+    let stream = timeout(HANDSHAKE_MAX, acceptor.accept(stream)).await??;
     let service = service_fn(move |request: Request<Incoming>| {
         let mut router = router.clone();
         async move {
@@ -59,6 +72,8 @@ async fn converse(
         }
     });
     http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_MAX)
         .serve_connection(TokioIo::new(stream), service)
         .await?;
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use alert_connectors_api::{Passwords, new_token, token_hash};
+use alert_connectors_api::{Password, Passwords, new_token, token_hash};
 use alert_connectors_delivery::{Rates, Resolve, Trust};
 use alert_connectors_inbox::{Authority, Inbox, Message, serve};
 use alert_connectors_model::{
@@ -181,7 +181,8 @@ async fn furnish(store: &dyn Store, rules: &UrlRules) -> anyhow::Result<SignIn> 
         "demo-{}",
         digits.map(|digit| format!("{digit:02x}")).concat()
     ));
-    let hash = Passwords::new(Arc::new(System::default())).hash(&password);
+    let entered = Password::new(password.clone()).map_err(|what| anyhow!(what))?;
+    let hash = Passwords::new(Arc::new(System::default())).hash(&entered);
     let user = User {
         id: UserId::new(now, &random),
         email: email.clone(),

@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Read, stdin};
 
-use alert_connectors_api::Passwords;
+use alert_connectors_api::{Password, Passwords};
 use alert_connectors_model::{Clock, Email, Secret, SystemClock, User, UserId, rfc3339_seconds};
 use alert_connectors_store::{AddedUser, Disabled, NewUser, Store};
 use anyhow::{Context, bail};
@@ -154,6 +154,7 @@ fn read_password() -> anyhow::Result<String> {
     if password.expose().chars().count() < PASSWORD_CHARS_MIN {
         bail!("a password has at least {PASSWORD_CHARS_MIN} characters");
     }
+    let password = Password::new(password).map_err(|what| anyhow::anyhow!(what))?;
     Passwords::new(Arc::new(System::default()))
         .hash(&password)
         .context("the password can't be hashed")

@@ -1,83 +1,124 @@
-//! The HTTP server: plain HTTP/1.1 behind a reverse proxy, with time limits and a clean stop.
+//! The HTTP server: plain HTTP/1.1 behind a reverse proxy, with bounds on connections and time, and a clean stop.
 
-use std::{convert::Infallible, net::IpAddr, pin::pin, time::Duration};
+mod admission;
+mod descriptors;
+mod seldom;
+
+use std::{convert::Infallible, net::IpAddr, pin::pin, sync::Arc, time::Duration};
 
 use alert_connectors_api::Peer;
 use axum::{Router, body::Body};
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_service::Service;
 
+use admission::{Admission, Admitted};
+pub(crate) use descriptors::Descriptors;
+use seldom::Seldom;
+
 /// The head of a request must have arrived within this time.
 const HEAD_MAX: Duration = Duration::from_secs(10);
+/// A client must read something of its answer within this time.
+const UNREAD_MAX: Duration = Duration::from_secs(30);
 /// How long to wait after the system refused a connection.
 const REFUSED: Duration = Duration::from_millis(50);
 
-/// Accepts connections until told to stop, and lets each request in flight end.
-pub(crate) async fn serve(
-    listener: TcpListener,
-    router: Router,
-    tasks: TaskTracker,
-    soft: CancellationToken,
-    hard: CancellationToken,
-) {
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = soft.cancelled() => return,
-        };
-        match accepted {
-            Ok((stream, peer)) => {
-                tasks.spawn(converse(
-                    stream,
-                    peer.ip(),
-                    router.clone(),
-                    soft.clone(),
-                    hard.clone(),
-                ));
-            }
-            Err(error) => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "a connection can't be accepted"
-                );
-                tokio::time::sleep(REFUSED).await;
-            }
+/// The server before it accepts anything.
+pub(crate) struct Server {
+    pub(crate) listener: TcpListener,
+    pub(crate) router: Router,
+    /// At most so many connections are open at once.
+    pub(crate) connections_max: usize,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) soft: CancellationToken,
+    pub(crate) hard: CancellationToken,
+}
+
+impl Server {
+    /// Accepts connections until told to stop, and lets each request in flight end.
+    pub(crate) async fn run(self) {
+        let admission = Admission::new(self.connections_max);
+        let refused = Seldom::default();
+        loop {
+            let (stream, peer, admitted) = tokio::select! {
+                accepted = accept(&self.listener, &admission) => match accepted {
+                    Ok(Some(accepted)) => accepted,
+                    Ok(None) => return,
+                    Err(error) => {
+                        not_accepted(&refused, &error).await;
+                        continue;
+                    }
+                },
+                () = self.soft.cancelled() => return,
+            };
+            self.tasks.spawn(converse(
+                stream,
+                peer,
+                self.router.clone(),
+                Arc::new(admitted),
+                self.soft.clone(),
+                self.hard.clone(),
+            ));
         }
     }
+}
+
+/// The next connection, once there is room for it; until then it waits in the system's queue.
+async fn accept(
+    listener: &TcpListener,
+    admission: &Admission,
+) -> std::io::Result<Option<(TcpStream, IpAddr, Admitted)>> {
+    let (stream, peer) = listener.accept().await?;
+    let admitted = admission.admit().await;
+    Ok(admitted.map(|admitted| (stream, peer.ip(), admitted)))
+}
+
+async fn not_accepted(refused: &Seldom, error: &std::io::Error) {
+    if let Some(count) = refused.count() {
+        tracing::warn!(
+            error = error as &dyn std::error::Error,
+            count,
+            "connections can't be accepted"
+        );
+    }
+    tokio::time::sleep(REFUSED).await;
 }
 
 async fn converse(
     stream: TcpStream,
     peer: IpAddr,
     router: Router,
+    admitted: Arc<Admitted>,
     soft: CancellationToken,
     hard: CancellationToken,
 ) {
     // Answers are written whole, so waiting for more only delays them.
     drop(stream.set_nodelay(true));
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(UNREAD_MAX));
+    let working = Arc::clone(&admitted);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer));
-        let mut router = router.clone();
+        let (mut router, working) = (router.clone(), Arc::clone(&working));
         async move {
-            Ok::<_, Infallible>(
-                router
-                    .call(request.map(Body::new))
-                    .await
-                    .unwrap_or_else(|never| match never {}),
-            )
+            working.is_busy();
+            let answer = router.call(request.map(Body::new)).await;
+            working.is_idle();
+            Ok::<_, Infallible>(answer.unwrap_or_else(|never| match never {}))
         }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_MAX)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Box::pin(stream)), service);
     let mut connection = pin!(connection);
     tokio::select! {
         // A client that breaks off is no fault of ours.
         _ended = connection.as_mut() => return,
+        () = admitted.gives_way() => return,
         () = soft.cancelled() => connection.as_mut().graceful_shutdown(),
     }
     tokio::select! {

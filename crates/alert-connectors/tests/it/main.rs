@@ -4,6 +4,7 @@
 
 mod access;
 mod alerts;
+mod attack;
 mod blocked;
 mod commands;
 mod contract;

@@ -51,7 +51,16 @@ pub(crate) struct Server {
 impl Server {
     /// Starts `serve` and waits until it listens.
     pub(crate) fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(PROGRAM)
+        Self::start_by(Command::new(PROGRAM), arguments, environment)
+    }
+
+    /// The same by another program, which starts this one.
+    pub(crate) fn start_by(
+        mut program: Command,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
+        let mut child = program
             .args([&["serve", "--listen", "127.0.0.1:0"], arguments].concat())
             .env_clear()
             .envs(environment.iter().copied())

@@ -86,7 +86,7 @@ pub(super) async fn create(
     request: Body,
 ) -> Result<Response, Problem> {
     refuse_keys(&caller)?;
-    let bytes = body::read(&headers, request, BODY_BYTES_MAX).await?;
+    let bytes = body::read(&app, &headers, request, BODY_BYTES_MAX).await?;
     let wanted = wanted(body::parse(&bytes)?, app.clock.now())?;
     let space = match wanted.space {
         Some(slug) => Some(open_space(&app, &caller, &slug).await?),

@@ -1,7 +1,7 @@
 //! Signing in and out.
 
-use alert_connectors_model::{Email, Json, Secret, rfc3339_millis};
-use alert_connectors_store::NewToken;
+use alert_connectors_model::{Email, Fault, FaultKind, Json, Loc, Secret, rfc3339_millis};
+use alert_connectors_store::{NewToken, UserRecord};
 use axum::{
     body::Body,
     extract::{Extension, State},
@@ -17,8 +17,8 @@ use super::{
     spaces::{SpaceBody, enterable},
 };
 use crate::{
-    App, Peer, Problem, ProblemKind,
-    body::{self, BODY_BYTES_MAX},
+    App, Password, Peer, Problem, ProblemKind,
+    body::{self, SIGN_IN_BYTES_MAX},
     entry::SignedIn,
     identity::bearer,
     new_token, token_hash,
@@ -46,31 +46,29 @@ pub(super) async fn sign_in(
     headers: HeaderMap,
     request: Body,
 ) -> Result<Response, Problem> {
-    let bytes = body::read(&headers, request, BODY_BYTES_MAX).await?;
+    let bytes = body::read_from_stranger(&app, &headers, request, SIGN_IN_BYTES_MAX).await?;
     let (email, password) = credentials(body::parse(&bytes)?)?;
+    let refused = || Problem::new(ProblemKind::Unauthenticated, "E-mail or password is wrong.");
+    // Nobody has an address that is none.
+    let email = Email::parse(&email).map_err(|_malformed| refused())?;
     let client = app
         .trusted_proxies
         .client(peer.map(|Extension(peer)| peer), &headers);
-    app.sign_in_limit.begin(&email, client).map_err(|wait| {
+    let tried = app.sign_in_limit.begin(&email, client).map_err(|wait| {
         Problem::too_many(
             "Too many failed sign-ins for this e-mail from this address; wait a few minutes.",
             wait,
         )
     })?;
-    let refused = || Problem::new(ProblemKind::Unauthenticated, "E-mail or password is wrong.");
-    let record = match Email::parse(&email) {
-        Ok(email) => app.store.user(&email).await?,
-        Err(_malformed) => None,
+    let record = match judged(&app, &email, password).await {
+        Ok(Some(record)) => record,
+        Ok(None) => return Err(refused()),
+        Err(problem) => {
+            app.sign_in_limit.not_judged(&tried);
+            return Err(problem);
+        }
     };
-    let record = record.filter(|record| !record.is_disabled);
-    let hash = record
-        .as_ref()
-        .and_then(|record| record.password_hash.clone());
-    let right = app.passwords.verify(password, hash).await;
-    let Some(record) = record.filter(|_| right) else {
-        return Err(refused());
-    };
-    app.sign_in_limit.succeeded(&email, client);
+    app.sign_in_limit.succeeded(&tried);
     let now = app.clock.now();
     let expires_at = now.checked_add(SESSION).unwrap_or(now);
     let token = new_token("acs_", &*app.random);
@@ -89,16 +87,38 @@ pub(super) async fn sign_in(
     Ok(axum::Json(body).into_response())
 }
 
-fn credentials(json: Json<'_>) -> Result<(String, Secret), Problem> {
+/// The user, if there is one with this password; "no" takes as long where there is none.
+async fn judged(
+    app: &App,
+    email: &Email,
+    password: Password,
+) -> Result<Option<UserRecord>, Problem> {
+    let record = app.store.user(email).await?;
+    let record = record.filter(|record| !record.is_disabled);
+    let hash = record
+        .as_ref()
+        .and_then(|record| record.password_hash.clone());
+    let judged = app.passwords.verify(password, hash).await;
+    let detail = "Too many sign-ins are under way. Repeat it in a second.";
+    let right = judged.ok_or_else(|| Problem::unavailable(detail))?;
+    Ok(record.filter(|_| right))
+}
+
+fn credentials(json: Json<'_>) -> Result<(String, Password), Problem> {
     let mut object = object(json)?;
     let mut faults = Vec::new();
     let email = text(&mut object, "email", &mut faults);
     let password = text(&mut object, "password", &mut faults);
+    let password = password.and_then(|text| {
+        let too_long = |msg| {
+            let loc = Loc::body().field("password");
+            faults.push(Fault::new(loc, FaultKind::TooLong, msg));
+        };
+        Password::new(Secret::new(text)).map_err(too_long).ok()
+    });
     unknown(&object, &["email", "password"], &mut faults);
     match (email, password) {
-        (Some(email), Some(password)) if faults.is_empty() => {
-            Ok((email.trim().to_lowercase(), Secret::new(password)))
-        }
+        (Some(email), Some(password)) if faults.is_empty() => Ok((email, password)),
         _ => Err(Problem::invalid(faults)),
     }
 }

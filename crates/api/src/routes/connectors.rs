@@ -93,7 +93,7 @@ pub(super) async fn create(
     headers: HeaderMap,
     request: Body,
 ) -> Result<Response, Problem> {
-    let bytes = body::read(&headers, request, BODY_BYTES_MAX).await?;
+    let bytes = body::read(&app, &headers, request, BODY_BYTES_MAX).await?;
     let new = parse_new_connector(body::parse(&bytes)?, &app.rules).map_err(Problem::invalid)?;
     let now = app.clock.now();
     let id = ConnectorId::new(now, &*app.random);
@@ -155,7 +155,7 @@ pub(super) async fn change(
     request: Body,
 ) -> Result<Response, Problem> {
     connector_of(&entry, &id)?;
-    let bytes = body::read(&headers, request, BODY_BYTES_MAX).await?;
+    let bytes = body::read(&app, &headers, request, BODY_BYTES_MAX).await?;
     for _ in 0..TRIES_MAX {
         let current = connector_of(&entry, &id)?;
         let change = parse_connector_change(body::parse(&bytes)?, current, &app.rules)

@@ -158,7 +158,7 @@ pub(super) async fn replay(
     request: Body,
 ) -> Result<Response, Problem> {
     let connector = connector_of(&entry, &id)?.id;
-    let bytes = body::read(&headers, request, BODY_BYTES_MAX).await?;
+    let bytes = body::read(&app, &headers, request, BODY_BYTES_MAX).await?;
     let replay = parse_replay(body::parse(&bytes)?)?;
     let replayed = app
         .store

@@ -38,10 +38,13 @@ pub(super) async fn ready(State(app): State<App>) -> Result<Response, Problem> {
 )]
 pub(super) async fn openapi() -> Response {
     (
-        [(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/json"),
-        )],
+        [
+            (
+                header::CONTENT_TYPE,
+                HeaderValue::from_static("application/json"),
+            ),
+            (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+        ],
         openapi_json(),
     )
         .into_response()

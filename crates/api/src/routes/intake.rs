@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     App, Freshness, Problem, ProblemKind,
-    body::{self, BATCH_BYTES_MAX, BODY_BYTES_MAX},
+    body::{self, BATCH_BYTES_MAX, BODY_BYTES_MAX, Received},
     entry::{Entry, Viewer, Wanted, enter},
     non_finite, surrogates,
 };
@@ -240,8 +240,8 @@ async fn read_one(
     app: &App,
     headers: &HeaderMap,
     request: Body,
-) -> Result<(Bytes, Prepared), Problem> {
-    let bytes = body::read(headers, request, BODY_BYTES_MAX).await?;
+) -> Result<(Received, Prepared), Problem> {
+    let bytes = body::read(app, headers, request, BODY_BYTES_MAX).await?;
     let mended = non_finite::mended(&surrogates::mended(&bytes));
     let parsed = parse_alert(body::parse(&mended)?, &Loc::body(), app.clock.now())
         .map_err(Problem::invalid)?;
@@ -255,8 +255,8 @@ async fn read_batch(
     app: &App,
     headers: &HeaderMap,
     request: Body,
-) -> Result<(Bytes, Batch), Problem> {
-    let bytes = body::read(headers, request, BATCH_BYTES_MAX).await?;
+) -> Result<(Received, Batch), Problem> {
+    let bytes = body::read(app, headers, request, BATCH_BYTES_MAX).await?;
     let now = app.clock.now();
     let fault = |kind, msg: String| Problem::invalid(vec![Fault::new(Loc::body(), kind, msg)]);
     let mended = non_finite::mended(&surrogates::mended(&bytes));

@@ -82,7 +82,7 @@ pub(super) async fn set(
     if app.store.user(&email).await?.is_none() {
         return Err(Problem::not_found("user"));
     }
-    let bytes = body::read(&headers, request, BODY_BYTES_MAX).await?;
+    let bytes = body::read(&app, &headers, request, BODY_BYTES_MAX).await?;
     let role = new_role(body::parse(&bytes)?)?;
     match app
         .store

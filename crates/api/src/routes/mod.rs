@@ -22,7 +22,7 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, header};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use metrics::PREFIX as METRICS_PREFIX;
@@ -100,6 +100,23 @@ fn finished(router: Router<App>, app: &App) -> Router {
 /// How often something is judged again because others changed the space meanwhile.
 const TRIES_MAX: usize = 5;
 
+/// What every answer carries where the route does not say otherwise. An answer may hold secrets, and none of them is a page.
+const USUAL_HEADERS: [(HeaderName, HeaderValue); 4] = [
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+    ),
+    (
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("no-referrer"),
+    ),
+    (
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    ),
+];
+
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Gives every answer a name, by which the log knows it.
@@ -125,6 +142,9 @@ async fn named(State(app): State<App>, request: Request, next: Next) -> Response
         let detail =
             format!("Something went wrong here. The operator finds it by the request id {id}.");
         response = Problem::new(ProblemKind::Internal, detail).into_response();
+    }
+    for (name, value) in USUAL_HEADERS {
+        response.headers_mut().entry(name).or_insert(value);
     }
     if let Ok(id) = HeaderValue::try_from(id) {
         response.headers_mut().insert(REQUEST_ID, id);

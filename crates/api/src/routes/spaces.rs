@@ -93,7 +93,7 @@ pub(super) async fn create(
             "Only operators make spaces.",
         ));
     }
-    let bytes = body::read(&headers, request, BODY_BYTES_MAX).await?;
+    let bytes = body::read(&app, &headers, request, BODY_BYTES_MAX).await?;
     let (slug, name) = new_space(body::parse(&bytes)?)?;
     let now = app.clock.now();
     let space = Space {

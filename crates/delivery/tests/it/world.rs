@@ -442,6 +442,7 @@ impl World {
             tell: Arc::<Told>::clone(&told),
             rates: setting.rates,
             patience: setting.patience,
+            connections_max: 512,
             retry_for: SignedDuration::from_hours(24),
             meters: DeliveryMeters::default(),
             public_url: None,

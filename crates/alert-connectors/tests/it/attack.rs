@@ -1,0 +1,153 @@
+//! Callers who want the service's memory, threads and connections for themselves.
+
+use std::process::Command;
+
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    task::JoinSet,
+};
+
+use crate::{
+    place::Place,
+    world::{self, PROGRAM, Server, World},
+};
+
+/// A server that may open at most so many descriptors.
+fn server_with_descriptors(descriptors: usize, arguments: &[&str]) -> Server {
+    let mut limited = Command::new("/usr/bin/prlimit");
+    limited.args([&format!("--nofile={descriptors}:{descriptors}"), PROGRAM]);
+    Server::start_by(limited, arguments, &[])
+}
+
+/// The memory that a server has resident, in MiB.
+fn resident_mib(server: &Server) -> usize {
+    let status = format!("/proc/{}/status", server.child.id());
+    let status = std::fs::read_to_string(status).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.unwrap().trim().trim_end_matches(" kB");
+    kib.parse::<usize>().unwrap() / 1_024
+}
+
+/// A connection to a server, below HTTP.
+async fn dial(server: &Server) -> TcpStream {
+    let address = server.base.strip_prefix("http://").unwrap();
+    TcpStream::connect(address).await.unwrap()
+}
+
+#[tokio::test]
+async fn invented_addresses_leave_no_memory_behind() {
+    let world = World::start().await;
+    let sign_in = async |chars: usize| {
+        let email = format!("{}@example.com", "a".repeat(chars));
+        let body = json!({"email": email, "password": "guess"});
+        let answer = world.ask_as("", Method::POST, "/auth/token", Some(&body));
+        answer.await.status
+    };
+    assert_eq!(sign_in(1_000_000).await, StatusCode::PAYLOAD_TOO_LARGE);
+    let before = resident_mib(&world.server);
+    for _ in 0..2_000 {
+        assert_eq!(sign_in(15_000).await, StatusCode::UNAUTHORIZED);
+    }
+    let grown = resident_mib(&world.server).saturating_sub(before);
+    assert!(grown < 8, "{grown} MiB");
+}
+
+#[tokio::test]
+async fn sign_ins_that_would_wait_for_long_are_refused_at_once() {
+    let world = World::start().await;
+    let mut tries = JoinSet::new();
+    for number in 0..100 {
+        let body = json!({"email": format!("{number}@example.com"), "password": "guess"});
+        let url = format!("{}/auth/token", world.server.base);
+        tries.spawn(world.client.post(url).json(&body).send());
+    }
+    let (mut judged, mut refused) = (0, 0);
+    for answer in tries.join_all().await {
+        let answer = answer.unwrap();
+        match answer.status() {
+            StatusCode::UNAUTHORIZED => judged += 1,
+            StatusCode::SERVICE_UNAVAILABLE => {
+                assert!(answer.headers().contains_key("retry-after"));
+                refused += 1;
+            }
+            other => unreachable!("{other}"),
+        }
+    }
+    assert!(
+        judged >= 18 && refused > 0,
+        "{judged} judged, {refused} refused"
+    );
+    // A sign-in that was not judged is no failure.
+    let body = json!({"email": "99@example.com", "password": "guess"});
+    let again = world.ask_as("", Method::POST, "/auth/token", Some(&body));
+    assert_eq!(again.await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn bodies_under_way_share_a_budget() {
+    const MIB: usize = 1_024 * 1_024;
+    let world = World::start().await;
+    let before = resident_mib(&world.server);
+    let head = format!(
+        "POST /spaces/data/alerts/batch HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        world.token,
+        16 * MIB
+    );
+    let (mut open, some) = (Vec::new(), vec![b' '; MIB]);
+    let mut answer = String::new();
+    while answer.is_empty() && open.len() < 20 {
+        let mut stream = dial(&world.server).await;
+        stream.write_all(head.as_bytes()).await.unwrap();
+        for _ in 0..15 {
+            // Once it is refused nobody reads on.
+            if stream.write_all(&some).await.is_err() {
+                break;
+            }
+        }
+        let mut begin = [0; 12];
+        // The service has read all of it that it wants once it was told the time by another.
+        assert_eq!(world.get("/health/live").await.status, 200);
+        if open.len() >= 8 {
+            stream.read_exact(&mut begin).await.unwrap();
+            answer = String::from_utf8_lossy(&begin).into_owned();
+        }
+        open.push(stream);
+    }
+    assert_eq!(answer, "HTTP/1.1 503");
+    let grown = resident_mib(&world.server).saturating_sub(before);
+    assert!(grown < 200, "{grown} MiB");
+    drop(open);
+    let alert = json!({"alert_type": "t", "title": "t", "severity": "high"});
+    let posted = async || world.post("/spaces/data/alerts", &alert).await.status;
+    world::until(posted, |status| *status == StatusCode::ACCEPTED).await;
+}
+
+#[tokio::test]
+async fn silent_and_greedy_clients_keep_nobody_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::make(folder.path());
+    world::output(&place.with(&["space", "add", "data", "--name", "Data"]));
+    let arguments: Vec<&str> = place.arguments.iter().map(String::as_str).collect();
+    let server = server_with_descriptors(160, &arguments);
+    let mut held = Vec::new();
+    for _ in 0..200 {
+        // It says nothing.
+        held.push(dial(&server).await);
+        // It asks and asks, and reads nothing.
+        let mut greedy = dial(&server).await;
+        let request = "GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n".repeat(50);
+        greedy.write_all(request.as_bytes()).await.ok();
+        held.push(greedy);
+    }
+    for _ in 0..50 {
+        let client = world::client();
+        let answer = client.get(format!("{}/health/live", server.base)).send();
+        assert_eq!(answer.await.unwrap().status(), StatusCode::OK);
+    }
+    let warnings = server.log().matches("\"level\":\"WARN\"").count();
+    assert!(warnings <= 2, "{}", server.log());
+}

@@ -1,0 +1,120 @@
+//! The memory that the bodies of all requests under way may take together.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::Problem;
+
+/// All bodies together, in bytes.
+const ALL_BYTES_MAX: usize = 128 * 1_024 * 1_024;
+/// The bodies of callers who are not known yet, in bytes.
+const STRANGERS_BYTES_MAX: usize = 32 * 1_024 * 1_024;
+
+/// Who sends a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum From {
+    /// A caller who was let in.
+    Caller,
+    /// Anybody.
+    Stranger,
+}
+
+/// What is left for bodies.
+#[derive(Debug)]
+pub(crate) struct BodyBudget {
+    all: Arc<Semaphore>,
+    strangers: Arc<Semaphore>,
+}
+
+impl Default for BodyBudget {
+    fn default() -> Self {
+        Self::new(ALL_BYTES_MAX, STRANGERS_BYTES_MAX)
+    }
+}
+
+impl BodyBudget {
+    fn new(all: usize, strangers: usize) -> Self {
+        Self {
+            all: Arc::new(Semaphore::new(all)),
+            strangers: Arc::new(Semaphore::new(strangers)),
+        }
+    }
+
+    /// Room for one body, which grows with it.
+    pub(crate) fn room(&self, from: From) -> Room {
+        let strangers = (from == From::Stranger).then(|| Share::of(&self.strangers));
+        Room {
+            shares: strangers
+                .into_iter()
+                .chain([Share::of(&self.all)])
+                .collect(),
+        }
+    }
+}
+
+/// The room that a body takes, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Room {
+    shares: Vec<Share>,
+}
+
+#[derive(Debug)]
+struct Share {
+    budget: Arc<Semaphore>,
+    taken: Option<OwnedSemaphorePermit>,
+}
+
+impl Room {
+    /// Takes more room, if there is any.
+    pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), Problem> {
+        let grown = u32::try_from(bytes)
+            .is_ok_and(|bytes| self.shares.iter_mut().all(|share| share.grow(bytes)));
+        let detail = "Too many large requests are under way. Repeat it in a second.";
+        if grown {
+            Ok(())
+        } else {
+            Err(Problem::unavailable(detail))
+        }
+    }
+}
+
+impl Share {
+    fn of(budget: &Arc<Semaphore>) -> Self {
+        Self {
+            budget: Arc::clone(budget),
+            taken: None,
+        }
+    }
+
+    fn grow(&mut self, bytes: u32) -> bool {
+        let Ok(more) = Arc::clone(&self.budget).try_acquire_many_owned(bytes) else {
+            return false;
+        };
+        match &mut self.taken {
+            Some(taken) => taken.merge(more),
+            None => self.taken = Some(more),
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strangers_have_less_and_what_is_dropped_is_free_again() {
+        let budget = BodyBudget::new(100, 10);
+        let mut stranger = budget.room(From::Stranger);
+        assert!(stranger.grow(6).is_ok() && stranger.grow(4).is_ok());
+        assert!(stranger.grow(1).is_err());
+        assert!(budget.room(From::Stranger).grow(1).is_err());
+        let mut caller = budget.room(From::Caller);
+        assert!(caller.grow(90).is_ok() && caller.grow(10).is_err());
+        drop(stranger);
+        assert!(caller.grow(10).is_ok());
+        drop(caller);
+        assert!(budget.room(From::Stranger).grow(10).is_ok());
+    }
+}

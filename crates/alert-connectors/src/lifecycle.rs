@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use alert_connectors_tasks::Tasks;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
 /// What is in flight may take so long to end.
 const GRACE: Duration = Duration::from_secs(10);
@@ -20,7 +21,7 @@ pub(crate) enum Stop {
 /// The tasks of the service, and the two tokens that end them.
 pub(crate) struct Lifecycle {
     /// Every task lives here, so that it is waited for.
-    pub(crate) tasks: TaskTracker,
+    pub(crate) tasks: Tasks,
     /// Take nothing new.
     pub(crate) soft: CancellationToken,
     /// Drop what is left.
@@ -30,12 +31,23 @@ pub(crate) struct Lifecycle {
     hang_up: Signal,
 }
 
+/// The name of the task that a test of the debug build kills.
+fn doomed() -> Option<String> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "no setting: the release build does not read it"
+    )]
+    let name = || std::env::var("ALERT_CONNECTORS_DOOMED_TASK").ok();
+    cfg!(debug_assertions).then(name).flatten()
+}
+
 impl Lifecycle {
     pub(crate) fn new() -> std::io::Result<Self> {
         let hard = CancellationToken::new();
+        let soft = hard.child_token();
         Ok(Self {
-            tasks: TaskTracker::new(),
-            soft: hard.child_token(),
+            tasks: Tasks::new(soft.clone(), doomed()),
+            soft,
             hard,
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -52,10 +64,13 @@ impl Lifecycle {
         let mut failed = std::pin::pin!(failed);
         let stop = loop {
             tokio::select! {
+                // A task may end because the store failed, which says more.
+                biased;
+                reason = &mut failed => break Stop::Failed(reason),
+                reason = self.tasks.failed() => break Stop::Failed(reason),
                 _ = self.terminate.recv() => break Stop::Asked,
                 _ = self.interrupt.recv() => break Stop::Asked,
                 _ = self.hang_up.recv() => reload(),
-                reason = &mut failed => break Stop::Failed(reason),
             }
         };
         self.soft.cancel();

@@ -19,6 +19,7 @@ use crate::{
     lifecycle::{Lifecycle, Stop},
     server::{Descriptors, Server},
     system::System,
+    telemetry::Logging,
     upkeep,
 };
 
@@ -40,6 +41,7 @@ impl Service {
         database: &Database,
         listener: TcpListener,
         resolver: Arc<dyn Resolve>,
+        logging: &Logging,
     ) -> anyhow::Result<Self> {
         let lifecycle = Lifecycle::new().context("signals can't be received")?;
         let address = listener
@@ -61,6 +63,7 @@ impl Service {
         let meters = DeliveryMeters::default();
         let mut registry = Registry::with_prefix(METRICS_PREFIX);
         meters.register(&mut registry);
+        logging.register(&mut registry);
         database.register_meters(&mut registry);
         let store = database.store();
         let tell = AlertSpaces {
@@ -85,12 +88,13 @@ impl Service {
             tasks: lifecycle.tasks.clone(),
             stopping: lifecycle.soft.clone(),
         });
-        lifecycle.tasks.spawn(upkeep::run(
+        let upkeep = upkeep::run(
             Arc::clone(&store),
             Arc::clone(&clock),
             config.spans.retention,
             lifecycle.soft.clone(),
-        ));
+        );
+        lifecycle.tasks.essential("upkeep", upkeep);
         let app = App::new(AppOptions {
             store: Arc::clone(&store),
             identity: Arc::new(StoreIdentity::new(
@@ -114,7 +118,7 @@ impl Service {
             soft: lifecycle.soft.clone(),
             hard: lifecycle.hard.clone(),
         };
-        lifecycle.tasks.spawn(server.run());
+        lifecycle.tasks.essential("server", server.run());
         Ok(Self {
             lifecycle,
             store,

@@ -11,12 +11,13 @@ use std::{
 
 use alert_connectors_model::{Fingerprint, Random};
 use alert_connectors_store::{Due, Event, Expiry, Leases, Queue};
+use alert_connectors_tasks::Tasks;
 use jiff::{SignedDuration, Timestamp};
 use tokio::{
     sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch},
     time::{self, Instant},
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     DeliveryMeters, Patience, Rates, Sender, Tell,
@@ -63,7 +64,7 @@ pub struct EngineOptions {
     /// Randomness for jitter and ids.
     pub random: Arc<dyn Random>,
     /// Where the engine's tasks live.
-    pub tasks: TaskTracker,
+    pub tasks: Tasks,
     /// Cancelled when nothing new may be sent.
     pub stopping: CancellationToken,
 }
@@ -96,7 +97,7 @@ pub(crate) struct Inner {
     retry_for: SignedDuration,
     to_tell: mpsc::Sender<ToTell>,
     /// The tasks of the destinations, which the recorder outlives.
-    workers: TaskTracker,
+    workers: Tasks,
     destinations: Mutex<HashMap<Fingerprint, Arc<Destination>>>,
 }
 
@@ -125,21 +126,22 @@ impl Engine {
             public_url: options.public_url,
             retry_for: options.retry_for,
             to_tell,
-            workers: TaskTracker::new(),
+            workers: options.tasks.group(),
             destinations: Mutex::default(),
         });
         let (workers, stopping) = (inner.workers.clone(), inner.stopping.clone());
         let recording = record::run(options.store, ended, held, workers, stopping);
         let leaving = Arc::clone(&inner);
-        options.tasks.spawn(async move {
+        options.tasks.essential("recorder", async move {
             recording.await;
             keeper::leave(&leaving).await;
         });
-        options.tasks.spawn(keeper::run(Arc::clone(&inner)));
-        options.tasks.spawn(follow(Arc::clone(&inner)));
-        options
-            .tasks
-            .spawn(notice::run(Arc::clone(&inner), telling));
+        let tasks = &options.tasks;
+        if let Some(term) = inner.leases.term() {
+            tasks.essential("keeper", keeper::run(Arc::clone(&inner), term));
+        }
+        tasks.essential("follower", follow(Arc::clone(&inner)));
+        tasks.essential("notices", notice::run(Arc::clone(&inner), telling));
         Self { inner }
     }
 
@@ -271,7 +273,8 @@ impl Inner {
                     new.hold();
                     self.read_again(from);
                     self.read_again(to);
-                    self.workers.spawn(Arc::clone(self).moved(old, new));
+                    let moved = Arc::clone(self).moved(old, new);
+                    self.workers.worker("move", moved);
                 }
                 Event::Repaired(fingerprint) => {
                     let destination = self.destination(fingerprint);
@@ -332,7 +335,8 @@ impl Inner {
     }
 
     pub(crate) fn work_on(self: &Arc<Self>, destination: Arc<Destination>) {
-        self.workers.spawn(destination.run(Arc::clone(self)));
+        let work = destination.run(Arc::clone(self));
+        self.workers.worker("destination", work);
     }
 
     /// At the start everything that is owed is taken up. Later only what a change outside this program may have touched;

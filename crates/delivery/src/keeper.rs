@@ -89,11 +89,8 @@ impl Keeper {
     }
 }
 
-/// Keeps leases until the engine is stopping.
-pub(crate) async fn run(inner: Arc<Inner>) {
-    let Some(term) = inner.leases.term() else {
-        return;
-    };
+/// Keeps leases of the given term until the engine is stopping.
+pub(crate) async fn run(inner: Arc<Inner>, term: Duration) {
     let mut renew = time::interval(RENEW_EVERY);
     loop {
         let kept = tokio::select! {

@@ -3,11 +3,12 @@
 use std::{pin::pin, sync::Arc, time::Duration};
 
 use alert_connectors_store::{Outcome, Queue, Report, StoreError};
+use alert_connectors_tasks::Tasks;
 use tokio::{
     sync::{mpsc, watch},
     time,
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
 use crate::destination::Destination;
 
@@ -35,7 +36,7 @@ pub(crate) async fn run(
     store: Arc<dyn Queue>,
     mut ended: mpsc::Receiver<Ended>,
     held: watch::Sender<Held>,
-    workers: TaskTracker,
+    workers: Tasks,
     stopping: CancellationToken,
 ) {
     let all_done = async {

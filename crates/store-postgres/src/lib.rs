@@ -33,6 +33,7 @@ use std::sync::{
 };
 
 use alert_connectors_store::{Event, GroupMeters, KeyFileError, Sealing, Store, StoreError};
+use alert_connectors_tasks::Tasks;
 use tokio::sync::{Mutex, mpsc};
 use uuid::Uuid;
 
@@ -57,6 +58,7 @@ struct Shared {
     replica: Uuid,
     told: mpsc::Sender<Vec<Event>>,
     events: Mutex<mpsc::Receiver<Vec<Event>>>,
+    tasks: Tasks,
 }
 
 /// How far this replica has looked for what others queued.
@@ -95,6 +97,6 @@ impl Store for PostgresStore {
 
     /// A database on another machine comes back, or is replaced by one that does.
     async fn failed(&self) -> String {
-        std::future::pending().await
+        self.shared.tasks.failed().await
     }
 }

@@ -4,10 +4,10 @@ use std::{future::poll_fn, time::Duration};
 
 use alert_connectors_model::Fingerprint;
 use alert_connectors_store::{Event, StoreError};
+use alert_connectors_tasks::Tasks;
 use tokio::{sync::mpsc, time};
 use tokio_postgres::{AsyncMessage, Config, Connection, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
-use tokio_util::task::TaskTracker;
 
 use crate::{PostgresStore, queue::destinations_of, session::Change};
 
@@ -59,12 +59,12 @@ impl Word {
 
 /// Listens until nobody wants to hear of it any more.
 pub(crate) fn start(
-    tasks: &TaskTracker,
+    tasks: &Tasks,
     config: Config,
     tls: MakeRustlsConnect,
     told: mpsc::Sender<Vec<Event>>,
 ) {
-    tasks.spawn(async move {
+    tasks.worker("postgres-listener", async move {
         while !told.is_closed() {
             if let Ok((client, connection)) = config.connect(tls.clone()).await {
                 let listen = async {

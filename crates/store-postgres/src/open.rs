@@ -4,12 +4,13 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use alert_connectors_model::Random;
 use alert_connectors_store::{GroupMeters, KeyFileError, Sealing, StoreError, UnsealError};
+use alert_connectors_tasks::Tasks;
 use tokio::{
     sync::{Mutex, mpsc},
     time,
 };
 use tokio_postgres::Client;
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
 use crate::{
@@ -112,7 +113,7 @@ impl PostgresStore {
             url: name.clone(),
             why: error.to_string(),
         })?;
-        let tasks = TaskTracker::new();
+        let tasks = Tasks::new(CancellationToken::new(), None);
         let sealing = {
             let unreachable = |why| OpenError::Unreachable {
                 url: name.clone(),
@@ -124,7 +125,7 @@ impl PostgresStore {
                 .map_err(|_late| unreachable(format!("no answer within {ANSWER_LIMIT:?}")))?;
             let (client, connection) =
                 connected.map_err(|error| unreachable(cause(&meaning(error))))?;
-            let driver = tasks.spawn(connection);
+            let driver = TaskTracker::new().spawn(connection);
             let prepared = prepare(&client, &opening, &name).await;
             drop(client);
             // It ends with its client; what it says then was said to the client before.
@@ -156,6 +157,7 @@ impl PostgresStore {
                 replica: Uuid::from_bytes(replica),
                 told,
                 events: Mutex::new(events),
+                tasks,
             }),
         })
     }

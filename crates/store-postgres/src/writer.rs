@@ -4,12 +4,12 @@
 use std::{sync::Arc, time::Duration};
 
 use alert_connectors_store::{Event, GroupMeters, Recorded, Report, StoreError};
+use alert_connectors_tasks::Tasks;
 use deadpool_postgres::Pool;
 use tokio::{
     sync::{mpsc, oneshot},
     time::{self, Instant},
 };
-use tokio_util::task::TaskTracker;
 
 use crate::{
     error::{is_of_values, is_repeatable},
@@ -45,7 +45,7 @@ pub(crate) struct Writer {
 impl Writer {
     /// Starts both. They end when the last handle is gone.
     pub(crate) fn start(
-        tasks: &TaskTracker,
+        tasks: &Tasks,
         pools: &Pools,
         events: &mpsc::Sender<Vec<Event>>,
         numbers: Numbers,
@@ -60,13 +60,13 @@ impl Writer {
             numbers,
             meters: meters.clone(),
         };
-        tasks.spawn(accepting.run());
+        tasks.worker("postgres-intake", accepting.run());
         let recording = Recording {
             pool: pools.record().clone(),
             waiting: to_record,
             meters: meters.clone(),
         };
-        tasks.spawn(recording.run());
+        tasks.worker("postgres-records", recording.run());
         Self { accept, record }
     }
 

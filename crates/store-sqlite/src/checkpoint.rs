@@ -14,6 +14,9 @@ use std::{
 };
 
 use rusqlite::Connection;
+use tokio::sync::watch;
+
+use crate::watched::Watched;
 
 /// The log is moved after so many rows were changed, which are about as many megabytes as thousands.
 const EVERY_ROWS: u64 = 12_000;
@@ -38,7 +41,10 @@ pub(crate) struct Checkpoint {
 
 impl Checkpoint {
     /// Starts the thread. It ends with the writer.
-    pub(crate) fn start(path: &Path) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+    pub(crate) fn start(
+        path: &Path,
+        failed: watch::Sender<Option<String>>,
+    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let connection = Connection::open(path)?;
         connection.execute_batch(
             "PRAGMA busy_timeout=0; PRAGMA synchronous=FULL; PRAGMA cache_size=-256",
@@ -49,6 +55,7 @@ impl Checkpoint {
         thread::Builder::new()
             .name("sqlite-checkpoint".to_owned())
             .spawn(move || {
+                let _watched = Watched::new("the thread that moves the log", failed);
                 while asked.recv().is_ok() {
                     // Where it fails there is no room, or another program does the same: the next one moves more.
                     drop(connection.execute_batch(MOVE));

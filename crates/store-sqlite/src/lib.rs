@@ -21,6 +21,7 @@ mod reader;
 mod spaces;
 mod standing;
 mod upkeep;
+mod watched;
 mod writer;
 mod zones;
 

@@ -117,7 +117,7 @@ impl SqliteStore {
             path: path.clone(),
             source,
         };
-        let checkpoint = Checkpoint::start(&path)
+        let checkpoint = Checkpoint::start(&path, fail.clone())
             .map_err(io::Error::other)
             .map_err(no_thread)?;
         let (writer, events) = Writer::start(connection, fail, random, meters.clone(), checkpoint)

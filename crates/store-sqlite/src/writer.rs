@@ -16,6 +16,7 @@ use crate::{
     error::{Failure, meaning},
     intake::Intake,
     queue,
+    watched::Watched,
 };
 
 /// Requests that may wait for the writer; a caller beyond that waits to be let in.
@@ -184,6 +185,7 @@ struct WriterThread {
 
 impl WriterThread {
     fn run(mut self) {
+        let _watched = Watched::new("the thread that writes the database", self.failed.clone());
         while let Some(first) = self.waiting.blocking_recv() {
             let group = self.drain(first);
             let (size, started) = (group.len(), Instant::now());

@@ -16,6 +16,7 @@ use clap::Args;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::broadcast};
+use tokio_util::task::TaskTracker;
 
 use super::{Outcome, samples::samples, say, send::client, wait_for};
 use crate::{
@@ -23,7 +24,7 @@ use crate::{
     database::{Database, Use},
     service::Service,
     system::{System, own_names},
-    telemetry::{self, LogFormat},
+    telemetry::{self, LogFormat, Logging},
 };
 
 #[derive(Debug, Args)]
@@ -66,8 +67,8 @@ const CHANNELS: [(&str, &str, &str, &str); 3] = [
 ];
 
 pub(super) fn run(options: Options) -> Outcome {
-    telemetry::start(LogFormat::default_here());
-    wait_for(async move { Ok(demo(options).await?) })
+    let logging = telemetry::start(LogFormat::default_here())?;
+    wait_for(async { Ok(demo(options, &logging).await?) })
 }
 
 /// The platforms' own host names lead to the inbox, so nothing outside this machine is reached.
@@ -80,7 +81,7 @@ impl Resolve for ToInbox {
     }
 }
 
-async fn demo(options: Options) -> anyhow::Result<()> {
+async fn demo(options: Options, logging: &Logging) -> anyhow::Result<()> {
     let temporary = tempfile::tempdir().context("a temporary folder can't be made")?;
     let folder = options
         .data_dir
@@ -127,19 +128,23 @@ async fn demo(options: Options) -> anyhow::Result<()> {
         spans: Spans::default(),
         log_format: LogFormat::default_here(),
     };
-    let service = Service::start(config, &opened, listener, Arc::new(ToInbox(inbox_address)))?;
+    let resolver = Arc::new(ToInbox(inbox_address));
+    let service = Service::start(config, &opened, listener, resolver, logging)?;
     let lifecycle = service.lifecycle();
     let (tasks, stopping) = (lifecycle.tasks.clone(), lifecycle.soft.clone());
-    tasks.spawn(serve(
-        inbox_listener,
-        authority.server_config(),
-        inbox.router(),
-        tasks.clone(),
-        stopping.clone(),
-    ));
+    tasks.essential(
+        "inbox",
+        serve(
+            inbox_listener,
+            authority.server_config(),
+            inbox.router(),
+            TaskTracker::new(),
+            stopping.clone(),
+        ),
+    );
     welcome(service.address, inbox_address, moved, &sign_in)?;
     let stop = stopping.clone();
-    tasks.spawn(async move {
+    tasks.worker("samples", async move {
         tokio::select! {
             () = tell(arriving) => {}
             () = stop.cancelled() => {}
@@ -150,7 +155,7 @@ async fn demo(options: Options) -> anyhow::Result<()> {
         Duration::from_millis(options.every_ms.max(1)),
     );
     let token = sign_in.token.clone();
-    tasks.spawn(async move {
+    tasks.worker("samples", async move {
         tokio::select! {
             ended = raise(server, token, every) => {
                 if let Err(error) = ended {

@@ -7,6 +7,7 @@ use alert_connectors_model::SystemClock;
 use anyhow::{Context, anyhow};
 use clap::Args;
 use tokio::net::TcpListener;
+use tokio_util::task::TaskTracker;
 
 use super::{Outcome, say, talk, wait_for};
 use crate::lifecycle::{Lifecycle, Stop};
@@ -57,19 +58,22 @@ async fn receive(options: Options) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let inbox = Inbox::new(Arc::new(SystemClock));
     let mut arriving = inbox.follow();
-    let (tasks, stopping) = (lifecycle.tasks.clone(), lifecycle.soft.clone());
-    lifecycle.tasks.spawn(serve(
-        listener,
-        authority.server_config(),
-        inbox.router(),
-        tasks,
-        stopping.clone(),
-    ));
+    let stopping = lifecycle.soft.clone();
+    lifecycle.tasks.essential(
+        "inbox",
+        serve(
+            listener,
+            authority.server_config(),
+            inbox.router(),
+            TaskTracker::new(),
+            stopping.clone(),
+        ),
+    );
     talk(format_args!(
         "listening on https://{address}; what arrived is shown at https://{address}/_inbox"
     ));
     if !options.quiet {
-        lifecycle.tasks.spawn(async move {
+        lifecycle.tasks.worker("listing", async move {
             loop {
                 tokio::select! {
                     message = arriving.recv() => match message {

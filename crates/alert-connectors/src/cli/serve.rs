@@ -11,7 +11,7 @@ use crate::{
     config::{Faults, Layers, ServeConfig, ServeOptions},
     database::{Database, Use},
     service::Service,
-    telemetry,
+    telemetry::{self, Logging},
 };
 
 pub(super) fn run(options: &ServeOptions, place: &Place<'_>) -> Outcome {
@@ -31,11 +31,11 @@ pub(super) fn run(options: &ServeOptions, place: &Place<'_>) -> Outcome {
             .shown(|name| config.default_of(name))
             .trim_end())?);
     }
-    telemetry::start(config.log_format);
-    wait_for(serve(config))
+    let logging = telemetry::start(config.log_format)?;
+    wait_for(serve(config, &logging))
 }
 
-async fn serve(config: ServeConfig) -> Outcome {
+async fn serve(config: ServeConfig, logging: &Logging) -> Outcome {
     let database = Database::open(&config.database, Use::Server).await?;
     let listen = config.listen;
     let listener = TcpListener::bind(listen)
@@ -47,7 +47,13 @@ async fn serve(config: ServeConfig) -> Outcome {
     if config.proxy.is_some() {
         tracing::info!("webhooks go through a proxy, which judges where host names lead");
     }
-    let service = Service::start(config, &database, listener, Arc::new(SystemResolver))?;
+    let service = Service::start(
+        config,
+        &database,
+        listener,
+        Arc::new(SystemResolver),
+        logging,
+    )?;
     tracing::info!(address = %service.address, "listening");
     Ok(service.run().await?)
 }

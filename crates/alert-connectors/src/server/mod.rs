@@ -6,13 +6,18 @@ mod seldom;
 
 use std::{convert::Infallible, net::IpAddr, pin::pin, sync::Arc, time::Duration};
 
-use alert_connectors_api::Peer;
-use axum::{Router, body::Body};
+use alert_connectors_api::{Peer, Problem, ProblemKind};
+use alert_connectors_tasks::{Tasks, contained};
+use axum::{
+    Router,
+    body::Body,
+    response::{IntoResponse, Response},
+};
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_io_timeout::TimeoutStream;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 
 use admission::{Admission, Admitted};
@@ -32,7 +37,7 @@ pub(crate) struct Server {
     pub(crate) router: Router,
     /// At most so many connections are open at once.
     pub(crate) connections_max: usize,
-    pub(crate) tasks: TaskTracker,
+    pub(crate) tasks: Tasks,
     pub(crate) soft: CancellationToken,
     pub(crate) hard: CancellationToken,
 }
@@ -54,7 +59,7 @@ impl Server {
                 },
                 () = self.soft.cancelled() => return,
             };
-            self.tasks.spawn(converse(
+            self.tasks.dispensable(converse(
                 stream,
                 peer,
                 self.router.clone(),
@@ -105,9 +110,12 @@ async fn converse(
         let (mut router, working) = (router.clone(), Arc::clone(&working));
         async move {
             working.is_busy();
-            let answer = router.call(request.map(Body::new)).await;
+            let answer = contained(router.call(request.map(Body::new))).await;
             working.is_idle();
-            Ok::<_, Infallible>(answer.unwrap_or_else(|never| match never {}))
+            Ok::<_, Infallible>(match answer {
+                Ok(Ok(answer)) => answer,
+                Err(_panicked) => failed(),
+            })
         }
     });
     let connection = http1::Builder::new()
@@ -125,4 +133,10 @@ async fn converse(
         _ended = connection => {}
         () = hard.cancelled() => {}
     }
+}
+
+/// The answer to a request that panicked, which the log tells of.
+fn failed() -> Response {
+    let detail = "Something went wrong here. The operator finds it in the log by the time.";
+    Problem::new(ProblemKind::Internal, detail).into_response()
 }

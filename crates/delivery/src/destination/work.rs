@@ -7,6 +7,7 @@ use std::{
 
 use alert_connectors_model::ConnectorType;
 use alert_connectors_store::{Opening, StoreError};
+use alert_connectors_tasks::contained;
 use tokio::time::{self, Instant};
 
 use super::{Destination, UNRECORDED_MAX, forget, tenure::give_up};
@@ -25,6 +26,10 @@ const READ_FOR_OTHERS: usize = WINDOW_MAX - REFILL;
 /// How long to wait before a failed reading is tried again.
 const READ_AGAIN: Duration = Duration::from_secs(1);
 
+/// How long a destination pauses after it met a bug, at first and at most.
+const START_OVER_AFTER: Duration = Duration::from_secs(1);
+const START_OVER_AFTER_MAX: Duration = Duration::from_mins(1);
+
 /// What to do next.
 enum Step {
     /// It is another server's.
@@ -39,8 +44,31 @@ enum Step {
 }
 
 impl Destination {
-    /// Works until nothing has waited for a while.
+    /// Works until nothing has waited for a while. A bug that one destination meets is no reason to stop for the others: it
+    /// starts over, ever more rarely.
     pub(crate) async fn run(self: Arc<Self>, inner: Arc<Inner>) {
+        let mut pause = START_OVER_AFTER;
+        while contained(Arc::clone(&self).work(Arc::clone(&inner)))
+            .await
+            .is_err()
+        {
+            self.start_over(&inner);
+            tokio::select! {
+                () = time::sleep(pause) => {}
+                () = inner.stopping.cancelled() => return,
+            }
+            pause = (2 * pause).min(START_OVER_AFTER_MAX);
+        }
+    }
+
+    /// What is owed, and how the destination stands, is read anew from disk.
+    fn start_over(&self, inner: &Inner) {
+        let mut state = self.state();
+        state.conduct = None;
+        forget(&mut state.window, inner);
+    }
+
+    async fn work(self: Arc<Self>, inner: Arc<Inner>) {
         let mut line = Line::default();
         loop {
             if inner.stopping.is_cancelled() {

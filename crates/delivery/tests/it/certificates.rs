@@ -11,6 +11,7 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer},
 };
 use tokio::net::TcpListener;
+use tokio_util::task::TaskTracker;
 
 use crate::world::{Fixed, Receiver, Setting, World};
 
@@ -76,12 +77,12 @@ async fn says_of(
         trust: Trust { extra_roots },
         ..Setting::to(receiver)
     });
-    let (tasks, stopping) = (world.tasks.clone(), world.stopping.clone());
-    world.tasks.spawn(alert_connectors_inbox::serve(
+    let (tasks, stopping) = (TaskTracker::new(), world.stopping.clone());
+    tasks.spawn(alert_connectors_inbox::serve(
         listener,
         Arc::new(config),
         receiver.inbox.router(),
-        tasks,
+        tasks.clone(),
         stopping,
     ));
     let url = format!("https://{host}/");

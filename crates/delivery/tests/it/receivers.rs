@@ -43,7 +43,7 @@ async fn server<F: Future<Output = ()> + Send + 'static>(
         ..Setting::to(receiver)
     };
     let world = World::start(setting);
-    world.tasks.spawn(async move {
+    world.tasks.dispensable(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let Ok(mut stream) = acceptor.accept(stream).await else {
                 continue;

@@ -25,6 +25,7 @@ use alert_connectors_store::{
     Bundle, Due, Event, Expiry, Form, Known, Leases, NextStep, Opening, Outcome, Parcel, Queue,
     Recorded, Report, Standing, StoreError, Tidings,
 };
+use alert_connectors_tasks::Tasks;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use tokio::{
@@ -398,7 +399,7 @@ pub(crate) struct World {
     pub(crate) queue: Arc<MemoryQueue>,
     pub(crate) engine: Engine,
     pub(crate) told: Arc<Told>,
-    pub(crate) tasks: TaskTracker,
+    pub(crate) tasks: Tasks,
     pub(crate) stopping: CancellationToken,
     random: SeededRandom,
 }
@@ -433,7 +434,8 @@ impl World {
             limits: setting.limits,
         })
         .unwrap();
-        let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
+        let stopping = CancellationToken::new();
+        let tasks = Tasks::new(stopping.clone(), None);
         let told = Arc::<Told>::default();
         let engine = Engine::start(EngineOptions {
             store: Arc::<MemoryQueue>::clone(&queue),

@@ -1,0 +1,89 @@
+//! Logs to standard error: text for people, JSON for machines. `RUST_LOG` says how much.
+
+mod log_queue;
+
+use std::{
+    io::{IsTerminal, stderr},
+    panic,
+    sync::OnceLock,
+};
+
+use prometheus_client::{metrics::counter::Counter, registry::Registry};
+use tracing_subscriber::{EnvFilter, fmt};
+
+use log_queue::LogQueue;
+
+/// How lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines, one object a line.
+    Json,
+}
+
+impl LogFormat {
+    /// Text on a terminal, else JSON.
+    pub(crate) fn default_here() -> Self {
+        if stderr().is_terminal() {
+            Self::Text
+        } else {
+            Self::Json
+        }
+    }
+}
+
+/// The log that was started. What waits is written when this is dropped.
+pub(crate) struct Logging(LogQueue);
+
+/// Panics of all threads and tasks.
+fn panics() -> &'static Counter {
+    static PANICS: OnceLock<Counter> = OnceLock::new();
+    PANICS.get_or_init(Counter::default)
+}
+
+/// Starts to log. Called once, before anything is worth telling.
+pub(crate) fn start(format: LogFormat) -> std::io::Result<Logging> {
+    let queue = LogQueue::start(stderr())?;
+    let filter = EnvFilter::builder()
+        .with_default_directive(tracing::Level::INFO.into())
+        .from_env_lossy();
+    let lines = fmt()
+        .with_env_filter(filter)
+        .with_writer(queue.clone())
+        .with_ansi(stderr().is_terminal());
+    // A second start, as in a test, keeps the first.
+    drop(match format {
+        LogFormat::Text => lines.try_init(),
+        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+    });
+    panic::set_hook(Box::new(|panic| {
+        panics().inc();
+        // Its words may hold what was worked on, which may be secret. Its place tells a developer enough.
+        let place = panic.location().map(ToString::to_string);
+        tracing::error!(place, "a bug: something panicked");
+    }));
+    Ok(Logging(queue))
+}
+
+impl Logging {
+    /// Shows what was dropped, and what panicked.
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "log_lines_dropped",
+            "Log lines that were dropped, since the log could not be written",
+            self.0.dropped(),
+        );
+        registry.register(
+            "panics",
+            "Bugs that were met: panics of any thread or task",
+            panics().clone(),
+        );
+    }
+}
+
+impl Drop for Logging {
+    fn drop(&mut self) {
+        self.0.flush();
+    }
+}

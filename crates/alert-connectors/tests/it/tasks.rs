@@ -1,0 +1,74 @@
+//! No task of the service ends unnoticed: the program ends with one sentence, so that it is started anew.
+
+use std::{
+    io::Read,
+    process::{Command, Stdio},
+};
+
+use serde_json::json;
+
+use crate::world::{PROGRAM, World, until};
+
+/// The environment variable by which a debug build kills a task soon after its start.
+const DOOMED: &str = "ALERT_CONNECTORS_DOOMED_TASK";
+
+#[tokio::test]
+async fn whichever_task_dies_the_program_says_so_and_ends() {
+    let world = World::start().await;
+    for (number, name) in ["recorder", "follower", "notices", "upkeep", "server"]
+        .into_iter()
+        .enumerate()
+    {
+        let database = format!("sqlite://{}", world.path(&format!("{number}.db")).display());
+        crate::world::output(&[
+            "space",
+            "add",
+            "s",
+            "--name",
+            "S",
+            "--database-url",
+            &database,
+        ]);
+        let mut child = Command::new(PROGRAM)
+            .args([
+                "serve",
+                "--listen",
+                "127.0.0.1:0",
+                "--database-url",
+                &database,
+            ])
+            .env_clear()
+            .env(DOOMED, name)
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = String::new();
+        child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut said)
+            .unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(1), "{said}");
+        let last = said.lines().next_back().unwrap();
+        assert!(
+            last.contains(&format!("the task {name} panicked")),
+            "{said}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_task_of_a_webhook_is_one_of_them() {
+    let mut world = World::start_with(&[(DOOMED, "destination")]).await;
+    world.connect("/hook").await;
+    let alert = json!({"alert_type": "t", "title": "t", "severity": "high"});
+    assert_eq!(world.post("/spaces/data/alerts", &alert).await.status, 202);
+    until(
+        async || world.server.log(),
+        |log| log.contains("the task destination panicked"),
+    )
+    .await;
+    assert_eq!(world.server.child.wait().unwrap().code(), Some(1));
+}

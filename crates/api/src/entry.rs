@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use alert_connectors_model::{Role, Slug, Space};
-use alert_connectors_store::Roster;
+use alert_connectors_store::{Roster, Store};
 use axum::{
     extract::{FromRequestParts, RawPathParams},
     http::request::Parts,
@@ -13,6 +13,9 @@ use http::HeaderMap;
 
 use crate::{App, Caller, Freshness, Problem, ProblemKind};
 
+/// How often a change is judged again because others changed the space, or who may do what, meanwhile.
+pub(crate) const TRIES_MAX: usize = 5;
+
 /// A signed-in caller, wherever a space does not matter.
 pub(crate) struct SignedIn(pub(crate) Caller);
 
@@ -20,6 +23,7 @@ pub(crate) struct SignedIn(pub(crate) Caller);
 pub(crate) struct Entry {
     pub(crate) caller: Caller,
     pub(crate) role: Role,
+    wanted: Wanted,
     pub(crate) roster: Arc<Roster>,
 }
 
@@ -31,18 +35,72 @@ pub(crate) struct Editor(pub(crate) Entry);
 pub(crate) struct Admin(pub(crate) Entry);
 
 impl Entry {
-    /// Reads the space's connectors again, since they changed while the request was worked on.
-    pub(crate) async fn read_again(&mut self, app: &App) -> Result<(), Problem> {
-        let slug = self.space().slug.clone();
-        let roster = app.roster(&slug, Freshness::Now).await?;
-        self.roster = roster.ok_or_else(|| Problem::not_found("space"))?;
+    /// Lets the caller in once more, since connectors, or what callers may do, changed while the request was worked on.
+    pub(crate) async fn again(&mut self, app: &App, headers: &HeaderMap) -> Result<(), Problem> {
+        let slug = self.space().slug.to_string();
+        *self = enter(app, headers, &slug, self.wanted, Freshness::Now).await?;
         Ok(())
+    }
+
+    /// The store for a change that rests on what the caller may do.
+    pub(crate) fn store(&self, app: &App) -> Arc<dyn Store> {
+        self.caller.store(app)
     }
 
     pub(crate) fn space(&self) -> &Arc<Space> {
         &self.roster.space
     }
 }
+
+impl Caller {
+    /// The store for a change that rests on what this caller may do.
+    pub(crate) fn store(&self, app: &App) -> Arc<dyn Store> {
+        match self.version {
+            Some(version) => app.store.judged_at(version),
+            None => Arc::clone(&app.store),
+        }
+    }
+}
+
+impl SignedIn {
+    async fn of(app: &App, headers: &HeaderMap) -> Result<Self, Problem> {
+        let caller = sign_in(app, headers, Freshness::Now).await?;
+        if caller.only_sends() {
+            return Err(Problem::new(
+                ProblemKind::Forbidden,
+                "This API key may only post alerts.",
+            ));
+        }
+        Ok(Self(caller))
+    }
+
+    /// Lets the caller in once more, since what callers may do changed while the request was worked on.
+    pub(crate) async fn again(&mut self, app: &App, headers: &HeaderMap) -> Result<(), Problem> {
+        *self = Self::of(app, headers).await?;
+        Ok(())
+    }
+}
+
+/// Makes a change for as long as the caller may: that is judged in the transaction of the change, since a body may be on its
+/// way for long after the caller was let in. The change is an expression, which is evaluated again once the caller was let in
+/// again.
+macro_rules! permitted {
+    ($app:expr, $headers:expr, $caller:expr, $change:expr) => {{
+        let mut tries = 0;
+        loop {
+            match $change {
+                Err(alert_connectors_store::StoreError::Stale)
+                    if tries < $crate::entry::TRIES_MAX =>
+                {
+                    tries += 1;
+                    $caller.again($app, $headers).await?;
+                }
+                changed => break changed,
+            }
+        }
+    }};
+}
+pub(crate) use permitted;
 
 /// Who calls.
 pub(crate) async fn sign_in(
@@ -100,6 +158,7 @@ pub(crate) async fn enter(
     Ok(Entry {
         caller,
         role,
+        wanted,
         roster,
     })
 }
@@ -115,14 +174,7 @@ impl FromRequestParts<App> for SignedIn {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let caller = sign_in(app, &parts.headers, Freshness::Now).await?;
-        if caller.only_sends() {
-            return Err(Problem::new(
-                ProblemKind::Forbidden,
-                "This API key may only post alerts.",
-            ));
-        }
-        Ok(Self(caller))
+        Self::of(app, &parts.headers).await
     }
 }
 

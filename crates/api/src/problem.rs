@@ -253,6 +253,9 @@ impl From<StoreError> for Problem {
             StoreError::Full(_) => {
                 Self::unavailable("There is no room to store this now. Repeat it later.")
             }
+            StoreError::Stale => {
+                Self::unavailable("Who may do what changes too fast; repeat the request.")
+            }
             StoreError::Unavailable(_) | StoreError::Stopped => {
                 tracing::warn!(error = cause_chain(&error), "the store does not answer");
                 Self::unavailable(

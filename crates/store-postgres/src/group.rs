@@ -20,6 +20,7 @@ pub(crate) enum Request {
         roster: Arc<Roster>,
         id: AlertId,
         expiry: Expiry,
+        judged_at: Option<i64>,
     },
     /// Whether anything can be accepted.
     Check,
@@ -158,9 +159,15 @@ impl Desk<'_> {
     pub(crate) fn decide(&mut self, request: &Request) -> Answer {
         match request {
             Request::Accept(submission) => self.accept(submission),
-            Request::Resolve { roster, id, expiry } => {
-                Answer::Resolution(Box::new(self.resolve(roster, *id, *expiry)))
+            Request::Resolve {
+                judged_at: Some(version),
+                ..
+            } if *version != self.identity_version => {
+                Answer::Resolution(Box::new(Resolved::Not(Resolution::Stale)))
             }
+            Request::Resolve {
+                roster, id, expiry, ..
+            } => Answer::Resolution(Box::new(self.resolve(roster, *id, *expiry))),
             Request::Check => {
                 self.is_checked = true;
                 Answer::Checked

@@ -181,8 +181,10 @@ impl History for PostgresStore {
             Ok(found) => found,
             Err(refused) => return Ok(refused),
         };
+        // Whether the caller may is judged even where there is nothing to queue.
+        let nothing = seqs.is_empty().then_some(&seqs[..]);
         let mut queued = 0;
-        for step in seqs.chunks(STEP) {
+        for step in seqs.chunks(STEP).chain(nothing) {
             let change = self.change().await?;
             queued += queue_again(&change, step, expiry).await?;
             self.commit(change, vec![Event::Changed(destination)])

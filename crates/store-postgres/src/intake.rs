@@ -404,7 +404,12 @@ impl PostgresStore {
         expiry: Expiry,
     ) -> Result<Resolution, StoreError> {
         let space_id = roster.space.id;
-        let request = Request::Resolve { roster, id, expiry };
+        let request = Request::Resolve {
+            roster,
+            id,
+            expiry,
+            judged_at: self.judged_at,
+        };
         match self.shared.writer.accept(request).await? {
             Answer::Resolution(resolved) => match *resolved {
                 Resolved::Not(resolution) => Ok(resolution),

@@ -46,6 +46,8 @@ use crate::{group::Request, session::Pools, writer::Writer};
 #[derive(Clone)]
 pub struct PostgresStore {
     shared: Arc<Shared>,
+    /// The version of identity that changes through this handle rest on.
+    judged_at: Option<i64>,
 }
 
 struct Shared {
@@ -87,6 +89,13 @@ impl PostgresStore {
 
 #[async_trait::async_trait]
 impl Store for PostgresStore {
+    fn judged_at(&self, identity_version: i64) -> Arc<dyn Store> {
+        Arc::new(Self {
+            shared: Arc::clone(&self.shared),
+            judged_at: Some(identity_version),
+        })
+    }
+
     async fn check(&self) -> Result<(), StoreError> {
         self.shared.writer.accept(Request::Check).await.map(drop)
     }

@@ -159,6 +159,7 @@ impl PostgresStore {
                 events: Mutex::new(events),
                 tasks,
             }),
+            judged_at: None,
         })
     }
 }

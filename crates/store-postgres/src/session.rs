@@ -13,7 +13,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::{
     PostgresStore,
-    error::{meaning, no_connection},
+    error::{Columns as _, meaning, no_connection},
     intake, record,
 };
 
@@ -186,6 +186,9 @@ pub(crate) async fn within<T>(
         })
 }
 
+// By primary key.
+const LOCKED_VERSION: &str = "SELECT version FROM identity WHERE one = 1 FOR UPDATE";
+
 /// A transaction. Unless it is committed, it is undone by closing its connection.
 pub(crate) struct Change {
     session: Session,
@@ -251,19 +254,27 @@ impl PostgresStore {
     /// until it is committed.
     pub(crate) async fn change(&self) -> Result<Change, StoreError> {
         let change = self.step().await?;
-        change
-            .run("SELECT FROM identity WHERE one = 1 FOR UPDATE", &[])
-            .await?;
+        change.row(LOCKED_VERSION, &[]).await?;
         Ok(change)
     }
 
-    /// Begins a transaction beside others.
+    /// Begins a transaction beside others; for a caller who was let in, only while that still holds.
     pub(crate) async fn step(&self) -> Result<Change, StoreError> {
-        within(async {
+        let change = within(async {
             let session = Session::of(&self.shared.pools.work).await?;
             session.command("BEGIN").await?;
             Ok(Change { session })
         })
-        .await
+        .await?;
+        let Some(judged_at) = self.judged_at else {
+            return Ok(change);
+        };
+        let found = change.row(LOCKED_VERSION, &[]).await?;
+        let version: Option<i64> = found.map(|row| row.at(0)).transpose()?;
+        if version != Some(judged_at) {
+            change.nothing(()).await?;
+            return Err(StoreError::Stale);
+        }
+        Ok(change)
     }
 }

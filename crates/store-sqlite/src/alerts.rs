@@ -93,7 +93,11 @@ impl Alerts for SqliteStore {
         id: AlertId,
         expiry: Expiry,
     ) -> Result<Resolution, StoreError> {
-        self.shared.writer.resolve(roster, id, expiry).await
+        let judged_at = self.judged_at;
+        self.shared
+            .writer
+            .resolve(roster, id, expiry, judged_at)
+            .await
     }
 }
 

@@ -173,8 +173,10 @@ impl History for SqliteStore {
             Ok(found) => found,
             Err(refused) => return Ok(refused),
         };
+        // Whether the caller may is judged even where there is nothing to queue.
+        let nothing = seqs.is_empty().then_some(&seqs[..]);
         let mut queued = 0;
-        for step in seqs.chunks(STEP) {
+        for step in seqs.chunks(STEP).chain(nothing) {
             let step = step.to_vec();
             queued += self
                 .change(move |connection, events| {

@@ -28,7 +28,7 @@ use crate::{
 };
 
 // By primary key.
-const IDENTITY_VERSION: &str = "SELECT version FROM identity WHERE one = 1";
+pub(crate) const IDENTITY_VERSION: &str = "SELECT version FROM identity WHERE one = 1";
 // By the unique index on id.
 const SPACE: &str = "SELECT no, version FROM spaces WHERE id = ?1";
 const CONNECTOR_NO: &str = "SELECT no FROM connectors WHERE id = ?1";

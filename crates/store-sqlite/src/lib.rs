@@ -38,6 +38,8 @@ use crate::{reader::Readers, writer::Writer};
 #[derive(Clone)]
 pub struct SqliteStore {
     shared: Arc<Shared>,
+    /// The version of identity that changes through this handle rest on.
+    judged_at: Option<i64>,
 }
 
 struct Shared {
@@ -60,6 +62,13 @@ impl SqliteStore {
 
 #[async_trait::async_trait]
 impl Store for SqliteStore {
+    fn judged_at(&self, identity_version: i64) -> Arc<dyn Store> {
+        Arc::new(Self {
+            shared: Arc::clone(&self.shared),
+            judged_at: Some(identity_version),
+        })
+    }
+
     async fn check(&self) -> Result<(), StoreError> {
         self.change(|connection, _events| {
             connection.execute("UPDATE identity SET version = version WHERE one = 1", [])?;

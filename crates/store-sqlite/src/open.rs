@@ -133,6 +133,7 @@ impl SqliteStore {
         };
         Ok(Self {
             shared: Arc::new(shared),
+            judged_at: None,
         })
     }
 }

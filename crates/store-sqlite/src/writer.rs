@@ -14,7 +14,7 @@ use crate::{
     SqliteStore,
     checkpoint::Checkpoint,
     error::{Failure, meaning},
-    intake::Intake,
+    intake::{IDENTITY_VERSION, Intake},
     queue,
     watched::Watched,
 };
@@ -47,6 +47,7 @@ struct Resolve {
     roster: Arc<Roster>,
     id: AlertId,
     expiry: Expiry,
+    judged_at: Option<i64>,
 }
 
 /// Something rare, done in the group's transaction.
@@ -149,8 +150,14 @@ impl Writer {
         roster: Arc<Roster>,
         id: AlertId,
         expiry: Expiry,
+        judged_at: Option<i64>,
     ) -> Result<Resolution, StoreError> {
-        let resolve = Resolve { roster, id, expiry };
+        let resolve = Resolve {
+            roster,
+            id,
+            expiry,
+            judged_at,
+        };
         self.ask(|answer| Job::Resolve(resolve, answer)).await
     }
 }
@@ -161,10 +168,42 @@ impl SqliteStore {
         &self,
         change: impl FnOnce(&Connection, &mut Vec<Event>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, StoreError> {
+        let judged_at = self.judged_at;
+        let change = move |connection: &Connection, events: &mut Vec<Event>| {
+            if !holds(connection, judged_at)? {
+                return Err(StoreError::Stale.into());
+            }
+            change(connection, events)
+        };
         self.shared
             .writer
             .ask(|answer| Job::Change(Box::new(OneChange { change, answer })))
             .await
+    }
+}
+
+/// Whether callers may still do what they could at a version of identity.
+fn holds(connection: &Connection, judged_at: Option<i64>) -> rusqlite::Result<bool> {
+    let Some(judged_at) = judged_at else {
+        return Ok(true);
+    };
+    let version: i64 = connection
+        .prepare_cached(IDENTITY_VERSION)?
+        .query_row([], |row| row.get(0))?;
+    Ok(version == judged_at)
+}
+
+impl Resolve {
+    fn run(
+        &self,
+        intake: &mut Intake,
+        connection: &Connection,
+        events: &mut Vec<Event>,
+    ) -> Result<Resolution, Failure> {
+        if !holds(connection, self.judged_at)? {
+            return Ok(Resolution::Stale);
+        }
+        intake.resolve(connection, &self.roster, self.id, self.expiry, events)
     }
 }
 
@@ -295,11 +334,8 @@ impl WriterThread {
                         Err(error)
                     }
                 },
-                Job::Resolve(Resolve { roster, id, expiry }, answer) => {
-                    match self
-                        .intake
-                        .resolve(&transaction, &roster, id, expiry, events)
-                    {
+                Job::Resolve(resolve, answer) => {
+                    match resolve.run(&mut self.intake, &transaction, events) {
                         Ok(resolution) => Ok(finish_with(answer, resolution)),
                         Err(error) => {
                             finishes.push(refusal(answer));

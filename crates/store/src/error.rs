@@ -12,6 +12,9 @@ pub enum StoreError {
     /// The store can't answer now. Whether a change happened is not known; ask again later.
     #[error("the store does not answer")]
     Unavailable(#[source] BoxError),
+    /// What callers may do has changed since the caller was let in. Nothing happened; let the caller in again.
+    #[error("who may do what has changed meanwhile")]
+    Stale,
     /// The store was stopped.
     #[error("the store is stopped")]
     Stopped,
@@ -46,6 +49,7 @@ impl StoreError {
             Self::Full(_) => Self::Full(text()),
             Self::Fatal(_) => Self::Fatal(text()),
             Self::Stopped => Self::Stopped,
+            Self::Stale => Self::Stale,
             Self::Unavailable(_) | Self::Unreadable { .. } | Self::Sealed(_) => {
                 Self::Unavailable(text())
             }

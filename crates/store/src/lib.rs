@@ -25,6 +25,8 @@ mod standing;
 pub mod stored;
 mod upkeep;
 
+use std::sync::Arc;
+
 pub use alerts::{AlertQuery, AlertRecord, Alerts, DeliverySummary, Page, Resolution};
 pub use connectors::{Changed, Connectors, Created, Edit, Roster};
 pub use error::{BoxError, StoreError};
@@ -60,6 +62,11 @@ pub use upkeep::{Census, Progress, Tidied, Tidying, Upkeep};
 pub trait Store:
     Intake + Alerts + History + Connectors + People + Spaces + Queue + Leases + Upkeep
 {
+    /// The same store for a caller who was let in at this version of identity: whatever changes through it is checked against
+    /// that version in its own transaction, and fails as [`StoreError::Stale`] if it has moved. [`Intake::accept`] is told the
+    /// version with what it accepts.
+    fn judged_at(&self, identity_version: i64) -> Arc<dyn Store>;
+
     /// Whether something can be written now.
     async fn check(&self) -> Result<(), StoreError>;
 

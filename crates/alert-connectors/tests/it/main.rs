@@ -12,6 +12,7 @@ mod history;
 mod hostile;
 mod identity;
 mod log;
+mod lost_access;
 mod openapi;
 mod place;
 mod restart;

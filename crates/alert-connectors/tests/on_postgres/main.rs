@@ -15,6 +15,8 @@ mod contract;
 mod history;
 #[path = "../it/identity.rs"]
 mod identity;
+#[path = "../it/lost_access.rs"]
+mod lost_access;
 #[path = "../it/storm.rs"]
 mod storm;
 #[path = "../it/world.rs"]

@@ -13,16 +13,15 @@ use axum::{
     extract::{Path, RawQuery, State},
     response::{IntoResponse, Response},
 };
-use http::{HeaderValue, header};
+use http::{HeaderMap, HeaderValue, header};
 use serde::{Serialize, Serializer as _};
 
 use super::{deliveries::DeliveryBody, schema};
 use crate::{
     App, Problem,
-    entry::{Editor, Viewer},
+    entry::{Editor, TRIES_MAX, Viewer},
     page::{decode, encode},
     query::Query,
-    routes::TRIES_MAX,
 };
 
 /// List alerts, newest first.
@@ -173,14 +172,15 @@ pub(super) async fn resolve(
     State(app): State<App>,
     Editor(mut entry): Editor,
     Path((_slug, id)): Path<(String, String)>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let id: AlertId = id.parse().map_err(|_malformed| absent())?;
     for _ in 0..TRIES_MAX {
-        let roster = Arc::clone(&entry.roster);
-        match app.store.resolve(roster, id, app.expiry()).await? {
+        let (roster, store) = (Arc::clone(&entry.roster), entry.store(&app));
+        match store.resolve(roster, id, app.expiry()).await? {
             Resolution::Now(record) => return Ok(json(record_json(entry.space().id, &record))),
             Resolution::Absent => return Err(absent()),
-            Resolution::Stale => entry.read_again(&app).await?,
+            Resolution::Stale => entry.again(&app, &headers).await?,
         }
     }
     Err(Problem::unavailable(

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     App, Caller, Problem, ProblemKind,
     body::{self, BODY_BYTES_MAX},
-    entry::SignedIn,
+    entry::{SignedIn, permitted},
     new_token,
     page::page_of,
     token_hash,
@@ -67,7 +67,11 @@ pub(super) async fn list(
     RawQuery(raw): RawQuery,
 ) -> Result<Response, Problem> {
     let keys = app.store.keys(caller.user.id).await?;
-    let keys: Vec<KeyBody> = keys.into_iter().map(|key| KeyBody::of(key, None)).collect();
+    // A key that is narrowed to one space sees nothing of the others.
+    let only = caller.key.and_then(|key| key.space);
+    let is_shown = |key: &ApiKey| only.is_none() || key.space.as_ref().map(|(id, _)| *id) == only;
+    let keys = keys.into_iter().filter(is_shown);
+    let keys: Vec<KeyBody> = keys.map(|key| KeyBody::of(key, None)).collect();
     let page = page_of(raw.as_deref(), keys, |key| {
         format!("{}\n{}", key.name, key.id)
     })?;
@@ -81,34 +85,36 @@ pub(super) async fn list(
 )]
 pub(super) async fn create(
     State(app): State<App>,
-    SignedIn(caller): SignedIn,
+    mut signed_in: SignedIn,
     headers: HeaderMap,
     request: Body,
 ) -> Result<Response, Problem> {
-    refuse_keys(&caller)?;
+    refuse_keys(&signed_in.0)?;
     let bytes = body::read(&app, &headers, request, BODY_BYTES_MAX).await?;
     let wanted = wanted(body::parse(&bytes)?, app.clock.now())?;
-    let space = match wanted.space {
-        Some(slug) => Some(open_space(&app, &caller, &slug).await?),
-        None => None,
-    };
     let now = app.clock.now();
     let secret = new_token("ack_", &*app.random);
-    let key = ApiKey {
+    let mut key = ApiKey {
         id: KeyId::new(now, &*app.random),
         name: wanted.name,
-        space,
+        space: None,
         scope: wanted.scope,
         created_at: now,
         expires_at: wanted.expires_at,
         last_used_at: None,
     };
-    let new = NewApiKey {
-        hash: token_hash(secret.expose()),
-        user_id: caller.user.id,
-        key: key.clone(),
-    };
-    if !app.store.add_key(new).await? {
+    let added = permitted!(&app, &headers, signed_in, {
+        if let Some(slug) = &wanted.space {
+            key.space = Some(open_space(&app, &signed_in.0, slug).await?);
+        }
+        let new = NewApiKey {
+            hash: token_hash(secret.expose()),
+            user_id: signed_in.0.user.id,
+            key: key.clone(),
+        };
+        signed_in.0.store(&app).add_key(new).await
+    });
+    if !added? {
         return Err(Problem::new(
             ProblemKind::Conflict,
             "You have 100 keys, which is the most; delete one first.",
@@ -126,14 +132,18 @@ pub(super) async fn create(
 )]
 pub(super) async fn revoke(
     State(app): State<App>,
-    SignedIn(caller): SignedIn,
+    mut signed_in: SignedIn,
     Path(id): Path<String>,
+    headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
-    refuse_keys(&caller)?;
+    refuse_keys(&signed_in.0)?;
     let absent = || Problem::not_found("key of yours");
     let id: KeyId = id.parse().map_err(|_malformed| absent())?;
-    let revoked = app.store.revoke_key(caller.user.id, id).await?;
-    if revoked {
+    let revoked = permitted!(&app, &headers, signed_in, {
+        let caller = &signed_in.0;
+        caller.store(&app).revoke_key(caller.user.id, id).await
+    });
+    if revoked? {
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(absent())

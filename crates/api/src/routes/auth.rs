@@ -1,14 +1,14 @@
 //! Signing in and out.
 
 use alert_connectors_model::{Email, Fault, FaultKind, Json, Loc, Secret, rfc3339_millis};
-use alert_connectors_store::{NewToken, UserRecord};
+use alert_connectors_store::{NewToken, StoreError, UserRecord};
 use axum::{
     body::Body,
     extract::{Extension, State},
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, StatusCode};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::{
@@ -19,7 +19,7 @@ use super::{
 use crate::{
     App, Password, Peer, Problem, ProblemKind,
     body::{self, SIGN_IN_BYTES_MAX},
-    entry::SignedIn,
+    entry::{SignedIn, TRIES_MAX},
     identity::bearer,
     new_token, token_hash,
 };
@@ -48,7 +48,6 @@ pub(super) async fn sign_in(
 ) -> Result<Response, Problem> {
     let bytes = body::read_from_stranger(&app, &headers, request, SIGN_IN_BYTES_MAX).await?;
     let (email, password) = credentials(body::parse(&bytes)?)?;
-    let refused = || Problem::new(ProblemKind::Unauthenticated, "E-mail or password is wrong.");
     // Nobody has an address that is none.
     let email = Email::parse(&email).map_err(|_malformed| refused())?;
     let client = app
@@ -77,7 +76,7 @@ pub(super) async fn sign_in(
         user_id: record.user.id,
         expires_at,
     };
-    app.store.add_token(new, now).await?;
+    admit(&app, new, &record, now).await?;
     let body = TokenBody {
         access_token: token.expose(),
         token_type: "bearer",
@@ -102,6 +101,35 @@ async fn judged(
     let detail = "Too many sign-ins are under way. Repeat it in a second.";
     let right = judged.ok_or_else(|| Problem::unavailable(detail))?;
     Ok(record.filter(|_| right))
+}
+
+/// Keeps a token for as long as the user is who was judged: a password that was changed meanwhile opens nothing.
+async fn admit(
+    app: &App,
+    token: NewToken,
+    judged: &UserRecord,
+    now: Timestamp,
+) -> Result<(), Problem> {
+    for _ in 0..TRIES_MAX {
+        let version = app.store.version().await?;
+        let found = app.store.user(&judged.user.email).await?;
+        let is_same = |record: &UserRecord| {
+            !record.is_disabled && record.password_hash == judged.password_hash
+        };
+        if !found.is_some_and(|record| is_same(&record)) {
+            return Err(refused());
+        }
+        let store = app.store.judged_at(version);
+        match store.add_token(token.clone(), now).await {
+            Err(StoreError::Stale) => {}
+            added => return Ok(added?),
+        }
+    }
+    Err(StoreError::Stale.into())
+}
+
+fn refused() -> Problem {
+    Problem::new(ProblemKind::Unauthenticated, "E-mail or password is wrong.")
 }
 
 fn credentials(json: Json<'_>) -> Result<(String, Password), Problem> {

@@ -6,7 +6,7 @@ use alert_connectors_model::{
     Connector, ConnectorId, Role, User, parse_connector_change, parse_new_connector,
     rfc3339_seconds,
 };
-use alert_connectors_store::{Changed, Created};
+use alert_connectors_store::{Changed, Created, StoreError};
 use axum::{
     Json,
     body::Body,
@@ -20,8 +20,7 @@ use super::schema;
 use crate::{
     App, Problem, ProblemKind,
     body::{self, BODY_BYTES_MAX},
-    entry::{Editor, Entry, Viewer},
-    routes::TRIES_MAX,
+    entry::{Editor, Entry, TRIES_MAX, Viewer, permitted},
 };
 
 /// The eleven fields of the contract.
@@ -89,7 +88,7 @@ pub(super) async fn list(Viewer(entry): Viewer) -> Response {
 )]
 pub(super) async fn create(
     State(app): State<App>,
-    Editor(entry): Editor,
+    Editor(mut entry): Editor,
     headers: HeaderMap,
     request: Body,
 ) -> Result<Response, Problem> {
@@ -97,11 +96,17 @@ pub(super) async fn create(
     let new = parse_new_connector(body::parse(&bytes)?, &app.rules).map_err(Problem::invalid)?;
     let now = app.clock.now();
     let id = ConnectorId::new(now, &*app.random);
-    match app
-        .store
-        .create_connector(entry.space().id, id, new, entry.caller.user.clone(), now)
-        .await?
-    {
+    let creator = entry.caller.user.clone();
+    let created = permitted!(
+        &app,
+        &headers,
+        entry,
+        entry
+            .store(&app)
+            .create_connector(entry.space().id, id, new.clone(), creator.clone(), now)
+            .await
+    );
+    match created? {
         Created::Made(connector) => Ok((
             StatusCode::CREATED,
             Json(ConnectorBody::of(&connector, entry.role)),
@@ -161,16 +166,19 @@ pub(super) async fn change(
         let change = parse_connector_change(body::parse(&bytes)?, current, &app.rules)
             .map_err(Problem::invalid)?;
         let (space_id, version) = (entry.space().id, entry.roster.version);
-        match app
-            .store
+        let changed = entry
+            .store(&app)
             .change_connector(space_id, version, current.id, change, app.clock.now())
-            .await?
-        {
-            Changed::Now(connector) => {
+            .await;
+        match changed {
+            Ok(Changed::Now(connector)) => {
                 return Ok(Json(ConnectorBody::of(&connector, entry.role)).into_response());
             }
-            Changed::Absent => return Err(Problem::not_found("connector in this space")),
-            Changed::Stale => entry.read_again(&app).await?,
+            Ok(Changed::Absent) => return Err(Problem::not_found("connector in this space")),
+            Ok(Changed::Stale) | Err(StoreError::Stale) => {
+                entry.again(&app, &headers).await?;
+            }
+            Err(error) => return Err(error.into()),
         }
     }
     Err(Problem::unavailable(
@@ -186,15 +194,21 @@ pub(super) async fn change(
 )]
 pub(super) async fn delete(
     State(app): State<App>,
-    Editor(entry): Editor,
+    Editor(mut entry): Editor,
     Path((_slug, id)): Path<(String, String)>,
+    headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
-    let id = connector_of(&entry, &id)?.id;
-    let deleted = app
-        .store
-        .delete_connector(entry.space().id, id, app.clock.now())
-        .await?;
-    if deleted {
+    let (id, now) = (connector_of(&entry, &id)?.id, app.clock.now());
+    let deleted = permitted!(
+        &app,
+        &headers,
+        entry,
+        entry
+            .store(&app)
+            .delete_connector(entry.space().id, id, now)
+            .await
+    );
+    if deleted? {
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(Problem::not_found("connector in this space"))

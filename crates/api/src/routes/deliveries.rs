@@ -18,7 +18,7 @@ use super::{connectors::connector_of, fields, schema};
 use crate::{
     App, Problem, ProblemKind,
     body::{self, BODY_BYTES_MAX},
-    entry::{Editor, Viewer},
+    entry::{Editor, Viewer, permitted},
     page::{PageBody, decode, encode},
     query::Query,
 };
@@ -107,13 +107,20 @@ fn absent() -> Problem {
 )]
 pub(super) async fn retry(
     State(app): State<App>,
-    Editor(entry): Editor,
+    Editor(mut entry): Editor,
     Path((_slug, id)): Path<(String, String)>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let id: DeliveryId = id.parse().map_err(|_malformed| absent())?;
-    let space = entry.space().id;
+    let (space, expiry) = (entry.space().id, app.expiry());
     let conflict = |detail: String| Err(Problem::new(ProblemKind::Conflict, detail));
-    match app.store.retry(space, id, app.expiry()).await? {
+    let retried = permitted!(
+        &app,
+        &headers,
+        entry,
+        entry.store(&app).retry(space, id, expiry).await
+    );
+    match retried? {
         Retried::Queued => {}
         Retried::Stands(state) => {
             return conflict(format!(
@@ -152,7 +159,7 @@ struct Count {
 )]
 pub(super) async fn replay(
     State(app): State<App>,
-    Editor(entry): Editor,
+    Editor(mut entry): Editor,
     Path((_slug, id)): Path<(String, String)>,
     headers: HeaderMap,
     request: Body,
@@ -160,11 +167,17 @@ pub(super) async fn replay(
     let connector = connector_of(&entry, &id)?.id;
     let bytes = body::read(&app, &headers, request, BODY_BYTES_MAX).await?;
     let replay = parse_replay(body::parse(&bytes)?)?;
-    let replayed = app
-        .store
-        .replay(entry.space().id, connector, replay, app.expiry())
-        .await?;
-    match replayed {
+    let (space, expiry) = (entry.space().id, app.expiry());
+    let replayed = permitted!(
+        &app,
+        &headers,
+        entry,
+        entry
+            .store(&app)
+            .replay(space, connector, replay.clone(), expiry)
+            .await
+    );
+    match replayed? {
         Replayed::Queued(count) => {
             Ok((StatusCode::ACCEPTED, axum::Json(Count { count })).into_response())
         }

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     App, Problem, ProblemKind,
     body::{self, BODY_BYTES_MAX},
-    entry::{Admin, Viewer},
+    entry::{Admin, Viewer, permitted},
     page::page_of,
 };
 
@@ -73,7 +73,7 @@ pub(super) async fn list(
 )]
 pub(super) async fn set(
     State(app): State<App>,
-    Admin(entry): Admin,
+    Admin(mut entry): Admin,
     Path((_slug, email)): Path<(String, String)>,
     headers: HeaderMap,
     request: Body,
@@ -84,11 +84,17 @@ pub(super) async fn set(
     }
     let bytes = body::read(&app, &headers, request, BODY_BYTES_MAX).await?;
     let role = new_role(body::parse(&bytes)?)?;
-    match app
-        .store
-        .set_member(entry.space().id, &email, role, app.clock.now())
-        .await?
-    {
+    let now = app.clock.now();
+    let changed = permitted!(
+        &app,
+        &headers,
+        entry,
+        entry
+            .store(&app)
+            .set_member(entry.space().id, &email, role, now)
+            .await
+    );
+    match changed? {
         MemberChange::Added(member) => {
             Ok((StatusCode::CREATED, axum::Json(MemberBody::from(member))).into_response())
         }
@@ -105,11 +111,21 @@ pub(super) async fn set(
 )]
 pub(super) async fn remove(
     State(app): State<App>,
-    Admin(entry): Admin,
+    Admin(mut entry): Admin,
     Path((_slug, email)): Path<(String, String)>,
+    headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
     let email = user_email(&email)?;
-    match app.store.remove_member(entry.space().id, &email).await? {
+    let changed = permitted!(
+        &app,
+        &headers,
+        entry,
+        entry
+            .store(&app)
+            .remove_member(entry.space().id, &email)
+            .await
+    );
+    match changed? {
         MemberChange::Removed => Ok(StatusCode::NO_CONTENT),
         change => Err(refused(&change)),
     }

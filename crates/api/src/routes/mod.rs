@@ -97,9 +97,6 @@ fn finished(router: Router<App>, app: &App) -> Router {
         .with_state(app.clone())
 }
 
-/// How often something is judged again because others changed the space meanwhile.
-const TRIES_MAX: usize = 5;
-
 /// What every answer carries where the route does not say otherwise. An answer may hold secrets, and none of them is a page.
 const USUAL_HEADERS: [(HeaderName, HeaderValue); 4] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),

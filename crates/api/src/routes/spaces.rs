@@ -19,7 +19,7 @@ use super::{
 use crate::{
     App, Caller, Problem, ProblemKind,
     body::{self, BODY_BYTES_MAX},
-    entry::SignedIn,
+    entry::{SignedIn, permitted},
     page::page_of,
 };
 
@@ -83,16 +83,17 @@ pub(super) async fn list(
 )]
 pub(super) async fn create(
     State(app): State<App>,
-    SignedIn(caller): SignedIn,
+    mut signed_in: SignedIn,
     headers: HeaderMap,
     request: Body,
 ) -> Result<Response, Problem> {
-    if !caller.is_operator || caller.key.is_some_and(|key| key.space.is_some()) {
-        return Err(Problem::new(
-            ProblemKind::Forbidden,
-            "Only operators make spaces.",
-        ));
-    }
+    let judge = |caller: &Caller| {
+        let is_narrowed = caller.key.is_some_and(|key| key.space.is_some());
+        let may = caller.is_operator && !is_narrowed;
+        let refused = || Problem::new(ProblemKind::Forbidden, "Only operators make spaces.");
+        if may { Ok(()) } else { Err(refused()) }
+    };
+    judge(&signed_in.0)?;
     let bytes = body::read(&app, &headers, request, BODY_BYTES_MAX).await?;
     let (slug, name) = new_space(body::parse(&bytes)?)?;
     let now = app.clock.now();
@@ -102,11 +103,13 @@ pub(super) async fn create(
         name,
         created_at: now,
     };
-    match app
-        .store
-        .add_space(space.clone(), Some(caller.user))
-        .await?
-    {
+    let added = permitted!(&app, &headers, signed_in, {
+        let caller = &signed_in.0;
+        judge(caller)?;
+        let admin = Some(caller.user.clone());
+        caller.store(&app).add_space(space.clone(), admin).await
+    });
+    match added? {
         SpaceChange::Done => Ok((
             StatusCode::CREATED,
             axum::Json(SpaceBody::of(space, Role::Admin)),

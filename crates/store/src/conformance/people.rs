@@ -1,9 +1,9 @@
 //! Properties of identity and spaces.
 
-use alert_connectors_model::{KeyId, Role};
+use alert_connectors_model::{ConnectorId, KeyId, Role};
 
 use super::world::{TOKEN, World};
-use crate::{ApiKey, Disabled, KeyScope, MemberChange, NewApiKey, SpaceChange};
+use crate::{ApiKey, Disabled, KeyScope, MemberChange, NewApiKey, SpaceChange, StoreError};
 
 fn key(world: &World, name: &str, hash: u8) -> NewApiKey {
     let key = ApiKey {
@@ -217,4 +217,37 @@ pub async fn removing_a_space_takes_everything_along(world: World) {
             .memberships
             .is_empty()
     );
+}
+
+/// What rests on a version of identity is changed only at that version.
+pub async fn what_was_judged_at_another_version_is_not_changed(world: World) {
+    let space = world.space_id().await;
+    let version = world.store.version().await.unwrap();
+    let judged = world.store.judged_at(version);
+    assert!(judged.add_key(key(&world, "first", 1)).await.unwrap());
+    world.member("bob@example.com", Role::Viewer).await;
+    let stale = |error: StoreError| assert!(matches!(error, StoreError::Stale), "{error}");
+    let email = World::email("bob@example.com");
+    stale(judged.add_key(key(&world, "late", 2)).await.unwrap_err());
+    stale(
+        judged
+            .set_member(space, &email, Role::Admin, world.now)
+            .await
+            .unwrap_err(),
+    );
+    stale(judged.remove_member(space, &email).await.unwrap_err());
+    let id = ConnectorId::new(world.now, &world.random);
+    stale(
+        judged
+            .delete_connector(space, id, world.now)
+            .await
+            .unwrap_err(),
+    );
+    let keys = world.store.keys(world.alice.id).await.unwrap();
+    assert_eq!(keys.len(), 1);
+    let now = world.store.judged_at(world.store.version().await.unwrap());
+    assert!(matches!(
+        now.remove_member(space, &email).await.unwrap(),
+        MemberChange::Removed
+    ));
 }

@@ -108,6 +108,8 @@ async fn read_from(
         Encoding::Identity => bytes,
         Encoding::Gzip => unzipped(&bytes, most, &mut room)?,
     };
+    // What is read of it is there beside it.
+    room.grow(Json::weight_of(&bytes))?;
     Ok(Received { bytes, _room: room })
 }
 

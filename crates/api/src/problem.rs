@@ -130,6 +130,9 @@ impl ProblemKind {
     }
 }
 
+/// More faults than this help nobody.
+const FAULTS_MAX: usize = 100;
+
 /// An error as the client sees it.
 #[derive(Debug, Clone)]
 pub struct Problem {
@@ -161,15 +164,20 @@ impl Problem {
         }
     }
 
-    /// All the faults of a request.
-    pub fn invalid(errors: Vec<Fault>) -> Self {
+    /// The faults of a request: all of them, or the first hundred.
+    pub fn invalid(mut errors: Vec<Fault>) -> Self {
         let detail = match errors.as_slice() {
             [one] => one.msg.clone(),
-            many => format!(
+            many if many.len() <= FAULTS_MAX => format!(
                 "The request has {} faults; errors lists them all.",
                 many.len()
             ),
+            many => format!(
+                "The request has {} faults; errors lists the first {FAULTS_MAX}.",
+                many.len()
+            ),
         };
+        errors.truncate(FAULTS_MAX);
         Self {
             errors,
             ..Self::new(ProblemKind::Invalid, detail)
@@ -283,6 +291,10 @@ impl From<IdentityError> for Problem {
 
 impl From<JsonError> for Problem {
     fn from(error: JsonError) -> Self {
+        if error.is_too_much {
+            let detail = format!("The body has {}; send it in parts.", error.reason);
+            return Self::new(ProblemKind::TooLarge, detail);
+        }
         let detail = format!("The body is not valid JSON: {error}.");
         Self::new(ProblemKind::MalformedJson, detail)
     }
@@ -315,6 +327,17 @@ impl IntoResponse for Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_many_faults_the_first_are_listed_and_all_are_counted() {
+        let fault = |at| {
+            let loc = alert_connectors_model::Loc::query(format!("q{at}"));
+            Fault::new(loc, alert_connectors_model::FaultKind::UnknownField, "x")
+        };
+        let problem = Problem::invalid((0..32_000).map(fault).collect());
+        assert_eq!(problem.errors.len(), FAULTS_MAX);
+        assert!(problem.detail.contains("32000"), "{}", problem.detail);
+    }
 
     #[test]
     fn every_kind_has_its_row() {

@@ -1,6 +1,6 @@
 //! JSON read in one pass into a tree that borrows from the body, refusing duplicate keys and trailing text.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, cell::Cell, fmt, ops::Range};
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::Number;
@@ -32,15 +32,33 @@ pub struct JsonError {
     pub line: usize,
     /// The column in bytes, from 1.
     pub column: usize,
+    /// Whether it is JSON, but of more values than a body may have.
+    pub is_too_much: bool,
 }
 
 impl<'a> Json<'a> {
     /// Reads a whole body.
     pub fn parse(body: &'a [u8]) -> Result<Self, JsonError> {
         let mut deserializer = serde_json::Deserializer::from_slice(body);
-        let value = Node.deserialize(&mut deserializer);
+        let left = Cell::new(VALUES_MAX);
+        let node = Node {
+            left: &left,
+            body: body.as_ptr_range(),
+        };
+        let value = node.deserialize(&mut deserializer);
         let value = value.and_then(|value| deserializer.end().map(|()| value));
-        value.map_err(|error| JsonError::of(&error, body))
+        value.map_err(|error| JsonError {
+            is_too_much: left.get() == 0,
+            ..JsonError::of(&error, body)
+        })
+    }
+
+    /// About how much memory the tree of a body takes, in bytes, before it is read.
+    pub fn weight_of(body: &[u8]) -> usize {
+        // Each value but the first stands behind one of these. They may stand in strings as well, which makes it too much.
+        let begins_a_value = |byte: &&u8| matches!(byte, b',' | b'[' | b'{');
+        let values = body.iter().filter(begins_a_value).count() + 1;
+        values.min(VALUES_MAX) * 2 * size_of::<Self>()
     }
 
     /// What the value is called in messages.
@@ -104,6 +122,7 @@ impl JsonError {
             reason,
             line,
             column,
+            is_too_much: false,
         }
     }
 }
@@ -149,10 +168,45 @@ impl<'a> ObjectReader<'a> {
     }
 }
 
-#[derive(Clone, Copy)]
-struct Node;
+/// The values that a body may have: more than any batch has use for. They may take thirty times as much memory as their text.
+const VALUES_MAX: usize = 250_000;
 
-impl<'de> DeserializeSeed<'de> for Node {
+#[derive(Clone)]
+struct Node<'c> {
+    /// The values that may still come.
+    left: &'c Cell<usize>,
+    /// Where the body stands, so that what stands in it is told from what `serde_json` adds.
+    body: Range<*const u8>,
+}
+
+impl Node<'_> {
+    fn count<E: serde::de::Error>(&self) -> Result<(), E> {
+        match self.left.get().checked_sub(1) {
+            Some(left) if left > 0 => {
+                self.left.set(left);
+                Ok(())
+            }
+            _ => {
+                self.left.set(0);
+                Err(E::custom(format_args!("more than {VALUES_MAX} values")))
+            }
+        }
+    }
+
+    /// The number that an object stands for, if it is one that `serde_json` made: its key is not of the body.
+    fn number_in(&self, fields: &[(Cow<'_, str>, Json<'_>)]) -> Option<Number> {
+        match fields {
+            [(Cow::Borrowed(key), Json::Text(digits))]
+                if *key == NUMBER_KEY && !self.body.contains(&key.as_ptr()) =>
+            {
+                digits.parse().ok()
+            }
+            _ => None,
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for &Node<'_> {
     type Value = Json<'de>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json<'de>, D::Error> {
@@ -160,7 +214,7 @@ impl<'de> DeserializeSeed<'de> for Node {
     }
 }
 
-impl<'de> Visitor<'de> for Node {
+impl<'de> Visitor<'de> for &Node<'_> {
     type Value = Json<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -194,6 +248,7 @@ impl<'de> Visitor<'de> for Node {
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json<'de>, A::Error> {
         let mut list = Vec::new();
         while let Some(item) = items.next_element_seed(self)? {
+            self.count()?;
             list.push(item);
         }
         Ok(Json::List(list))
@@ -212,21 +267,16 @@ impl<'de> Visitor<'de> for Node {
                 return Err(A::Error::custom("duplicate key"));
             }
             fields.push((key, entries.next_value_seed(self)?));
+            self.count()?;
         }
-        Ok(number_in(&fields).map_or(Json::Object(fields), Json::Number))
+        Ok(self
+            .number_in(&fields)
+            .map_or(Json::Object(fields), Json::Number))
     }
 }
 
 /// The key under which `serde_json` hands a number over as it was written, so that none is rounded.
 const NUMBER_KEY: &str = "$serde_json::private::Number";
-
-/// The number that an object stands for, if it is one that `serde_json` made.
-fn number_in(fields: &[(Cow<'_, str>, Json<'_>)]) -> Option<Number> {
-    match fields {
-        [(key, Json::Text(digits))] if key == NUMBER_KEY => digits.parse().ok(),
-        _ => None,
-    }
-}
 
 /// No request has use for more keys in one object; the bound keeps the search for duplicates cheap.
 const KEYS_MAX: usize = 1_000;
@@ -272,6 +322,36 @@ mod tests {
         assert!(Json::parse(b"{\"a\":{\"b\":1,\"b\":1}}").is_err());
         assert!(Json::parse(b"").is_err());
         assert!(Json::parse(&b"[".repeat(100_000)).is_err());
+    }
+
+    #[test]
+    fn more_values_than_a_body_may_have_are_refused_early() {
+        for body in [
+            "[0".to_owned() + &",0".repeat(VALUES_MAX),
+            "[".to_owned() + &"[0],".repeat(VALUES_MAX),
+        ] {
+            let error = Json::parse(body.as_bytes()).unwrap_err();
+            assert!(error.is_too_much, "{error}");
+            assert_eq!(error.reason, "more than 250000 values");
+        }
+        let most = "[0".to_owned() + &",0".repeat(VALUES_MAX / 2);
+        assert!(Json::parse((most + "]").as_bytes()).is_ok());
+        assert!(!Json::parse(b"[0").unwrap_err().is_too_much);
+        assert!(Json::weight_of(b"[1,{\"a\":2}]") >= 4 * size_of::<Json<'_>>());
+    }
+
+    #[test]
+    fn an_object_is_never_taken_for_a_number() {
+        for key in [
+            "$serde_json::private::Number",
+            "\\u0024serde_json::private::Number",
+        ] {
+            let body = format!("{{\"{key}\":\"1e5\"}}");
+            let Json::Object(fields) = Json::parse(body.as_bytes()).unwrap() else {
+                unreachable!("{body}");
+            };
+            assert_eq!(fields[0].1, Json::Text("1e5".into()));
+        }
     }
 
     #[test]

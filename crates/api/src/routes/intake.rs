@@ -242,11 +242,33 @@ async fn read_one(
     request: Body,
 ) -> Result<(Received, Prepared), Problem> {
     let bytes = body::read(app, headers, request, BODY_BYTES_MAX).await?;
-    let mended = non_finite::mended(&surrogates::mended(&bytes));
-    let parsed = parse_alert(body::parse(&mended)?, &Loc::body(), app.clock.now())
-        .map_err(Problem::invalid)?;
-    let prepared = Prepared::of(parsed);
+    let now = app.clock.now();
+    let prepared = off_if_large(&bytes, move |bytes| one_of(bytes, now)).await?;
     Ok((bytes, prepared))
+}
+
+fn one_of(bytes: &Bytes, now: Timestamp) -> Result<Prepared, Problem> {
+    let mended = non_finite::mended(&surrogates::mended(bytes));
+    let parsed = parse_alert(body::parse(&mended)?, &Loc::body(), now);
+    Ok(Prepared::of(parsed.map_err(Problem::invalid)?))
+}
+
+/// A larger body is read beside the threads that answer requests, which it would hold up for milliseconds.
+const LARGE_BYTES: usize = 64 * 1_024;
+
+/// Reads a body where it holds nobody up.
+async fn off_if_large<T: Send + 'static>(
+    bytes: &Bytes,
+    read: impl FnOnce(&Bytes) -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    if bytes.len() <= LARGE_BYTES {
+        return read(bytes);
+    }
+    let bytes = bytes.clone();
+    let reading = tokio::task::spawn_blocking(move || read(&bytes));
+    reading
+        .await
+        .map_err(|panicked| Problem::internal(&panicked))?
 }
 
 type Batch = Vec<Result<Prepared, Problem>>;
@@ -258,8 +280,13 @@ async fn read_batch(
 ) -> Result<(Received, Batch), Problem> {
     let bytes = body::read(app, headers, request, BATCH_BYTES_MAX).await?;
     let now = app.clock.now();
+    let batch = off_if_large(&bytes, move |bytes| batch_of(bytes, now)).await?;
+    Ok((bytes, batch))
+}
+
+fn batch_of(bytes: &Bytes, now: Timestamp) -> Result<Batch, Problem> {
     let fault = |kind, msg: String| Problem::invalid(vec![Fault::new(Loc::body(), kind, msg)]);
-    let mended = non_finite::mended(&surrogates::mended(&bytes));
+    let mended = non_finite::mended(&surrogates::mended(bytes));
     let items = match body::parse(&mended)? {
         Json::List(items) => items,
         other => {
@@ -289,8 +316,7 @@ async fn read_batch(
         Ok(parsed) => Ok(Prepared::of(parsed)),
         Err(faults) => Err(Problem::invalid(faults)),
     };
-    let batch = items.into_iter().enumerate().map(read).collect();
-    Ok((bytes, batch))
+    Ok(items.into_iter().enumerate().map(read).collect())
 }
 
 /// Both results, or the faults of both.

@@ -14,7 +14,7 @@ use alert_connectors_store::{Due, Event, Expiry, Leases, Queue};
 use alert_connectors_tasks::Tasks;
 use jiff::{SignedDuration, Timestamp};
 use tokio::{
-    sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch},
+    sync::{mpsc, watch},
     time::{self, Instant},
 };
 use tokio_util::sync::CancellationToken;
@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     DeliveryMeters, Patience, Rates, Sender, Tell,
     conduct::Moment,
+    connections::Connections,
     destination::{Destination, Wake},
     keeper::{self, Keeper, Why},
     letter::{Letter, page},
@@ -407,49 +408,5 @@ impl Inner {
             Waiting { due, letter }
         };
         dues.into_iter().map(waiting).collect()
-    }
-}
-
-/// The bound on open connections. Whoever waits for one lets the idle ones know.
-pub(crate) struct Connections {
-    free: Arc<Semaphore>,
-    wanted: AtomicUsize,
-    pressure: Notify,
-}
-
-impl Connections {
-    fn new(most: usize) -> Self {
-        Self {
-            free: Arc::new(Semaphore::new(most)),
-            wanted: AtomicUsize::new(0),
-            pressure: Notify::new(),
-        }
-    }
-
-    /// The right to hold a connection open; nothing once the engine is stopping.
-    pub(crate) async fn take(&self, stopping: &CancellationToken) -> Option<OwnedSemaphorePermit> {
-        if let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() {
-            return Some(permit);
-        }
-        self.wanted.fetch_add(1, Ordering::Relaxed);
-        self.pressure.notify_waiters();
-        let permit = tokio::select! {
-            permit = Arc::clone(&self.free).acquire_owned() => permit.ok(),
-            () = stopping.cancelled() => None,
-        };
-        self.wanted.fetch_sub(1, Ordering::Relaxed);
-        permit
-    }
-
-    /// Whether anyone waits for a connection.
-    pub(crate) fn are_wanted(&self) -> bool {
-        self.wanted.load(Ordering::Relaxed) > 0
-    }
-
-    /// Waits until anyone waits for a connection.
-    pub(crate) async fn wanted_by_others(&self) {
-        if !self.are_wanted() {
-            self.pressure.notified().await;
-        }
     }
 }

@@ -7,6 +7,7 @@
 mod answer;
 mod conduct;
 mod connect;
+mod connections;
 mod decide;
 mod departure;
 mod destination;

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use alert_connectors_model::WebhookUrl;
-use tokio::{sync::OwnedSemaphorePermit, time::Instant};
+use tokio::time::Instant;
 
-use crate::link::{Link, RequestHead};
+use crate::{
+    connections::Permit,
+    link::{Link, RequestHead},
+};
 
 /// A connection that carried nothing for so long is closed.
 pub(crate) const IDLE_MAX: Duration = Duration::from_secs(15);
@@ -14,7 +17,7 @@ pub(crate) const IDLE_MAX: Duration = Duration::from_secs(15);
 #[derive(Default)]
 pub(crate) struct Line {
     pub(crate) link: Option<Link>,
-    pub(crate) permit: Option<OwnedSemaphorePermit>,
+    pub(crate) permit: Option<Permit>,
     pub(crate) head: Option<(WebhookUrl, RequestHead)>,
     last_used: Option<Instant>,
 }

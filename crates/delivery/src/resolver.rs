@@ -1,8 +1,35 @@
 //! Names to addresses. Whatever a resolver answers, the sender connects only to addresses that it has checked.
+//!
+//! The system's resolver holds a thread for as long as a name server is silent. So only so many look names up at once, those
+//! that never answered fewer than others; each name is looked up once for all who want it, and what was found is kept.
 
-use std::{io, net::SocketAddr};
+use std::{
+    collections::HashMap,
+    io,
+    net::{IpAddr, SocketAddr, ToSocketAddrs},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
+use tokio::{
+    sync::{OnceCell, Semaphore},
+    time::{self, Instant},
+};
+
+/// Names that are kept or looked up.
+const NAMES_MAX: usize = 4_096;
+/// Addresses that are kept of one name.
+const ADDRESSES_MAX: usize = 16;
+/// For so long a name is not looked up again.
+const FRESH: Duration = Duration::from_secs(30);
+/// For so long what was found is used where the name can't be looked up.
+const STALE: Duration = Duration::from_hours(1);
+/// How long a lookup is waited for where something was found before.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Names that were found before are looked up by so many threads at once, and others by so many.
+const KNOWN_AT_ONCE: usize = 16;
+const UNKNOWN_AT_ONCE: usize = 16;
 
 /// Looks names up.
 #[async_trait]
@@ -11,13 +38,225 @@ pub trait Resolve: Send + Sync {
     async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>>;
 }
 
-/// The system's own resolver.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SystemResolver;
+type Found = Result<Vec<IpAddr>, io::ErrorKind>;
+type LookUp = dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync;
+
+/// The system's own resolver, with a bound on how many of its threads it takes.
+pub struct SystemResolver {
+    look_up: Arc<LookUp>,
+    names: Mutex<HashMap<String, Name>>,
+    known: Arc<Semaphore>,
+    unknown: Arc<Semaphore>,
+}
+
+/// What is known of a name.
+#[derive(Default)]
+struct Name {
+    found: Option<(Vec<IpAddr>, Instant)>,
+    under_way: Option<Arc<OnceCell<Found>>>,
+}
+
+impl Default for SystemResolver {
+    fn default() -> Self {
+        Self::with(Arc::new(|host: &str| {
+            let found = (host, 0).to_socket_addrs()?;
+            Ok(found.map(|address| address.ip()).collect())
+        }))
+    }
+}
+
+impl SystemResolver {
+    fn with(look_up: Arc<LookUp>) -> Self {
+        Self {
+            look_up,
+            names: Mutex::default(),
+            known: Arc::new(Semaphore::new(KNOWN_AT_ONCE)),
+            unknown: Arc::new(Semaphore::new(UNKNOWN_AT_ONCE)),
+        }
+    }
+
+    async fn addresses(&self, host: &str) -> io::Result<Vec<IpAddr>> {
+        if let Some(fresh) = self.found(host, FRESH) {
+            return Ok(fresh);
+        }
+        let before = self.found(host, STALE);
+        let looking = self.look_up_once(host, before.is_some());
+        let found = match before {
+            None => looking.await,
+            Some(before) => match time::timeout(PATIENCE, looking).await {
+                Ok(Ok(found)) => Ok(found),
+                Ok(Err(_)) | Err(_) => Ok(before),
+            },
+        };
+        found.map_err(io::Error::from)
+    }
+
+    /// What was found of a name not longer ago than this.
+    fn found(&self, host: &str, within: Duration) -> Option<Vec<IpAddr>> {
+        let names = self.names();
+        let (found, at) = names.get(host)?.found.as_ref()?;
+        (at.elapsed() < within).then(|| found.clone())
+    }
+
+    /// Looks a name up, once for all who want it at this moment.
+    async fn look_up_once(&self, host: &str, was_found: bool) -> Found {
+        let under_way = {
+            let mut names = self.names();
+            make_room(&mut names);
+            let name = names.entry(host.to_owned()).or_default();
+            Arc::clone(name.under_way.get_or_insert_default())
+        };
+        let found = under_way.get_or_init(|| self.look_up_now(host, was_found));
+        let found = found.await.clone();
+        let mut names = self.names();
+        if let Some(name) = names.get_mut(host)
+            && name
+                .under_way
+                .as_ref()
+                .is_some_and(|one| Arc::ptr_eq(one, &under_way))
+        {
+            name.under_way = None;
+            match &found {
+                Ok(found) => name.found = Some((found.clone(), Instant::now())),
+                Err(_failed) if name.found.is_none() => {
+                    names.remove(host);
+                }
+                Err(_failed) => {}
+            }
+        }
+        found
+    }
+
+    async fn look_up_now(&self, host: &str, was_found: bool) -> Found {
+        let threads = if was_found {
+            &self.known
+        } else {
+            &self.unknown
+        };
+        let permit = Arc::clone(threads).acquire_owned().await;
+        let permit = permit.map_err(|_closed| io::ErrorKind::Other)?;
+        let (look_up, host) = (Arc::clone(&self.look_up), host.to_owned());
+        let work = move || {
+            // It is held until the thread is free again, whoever still waits for the answer.
+            let _permit = permit;
+            look_up(&host)
+        };
+        let found = tokio::task::spawn_blocking(work).await;
+        let mut found = found
+            .map_err(|_panicked| io::ErrorKind::Other)?
+            .map_err(|error| error.kind())?;
+        found.truncate(ADDRESSES_MAX);
+        Ok(found)
+    }
+
+    fn names(&self) -> MutexGuard<'_, HashMap<String, Name>> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Forgets what is no longer of use where there are many names, and all that is not under way where that is not enough.
+fn make_room(names: &mut HashMap<String, Name>) {
+    if names.len() < NAMES_MAX {
+        return;
+    }
+    let is_of_use = |name: &Name| {
+        name.found
+            .as_ref()
+            .is_some_and(|(_, at)| at.elapsed() < FRESH)
+    };
+    names.retain(|_, name| name.under_way.is_some() || is_of_use(name));
+    if names.len() >= NAMES_MAX {
+        names.retain(|_, name| name.under_way.is_some());
+    }
+}
 
 #[async_trait]
 impl Resolve for SystemResolver {
     async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-        Ok(tokio::net::lookup_host((host, port)).await?.collect())
+        let found = self.addresses(host).await?;
+        Ok(found
+            .into_iter()
+            .map(|address| SocketAddr::new(address, port))
+            .collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    };
+
+    use super::*;
+
+    const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+
+    #[tokio::test]
+    async fn a_name_is_looked_up_once_for_all_and_kept() {
+        let count = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&count);
+        let resolver = SystemResolver::with(Arc::new(move |_host: &str| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            Ok(vec![ADDRESS])
+        }));
+        let all = (0..50).map(|port| resolver.resolve("a.example", port));
+        let found = futures_util::future::join_all(all).await;
+        assert_eq!(found[7].as_ref().unwrap(), &[SocketAddr::new(ADDRESS, 7)]);
+        assert_eq!(count.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn silent_names_take_so_many_threads_and_not_those_of_names_that_answer() {
+        let (release, silent) = mpsc::channel::<()>();
+        let (silent, busy) = (Mutex::new(silent), Arc::new(AtomicUsize::new(0)));
+        let began = Arc::clone(&busy);
+        let resolver = Arc::new(SystemResolver::with(Arc::new(move |host: &str| {
+            if host == "good.example" {
+                return Ok(vec![ADDRESS]);
+            }
+            began.fetch_add(1, Ordering::SeqCst);
+            assert!(silent.lock().unwrap().recv().is_err());
+            Err(io::ErrorKind::TimedOut.into())
+        })));
+        assert!(resolver.resolve("good.example", 1).await.is_ok());
+        let waiting: Vec<_> = (0..100)
+            .map(|number| {
+                let resolver = Arc::clone(&resolver);
+                async move { resolver.resolve(&format!("{number}.example"), 1).await }
+            })
+            .collect();
+        let mut waiting = Box::pin(futures_util::future::join_all(waiting));
+        while busy.load(Ordering::SeqCst) < UNKNOWN_AT_ONCE {
+            assert!(futures_util::poll!(&mut waiting).is_pending());
+            tokio::task::yield_now().await;
+        }
+        assert!(futures_util::poll!(&mut waiting).is_pending());
+        assert_eq!(busy.load(Ordering::SeqCst), UNKNOWN_AT_ONCE);
+        // What was found before is looked up on other threads, and used where it can't be.
+        let old = resolver.look_up_once("good.example", true);
+        assert_eq!(old.await, Ok(vec![ADDRESS]));
+        drop(release);
+        assert!(waiting.await.iter().all(Result::is_err));
+        assert_eq!(resolver.names().len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_found_is_used_while_the_name_server_fails() {
+        let fails = Arc::new(AtomicUsize::new(0));
+        let failing = Arc::clone(&fails);
+        let resolver = SystemResolver::with(Arc::new(move |_host: &str| {
+            match failing.load(Ordering::SeqCst) {
+                0 => Ok(vec![ADDRESS]),
+                _ => Err(io::ErrorKind::NotFound.into()),
+            }
+        }));
+        assert!(resolver.resolve("a.example", 1).await.is_ok());
+        fails.store(1, Ordering::SeqCst);
+        time::advance(FRESH).await;
+        assert!(resolver.resolve("a.example", 1).await.is_ok());
+        time::advance(STALE).await;
+        assert!(resolver.resolve("a.example", 1).await.is_err());
+        assert!(resolver.names().len() <= 1);
     }
 }

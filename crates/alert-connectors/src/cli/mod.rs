@@ -197,10 +197,14 @@ pub(crate) fn name_of(text: &str) -> Result<String, Failure> {
     display_name(text).map_err(|what| Failure::Usage(vec![format!("--name: {what}")]))
 }
 
+/// Threads for what blocks: the store's readers, password checks, large bodies, and at most 32 that look names up.
+const BLOCKING_THREADS_MAX: usize = 64;
+
 /// Runs a command that waits for things.
 pub(crate) fn wait_for(work: impl Future<Output = Outcome>) -> Outcome {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
         .build()?;
     let outcome = runtime.block_on(work);
     // What is left hangs in the system or in a request that was dropped; there is nothing to wait for.

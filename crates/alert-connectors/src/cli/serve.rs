@@ -51,7 +51,7 @@ async fn serve(config: ServeConfig, logging: &Logging) -> Outcome {
         config,
         &database,
         listener,
-        Arc::new(SystemResolver),
+        Arc::new(SystemResolver::default()),
         logging,
     )?;
     tracing::info!(address = %service.address, "listening");

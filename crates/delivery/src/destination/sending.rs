@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use alert_connectors_model::{Attempt, AttemptId};
+use alert_connectors_model::{Attempt, AttemptId, SpaceId};
 use alert_connectors_store::NextStep;
 use tokio::time::Instant;
 
@@ -37,7 +37,8 @@ impl Destination {
             }
         }
         if line.permit.is_none() {
-            line.permit = inner.connections.take(&inner.stopping).await;
+            let space = self.next_space();
+            line.permit = inner.connections.take(space, &inner.stopping).await;
             if line.permit.is_none() {
                 return;
             }
@@ -46,6 +47,14 @@ impl Destination {
         self.send(inner, line).await;
         self.state().under_way = false;
         self.calm.notify_waiters();
+    }
+
+    /// The space whose message goes next. Where only messages wait that are set aside, which are read when they are sent, all
+    /// such destinations count as one space.
+    fn next_space(&self) -> SpaceId {
+        let state = self.state();
+        let front = state.window.front();
+        front.map_or(SpaceId::from_bytes([0; 16]), |waiting| waiting.due.space.id)
     }
 
     /// Makes the request, if there is anything to send.

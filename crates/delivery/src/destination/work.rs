@@ -65,7 +65,10 @@ impl Destination {
     fn start_over(&self, inner: &Inner) {
         let mut state = self.state();
         state.conduct = None;
+        state.under_way = false;
         forget(&mut state.window, inner);
+        drop(state);
+        self.calm.notify_waiters();
     }
 
     async fn work(self: Arc<Self>, inner: Arc<Inner>) {

@@ -23,9 +23,6 @@ use crate::{
     upkeep,
 };
 
-/// Connections to webhooks that are open at once, if the system lets us.
-const WEBHOOK_CONNECTIONS_MAX: usize = 512;
-
 /// A service that listens.
 pub(crate) struct Service {
     lifecycle: Lifecycle,
@@ -59,7 +56,7 @@ impl Service {
             limits: TimeLimits::default(),
         })
         .context("TLS can't be set up")?;
-        let descriptors = Descriptors::share_out(WEBHOOK_CONNECTIONS_MAX);
+        let descriptors = Descriptors::share_out(config.webhook_connections);
         let meters = DeliveryMeters::default();
         let mut registry = Registry::with_prefix(METRICS_PREFIX);
         meters.register(&mut registry);

@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{Outcome, samples::samples, say, send::client, wait_for};
 use crate::{
-    config::{DatabaseConfig, DatabasePlace, ServeConfig, Spans},
+    config::{DatabaseConfig, DatabasePlace, ServeConfig, Spans, WEBHOOK_CONNECTIONS_DEFAULT},
     database::{Database, Use},
     service::Service,
     system::{System, own_names},
@@ -125,6 +125,7 @@ async fn demo(options: Options, logging: &Logging) -> anyhow::Result<()> {
         no_proxy: Vec::new(),
         trusted_proxies: Vec::new(),
         rates: Rates::default(),
+        webhook_connections: WEBHOOK_CONNECTIONS_DEFAULT,
         spans: Spans::default(),
         log_format: LogFormat::default_here(),
     };

@@ -9,7 +9,7 @@ use url::Url;
 use super::{DatabaseOptions, ServeOptions};
 
 /// All settings by the names of their flags, and whether they may be given more than once.
-const SETTINGS: [(&str, bool); 15] = [
+const SETTINGS: [(&str, bool); 16] = [
     ("listen", false),
     ("database-url", false),
     ("secret-key-file", false),
@@ -21,6 +21,7 @@ const SETTINGS: [(&str, bool); 15] = [
     ("no-proxy", true),
     ("trust-proxy", true),
     ("rate", true),
+    ("webhook-connections", false),
     ("retry-for", false),
     ("renotify", false),
     ("retention", false),
@@ -71,6 +72,11 @@ impl Layers {
             layers.put("no-proxy", options.no_proxy.clone(), matches);
             layers.put("trust-proxy", options.trust_proxy.clone(), matches);
             layers.put("rate", options.rate.clone(), matches);
+            layers.put(
+                "webhook-connections",
+                one(&options.webhook_connections),
+                matches,
+            );
             layers.put("retry-for", one(&options.retry_for), matches);
             layers.put("renotify", one(&options.renotify), matches);
             layers.put("retention", one(&options.retention), matches);

@@ -8,4 +8,4 @@ mod serve;
 pub(crate) use database::{DatabaseConfig, DatabasePlace};
 pub(crate) use layers::{Faults, Layers};
 pub(crate) use options::{DatabaseOptions, ServeOptions};
-pub(crate) use serve::{ServeConfig, Spans};
+pub(crate) use serve::{ServeConfig, Spans, WEBHOOK_CONNECTIONS_DEFAULT};

@@ -93,6 +93,13 @@ pub(crate) struct ServeOptions {
         value_delimiter = ','
     )]
     pub(crate) rate: Vec<String>,
+    /// Connections to webhooks that are open at once, shared fairly by the spaces [default: 512]
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        env = "ALERT_CONNECTORS_WEBHOOK_CONNECTIONS"
+    )]
+    pub(crate) webhook_connections: Option<String>,
     /// How long a delivery is tried before it expires [default: 24h]
     #[arg(long, value_name = "DURATION", env = "ALERT_CONNECTORS_RETRY_FOR")]
     pub(crate) retry_for: Option<String>,

@@ -25,6 +25,8 @@ pub(crate) struct ServeConfig {
     pub(crate) no_proxy: Vec<HostPattern>,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) rates: Rates,
+    /// Connections to webhooks that are open at once, if the system lets us.
+    pub(crate) webhook_connections: usize,
     pub(crate) spans: Spans,
     pub(crate) log_format: LogFormat,
 }
@@ -64,6 +66,16 @@ impl Spans {
             retention: read("retention").unwrap_or(default.retention),
         }
     }
+}
+
+/// Connections to webhooks, if nothing is said.
+pub(crate) const WEBHOOK_CONNECTIONS_DEFAULT: usize = 512;
+
+fn connections(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok();
+    number
+        .filter(|number| (1..=8_192).contains(number))
+        .ok_or_else(|| format!("{text:?} is no number from 1 to 8192"))
 }
 
 fn span(text: &str) -> Result<SignedDuration, String> {
@@ -126,6 +138,8 @@ impl ServeConfig {
             no_proxy: many(layers, "no-proxy", faults, HostPattern::parse),
             trusted_proxies: many(layers, "trust-proxy", faults, network),
             rates: rates(layers, faults),
+            webhook_connections: maybe(layers, "webhook-connections", faults, connections)
+                .unwrap_or(WEBHOOK_CONNECTIONS_DEFAULT),
             spans: Spans::parse(layers, faults),
             log_format: maybe(layers, "log-format", faults, log_format)
                 .unwrap_or_else(LogFormat::default_here),
@@ -139,6 +153,7 @@ impl ServeConfig {
             "listen" => Some(LISTEN_DEFAULT.to_owned()),
             "database-url" => Some(DATABASE_URL_DEFAULT.to_owned()),
             "rate" => Some("slack=1/1s,burst=4,teams=1/15s,burst=5".to_owned()),
+            "webhook-connections" => Some(WEBHOOK_CONNECTIONS_DEFAULT.to_string()),
             "retry-for" => Some(RETRY_FOR_DEFAULT.to_owned()),
             "renotify" => Some(RENOTIFY_DEFAULT.to_owned()),
             "retention" => Some(RETENTION_DEFAULT.to_owned()),

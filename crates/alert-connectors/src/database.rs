@@ -55,6 +55,14 @@ impl Database {
         }
     }
 
+    /// Ends the use of it: on SQLite the log is moved into the file, so that a copy of that alone is whole.
+    pub(crate) async fn close(&self) {
+        match self {
+            Self::Sqlite(store) => store.move_log().await,
+            Self::Postgres(_) => {}
+        }
+    }
+
     /// Lets a registry show what the store counts.
     pub(crate) fn register_meters(&self, registry: &mut Registry) {
         match self {

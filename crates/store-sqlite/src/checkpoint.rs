@@ -4,24 +4,27 @@
 //! writer moves that itself: once nothing is left, the log is written from its beginning again.
 
 use std::{
-    path::Path,
     sync::{
         Arc,
         atomic::{AtomicU8, Ordering},
-        mpsc,
+        mpsc::{self, RecvTimeoutError},
     },
     thread,
+    time::Duration,
 };
 
 use rusqlite::Connection;
 use tokio::sync::watch;
 
-use crate::watched::Watched;
+use crate::{file::DatabaseFile, watched::Watched};
 
 /// The log is moved after so many rows were changed, which are about as many megabytes as thousands.
 const EVERY_ROWS: u64 = 12_000;
 /// A log that grew by so much more than that is too long to be moved by the writer: its bulk is moved first, again.
 const LITTLE_ROWS: u64 = 4_000;
+
+/// How often it is looked whether the files of the database are still what they were.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 const MOVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 
@@ -42,10 +45,10 @@ pub(crate) struct Checkpoint {
 impl Checkpoint {
     /// Starts the thread. It ends with the writer.
     pub(crate) fn start(
-        path: &Path,
+        file: &DatabaseFile,
         failed: watch::Sender<Option<String>>,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        let connection = Connection::open(path)?;
+        let (connection, files) = (Connection::open(file.path())?, file.watched());
         connection.execute_batch(
             "PRAGMA busy_timeout=0; PRAGMA synchronous=FULL; PRAGMA cache_size=-256",
         )?;
@@ -55,11 +58,22 @@ impl Checkpoint {
         thread::Builder::new()
             .name("sqlite-checkpoint".to_owned())
             .spawn(move || {
+                let watching = failed.clone();
                 let _watched = Watched::new("the thread that moves the log", failed);
-                while asked.recv().is_ok() {
-                    // Where it fails there is no room, or another program does the same: the next one moves more.
-                    drop(connection.execute_batch(MOVE));
-                    state.store(MOVED, Ordering::Release);
+                loop {
+                    match asked.recv_timeout(LOOK_EVERY) {
+                        Ok(()) => {
+                            // Where it fails there is no room, or another program does the same: the next one moves more.
+                            drop(connection.execute_batch(MOVE));
+                            state.store(MOVED, Ordering::Release);
+                        }
+                        Err(RecvTimeoutError::Timeout) => {}
+                        Err(RecvTimeoutError::Disconnected) => return,
+                    }
+                    if let Some(happened) = files.what_happened() {
+                        watching.send_replace(Some(happened));
+                        return;
+                    }
                 }
             })?;
         Ok(Self {

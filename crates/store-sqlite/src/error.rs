@@ -1,6 +1,6 @@
 //! From the driver's errors to the store's, by what the caller can do.
 
-use alert_connectors_store::StoreError;
+use alert_connectors_store::{BoxError, StoreError};
 use rusqlite::ErrorCode;
 
 /// What may go wrong inside a transaction.
@@ -31,6 +31,13 @@ impl From<Failure> for StoreError {
             Failure::Store(error) => error,
         }
     }
+}
+
+/// Why the service ends, in one sentence.
+pub(crate) fn fatal(reason: &BoxError) -> String {
+    format!(
+        "the database can't be used any more: {reason}; restore the last backup, or what `sqlite3 FILE .recover` finds"
+    )
 }
 
 /// What an error of the driver means for the caller.

@@ -9,6 +9,7 @@ mod checkpoint;
 mod connectors;
 mod deliveries;
 mod error;
+mod file;
 mod history;
 mod idempotency;
 mod intake;
@@ -32,7 +33,7 @@ use tokio::sync::{Mutex, mpsc, watch};
 
 pub use open::{OpenError, Opening, Use};
 
-use crate::{reader::Readers, writer::Writer};
+use crate::{file::DatabaseFile, reader::Readers, writer::Writer};
 
 /// A SQLite database in use. Clones share it.
 #[derive(Clone)]
@@ -48,9 +49,9 @@ struct Shared {
     meters: GroupMeters,
     sealing: Arc<Sealing>,
     events: Mutex<mpsc::Receiver<Vec<Event>>>,
-    failed: watch::Receiver<Option<String>>,
-    /// Held for the life of the server; the operating system frees it when the process dies.
-    _lock: Option<std::fs::File>,
+    failed: watch::Sender<Option<String>>,
+    /// Locked for as long as the store is open.
+    _file: DatabaseFile,
 }
 
 impl SqliteStore {
@@ -82,15 +83,9 @@ impl Store for SqliteStore {
     }
 
     async fn failed(&self) -> String {
-        let mut failed = self.shared.failed.clone();
-        let reason = match failed.wait_for(Option::is_some).await {
-            Ok(reason) => reason.clone(),
-            Err(_closed) => None,
-        };
-        match reason {
-            Some(reason) => reason,
-            // The writer ended because the store was closed, which is no failure.
-            None => std::future::pending().await,
-        }
+        let mut failed = self.shared.failed.subscribe();
+        let reason = failed.wait_for(Option::is_some).await;
+        let reason = reason.ok().and_then(|reason| reason.clone());
+        reason.unwrap_or_default()
     }
 }

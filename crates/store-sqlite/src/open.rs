@@ -1,7 +1,6 @@
 //! Opening a database: its folder, its lock, its schema and its key.
 
 use std::{
-    fs::{self, File, TryLockError},
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -12,7 +11,10 @@ use alert_connectors_store::{GroupMeters, Sealing, UnsealError, make_key_file_if
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
 use tokio::sync::{Mutex, watch};
 
-use crate::{Shared, SqliteStore, checkpoint::Checkpoint, reader::Readers, writer::Writer};
+use crate::{
+    Shared, SqliteStore, checkpoint::Checkpoint, file::DatabaseFile, reader::Readers,
+    writer::Writer,
+};
 
 /// The migrations in their order; a database's `user_version` counts those it has.
 const MIGRATIONS: [&str; 3] = [
@@ -66,6 +68,17 @@ pub enum OpenError {
     /// It can't be written.
     #[error("{} is read-only; give this user the right to write it, its -wal and -shm files, and its folder", .0.display())]
     ReadOnly(PathBuf),
+    /// It is not there, and something of it is.
+    #[error(
+        "{} is not there, but {} is: there was a database. Put it back; or, if it shall be a new one, move {} away",
+        path.display(), left.display(), left.display()
+    )]
+    Lost {
+        /// The database.
+        path: PathBuf,
+        /// What is left of it.
+        left: PathBuf,
+    },
     /// It is something else.
     #[error("{} is no SQLite database; name another file or move it away", .0.display())]
     NotADatabase(PathBuf),
@@ -101,82 +114,43 @@ impl SqliteStore {
             used_by,
             random,
         } = opening;
-        make_folder(&path)?;
-        let lock = match used_by {
-            Use::Server => Some(lock(&path)?),
-            Use::Command => None,
-        };
+        let file = DatabaseFile::open(&path, &key_file, used_by)?;
+        let path = file.path().to_owned();
         let failed = |source| database_error(&path, source);
         let mut connection = connect(&path).map_err(failed)?;
         migrate(&mut connection, &path)?;
         let sealing = sealing(&mut connection, &path, &key_file, Arc::clone(&random))?;
         let readers = Readers::open(&path).map_err(failed)?;
         let meters = GroupMeters::default();
-        let (fail, failed) = watch::channel(None);
+        let (failing, _) = watch::channel(None);
         let no_thread = |source| OpenError::Io {
             path: path.clone(),
             source,
         };
-        let checkpoint = Checkpoint::start(&path, fail.clone())
+        let checkpoint = Checkpoint::start(&file, failing.clone())
             .map_err(io::Error::other)
             .map_err(no_thread)?;
-        let (writer, events) = Writer::start(connection, fail, random, meters.clone(), checkpoint)
-            .map_err(no_thread)?;
+        let (writer, events) = Writer::start(
+            connection,
+            failing.clone(),
+            random,
+            meters.clone(),
+            checkpoint,
+        )
+        .map_err(no_thread)?;
         let shared = Shared {
             writer,
             readers,
             meters,
             sealing: Arc::new(sealing),
             events: Mutex::new(events),
-            failed,
-            _lock: lock,
+            failed: failing,
+            _file: file,
         };
         Ok(Self {
             shared: Arc::new(shared),
             judged_at: None,
         })
-    }
-}
-
-fn make_folder(path: &Path) -> Result<(), OpenError> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    folder
-        .map_or(Ok(()), fs::create_dir_all)
-        .map_err(|source| OpenError::Io {
-            path: path.to_owned(),
-            source,
-        })
-}
-
-/// A lock that the operating system frees when the process dies.
-fn lock(path: &Path) -> Result<File, OpenError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    let lock_path = PathBuf::from(name);
-    let failed = |source: io::Error| match source.kind() {
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            OpenError::ReadOnly(path.to_owned())
-        }
-        _ => OpenError::Io {
-            path: lock_path.clone(),
-            source,
-        },
-    };
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&lock_path)
-        .map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(path.to_owned())),
-        Err(TryLockError::Error(source)) => Err(OpenError::Io {
-            path: lock_path,
-            source,
-        }),
     }
 }
 

@@ -9,7 +9,10 @@ use alert_connectors_store::StoreError;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::Semaphore;
 
-use crate::{SqliteStore, error::meaning};
+use crate::{
+    SqliteStore,
+    error::{fatal, meaning},
+};
 
 /// Reads that may run at once.
 const READERS: usize = 3;
@@ -59,9 +62,14 @@ impl SqliteStore {
             free().push(connection);
             outcome
         };
-        tokio::task::spawn_blocking(work)
+        let read = tokio::task::spawn_blocking(work)
             .await
-            .map_err(|error| StoreError::Unavailable(error.into()))?
+            .map_err(|error| StoreError::Unavailable(error.into()))?;
+        if let Err(StoreError::Fatal(reason)) = &read {
+            // What one reader meets, others and the writer will meet as well.
+            self.shared.failed.send_replace(Some(fatal(reason)));
+        }
+        read
     }
 }
 

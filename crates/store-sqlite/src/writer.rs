@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::{
     SqliteStore,
     checkpoint::Checkpoint,
-    error::{Failure, meaning},
+    error::{Failure, fatal, meaning},
     intake::{IDENTITY_VERSION, Intake},
     queue,
     watched::Watched,
@@ -29,7 +29,7 @@ const GROUP_ROWS_MAX: usize = 4_000;
 const EVENT_GROUPS_MAX: usize = 256;
 
 pub(crate) struct Writer {
-    jobs: mpsc::Sender<Job>,
+    jobs: mpsc::Sender<Message>,
 }
 
 enum Job {
@@ -40,6 +40,13 @@ enum Job {
     ),
     Resolve(Resolve, oneshot::Sender<Result<Resolution, StoreError>>),
     Change(Box<dyn Change>),
+}
+
+/// What reaches the thread.
+enum Message {
+    Job(Job),
+    /// The log is to be moved into the database.
+    MoveLog(oneshot::Sender<()>),
 }
 
 /// An alert to be closed.
@@ -131,7 +138,7 @@ impl Writer {
     ) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
         self.jobs
-            .send(job(answer))
+            .send(Message::Job(job(answer)))
             .await
             .map_err(|_closed| StoreError::Stopped)?;
         answered.await.map_err(|_closed| StoreError::Stopped)?
@@ -163,6 +170,16 @@ impl Writer {
 }
 
 impl SqliteStore {
+    /// Moves the log into the database, after all that was asked for before. A clean stop does so.
+    pub async fn move_log(&self) {
+        let (moved, waiting) = oneshot::channel();
+        let asked = self.shared.writer.jobs.send(Message::MoveLog(moved)).await;
+        if asked.is_ok() {
+            // A writer that has ended has nothing to move.
+            let _ended = waiting.await;
+        }
+    }
+
     /// Runs a change in the writer's next group; the answer comes once it is on disk.
     pub(crate) async fn change<T: Send + 'static>(
         &self,
@@ -214,7 +231,7 @@ fn reply<T>(answer: oneshot::Sender<T>, value: T) {
 
 struct WriterThread {
     connection: Connection,
-    waiting: mpsc::Receiver<Job>,
+    waiting: mpsc::Receiver<Message>,
     events: mpsc::Sender<Vec<Event>>,
     failed: watch::Sender<Option<String>>,
     intake: Intake,
@@ -226,21 +243,32 @@ impl WriterThread {
     fn run(mut self) {
         let _watched = Watched::new("the thread that writes the database", self.failed.clone());
         while let Some(first) = self.waiting.blocking_recv() {
-            let group = self.drain(first);
-            let (size, started) = (group.len(), Instant::now());
-            let outcome = self.commit(group);
-            self.checkpoint.after_commit(&self.connection);
-            self.meters.ended(size, started.elapsed());
-            if matches!(outcome, Err(StoreError::Full(_))) {
-                self.make_room();
-            }
-            if let Err(StoreError::Fatal(reason)) = outcome {
-                self.failed.send_replace(Some(format!(
-                    "the database can't be used any more: {reason}"
-                )));
+            let (group, asked) = self.drain(first);
+            let is_fatal = !group.is_empty() && self.work(group);
+            if is_fatal {
                 return;
             }
+            if let Some(moved) = asked {
+                self.move_log(moved);
+            }
         }
+    }
+
+    /// Commits a group. Says whether the database can't be used any more.
+    fn work(&mut self, group: Vec<Job>) -> bool {
+        let (size, started) = (group.len(), Instant::now());
+        let outcome = self.commit(group);
+        self.checkpoint.after_commit(&self.connection);
+        self.meters.ended(size, started.elapsed());
+        match outcome {
+            Err(StoreError::Full(_)) => self.make_room(),
+            Err(StoreError::Fatal(reason)) => {
+                self.failed.send_replace(Some(fatal(&reason)));
+                return true;
+            }
+            _ => {}
+        }
+        false
     }
 
     /// On a full disk the log may hold pages over and over: once they are in the database it is written from its beginning
@@ -252,18 +280,34 @@ impl WriterThread {
         );
     }
 
-    /// All that waits at this moment, within the bounds of a group.
-    fn drain(&mut self, first: Job) -> Vec<Job> {
-        let mut rows = first.rows();
-        let mut group = vec![first];
-        while group.len() < GROUP_MAX && rows < GROUP_ROWS_MAX {
-            let Ok(job) = self.waiting.try_recv() else {
+    /// A cold copy of the database file alone is whole then. Where a reader or another program is in the way, the log stays
+    /// beside it, and the next start reads it.
+    fn move_log(&self, moved: oneshot::Sender<()>) {
+        drop(
+            self.connection
+                .execute_batch("PRAGMA wal_checkpoint(TRUNCATE)"),
+        );
+        reply(moved, ());
+    }
+
+    /// All that waits at this moment, within the bounds of a group; and whether the log is to be moved first.
+    fn drain(&mut self, first: Message) -> (Vec<Job>, Option<oneshot::Sender<()>>) {
+        let (mut group, mut rows) = (Vec::new(), 0);
+        let mut next = Some(first);
+        while let Some(message) = next {
+            match message {
+                Message::Job(job) => {
+                    rows += job.rows();
+                    group.push(job);
+                }
+                Message::MoveLog(moved) => return (group, Some(moved)),
+            }
+            if group.len() >= GROUP_MAX || rows >= GROUP_ROWS_MAX {
                 break;
-            };
-            rows += job.rows();
-            group.push(job);
+            }
+            next = self.waiting.try_recv().ok();
         }
-        group
+        (group, None)
     }
 
     /// Runs a group in one transaction and answers everyone in it. Where a job fails, it fails alone, unless the

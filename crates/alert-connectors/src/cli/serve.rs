@@ -55,5 +55,7 @@ async fn serve(config: ServeConfig, logging: &Logging) -> Outcome {
         logging,
     )?;
     tracing::info!(address = %service.address, "listening");
-    Ok(service.run().await?)
+    let ended = service.run().await;
+    database.close().await;
+    Ok(ended?)
 }

@@ -1,0 +1,199 @@
+//! The files of a database: made for their owner alone, locked by what they are and not by their name, and watched for as long as
+//! a server uses them.
+
+use std::{
+    fs::{self, DirBuilder, File, Metadata, TryLockError},
+    io::{self, Read},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use crate::{OpenError, Use};
+
+/// Only their owner reads and writes the files.
+const FILE_MODE: u32 = 0o600;
+const FOLDER_MODE: u32 = 0o700;
+
+/// A database's file, and the lock of the server that uses it.
+pub(crate) struct DatabaseFile {
+    /// The path without links, so that it is the same by whichever name the file was opened.
+    path: PathBuf,
+    identity: Identity,
+    lock: Option<Lock>,
+}
+
+struct Lock {
+    path: PathBuf,
+    identity: Identity,
+    /// Held for the life of the server; the operating system frees it when the process dies.
+    _file: File,
+}
+
+/// What a file is, whatever its name: its device and its number there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Identity(u64, u64);
+
+impl DatabaseFile {
+    /// Finds the file, or makes it with its folder; a server locks it.
+    pub(crate) fn open(path: &Path, key_file: &Path, used_by: Use) -> Result<Self, OpenError> {
+        let failed = |source: io::Error| not_usable(path, path, source);
+        make_folder(path)?;
+        refuse_if_lost(path, key_file)?;
+        File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(FILE_MODE)
+            .open(path)
+            .map_err(failed)?;
+        let path = fs::canonicalize(path).map_err(failed)?;
+        let identity = fs::metadata(&path).map(|found| Identity::of(&found));
+        let lock = match used_by {
+            Use::Server => Some(Lock::take(&path)?),
+            Use::Command => None,
+        };
+        Ok(Self {
+            identity: identity.map_err(failed)?,
+            path,
+            lock,
+        })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The files that must stay what they are while a server uses the database. Whoever runs a command is gone before it
+    /// matters.
+    pub(crate) fn watched(&self) -> WatchedFiles {
+        let files = self.lock.iter().flat_map(|lock| {
+            let database = (self.path.clone(), self.identity);
+            [database, (lock.path.clone(), lock.identity)]
+        });
+        WatchedFiles(files.collect())
+    }
+}
+
+/// Files by their paths, and what they were when the server opened them.
+pub(crate) struct WatchedFiles(Vec<(PathBuf, Identity)>);
+
+impl WatchedFiles {
+    /// Why the database can't be used any more: its file, or the lock that keeps others from it, is not what it was.
+    pub(crate) fn what_happened(&self) -> Option<String> {
+        self.0.iter().find_map(|(path, identity)| {
+            let what = match fs::metadata(path) {
+                Ok(found) if Identity::of(&found) == *identity => return None,
+                Ok(_another) => "was replaced",
+                Err(error) if error.kind() == io::ErrorKind::NotFound => "was removed",
+                // It can't be told; the database says what is wrong when it is used.
+                Err(_unreadable) => return None,
+            };
+            Some(format!(
+                "{} {what} while the server used it; put it back, or start the server anew",
+                path.display()
+            ))
+        })
+    }
+}
+
+impl Lock {
+    /// A lock that the operating system frees when the process dies.
+    fn take(database: &Path) -> Result<Self, OpenError> {
+        let path = beside(database, ".lock");
+        let failed = |source: io::Error| not_usable(database, &path, source);
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(FILE_MODE)
+            .open(&path)
+            .map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(OpenError::InUse(database.to_owned())),
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        }
+        let identity = Identity::of(&file.metadata().map_err(failed)?);
+        Ok(Self {
+            identity,
+            path,
+            _file: file,
+        })
+    }
+}
+
+impl Identity {
+    fn of(found: &Metadata) -> Self {
+        Self(found.dev(), found.ino())
+    }
+}
+
+fn make_folder(path: &Path) -> Result<(), OpenError> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let mut maker = DirBuilder::new();
+    maker.recursive(true).mode(FOLDER_MODE);
+    let made = folder.map_or(Ok(()), |folder| maker.create(folder));
+    made.map_err(|source| not_usable(path, path, source))
+}
+
+/// A new database is not made where something says that there was one: that asks for a decision.
+fn refuse_if_lost(path: &Path, key_file: &Path) -> Result<(), OpenError> {
+    if path.exists() {
+        return Ok(());
+    }
+    let log = beside(path, "-wal");
+    // A key file with a name of its own may have been made beforehand, and one in a folder of several databases is theirs.
+    let usual_key = path.with_file_name("secret.key");
+    let is_keyless = key_file != usual_key || !usual_key.exists() || has_database(path);
+    let left = match (log.exists(), is_keyless) {
+        (true, _) => log,
+        (false, false) => usual_key,
+        (false, true) => return Ok(()),
+    };
+    Err(OpenError::Lost {
+        path: path.to_owned(),
+        left,
+    })
+}
+
+/// Files of a folder that are looked at for a database.
+const LOOKED_AT_MAX: usize = 1_000;
+/// How a database begins (<https://sqlite.org/fileformat2.html>).
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+
+/// Whether any database stands in the folder of this one.
+fn has_database(path: &Path) -> bool {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let folder = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    };
+    let files = fs::read_dir(folder).into_iter().flatten().flatten();
+    let begins = |path: PathBuf| {
+        let mut begin = [0; MAGIC.len()];
+        let read = File::open(path).and_then(|mut file| file.read_exact(&mut begin));
+        read.is_ok() && begin == *MAGIC
+    };
+    files.take(LOOKED_AT_MAX).any(|file| begins(file.path()))
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
+}
+
+fn not_usable(database: &Path, path: &Path, source: io::Error) -> OpenError {
+    match source.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            OpenError::ReadOnly(database.to_owned())
+        }
+        _ => OpenError::Io {
+            path: path.to_owned(),
+            source,
+        },
+    }
+}

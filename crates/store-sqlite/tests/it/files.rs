@@ -1,0 +1,125 @@
+//! The files of a database: who may read them, whose they are, and what becomes of them while a server runs.
+
+use std::{
+    fs,
+    os::unix::fs::{FileExt, PermissionsExt, symlink},
+    path::Path,
+};
+
+use alert_connectors_store::{People, Spaces, Store, StoreError, conformance::World};
+use alert_connectors_store_sqlite::{OpenError, SqliteStore, Use};
+
+use crate::opening;
+
+fn refused(folder: &Path) -> OpenError {
+    let opened = SqliteStore::open(opening(folder, Use::Server));
+    opened.err().expect("it must be refused")
+}
+
+#[tokio::test]
+async fn only_their_owner_reads_the_files_that_are_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().join("made");
+    let store = SqliteStore::open(opening(&folder, Use::Server)).unwrap();
+    store.check().await.unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&folder), 0o700);
+    let files = fs::read_dir(&folder)
+        .unwrap()
+        .map(|file| file.unwrap().path());
+    let files: Vec<_> = files.collect();
+    assert!(files.len() >= 4, "{files:?}");
+    for file in files {
+        assert_eq!(mode(&file), 0o600, "{}", file.display());
+    }
+}
+
+#[tokio::test]
+async fn the_lock_is_of_the_file_by_whichever_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let _store = SqliteStore::open(opening(folder.path(), Use::Server)).unwrap();
+    let other = tempfile::tempdir().unwrap();
+    symlink(folder.path().join("test.db"), other.path().join("test.db")).unwrap();
+    assert!(matches!(refused(other.path()), OpenError::InUse(_)));
+    let spelled = folder
+        .path()
+        .join("../")
+        .join(folder.path().file_name().unwrap());
+    assert!(matches!(refused(&spelled), OpenError::InUse(_)));
+}
+
+#[tokio::test]
+async fn a_file_that_is_removed_or_replaced_under_a_server_ends_it() {
+    for name in ["test.db", "test.db.lock"] {
+        for is_replaced in [false, true] {
+            let folder = tempfile::tempdir().unwrap();
+            let store = SqliteStore::open(opening(folder.path(), Use::Server)).unwrap();
+            let path = folder.path().join(name);
+            fs::rename(&path, folder.path().join("away")).unwrap();
+            if is_replaced {
+                fs::copy(folder.path().join("away"), &path).unwrap();
+            }
+            let reason = store.failed().await;
+            let what = if is_replaced {
+                "was replaced"
+            } else {
+                "was removed"
+            };
+            assert!(reason.contains(what) && reason.contains(name), "{reason}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_new_database_is_made_where_there_was_one() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(SqliteStore::open(opening(folder.path(), Use::Server)).unwrap());
+    for left in ["secret.key", "test.db-wal"] {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(left), "").unwrap();
+        let error = refused(folder.path());
+        assert!(matches!(error, OpenError::Lost { .. }), "{error}");
+        assert!(error.to_string().contains(left), "{error}");
+        assert!(!folder.path().join("test.db").exists());
+    }
+}
+
+#[tokio::test]
+async fn a_copy_of_the_file_alone_is_whole_after_the_log_was_moved() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(opening(folder.path(), Use::Server)).unwrap();
+    let world = World::furnished(std::sync::Arc::new(store.clone())).await;
+    let log = folder.path().join("test.db-wal");
+    assert!(fs::metadata(&log).unwrap().len() > 0);
+    store.move_log().await;
+    assert_eq!(fs::metadata(&log).unwrap().len(), 0);
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["test.db", "secret.key"] {
+        fs::copy(folder.path().join(name), copy.path().join(name)).unwrap();
+    }
+    let copied = SqliteStore::open(opening(copy.path(), Use::Server)).unwrap();
+    assert_eq!(copied.spaces().await.unwrap().len(), 1);
+    drop(world);
+}
+
+#[tokio::test]
+async fn a_reader_that_meets_a_broken_page_ends_the_service() {
+    const PAGE_BYTES: usize = 2_048;
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(opening(folder.path(), Use::Server)).unwrap();
+    let _world = World::furnished(std::sync::Arc::new(store.clone())).await;
+    store.move_log().await;
+    // The file stays the same one; only what stands in it is broken, from the second page on.
+    let path = folder.path().join("test.db");
+    let rest = fs::metadata(&path).unwrap().len() - PAGE_BYTES as u64;
+    let file = fs::File::options().write(true).open(&path).unwrap();
+    let broken = vec![0xA5; usize::try_from(rest).unwrap()];
+    file.write_all_at(&broken, PAGE_BYTES as u64).unwrap();
+    let read = store.users().await;
+    assert!(matches!(read, Err(StoreError::Fatal(_))), "{read:?}");
+    let reason = store.failed().await;
+    assert!(
+        reason.contains("can't be used any more") && reason.contains(".recover"),
+        "{reason}"
+    );
+}

@@ -1,6 +1,9 @@
 //! The wall clock as a parameter, and how times are written in the API.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::{
+    sync::atomic::{AtomicI64, Ordering},
+    time::SystemTime,
+};
 
 use jiff::{Timestamp, fmt::temporal::DateTimePrinter};
 
@@ -14,13 +17,39 @@ pub trait Clock: Send + Sync {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
-impl Clock for SystemClock {
+/// The first second of 9999: later times, and what is counted on from them, can't be written as the API writes a time.
+const LATEST_SECOND: i64 = 253_370_764_800;
+
+impl SystemClock {
     #[expect(
         clippy::disallowed_methods,
         reason = "the one place that reads the machine's clock"
     )]
+    fn read() -> SystemTime {
+        SystemTime::now()
+    }
+
+    /// Whether the machine's clock says a time that can be: from 1970 to the end of 9998.
+    pub fn is_sound() -> bool {
+        within_bounds(Self::read()).is_ok()
+    }
+}
+
+impl Clock for SystemClock {
+    /// The nearest time that can be, where the machine's clock says one that can't.
     fn now(&self) -> Timestamp {
-        Timestamp::now()
+        within_bounds(Self::read()).unwrap_or_else(|nearest| nearest)
+    }
+}
+
+/// A time from 1970 to the end of 9998, or the nearest of these.
+fn within_bounds(time: SystemTime) -> Result<Timestamp, Timestamp> {
+    let latest = Timestamp::from_second(LATEST_SECOND).unwrap_or(Timestamp::MAX);
+    match Timestamp::try_from(time) {
+        Ok(time) if time < Timestamp::UNIX_EPOCH => Err(Timestamp::UNIX_EPOCH),
+        Ok(time) if time < latest => Ok(time),
+        Err(_far) if time < SystemTime::UNIX_EPOCH => Err(Timestamp::UNIX_EPOCH),
+        _ => Err(latest),
     }
 }
 
@@ -63,6 +92,30 @@ pub fn rfc3339_millis(time: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_that_says_what_cannot_be_says_the_nearest_time() {
+        let at = |seconds: i64| match u64::try_from(seconds) {
+            Ok(seconds) => SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds),
+            Err(_before) => {
+                SystemTime::UNIX_EPOCH - std::time::Duration::from_secs(seconds.unsigned_abs())
+            }
+        };
+        for (seconds, expected) in [
+            (0, Ok("1970-01-01T00:00:00Z")),
+            (-1, Err("1970-01-01T00:00:00Z")),
+            (-400_000_000_000, Err("1970-01-01T00:00:00Z")),
+            (LATEST_SECOND - 1, Ok("9998-12-31T23:59:59Z")),
+            (LATEST_SECOND, Err("9999-01-01T00:00:00Z")),
+            (400_000_000_000, Err("9999-01-01T00:00:00Z")),
+        ] {
+            let read = within_bounds(at(seconds));
+            let read = read.map(rfc3339_seconds).map_err(rfc3339_seconds);
+            let expected = expected.map(str::to_owned).map_err(str::to_owned);
+            assert_eq!(read, expected, "{seconds}");
+        }
+        assert!(SystemClock::is_sound());
+    }
 
     #[test]
     fn times_have_no_or_three_decimals_and_end_in_z() {

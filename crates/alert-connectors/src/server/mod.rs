@@ -7,6 +7,7 @@ mod seldom;
 use std::{convert::Infallible, net::IpAddr, pin::pin, sync::Arc, time::Duration};
 
 use alert_connectors_api::{Peer, Problem, ProblemKind};
+use alert_connectors_model::SystemClock;
 use alert_connectors_tasks::{Tasks, contained};
 use axum::{
     Router,
@@ -15,7 +16,10 @@ use axum::{
 };
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tower_service::Service;
@@ -102,6 +106,9 @@ async fn converse(
 ) {
     // Answers are written whole, so waiting for more only delays them.
     drop(stream.set_nodelay(true));
+    if !SystemClock::is_sound() {
+        return refuse(stream).await;
+    }
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(UNREAD_MAX));
     let working = Arc::clone(&admitted);
@@ -133,6 +140,27 @@ async fn converse(
         _ended = connection => {}
         () = hard.cancelled() => {}
     }
+}
+
+/// Below 1970 and beyond 9999 no date can be written into an answer, which the library for HTTP insists on.
+const ODD_CLOCK: &str = "{\"type\":\"/problems/unavailable\",\"title\":\"Unavailable\",\"status\":503,\"detail\":\
+    \"The clock of the machine that serves this says a time before 1970 or after 9998. Its operator has to set it.\"}";
+
+async fn refuse(mut stream: TcpStream) {
+    // The request is read as far as it has come, so that closing does not tear the answer away.
+    let mut request = vec![0; 16 * 1_024];
+    let length = ODD_CLOCK.len();
+    let answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\nretry-after: 60\r\n\
+         connection: close\r\ncontent-length: {length}\r\n\r\n{ODD_CLOCK}"
+    );
+    let answering = async {
+        let _read = stream.read(&mut request).await?;
+        stream.write_all(answer.as_bytes()).await?;
+        stream.shutdown().await
+    };
+    // A client that takes too long has lost its answer.
+    drop(tokio::time::timeout(HEAD_MAX, answering).await);
 }
 
 /// The answer to a request that panicked, which the log tells of.

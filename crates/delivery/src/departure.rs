@@ -5,7 +5,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicU8, AtomicUsize, Ordering},
     },
     task::{Context, Poll, ready},
 };
@@ -20,29 +20,46 @@ const PREPARED: u8 = 0;
 const TAKEN: u8 = 1;
 const LEFT: u8 = 2;
 
+/// What is read for one request at most: the head and the beginning of an answer, and what a server sends before it. One that
+/// sends interim answers (1xx) without end would take a core otherwise.
+const READ_BYTES_MAX: usize = 512 * 1_024;
+
 /// How far the current request of a connection has come. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Departure(Arc<AtomicU8>);
+pub(crate) struct Departure(Arc<Progress>);
+
+#[derive(Debug, Default)]
+struct Progress {
+    stage: AtomicU8,
+    read: AtomicUsize,
+}
 
 impl Departure {
     /// A new request begins.
     pub(crate) fn begin(&self) {
-        self.0.store(PREPARED, Ordering::Relaxed);
+        self.0.stage.store(PREPARED, Ordering::Relaxed);
+        self.0.read.store(0, Ordering::Relaxed);
     }
 
     fn taken(&self) {
-        self.0.store(TAKEN, Ordering::Relaxed);
+        self.0.stage.store(TAKEN, Ordering::Relaxed);
     }
 
     fn flushed(&self) {
-        if self.0.load(Ordering::Relaxed) == TAKEN {
-            self.0.store(LEFT, Ordering::Relaxed);
+        if self.0.stage.load(Ordering::Relaxed) == TAKEN {
+            self.0.stage.store(LEFT, Ordering::Relaxed);
         }
     }
 
     /// Whether all of the request was given to the operating system to send.
     pub(crate) fn is_whole(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == LEFT
+        self.0.stage.load(Ordering::Relaxed) == LEFT
+    }
+
+    /// More was read. Says whether that is still as much as an answer may have.
+    fn has_read(&self, bytes: usize) -> bool {
+        let before = self.0.read.fetch_add(bytes, Ordering::Relaxed);
+        before.saturating_add(bytes) <= READ_BYTES_MAX
     }
 }
 
@@ -104,7 +121,13 @@ impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        if self.departure.has_read(buffer.filled().len() - before) {
+            Poll::Ready(Ok(()))
+        } else {
+            Poll::Ready(Err(io::Error::other("the answer is too long")))
+        }
     }
 }
 

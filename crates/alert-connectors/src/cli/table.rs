@@ -2,16 +2,41 @@
 
 use comfy_table::{Table, presets::NOTHING};
 
+/// A cell as a terminal may show it: what would steer it, or turn the direction of the text, is shown as `?`.
+fn harmless(cell: &str) -> String {
+    let steers = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+    };
+    cell.replace(steers, "?")
+}
+
 /// A plain table with a heading line.
 pub(super) fn table(heading: &[&str], rows: Vec<Vec<String>>) -> String {
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(heading.to_vec());
     for row in rows {
-        table.add_row(row);
+        table.add_row(row.iter().map(|cell| harmless(cell)));
     }
     table
         .lines()
         .map(|line| line.trim_end().to_owned())
         .collect::<Vec<_>>()
         .join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_cell_steers_the_terminal() {
+        let rows = vec![vec!["a\u{1B}[2Jb".to_owned(), "c\u{202E}d\ne".to_owned()]];
+        let table = table(&["NAME", "OTHER"], rows);
+        assert!(
+            table.contains("a?[2Jb") && table.contains("c?d?e"),
+            "{table}"
+        );
+        assert_eq!(table.lines().count(), 2);
+    }
 }

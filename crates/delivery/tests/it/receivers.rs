@@ -1,7 +1,10 @@
 //! Receivers that misbehave in every way.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -134,6 +137,31 @@ async fn one_that_speaks_no_http_is_told_of() {
         assert_eq!(status, 500);
         assert!(error.starts_with("The answer is not HTTP/1.1"), "{error}");
     }
+}
+
+#[tokio::test]
+async fn interim_answers_without_end_are_cut_off() {
+    let receiver = Receiver::start().await;
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&sent);
+    let interim = "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(1_000);
+    let world = server(&receiver, move |mut stream| {
+        let (interim, counted) = (interim.clone(), Arc::clone(&counted));
+        async move {
+            while stream.write_all(interim.as_bytes()).await.is_ok() {
+                counted.fetch_add(interim.len(), Ordering::SeqCst);
+            }
+        }
+    })
+    .await;
+    let (status, error) = report(&world, "https://webhook.example/").await;
+    assert_eq!(status, 500);
+    assert!(
+        error.starts_with("Connection closed without an answer"),
+        "{error}"
+    );
+    // What was not read may stand in the buffers of both ends.
+    assert!(sent.load(Ordering::SeqCst) < 16 * 1_024 * 1_024);
 }
 
 #[tokio::test]

@@ -1,9 +1,6 @@
 //! What every route has at hand.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, PoisonError, RwLock},
-};
+use std::sync::Arc;
 
 use alert_connectors_delivery::Engine;
 use alert_connectors_model::{Clock, Random, Slug, UrlRules};
@@ -13,11 +10,8 @@ use prometheus_client::registry::Registry;
 
 use crate::{
     Freshness, Identity, Passwords, Problem, TrustedProxies, body_budget::BodyBudget,
-    meters::ApiMeters, routes::sign_in_limit::SignInLimit,
+    meters::ApiMeters, rosters::Rosters, routes::sign_in_limit::SignInLimit,
 };
-
-/// Rosters that are kept at hand.
-const ROSTERS_MAX: usize = 10_000;
 
 /// What the API is made of.
 pub struct AppOptions {
@@ -63,7 +57,7 @@ pub struct Inner {
     pub(crate) passwords: Passwords,
     pub(crate) sign_in_limit: SignInLimit,
     pub(crate) bodies: BodyBudget,
-    rosters: RwLock<HashMap<Slug, Arc<Roster>>>,
+    rosters: Rosters,
 }
 
 impl std::ops::Deref for App {
@@ -94,7 +88,7 @@ impl App {
             trusted_proxies: options.trusted_proxies,
             sign_in_limit: SignInLimit::default(),
             bodies: BodyBudget::default(),
-            rosters: RwLock::default(),
+            rosters: Rosters::default(),
         }))
     }
 
@@ -114,23 +108,12 @@ impl App {
         freshness: Freshness,
     ) -> Result<Option<Arc<Roster>>, Problem> {
         if freshness == Freshness::Cached
-            && let Some(known) = self
-                .rosters
-                .read()
-                .unwrap_or_else(PoisonError::into_inner)
-                .get(slug)
+            && let Some(known) = self.rosters.get(slug)
         {
-            return Ok(Some(Arc::clone(known)));
+            return Ok(Some(known));
         }
         let found = self.store.roster(slug).await?.map(Arc::new);
-        let mut rosters = self.rosters.write().unwrap_or_else(PoisonError::into_inner);
-        if rosters.len() >= ROSTERS_MAX {
-            rosters.clear();
-        }
-        match &found {
-            Some(roster) => rosters.insert(slug.clone(), Arc::clone(roster)),
-            None => rosters.remove(slug),
-        };
+        self.rosters.put(slug, found.as_ref());
         Ok(found)
     }
 }

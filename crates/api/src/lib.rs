@@ -17,6 +17,7 @@ mod passwords;
 mod peer;
 mod problem;
 mod query;
+mod rosters;
 mod routes;
 mod surrogates;
 

@@ -151,3 +151,38 @@ async fn silent_and_greedy_clients_keep_nobody_out() {
     let warnings = server.log().matches("\"level\":\"WARN\"").count();
     assert!(warnings <= 2, "{}", server.log());
 }
+
+#[tokio::test]
+async fn a_head_that_can_mean_two_things_is_refused() {
+    let world = World::start().await;
+    for (head, status) in [
+        ("GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n", "200"),
+        ("GET /health/live HTTP/1.0\r\n\r\n", "200"),
+        ("GET /health/live HTTP/1.1\r\n\r\n", "400"),
+        (
+            "GET /health/live HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+            "400",
+        ),
+        (
+            "GET /health/live HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
+            "400",
+        ),
+    ] {
+        let mut stream = dial(&world.server).await;
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert_eq!(answer.split(' ').nth(1), Some(status), "{head:?}: {answer}");
+        if status == "400" {
+            for part in [
+                "application/problem+json",
+                "x-request-id",
+                "connection: close",
+                "Host",
+            ] {
+                assert!(answer.contains(part), "{head:?}: {answer}");
+            }
+        }
+    }
+}

@@ -12,7 +12,7 @@ use crate::{
     system::System,
 };
 
-pub(crate) use alert_connectors_store_sqlite::Use;
+pub(crate) use alert_connectors_store::Use;
 
 /// A database in use.
 pub(crate) enum Database {
@@ -21,7 +21,7 @@ pub(crate) enum Database {
 }
 
 impl Database {
-    /// Opens it, makes it if need be, and brings its schema up to date.
+    /// Opens it; what may be made or brought up to date is up to who uses it.
     pub(crate) async fn open(config: &DatabaseConfig, used_by: Use) -> anyhow::Result<Self> {
         let random = Arc::new(System::default());
         let key_file = config.key_file.clone();
@@ -39,7 +39,7 @@ impl Database {
                 let opening = alert_connectors_store_postgres::Opening {
                     url: PostgresUrl::clone(url),
                     key_file,
-                    listens: used_by == Use::Server,
+                    used_by,
                     random,
                 };
                 Ok(Self::Postgres(PostgresStore::open(opening).await?))

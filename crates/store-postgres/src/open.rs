@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use alert_connectors_model::Random;
-use alert_connectors_store::{GroupMeters, KeyFileError, Sealing, StoreError, UnsealError};
+use alert_connectors_store::{GroupMeters, KeyFileError, Sealing, StoreError, UnsealError, Use};
 use alert_connectors_tasks::Tasks;
 use tokio::{
     sync::{Mutex, mpsc},
@@ -39,9 +39,9 @@ pub struct Opening {
     pub url: PostgresUrl,
     /// The secret key file, which all replicas share.
     pub key_file: PathBuf,
-    /// Whether to listen for what other replicas say, unless the address says otherwise. Without it everything is found by
-    /// looking, a little later.
-    pub listens: bool,
+    /// Who opens it. A server listens for what other replicas say, unless the address says otherwise; without that everything
+    /// is found by looking, a little later.
+    pub used_by: Use,
     /// Randomness for keys, names and nonces.
     pub random: Arc<dyn Random>,
 }
@@ -78,6 +78,18 @@ pub enum OpenError {
         "{url} has schema {found}, this program knows {known}: it was made by a newer version; use that one"
     )]
     Newer {
+        /// The database.
+        url: String,
+        /// Its schema.
+        found: usize,
+        /// The newest that is known here.
+        known: usize,
+    },
+    /// Its schema is older or not there, and only a server or `migrate-schema` changes it.
+    #[error(
+        "{url} has schema {found}, this program knows {known}: start the server once, or run `alert-connectors migrate-schema`"
+    )]
+    Older {
         /// The database.
         url: String,
         /// Its schema.
@@ -134,7 +146,8 @@ impl PostgresStore {
         };
         let pools = Pools::new(opening.url.config(), &tls)
             .map_err(|error| failed(StoreError::Unavailable(error.into())))?;
-        if opening.listens {
+        let listens = opening.used_by == Use::Server;
+        if listens {
             // First of all, so that a server that has too few connections lacks those for reading.
             pools.open_writers().await.map_err(failed)?;
         }
@@ -144,7 +157,7 @@ impl PostgresStore {
         let meters = GroupMeters::default();
         let numbers = Numbers::new(Arc::clone(&opening.random));
         let writer = Writer::start(&tasks, &pools, &told, numbers, &meters);
-        if opening.listens && opening.url.listens() {
+        if listens && opening.url.listens() {
             listen::start(&tasks, opening.url.config().clone(), tls, told.clone());
         }
         Ok(Self {
@@ -212,6 +225,13 @@ async fn prepare(client: &Client, opening: &Opening, name: &str) -> Result<Seali
             known: MIGRATIONS.len(),
         });
     };
+    if !missing.is_empty() && !opening.used_by.may_migrate(found) {
+        return Err(OpenError::Older {
+            url: name.to_owned(),
+            found,
+            known: MIGRATIONS.len(),
+        });
+    }
     for (at, migration) in missing.iter().enumerate() {
         client.batch_execute(migration).await.map_err(failed)?;
         let no = i32::try_from(found + at + 1).unwrap_or(i32::MAX);

@@ -37,6 +37,9 @@ impl DatabaseFile {
     /// Finds the file, or makes it with its folder; a server locks it.
     pub(crate) fn open(path: &Path, key_file: &Path, used_by: Use) -> Result<Self, OpenError> {
         let failed = |source: io::Error| not_usable(path, path, source);
+        if !used_by.may_make() && !path.exists() {
+            return Err(OpenError::Missing(path.to_owned()));
+        }
         make_folder(path)?;
         refuse_if_lost(path, key_file)?;
         File::options()
@@ -50,7 +53,7 @@ impl DatabaseFile {
         let identity = fs::metadata(&path).map(|found| Identity::of(&found));
         let lock = match used_by {
             Use::Server => Some(Lock::take(&path)?),
-            Use::Command => None,
+            Use::Founding | Use::Command | Use::Migration => None,
         };
         Ok(Self {
             identity: identity.map_err(failed)?,

@@ -31,7 +31,8 @@ use std::sync::Arc;
 use alert_connectors_store::{Event, GroupMeters, KeyFileError, Sealing, Store, StoreError};
 use tokio::sync::{Mutex, mpsc, watch};
 
-pub use open::{OpenError, Opening, Use};
+pub use alert_connectors_store::Use;
+pub use open::{OpenError, Opening};
 
 use crate::{file::DatabaseFile, reader::Readers, writer::Writer};
 

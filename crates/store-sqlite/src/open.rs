@@ -7,7 +7,7 @@ use std::{
 };
 
 use alert_connectors_model::Random;
-use alert_connectors_store::{GroupMeters, Sealing, UnsealError, make_key_file_if_missing};
+use alert_connectors_store::{GroupMeters, Sealing, UnsealError, Use, make_key_file_if_missing};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
 use tokio::sync::{Mutex, watch};
 
@@ -25,18 +25,9 @@ const MIGRATIONS: [&str; 3] = [
 const FINGERPRINT_KEY: &str = "SELECT value FROM meta WHERE name = 'fingerprint_key'";
 const SET_FINGERPRINT_KEY: &str = "UPDATE meta SET value = ?1 WHERE name = 'fingerprint_key'";
 
-/// Who opens a database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Use {
-    /// A server, of which there may be one.
-    Server,
-    /// A command, also while a server runs.
-    Command,
-}
-
 /// What to open, and how.
 pub struct Opening {
-    /// The database file; made with its folder if it is not there.
+    /// The database file; made with its folder if it is not there and may be made.
     pub path: PathBuf,
     /// The secret key file; made for a database that holds no key id.
     pub key_file: PathBuf,
@@ -65,6 +56,22 @@ pub enum OpenError {
         /// The newest that is known here.
         known: usize,
     },
+    /// Its schema is older, and only a server or `migrate-schema` changes it.
+    #[error(
+        "{} has schema {found}, this program knows {known}: start the server once, or run `alert-connectors migrate-schema`",
+        path.display()
+    )]
+    Older {
+        /// The database.
+        path: PathBuf,
+        /// Its schema.
+        found: usize,
+        /// The newest that is known here.
+        known: usize,
+    },
+    /// It is not there, and this command makes none.
+    #[error("there is no database at {}; name another one with --database-url, or make it with `user add` or `space add`", .0.display())]
+    Missing(PathBuf),
     /// It can't be written.
     #[error("{} is read-only; give this user the right to write it, its -wal and -shm files, and its folder", .0.display())]
     ReadOnly(PathBuf),
@@ -118,7 +125,7 @@ impl SqliteStore {
         let path = file.path().to_owned();
         let failed = |source| database_error(&path, source);
         let mut connection = connect(&path).map_err(failed)?;
-        migrate(&mut connection, &path)?;
+        migrate(&mut connection, &path, used_by)?;
         let sealing = sealing(&mut connection, &path, &key_file, Arc::clone(&random))?;
         let readers = Readers::open(&path).map_err(failed)?;
         let meters = GroupMeters::default();
@@ -164,7 +171,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
+fn migrate(connection: &mut Connection, path: &Path, used_by: Use) -> Result<(), OpenError> {
     let failed = |source| database_error(path, source);
     let version = |connection: &Connection| {
         connection.query_row("PRAGMA user_version", [], |row| row.get::<_, usize>(0))
@@ -184,6 +191,13 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
             known: MIGRATIONS.len(),
         });
     };
+    if !missing.is_empty() && !used_by.may_migrate(found) {
+        return Err(OpenError::Older {
+            path: path.to_owned(),
+            found,
+            known: MIGRATIONS.len(),
+        });
+    }
     for migration in missing {
         transaction.execute_batch(migration).map_err(failed)?;
     }

@@ -24,6 +24,7 @@ mod spaces;
 mod standing;
 pub mod stored;
 mod upkeep;
+mod usage;
 
 use std::sync::Arc;
 
@@ -56,6 +57,7 @@ pub use sealing::{Sealing, UnsealError, make_key_file_if_missing};
 pub use spaces::{Member, MemberChange, SpaceChange, Spaces};
 pub use standing::{Block, Known, Standing, UNANSWERED_TOLD, Wait};
 pub use upkeep::{Census, Progress, Tidied, Tidying, Upkeep};
+pub use usage::Use;
 
 /// A whole store, as the binary wires it.
 #[async_trait::async_trait]

@@ -69,6 +69,8 @@ enum Command {
     /// The secret key file
     #[command(subcommand)]
     Key(key::Command),
+    /// Bring an older schema up to date, as the start of a server does
+    MigrateSchema,
     /// Connectors of a space, on a running server
     #[command(subcommand)]
     Connectors(connectors::Command),
@@ -157,6 +159,10 @@ fn dispatch(cli: Cli, matches: &ArgMatches) -> Outcome {
         Command::Member(command) => member::run(command, &place),
         Command::Token(command) => token::run(command, &place),
         Command::Key(command) => key::run(command, &place),
+        Command::MigrateSchema => wait_for(async {
+            place.open_for(Use::Migration).await?;
+            Ok(say("the schema is up to date")?)
+        }),
         Command::Connectors(command) => connectors::run(command),
         Command::Send(options) => send::run(options),
         Command::Completions(options) => completions::run(&options, &mut command()),
@@ -172,7 +178,16 @@ pub(crate) struct Place<'m> {
 impl Place<'_> {
     /// Opens the database, also while a server runs on it.
     pub(crate) async fn open(&self) -> Result<Arc<dyn Store>, Failure> {
-        let database = Database::open(&self.config()?, Use::Command).await?;
+        self.open_for(Use::Command).await
+    }
+
+    /// The same, and makes a new one where there is none.
+    pub(crate) async fn found(&self) -> Result<Arc<dyn Store>, Failure> {
+        self.open_for(Use::Founding).await
+    }
+
+    async fn open_for(&self, used_by: Use) -> Result<Arc<dyn Store>, Failure> {
+        let database = Database::open(&self.config()?, used_by).await?;
         Ok(database.store())
     }
 

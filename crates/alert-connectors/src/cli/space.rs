@@ -50,7 +50,10 @@ pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
         )]));
     }
     wait_for(async move {
-        let store = place.open().await?;
+        let store = match &command {
+            Command::Add { .. } => place.found().await?,
+            _ => place.open().await?,
+        };
         let (name, change) = match command {
             Command::Add { slug: text, name } => {
                 let now = SystemClock.now();

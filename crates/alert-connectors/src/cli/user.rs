@@ -63,7 +63,10 @@ pub(super) fn email(text: &str) -> Result<Email, Failure> {
 
 pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
     wait_for(async move {
-        let store = place.open().await?;
+        let store = match &command {
+            Command::Add { .. } => place.found().await?,
+            _ => place.open().await?,
+        };
         match command {
             Command::Add {
                 email: address,

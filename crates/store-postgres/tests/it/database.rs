@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alert_connectors_cluster::TestDatabase;
 use alert_connectors_model::{Random, SeededRandom};
-use alert_connectors_store::{SealingKey, write_new_key_file};
+use alert_connectors_store::{SealingKey, Use, write_new_key_file};
 use alert_connectors_store_postgres::{Opening, PostgresStore, PostgresUrl};
 use tokio_util::task::TaskTracker;
 
@@ -34,7 +34,7 @@ impl Database {
         Opening {
             url: PostgresUrl::parse(url).unwrap(),
             key_file: self.0.folder().join("secret.key"),
-            listens: true,
+            used_by: Use::Server,
             random,
         }
     }

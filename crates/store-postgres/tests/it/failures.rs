@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alert_connectors_cluster::{Proxy, Traffic};
 use alert_connectors_store::{
-    Acceptance, Report, StoreError,
+    Acceptance, Report, StoreError, Use,
     conformance::{World, idempotency, stored},
 };
 use alert_connectors_store_postgres::{OpenError, PostgresStore};
@@ -17,7 +17,7 @@ async fn behind_a_proxy() -> (Database, Proxy, World) {
     let proxy = Proxy::start(&database.url()).unwrap();
     let mut opening = database.opening_at(&proxy.url(database.name()), 7);
     // So that nothing is asked but by the test.
-    opening.listens = false;
+    opening.used_by = Use::Founding;
     let store = PostgresStore::open(opening).await.unwrap();
     let world = World::furnished(Arc::new(store)).await;
     (database, proxy, world)
@@ -192,7 +192,7 @@ async fn with_too_few_connections_it_is_reading_that_waits() {
     execute(&database, &grant).await;
     let url = database.url().replace("alerts@", &format!("{role}@"));
     let mut opening = database.opening_at(&url, 5);
-    opening.listens = true;
+    opening.used_by = Use::Server;
     let store = PostgresStore::open(opening).await.unwrap();
     let world = World::furnished(Arc::new(store)).await;
     let roster = world.roster().await;

@@ -84,3 +84,41 @@ async fn what_was_written_with_a_key_is_there_after_a_restart() {
     drop(SqliteStore::open(opening(folder.path(), Use::Server)).unwrap());
     assert!(SqliteStore::open(opening(folder.path(), Use::Server)).is_ok());
 }
+
+/// Undoes the last migration.
+const LAST_UNDONE: &str = "ALTER TABLE destinations DROP COLUMN failing_messages;
+    ALTER TABLE destinations DROP COLUMN unanswered";
+
+#[tokio::test]
+async fn only_a_server_and_a_migration_change_the_schema_and_few_make_a_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("test.db");
+    let opened = |used_by| SqliteStore::open(opening(folder.path(), used_by));
+    for used_by in [Use::Command, Use::Migration] {
+        assert!(matches!(opened(used_by), Err(OpenError::Missing(_))));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+    assert!(opened(Use::Founding).is_ok());
+    let schema = |set: Option<i64>| {
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        if let Some(older) = set {
+            connection
+                .pragma_update(None, "user_version", older)
+                .unwrap();
+            connection.execute_batch(LAST_UNDONE).unwrap();
+        }
+        let read = connection.query_row("PRAGMA user_version", [], |row| row.get(0));
+        read.unwrap()
+    };
+    let newest: i64 = schema(None);
+    schema(Some(newest - 1));
+    for used_by in [Use::Command, Use::Founding] {
+        let refused = opened(used_by).err().expect("it must be refused");
+        assert!(matches!(refused, OpenError::Older { .. }), "{refused}");
+        assert!(refused.to_string().contains("migrate-schema"), "{refused}");
+        assert_eq!(schema(None), newest - 1);
+    }
+    assert!(opened(Use::Migration).is_ok());
+    assert_eq!(schema(None), newest);
+    assert!(opened(Use::Command).is_ok());
+}

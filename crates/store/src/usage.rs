@@ -1,0 +1,31 @@
+//! Who opens a database, and what that may make of it.
+
+/// Who opens a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// A server: it makes a new database, and brings an old schema up to date.
+    Server,
+    /// A command that people begin with: it makes a new database, and leaves an old schema as it is.
+    Founding,
+    /// Any other command: it makes nothing, and leaves an old schema as it is.
+    Command,
+    /// The command that brings an old schema up to date. It makes nothing.
+    Migration,
+}
+
+impl Use {
+    /// Whether a new database may be made.
+    pub const fn may_make(self) -> bool {
+        matches!(self, Self::Server | Self::Founding)
+    }
+
+    /// Whether the schema may be changed, of which `found` steps are there; none in a new database.
+    pub const fn may_migrate(self, found: usize) -> bool {
+        match self {
+            Self::Server => true,
+            Self::Migration => found > 0,
+            Self::Founding => found == 0,
+            Self::Command => false,
+        }
+    }
+}

@@ -27,6 +27,9 @@ const ARRIVAL_MAX: Duration = Duration::from_secs(30);
 /// That of somebody who is not known yet, which is small.
 const STRANGERS_ARRIVAL_MAX: Duration = Duration::from_secs(5);
 
+/// For so long a body is read on that there is no room for, so that its sender hears of it.
+const REFUSED_MAX: Duration = Duration::from_secs(2);
+
 /// What some producers write before their JSON, although it means nothing there.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
@@ -82,7 +85,7 @@ async fn read_from(
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|announced| announced > most as u64) {
-        pass_over(body).await;
+        pass_over(body, ARRIVAL_MAX).await;
         return Err(too_large(most));
     }
     if !is_json(headers) {
@@ -95,7 +98,9 @@ async fn read_from(
         From::Caller => ARRIVAL_MAX,
         From::Stranger => STRANGERS_ARRIVAL_MAX,
     };
-    let arriving = tokio::time::timeout(within, collect(body, announced, most, &mut room));
+    let mut body = body;
+    let arriving = collect(&mut body, announced, most, &mut room);
+    let arrived = tokio::time::timeout(within, arriving).await;
     let late = |_late| {
         let detail = format!(
             "The body did not arrive within {} seconds.",
@@ -103,7 +108,16 @@ async fn read_from(
         );
         Problem::new(ProblemKind::MalformedJson, detail)
     };
-    let bytes = arriving.await.map_err(late)??;
+    let bytes = match arrived.map_err(late)? {
+        Ok(bytes) => bytes,
+        Err(problem) => {
+            drop(room);
+            if problem.kind() == ProblemKind::Unavailable {
+                pass_over(body, REFUSED_MAX).await;
+            }
+            return Err(problem);
+        }
+    };
     let bytes = match encoding {
         Encoding::Identity => bytes,
         Encoding::Gzip => unzipped(&bytes, most, &mut room)?,
@@ -114,7 +128,7 @@ async fn read_from(
 }
 
 async fn collect(
-    mut body: Body,
+    body: &mut Body,
     announced: Option<u64>,
     most: usize,
     room: &mut Room,
@@ -144,7 +158,7 @@ async fn collect(
 }
 
 /// Reads on without keeping anything, so that a client that is still writing gets to see the answer.
-async fn pass_over(mut body: Body) {
+async fn pass_over(mut body: Body, within: Duration) {
     let mut left = PASSED_OVER_BYTES_MAX;
     let reading = async {
         while let Some(Ok(frame)) = body.frame().await {
@@ -155,7 +169,7 @@ async fn pass_over(mut body: Body) {
         }
     };
     // A client that takes too long has lost its answer.
-    drop(tokio::time::timeout(ARRIVAL_MAX, reading).await);
+    drop(tokio::time::timeout(within, reading).await);
 }
 
 fn encoding(headers: &HeaderMap) -> Result<Encoding, Problem> {

@@ -97,30 +97,32 @@ async fn bodies_under_way_share_a_budget() {
         world.token,
         16 * MIB
     );
-    let (mut open, some) = (Vec::new(), vec![b' '; MIB]);
-    let mut answer = String::new();
-    while answer.is_empty() && open.len() < 20 {
-        let mut stream = dial(&world.server).await;
-        stream.write_all(head.as_bytes()).await.unwrap();
-        for _ in 0..15 {
-            // Once it is refused nobody reads on.
-            if stream.write_all(&some).await.is_err() {
-                break;
-            }
-        }
-        let mut begin = [0; 12];
-        // The service has read all of it that it wants once it was told the time by another.
-        assert_eq!(world.get("/health/live").await.status, 200);
-        if open.len() >= 8 {
+    // Together they have more than there is room for, so that one of them is refused, whichever it is.
+    let mut answers = JoinSet::new();
+    for _ in 0..10 {
+        let (mut stream, head) = (dial(&world.server).await, head.clone());
+        answers.spawn(async move {
+            let some = vec![b' '; MIB];
+            let sending = async {
+                stream.write_all(head.as_bytes()).await?;
+                for _ in 0..15 {
+                    stream.write_all(&some).await?;
+                }
+                Ok::<_, std::io::Error>(())
+            };
+            // Nobody reads on once it is refused.
+            sending.await.ok();
+            let mut begin = [0; 12];
+            // It hears why, although it was still sending.
             stream.read_exact(&mut begin).await.unwrap();
-            answer = String::from_utf8_lossy(&begin).into_owned();
-        }
-        open.push(stream);
+            String::from_utf8_lossy(&begin).into_owned()
+        });
     }
+    let answer = answers.join_next().await.unwrap().unwrap();
     assert_eq!(answer, "HTTP/1.1 503");
     let grown = resident_mib(&world.server).saturating_sub(before);
     assert!(grown < 200, "{grown} MiB");
-    drop(open);
+    answers.shutdown().await;
     let alert = json!({"alert_type": "t", "title": "t", "severity": "high"});
     let posted = async || world.post("/spaces/data/alerts", &alert).await.status;
     world::until(posted, |status| *status == StatusCode::ACCEPTED).await;

@@ -49,7 +49,7 @@ pub(crate) enum Resolved {
 impl Request {
     pub(crate) fn rows(&self) -> usize {
         match self {
-            Self::Accept(submission) => submission.alerts.len(),
+            Self::Accept(submission) => submission.rows(),
             Self::Resolve { .. } | Self::Check => 1,
         }
     }

@@ -23,8 +23,8 @@ use crate::{
 const WAITING_MAX: usize = 1_024;
 /// At most this many requests share a commit, which bounds how long one takes.
 const GROUP_MAX: usize = 512;
-/// At most this many alerts or outcomes share a commit.
-const GROUP_ROWS_MAX: usize = 4_000;
+/// No more share a commit once it has this many alerts and deliveries, or outcomes.
+const GROUP_ROWS_MAX: usize = 8_000;
 /// A group of so many is large: the next begins a while after it at the soonest, so that more share it. In calm nobody waits.
 const MANY: usize = 16;
 /// How long after a large group of requests the next begins. Somebody waits for the answer.

@@ -23,8 +23,8 @@ use crate::{
 const WAITING_MAX: usize = 1_024;
 /// At most this many requests share a commit, which bounds how long one takes.
 const GROUP_MAX: usize = 512;
-/// At most this many alerts and outcomes share a commit.
-const GROUP_ROWS_MAX: usize = 4_000;
+/// No more share a commit once it has this many alerts, deliveries and outcomes.
+const GROUP_ROWS_MAX: usize = 8_000;
 /// Groups of events that may wait for the engine before the writer waits for it.
 const EVENT_GROUPS_MAX: usize = 256;
 
@@ -447,7 +447,7 @@ fn refusal<T: Send + 'static>(answer: oneshot::Sender<Result<T, StoreError>>) ->
 impl Job {
     fn rows(&self) -> usize {
         match self {
-            Self::Accept(submission, _) => submission.alerts.len(),
+            Self::Accept(submission, _) => submission.rows(),
             Self::Record(reports, _) => reports.iter().map(|report| report.outcomes.len()).sum(),
             Self::Resolve(..) | Self::Change(_) => 1,
         }

@@ -38,6 +38,14 @@ pub struct Submission {
     pub alerts: Vec<NewAlert>,
 }
 
+impl Submission {
+    /// About how many rows it may write: each alert, and each of its deliveries.
+    pub fn rows(&self) -> usize {
+        let deliveries = self.alerts.iter().map(|alert| alert.deliveries.len());
+        self.alerts.len() + deliveries.sum::<usize>()
+    }
+}
+
 /// One alert and the connectors that hear of it.
 #[derive(Debug, Clone)]
 pub struct NewAlert {

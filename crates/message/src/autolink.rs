@@ -66,6 +66,9 @@ pub(crate) fn url_at(text: &str) -> Option<(&str, Link)> {
         .map(|(at, _)| at);
     // Whatever goes on for longer is no URL that a message could hold.
     let end = end.or_else(|| (text.len() <= 4 * Link::CHARS_MAX).then_some(text.len()))?;
+    if host_goes_on(text.get(scheme.len()..end)?, text.get(end..)?) {
+        return None;
+    }
     let longest = up_to_what_no_host_holds(text.get(..end)?, scheme.len());
     // The label of a link that turned out to be none.
     let longest = longest.split_once("](").map_or(longest, |(url, _)| url);
@@ -82,6 +85,16 @@ fn ends_url(c: char) -> bool {
         || c.is_control()
         || r#"<>"`|\^{}"#.contains(c)
         || matches!(c, '\u{3000}'..='\u{303F}' | '\u{3040}'..='\u{309F}' | '\u{FF00}'..='\u{FF0F}' | '\u{FF1A}'..='\u{FF20}')
+}
+
+/// Whether what follows a URL belongs to its host: Hiragana usually is the sentence that goes on, but a Japanese host name may
+/// hold it as well, and half a host is another one.
+fn host_goes_on(url: &str, rest: &str) -> bool {
+    let is_authority = !url.contains(['/', '?', '#']);
+    let is_hiragana = |c: char| matches!(c, '\u{3040}'..='\u{309F}');
+    let ends = |c: char| ends_url(c) && !is_hiragana(c) || matches!(c, '/' | '?' | '#');
+    let next = rest.split(ends).next().unwrap_or_default();
+    is_authority && next.starts_with(is_hiragana) && next.contains('.')
 }
 
 /// A URL up to the first character of its authority that no authority holds. An address in brackets stays whole.
@@ -181,6 +194,8 @@ mod tests {
                 "詳細はhttps://a.example/xを参照。",
                 "詳細は|[https://a.example/x]|を参照。",
             ),
+            ("見てhttps://例え.jp/x", "見てhttps://例え.jp/x"),
+            ("https://a.exampleを参照。", "[https://a.example]|を参照。"),
             ("", ""),
         ] {
             let shown: Vec<_> = pieces(text)

@@ -11,7 +11,7 @@ use http_body_util::BodyExt;
 
 use crate::{
     App, Problem, ProblemKind,
-    body_budget::{From, Room},
+    body_budget::{Room, Sender},
 };
 
 /// The largest body, in bytes.
@@ -27,7 +27,7 @@ const ARRIVAL_MAX: Duration = Duration::from_secs(30);
 /// That of somebody who is not known yet, which is small.
 const STRANGERS_ARRIVAL_MAX: Duration = Duration::from_secs(5);
 
-/// For so long a body is read on that there is no room for, so that its sender hears of it.
+/// The rest of a body that is refused is read for at most this long, so that its sender gets to see the answer.
 const REFUSED_MAX: Duration = Duration::from_secs(2);
 
 /// What some producers write before their JSON, although it means nothing there.
@@ -61,22 +61,13 @@ pub(crate) async fn read(
     body: Body,
     most: usize,
 ) -> Result<Received, Problem> {
-    read_from(app, From::Caller, headers, body, most).await
+    read_from(app, Sender::Caller, headers, body, most).await
 }
 
-/// The same of somebody who is not known yet.
-pub(crate) async fn read_from_stranger(
+/// The same, whoever sends it.
+pub(crate) async fn read_from(
     app: &App,
-    headers: &HeaderMap,
-    body: Body,
-    most: usize,
-) -> Result<Received, Problem> {
-    read_from(app, From::Stranger, headers, body, most).await
-}
-
-async fn read_from(
-    app: &App,
-    from: From,
+    sender: Sender,
     headers: &HeaderMap,
     body: Body,
     most: usize,
@@ -93,10 +84,10 @@ async fn read_from(
         return Err(Problem::new(ProblemKind::UnsupportedMediaType, detail));
     }
     let encoding = encoding(headers)?;
-    let mut room = app.bodies.room(from);
-    let within = match from {
-        From::Caller => ARRIVAL_MAX,
-        From::Stranger => STRANGERS_ARRIVAL_MAX,
+    let mut room = app.bodies.room(sender);
+    let within = match sender {
+        Sender::Caller => ARRIVAL_MAX,
+        Sender::Stranger => STRANGERS_ARRIVAL_MAX,
     };
     let mut body = body;
     let arriving = collect(&mut body, announced, most, &mut room);
@@ -112,9 +103,7 @@ async fn read_from(
         Ok(bytes) => bytes,
         Err(problem) => {
             drop(room);
-            if problem.kind() == ProblemKind::Unavailable {
-                pass_over(body, REFUSED_MAX).await;
-            }
+            pass_over(body, REFUSED_MAX).await;
             return Err(problem);
         }
     };

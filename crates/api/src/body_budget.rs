@@ -13,7 +13,7 @@ const STRANGERS_BYTES_MAX: usize = 32 * 1_024 * 1_024;
 
 /// Who sends a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum From {
+pub(crate) enum Sender {
     /// A caller who was let in.
     Caller,
     /// Anybody.
@@ -42,8 +42,8 @@ impl BodyBudget {
     }
 
     /// Room for one body, which grows with it.
-    pub(crate) fn room(&self, from: From) -> Room {
-        let strangers = (from == From::Stranger).then(|| Share::of(&self.strangers));
+    pub(crate) fn room(&self, sender: Sender) -> Room {
+        let strangers = (sender == Sender::Stranger).then(|| Share::of(&self.strangers));
         Room {
             shares: strangers
                 .into_iter()
@@ -106,15 +106,15 @@ mod tests {
     #[test]
     fn strangers_have_less_and_what_is_dropped_is_free_again() {
         let budget = BodyBudget::new(100, 10);
-        let mut stranger = budget.room(From::Stranger);
+        let mut stranger = budget.room(Sender::Stranger);
         assert!(stranger.grow(6).is_ok() && stranger.grow(4).is_ok());
         assert!(stranger.grow(1).is_err());
-        assert!(budget.room(From::Stranger).grow(1).is_err());
-        let mut caller = budget.room(From::Caller);
+        assert!(budget.room(Sender::Stranger).grow(1).is_err());
+        let mut caller = budget.room(Sender::Caller);
         assert!(caller.grow(90).is_ok() && caller.grow(10).is_err());
         drop(stranger);
         assert!(caller.grow(10).is_ok());
         drop(caller);
-        assert!(budget.room(From::Stranger).grow(10).is_ok());
+        assert!(budget.room(Sender::Stranger).grow(10).is_ok());
     }
 }

@@ -54,7 +54,7 @@ pub struct EngineOptions {
     pub rates: Rates,
     /// How long to wait for what.
     pub patience: Patience,
-    /// At most so many connections to webhooks are open at once.
+    /// The maximum number of open connections to webhooks.
     pub connections_max: usize,
     /// How long a delivery is tried.
     pub retry_for: SignedDuration,

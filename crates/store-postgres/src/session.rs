@@ -254,7 +254,9 @@ impl PostgresStore {
     /// until it is committed.
     pub(crate) async fn change(&self) -> Result<Change, StoreError> {
         let change = self.step().await?;
-        change.row(LOCKED_VERSION, &[]).await?;
+        if self.judged_at.is_none() {
+            change.row(LOCKED_VERSION, &[]).await?;
+        }
         Ok(change)
     }
 

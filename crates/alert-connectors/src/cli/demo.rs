@@ -145,7 +145,7 @@ async fn demo(options: Options, logging: &Logging) -> anyhow::Result<()> {
     );
     welcome(service.address, inbox_address, moved, &sign_in)?;
     let stop = stopping.clone();
-    tasks.worker("samples", async move {
+    tasks.worker("listing", async move {
         tokio::select! {
             () = tell(arriving) => {}
             () = stop.cancelled() => {}

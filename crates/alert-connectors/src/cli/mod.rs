@@ -182,7 +182,7 @@ impl Place<'_> {
     }
 
     /// The same, and makes a new one where there is none.
-    pub(crate) async fn found(&self) -> Result<Arc<dyn Store>, Failure> {
+    pub(crate) async fn open_or_make(&self) -> Result<Arc<dyn Store>, Failure> {
         self.open_for(Use::Founding).await
     }
 

@@ -51,7 +51,7 @@ pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
     }
     wait_for(async move {
         let store = match &command {
-            Command::Add { .. } => place.found().await?,
+            Command::Add { .. } => place.open_or_make().await?,
             _ => place.open().await?,
         };
         let (name, change) = match command {

@@ -64,7 +64,7 @@ pub(super) fn email(text: &str) -> Result<Email, Failure> {
 pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
     wait_for(async move {
         let store = match &command {
-            Command::Add { .. } => place.found().await?,
+            Command::Add { .. } => place.open_or_make().await?,
             _ => place.open().await?,
         };
         match command {

@@ -39,7 +39,7 @@ const REFUSED: Duration = Duration::from_millis(50);
 pub(crate) struct Server {
     pub(crate) listener: TcpListener,
     pub(crate) router: Router,
-    /// At most so many connections are open at once.
+    /// The maximum number of open connections from callers.
     pub(crate) connections_max: usize,
     pub(crate) tasks: Tasks,
     pub(crate) soft: CancellationToken,

@@ -1,5 +1,5 @@
-//! Lines on their way to the log. Whoever logs never waits for the log and never fails by it: a thread of its own writes, what
-//! finds no room is dropped, and what was dropped is counted and told once the log can be written again.
+//! The queue of log lines. Logging never blocks and never fails: a separate thread writes the lines, the queue drops a line when
+//! it is full, and the thread logs how many lines were dropped once the log can be written again.
 
 use std::{
     io::{self, Write},
@@ -28,7 +28,7 @@ enum Entry {
     Flush(SyncSender<()>),
 }
 
-/// Where lines are put. Clones share it.
+/// The sending end of the queue. Clones share it.
 #[derive(Clone)]
 pub(super) struct LogQueue {
     entries: SyncSender<Entry>,
@@ -40,7 +40,7 @@ struct State {
     /// What the lines that wait weigh.
     bytes: AtomicUsize,
     dropped: Counter,
-    /// Of those, how many were not told of yet.
+    /// Dropped lines that have not been reported yet.
     untold: AtomicU64,
 }
 
@@ -158,7 +158,7 @@ impl<W: Write> WriterThread<W> {
         }
     }
 
-    /// The log can be written: it is told what is missing in it.
+    /// Reports dropped lines, now that the log can be written.
     fn tell(&self) {
         let count = self.state.untold.swap(0, Ordering::Relaxed);
         if count > 0 {

@@ -33,7 +33,7 @@ impl LogFormat {
     }
 }
 
-/// The log that was started. What waits is written when this is dropped.
+/// A handle to the running log. Dropping it flushes the queue.
 pub(crate) struct Logging(LogQueue);
 
 /// Panics of all threads and tasks.

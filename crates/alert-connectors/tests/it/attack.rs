@@ -15,7 +15,7 @@ use crate::{
     world::{self, PROGRAM, Server, World},
 };
 
-/// A server that may open at most so many descriptors.
+/// A server with a limit on its file descriptors.
 fn server_with_descriptors(descriptors: usize, arguments: &[&str]) -> Server {
     let mut limited = Command::new("/usr/bin/prlimit");
     limited.args([&format!("--nofile={descriptors}:{descriptors}"), PROGRAM]);

@@ -107,7 +107,7 @@ async fn a_log_that_nobody_reads_stops_nothing_and_says_later_what_is_missing() 
     let mut world = World::start().await;
     world.connect("/hook").await;
     let mut server = Unread::start(&mut world);
-    // The pipe holds 64 KiB, and what waits before it 16,384 lines.
+    // The pipe holds 64 KiB, and the queue in front of it 16,384 lines.
     let live = format!("{}/health/live", server.base);
     while server.dropped(&world).await == 0 {
         for _ in 0..500 {

@@ -1,4 +1,4 @@
-//! No task of the service ends unnoticed: the program ends with one sentence, so that it is started anew.
+//! When a task of the service dies, the program exits with one sentence, so that a supervisor restarts it.
 
 use std::{
     io::Read,

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     App, Password, Peer, Problem, ProblemKind,
     body::{self, SIGN_IN_BYTES_MAX},
+    body_budget::Sender,
     entry::{SignedIn, TRIES_MAX},
     identity::bearer,
     new_token, token_hash,
@@ -46,7 +47,8 @@ pub(super) async fn sign_in(
     headers: HeaderMap,
     request: Body,
 ) -> Result<Response, Problem> {
-    let bytes = body::read_from_stranger(&app, &headers, request, SIGN_IN_BYTES_MAX).await?;
+    let bytes =
+        body::read_from(&app, Sender::Stranger, &headers, request, SIGN_IN_BYTES_MAX).await?;
     let (email, password) = credentials(body::parse(&bytes)?)?;
     // Nobody has an address that is none.
     let email = Email::parse(&email).map_err(|_malformed| refused())?;

@@ -1,6 +1,8 @@
 //! `torture`: builds the release server and lets it live through what must not lose an alert; tries the messages on many
 //! hostile alerts.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use crate::run::{cargo, cargo_with, program, root, store};
 
 /// What is run on SQLite if nothing is said, with how many rounds.
@@ -56,8 +58,11 @@ pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The property tests of the messages, on many more alerts than the test command has time for.
+/// The property tests of the messages, on many more alerts than the test command has time for, and on others each time.
 fn messages(cases: &str) -> anyhow::Result<()> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
+    let seed = now.as_secs().to_string();
+    println!("PROPTEST_RNG_SEED={seed} tries the same {cases} alerts again.");
     let arguments = [
         "test",
         "--locked",
@@ -66,5 +71,8 @@ fn messages(cases: &str) -> anyhow::Result<()> {
         "alert-connectors-message",
         "--lib",
     ];
-    cargo_with(&arguments, &[("PROPTEST_CASES", cases)])
+    cargo_with(
+        &arguments,
+        &[("PROPTEST_CASES", cases), ("PROPTEST_RNG_SEED", &seed)],
+    )
 }

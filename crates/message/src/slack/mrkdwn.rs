@@ -100,36 +100,58 @@ pub(super) enum Begin {
 pub(super) fn calm(text: &str, begin: Begin) -> Cow<'_, str> {
     let mut live = live_marks(text);
     live.extend(emoji_colons(text, |before| !before.is_ascii_alphanumeric()));
+    live.sort_unstable();
     if !live.is_empty() && text.contains("://") {
-        let mut at = 0;
-        for (piece, link) in autolink::pieces(text) {
-            let end = at + piece.len();
-            live.retain(|mark| link.is_none() || !(at..end).contains(mark));
-            at = end;
+        let outside = outside_urls(text, &live);
+        let calm = with_look_alikes(text, &outside, begin);
+        if urls(text).eq(urls(&calm)) {
+            return calm;
         }
+        // A look-alike behind a URL became a part of it. Marks in it may be read now.
     }
+    with_look_alikes(text, &live, begin)
+}
+
+fn urls(text: &str) -> impl Iterator<Item = &str> {
+    let pieces = autolink::pieces(text).into_iter();
+    pieces.filter_map(|(piece, link)| link.map(|_| piece))
+}
+
+/// The places that stand in no URL.
+fn outside_urls(text: &str, places: &[usize]) -> Vec<usize> {
+    let mut outside = places.to_vec();
+    let mut at = 0;
+    for (piece, link) in autolink::pieces(text) {
+        let end = at + piece.len();
+        outside.retain(|place| link.is_none() || !(at..end).contains(place));
+        at = end;
+    }
+    outside
+}
+
+/// Text with a look-alike for the characters at these places, and for each `>` that would quote.
+fn with_look_alikes<'t>(text: &'t str, places: &[usize], begin: Begin) -> Cow<'t, str> {
     let quotes = text.starts_with('>') && begin == Begin::Line || text.contains("\n>");
-    if live.is_empty() && !quotes {
+    if places.is_empty() && !quotes {
         return Cow::Borrowed(text);
     }
-    live.sort_unstable();
-    let mut live = live.into_iter().peekable();
-    let mut calm = String::with_capacity(text.len() + 8);
+    let mut places = places.iter().peekable();
+    let mut shown = String::with_capacity(text.len() + 8);
     let mut before = match begin {
         Begin::Line => '\n',
         Begin::Inside => ' ',
     };
     for (at, c) in text.char_indices() {
-        let is_live = live.next_if_eq(&at).is_some();
+        let is_read = places.next_if_eq(&&at).is_some();
         match (c, mark(c)) {
-            (':', _) if is_live => calm.push('∶'),
-            ('>', _) if before == '\n' => calm.push('›'),
-            (_, Some(mark)) if is_live => calm.push(look_alike(mark)),
-            _ => calm.push(c),
+            (':', _) if is_read => shown.push('∶'),
+            ('>', _) if before == '\n' => shown.push('›'),
+            (_, Some(mark)) if is_read => shown.push(look_alike(mark)),
+            _ => shown.push(c),
         }
         before = c;
     }
-    Cow::Owned(calm)
+    Cow::Owned(shown)
 }
 
 /// Where marks stand that open formatting which a later one closes.
@@ -267,6 +289,11 @@ mod tests {
         assert_eq!(
             calm("see https://a.example/_x_ now", Begin::Inside),
             "see https://a.example/_x_ now"
+        );
+        assert_eq!(
+            calm("https://a.example/*A***", Begin::Inside),
+            "https://a.example/∗A*∗*",
+            "a look-alike would lengthen the URL"
         );
     }
 

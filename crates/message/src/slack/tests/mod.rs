@@ -243,7 +243,7 @@ fn assert_sound(payload: &[u8]) {
     for text in [first, fallback] {
         assert!((1..=TEXT_UNITS_MAX).contains(&units(text)));
     }
-    reader::mrkdwn(first);
+    assert!(!reader::mrkdwn(first).quotes, "a quote: {first}");
     let mut all = Size::default();
     for (place, text) in texts(&message) {
         let max = match place.split_once(' ').unwrap().1 {
@@ -272,13 +272,11 @@ fn assert_sound(payload: &[u8]) {
                 assert!(button["url"].as_str().unwrap().len() <= 3_000);
             }
         } else if block.get("fields").is_none() {
-            reader::block(block);
+            assert!(!reader::block(block).quotes, "a quote: {block}");
         } else {
-            block["fields"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .for_each(|field| drop(reader::text_object(field)));
+            for field in block["fields"].as_array().unwrap() {
+                assert!(!reader::text_object(field).quotes, "a quote: {field}");
+            }
         }
     }
 }
@@ -291,7 +289,7 @@ fn seen_facts(blocks: &[Value]) -> Vec<(String, reader::Seen)> {
             name.to_owned(),
             reader::Seen {
                 text: value.to_owned(),
-                links: seen.links,
+                ..seen
             },
         )
     };
@@ -403,7 +401,10 @@ proptest! {
         // It never begins a line, and may be the label of a link, where a URL is text like any other.
         let inside = format!("x {title}");
         let without_urls = inside.replace("://", ":--");
-        let would_read = [&inside, &without_urls].into_iter().any(|text| reader::mrkdwn(&mrkdwn::escape(text)).text != *text);
+        let would_read = [&inside, &without_urls].into_iter().any(|text| {
+            let seen = reader::mrkdwn(&mrkdwn::escape(text));
+            seen.quotes || seen.text != *text
+        });
         if would_read {
             prop_assert_eq!(shown.chars().count(), title.chars().count());
             for (shown, sent) in shown.chars().zip(title.chars()) {
@@ -420,7 +421,7 @@ proptest! {
         prop_assert_eq!(plain.as_object().unwrap().len(), 1);
         let text = plain["text"].as_str().unwrap();
         prop_assert!((1..=TEXT_UNITS_MAX).contains(&units(text)));
-        reader::mrkdwn(text);
+        prop_assert!(!reader::mrkdwn(text).quotes);
     }
 
     #[test]

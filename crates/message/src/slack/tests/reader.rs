@@ -2,11 +2,12 @@
 
 use serde_json::Value;
 
-/// What a reader sees of a text object or a block, and the links in it as label and target.
+/// What a reader sees of a text object or a block, the links in it as label and target, and whether a line is a quote.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Seen {
     pub(super) text: String,
     pub(super) links: Vec<(String, String)>,
+    pub(super) quotes: bool,
 }
 
 /// What a reader sees of a section, a context or a rich text.
@@ -28,6 +29,7 @@ fn joined(seen: impl Iterator<Item = Seen>) -> Seen {
     Seen {
         text: texts.join("\n"),
         links: all.iter().flat_map(|seen| seen.links.clone()).collect(),
+        quotes: all.iter().any(|seen| seen.quotes),
     }
 }
 
@@ -42,7 +44,7 @@ pub(super) fn text_object(object: &Value) -> Seen {
     assert!(!tokens.iter().any(|token| text.contains(token)), "{text:?}");
     Seen {
         text: text.to_owned(),
-        links: Vec::new(),
+        ..Seen::default()
     }
 }
 
@@ -97,7 +99,7 @@ fn read_lines(text: &str, seen: &mut Seen) {
 }
 
 fn read_line(line: &str, seen: &mut Seen) {
-    assert!(!line.starts_with("&gt;"), "a quote: {line:?}");
+    seen.quotes |= line.starts_with("&gt;");
     let mut literal = String::new();
     let mut rest = line;
     while let Some(at) = rest.find(['<', '`']) {

@@ -8,6 +8,7 @@ mod app;
 mod body;
 mod body_budget;
 mod entry;
+mod head;
 mod identity;
 mod meters;
 mod non_finite;
@@ -22,6 +23,7 @@ mod routes;
 mod surrogates;
 
 pub use app::{App, AppOptions};
+pub use head::HeadFault;
 pub use identity::{Caller, Freshness, Identity, IdentityError, StoreIdentity};
 pub use openapi::openapi_json;
 pub use passwords::{Password, Passwords, new_token, token_hash};

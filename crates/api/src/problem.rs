@@ -18,6 +18,10 @@ use crate::IdentityError;
 pub enum ProblemKind {
     /// The head of the request can mean more than one thing. It has no type of its own (RFC 9457, 4.2.1).
     BadRequest,
+    /// The path and the query are too long. It has no type of its own.
+    LongPath,
+    /// The head of the request is too large. It has no type of its own.
+    LargeHead,
     /// The body is no JSON.
     MalformedJson,
     /// Nobody is signed in.
@@ -48,12 +52,24 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// All of them, with the last part of their `type`, their title and their status.
-    pub const ALL: [(Self, &'static str, &'static str, StatusCode); 14] = [
+    pub const ALL: [(Self, &'static str, &'static str, StatusCode); 16] = [
         (
             Self::BadRequest,
             "about:blank",
             "Bad Request",
             StatusCode::BAD_REQUEST,
+        ),
+        (
+            Self::LongPath,
+            "about:blank",
+            "URI Too Long",
+            StatusCode::URI_TOO_LONG,
+        ),
+        (
+            Self::LargeHead,
+            "about:blank",
+            "Request Header Fields Too Large",
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         ),
         (
             Self::MalformedJson,
@@ -134,7 +150,7 @@ impl ProblemKind {
         Self::ALL
             .into_iter()
             .find(|row| row.0 == self)
-            .unwrap_or(Self::ALL[12])
+            .unwrap_or(Self::ALL[14])
     }
 }
 
@@ -243,9 +259,9 @@ impl Problem {
         let (_, name, title, status) = self.kind.row();
         let status = status.as_u16();
         ProblemBody {
-            r#type: match self.kind {
-                ProblemKind::BadRequest => name.to_owned(),
-                _ => format!("/problems/{name}"),
+            r#type: match name {
+                "about:blank" => name.to_owned(),
+                name => format!("/problems/{name}"),
             },
             title,
             status,

@@ -2,11 +2,22 @@
 
 mod admission;
 mod descriptors;
+mod framing;
+mod last_words;
 mod seldom;
+mod watched;
 
-use std::{convert::Infallible, net::IpAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
-use alert_connectors_api::{Peer, Problem, ProblemKind};
+use alert_connectors_api::{HeadFault, Peer, Problem, ProblemKind};
 use alert_connectors_model::SystemClock;
 use alert_connectors_tasks::{Tasks, contained};
 use axum::{
@@ -16,10 +27,7 @@ use axum::{
 };
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-};
+use tokio::net::{TcpListener, TcpStream};
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tower_service::Service;
@@ -27,9 +35,12 @@ use tower_service::Service;
 use admission::{Admission, Admitted};
 pub(crate) use descriptors::Descriptors;
 use seldom::Seldom;
+use watched::Watched;
 
 /// The head of a request must have arrived within this time.
 const HEAD_MAX: Duration = Duration::from_secs(10);
+/// The head of a request has at most this many bytes. Every connection may hold so many, and no body budget counts them.
+const HEAD_BYTES_MAX: usize = 64 * 1_024;
 /// A client must read something of its answer within this time.
 const UNREAD_MAX: Duration = Duration::from_secs(30);
 /// How long to wait after the system refused a connection.
@@ -107,60 +118,62 @@ async fn converse(
     // Answers are written whole, so waiting for more only delays them.
     drop(stream.set_nodelay(true));
     if !SystemClock::is_sound() {
-        return refuse(stream).await;
+        return last_words::on_odd_clock(stream).await;
     }
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(UNREAD_MAX));
-    let working = Arc::clone(&admitted);
+    let stream = Watched::new(Box::pin(stream));
+    let (framed_twice, heads) = (stream.framed_twice(), AtomicU64::new(0));
+    let (working, serving) = (Arc::clone(&admitted), router.clone());
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer));
-        let (mut router, working) = (router.clone(), Arc::clone(&working));
+        if framed_twice.is(heads.fetch_add(1, Ordering::Relaxed)) {
+            request.extensions_mut().insert(HeadFault::FramedTwice);
+        }
+        let (router, working) = (serving.clone(), Arc::clone(&working));
         async move {
             working.is_busy();
-            let answer = contained(router.call(request.map(Body::new))).await;
+            let answer = answer(router, request.map(Body::new)).await;
             working.is_idle();
-            Ok::<_, Infallible>(match answer {
-                Ok(Ok(answer)) => answer,
-                Err(_panicked) => failed(),
-            })
+            Ok::<_, Infallible>(answer)
         }
     });
-    let connection = http1::Builder::new()
+    let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_MAX)
-        .serve_connection(TokioIo::new(Box::pin(stream)), service);
-    let mut connection = pin!(connection);
+        .max_buf_size(HEAD_BYTES_MAX)
+        .serve_connection(TokioIo::new(stream), service);
     tokio::select! {
         // A client that breaks off is no fault of ours.
-        _ended = connection.as_mut() => return,
+        _ended = &mut connection => {}
         () = admitted.gives_way() => return,
-        () = soft.cancelled() => connection.as_mut().graceful_shutdown(),
+        () = soft.cancelled() => {
+            std::pin::Pin::new(&mut connection).graceful_shutdown();
+            tokio::select! {
+                _ended = &mut connection => {}
+                () = hard.cancelled() => return,
+            }
+        }
     }
-    tokio::select! {
-        _ended = connection => {}
-        () = hard.cancelled() => {}
+    let (stream, held_back) = connection.into_parts().io.into_inner().into_parts();
+    if let Some(fault) = held_back {
+        let mut request = Request::new(Body::empty());
+        request.extensions_mut().insert(fault);
+        let answer = answer(router, request).await;
+        tokio::select! {
+            () = last_words::say(stream, answer) => {}
+            () = admitted.gives_way() => {}
+            () = hard.cancelled() => {}
+        }
     }
 }
 
-/// Below 1970 and beyond 9999 no date can be written into an answer, which the library for HTTP insists on.
-const ODD_CLOCK: &str = "{\"type\":\"/problems/unavailable\",\"title\":\"Unavailable\",\"status\":503,\"detail\":\
-    \"The clock of the machine that serves this says a time before 1970 or after 9998. Its operator has to set it.\"}";
-
-async fn refuse(mut stream: TcpStream) {
-    // The request is read as far as it has come, so that closing does not tear the answer away.
-    let mut request = vec![0; 16 * 1_024];
-    let length = ODD_CLOCK.len();
-    let answer = format!(
-        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\nretry-after: 60\r\n\
-         connection: close\r\ncontent-length: {length}\r\n\r\n{ODD_CLOCK}"
-    );
-    let answering = async {
-        let _read = stream.read(&mut request).await?;
-        stream.write_all(answer.as_bytes()).await?;
-        stream.shutdown().await
-    };
-    // A client that takes too long has lost its answer.
-    drop(tokio::time::timeout(HEAD_MAX, answering).await);
+/// The answer of the routes. A panic in them ends the request, not the connection.
+async fn answer(mut router: Router, request: Request<Body>) -> Response {
+    match contained(router.call(request)).await {
+        Ok(Ok(answer)) => answer,
+        Err(_panicked) => failed(),
+    }
 }
 
 /// The answer to a request that panicked, which the log tells of.

@@ -22,12 +22,12 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
-use http::{HeaderName, HeaderValue, Version, header};
+use http::{HeaderName, HeaderValue, header};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use metrics::PREFIX as METRICS_PREFIX;
 
-use crate::{App, Problem, ProblemKind};
+use crate::{App, Problem, ProblemKind, head};
 
 /// What the service is for: connectors and alerts.
 pub(crate) fn core() -> OpenApiRouter<App> {
@@ -116,35 +116,14 @@ const USUAL_HEADERS: [(HeaderName, HeaderValue); 4] = [
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// A request names one host. One that names none or several may mean another one to a proxy than to us.
-fn head_fault(request: &Request) -> Option<Problem> {
-    let hosts = request.headers().get_all(header::HOST).iter().count();
-    let detail = match hosts {
-        1 => return None,
-        // An old client need not name one.
-        0 if request.version() < Version::HTTP_11 => return None,
-        0 => "The request names no host; send the header Host.",
-        _ => "The request names several hosts; send the header Host once.",
-    };
-    Some(Problem::new(ProblemKind::BadRequest, detail))
-}
-
-/// Nothing more is read from whoever sent this.
-fn closing(problem: Problem) -> Response {
-    let mut response = problem.into_response();
-    let close = HeaderValue::from_static("close");
-    response.headers_mut().insert(header::CONNECTION, close);
-    response
-}
-
 /// Gives every answer a name, by which the log knows it.
 async fn named(State(app): State<App>, request: Request, next: Next) -> Response {
     let id = AlertId::new(app.clock.now(), &*app.random).to_string();
     // Only what is going to be told is worth copying.
     let route = tracing::enabled!(tracing::Level::DEBUG)
         .then(|| format!("{} {}", request.method(), request.uri().path()));
-    let mut response = match head_fault(&request) {
-        Some(problem) => closing(problem),
+    let mut response = match head::refusal(&request) {
+        Some(refusal) => refusal,
         None => next.run(request).await,
     };
     let status = response.status();

@@ -1,0 +1,69 @@
+//! The head of a request: one that can mean two things, or can't be read, is refused like anything else that is wrong.
+
+use axum::{
+    extract::Request,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, Version, header};
+
+use crate::{Problem, ProblemKind};
+
+/// What the server below the routes found wrong with the head of a request. It stands among the request's extensions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeadFault {
+    /// The head has a `Content-Length` and a `Transfer-Encoding`.
+    FramedTwice,
+    /// What came is no HTTP/1.1.
+    Unreadable,
+    /// The path and the query together are too long.
+    LongPath,
+    /// The head has too many headers, or too many bytes.
+    TooLarge,
+}
+
+impl HeadFault {
+    fn problem(self) -> Problem {
+        let (kind, detail) = match self {
+            Self::FramedTwice => (
+                ProblemKind::BadRequest,
+                "The request has a Content-Length and a Transfer-Encoding; send one of them.",
+            ),
+            Self::Unreadable => (
+                ProblemKind::BadRequest,
+                "The head of the request can't be read; send HTTP of version 1.1.",
+            ),
+            Self::LongPath => (
+                ProblemKind::LongPath,
+                "The path and the query are too long; at most 64 KiB are read.",
+            ),
+            Self::TooLarge => (
+                ProblemKind::LargeHead,
+                "The head of the request is too large; send at most 100 headers, 64 KiB in all.",
+            ),
+        };
+        Problem::new(kind, detail)
+    }
+}
+
+/// The answer to a request whose head can't be trusted, after which nothing more is read of the connection.
+pub(crate) fn refusal(request: &Request) -> Option<Response> {
+    let found = request.extensions().get::<HeadFault>();
+    let problem = found.map(|fault| fault.problem());
+    let mut response = problem.or_else(|| host_fault(request))?.into_response();
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(header::CONNECTION, close);
+    Some(response)
+}
+
+/// A request names one host. One that names none or several may mean another one to a proxy than to us.
+fn host_fault(request: &Request) -> Option<Problem> {
+    let hosts = request.headers().get_all(header::HOST).iter().count();
+    let detail = match hosts {
+        1 => return None,
+        // An old client need not name one.
+        0 if request.version() < Version::HTTP_11 => return None,
+        0 => "The request names no host; send the header Host.",
+        _ => "The request names several hosts; send the header Host once.",
+    };
+    Some(Problem::new(ProblemKind::BadRequest, detail))
+}

@@ -84,6 +84,25 @@ pub struct Idempotency {
 impl Idempotency {
     /// How long a key is remembered, in milliseconds.
     pub const KEPT_MS: i64 = 24 * 60 * 60 * 1_000;
+
+    /// The key of the step of a request that begins with this alert of it, where a request is stored in steps. Only that of the
+    /// first step can meet another body.
+    #[must_use]
+    pub fn from(&self, alert: usize) -> Self {
+        if alert == 0 {
+            return self.clone();
+        }
+        let hash: String = self
+            .body_hash
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        Self {
+            // No key that a client sends holds a space.
+            key: format!("{} {alert} {hash}", self.key),
+            ..self.clone()
+        }
+    }
 }
 
 /// The routes that take an idempotency key.

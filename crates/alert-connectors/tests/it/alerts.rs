@@ -276,6 +276,48 @@ async fn an_idempotency_key_makes_a_repeat_known_also_after_a_restart() {
     );
 }
 
+/// 40 alerts for 110 connectors are 4,440 rows, which are stored in three steps.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_fan_out_is_listed_in_part_and_repeated_whole() {
+    let world = World::start().await;
+    for connector in 0..110 {
+        world.connect(&format!("/services/{connector}")).await;
+    }
+    let alerts: Vec<_> = (0..40).map(|at| alert(&format!("{at}"))).collect();
+    let send = async |world: &World| {
+        let request = world
+            .client
+            .post(format!("{}{ALERTS}/batch", world.server.base));
+        let request = request
+            .bearer_auth(&world.token)
+            .header("idempotency-key", "k");
+        let answer = answer(request.json(&alerts)).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        let results = answer.body["results"].as_array().unwrap().clone();
+        assert!(
+            results
+                .iter()
+                .all(|one| one["alert"]["deliveries"].as_array().unwrap().len() == 100)
+        );
+        assert!(
+            results
+                .iter()
+                .all(|one| one["alert"]["deliveries_left_out"] == 10)
+        );
+        let ids = results
+            .iter()
+            .map(|one| one["alert"]["id"].as_str().unwrap().to_owned());
+        ids.collect::<Vec<_>>()
+    };
+    let first = send(&world).await;
+    assert_eq!(send(&world).await, first);
+    let whole = world.get(&format!("{ALERTS}/{}", first[39])).await.body;
+    assert_eq!(whole["deliveries"].as_array().unwrap().len(), 110);
+    assert!(whole.get("deliveries_left_out").is_none());
+    let page = world.get(&format!("{ALERTS}?limit=1")).await.body;
+    assert_eq!(page["items"][0]["deliveries_left_out"], 10);
+}
+
 #[tokio::test]
 async fn a_problem_is_one_alert_until_it_is_resolved() {
     let world = World::start().await;

@@ -122,3 +122,39 @@ async fn what_could_not_be_sent_is_sent_after_a_restart_to_a_new_url() {
             .collect::<Vec<_>>()
     );
 }
+
+/// 40 alerts for 110 connectors are 4,440 rows, which are stored in three steps.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeat_goes_on_with_a_large_fan_out_that_was_broken_off() {
+    let mut world = World::start().await;
+    for connector in 0..110 {
+        world.connect(&format!("/services/{connector}")).await;
+    }
+    let alert = |at| json!({"alert_type": "a", "severity": "high", "title": format!("{at}")});
+    let alerts: Vec<_> = (0..40).map(alert).collect();
+    let send = async |world: &World| {
+        let path = format!("{}/spaces/data/alerts/batch", world.server.base);
+        let request = world.client.post(path).bearer_auth(&world.token);
+        let request = request.header("idempotency-key", "k").json(&alerts);
+        let answer = crate::world::answer(request).await;
+        let results = answer.body["results"].as_array().unwrap().clone();
+        let ids = results.iter().map(|one| one["alert"]["id"].clone());
+        ids.collect::<Vec<_>>()
+    };
+    let first = send(&world).await;
+    // As if the server had been killed before the last step.
+    let database = rusqlite::Connection::open(world.path("test.db")).unwrap();
+    database
+        .busy_timeout(std::time::Duration::from_secs(10))
+        .unwrap();
+    let forget = "DELETE FROM idempotency WHERE key LIKE 'k 36 %'";
+    assert_eq!(database.execute(forget, []).unwrap(), 1);
+    let forget = "DELETE FROM deliveries WHERE alert_seq > 36; DELETE FROM alerts WHERE seq > 36";
+    database.execute_batch(forget).unwrap();
+    world.restart("-KILL");
+    let second = send(&world).await;
+    assert_eq!(second[..36], first[..36]);
+    assert!(second[36..].iter().all(|id| !first.contains(id)));
+    let listed = world.get("/spaces/data/alerts?limit=200").await.body;
+    assert_eq!(listed["items"].as_array().unwrap().len(), 40);
+}

@@ -6,9 +6,7 @@ use alert_connectors_model::{
     Alert, AlertId, AlertStatus, AlertType, ConnectorId, ConnectorType, Matched, Severity, SpaceId,
     Warning, dedup_key, rfc3339_millis,
 };
-use alert_connectors_store::{
-    Accepted, AcceptedDelivery, AlertQuery, AlertRecord, Resolution, Roster,
-};
+use alert_connectors_store::{AcceptedDelivery, AlertQuery, AlertRecord, Resolution, Roster};
 use axum::{
     extract::{Path, RawQuery, State},
     response::{IntoResponse, Response},
@@ -16,7 +14,7 @@ use axum::{
 use http::{HeaderMap, HeaderValue, header};
 use serde::{Serialize, Serializer as _};
 
-use super::{deliveries::DeliveryBody, schema};
+use super::{accept::Stored, deliveries::DeliveryBody, schema};
 use crate::{
     App, Problem,
     entry::{Editor, TRIES_MAX, Viewer},
@@ -53,7 +51,7 @@ pub(super) async fn list(
     let items: Vec<String> = page
         .items
         .iter()
-        .map(|record| record_json(entry.space().id, record))
+        .map(|record| record_json(entry.space().id, record, DELIVERIES_LISTED_MAX))
         .collect();
     let next = page.next.map(|position| encode(&position.to_string()));
     let next = serde_json::to_string(&next).unwrap_or_default();
@@ -153,7 +151,7 @@ pub(super) async fn one(
     let warnings = record.warnings_json.as_deref().unwrap_or("[]");
     let deliveries = serde_json::to_string(&deliveries).unwrap_or_default();
     let connectors = serde_json::to_string(&connectors).unwrap_or_default();
-    let text = head.with(&content, warnings, &deliveries);
+    let text = head.with(&content, warnings, &deliveries, 0);
     let text = text.strip_suffix('}').unwrap_or_default();
     Ok(json(format!(r#"{text},"connectors":{connectors}}}"#)))
 }
@@ -178,7 +176,9 @@ pub(super) async fn resolve(
     for _ in 0..TRIES_MAX {
         let (roster, store) = (Arc::clone(&entry.roster), entry.store(&app));
         match store.resolve(roster, id, app.expiry()).await? {
-            Resolution::Now(record) => return Ok(json(record_json(entry.space().id, &record))),
+            Resolution::Now(record) => {
+                return Ok(json(record_json(entry.space().id, &record, usize::MAX)));
+            }
             Resolution::Absent => return Err(absent()),
             Resolution::Stale => entry.again(&app, &headers).await?,
         }
@@ -219,7 +219,7 @@ impl Head {
     }
 
     /// The whole alert: the JSON of its words is copied, not read again.
-    fn with(&self, content: &str, warnings: &str, deliveries: &str) -> String {
+    fn with(&self, content: &str, warnings: &str, deliveries: &str, left_out: usize) -> String {
         let Self {
             id,
             space_id,
@@ -241,6 +241,9 @@ impl Head {
         text.push_str(warnings);
         text.push_str(r#","deliveries":"#);
         text.push_str(deliveries);
+        if left_out > 0 {
+            text.push_str(&format!(r#","deliveries_left_out":{left_out}"#));
+        }
         text.push('}');
         text
     }
@@ -252,28 +255,42 @@ const HEAD_BYTES: usize = 256;
 /// The answer to an alert that was just accepted.
 pub(super) fn alert_json(
     space_id: SpaceId,
-    stored: &Accepted,
+    stored: &Stored,
     content: &str,
     warnings: &[Warning],
 ) -> String {
-    let received_at = rfc3339_millis(stored.received_at);
+    let Stored { accepted, left_out } = stored;
+    let received_at = rfc3339_millis(accepted.received_at);
     let head = Head {
-        id: stored.id,
+        id: accepted.id,
         space_id,
         received_at,
-        occurrences: stored.occurrences,
+        occurrences: accepted.occurrences,
     };
     let warnings = match warnings {
         [] => "[]".to_owned(),
         warnings => serde_json::to_string(warnings).unwrap_or_default(),
     };
-    head.with(content, &warnings, &summaries(&stored.deliveries))
+    head.with(
+        content,
+        &warnings,
+        &summaries(&accepted.deliveries),
+        *left_out,
+    )
 }
 
-fn record_json(space_id: SpaceId, record: &AlertRecord) -> String {
+/// An alert among others, whose deliveries are listed so far. One alert alone has them all.
+pub(super) const DELIVERIES_LISTED_MAX: usize = 100;
+
+fn record_json(space_id: SpaceId, record: &AlertRecord, listed_max: usize) -> String {
     let content = serde_json::to_string(&record.alert).unwrap_or_default();
     let warnings = record.warnings_json.as_deref().unwrap_or("[]");
-    Head::of(space_id, record).with(&content, warnings, &summaries(&record.deliveries))
+    let listed = record
+        .deliveries
+        .get(..listed_max)
+        .unwrap_or(&record.deliveries);
+    let left_out = record.deliveries.len() - listed.len();
+    Head::of(space_id, record).with(&content, warnings, &summaries(listed), left_out)
 }
 
 /// Room for a usual delivery in short.

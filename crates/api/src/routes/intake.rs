@@ -3,16 +3,13 @@
 //! This is the hot path. Caller and connectors come from memory; the store's own transaction checks that they still hold,
 //! and what does not is matched and authorised again. An alert is parsed once, turned into JSON once, and never read back.
 
-use std::{borrow::Cow, sync::Arc};
+use std::borrow::Cow;
 
 use alert_connectors_message::{Shown, Trim, platform};
 use alert_connectors_model::{
-    AlertId, BATCH_ALERTS_MAX, ConnectorType, DeliveryId, Fault, FaultKind, Json, Loc, Matched,
-    ParsedAlert, Warning, parse_alert,
+    AlertId, BATCH_ALERTS_MAX, ConnectorType, Fault, FaultKind, Json, Loc, Warning, parse_alert,
 };
-use alert_connectors_store::{
-    Acceptance, Accepted, Idempotency, NewAlert, Roster, Route, Submission, ends_nothing_warning,
-};
+use alert_connectors_store::{Idempotency, Route, ends_nothing_warning};
 use axum::{
     body::Body,
     extract::{Path, State},
@@ -25,18 +22,16 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::{
-    alerts::{ConnectorMatch, alert_json, matches},
+    accept::{Gate, Prepared, Stored},
+    alerts::{ConnectorMatch, DELIVERIES_LISTED_MAX, alert_json, matches},
     schema,
 };
 use crate::{
-    App, Freshness, Problem, ProblemKind,
+    App, Freshness, Problem,
     body::{self, BATCH_BYTES_MAX, BODY_BYTES_MAX, Received},
-    entry::{Entry, Viewer, Wanted, enter},
+    entry::Viewer,
     non_finite, surrogates,
 };
-
-/// How often a submission is matched again because connectors or identity changed meanwhile.
-const TRIES_MAX: usize = 8;
 
 /// Post an alert. 202 comes only once it is on disk together with its deliveries.
 #[utoipa::path(
@@ -54,11 +49,7 @@ pub(super) async fn post(
     headers: HeaderMap,
     request: Body,
 ) -> Result<Response, Problem> {
-    let gate = Gate {
-        app: &app,
-        headers: &headers,
-        slug: &slug,
-    };
+    let gate = Gate::new(&app, &headers, &slug);
     let entry = gate.enter(Freshness::Cached).await?;
     let read = both(
         read_one(&app, &headers, request).await,
@@ -66,22 +57,23 @@ pub(super) async fn post(
     );
     let ((bytes, parsed), key) = gate.held(read).await?;
     let idempotency = key.map(|key| remembered(key, Route::Alert, &bytes));
-    let mut accepted = gate
-        .accept(entry, idempotency, std::slice::from_ref(&parsed))
-        .await?;
-    let (space, stored) = (accepted.space_id, accepted.alerts.pop());
+    let alerts = std::slice::from_ref(&parsed);
+    let accepted = gate.accept(entry, idempotency, alerts, usize::MAX).await?;
+    let stored = accepted.alerts.first();
     let stored =
         stored.ok_or_else(|| Problem::unavailable("What was stored under this key is gone."))?;
     let json = alert_json(
-        space,
-        &stored,
-        stored.current.as_deref().unwrap_or(&parsed.json),
-        &warnings(&parsed, &stored, &Loc::body()),
+        accepted.space_id,
+        stored,
+        stored.accepted.current.as_deref().unwrap_or(&parsed.json),
+        &warnings(&parsed, stored, &Loc::body()),
     );
     Ok(json_response(StatusCode::ACCEPTED, json))
 }
 
 /// Post up to 1,000 alerts. Each is judged on its own; all that are taken are on disk before the answer.
+///
+/// The answer lists at most 100 deliveries of each alert, and counts the others in `deliveries_left_out`.
 #[utoipa::path(
     post, path = "/spaces/{slug}/alerts/batch", tag = "alerts",
     params(
@@ -97,11 +89,7 @@ pub(super) async fn post_batch(
     headers: HeaderMap,
     request: Body,
 ) -> Result<Response, Problem> {
-    let gate = Gate {
-        app: &app,
-        headers: &headers,
-        slug: &slug,
-    };
+    let gate = Gate::new(&app, &headers, &slug);
     let entry = gate.enter(Freshness::Cached).await?;
     let read = both(
         read_batch(&app, &headers, request).await,
@@ -113,7 +101,9 @@ pub(super) async fn post_batch(
         .iter()
         .filter_map(|item| item.as_ref().ok().cloned())
         .collect();
-    let accepted = gate.accept(entry, idempotency, &good).await?;
+    let accepted = gate
+        .accept(entry, idempotency, &good, DELIVERIES_LISTED_MAX)
+        .await?;
     let mut stored = accepted.alerts.iter();
     let mut results = Vec::with_capacity(items.len());
     for (index, item) in items.iter().enumerate() {
@@ -121,7 +111,8 @@ pub(super) async fn post_batch(
             Ok(prepared) => {
                 let gone = || Problem::unavailable("What was stored under this key is gone.");
                 let stored = stored.next().ok_or_else(gone)?;
-                let json = stored.current.as_deref().unwrap_or(&prepared.json);
+                let current = stored.accepted.current.as_deref();
+                let json = current.unwrap_or(&prepared.json);
                 let warnings = warnings(prepared, stored, &Loc::body().item(index));
                 let alert = alert_json(accepted.space_id, stored, json, &warnings);
                 format!(r#"{{"status":202,"alert":{alert}}}"#)
@@ -139,8 +130,8 @@ pub(super) async fn post_batch(
 }
 
 /// What was mended, and that the alert resolves nothing if it does not.
-fn warnings<'p>(prepared: &'p Prepared, stored: &Accepted, loc: &Loc) -> Cow<'p, [Warning]> {
-    if !stored.ends_nothing {
+fn warnings<'p>(prepared: &'p Prepared, stored: &Stored, loc: &Loc) -> Cow<'p, [Warning]> {
+    if !stored.accepted.ends_nothing {
         return Cow::Borrowed(&prepared.warnings);
     }
     let mut warnings = prepared.warnings.to_vec();
@@ -210,28 +201,6 @@ impl PreviewMessage {
             payload: raw(message.payload),
             plain: raw(platform.plain(shown)),
             trimmed: message.trimmed,
-        }
-    }
-}
-
-/// An alert that was parsed, and its JSON.
-#[derive(Clone)]
-struct Prepared {
-    alert: Arc<alert_connectors_model::Alert>,
-    has_own_time: bool,
-    json: Arc<str>,
-    warnings: Arc<[Warning]>,
-}
-
-impl Prepared {
-    fn of(parsed: ParsedAlert) -> Self {
-        let json = serde_json::to_string(&parsed.alert)
-            .expect("strings, numbers and lists always serialise");
-        Self {
-            alert: Arc::new(parsed.alert),
-            has_own_time: parsed.has_own_time,
-            json: json.into(),
-            warnings: parsed.warnings.into(),
         }
     }
 }
@@ -349,112 +318,6 @@ fn remembered(key: &str, route: Route, bytes: &Bytes) -> Idempotency {
         route,
         key: key.to_owned(),
         body_hash,
-    }
-}
-
-/// The way into a space for whoever posts alerts.
-struct Gate<'r> {
-    app: &'r App,
-    headers: &'r HeaderMap,
-    slug: &'r str,
-}
-
-struct Stored {
-    space_id: alert_connectors_model::SpaceId,
-    alerts: Vec<Accepted>,
-}
-
-impl Gate<'_> {
-    async fn enter(&self, freshness: Freshness) -> Result<Entry, Problem> {
-        let entered = enter(self.app, self.headers, self.slug, Wanted::Send, freshness).await;
-        match (entered, freshness) {
-            // A refusal that rests on memory is not given before it was checked.
-            (Err(_refused), Freshness::Cached) => {
-                enter(
-                    self.app,
-                    self.headers,
-                    self.slug,
-                    Wanted::Send,
-                    Freshness::Now,
-                )
-                .await
-            }
-            (entered, _) => entered,
-        }
-    }
-
-    /// Passes a result on; before an error, the caller must still be who memory says.
-    async fn held<T>(&self, result: Result<T, Problem>) -> Result<T, Problem> {
-        if result.is_err() {
-            self.enter(Freshness::Now).await?;
-        }
-        result
-    }
-
-    async fn accept(
-        &self,
-        mut entry: Entry,
-        idempotency: Option<Idempotency>,
-        alerts: &[Prepared],
-    ) -> Result<Stored, Problem> {
-        let expiry = self.app.expiry();
-        for _ in 0..TRIES_MAX {
-            let submission = Submission {
-                roster: Arc::clone(&entry.roster),
-                identity_version: entry.caller.version,
-                idempotency: idempotency.clone(),
-                expiry,
-                renotify: self.app.renotify,
-                alerts: alerts
-                    .iter()
-                    .map(|alert| self.matched(&entry.roster, alert, expiry.now))
-                    .collect(),
-            };
-            match self.app.store.accept(submission).await? {
-                Acceptance::Stored(alerts) => {
-                    self.app.meters.accepted(alerts.len());
-                    return Ok(Stored {
-                        space_id: entry.space().id,
-                        alerts,
-                    });
-                }
-                Acceptance::Repeated(alerts) => {
-                    return Ok(Stored {
-                        space_id: entry.space().id,
-                        alerts,
-                    });
-                }
-                Acceptance::Stale => entry = self.enter(Freshness::Now).await?,
-                Acceptance::KeyReused => {
-                    let detail =
-                        "This Idempotency-Key was used with another body within the last 24 hours.";
-                    return Err(Problem::new(ProblemKind::IdempotencyConflict, detail));
-                }
-            }
-        }
-        Err(Problem::unavailable(
-            "The space's connectors change too fast; repeat the request.",
-        ))
-    }
-
-    /// An alert with a delivery for each connector that hears of it.
-    fn matched(&self, roster: &Roster, prepared: &Prepared, now: Timestamp) -> NewAlert {
-        let hears = roster
-            .connectors
-            .iter()
-            .filter(|connector| connector.matches(&prepared.alert) == Matched::Matched);
-        let random = &*self.app.random;
-        let id = AlertId::new(now, random);
-        NewAlert {
-            id,
-            alert: Arc::clone(&prepared.alert),
-            has_own_time: prepared.has_own_time,
-            json: Arc::clone(&prepared.json),
-            warnings: Arc::clone(&prepared.warnings),
-            deliveries: hears
-                .map(|connector| (DeliveryId::of(id, random), Arc::clone(connector)))
-                .collect(),
-        }
     }
 }
 

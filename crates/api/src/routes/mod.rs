@@ -1,5 +1,6 @@
 //! All routes, each group in a file of its own, and what every answer has in common.
 
+mod accept;
 mod alerts;
 mod api_keys;
 mod auth;

@@ -114,6 +114,8 @@ schemas! {
         resolved_at: Option<String>,
         warnings: Vec<Warning>,
         deliveries: Vec<DeliverySummary>,
+        #[schema(nullable = false)]
+        deliveries_left_out: Option<usize>,
     }
     /// An alert with its deliveries in full, and what today's connectors would do with it.
     AlertDetails {

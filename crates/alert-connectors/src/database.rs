@@ -55,6 +55,14 @@ impl Database {
         }
     }
 
+    /// What was missing of the database's log when it was opened, in a sentence.
+    pub(crate) fn log_loss(&self) -> Option<&str> {
+        match self {
+            Self::Sqlite(store) => store.log_loss(),
+            Self::Postgres(_) => None,
+        }
+    }
+
     /// Ends the use of it: on SQLite the log is moved into the file, so that a copy of that alone is whole.
     pub(crate) async fn close(&self) {
         match self {

@@ -11,6 +11,7 @@ mod deliveries;
 mod error;
 mod group;
 mod history;
+mod inspection;
 mod intake;
 mod leases;
 mod listen;

@@ -88,6 +88,10 @@ impl Pools {
         Ok(())
     }
 
+    pub(crate) const fn work(&self) -> &Pool {
+        &self.work
+    }
+
     pub(crate) const fn intake(&self) -> &Pool {
         &self.intake
     }

@@ -3,11 +3,15 @@
 use std::sync::Arc;
 
 use alert_connectors_model::ConnectorId;
-use alert_connectors_store::{Census, Expiry, Progress, StoreError, Tidied, Tidying, Upkeep};
+use alert_connectors_store::{
+    Census, Expiry, Inspection, Progress, StoreError, Tidied, Tidying, Upkeep,
+};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::{PostgresStore, alerts::uuid, connectors, error::Columns, session::Change, zones};
+use crate::{
+    PostgresStore, alerts::uuid, connectors, error::Columns, inspection, session::Change, zones,
+};
 
 /// One replica tidies at a time. The number only has to be the same everywhere, and another than that of migrations.
 const TIDY_LOCK: &str = "SELECT pg_try_advisory_xact_lock(8317492650012)";
@@ -83,6 +87,10 @@ impl Upkeep for PostgresStore {
         let resealed = connectors::reseal(&change, &sealing, at_most).await?;
         change.commit().await?;
         Ok(resealed)
+    }
+
+    async fn inspect(&self) -> Result<Inspection, StoreError> {
+        inspection::inspect(self).await
     }
 
     async fn census(&self) -> Result<Census, StoreError> {

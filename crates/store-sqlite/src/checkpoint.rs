@@ -16,7 +16,7 @@ use std::{
 use rusqlite::Connection;
 use tokio::sync::watch;
 
-use crate::{file::DatabaseFile, watched::Watched};
+use crate::{file::DatabaseFile, log_loss::LogUse, watched::Watched};
 
 /// The log is moved after so many rows were changed, which are about as many megabytes as thousands.
 const EVERY_ROWS: u64 = 12_000;
@@ -46,12 +46,14 @@ impl Checkpoint {
     /// Starts the thread. It ends with the writer.
     pub(crate) fn start(
         file: &DatabaseFile,
+        log_use: LogUse,
         failed: watch::Sender<Option<String>>,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let (connection, files) = (Connection::open(file.path())?, file.watched());
         connection.execute_batch(
             "PRAGMA busy_timeout=0; PRAGMA synchronous=FULL; PRAGMA cache_size=-256",
         )?;
+        log_use.of(&connection)?;
         let (ask, asked) = mpsc::sync_channel(1);
         let bulk = Arc::new(AtomicU8::new(NOT_ASKED));
         let state = Arc::clone(&bulk);

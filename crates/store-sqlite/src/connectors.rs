@@ -42,6 +42,11 @@ const NUMBER: &str = "SELECT no FROM connectors WHERE id = ?1";
 // Walks the connectors; none of the tables that grow with history.
 const SEALED_OTHERWISE: &str =
     "FROM connectors WHERE deleted_at IS NULL AND url_key_id <> ?1 ORDER BY no LIMIT ?2";
+// Walks the connectors. Only an inspection asks for all of them.
+pub(crate) const EVERY: &str =
+    "SELECT c.no, c.id, c.name, connector_type, url_key_id, url_sealed, destination, is_active, severity_filter,
+    alert_type_filter, creator, c.created_at, updated_at, s.slug, s.id
+    FROM connectors c JOIN spaces s ON s.no = c.space_no WHERE deleted_at IS NULL ORDER BY c.no";
 // By primary key.
 const RESEAL: &str = "UPDATE connectors SET url_key_id = ?2, url_sealed = ?3 WHERE no = ?1";
 // By the unique index on id.
@@ -318,7 +323,7 @@ fn one(
 }
 
 /// A row of [`COLUMNS`].
-fn stored(row: &Row<'_>) -> rusqlite::Result<StoredConnector> {
+pub(crate) fn stored(row: &Row<'_>) -> rusqlite::Result<StoredConnector> {
     Ok(StoredConnector {
         no: row.get(0)?,
         id: row.get(1)?,

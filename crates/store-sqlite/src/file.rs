@@ -66,6 +66,11 @@ impl DatabaseFile {
         &self.path
     }
 
+    /// A name for the file itself, which no copy of it shares.
+    pub(crate) fn identity(&self) -> String {
+        format!("{}:{}", self.identity.0, self.identity.1)
+    }
+
     /// The files that must stay what they are while a server uses the database. Whoever runs a command is gone before it
     /// matters.
     pub(crate) fn watched(&self) -> WatchedFiles {
@@ -150,7 +155,8 @@ fn refuse_if_lost(path: &Path, key_file: &Path) -> Result<(), OpenError> {
     // A key file with a name of its own may have been made beforehand, and one in a folder of several databases is theirs.
     let usual_key = path.with_file_name("secret.key");
     let is_keyless = key_file != usual_key || !usual_key.exists() || has_database(path);
-    let left = match (log.exists(), is_keyless) {
+    let has_log = fs::metadata(&log).is_ok_and(|log| log.len() > 0);
+    let left = match (has_log, is_keyless) {
         (true, _) => log,
         (false, false) => usual_key,
         (false, true) => return Ok(()),
@@ -183,7 +189,8 @@ fn has_database(path: &Path) -> bool {
     files.take(LOOKED_AT_MAX).any(|file| begins(file.path()))
 }
 
-fn beside(path: &Path, ending: &str) -> PathBuf {
+/// A file that belongs to a database.
+pub(crate) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     PathBuf::from(name)

@@ -12,7 +12,9 @@ mod error;
 mod file;
 mod history;
 mod idempotency;
+mod inspection;
 mod intake;
+mod log_loss;
 mod open;
 mod order;
 mod people;
@@ -51,11 +53,18 @@ struct Shared {
     sealing: Arc<Sealing>,
     events: Mutex<mpsc::Receiver<Vec<Event>>>,
     failed: watch::Sender<Option<String>>,
+    /// What was missing of the log when the database was opened.
+    log_loss: Option<String>,
     /// Locked for as long as the store is open.
     _file: DatabaseFile,
 }
 
 impl SqliteStore {
+    /// What was missing of the log when the database was opened, in a sentence.
+    pub fn log_loss(&self) -> Option<&str> {
+        self.shared.log_loss.as_deref()
+    }
+
     /// What the writer counts.
     pub fn meters(&self) -> &GroupMeters {
         &self.shared.meters

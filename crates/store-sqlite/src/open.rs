@@ -12,7 +12,11 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
 use tokio::sync::{Mutex, watch};
 
 use crate::{
-    Shared, SqliteStore, checkpoint::Checkpoint, file::DatabaseFile, reader::Readers,
+    Shared, SqliteStore,
+    checkpoint::Checkpoint,
+    file::DatabaseFile,
+    log_loss::{self, LogUse},
+    reader::Readers,
     writer::Writer,
 };
 
@@ -124,17 +128,20 @@ impl SqliteStore {
         let file = DatabaseFile::open(&path, &key_file, used_by)?;
         let path = file.path().to_owned();
         let failed = |source| database_error(&path, source);
+        let evidence = log_loss::Evidence::of(&path);
         let mut connection = connect(&path).map_err(failed)?;
         migrate(&mut connection, &path, used_by)?;
+        let log_loss = evidence.loss(&connection, &file).map_err(failed)?;
+        let log_use = LogUse::begin(&connection, &file, used_by).map_err(failed)?;
         let sealing = sealing(&mut connection, &path, &key_file, Arc::clone(&random))?;
-        let readers = Readers::open(&path).map_err(failed)?;
+        let readers = Readers::open(&path, log_use).map_err(failed)?;
         let meters = GroupMeters::default();
         let (failing, _) = watch::channel(None);
         let no_thread = |source| OpenError::Io {
             path: path.clone(),
             source,
         };
-        let checkpoint = Checkpoint::start(&file, failing.clone())
+        let checkpoint = Checkpoint::start(&file, log_use, failing.clone())
             .map_err(io::Error::other)
             .map_err(no_thread)?;
         let (writer, events) = Writer::start(
@@ -152,6 +159,7 @@ impl SqliteStore {
             sealing: Arc::new(sealing),
             events: Mutex::new(events),
             failed: failing,
+            log_loss,
             _file: file,
         };
         Ok(Self {

@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use crate::{
     SqliteStore,
     error::{fatal, meaning},
+    log_loss::LogUse,
 };
 
 /// Reads that may run at once.
@@ -24,13 +25,14 @@ pub(crate) struct Readers {
 }
 
 impl Readers {
-    pub(crate) fn open(path: &Path) -> rusqlite::Result<Self> {
+    pub(crate) fn open(path: &Path, log_use: LogUse) -> rusqlite::Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connect = |_| {
             let connection = Connection::open_with_flags(path, flags)?;
             connection.execute_batch(
                 "PRAGMA query_only=ON; PRAGMA busy_timeout=5000; PRAGMA cache_size=-1024",
             )?;
+            log_use.of(&connection)?;
             connection.set_prepared_statement_cache_capacity(64);
             Ok(connection)
         };

@@ -1,7 +1,9 @@
 //! Removing what is too old, writing down what has ended, and sealing URLs again: in steps that nobody waits for.
 
 use alert_connectors_model::{ConnectorId, EndReason};
-use alert_connectors_store::{Census, Expiry, Progress, StoreError, Tidied, Tidying, Upkeep};
+use alert_connectors_store::{
+    Census, Expiry, Inspection, Progress, StoreError, Tidied, Tidying, Upkeep,
+};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -9,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::{
     SqliteStore, connectors,
     error::{Failure, meaning},
+    inspection,
     queue::next_owed,
     zones,
 };
@@ -74,6 +77,13 @@ impl Upkeep for SqliteStore {
             Ok(connectors::reseal(connection, &sealing, at_most)?)
         })
         .await
+    }
+
+    async fn inspect(&self) -> Result<Inspection, StoreError> {
+        let sealing = std::sync::Arc::clone(&self.shared.sealing);
+        let log_loss = self.shared.log_loss.clone();
+        self.read(move |connection| inspection::inspect(connection, &sealing, log_loss.as_deref()))
+            .await
     }
 
     async fn census(&self) -> Result<Census, StoreError> {

@@ -15,6 +15,7 @@ use crate::{
     checkpoint::Checkpoint,
     error::{Failure, fatal, meaning},
     intake::{IDENTITY_VERSION, Intake},
+    log_loss::end_use,
     queue,
     watched::Watched,
 };
@@ -243,6 +244,10 @@ impl WriterThread {
     fn run(mut self) {
         let _watched = Watched::new("the thread that writes the database", self.failed.clone());
         while let Some(first) = self.waiting.blocking_recv() {
+            if self.failed.borrow().is_some() {
+                // Nothing is accepted into a database that a reader found broken, and whoever asks is told so at once.
+                return;
+            }
             let (group, asked) = self.drain(first);
             let is_fatal = !group.is_empty() && self.work(group);
             if is_fatal {
@@ -283,10 +288,7 @@ impl WriterThread {
     /// A cold copy of the database file alone is whole then. Where a reader or another program is in the way, the log stays
     /// beside it, and the next start reads it.
     fn move_log(&self, moved: oneshot::Sender<()>) {
-        drop(
-            self.connection
-                .execute_batch("PRAGMA wal_checkpoint(TRUNCATE)"),
-        );
+        drop(end_use(&self.connection));
         reply(moved, ());
     }
 

@@ -11,6 +11,7 @@ mod error;
 mod expiry;
 mod failing;
 mod history;
+mod inspection;
 mod intake;
 mod key_file;
 mod leases;
@@ -36,6 +37,7 @@ pub use failing::{FailingMessages, SET_ASIDE_MAX, SetAside, Suspect};
 pub use history::{
     DeliveryQuery, Health, HealthFacts, HealthState, History, Replay, Replayed, Retried,
 };
+pub use inspection::Inspection;
 pub use intake::{
     Acceptance, Accepted, AcceptedDelivery, Idempotency, Intake, NewAlert, Route, Submission,
 };

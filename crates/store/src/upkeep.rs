@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::StoreError;
+use crate::{Inspection, StoreError};
 
 /// Keeping a store tidy.
 #[async_trait]
@@ -17,6 +17,9 @@ pub trait Upkeep: Send + Sync {
 
     /// The figures that only the store can count.
     async fn census(&self) -> Result<Census, StoreError>;
+
+    /// Reads all that is stored, opens every webhook URL, and says what is wrong. On a large store this takes minutes.
+    async fn inspect(&self) -> Result<Inspection, StoreError>;
 }
 
 /// What is too old.

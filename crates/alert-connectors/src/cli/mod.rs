@@ -1,5 +1,6 @@
 //! The command line: one file for each command. Standard output is data, standard error is talk.
 
+mod check;
 mod completions;
 mod connectors;
 mod demo;
@@ -69,6 +70,9 @@ enum Command {
     /// The secret key file
     #[command(subcommand)]
     Key(key::Command),
+    /// Read all that is stored, open every webhook URL, and say what is wrong
+    #[command(after_help = check::EXAMPLES)]
+    Check,
     /// Bring an older schema up to date, as the start of a server does
     MigrateSchema,
     /// Connectors of a space, on a running server
@@ -159,6 +163,7 @@ fn dispatch(cli: Cli, matches: &ArgMatches) -> Outcome {
         Command::Member(command) => member::run(command, &place),
         Command::Token(command) => token::run(command, &place),
         Command::Key(command) => key::run(command, &place),
+        Command::Check => check::run(&place),
         Command::MigrateSchema => wait_for(async {
             place.open_for(Use::Migration).await?;
             Ok(say("the schema is up to date")?)
@@ -188,6 +193,9 @@ impl Place<'_> {
 
     async fn open_for(&self, used_by: Use) -> Result<Arc<dyn Store>, Failure> {
         let database = Database::open(&self.config()?, used_by).await?;
+        if let Some(loss) = database.log_loss() {
+            talk(format_args!("warning: {loss}"));
+        }
         Ok(database.store())
     }
 

@@ -37,6 +37,9 @@ pub(super) fn run(options: &ServeOptions, place: &Place<'_>) -> Outcome {
 
 async fn serve(config: ServeConfig, logging: &Logging) -> Outcome {
     let database = Database::open(&config.database, Use::Server).await?;
+    if let Some(loss) = database.log_loss() {
+        tracing::error!("{loss}");
+    }
     let listen = config.listen;
     let listener = TcpListener::bind(listen)
         .await

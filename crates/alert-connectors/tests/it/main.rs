@@ -8,6 +8,7 @@ mod attack;
 mod blocked;
 mod commands;
 mod contract;
+mod database;
 mod history;
 mod hostile;
 mod identity;

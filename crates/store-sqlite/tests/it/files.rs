@@ -76,7 +76,7 @@ async fn no_new_database_is_made_where_there_was_one() {
     drop(SqliteStore::open(opening(folder.path(), Use::Server)).unwrap());
     for left in ["secret.key", "test.db-wal"] {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(left), "").unwrap();
+        fs::write(folder.path().join(left), "x").unwrap();
         let error = refused(folder.path());
         assert!(matches!(error, OpenError::Lost { .. }), "{error}");
         assert!(error.to_string().contains(left), "{error}");
@@ -117,6 +117,8 @@ async fn a_reader_that_meets_a_broken_page_ends_the_service() {
     file.write_all_at(&broken, PAGE_BYTES as u64).unwrap();
     let read = store.users().await;
     assert!(matches!(read, Err(StoreError::Fatal(_))), "{read:?}");
+    let ready = store.check().await;
+    assert!(matches!(ready, Err(StoreError::Stopped)), "{ready:?}");
     let reason = store.failed().await;
     assert!(
         reason.contains("can't be used any more") && reason.contains(".recover"),

@@ -195,3 +195,19 @@ pub async fn the_connector_after_the_last_is_refused(world: World) {
         .unwrap();
     assert!(matches!(make().await, Created::Made(_)));
 }
+
+/// An inspection of a sound store opens every URL and finds nothing.
+pub async fn an_inspection_of_a_sound_store_finds_nothing(world: World) {
+    world.connect("").await;
+    let gone = world.connect("").await;
+    world
+        .store
+        .delete_connector(world.space_id().await, gone.id, world.now)
+        .await
+        .unwrap();
+    let submission = world.submission(&[world.alert("")]).await;
+    world.store.accept(submission).await.unwrap();
+    let inspection = world.store.inspect().await.unwrap();
+    assert_eq!(inspection.findings, Vec::<String>::new());
+    assert_eq!(inspection.webhook_urls, 1);
+}

@@ -55,6 +55,7 @@ macro_rules! conformance {
             a_new_url_takes_what_is_pending_along,
             equal_urls_share_a_destination,
             the_connector_after_the_last_is_refused,
+            an_inspection_of_a_sound_store_finds_nothing,
             a_recorded_end_is_due_no_more,
             a_recorded_retry_is_due_again_with_its_form_and_wait,
             recording_twice_changes_nothing,

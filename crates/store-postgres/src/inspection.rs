@@ -1,0 +1,83 @@
+//! Inspecting a database: every row is read whole, every index is compared with its table where the server can do that, and every
+//! webhook URL is opened.
+
+use alert_connectors_model::SpaceId;
+use alert_connectors_store::{Inspection, StoreError};
+
+use crate::{PostgresStore, connectors, error::Columns, session::Session};
+
+/// An inspection takes as long as it takes, and reads tables from their beginning to their end.
+const SETTINGS: &str = "SET statement_timeout = 0; SET lock_timeout = '10s'; SET enable_seqscan = on; SET enable_hashjoin = on";
+const TABLES: &str = "SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace
+    ORDER BY relname";
+const INDEXES: &str = "SELECT c.relname::text FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid JOIN pg_am a ON a.oid = c.relam
+    WHERE c.relnamespace = current_schema()::regnamespace AND a.amname = 'btree' AND i.indisvalid ORDER BY c.relname";
+const HAS_AMCHECK: &str = "SELECT 1 FROM pg_extension WHERE extname = 'amcheck'";
+const NOT_VALID: &str =
+    "SELECT c.relname::text FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid
+    WHERE c.relnamespace = current_schema()::regnamespace AND NOT i.indisvalid ORDER BY c.relname";
+
+/// Looks at all of it, table by table.
+pub(crate) async fn inspect(store: &PostgresStore) -> Result<Inspection, StoreError> {
+    // It is not given back, since its settings are others.
+    let session = Session::of(store.shared.pools.work()).await?;
+    session.command(SETTINGS).await?;
+    let mut inspection = Inspection::default();
+    for table in names(&session, TABLES).await? {
+        // As text, each value is read whole, also those that are stored apart from their row.
+        let sql = format!("SELECT sum(octet_length(t::text)) FROM \"{table}\" t");
+        look(&session, &sql, &format!("table {table}"), &mut inspection).await;
+    }
+    look_at_indexes(&session, &mut inspection).await?;
+    if inspection.findings.is_empty() {
+        open_urls(store, &session, &mut inspection).await?;
+    } else {
+        let why = "the webhook URLs, as long as the database is broken";
+        inspection.not_looked_at.push(why.to_owned());
+    }
+    Ok(inspection)
+}
+
+async fn names(session: &Session, sql: &str) -> Result<Vec<String>, StoreError> {
+    let rows = session.rows(sql, &[]).await?;
+    rows.iter().map(|row| row.at(0)).collect()
+}
+
+async fn look(session: &Session, sql: &str, what: &str, inspection: &mut Inspection) {
+    if let Err(error) = session.row(sql, &[]).await {
+        let cause = std::error::Error::source(&error);
+        let cause = cause.map_or_else(|| error.to_string(), ToString::to_string);
+        inspection.finds(format!("{what}: {cause}"));
+    }
+}
+
+async fn look_at_indexes(session: &Session, inspection: &mut Inspection) -> Result<(), StoreError> {
+    for index in names(session, NOT_VALID).await? {
+        inspection.finds(format!(
+            "index {index} is not valid; rebuild it with REINDEX"
+        ));
+    }
+    if session.row(HAS_AMCHECK, &[]).await?.is_none() {
+        let why = "the indexes: PostgreSQL compares them with their tables once an administrator has run CREATE EXTENSION amcheck";
+        inspection.not_looked_at.push(why.to_owned());
+        return Ok(());
+    }
+    for index in names(session, INDEXES).await? {
+        let sql = format!("SELECT bt_index_check('\"{index}\"'::regclass, true)::text");
+        look(session, &sql, &format!("index {index}"), inspection).await;
+    }
+    Ok(())
+}
+
+async fn open_urls(
+    store: &PostgresStore,
+    session: &Session,
+    inspection: &mut Inspection,
+) -> Result<(), StoreError> {
+    for row in session.rows(connectors::EVERY, &[]).await? {
+        let (slug, space): (String, _) = (row.at(13)?, SpaceId::from_bytes(row.id(14)?));
+        let stored = connectors::stored(&row)?;
+        inspection.connector(&store.shared.sealing, stored, &slug, space);
+    }
+    Ok(())
+}

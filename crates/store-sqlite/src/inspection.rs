@@ -1,0 +1,68 @@
+//! Inspecting a database: its pages and indexes, its references, its log and its sealed URLs.
+
+use alert_connectors_model::SpaceId;
+use alert_connectors_store::{Inspection, Sealing, StoreError, stored::StoredConnector};
+use rusqlite::{Connection, Row};
+
+use crate::{connectors, error::meaning};
+
+// SQLite's own: every page, every index against its table, every constraint.
+const INTEGRITY: &str = "PRAGMA integrity_check(1000)";
+const REFERENCES: &str = "PRAGMA foreign_key_check";
+
+/// Looks at all of it in one snapshot.
+pub(crate) fn inspect(
+    connection: &Connection,
+    sealing: &Sealing,
+    log_loss: Option<&str>,
+) -> Result<Inspection, StoreError> {
+    let mut inspection = Inspection::default();
+    if let Some(loss) = log_loss {
+        inspection.finds(loss.to_owned());
+    }
+    look(connection, &mut inspection).map_err(meaning)?;
+    if inspection.findings.is_empty() {
+        open_urls(connection, sealing, &mut inspection)?;
+    } else {
+        let why = "the webhook URLs, as long as the database is broken";
+        inspection.not_looked_at.push(why.to_owned());
+    }
+    Ok(inspection)
+}
+
+fn look(connection: &Connection, inspection: &mut Inspection) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(INTEGRITY)?;
+    for found in statement.query_map([], |row| row.get::<_, String>(0))? {
+        match found? {
+            good if good == "ok" => {}
+            found => inspection.finds(found),
+        }
+    }
+    let mut statement = connection.prepare(REFERENCES)?;
+    let read = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, String>(2)?));
+    for found in statement.query_map([], read)? {
+        let (table, parent) = found?;
+        inspection.finds(format!(
+            "a row of {table} refers to a row of {parent} that is not there"
+        ));
+    }
+    Ok(())
+}
+
+fn open_urls(
+    connection: &Connection,
+    sealing: &Sealing,
+    inspection: &mut Inspection,
+) -> Result<(), StoreError> {
+    let mut statement = connection.prepare(connectors::EVERY).map_err(meaning)?;
+    let read = |row: &Row<'_>| {
+        let space: (String, [u8; 16]) = (row.get(13)?, row.get(14)?);
+        Ok((connectors::stored(row)?, space))
+    };
+    let rows = statement.query_map([], read).map_err(meaning)?;
+    for row in rows {
+        let (stored, (slug, space)): (StoredConnector, _) = row.map_err(meaning)?;
+        inspection.connector(sealing, stored, &slug, SpaceId::from_bytes(space));
+    }
+    Ok(())
+}

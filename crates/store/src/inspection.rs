@@ -1,0 +1,53 @@
+//! What an inspection of a store comes to.
+
+use alert_connectors_model::SpaceId;
+
+use crate::{Sealing, stored::StoredConnector};
+
+/// More findings than this help nobody.
+const FINDINGS_MAX: usize = 100;
+
+/// What is wrong with a store, and how much of it was looked at.
+#[derive(Debug, Default)]
+pub struct Inspection {
+    /// How many webhook URLs were opened.
+    pub webhook_urls: usize,
+    /// What could not be looked at, in sentences. That is no fault of the store.
+    pub not_looked_at: Vec<String>,
+    /// What is wrong, in sentences: the first hundred.
+    pub findings: Vec<String>,
+    /// How many more findings there are.
+    pub findings_left_out: usize,
+}
+
+impl Inspection {
+    /// Notes something that is wrong.
+    pub fn finds(&mut self, finding: String) {
+        if self.findings.len() < FINDINGS_MAX {
+            self.findings.push(finding);
+        } else {
+            self.findings_left_out += 1;
+        }
+    }
+
+    /// Reads a connector as it is stored in a space, and opens its webhook URL.
+    pub fn connector(
+        &mut self,
+        sealing: &Sealing,
+        stored: StoredConnector,
+        space: &str,
+        id: SpaceId,
+    ) {
+        let connector = alert_connectors_model::ConnectorId::from_bytes(stored.id);
+        match stored.read(sealing, id) {
+            Ok(_connector) => self.webhook_urls += 1,
+            Err(error) => {
+                let cause = std::error::Error::source(&error)
+                    .map_or_else(String::new, |cause| format!(": {cause}"));
+                self.finds(format!(
+                    "connector {connector} of space {space}: {error}{cause}"
+                ));
+            }
+        }
+    }
+}

@@ -9,6 +9,7 @@ mod blocked;
 mod commands;
 mod contract;
 mod database;
+mod described;
 mod history;
 mod hostile;
 mod identity;

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::place::Place;
+use crate::{described, place::Place};
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_alert-connectors");
 
@@ -341,16 +341,22 @@ impl World {
     }
 }
 
+/// The answer to a request. It is held to the OpenAPI document.
 pub(crate) async fn answer(request: reqwest::RequestBuilder) -> Answer {
-    let response = request.send().await.unwrap();
+    let (client, request) = request.build_split();
+    let request = request.unwrap();
+    let (method, path) = (request.method().clone(), request.url().path().to_owned());
+    let response = client.execute(request).await.unwrap();
     let (status, headers) = (response.status(), response.headers().clone());
     let text = response.text().await.unwrap();
-    Answer {
+    let answer = Answer {
         status,
         headers,
         body: serde_json::from_str(&text).unwrap_or_default(),
         text,
-    }
+    };
+    described::hold(method.as_str(), &path, &answer);
+    answer
 }
 
 impl Place {

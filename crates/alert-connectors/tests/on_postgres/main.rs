@@ -11,6 +11,8 @@ mod alerts;
 mod blocked;
 #[path = "../it/contract.rs"]
 mod contract;
+#[path = "../it/described.rs"]
+mod described;
 #[path = "../it/history.rs"]
 mod history;
 #[path = "../it/identity.rs"]

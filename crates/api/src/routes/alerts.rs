@@ -24,7 +24,7 @@ use crate::{
 
 /// List alerts, newest first.
 #[utoipa::path(
-    get, path = "/spaces/{slug}/alerts", tag = "alerts",
+    get, path = "/spaces/{slug}/alerts", operation_id = "listAlerts", tag = "alerts",
     params(
         ("slug" = String, Path, description = "The space"),
         ("status" = Option<Vec<String>>, Query, description = "active or resolved; repeatable"),
@@ -36,7 +36,7 @@ use crate::{
         ("limit" = Option<u16>, Query, description = "1 to 200, 50 if left out"),
         ("cursor" = Option<String>, Query, description = "The next_cursor of the page before"),
     ),
-    responses((status = 200, body = schema::AlertPage), (status = "default", response = schema::AnyProblem))
+    responses((status = 200, description = "A page of alerts", body = schema::AlertPage), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn list(
     State(app): State<App>,
@@ -125,9 +125,9 @@ fn distinct<T: PartialEq>(values: Vec<T>) -> Vec<T> {
 
 /// Show an alert with its deliveries, their attempts, and what today's connectors would do with it.
 #[utoipa::path(
-    get, path = "/spaces/{slug}/alerts/{id}", tag = "alerts",
+    get, path = "/spaces/{slug}/alerts/{id}", operation_id = "getAlert", tag = "alerts",
     params(("slug" = String, Path, description = "The space"), ("id" = String, Path, description = "The alert")),
-    responses((status = 200, body = schema::AlertDetails), (status = "default", response = schema::AnyProblem))
+    responses((status = 200, description = "The alert", body = schema::AlertDetails), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn one(
     State(app): State<App>,
@@ -162,9 +162,9 @@ fn absent() -> Problem {
 
 /// Close an ongoing problem. Closing it again changes nothing.
 #[utoipa::path(
-    patch, path = "/spaces/{slug}/alerts/{id}/resolve", tag = "alerts",
+    patch, path = "/spaces/{slug}/alerts/{id}/resolve", operation_id = "resolveAlert", tag = "alerts",
     params(("slug" = String, Path, description = "The space"), ("id" = String, Path, description = "The alert")),
-    responses((status = 200, body = schema::Alert), (status = "default", response = schema::AnyProblem))
+    responses((status = 200, description = "The alert, which is resolved", body = schema::Alert), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn resolve(
     State(app): State<App>,

@@ -54,12 +54,12 @@ impl KeyBody {
 
 /// List one's own keys, by name.
 #[utoipa::path(
-    get, path = "/api-keys", tag = "identity",
+    get, path = "/api-keys", operation_id = "listApiKeys", tag = "identity",
     params(
         ("limit" = Option<u16>, Query, description = "1 to 200, 50 if left out"),
         ("cursor" = Option<String>, Query, description = "The next_cursor of the page before"),
     ),
-    responses((status = 200, body = schema::ApiKeyPage), (status = "default", response = schema::AnyProblem))
+    responses((status = 200, description = "A page of keys", body = schema::ApiKeyPage), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn list(
     State(app): State<App>,
@@ -80,8 +80,8 @@ pub(super) async fn list(
 
 /// Make a key. The key itself is shown this once.
 #[utoipa::path(
-    post, path = "/api-keys", tag = "identity", request_body = schema::NewApiKey,
-    responses((status = 201, body = schema::NewApiKeyShown), (status = "default", response = schema::AnyProblem))
+    post, path = "/api-keys", operation_id = "createApiKey", tag = "identity", request_body = schema::NewApiKey,
+    responses((status = 201, description = "The key, which is shown this once", body = schema::NewApiKeyShown), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn create(
     State(app): State<App>,
@@ -126,9 +126,9 @@ pub(super) async fn create(
 
 /// Revoke a key. It is dead at once, everywhere.
 #[utoipa::path(
-    delete, path = "/api-keys/{id}", tag = "identity",
+    delete, path = "/api-keys/{id}", operation_id = "revokeApiKey", tag = "identity",
     params(("id" = String, Path, description = "The key")),
-    responses((status = 204), (status = "default", response = schema::AnyProblem))
+    responses((status = 204, description = "The key opens nothing any more"), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn revoke(
     State(app): State<App>,

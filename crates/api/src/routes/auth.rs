@@ -38,8 +38,8 @@ struct TokenBody<'t> {
 
 /// Sign in with e-mail and password.
 #[utoipa::path(
-    post, path = "/auth/token", tag = "identity", request_body = schema::SignIn, security(()),
-    responses((status = 200, body = schema::Token), (status = "default", response = schema::AnyProblem))
+    post, path = "/auth/token", operation_id = "signIn", tag = "identity", request_body = schema::SignIn, security(()),
+    responses((status = 200, description = "A session token", body = schema::Token), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn sign_in(
     State(app): State<App>,
@@ -155,8 +155,8 @@ fn credentials(json: Json<'_>) -> Result<(String, Password), Problem> {
 
 /// Sign out: the token is dead at once, everywhere.
 #[utoipa::path(
-    post, path = "/auth/logout", tag = "identity",
-    responses((status = 204), (status = "default", response = schema::AnyProblem))
+    post, path = "/auth/logout", operation_id = "signOut", tag = "identity",
+    responses((status = 204, description = "The token is dead"), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn sign_out(
     State(app): State<App>,
@@ -181,8 +181,8 @@ struct MeBody<'m> {
 
 /// Who the caller is, and which spaces are open.
 #[utoipa::path(
-    get, path = "/auth/me", tag = "identity",
-    responses((status = 200, body = schema::Me), (status = "default", response = schema::AnyProblem))
+    get, path = "/auth/me", operation_id = "getMe", tag = "identity",
+    responses((status = 200, description = "The caller", body = schema::Me), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn me(
     State(app): State<App>,

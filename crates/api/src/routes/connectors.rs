@@ -65,9 +65,9 @@ impl<'c> ConnectorBody<'c> {
 
 /// List all connectors of a space, oldest first.
 #[utoipa::path(
-    get, path = "/spaces/{slug}/alert-connectors", tag = "connectors",
+    get, path = "/spaces/{slug}/alert-connectors", operation_id = "listConnectors", tag = "connectors",
     params(("slug" = String, Path, description = "The space")),
-    responses((status = 200, body = [schema::Connector]), (status = "default", response = schema::AnyProblem))
+    responses((status = 200, description = "The connectors of the space, oldest first", body = [schema::Connector]), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn list(Viewer(entry): Viewer) -> Response {
     let bodies: Vec<_> = entry
@@ -81,10 +81,10 @@ pub(super) async fn list(Viewer(entry): Viewer) -> Response {
 
 /// Create a connector.
 #[utoipa::path(
-    post, path = "/spaces/{slug}/alert-connectors", tag = "connectors",
+    post, path = "/spaces/{slug}/alert-connectors", operation_id = "createConnector", tag = "connectors",
     params(("slug" = String, Path, description = "The space")),
     request_body = schema::NewConnector,
-    responses((status = 201, body = schema::Connector), (status = "default", response = schema::AnyProblem))
+    responses((status = 201, description = "The connector", body = schema::Connector), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn create(
     State(app): State<App>,
@@ -133,9 +133,9 @@ pub(super) fn connector_of<'e>(entry: &'e Entry, id: &str) -> Result<&'e Arc<Con
 
 /// Show one connector.
 #[utoipa::path(
-    get, path = "/spaces/{slug}/alert-connectors/{id}", tag = "connectors",
+    get, path = "/spaces/{slug}/alert-connectors/{id}", operation_id = "getConnector", tag = "connectors",
     params(("slug" = String, Path, description = "The space"), ("id" = String, Path, description = "The connector")),
-    responses((status = 200, body = schema::Connector), (status = "default", response = schema::AnyProblem))
+    responses((status = 200, description = "The connector", body = schema::Connector), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn one(
     Viewer(entry): Viewer,
@@ -147,10 +147,10 @@ pub(super) async fn one(
 
 /// Update a connector. Only the fields that are given change.
 #[utoipa::path(
-    patch, path = "/spaces/{slug}/alert-connectors/{id}", tag = "connectors",
+    patch, path = "/spaces/{slug}/alert-connectors/{id}", operation_id = "updateConnector", tag = "connectors",
     params(("slug" = String, Path, description = "The space"), ("id" = String, Path, description = "The connector")),
     request_body = schema::ConnectorChange,
-    responses((status = 200, body = schema::Connector), (status = "default", response = schema::AnyProblem))
+    responses((status = 200, description = "The connector as it is now", body = schema::Connector), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn change(
     State(app): State<App>,
@@ -188,9 +188,9 @@ pub(super) async fn change(
 
 /// Delete a connector. What is pending on it is cancelled; its history stays.
 #[utoipa::path(
-    delete, path = "/spaces/{slug}/alert-connectors/{id}", tag = "connectors",
+    delete, path = "/spaces/{slug}/alert-connectors/{id}", operation_id = "deleteConnector", tag = "connectors",
     params(("slug" = String, Path, description = "The space"), ("id" = String, Path, description = "The connector")),
-    responses((status = 204), (status = "default", response = schema::AnyProblem))
+    responses((status = 204, description = "It is gone"), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn delete(
     State(app): State<App>,
@@ -225,9 +225,9 @@ struct TestBody {
 
 /// Send a test message at once, whether or not the connector is active.
 #[utoipa::path(
-    post, path = "/spaces/{slug}/alert-connectors/{id}/test", tag = "connectors",
+    post, path = "/spaces/{slug}/alert-connectors/{id}/test", operation_id = "testConnector", tag = "connectors",
     params(("slug" = String, Path, description = "The space"), ("id" = String, Path, description = "The connector")),
-    responses((status = 200, body = schema::TestResult), (status = "default", response = schema::AnyProblem))
+    responses((status = 200, description = "What came of the test message, also where it failed", body = schema::TestResult), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn test(
     State(app): State<App>,

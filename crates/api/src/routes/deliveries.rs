@@ -32,14 +32,14 @@ const REPLAYED: [DeliveryState; 3] = [
 
 /// List a connector's deliveries, newest first.
 #[utoipa::path(
-    get, path = "/spaces/{slug}/alert-connectors/{id}/deliveries", tag = "deliveries",
+    get, path = "/spaces/{slug}/alert-connectors/{id}/deliveries", operation_id = "listDeliveries", tag = "deliveries",
     params(
         ("slug" = String, Path, description = "The space"), ("id" = String, Path, description = "The connector"),
         ("state" = Option<Vec<String>>, Query, description = "Repeatable"),
         ("limit" = Option<u16>, Query, description = "1 to 200, 50 if left out"),
         ("cursor" = Option<String>, Query, description = "The next_cursor of the page before"),
     ),
-    responses((status = 200, body = schema::DeliveryPage), (status = "default", response = schema::AnyProblem))
+    responses((status = 200, description = "A page of deliveries", body = schema::DeliveryPage), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn of_connector(
     State(app): State<App>,
@@ -77,9 +77,9 @@ fn state(word: &str) -> Option<DeliveryState> {
 
 /// Show a delivery with its attempts.
 #[utoipa::path(
-    get, path = "/spaces/{slug}/deliveries/{id}", tag = "deliveries",
+    get, path = "/spaces/{slug}/deliveries/{id}", operation_id = "getDelivery", tag = "deliveries",
     params(("slug" = String, Path, description = "The space"), ("id" = String, Path, description = "The delivery")),
-    responses((status = 200, body = schema::Delivery), (status = "default", response = schema::AnyProblem))
+    responses((status = 200, description = "The delivery", body = schema::Delivery), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn one(
     State(app): State<App>,
@@ -101,9 +101,9 @@ fn absent() -> Problem {
 
 /// Queue a delivery again that failed, expired or was cancelled.
 #[utoipa::path(
-    post, path = "/spaces/{slug}/deliveries/{id}/retry", tag = "deliveries",
+    post, path = "/spaces/{slug}/deliveries/{id}/retry", operation_id = "retryDelivery", tag = "deliveries",
     params(("slug" = String, Path, description = "The space"), ("id" = String, Path, description = "The delivery")),
-    responses((status = 202, body = schema::Delivery), (status = "default", response = schema::AnyProblem))
+    responses((status = 202, description = "The delivery, which is pending again", body = schema::Delivery), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn retry(
     State(app): State<App>,
@@ -152,10 +152,10 @@ struct Count {
 
 /// Queue a connector's deliveries again, at most 10,000, oldest first. What waits already is not queued twice.
 #[utoipa::path(
-    post, path = "/spaces/{slug}/alert-connectors/{id}/replay", tag = "deliveries",
+    post, path = "/spaces/{slug}/alert-connectors/{id}/replay", operation_id = "replayDeliveries", tag = "deliveries",
     params(("slug" = String, Path, description = "The space"), ("id" = String, Path, description = "The connector")),
     request_body = schema::Replay,
-    responses((status = 202, body = schema::Replayed), (status = "default", response = schema::AnyProblem))
+    responses((status = 202, description = "How many were queued again", body = schema::Replayed), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn replay(
     State(app): State<App>,
@@ -262,9 +262,9 @@ struct HealthBody {
 
 /// Show how a connector fares.
 #[utoipa::path(
-    get, path = "/spaces/{slug}/alert-connectors/{id}/health", tag = "deliveries",
+    get, path = "/spaces/{slug}/alert-connectors/{id}/health", operation_id = "getConnectorHealth", tag = "deliveries",
     params(("slug" = String, Path, description = "The space"), ("id" = String, Path, description = "The connector")),
-    responses((status = 200, body = schema::ConnectorHealth), (status = "default", response = schema::AnyProblem))
+    responses((status = 200, description = "How the connector fares", body = schema::ConnectorHealth), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn health(
     State(app): State<App>,

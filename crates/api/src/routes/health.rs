@@ -16,15 +16,15 @@ struct HealthBody {
 }
 
 /// The process answers.
-#[utoipa::path(get, path = "/health/live", tag = "operations", security(()), responses((status = 200, body = schema::Health)))]
+#[utoipa::path(get, path = "/health/live", operation_id = "getLive", tag = "operations", security(()), responses((status = 200, description = "The process answers", body = schema::Health)))]
 pub(super) async fn live() -> Response {
     axum::Json(HealthBody { status: "live" }).into_response()
 }
 
 /// The store can be written, so alerts are taken.
 #[utoipa::path(
-    get, path = "/health/ready", tag = "operations", security(()),
-    responses((status = 200, body = schema::Health), (status = "default", response = schema::AnyProblem))
+    get, path = "/health/ready", operation_id = "getReady", tag = "operations", security(()),
+    responses((status = 200, description = "Alerts are taken", body = schema::Health), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn ready(State(app): State<App>) -> Result<Response, Problem> {
     app.store.check().await?;
@@ -33,7 +33,7 @@ pub(super) async fn ready(State(app): State<App>) -> Result<Response, Problem> {
 
 /// This document.
 #[utoipa::path(
-    get, path = "/openapi.json", tag = "operations", security(()),
+    get, path = "/openapi.json", operation_id = "getOpenApi", tag = "operations", security(()),
     responses((status = 200, description = "The OpenAPI document", content_type = "application/json"))
 )]
 pub(super) async fn openapi() -> Response {

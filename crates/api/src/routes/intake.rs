@@ -35,13 +35,13 @@ use crate::{
 
 /// Post an alert. 202 comes only once it is on disk together with its deliveries.
 #[utoipa::path(
-    post, path = "/spaces/{slug}/alerts", tag = "alerts",
+    post, path = "/spaces/{slug}/alerts", operation_id = "postAlert", tag = "alerts",
     params(
         ("slug" = String, Path, description = "The space"),
         ("Idempotency-Key" = Option<String>, Header, description = "1-255 visible ASCII characters; kept for 24 hours"),
     ),
     request_body = schema::NewAlert,
-    responses((status = 202, body = schema::Alert), (status = "default", response = schema::AnyProblem))
+    responses((status = 202, description = "The alert: it is on disk with its deliveries", body = schema::Alert), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn post(
     State(app): State<App>,
@@ -75,13 +75,13 @@ pub(super) async fn post(
 ///
 /// The answer lists at most 100 deliveries of each alert, and counts the others in `deliveries_left_out`.
 #[utoipa::path(
-    post, path = "/spaces/{slug}/alerts/batch", tag = "alerts",
+    post, path = "/spaces/{slug}/alerts/batch", operation_id = "postAlerts", tag = "alerts",
     params(
         ("slug" = String, Path, description = "The space"),
         ("Idempotency-Key" = Option<String>, Header, description = "1-255 visible ASCII characters; kept for 24 hours"),
     ),
     request_body = Vec<schema::NewAlert>,
-    responses((status = 200, body = schema::BatchResults), (status = "default", response = schema::AnyProblem))
+    responses((status = 200, description = "What became of each alert", body = schema::BatchResults), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn post_batch(
     State(app): State<App>,
@@ -141,10 +141,10 @@ fn warnings<'p>(prepared: &'p Prepared, stored: &Stored, loc: &Loc) -> Cow<'p, [
 
 /// Show what an alert would look like and who would hear of it, without sending it.
 #[utoipa::path(
-    post, path = "/spaces/{slug}/alerts/preview", tag = "alerts",
+    post, path = "/spaces/{slug}/alerts/preview", operation_id = "previewAlert", tag = "alerts",
     params(("slug" = String, Path, description = "The space")),
     request_body = schema::NewAlert,
-    responses((status = 200, body = schema::Preview), (status = "default", response = schema::AnyProblem))
+    responses((status = 200, description = "Both messages, and who would hear of it", body = schema::Preview), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn preview(
     State(app): State<App>,

@@ -40,13 +40,13 @@ impl From<Member> for MemberBody {
 
 /// List the members of a space, by e-mail.
 #[utoipa::path(
-    get, path = "/spaces/{slug}/members", tag = "identity",
+    get, path = "/spaces/{slug}/members", operation_id = "listMembers", tag = "identity",
     params(
         ("slug" = String, Path, description = "The space"),
         ("limit" = Option<u16>, Query, description = "1 to 200, 50 if left out"),
         ("cursor" = Option<String>, Query, description = "The next_cursor of the page before"),
     ),
-    responses((status = 200, body = schema::MemberPage), (status = "default", response = schema::AnyProblem))
+    responses((status = 200, description = "A page of members", body = schema::MemberPage), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn list(
     State(app): State<App>,
@@ -63,11 +63,12 @@ pub(super) async fn list(
 
 /// Make someone a member, or give a member another role.
 #[utoipa::path(
-    put, path = "/spaces/{slug}/members/{email}", tag = "identity",
+    put, path = "/spaces/{slug}/members/{email}", operation_id = "setMember", tag = "identity",
     params(("slug" = String, Path, description = "The space"), ("email" = String, Path, description = "The user")),
     request_body = schema::MemberRole,
     responses(
-        (status = 200, body = schema::Member), (status = 201, body = schema::Member),
+        (status = 200, description = "The member with the new role", body = schema::Member),
+        (status = 201, description = "The new member", body = schema::Member),
         (status = "default", response = schema::AnyProblem),
     )
 )]
@@ -105,9 +106,9 @@ pub(super) async fn set(
 
 /// Remove a member.
 #[utoipa::path(
-    delete, path = "/spaces/{slug}/members/{email}", tag = "identity",
+    delete, path = "/spaces/{slug}/members/{email}", operation_id = "removeMember", tag = "identity",
     params(("slug" = String, Path, description = "The space"), ("email" = String, Path, description = "The user")),
-    responses((status = 204), (status = "default", response = schema::AnyProblem))
+    responses((status = 204, description = "The member is gone"), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn remove(
     State(app): State<App>,

@@ -12,7 +12,7 @@ use crate::{App, Problem, ProblemKind};
 
 /// What the service counts, as Prometheus reads it.
 #[utoipa::path(
-    get, path = "/metrics", tag = "operations", security(()),
+    get, path = "/metrics", operation_id = "getMetrics", tag = "operations", security(()),
     responses(
         (status = 200, description = "OpenMetrics text", content_type = "application/openmetrics-text"),
         (status = "default", response = schema::AnyProblem)

@@ -59,12 +59,12 @@ pub(super) async fn enterable(app: &App, caller: &Caller) -> Result<Vec<SpaceBod
 
 /// List the spaces that one may enter, by slug.
 #[utoipa::path(
-    get, path = "/spaces", tag = "identity",
+    get, path = "/spaces", operation_id = "listSpaces", tag = "identity",
     params(
         ("limit" = Option<u16>, Query, description = "1 to 200, 50 if left out"),
         ("cursor" = Option<String>, Query, description = "The next_cursor of the page before"),
     ),
-    responses((status = 200, body = schema::SpacePage), (status = "default", response = schema::AnyProblem))
+    responses((status = 200, description = "A page of spaces", body = schema::SpacePage), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn list(
     State(app): State<App>,
@@ -78,8 +78,8 @@ pub(super) async fn list(
 
 /// Make a space; only operators may. Whoever makes it is its admin.
 #[utoipa::path(
-    post, path = "/spaces", tag = "identity", request_body = schema::NewSpace,
-    responses((status = 201, body = schema::Space), (status = "default", response = schema::AnyProblem))
+    post, path = "/spaces", operation_id = "createSpace", tag = "identity", request_body = schema::NewSpace,
+    responses((status = 201, description = "The space, with its creator as admin", body = schema::Space), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn create(
     State(app): State<App>,

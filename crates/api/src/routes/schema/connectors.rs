@@ -1,0 +1,158 @@
+//! Connectors and how they fare.
+
+use utoipa::ToSchema;
+
+use super::{User, schemas, words};
+
+schemas! {
+    /// A connector: an incoming webhook with its filters.
+    #[schema(example = json!({
+        "id": "0197c2a0-0000-7000-8000-000000000001", "space_id": "0197c2a0-0000-7000-8000-000000000002",
+        "name": "#data-quality-alerts", "connector_type": "slack",
+        "webhook_url": "https://hooks.slack.com/services/T00/B00/xxx", "is_active": true,
+        "severity_filter": ["high", "critical"], "alert_type_filter": null,
+        "created_by": {"id": "0197c2a0-0000-7000-8000-000000000003", "email": "alice@example.com", "full_name": "Alice Johnson"},
+        "created_at": "2026-02-11T10:00:00Z", "updated_at": "2026-02-11T10:00:00Z"
+    }))]
+    Connector {
+        /// Names the connector.
+        #[schema(format = "uuid")]
+        id: String,
+        /// The space that it belongs to.
+        #[schema(format = "uuid")]
+        space_id: String,
+        /// Its name for people. It need not be unique.
+        #[schema(min_length = 1, max_length = 120)]
+        name: String,
+        /// The platform that its webhook leads to.
+        connector_type: ConnectorType,
+        /// The whole URL for those who may edit connectors, `https://HOST/…` for others.
+        #[schema(max_length = 2048)]
+        webhook_url: String,
+        /// Whether it hears of new alerts.
+        is_active: bool,
+        /// The severities that it hears of; an empty list means every one.
+        #[schema(max_items = 4)]
+        severity_filter: Vec<Severity>,
+        /// The types that it hears of; `null` means every one, and an empty list none.
+        #[schema(required, max_items = 64)]
+        alert_type_filter: Option<Vec<String>>,
+        /// Who made it.
+        created_by: User,
+        /// When it was made.
+        #[schema(format = DateTime)]
+        created_at: String,
+        /// When a value of it was changed last.
+        #[schema(format = DateTime)]
+        updated_at: String,
+    }
+    /// A connector to be made. The fields of an answer that are not here may be sent, and are ignored.
+    #[schema(example = json!({
+        "name": "#data-quality-alerts", "connector_type": "slack",
+        "webhook_url": "https://hooks.slack.com/services/T00/B00/xxx",
+        "severity_filter": ["high", "critical"], "alert_type_filter": null
+    }))]
+    NewConnector {
+        /// Its name for people: 1 to 120 characters after trimming, none of them a control character.
+        #[schema(min_length = 1)]
+        name: String,
+        /// The platform that its webhook leads to.
+        connector_type: ConnectorType,
+        /// Begins with `https://` and leads to a public host: no user info, no fragment, no port 0.
+        #[schema(max_length = 2048, format = "uri")]
+        webhook_url: String,
+        /// Whether it hears of new alerts.
+        #[schema(nullable = false, default = true)]
+        is_active: Option<bool>,
+        /// `["high", "critical"]` if left out; an empty list matches every severity.
+        #[schema(nullable = false)]
+        severity_filter: Option<Vec<Severity>>,
+        /// All types if left out or null; an empty list matches none.
+        #[schema(max_items = 64)]
+        alert_type_filter: Option<Vec<String>>,
+    }
+    /// What to change; what is left out stays.
+    #[schema(example = json!({"name": "Updated Name", "is_active": false, "severity_filter": ["critical"]}))]
+    ConnectorChange {
+        /// Its name for people: 1 to 120 characters after trimming, none of them a control character.
+        #[schema(nullable = false, min_length = 1)]
+        name: Option<String>,
+        /// The platform that its webhook leads to. It is judged together with the URL.
+        #[schema(nullable = false)]
+        connector_type: Option<ConnectorType>,
+        /// As for a new connector. What is pending goes to the new URL. The same URL once more releases a blocked webhook.
+        #[schema(nullable = false, max_length = 2048, format = "uri")]
+        webhook_url: Option<String>,
+        /// Whether it hears of new alerts. Switched off, what is pending is cancelled.
+        #[schema(nullable = false)]
+        is_active: Option<bool>,
+        /// An empty list matches every severity.
+        #[schema(nullable = false)]
+        severity_filter: Option<Vec<Severity>>,
+        /// Null matches all types; an empty list matches none.
+        #[schema(max_items = 64)]
+        alert_type_filter: Option<Vec<String>>,
+    }
+    /// What came of a test message.
+    #[schema(example = json!({"success": false, "status_code": 500, "error": "Connection timeout"}))]
+    TestResult {
+        /// Whether the message stands in the channel, or a Teams workflow took it.
+        success: bool,
+        /// The webhook's own status; 500 where it did not answer, 429 where the channel has asked to wait.
+        #[schema(minimum = 100, maximum = 999)]
+        status_code: u16,
+        /// The webhook's own words and what to do.
+        #[schema(required)]
+        error: Option<String>,
+    }
+    /// How a connector fares.
+    ConnectorHealth {
+        /// In a word.
+        state: HealthState,
+        /// Since when.
+        #[schema(format = DateTime)]
+        since: String,
+        /// How many deliveries are pending.
+        queue_depth: u64,
+        /// When the oldest of them was queued.
+        #[schema(required, format = DateTime)]
+        oldest_pending_at: Option<String>,
+        /// When the next attempt is due.
+        #[schema(required, format = DateTime)]
+        next_attempt_at: Option<String>,
+        /// When the channel took a message last.
+        #[schema(required, format = DateTime)]
+        last_success_at: Option<String>,
+        /// What the last attempt failed of, with the webhook's own words.
+        #[schema(required)]
+        last_error: Option<String>,
+        /// How many attempts in a row have failed. A 429 is no failure.
+        consecutive_failures: u32,
+    }
+    /// What a connector's filters say of an alert.
+    ConnectorMatch {
+        /// Names the connector.
+        #[schema(format = "uuid")]
+        connector_id: String,
+        /// Its name for people.
+        connector_name: String,
+        /// The platform that its webhook leads to.
+        connector_type: ConnectorType,
+        /// Whether it hears of the alert.
+        matched: bool,
+        /// The rule that decides it.
+        rule: MatchRule,
+    }
+}
+
+words! {
+    /// A platform.
+    ConnectorType { Slack, Teams }
+    /// How bad it is, in rising order.
+    Severity { Low, Medium, High, Critical }
+    /// How a connector fares: `paused` is switched off, `blocked` waits for a repair, `retrying` failed last, `healthy` worked
+    /// last, `idle` was never tried.
+    HealthState { Paused, Blocked, Retrying, Healthy, Idle }
+    /// Why a connector hears of an alert, or does not.
+    MatchRule { Matched, Inactive, SeverityFilter, AlertTypeFilter }
+}

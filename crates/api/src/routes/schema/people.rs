@@ -1,0 +1,183 @@
+//! Users, tokens, keys, spaces and members.
+
+use utoipa::ToSchema;
+
+use super::{schemas, words};
+
+schemas! {
+    /// Someone who signs in.
+    User {
+        /// Names the user.
+        #[schema(format = "uuid")]
+        id: String,
+        /// The e-mail address, in lower case.
+        #[schema(max_length = 254)]
+        email: String,
+        /// The name for people.
+        #[schema(min_length = 1, max_length = 120)]
+        full_name: String,
+    }
+    /// An e-mail address and a password.
+    #[schema(example = json!({"email": "alice@example.com", "password": "correct horse battery staple"}))]
+    SignIn {
+        /// The e-mail address, in any case.
+        email: String,
+        /// The password: at most 1,024 bytes.
+        password: String,
+    }
+    /// A session token.
+    Token {
+        /// The token, for `Authorization: Bearer`.
+        access_token: String,
+        /// Always `bearer`.
+        token_type: String,
+        /// When it ends by itself.
+        #[schema(format = DateTime)]
+        expires_at: String,
+        /// Who signed in.
+        user: User,
+    }
+    /// The caller.
+    Me {
+        /// Who calls.
+        user: User,
+        /// The spaces that the caller may enter.
+        spaces: Vec<Space>,
+    }
+    /// A space that one may enter.
+    Space {
+        /// Names the space.
+        #[schema(format = "uuid")]
+        id: String,
+        /// Its name in addresses.
+        #[schema(pattern = "^[a-z0-9-]{1,63}$")]
+        slug: String,
+        /// Its name for people.
+        #[schema(min_length = 1, max_length = 120)]
+        name: String,
+        /// The caller's role in it.
+        role: Role,
+        /// When it was made.
+        #[schema(format = DateTime)]
+        created_at: String,
+    }
+    /// A page of spaces, by name.
+    SpacePage {
+        /// The spaces.
+        #[schema(max_items = 200)]
+        items: Vec<Space>,
+        /// The cursor of the next page; null at the end.
+        #[schema(required)]
+        next_cursor: Option<String>,
+    }
+    /// A space to be made.
+    NewSpace {
+        /// Its name in addresses.
+        #[schema(pattern = "^[a-z0-9-]{1,63}$")]
+        slug: String,
+        /// Its name for people: 1 to 120 characters after trimming, none of them a control character.
+        #[schema(min_length = 1)]
+        name: String,
+    }
+    /// A member of a space.
+    Member {
+        /// Who it is.
+        user: User,
+        /// What the member may do.
+        role: Role,
+        /// Since when.
+        #[schema(format = DateTime)]
+        added_at: String,
+    }
+    /// A page of members, by e-mail address.
+    MemberPage {
+        /// The members.
+        #[schema(max_items = 200)]
+        items: Vec<Member>,
+        /// The cursor of the next page; null at the end.
+        #[schema(required)]
+        next_cursor: Option<String>,
+    }
+    /// The role that a member is to have.
+    MemberRole {
+        /// What the member may do.
+        role: Role,
+    }
+    /// An API key, without the key itself.
+    ApiKey {
+        /// Names the key.
+        #[schema(format = "uuid")]
+        id: String,
+        /// Its name for people.
+        #[schema(min_length = 1, max_length = 120)]
+        name: String,
+        /// The slug of the only space that it opens; null for all that its user may enter.
+        #[schema(required)]
+        space: Option<String>,
+        /// What it may do.
+        scope: KeyScope,
+        /// When it was made.
+        #[schema(format = DateTime)]
+        created_at: String,
+        /// When it ends by itself.
+        #[schema(required, format = DateTime)]
+        expires_at: Option<String>,
+        /// When it was used last, to the minute or so.
+        #[schema(required, format = DateTime)]
+        last_used_at: Option<String>,
+    }
+    /// An API key with the key itself, which is shown this once.
+    NewApiKeyShown {
+        /// Names the key.
+        #[schema(format = "uuid")]
+        id: String,
+        /// Its name for people.
+        #[schema(min_length = 1, max_length = 120)]
+        name: String,
+        /// The slug of the only space that it opens; null for all that its user may enter.
+        #[schema(required)]
+        space: Option<String>,
+        /// What it may do.
+        scope: KeyScope,
+        /// When it was made.
+        #[schema(format = DateTime)]
+        created_at: String,
+        /// When it ends by itself.
+        #[schema(required, format = DateTime)]
+        expires_at: Option<String>,
+        /// Null: it was never used.
+        #[schema(required, format = DateTime)]
+        last_used_at: Option<String>,
+        /// The key, for `Authorization: Bearer`.
+        key: String,
+    }
+    /// A page of keys, by name.
+    ApiKeyPage {
+        /// The keys.
+        #[schema(max_items = 200)]
+        items: Vec<ApiKey>,
+        /// The cursor of the next page; null at the end.
+        #[schema(required)]
+        next_cursor: Option<String>,
+    }
+    /// A key to be made.
+    NewApiKey {
+        /// Its name for people: 1 to 120 characters after trimming, none of them a control character.
+        #[schema(min_length = 1)]
+        name: String,
+        /// The slug of the only space that it is to open; left out or null for all that its user may enter.
+        space: Option<String>,
+        /// `all` if left out.
+        scope: Option<KeyScope>,
+        /// When it ends by itself: a time to come. Never if left out or null.
+        #[schema(format = DateTime)]
+        expires_at: Option<String>,
+    }
+}
+
+words! {
+    /// What a member may do: `viewer` reads, `editor` also writes connectors and sends alerts, `admin` also manages members.
+    Role { Viewer, Editor, Admin }
+    /// What a key may do: all that its user may, or only post alerts.
+    KeyScope { All, Send }
+}

@@ -1,7 +1,9 @@
 //! The chores of the project: `cargo xtask demo | test | lint | bench`.
 
 mod bench;
+mod fuzz;
 mod lint;
+mod python;
 mod run;
 mod test;
 mod tidy;
@@ -12,6 +14,8 @@ use std::process::ExitCode;
 const USAGE: &str = "usage: cargo xtask CHORE
   demo    the main job, visibly, with nothing to set up
   test    every test, installing what it needs
+  fuzz [SECONDS]
+          every call of the API with good and bad requests, held to the OpenAPI document
   lint    format, clippy, licences and duplicates, spelling, tidiness
   bench [--store sqlite|postgres] [cost|waiting|fair|history|connectors [COUNT]]
           what an alert costs, against a bare client in the same run, and what must not grow
@@ -39,6 +43,7 @@ fn main() -> ExitCode {
             .concat(),
         ),
         ["test", rest @ ..] => test::run(rest),
+        ["fuzz", rest @ ..] => fuzz::run(rest),
         ["lint"] => lint::run(),
         ["bench", rest @ ..] => bench::run(rest),
         ["torture", rest @ ..] => torture::run(rest),

@@ -8,7 +8,10 @@ use std::{
 use alert_connectors_cluster::{Cluster, SERVER, Setup};
 use anyhow::{Context, bail};
 
-use crate::run::{cargo, cargo_with, ensure, root, talk};
+use crate::{
+    fuzz,
+    run::{cargo, cargo_with, ensure, root, talk},
+};
 
 pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
     ensure(
@@ -29,7 +32,11 @@ pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
         None => cargo(&tests)?,
     }
     drop(cluster);
-    if rest.is_empty() { cards() } else { Ok(()) }
+    if rest.is_empty() {
+        cards()?;
+        fuzz::among_tests()?;
+    }
+    Ok(())
 }
 
 /// Holds a sample of Teams cards to the parser of the Adaptive Cards library, which is JavaScript.

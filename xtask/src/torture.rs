@@ -3,7 +3,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::run::{cargo, cargo_with, program, root, store};
+use crate::run::{cargo, cargo_with, program, root, store, talk};
 
 /// What is run on SQLite if nothing is said, with how many rounds.
 const USUAL: [(&str, &str); 4] = [
@@ -60,9 +60,12 @@ pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
 
 /// The property tests of the messages, on many more alerts than the test command has time for, and on others each time.
 fn messages(cases: &str) -> anyhow::Result<()> {
+    #[expect(clippy::disallowed_methods, reason = "no two runs are to be alike")]
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
     let seed = now.as_secs().to_string();
-    println!("PROPTEST_RNG_SEED={seed} tries the same {cases} alerts again.");
+    talk(format_args!(
+        "PROPTEST_RNG_SEED={seed} tries the same {cases} alerts again"
+    ));
     let arguments = [
         "test",
         "--locked",

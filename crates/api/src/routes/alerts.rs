@@ -27,13 +27,13 @@ use crate::{
     get, path = "/spaces/{slug}/alerts", operation_id = "listAlerts", tag = "alerts",
     params(
         ("slug" = String, Path, description = "The space"),
-        ("status" = Option<Vec<String>>, Query, description = "active or resolved; repeatable"),
-        ("severity" = Option<Vec<String>>, Query, description = "Repeatable"),
+        ("status" = Option<Vec<schema::Status>>, Query, description = "Repeatable"),
+        ("severity" = Option<Vec<schema::Severity>>, Query, description = "Repeatable"),
         ("alert_type" = Option<Vec<String>>, Query, description = "Repeatable"),
         ("dedup_key" = Option<Vec<String>>, Query, description = "Repeatable"),
         ("since" = Option<String>, Query, description = "Received at or after this RFC 3339 time"),
         ("until" = Option<String>, Query, description = "Received before this RFC 3339 time"),
-        ("limit" = Option<u16>, Query, description = "1 to 200, 50 if left out"),
+        ("limit" = Option<u16>, Query, description = "1 to 200, 50 if left out", minimum = 1, maximum = 200),
         ("cursor" = Option<String>, Query, description = "The next_cursor of the page before"),
     ),
     responses((status = 200, description = "A page of alerts", body = schema::AlertPage), (status = "default", response = schema::AnyProblem))

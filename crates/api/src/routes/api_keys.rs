@@ -56,7 +56,7 @@ impl KeyBody {
 #[utoipa::path(
     get, path = "/api-keys", operation_id = "listApiKeys", tag = "identity",
     params(
-        ("limit" = Option<u16>, Query, description = "1 to 200, 50 if left out"),
+        ("limit" = Option<u16>, Query, description = "1 to 200, 50 if left out", minimum = 1, maximum = 200),
         ("cursor" = Option<String>, Query, description = "The next_cursor of the page before"),
     ),
     responses((status = 200, description = "A page of keys", body = schema::ApiKeyPage), (status = "default", response = schema::AnyProblem))

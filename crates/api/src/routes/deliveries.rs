@@ -35,8 +35,8 @@ const REPLAYED: [DeliveryState; 3] = [
     get, path = "/spaces/{slug}/alert-connectors/{id}/deliveries", operation_id = "listDeliveries", tag = "deliveries",
     params(
         ("slug" = String, Path, description = "The space"), ("id" = String, Path, description = "The connector"),
-        ("state" = Option<Vec<String>>, Query, description = "Repeatable"),
-        ("limit" = Option<u16>, Query, description = "1 to 200, 50 if left out"),
+        ("state" = Option<Vec<schema::DeliveryState>>, Query, description = "Repeatable"),
+        ("limit" = Option<u16>, Query, description = "1 to 200, 50 if left out", minimum = 1, maximum = 200),
         ("cursor" = Option<String>, Query, description = "The next_cursor of the page before"),
     ),
     responses((status = 200, description = "A page of deliveries", body = schema::DeliveryPage), (status = "default", response = schema::AnyProblem))

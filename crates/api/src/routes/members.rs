@@ -43,7 +43,7 @@ impl From<Member> for MemberBody {
     get, path = "/spaces/{slug}/members", operation_id = "listMembers", tag = "identity",
     params(
         ("slug" = String, Path, description = "The space"),
-        ("limit" = Option<u16>, Query, description = "1 to 200, 50 if left out"),
+        ("limit" = Option<u16>, Query, description = "1 to 200, 50 if left out", minimum = 1, maximum = 200),
         ("cursor" = Option<String>, Query, description = "The next_cursor of the page before"),
     ),
     responses((status = 200, description = "A page of members", body = schema::MemberPage), (status = "default", response = schema::AnyProblem))

@@ -61,7 +61,7 @@ pub(super) async fn enterable(app: &App, caller: &Caller) -> Result<Vec<SpaceBod
 #[utoipa::path(
     get, path = "/spaces", operation_id = "listSpaces", tag = "identity",
     params(
-        ("limit" = Option<u16>, Query, description = "1 to 200, 50 if left out"),
+        ("limit" = Option<u16>, Query, description = "1 to 200, 50 if left out", minimum = 1, maximum = 200),
         ("cursor" = Option<String>, Query, description = "The next_cursor of the page before"),
     ),
     responses((status = 200, description = "A page of spaces", body = schema::SpacePage), (status = "default", response = schema::AnyProblem))

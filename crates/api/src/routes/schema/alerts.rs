@@ -62,8 +62,8 @@ macro_rules! stored {
             /// What connectors filter by.
             #[schema(pattern = "^[a-z0-9_.-]{1,64}$")]
             alert_type: String,
-            /// The first line of the message.
-            #[schema(min_length = 1, max_length = 1000)]
+            /// The first line of the message, which is shown as `(untitled)` where nothing in it is visible.
+            #[schema(max_length = 1000)]
             title: String,
             /// How bad it is. It never falls while the problem is there.
             severity: Severity,

@@ -1,7 +1,9 @@
 //! What a product that must not lose an alert has to live through: killed at random moments, a full disk, a receiver that
-//! fails in every known way, a clock that steps; on PostgreSQL replicas that die or stall, and a database that goes away. Each scenario runs the built program as a user would, counts what the API
-//! accepted, what the receiver got and what the store says, and fails unless they agree.
+//! fails in every known way, a clock that steps, an attack; on PostgreSQL replicas that die or stall, and a database that goes
+//! away. Each scenario runs the built program as a user would, counts what the API accepted, what the receiver got and what the
+//! store says, and fails unless they agree.
 
+mod attack;
 mod ledger;
 mod load;
 mod receiver;
@@ -9,5 +11,6 @@ mod replicas;
 mod scenario;
 mod server;
 
+pub use attack::attack;
 pub use replicas::{database, full, replicas, stalls};
 pub use scenario::{Figures, Plan, clock, disk, faults, kill};

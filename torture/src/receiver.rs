@@ -15,6 +15,7 @@ use axum::{
     http::{StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
+use rustls::ServerConfig;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -38,12 +39,12 @@ struct Seen {
 pub(crate) struct Receiver(Arc<Mutex<Seen>>);
 
 impl Receiver {
-    /// Listens; writes its authority's certificate to a file, and returns where it stands.
+    /// Listens; writes its authority's certificate to a file, and returns where it stands, and as whom.
     pub(crate) async fn start(
         &self,
         ca_file: &Path,
         stopping: CancellationToken,
-    ) -> anyhow::Result<String> {
+    ) -> anyhow::Result<(String, Arc<ServerConfig>)> {
         let authority = Authority::for_names(vec!["localhost".to_owned()])
             .map_err(|error| anyhow!("{error}"))?;
         std::fs::write(ca_file, authority.ca_pem())?;
@@ -51,14 +52,15 @@ impl Receiver {
         let base = format!("https://localhost:{}", listener.local_addr()?.port());
         let router = Router::new().fallback(take).with_state(self.clone());
         let tasks = TaskTracker::new();
+        let tls = authority.server_config();
         tasks.spawn(serve(
             listener,
-            authority.server_config(),
+            Arc::clone(&tls),
             router,
             tasks.clone(),
             stopping,
         ));
-        Ok(base)
+        Ok((base, tls))
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {

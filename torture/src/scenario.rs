@@ -3,6 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     process::Command,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -11,6 +12,7 @@ use alert_connectors_inbox::{ROWS, Row};
 use alert_connectors_model::{Random, SeededRandom};
 use anyhow::{Context, bail, ensure};
 use reqwest::{Method, StatusCode};
+use rustls::ServerConfig;
 use serde_json::json;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -82,6 +84,8 @@ pub(crate) struct Stage {
     pub(crate) cluster: Option<Cluster>,
     pub(crate) proxy: Option<Proxy>,
     receiver: Receiver,
+    /// What the server trusts receivers by.
+    pub(crate) tls: Arc<ServerConfig>,
     connectors: Vec<(&'static str, String)>,
     stopping: CancellationToken,
 }
@@ -101,7 +105,7 @@ impl Stage {
         let folder = tempfile::tempdir()?;
         let (receiver, stopping) = (Receiver::default(), CancellationToken::new());
         let ca_file = folder.path().join("ca.pem");
-        let base = receiver.start(&ca_file, stopping.clone()).await?;
+        let (base, tls) = receiver.start(&ca_file, stopping.clone()).await?;
         let place = database_folder.unwrap_or(folder.path());
         let (mut cluster, mut proxy) = (None, None);
         let home = if plan.replicas == 0 {
@@ -141,6 +145,7 @@ impl Stage {
             cluster,
             proxy,
             receiver,
+            tls,
             connectors,
             stopping,
         })

@@ -4,7 +4,7 @@ use std::{
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, mpsc},
     time::Duration,
 };
 
@@ -41,8 +41,12 @@ pub(crate) struct Server {
     ca_file: PathBuf,
     rate: String,
     environment: Vec<(String, String)>,
+    /// The descriptor limit it is started with, if not its parent's.
+    descriptors: Option<u64>,
     child: Option<Child>,
     log: Arc<Mutex<String>>,
+    /// Held while nobody reads the log.
+    log_reader: Arc<Mutex<()>>,
     port: u16,
     pub(crate) client: Client,
     token: String,
@@ -82,8 +86,10 @@ impl Server {
             ca_file: ca_file.to_owned(),
             rate: rate.to_owned(),
             environment: Vec::new(),
+            descriptors: None,
             child: None,
             log: Arc::default(),
+            log_reader: Arc::default(),
             port,
             client: Client::builder()
                 .no_proxy()
@@ -104,8 +110,10 @@ impl Server {
             ca_file: self.ca_file.clone(),
             rate: self.rate.clone(),
             environment: Vec::new(),
+            descriptors: None,
             child: None,
             log: Arc::default(),
+            log_reader: Arc::default(),
             port,
             client: self.client.clone(),
             token: self.token.clone(),
@@ -124,10 +132,49 @@ impl Server {
         self.environment = environment;
     }
 
+    /// Starts it with this many descriptors from the next start on.
+    pub(crate) fn limit_descriptors(&mut self, descriptors: u64) {
+        self.descriptors = Some(descriptors);
+    }
+
+    /// The program, as it is started.
+    fn starting(&self) -> Command {
+        let Some(descriptors) = self.descriptors else {
+            return Command::new(&self.program);
+        };
+        let mut shell = Command::new("sh");
+        let script = format!("ulimit -n {descriptors}; exec \"$0\" \"$@\"");
+        shell.args(["-c", &script]).arg(&self.program);
+        shell
+    }
+
+    /// Nobody reads what it logs for as long as the answer lives, so that its pipe fills.
+    pub(crate) fn stop_reading_log(&self) -> mpsc::Sender<()> {
+        let (stop, stopped) = mpsc::channel();
+        let reader = Arc::clone(&self.log_reader);
+        std::thread::spawn(move || {
+            let _held = reader.lock().unwrap_or_else(PoisonError::into_inner);
+            // It fails once the other end is gone.
+            let _gone = stopped.recv();
+        });
+        stop
+    }
+
+    /// The process.
+    pub(crate) fn pid(&self) -> anyhow::Result<u32> {
+        Ok(self.child.as_ref().context("it runs")?.id())
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
     /// Starts it and waits until it listens.
     pub(crate) async fn start(&mut self) -> anyhow::Result<()> {
         let listen = format!("127.0.0.1:{}", self.port);
-        let mut child = Command::new(&self.program)
+        let mut child = self
+            .starting()
             .args(["serve", "--listen", &listen])
             .args(&self.home.0)
             .arg("--ca-file")
@@ -140,9 +187,10 @@ impl Server {
             .spawn()
             .context("the program can't be started")?;
         let lines = child.stderr.take().context("it has an output")?;
-        let log = Arc::clone(&self.log);
+        let (log, reader) = (Arc::clone(&self.log), Arc::clone(&self.log_reader));
         std::thread::spawn(move || {
             for line in BufReader::new(lines).lines().map_while(Result::ok) {
+                let _reading = reader.lock().unwrap_or_else(PoisonError::into_inner);
                 let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
                 log.push_str(&line);
                 log.push('\n');

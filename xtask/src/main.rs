@@ -19,7 +19,7 @@ const USAGE: &str = "usage: cargo xtask CHORE
   lint    format, clippy, licences and duplicates, spelling, tidiness
   bench [--store sqlite|postgres] [cost|waiting|fair|history|connectors [COUNT]]
           what an alert costs, against a bare client in the same run, and what must not grow
-  torture [kill|disk|faults|clock [ROUNDS]]
+  torture [kill|disk|faults|clock|attack [ROUNDS]]
   torture --store postgres [replicas|stalls|database|full [ROUNDS]]
           killed, starved, lied to: what is lost, which is nothing";
 

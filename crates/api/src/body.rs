@@ -2,7 +2,7 @@
 
 use std::{io::Read, ops::Deref, time::Duration};
 
-use alert_connectors_model::Json;
+use alert_connectors_model::{Json, JsonValues};
 use axum::body::{Body, HttpBody as _};
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
@@ -90,7 +90,7 @@ pub(crate) async fn read_from(
         Sender::Stranger => STRANGERS_ARRIVAL_MAX,
     };
     let mut body = body;
-    let arriving = collect(&mut body, announced, most, &mut room);
+    let arriving = collect(&mut body, encoding, announced, most, &mut room);
     let arrived = tokio::time::timeout(within, arriving).await;
     let late = |_late| {
         let detail = format!(
@@ -118,11 +118,12 @@ pub(crate) async fn read_from(
 
 async fn collect(
     body: &mut Body,
+    encoding: Encoding,
     announced: Option<u64>,
     most: usize,
     room: &mut Room,
 ) -> Result<Bytes, Problem> {
-    let mut collected = Vec::new();
+    let (mut collected, mut values) = (Vec::new(), JsonValues::default());
     while let Some(frame) = body.frame().await {
         let broken = |_broken| Problem::new(ProblemKind::MalformedJson, "The body broke off.");
         let Ok(data) = frame.map_err(broken)?.into_data() else {
@@ -140,6 +141,9 @@ async fn collect(
             // Memory that is reserved is not taken before something is written to it.
             let announced = announced.and_then(|length| usize::try_from(length).ok());
             collected.reserve_exact(announced.unwrap_or_default().min(most));
+        }
+        if encoding == Encoding::Identity && !values.read(&data) {
+            return Err(Json::too_many_values().into());
         }
         collected.extend_from_slice(&data);
     }
@@ -189,6 +193,7 @@ const UNPACKED_BYTES: usize = 64 * 1_024;
 
 fn unzipped(bytes: &Bytes, most: usize, room: &mut Room) -> Result<Bytes, Problem> {
     let (mut plain, mut some) = (Vec::new(), vec![0; UNPACKED_BYTES]);
+    let mut values = JsonValues::default();
     let mut decoder = MultiGzDecoder::new(bytes.as_ref());
     loop {
         let broken = |_broken| {
@@ -203,6 +208,9 @@ fn unzipped(bytes: &Bytes, most: usize, room: &mut Room) -> Result<Bytes, Proble
             return Err(too_large(most));
         }
         room.grow(unpacked.len())?;
+        if !values.read(unpacked) {
+            return Err(Json::too_many_values().into());
+        }
         plain.extend_from_slice(unpacked);
     }
 }

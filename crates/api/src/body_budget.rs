@@ -7,9 +7,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::Problem;
 
 /// All bodies together, in bytes.
-const ALL_BYTES_MAX: usize = 128 * 1_024 * 1_024;
+const ALL_BYTES_MAX: usize = 64 * 1_024 * 1_024;
+/// Those that are large, in bytes. The rest is left to small ones, such as single alerts.
+const LARGE_BYTES_MAX: usize = 48 * 1_024 * 1_024;
+/// A body with what is read of it is small up to this many bytes.
+const SMALL_BYTES: usize = 64 * 1_024;
 /// The bodies of callers who are not known yet, in bytes.
-const STRANGERS_BYTES_MAX: usize = 32 * 1_024 * 1_024;
+const STRANGERS_BYTES_MAX: usize = 16 * 1_024 * 1_024;
 
 /// Who sends a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,19 +28,21 @@ pub(crate) enum Sender {
 #[derive(Debug)]
 pub(crate) struct BodyBudget {
     all: Arc<Semaphore>,
+    large: Arc<Semaphore>,
     strangers: Arc<Semaphore>,
 }
 
 impl Default for BodyBudget {
     fn default() -> Self {
-        Self::new(ALL_BYTES_MAX, STRANGERS_BYTES_MAX)
+        Self::new(ALL_BYTES_MAX, LARGE_BYTES_MAX, STRANGERS_BYTES_MAX)
     }
 }
 
 impl BodyBudget {
-    fn new(all: usize, strangers: usize) -> Self {
+    fn new(all: usize, large: usize, strangers: usize) -> Self {
         Self {
             all: Arc::new(Semaphore::new(all)),
+            large: Arc::new(Semaphore::new(large)),
             strangers: Arc::new(Semaphore::new(strangers)),
         }
     }
@@ -49,6 +55,8 @@ impl BodyBudget {
                 .into_iter()
                 .chain([Share::of(&self.all)])
                 .collect(),
+            large: Share::of(&self.large),
+            size: 0,
         }
     }
 }
@@ -57,6 +65,8 @@ impl BodyBudget {
 #[derive(Debug)]
 pub(crate) struct Room {
     shares: Vec<Share>,
+    large: Share,
+    size: usize,
 }
 
 #[derive(Debug)]
@@ -68,14 +78,22 @@ struct Share {
 impl Room {
     /// Takes more room, if there is any.
     pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), Problem> {
-        let grown = u32::try_from(bytes)
-            .is_ok_and(|bytes| self.shares.iter_mut().all(|share| share.grow(bytes)));
-        let detail = "Too many large requests are under way. Repeat it in a second.";
-        if grown {
-            Ok(())
-        } else {
-            Err(Problem::unavailable(detail))
+        self.size += bytes;
+        if self.grows(bytes) {
+            return Ok(());
         }
+        let detail = "Too many large requests are under way. Repeat it in a second.";
+        Err(Problem::unavailable(detail))
+    }
+
+    fn grows(&mut self, bytes: usize) -> bool {
+        let is_large = self.size > SMALL_BYTES;
+        let large = self.size - self.large.taken();
+        let Ok(bytes) = u32::try_from(bytes) else {
+            return false;
+        };
+        self.shares.iter_mut().all(|share| share.grow(bytes))
+            && (!is_large || u32::try_from(large).is_ok_and(|large| self.large.grow(large)))
     }
 }
 
@@ -85,6 +103,12 @@ impl Share {
             budget: Arc::clone(budget),
             taken: None,
         }
+    }
+
+    fn taken(&self) -> usize {
+        self.taken
+            .as_ref()
+            .map_or(0, OwnedSemaphorePermit::num_permits)
     }
 
     fn grow(&mut self, bytes: u32) -> bool {
@@ -105,7 +129,7 @@ mod tests {
 
     #[test]
     fn strangers_have_less_and_what_is_dropped_is_free_again() {
-        let budget = BodyBudget::new(100, 10);
+        let budget = BodyBudget::new(100, 100, 10);
         let mut stranger = budget.room(Sender::Stranger);
         assert!(stranger.grow(6).is_ok() && stranger.grow(4).is_ok());
         assert!(stranger.grow(1).is_err());
@@ -116,5 +140,17 @@ mod tests {
         assert!(caller.grow(10).is_ok());
         drop(caller);
         assert!(budget.room(Sender::Stranger).grow(10).is_ok());
+    }
+
+    #[test]
+    fn large_bodies_leave_room_to_small_ones() {
+        let budget = BodyBudget::new(400_000, 200_000, 0);
+        let mut large = budget.room(Sender::Caller);
+        assert!(large.grow(60_000).is_ok() && large.grow(140_000).is_ok());
+        assert!(budget.room(Sender::Caller).grow(70_000).is_err());
+        let mut small: Vec<_> = (0..3).map(|_| budget.room(Sender::Caller)).collect();
+        assert!(small.iter_mut().all(|room| room.grow(60_000).is_ok()));
+        drop(large);
+        assert!(small[0].grow(100_000).is_ok());
     }
 }

@@ -11,7 +11,7 @@ use axum::{
 };
 use http::HeaderMap;
 
-use crate::{App, Caller, Freshness, Problem, ProblemKind};
+use crate::{App, Caller, Freshness, Problem, ProblemKind, known_callers};
 
 /// How often a change is judged again because others changed the space, or who may do what, meanwhile.
 pub(crate) const TRIES_MAX: usize = 5;
@@ -108,10 +108,9 @@ pub(crate) async fn sign_in(
     headers: &HeaderMap,
     freshness: Freshness,
 ) -> Result<Caller, Problem> {
-    app.identity
-        .caller(headers, freshness)
-        .await
-        .map_err(Problem::from)
+    let caller = app.identity.caller(headers, freshness).await?;
+    known_callers::tell();
+    Ok(caller)
 }
 
 /// What a caller wants in a space.

@@ -8,9 +8,11 @@ use argon2::{Argon2, PasswordHasher, PasswordVerifier, password_hash::phc::Passw
 use ring::digest;
 use tokio::sync::Semaphore;
 
+use crate::heavy;
+
 /// Each takes 19 MiB and tens of milliseconds of a core.
-const AT_ONCE_MAX: usize = 2;
-/// So many may wait for their turn, so that the last of them waits for some 200 ms.
+const AT_ONCE_MAX: usize = 1;
+/// So many may wait for their turn, so that the last of them waits for some 400 ms.
 const WAITING_MAX: usize = 16;
 /// A password that can be set and checked.
 #[derive(Debug, Clone)]
@@ -71,7 +73,7 @@ impl Passwords {
             let _permit = permit;
             this.verify_now(&password, hash.as_deref())
         };
-        tokio::task::spawn_blocking(check).await.ok()
+        heavy::run(check).await
     }
 
     fn verify_now(&self, password: &Password, hash: Option<&str>) -> bool {

@@ -53,6 +53,16 @@ impl<'a> Json<'a> {
         })
     }
 
+    /// What a body that has more values than it may have is refused with.
+    pub fn too_many_values() -> JsonError {
+        JsonError {
+            reason: format!("more than {VALUES_MAX} values"),
+            line: 1,
+            column: 1,
+            is_too_much: true,
+        }
+    }
+
     /// About how much memory the tree of a body takes, in bytes, before it is read.
     pub fn weight_of(body: &[u8]) -> usize {
         // Each value but the first stands behind one of these. They may stand in strings as well, which makes it too much.
@@ -169,7 +179,7 @@ impl<'a> ObjectReader<'a> {
 }
 
 /// The values that a body may have: more than any batch has use for. They may take thirty times as much memory as their text.
-const VALUES_MAX: usize = 250_000;
+pub(crate) const VALUES_MAX: usize = 250_000;
 
 #[derive(Clone)]
 struct Node<'c> {

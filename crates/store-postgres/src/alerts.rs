@@ -4,8 +4,9 @@ use std::{collections::HashMap, sync::Arc};
 
 use alert_connectors_model::{AlertId, AlertStatus, Delivery, Severity, SpaceId};
 use alert_connectors_store::{
-    AlertQuery, AlertRecord, Alerts, Expiry, Page, Resolution, Roster, StoreError,
-    stored::StoredAlert,
+    AlertQuery, AlertRecord, Alerts, DELIVERIES_LISTED_MAX, Expiry, Page, Resolution, Roster,
+    StoreError,
+    stored::{StoredAlert, StoredDelivery},
 };
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -106,7 +107,9 @@ pub(crate) async fn one(
     let Some(found) = stored(session, space_id, id).await? else {
         return Ok(None);
     };
-    Ok(with_deliveries(session, vec![found], expiry).await?.pop())
+    let deliveries = deliveries::of_alerts(session, &[found.0]).await?;
+    let record = with_deliveries(vec![found], deliveries, expiry).pop();
+    Ok(record.map(|(_, record)| record))
 }
 
 async fn stored(
@@ -131,23 +134,44 @@ fn alert(row: &Row) -> Result<StoredAlert, StoreError> {
     })
 }
 
-/// Adds to each alert its deliveries, all read at once.
-async fn with_deliveries(
+/// Adds to each alert these of its deliveries.
+fn with_deliveries(
+    alerts: Vec<(i64, AlertRecord)>,
+    found: Vec<StoredDelivery>,
+    expiry: Expiry,
+) -> Vec<(i64, AlertRecord)> {
+    let mut deliveries: HashMap<AlertId, Vec<_>> = HashMap::new();
+    for stored in found {
+        let of_alert = deliveries.entry(stored.alert_id).or_default();
+        of_alert.push(stored.summary(expiry));
+    }
+    let add = |(seq, mut record): (i64, AlertRecord)| {
+        record.deliveries = deliveries.remove(&record.id).unwrap_or_default();
+        (seq, record)
+    };
+    alerts.into_iter().map(add).collect()
+}
+
+/// Adds to each alert of a page its first deliveries, all read at once, and counts the others.
+async fn with_first_deliveries(
     session: &Session,
     alerts: Vec<(i64, AlertRecord)>,
     expiry: Expiry,
 ) -> Result<Vec<AlertRecord>, StoreError> {
     let seqs: Vec<i64> = alerts.iter().map(|(seq, _)| *seq).collect();
-    let mut deliveries: HashMap<AlertId, Vec<_>> = HashMap::new();
-    for stored in deliveries::of_alerts(session, &seqs).await? {
-        let of_alert = deliveries.entry(stored.alert_id).or_default();
-        of_alert.push(stored.summary(expiry));
+    let found = deliveries::first_of_alerts(session, &seqs).await?;
+    let mut alerts = with_deliveries(alerts, found, expiry);
+    let is_full =
+        |(_, record): &&(i64, AlertRecord)| record.deliveries.len() >= DELIVERIES_LISTED_MAX;
+    let full: Vec<i64> = alerts.iter().filter(is_full).map(|(seq, _)| *seq).collect();
+    if !full.is_empty() {
+        let counts = deliveries::counts(session, &full).await?;
+        for (seq, record) in &mut alerts {
+            let count = counts.get(seq).copied().unwrap_or_default();
+            record.deliveries_left_out = count.saturating_sub(record.deliveries.len());
+        }
     }
-    let add = |(_, mut record): (i64, AlertRecord)| {
-        record.deliveries = deliveries.remove(&record.id).unwrap_or_default();
-        record
-    };
-    Ok(alerts.into_iter().map(add).collect())
+    Ok(alerts.into_iter().map(|(_, record)| record).collect())
 }
 
 /// A page, newest first.
@@ -190,7 +214,7 @@ async fn page(
         .collect::<Result<_, _>>()?;
     let next = alerts.last().filter(|_| more).map(|(seq, _)| *seq);
     Ok(Page {
-        items: with_deliveries(session, alerts, expiry).await?,
+        items: with_first_deliveries(session, alerts, expiry).await?,
         next,
     })
 }

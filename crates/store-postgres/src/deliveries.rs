@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use alert_connectors_model::Attempt;
 use alert_connectors_store::{
-    StoreError,
+    DELIVERIES_LISTED_MAX, StoreError,
     stored::{AttemptRow, DeliveryRow, StoredDelivery},
 };
 use tokio_postgres::Row;
@@ -25,6 +25,12 @@ const FROM: &str = "JOIN alerts a ON a.seq = d.alert_seq JOIN connectors c ON c.
 // By deliveries_by_alert.
 const OF_ALERTS: &str = "FROM deliveries d";
 const OF_ALERTS_WHERE: &str = "WHERE d.alert_seq = ANY ($1) ORDER BY d.seq";
+// By deliveries_by_alert, no deeper for each alert than a page shows.
+const FIRST_OF_ALERTS: &str = "FROM unnest($1::int8[]) wanted(seq) CROSS JOIN LATERAL
+    (SELECT * FROM deliveries x WHERE x.alert_seq = wanted.seq ORDER BY x.seq LIMIT $2) d";
+// By deliveries_by_alert.
+const COUNT_OF_ALERTS: &str =
+    "SELECT alert_seq, count(*) FROM deliveries WHERE alert_seq = ANY ($1) GROUP BY alert_seq";
 // By primary keys.
 const ATTEMPTS: &str =
     "SELECT delivery_seq, id, started_at, duration_ms, outcome, status_code, error, digest_size
@@ -76,6 +82,28 @@ pub(crate) async fn of_alerts(
     seqs: &[i64],
 ) -> Result<Vec<StoredDelivery>, StoreError> {
     select(session, OF_ALERTS, OF_ALERTS_WHERE, &[&seqs]).await
+}
+
+/// The first deliveries of some alerts, by alert, each oldest first.
+pub(crate) async fn first_of_alerts(
+    session: &Session,
+    seqs: &[i64],
+) -> Result<Vec<StoredDelivery>, StoreError> {
+    let limit = i64::try_from(DELIVERIES_LISTED_MAX).unwrap_or(i64::MAX);
+    select(session, FIRST_OF_ALERTS, "ORDER BY d.seq", &[&seqs, &limit]).await
+}
+
+/// How many deliveries some alerts have, by the alert's number.
+pub(crate) async fn counts(
+    session: &Session,
+    seqs: &[i64],
+) -> Result<HashMap<i64, usize>, StoreError> {
+    let rows = session.rows(COUNT_OF_ALERTS, &[&seqs]).await?;
+    let count = |row: &Row| {
+        let count: u64 = row.count(1)?;
+        Ok((row.at(0)?, usize::try_from(count).unwrap_or(usize::MAX)))
+    };
+    rows.iter().map(count).collect()
 }
 
 /// The attempts of some deliveries, oldest first.

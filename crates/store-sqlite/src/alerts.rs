@@ -171,7 +171,8 @@ fn page(
     let mut items = Vec::with_capacity(rows.len());
     for raw in rows {
         let (seq, mut record) = raw.read()?;
-        record.deliveries = deliveries::summaries(connection, seq, expiry)?;
+        (record.deliveries, record.deliveries_left_out) =
+            deliveries::first_summaries(connection, seq, expiry)?;
         items.push(record);
     }
     Ok(Page { items, next })

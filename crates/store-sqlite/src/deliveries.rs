@@ -2,7 +2,7 @@
 
 use alert_connectors_model::Attempt;
 use alert_connectors_store::{
-    AcceptedDelivery, Expiry, StoreError,
+    AcceptedDelivery, DELIVERIES_LISTED_MAX, Expiry, StoreError,
     stored::{AttemptRow, DeliveryRow, StoredDelivery},
 };
 use rusqlite::{Connection, Row, ToSql};
@@ -19,6 +19,9 @@ pub(crate) const FROM: &str = "FROM deliveries d JOIN alerts a ON a.seq = d.aler
     JOIN connectors c ON c.no = d.connector_no LEFT JOIN destinations t ON t.fingerprint = c.destination";
 // By deliveries_by_alert.
 const OF_ALERT: &str = "WHERE d.alert_seq = ?1 ORDER BY d.seq";
+const FIRST_OF_ALERT: &str = "WHERE d.alert_seq = ?1 ORDER BY d.seq LIMIT ?2";
+// By deliveries_by_alert.
+const COUNT_OF_ALERT: &str = "SELECT count(*) FROM deliveries WHERE alert_seq = ?1";
 // By primary key.
 const ATTEMPTS: &str =
     "SELECT id, started_at, duration_ms, outcome, status_code, error, digest_size FROM attempts
@@ -75,6 +78,27 @@ pub(crate) fn summaries(
         .into_iter()
         .map(|stored| stored.summary(expiry))
         .collect())
+}
+
+/// The first deliveries of an alert in short, and how many more there are.
+pub(crate) fn first_summaries(
+    connection: &Connection,
+    alert_seq: i64,
+    expiry: Expiry,
+) -> Result<(Vec<AcceptedDelivery>, usize), StoreError> {
+    let limit = i64::try_from(DELIVERIES_LISTED_MAX).unwrap_or(i64::MAX);
+    let first = select(connection, FIRST_OF_ALERT, &[&alert_seq, &limit])?;
+    let left_out = if first.len() < DELIVERIES_LISTED_MAX {
+        0
+    } else {
+        let mut statement = connection.prepare_cached(COUNT_OF_ALERT).map_err(meaning)?;
+        let count: usize = statement
+            .query_row([alert_seq], |row| row.get(0))
+            .map_err(meaning)?;
+        count.saturating_sub(first.len())
+    };
+    let first = first.into_iter().map(|stored| stored.summary(expiry));
+    Ok((first.collect(), left_out))
 }
 
 /// The attempts of a delivery, oldest first.

@@ -300,9 +300,12 @@ impl Sum {
     fn add(&mut self, bytes: &[u8]) {
         let (pairs, _) = bytes.as_chunks::<8>();
         for [a, b, c, d, e, f, g, h] in pairs.iter().copied() {
-            let number = |bytes| match self.is_big_endian {
-                true => u32::from_be_bytes(bytes),
-                false => u32::from_le_bytes(bytes),
+            let number = |bytes| {
+                if self.is_big_endian {
+                    u32::from_be_bytes(bytes)
+                } else {
+                    u32::from_le_bytes(bytes)
+                }
             };
             let (first, second) = (number([a, b, c, d]), number([e, f, g, h]));
             self.one = self.one.wrapping_add(first).wrapping_add(self.two);

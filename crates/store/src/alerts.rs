@@ -108,9 +108,14 @@ pub struct AlertRecord {
     pub alert: Alert,
     /// The list of what was mended, as JSON.
     pub warnings_json: Option<String>,
-    /// Its deliveries, in short.
+    /// Its deliveries, in short: all of them where one alert is read, the first [`DELIVERIES_LISTED_MAX`] in a page.
     pub deliveries: Vec<DeliverySummary>,
+    /// How many more there are.
+    pub deliveries_left_out: usize,
 }
+
+/// A page of alerts holds at most so many deliveries of each.
+pub const DELIVERIES_LISTED_MAX: usize = 100;
 
 /// A delivery in short.
 pub type DeliverySummary = AcceptedDelivery;

@@ -92,11 +92,7 @@ impl Idempotency {
         if alert == 0 {
             return self.clone();
         }
-        let hash: String = self
-            .body_hash
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let hash = self.body_hash.map(|byte| format!("{byte:02x}")).concat();
         Self {
             // No key that a client sends holds a space.
             key: format!("{} {alert} {hash}", self.key),

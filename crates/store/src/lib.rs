@@ -29,7 +29,9 @@ mod usage;
 
 use std::sync::Arc;
 
-pub use alerts::{AlertQuery, AlertRecord, Alerts, DeliverySummary, Page, Resolution};
+pub use alerts::{
+    AlertQuery, AlertRecord, Alerts, DELIVERIES_LISTED_MAX, DeliverySummary, Page, Resolution,
+};
 pub use connectors::{Changed, Connectors, Created, Edit, Roster};
 pub use error::{BoxError, StoreError};
 pub use expiry::{Expiry, Kept};

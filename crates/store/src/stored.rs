@@ -75,6 +75,7 @@ impl StoredAlert {
             alert: alert(&self.content, self.seq)?,
             warnings_json: self.warnings,
             deliveries: Vec::new(),
+            deliveries_left_out: 0,
         };
         Ok((self.seq, record))
     }

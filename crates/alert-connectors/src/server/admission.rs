@@ -1,4 +1,5 @@
-//! How many connections of callers are open at once: where there is no room, the one that is idle the longest gives way.
+//! How many connections of callers are open at once. Where there is no room, one gives way: first that of a stranger, and of
+//! those the one that has waited the longest.
 
 use std::{
     collections::BTreeMap,
@@ -19,61 +20,83 @@ pub(super) struct Admission(Arc<Inner>);
 
 struct Inner {
     free: Arc<Semaphore>,
-    idle: Mutex<Idle>,
+    yielding: Mutex<Yielding>,
     closed: Seldom,
 }
 
-/// The connections that wait for a request or for their client to read, by the time since when.
+/// The connections that may have to give way, in that order.
 #[derive(Default)]
-struct Idle {
-    since: BTreeMap<(Instant, u64), CancellationToken>,
-    /// Tells connections apart that became idle at the same time.
+struct Yielding {
+    order: BTreeMap<Place, CancellationToken>,
+    /// Tells connections apart that came to their places at the same time.
     next: u64,
+}
+
+/// A place in that order. A connection that works for a known caller has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    standing: Standing,
+    since: Instant,
+    number: u64,
+}
+
+/// Whose a connection is, and what it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Standing {
+    /// Nobody has shown a token on it, and it waits for a request or for its client to read.
+    IdleStranger,
+    /// Nobody has shown a token on it, and a request is worked on.
+    BusyStranger,
+    /// A known caller's, which waits for the next request.
+    IdleCaller,
 }
 
 impl Admission {
     pub(super) fn new(most: usize) -> Self {
         Self(Arc::new(Inner {
             free: Arc::new(Semaphore::new(most)),
-            idle: Mutex::default(),
+            yielding: Mutex::default(),
             closed: Seldom::default(),
         }))
     }
 
-    /// The right to hold a connection open. It waits where every connection is busy.
+    /// The right to hold a connection open. It waits where every connection works for a known caller.
     pub(super) async fn admit(&self) -> Option<Admitted> {
         let free = Arc::clone(&self.0.free);
         let permit = match Arc::clone(&free).try_acquire_owned() {
             Ok(permit) => permit,
             Err(_full) => {
-                self.close_the_longest_idle();
+                self.close_one();
                 free.acquire_owned().await.ok()?
             }
         };
         let admitted = Admitted {
             admission: self.clone(),
             closing: CancellationToken::new(),
-            place: Mutex::default(),
+            state: Mutex::default(),
             _permit: permit,
         };
         admitted.is_idle();
         Some(admitted)
     }
 
-    fn close_the_longest_idle(&self) {
-        if let Some((_, closing)) = self.idle().since.pop_first() {
+    fn close_one(&self) {
+        if let Some((_, closing)) = self.yielding().order.pop_first() {
             closing.cancel();
         }
         if let Some(count) = self.0.closed.count() {
             tracing::warn!(
                 count,
-                "all connections for callers are taken; the longest idle ones are closed for new ones"
+                "all connections for callers are taken; those of strangers and the longest idle ones are closed for new ones"
             );
         }
     }
 
-    fn idle(&self) -> MutexGuard<'_, Idle> {
-        self.0.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    fn yielding(&self) -> MutexGuard<'_, Yielding> {
+        self.0
+            .yielding
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -81,8 +104,26 @@ impl Admission {
 pub(super) struct Admitted {
     admission: Admission,
     closing: CancellationToken,
-    place: Mutex<Option<(Instant, u64)>>,
+    state: Mutex<State>,
     _permit: OwnedSemaphorePermit,
+}
+
+#[derive(Default)]
+struct State {
+    is_known: bool,
+    is_busy: bool,
+    place: Option<Place>,
+}
+
+impl State {
+    fn standing(&self) -> Option<Standing> {
+        match (self.is_known, self.is_busy) {
+            (false, false) => Some(Standing::IdleStranger),
+            (false, true) => Some(Standing::BusyStranger),
+            (true, false) => Some(Standing::IdleCaller),
+            (true, true) => None,
+        }
+    }
 }
 
 impl Admitted {
@@ -93,30 +134,45 @@ impl Admitted {
 
     /// A request is worked on.
     pub(super) fn is_busy(&self) {
-        if let Some(place) = self.place().take() {
-            self.admission.idle().since.remove(&place);
-        }
+        self.becomes(|state| state.is_busy = true);
+    }
+
+    /// Its caller has shown a valid token.
+    pub(super) fn is_known(&self) {
+        self.becomes(|state| state.is_known = true);
     }
 
     /// The next request, or the reading of the answer, is up to the client.
     pub(super) fn is_idle(&self) {
-        let mut idle = self.admission.idle();
-        idle.next += 1;
-        let place = (Instant::now(), idle.next);
-        idle.since.insert(place, self.closing.clone());
-        if let Some(before) = self.place().replace(place) {
-            idle.since.remove(&before);
-        }
+        self.becomes(|state| state.is_busy = false);
     }
 
-    fn place(&self) -> MutexGuard<'_, Option<(Instant, u64)>> {
-        self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    fn becomes(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut state);
+        let mut yielding = self.admission.yielding();
+        if let Some(before) = state.place.take() {
+            yielding.order.remove(&before);
+        }
+        state.place = state.standing().map(|standing| {
+            yielding.next += 1;
+            let place = Place {
+                standing,
+                since: Instant::now(),
+                number: yielding.next,
+            };
+            yielding.order.insert(place, self.closing.clone());
+            place
+        });
     }
 }
 
 impl Drop for Admitted {
     fn drop(&mut self) {
-        self.is_busy();
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = state.place.take() {
+            self.admission.yielding().order.remove(&place);
+        }
     }
 }
 
@@ -124,26 +180,51 @@ impl Drop for Admitted {
 mod tests {
     use super::*;
 
+    /// Which of the connections had to give way to a new one.
+    async fn who_gives_way(admission: &Admission, connections: &mut Vec<Admitted>) -> usize {
+        let (admitted, gone) = tokio::join!(admission.admit(), async {
+            // The new one waits for the place of the one that was told to give way.
+            tokio::task::yield_now().await;
+            let told = |admitted: &Admitted| admitted.closing.is_cancelled();
+            let gone = connections.iter().position(told).unwrap();
+            drop(connections.remove(gone));
+            gone
+        });
+        drop(admitted.unwrap());
+        gone
+    }
+
     #[tokio::test]
-    async fn the_longest_idle_gives_way_and_the_busy_do_not() {
-        let admission = Admission::new(3);
-        let busy = admission.admit().await.unwrap();
-        let first = admission.admit().await.unwrap();
-        let second = admission.admit().await.unwrap();
+    async fn strangers_give_way_before_callers_and_the_longest_idle_before_others() {
+        let admission = Admission::new(5);
+        let mut connections = Vec::new();
+        for _ in 0..5 {
+            connections.push(admission.admit().await.unwrap());
+        }
+        let [caller, working, busy, first, second] = connections.as_slice() else {
+            unreachable!("there are five");
+        };
+        caller.is_known();
+        working.is_known();
+        working.is_busy();
         busy.is_busy();
-        first.is_busy();
-        // It is idle for a shorter time than the second by now.
-        first.is_idle();
-        let (fourth, ()) = tokio::join!(admission.admit(), async {
-            second.gives_way().await;
-            drop(second);
-        });
-        let _fourth = fourth.unwrap();
-        assert!(!busy.closing.is_cancelled() && !first.closing.is_cancelled());
-        let (admitted, ()) = tokio::join!(admission.admit(), async {
-            first.gives_way().await;
-            drop(first);
-        });
-        assert!(admitted.is_some());
+        second.is_busy();
+        // It is idle for a shorter time than the other stranger.
+        second.is_idle();
+        assert!(first.state.lock().unwrap().place < second.state.lock().unwrap().place);
+        assert_eq!(who_gives_way(&admission, &mut connections).await, 3);
+        connections.push(admission.admit().await.unwrap());
+        connections.last().unwrap().is_known();
+        connections.last().unwrap().is_busy();
+        assert_eq!(who_gives_way(&admission, &mut connections).await, 3);
+        connections.push(admission.admit().await.unwrap());
+        connections.last().unwrap().is_known();
+        connections.last().unwrap().is_busy();
+        // The stranger who is busy, then the caller who is idle.
+        assert_eq!(who_gives_way(&admission, &mut connections).await, 2);
+        connections.push(admission.admit().await.unwrap());
+        connections.last().unwrap().is_known();
+        connections.last().unwrap().is_busy();
+        assert_eq!(who_gives_way(&admission, &mut connections).await, 0);
     }
 }

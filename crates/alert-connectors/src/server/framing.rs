@@ -109,7 +109,8 @@ impl Framing {
 
     fn after_line(&mut self, line: &[u8]) -> Place {
         match self.place {
-            Place::Between if line.is_empty() => Place::Between,
+            // Blank lines before a request are passed over, and one ends a trailer.
+            Place::Between | Place::Trailer if line.is_empty() => Place::Between,
             Place::Between => {
                 (self.length, self.is_chunked) = (None, false);
                 Place::Head
@@ -118,7 +119,6 @@ impl Framing {
             Place::Head => self.after_field(line),
             Place::ChunkSize => after_size(line),
             Place::ChunkEnd => Place::ChunkSize,
-            Place::Trailer if line.is_empty() => Place::Between,
             Place::Trailer => Place::Trailer,
             Place::Body(_) | Place::Chunk(_) | Place::Over => Place::Over,
         }

@@ -17,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-use alert_connectors_api::{HeadFault, Peer, Problem, ProblemKind};
+use alert_connectors_api::{HeadFault, Peer, Problem, ProblemKind, telling_of_callers};
 use alert_connectors_model::SystemClock;
 use alert_connectors_tasks::{Tasks, contained};
 use axum::{
@@ -133,7 +133,9 @@ async fn converse(
         let (router, working) = (serving.clone(), Arc::clone(&working));
         async move {
             working.is_busy();
-            let answer = answer(router, request.map(Body::new)).await;
+            let known = Arc::clone(&working);
+            let answering = answer(router, request.map(Body::new));
+            let answer = telling_of_callers(move || known.is_known(), answering).await;
             working.is_idle();
             Ok::<_, Infallible>(answer)
         }

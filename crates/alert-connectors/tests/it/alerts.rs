@@ -276,7 +276,7 @@ async fn an_idempotency_key_makes_a_repeat_known_also_after_a_restart() {
     );
 }
 
-/// 40 alerts for 110 connectors are 4,440 rows, which are stored in three steps.
+/// 40 alerts for 110 connectors are 4,440 rows, which are stored in steps of three alerts.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_large_fan_out_is_listed_in_part_and_repeated_whole() {
     let world = World::start().await;

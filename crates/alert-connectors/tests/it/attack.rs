@@ -77,7 +77,7 @@ async fn sign_ins_that_would_wait_for_long_are_refused_at_once() {
         }
     }
     assert!(
-        judged >= 18 && refused > 0,
+        judged >= 17 && refused > 0,
         "{judged} judged, {refused} refused"
     );
     // A sign-in that was not judged is no failure.
@@ -200,7 +200,7 @@ async fn a_head_that_can_mean_two_things_or_nothing_is_refused() {
             "64 KiB",
         ),
     ] {
-        let begin = &request[..request.len().min(120)];
+        let begin = request.get(..120).unwrap_or(&request);
         let mut stream = dial(&world.server).await;
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answers = String::new();

@@ -17,8 +17,9 @@ use crate::{
 
 /// How often a submission is matched again because connectors or identity changed meanwhile.
 const TRIES_MAX: usize = 8;
-/// A step has at most this many alerts and deliveries, or one alert. It takes the store some 10 ms.
-const STEP_ROWS_MAX: usize = 2_000;
+/// A step has at most this many alerts and deliveries, or one alert. It takes the store some 2 ms, which is what another
+/// request may have to wait for it.
+const STEP_ROWS_MAX: usize = 400;
 
 /// An alert that was parsed, and its JSON.
 #[derive(Clone)]

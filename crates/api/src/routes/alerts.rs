@@ -51,7 +51,7 @@ pub(super) async fn list(
     let items: Vec<String> = page
         .items
         .iter()
-        .map(|record| record_json(entry.space().id, record, DELIVERIES_LISTED_MAX))
+        .map(|record| record_json(entry.space().id, record))
         .collect();
     let next = page.next.map(|position| encode(&position.to_string()));
     let next = serde_json::to_string(&next).unwrap_or_default();
@@ -177,7 +177,7 @@ pub(super) async fn resolve(
         let (roster, store) = (Arc::clone(&entry.roster), entry.store(&app));
         match store.resolve(roster, id, app.expiry()).await? {
             Resolution::Now(record) => {
-                return Ok(json(record_json(entry.space().id, &record, usize::MAX)));
+                return Ok(json(record_json(entry.space().id, &record)));
             }
             Resolution::Absent => return Err(absent()),
             Resolution::Stale => entry.again(&app, &headers).await?,
@@ -279,18 +279,11 @@ pub(super) fn alert_json(
     )
 }
 
-/// An alert among others, whose deliveries are listed so far. One alert alone has them all.
-pub(super) const DELIVERIES_LISTED_MAX: usize = 100;
-
-fn record_json(space_id: SpaceId, record: &AlertRecord, listed_max: usize) -> String {
+fn record_json(space_id: SpaceId, record: &AlertRecord) -> String {
     let content = serde_json::to_string(&record.alert).unwrap_or_default();
     let warnings = record.warnings_json.as_deref().unwrap_or("[]");
-    let listed = record
-        .deliveries
-        .get(..listed_max)
-        .unwrap_or(&record.deliveries);
-    let left_out = record.deliveries.len() - listed.len();
-    Head::of(space_id, record).with(&content, warnings, &summaries(listed), left_out)
+    let deliveries = summaries(&record.deliveries);
+    Head::of(space_id, record).with(&content, warnings, &deliveries, record.deliveries_left_out)
 }
 
 /// Room for a usual delivery in short.

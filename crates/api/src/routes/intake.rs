@@ -9,7 +9,7 @@ use alert_connectors_message::{Shown, Trim, platform};
 use alert_connectors_model::{
     AlertId, BATCH_ALERTS_MAX, ConnectorType, Fault, FaultKind, Json, Loc, Warning, parse_alert,
 };
-use alert_connectors_store::{Idempotency, Route, ends_nothing_warning};
+use alert_connectors_store::{DELIVERIES_LISTED_MAX, Idempotency, Route, ends_nothing_warning};
 use axum::{
     body::Body,
     extract::{Path, State},
@@ -23,14 +23,14 @@ use serde_json::value::RawValue;
 
 use super::{
     accept::{Gate, Prepared, Stored},
-    alerts::{ConnectorMatch, DELIVERIES_LISTED_MAX, alert_json, matches},
+    alerts::{ConnectorMatch, alert_json, matches},
     schema,
 };
 use crate::{
-    App, Freshness, Problem,
+    App, Freshness, Problem, ProblemKind,
     body::{self, BATCH_BYTES_MAX, BODY_BYTES_MAX, Received},
     entry::Viewer,
-    non_finite, surrogates,
+    heavy, non_finite, surrogates,
 };
 
 /// Post an alert. 202 comes only once it is on disk together with its deliveries.
@@ -234,10 +234,8 @@ async fn off_if_large<T: Send + 'static>(
         return read(bytes);
     }
     let bytes = bytes.clone();
-    let reading = tokio::task::spawn_blocking(move || read(&bytes));
-    reading
-        .await
-        .map_err(|panicked| Problem::internal(&panicked))?
+    let gone = || Problem::new(ProblemKind::Internal, "Something went wrong here.");
+    heavy::run(move || read(&bytes)).await.ok_or_else(gone)?
 }
 
 type Batch = Vec<Result<Prepared, Problem>>;

@@ -1,0 +1,163 @@
+//! The honest load: alerts at an even pace, each posted once. One that is not accepted at once is a failure.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::bail;
+use reqwest::StatusCode;
+use serde_json::json;
+use tokio::{task::JoinSet, time::MissedTickBehavior};
+
+use crate::{ledger::Posted, load::Target, scenario::TYPES, server::Server};
+
+/// How many clients post, each so often: 500 alerts a second.
+const CLIENTS: u64 = 16;
+const EVERY: Duration = Duration::from_millis(32);
+/// A producer that waits for longer has given up.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Clients that post until they are stopped.
+pub(super) struct Honest {
+    tasks: JoinSet<anyhow::Result<()>>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    is_stopping: AtomicBool,
+    next: AtomicU64,
+    posted: Mutex<Vec<Posted>>,
+    took: Mutex<Vec<Duration>>,
+}
+
+impl Honest {
+    pub(super) fn start(server: &Server) -> Self {
+        let shared = Arc::new(Shared::default());
+        let mut tasks = JoinSet::new();
+        for client in 0..CLIENTS {
+            let begins_after =
+                EVERY / u32::try_from(CLIENTS).unwrap_or(1) * u32::try_from(client).unwrap_or(0);
+            tasks.spawn(post(server.target(), Arc::clone(&shared), begins_after));
+        }
+        Self { tasks, shared }
+    }
+
+    /// How long each request took since the last time that this was asked.
+    pub(super) fn so_far(&self) -> Vec<Duration> {
+        std::mem::take(
+            &mut *self
+                .shared
+                .took
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
+    }
+
+    /// Everything that was accepted; and adds how long the last requests took.
+    pub(super) async fn stop(mut self, took: &mut Vec<Duration>) -> anyhow::Result<Vec<Posted>> {
+        self.shared.is_stopping.store(true, Ordering::SeqCst);
+        while let Some(ended) = self.tasks.join_next().await {
+            ended??;
+        }
+        took.extend(self.so_far());
+        Ok(std::mem::take(
+            &mut *self
+                .shared
+                .posted
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        ))
+    }
+}
+
+async fn post(
+    (client, url, token): Target,
+    shared: Arc<Shared>,
+    begins_after: Duration,
+) -> anyhow::Result<()> {
+    tokio::time::sleep(begins_after).await;
+    let mut ticks = tokio::time::interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while !shared.is_stopping.load(Ordering::SeqCst) {
+        ticks.tick().await;
+        let number = shared.next.fetch_add(1, Ordering::SeqCst);
+        let alert_type = TYPES[usize::try_from(number)? % TYPES.len()];
+        let title = format!("n{number}");
+        let body = json!({"alert_type": alert_type, "severity": "high", "title": title});
+        let began = Instant::now();
+        let request = client
+            .post(&url)
+            .header("authorization", &token)
+            .json(&body);
+        let answer = request.timeout(PATIENCE).send().await;
+        let answered = Instant::now();
+        match answer.map(|answer| answer.status()) {
+            Ok(StatusCode::ACCEPTED) => {}
+            other => bail!(
+                "an honest request got {other:?} after {:?}",
+                answered - began
+            ),
+        }
+        shared
+            .took
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(answered - began);
+        let posted = Posted {
+            alert_type,
+            title,
+            began,
+            answered,
+        };
+        shared
+            .posted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(posted);
+    }
+    Ok(())
+}
+
+/// What many requests took, in milliseconds.
+pub(super) struct Summary {
+    count: usize,
+    p50: f64,
+    pub(super) p99: f64,
+    max: f64,
+}
+
+pub(super) fn summary(mut took: Vec<Duration>) -> Summary {
+    took.sort_unstable();
+    let at = |hundredth: usize| {
+        let at = took.len().saturating_sub(1) * hundredth / 100;
+        took.get(at)
+            .map_or(0.0, |took| took.as_secs_f64() * 1_000.0)
+    };
+    Summary {
+        count: took.len(),
+        p50: at(50),
+        p99: at(99),
+        max: at(100),
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            count,
+            p50,
+            p99,
+            max,
+        } = self;
+        write!(
+            f,
+            "{count}, median {p50:.1} ms, p99 {p99:.1} ms, slowest {max:.1} ms"
+        )
+    }
+}

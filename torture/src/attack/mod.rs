@@ -1,0 +1,138 @@
+//! The server under attack: strangers and a hostile tenant do their worst beside an honest load, while nobody reads its log. No
+//! honest request may fail or become slow, and the server must stay within its memory and its descriptors.
+
+mod honest;
+mod strangers;
+mod tenant;
+mod vitals;
+
+use std::{sync::Arc, time::Duration};
+
+use alert_connectors_inbox::serve;
+use anyhow::ensure;
+use axum::{Router, http::StatusCode};
+use rustls::ServerConfig;
+use tokio::{
+    net::TcpListener,
+    runtime::{Builder, Runtime},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    scenario::{Figures, Plan, Stage},
+    server::talk,
+};
+use honest::Honest;
+use vitals::{Limits, Vitals};
+
+/// What the server is given.
+const LIMITS: Limits = Limits {
+    memory_kib: 256 * 1_024,
+    descriptors: 1_024,
+};
+/// How long the honest load runs alone, which says what is usual.
+const CALM: Duration = Duration::from_secs(20);
+/// How long one round of the attack lasts.
+const ROUND: Duration = Duration::from_mins(1);
+/// How much slower the slowest of a hundred honest requests may be under attack.
+const SLOWER_MAX: f64 = 3.0;
+/// Nothing of the honest load waits for a pace.
+const RATE: &str = "slack=unlimited,teams=unlimited";
+
+/// Attacks the server for as many minutes as there are rounds.
+pub async fn attack(plan: &Plan) -> anyhow::Result<Figures> {
+    let mut stage = Stage::set(plan, None, RATE).await?;
+    stage.server.limit_descriptors(LIMITS.descriptors);
+    stage.server.kill()?;
+    stage.server.start().await?;
+    let attackers = Attackers::gather()?;
+    let tenant = tenant::Tenant::furnish(
+        &stage.server,
+        attackers.never_answer(Arc::clone(&stage.tls))?,
+    )
+    .await?;
+    let vitals = Vitals::watch(stage.server.pid()?, LIMITS)?;
+    let honest = Honest::start(&stage.server);
+    tokio::time::sleep(CALM).await;
+    let calm = honest.so_far();
+    vitals.say("calm");
+    let reading = stage.server.stop_reading_log();
+    strangers::attack(&stage.server, &attackers);
+    tenant.attack(&attackers);
+    let mut attacked = Vec::new();
+    for round in 1..=plan.rounds {
+        tokio::time::sleep(ROUND).await;
+        attacked.extend(honest.so_far());
+        vitals.say(&format!("{round} of {} minutes of attack", plan.rounds));
+        vitals.check()?;
+    }
+    drop(attackers);
+    drop(reading);
+    let posted = honest.stop(&mut attacked).await?;
+    let (calm, attacked) = (honest::summary(calm), honest::summary(attacked));
+    talk(format_args!(
+        "honest requests alone: {calm}; under attack: {attacked}"
+    ));
+    stage.settle().await?;
+    let figures = stage.audit(&posted, 0).await?;
+    vitals.check()?;
+    ensure!(
+        attacked.p99 <= SLOWER_MAX * calm.p99,
+        "the slowest of a hundred honest requests took {:.1} ms under attack, {:.1} ms alone",
+        attacked.p99,
+        calm.p99
+    );
+    Ok(Figures {
+        rounds: plan.rounds,
+        ..figures
+    })
+}
+
+/// Those who attack. Their threads leave the processor to the server and to the honest load, as if they ran elsewhere: it is not
+/// their cost that is measured.
+struct Attackers(Option<Runtime>);
+
+impl Attackers {
+    fn gather() -> std::io::Result<Self> {
+        let give_way = || {
+            // Where that can't be, the figures are worse than they should be.
+            let _worse = rustix::process::setpriority_process(None, 19);
+        };
+        let mut runtime = Builder::new_multi_thread();
+        runtime
+            .worker_threads(2)
+            .enable_all()
+            .on_thread_start(give_way);
+        Ok(Self(Some(runtime.build()?)))
+    }
+
+    /// A receiver that takes every request, and never answers one. Returns where it stands.
+    fn never_answer(&self, tls: Arc<ServerConfig>) -> anyhow::Result<String> {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+        listener.set_nonblocking(true)?;
+        let base = format!("https://localhost:{}", listener.local_addr()?.port());
+        let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
+        self.spawn(async move {
+            let Ok(listener) = TcpListener::from_std(listener) else {
+                return;
+            };
+            let router = Router::new().fallback(std::future::pending::<StatusCode>);
+            serve(listener, tls, router, tasks, stopping).await;
+        });
+        Ok(base)
+    }
+
+    fn spawn(&self, attack: impl Future<Output = ()> + Send + 'static) {
+        if let Some(runtime) = &self.0 {
+            runtime.spawn(attack);
+        }
+    }
+}
+
+impl Drop for Attackers {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}

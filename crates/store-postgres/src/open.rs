@@ -31,7 +31,7 @@ const FINGERPRINT_KEY: &str = "SELECT value FROM meta WHERE name = 'fingerprint_
 /// How long the server may take to let us in.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 /// Groups of events that may wait for whoever delivers.
-const EVENT_GROUPS_MAX: usize = 32;
+const EVENT_GROUPS_MAX: usize = 256;
 
 /// What to open, and how.
 pub struct Opening {

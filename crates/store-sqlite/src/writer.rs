@@ -27,7 +27,7 @@ const GROUP_MAX: usize = 512;
 /// No more share a commit once it has this many alerts, deliveries and outcomes.
 const GROUP_ROWS_MAX: usize = 8_000;
 /// Groups of events that may wait for the engine before the writer waits for it.
-const EVENT_GROUPS_MAX: usize = 32;
+const EVENT_GROUPS_MAX: usize = 256;
 
 pub(crate) struct Writer {
     jobs: mpsc::Sender<Message>,

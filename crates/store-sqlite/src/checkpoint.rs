@@ -21,7 +21,7 @@ use crate::{file::DatabaseFile, log_loss::LogUse, watched::Watched};
 /// The log is moved after so many rows were changed, which are about as many megabytes as thousands.
 const EVERY_ROWS: u64 = 12_000;
 /// A log that grew by so much more than that is too long to be moved by the writer: its bulk is moved first, again.
-const LITTLE_ROWS: u64 = 1_000;
+const LITTLE_ROWS: u64 = 4_000;
 
 /// How often it is looked whether the files of the database are still what they were.
 const LOOK_EVERY: Duration = Duration::from_millis(500);

@@ -316,24 +316,21 @@ fn programs() -> anyhow::Result<PathBuf> {
     if !is_root()? {
         bail!("{install}");
     }
-    for arguments in [
-        &["update", "-qq"][..],
-        &[
-            "install",
-            "-y",
-            "-qq",
-            "--no-install-recommends",
-            "postgresql",
-        ],
-    ] {
+    ensure!(install_package("postgresql"), "{install}");
+    installed().context(install)
+}
+
+/// Installs a package of Debian's, without what it only recommends. Says whether that worked; it needs root.
+pub fn install_package(package: &str) -> bool {
+    let install = ["install", "-y", "-qq", "--no-install-recommends", package];
+    [&["update", "-qq"][..], &install].iter().all(|arguments| {
         let status = Command::new("apt-get")
-            .args(arguments)
+            .args(*arguments)
             .env("DEBIAN_FRONTEND", "noninteractive")
             .stdout(Stdio::null())
             .status();
-        ensure!(status.is_ok_and(|status| status.success()), "{install}");
-    }
-    installed().context(install)
+        status.is_ok_and(|status| status.success())
+    })
 }
 
 fn installed() -> Option<PathBuf> {

@@ -6,6 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
+use alert_connectors_cluster::install_package;
 use anyhow::{Context, bail};
 
 use crate::run::{root, talk};
@@ -52,18 +53,7 @@ fn make(environment: &Path) -> anyhow::Result<()> {
     if succeeds(python, &arguments) {
         return Ok(());
     }
-    for arguments in [
-        &["update", "-qq"][..],
-        &[
-            "install",
-            "-y",
-            "-qq",
-            "--no-install-recommends",
-            "python3-venv",
-        ],
-    ] {
-        succeeds(Path::new("apt-get"), arguments);
-    }
+    install_package("python3-venv");
     if !succeeds(python, &arguments) {
         bail!("python3 with its module venv is needed: apt-get install python3-venv");
     }
@@ -73,7 +63,6 @@ fn make(environment: &Path) -> anyhow::Result<()> {
 fn succeeds(program: &Path, arguments: &[&str]) -> bool {
     let status = Command::new(program)
         .args(arguments)
-        .env("DEBIAN_FRONTEND", "noninteractive")
         .stdout(Stdio::null())
         .status();
     status.is_ok_and(|status| status.success())

@@ -64,7 +64,7 @@ pub(crate) async fn read(
     read_from(app, Sender::Caller, headers, body, most).await
 }
 
-/// The same, whoever sends it.
+/// The JSON body of a sender of either kind.
 pub(crate) async fn read_from(
     app: &App,
     sender: Sender,

@@ -24,7 +24,7 @@ static WORK: LazyLock<mpsc::Sender<Work>> = LazyLock::new(|| {
     for number in 0..THREADS {
         let waiting = Arc::clone(&waiting);
         let thread = thread::Builder::new().name(format!("heavy-{number}"));
-        // Where none can be started, whoever asks is told that nothing came of it.
+        // If no thread starts, the channel closes and `run` returns nothing.
         drop(thread.spawn(move || run_all(&waiting)));
     }
     work

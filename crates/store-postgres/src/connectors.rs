@@ -22,7 +22,7 @@ use crate::{
     spaces, standing,
 };
 
-const COLUMNS: &str =
+pub(crate) const COLUMNS: &str =
     "c.no, c.id, c.name, c.connector_type, c.url_key_id, c.url_sealed, c.destination, c.is_active,
     c.severity_filter, c.alert_type_filter, c.creator, c.created_at, c.updated_at";
 // By connectors_by_space.
@@ -50,9 +50,7 @@ const SEALED_OTHERWISE: &str = "FROM connectors c JOIN spaces s ON s.no = c.spac
     WHERE c.deleted_at IS NULL AND c.url_key_id <> $1 ORDER BY c.no LIMIT $2";
 // Walks the connectors. Only an inspection asks for all of them.
 pub(crate) const EVERY: &str =
-    "SELECT c.no, c.id, c.name, c.connector_type, c.url_key_id, c.url_sealed, c.destination, c.is_active,
-    c.severity_filter, c.alert_type_filter, c.creator, c.created_at, c.updated_at, s.slug, s.id
-    FROM connectors c JOIN spaces s ON s.no = c.space_no WHERE c.deleted_at IS NULL ORDER BY c.no";
+    "FROM connectors c JOIN spaces s ON s.no = c.space_no WHERE c.deleted_at IS NULL ORDER BY c.no";
 // By primary key.
 const RESEAL: &str = "UPDATE connectors SET url_key_id = $2, url_sealed = $3 WHERE no = $1";
 const FINGERPRINT_KEY: &str = "SELECT value FROM meta WHERE name = 'fingerprint_key'";

@@ -74,7 +74,9 @@ async fn open_urls(
     session: &Session,
     inspection: &mut Inspection,
 ) -> Result<(), StoreError> {
-    for row in session.rows(connectors::EVERY, &[]).await? {
+    let (columns, every) = (connectors::COLUMNS, connectors::EVERY);
+    let sql = format!("SELECT {columns}, s.slug, s.id {every}");
+    for row in session.rows(&sql, &[]).await? {
         let (slug, space): (String, _) = (row.at(13)?, SpaceId::from_bytes(row.id(14)?));
         let stored = connectors::stored(&row)?;
         inspection.connector(&store.shared.sealing, stored, &slug, space);

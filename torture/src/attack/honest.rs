@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -26,6 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct Honest {
     tasks: JoinSet<anyhow::Result<()>>,
     shared: Arc<Shared>,
+    /// How many of those that were posted have been asked for.
+    told: usize,
 }
 
 #[derive(Default)]
@@ -33,7 +35,12 @@ struct Shared {
     is_stopping: AtomicBool,
     next: AtomicU64,
     posted: Mutex<Vec<Posted>>,
-    took: Mutex<Vec<Duration>>,
+}
+
+impl Shared {
+    fn posted(&self) -> MutexGuard<'_, Vec<Posted>> {
+        self.posted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Honest {
@@ -45,18 +52,19 @@ impl Honest {
                 EVERY / u32::try_from(CLIENTS).unwrap_or(1) * u32::try_from(client).unwrap_or(0);
             tasks.spawn(post(server.target(), Arc::clone(&shared), begins_after));
         }
-        Self { tasks, shared }
+        Self {
+            tasks,
+            shared,
+            told: 0,
+        }
     }
 
     /// How long each request took since the last time that this was asked.
-    pub(super) fn so_far(&self) -> Vec<Duration> {
-        std::mem::take(
-            &mut *self
-                .shared
-                .took
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        )
+    pub(super) fn so_far(&mut self) -> Vec<Duration> {
+        let posted = self.shared.posted();
+        let new = posted.get(self.told..).unwrap_or_default();
+        self.told = posted.len();
+        new.iter().map(|one| one.answered - one.began).collect()
     }
 
     /// Everything that was accepted; and adds how long the last requests took.
@@ -66,13 +74,7 @@ impl Honest {
             ended??;
         }
         took.extend(self.so_far());
-        Ok(std::mem::take(
-            &mut *self
-                .shared
-                .posted
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        ))
+        Ok(std::mem::take(&mut *self.shared.posted()))
     }
 }
 
@@ -104,22 +106,13 @@ async fn post(
                 answered - began
             ),
         }
-        shared
-            .took
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(answered - began);
         let posted = Posted {
             alert_type,
             title,
             began,
             answered,
         };
-        shared
-            .posted
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(posted);
+        shared.posted().push(posted);
     }
     Ok(())
 }

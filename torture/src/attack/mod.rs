@@ -52,7 +52,7 @@ pub async fn attack(plan: &Plan) -> anyhow::Result<Figures> {
     )
     .await?;
     let vitals = Vitals::watch(stage.server.pid()?, LIMITS)?;
-    let honest = Honest::start(&stage.server);
+    let mut honest = Honest::start(&stage.server);
     tokio::time::sleep(CALM).await;
     let calm = honest.so_far();
     vitals.say("calm");

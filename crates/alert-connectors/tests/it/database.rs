@@ -1,4 +1,4 @@
-//! What happens to the files of a database while nobody looks is told, and what is broken is found.
+//! The server and the commands report damage to a database's files, and `check` finds it.
 
 use std::{
     fs::{self, OpenOptions},
@@ -62,7 +62,7 @@ async fn a_log_that_was_harmed_while_nobody_looked_is_told_of() {
             Some(told) => assert!(said.unwrap().contains(told), "{at}"),
             None => assert_eq!(said, None, "{at}"),
         }
-        // It is told of once.
+        // The next start does not report it again.
         server.stop("-KILL");
         assert_eq!(self::said(&start(&place)), None, "{at}");
     }

@@ -67,7 +67,7 @@ pub(super) struct StoredAlerts {
     pub(super) alerts: Vec<Stored>,
 }
 
-/// The way into a space for whoever posts alerts.
+/// Authorizes a caller who posts alerts to a space, and stores the alerts.
 pub(super) struct Gate<'r> {
     app: &'r App,
     headers: &'r HeaderMap,
@@ -96,7 +96,7 @@ impl<'r> Gate<'r> {
         result
     }
 
-    /// Stores the alerts of a request, step by step. An answer lists at most so many deliveries of each.
+    /// Stores the alerts of a request, step by step, and keeps the first `listed_max` deliveries of each for the answer.
     ///
     /// Where a step fails, those before it stay. A repeat with the same idempotency key finds them, and stores the others.
     pub(super) async fn accept(

@@ -260,11 +260,11 @@ struct HealthBody {
     consecutive_failures: u32,
 }
 
-/// Show how a connector fares.
+/// Show the health of a connector.
 #[utoipa::path(
     get, path = "/spaces/{slug}/alert-connectors/{id}/health", operation_id = "getConnectorHealth", tag = "deliveries",
     params(("slug" = String, Path, description = "The space"), ("id" = String, Path, description = "The connector")),
-    responses((status = 200, description = "How the connector fares", body = schema::ConnectorHealth), (status = "default", response = schema::AnyProblem))
+    responses((status = 200, description = "The health of the connector", body = schema::ConnectorHealth), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn health(
     State(app): State<App>,

@@ -178,14 +178,14 @@ fn kind_of(schema: &Value) -> String {
     let mut kind = kinds.collect::<Vec<_>>().join(" or ");
     for (name, says) in [
         ("format", ""),
-        ("minLength", "at least so many characters: "),
-        ("maxLength", "at most so many characters: "),
-        ("minItems", "at least so many entries: "),
-        ("maxItems", "at most so many entries: "),
+        ("minLength", "characters at least "),
+        ("maxLength", "characters at most "),
+        ("minItems", "entries at least "),
+        ("maxItems", "entries at most "),
         ("minimum", "at least "),
         ("maximum", "at most "),
         ("pattern", "matches "),
-        ("default", "if left out: "),
+        ("default", "default "),
     ] {
         match &schema[name] {
             Value::Null => {}

@@ -102,9 +102,9 @@ pub(super) fn calm(text: &str, begin: Begin) -> Cow<'_, str> {
     live.extend(emoji_colons(text, |before| !before.is_ascii_alphanumeric()));
     live.sort_unstable();
     if !live.is_empty() && text.contains("://") {
-        let outside = outside_urls(text, &live);
-        let calm = with_look_alikes(text, &outside, begin);
-        if urls(text).eq(urls(&calm)) {
+        let pieces = autolink::pieces(text);
+        let calm = with_look_alikes(text, &outside_urls(&pieces, &live), begin);
+        if urls(&pieces).eq(urls(&autolink::pieces(&calm))) {
             return calm;
         }
         // A look-alike behind a URL became a part of it. Marks in it may be read now.
@@ -112,16 +112,16 @@ pub(super) fn calm(text: &str, begin: Begin) -> Cow<'_, str> {
     with_look_alikes(text, &live, begin)
 }
 
-fn urls(text: &str) -> impl Iterator<Item = &str> {
-    let pieces = autolink::pieces(text).into_iter();
-    pieces.filter_map(|(piece, link)| link.map(|_| piece))
+fn urls<'t>(pieces: &[autolink::Piece<'t>]) -> impl Iterator<Item = &'t str> {
+    let is_url = |piece: &&autolink::Piece<'_>| piece.1.is_some();
+    pieces.iter().filter(is_url).map(|(piece, _)| *piece)
 }
 
 /// The places that stand in no URL.
-fn outside_urls(text: &str, places: &[usize]) -> Vec<usize> {
+fn outside_urls(pieces: &[autolink::Piece<'_>], places: &[usize]) -> Vec<usize> {
     let mut outside = places.to_vec();
     let mut at = 0;
-    for (piece, link) in autolink::pieces(text) {
+    for (piece, link) in pieces {
         let end = at + piece.len();
         outside.retain(|place| link.is_none() || !(at..end).contains(place));
         at = end;

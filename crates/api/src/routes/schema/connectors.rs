@@ -105,7 +105,7 @@ schemas! {
         #[schema(required)]
         error: Option<String>,
     }
-    /// How a connector fares.
+    /// The health of a connector.
     ConnectorHealth {
         /// In a word.
         state: HealthState,
@@ -150,7 +150,7 @@ words! {
     ConnectorType { Slack, Teams }
     /// How bad it is, in rising order.
     Severity { Low, Medium, High, Critical }
-    /// How a connector fares: `paused` is switched off, `blocked` waits for a repair, `retrying` failed last, `healthy` worked
+    /// The health of a connector in a word: `paused` is switched off, `blocked` waits for a repair, `retrying` failed last, `healthy` worked
     /// last, `idle` was never tried.
     HealthState { Paused, Blocked, Retrying, Healthy, Idle }
     /// Why a connector hears of an alert, or does not.

@@ -103,54 +103,6 @@ schemas! {
         /// What the member may do.
         role: Role,
     }
-    /// An API key, without the key itself.
-    ApiKey {
-        /// Names the key.
-        #[schema(format = "uuid")]
-        id: String,
-        /// Its name for people.
-        #[schema(min_length = 1, max_length = 120)]
-        name: String,
-        /// The slug of the only space that it opens; null for all that its user may enter.
-        #[schema(required)]
-        space: Option<String>,
-        /// What it may do.
-        scope: KeyScope,
-        /// When it was made.
-        #[schema(format = DateTime)]
-        created_at: String,
-        /// When it ends by itself.
-        #[schema(required, format = DateTime)]
-        expires_at: Option<String>,
-        /// When it was used last, to the minute or so.
-        #[schema(required, format = DateTime)]
-        last_used_at: Option<String>,
-    }
-    /// An API key with the key itself, which is shown this once.
-    NewApiKeyShown {
-        /// Names the key.
-        #[schema(format = "uuid")]
-        id: String,
-        /// Its name for people.
-        #[schema(min_length = 1, max_length = 120)]
-        name: String,
-        /// The slug of the only space that it opens; null for all that its user may enter.
-        #[schema(required)]
-        space: Option<String>,
-        /// What it may do.
-        scope: KeyScope,
-        /// When it was made.
-        #[schema(format = DateTime)]
-        created_at: String,
-        /// When it ends by itself.
-        #[schema(required, format = DateTime)]
-        expires_at: Option<String>,
-        /// Null: it was never used.
-        #[schema(required, format = DateTime)]
-        last_used_at: Option<String>,
-        /// The key, for `Authorization: Bearer`.
-        key: String,
-    }
     /// A page of keys, by name.
     ApiKeyPage {
         /// The keys.
@@ -172,6 +124,49 @@ schemas! {
         /// When it ends by itself: a time to come. Never if left out or null.
         #[schema(format = DateTime)]
         expires_at: Option<String>,
+    }
+}
+
+/// What every API key of an answer has, and what this one has besides.
+macro_rules! api_key {
+    ($(#[$meta:meta])* $name:ident { $($more:tt)* }) => { schemas! {
+        $(#[$meta])*
+        $name {
+            /// Names the key.
+            #[schema(format = "uuid")]
+            id: String,
+            /// Its name for people.
+            #[schema(min_length = 1, max_length = 120)]
+            name: String,
+            /// The slug of the only space that it opens; null for all that its user may enter.
+            #[schema(required)]
+            space: Option<String>,
+            /// What it may do.
+            scope: KeyScope,
+            /// When it was made.
+            #[schema(format = DateTime)]
+            created_at: String,
+            /// When it ends by itself.
+            #[schema(required, format = DateTime)]
+            expires_at: Option<String>,
+            /// When it was used last, to the minute or so; null if it never was.
+            #[schema(required, format = DateTime)]
+            last_used_at: Option<String>,
+            $($more)*
+        }
+    } };
+}
+
+api_key! {
+    /// An API key, without the key itself.
+    ApiKey {}
+}
+
+api_key! {
+    /// An API key with the key itself, which is shown this once.
+    NewApiKeyShown {
+        /// The key, for `Authorization: Bearer`.
+        key: String,
     }
 }
 

@@ -9,8 +9,12 @@ use jiff::SignedDuration;
 use prometheus_client::registry::Registry;
 
 use crate::{
-    Freshness, Identity, Passwords, Problem, TrustedProxies, body_budget::BodyBudget,
-    meters::ApiMeters, rosters::Rosters, routes::sign_in_limit::SignInLimit,
+    Freshness, Identity, Passwords, Problem, TrustedProxies,
+    body_budget::BodyBudget,
+    meters::ApiMeters,
+    rosters::Rosters,
+    routes::{accept::LARGE_STEP_REST_MAX, sign_in_limit::SignInLimit},
+    turn::Turns,
 };
 
 /// What the API is made of.
@@ -57,6 +61,8 @@ pub struct Inner {
     pub(crate) passwords: Passwords,
     pub(crate) sign_in_limit: SignInLimit,
     pub(crate) bodies: BodyBudget,
+    /// Whose turn it is to store a large step of a request.
+    pub(crate) large_steps: Turns,
     rosters: Rosters,
 }
 
@@ -88,6 +94,7 @@ impl App {
             trusted_proxies: options.trusted_proxies,
             sign_in_limit: SignInLimit::default(),
             bodies: BodyBudget::default(),
+            large_steps: Turns::new(LARGE_STEP_REST_MAX),
             rosters: Rosters::default(),
         }))
     }

@@ -23,6 +23,7 @@ mod query;
 mod rosters;
 mod routes;
 mod surrogates;
+mod turn;
 
 pub use app::{App, AppOptions};
 pub use head::HeadFault;

@@ -1,6 +1,9 @@
 //! Passwords and tokens: Argon2id off the async threads and a few at a time; tokens of 256 random bits, kept as hashes.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use alert_connectors_model::{Random, Secret};
 use alert_connectors_store::TokenHash;
@@ -8,12 +11,14 @@ use argon2::{Argon2, PasswordHasher, PasswordVerifier, password_hash::phc::Passw
 use ring::digest;
 use tokio::sync::Semaphore;
 
-use crate::heavy;
+use crate::{heavy, turn::Turns};
 
-/// Each takes 19 MiB and tens of milliseconds of a core.
-const AT_ONCE_MAX: usize = 1;
-/// So many may wait for their turn, so that the last of them waits for some 400 ms.
-const WAITING_MAX: usize = 16;
+/// Checks that are under way or wait for their turn. Each takes 19 MiB and some 20 ms of a core, then rests for as long; so the
+/// last of them waits for less than a second.
+const ADMITTED_MAX: usize = 16;
+/// The longest rest after a check: a machine that is busy with other things makes checks take longer than they cost.
+const REST_MAX: Duration = Duration::from_millis(50);
+
 /// A password that can be set and checked.
 #[derive(Debug, Clone)]
 pub struct Password(Secret);
@@ -34,8 +39,9 @@ impl Password {
 /// Hashes and checks passwords with Argon2id and the crate's recommended parameters (19 MiB, two passes, OWASP's first choice).
 #[derive(Clone)]
 pub struct Passwords {
-    at_once: Arc<Semaphore>,
-    /// Those that are checked and those that wait.
+    /// One is checked at a time.
+    turns: Turns,
+    /// The one that is checked and those that wait.
     admitted: Arc<Semaphore>,
     random: Arc<dyn Random>,
     /// What an unknown e-mail is checked against, so that it takes as long as a known one.
@@ -46,8 +52,8 @@ impl Passwords {
     /// Made once; the bound holds for all clones together.
     pub fn new(random: Arc<dyn Random>) -> Self {
         Self {
-            at_once: Arc::new(Semaphore::new(AT_ONCE_MAX)),
-            admitted: Arc::new(Semaphore::new(AT_ONCE_MAX + WAITING_MAX)),
+            turns: Turns::new(REST_MAX),
+            admitted: Arc::new(Semaphore::new(ADMITTED_MAX)),
             random,
             nobody: Arc::default(),
         }
@@ -67,10 +73,10 @@ impl Passwords {
     /// many wait already.
     pub async fn verify(&self, password: Password, hash: Option<String>) -> Option<bool> {
         let _admitted = self.admitted.try_acquire().ok()?;
-        let permit = Arc::clone(&self.at_once).acquire_owned().await.ok()?;
+        let turn = self.turns.take().await;
         let this = self.clone();
         let check = move || {
-            let _permit = permit;
+            let _turn = turn;
             this.verify_now(&password, hash.as_deref())
         };
         heavy::run(check).await
@@ -140,10 +146,9 @@ mod tests {
     #[tokio::test]
     async fn only_so_many_wait() {
         let passwords = Passwords::new(Arc::new(SeededRandom::new(1)));
-        let all = AT_ONCE_MAX + WAITING_MAX;
-        let checks = (0..all + 5).map(|_| passwords.verify(password("x"), None));
+        let checks = (0..ADMITTED_MAX + 5).map(|_| passwords.verify(password("x"), None));
         let judged = futures_util::future::join_all(checks).await;
-        assert_eq!(judged.iter().flatten().count(), all);
+        assert_eq!(judged.iter().flatten().count(), ADMITTED_MAX);
         assert!(passwords.verify(password("x"), None).await.is_some());
     }
 }

@@ -155,7 +155,7 @@ impl ProblemKind {
 }
 
 /// More faults than this help nobody.
-const FAULTS_MAX: usize = 100;
+pub(crate) const FAULTS_MAX: usize = 100;
 
 /// An error as the client sees it.
 #[derive(Debug, Clone)]

@@ -5,7 +5,11 @@ use std::borrow::Cow;
 use alert_connectors_model::{Fault, FaultKind, Loc, nearest};
 use jiff::Timestamp;
 
-use crate::{Problem, page::LIMIT_DEFAULT, page::LIMIT_MAX};
+use crate::{
+    Problem,
+    page::{LIMIT_DEFAULT, LIMIT_MAX},
+    problem::FAULTS_MAX,
+};
 
 /// The parameters of a request, taken out one by one.
 pub(crate) struct Query<'q> {
@@ -18,12 +22,15 @@ impl<'q> Query<'q> {
         let parameters: Vec<_> =
             url::form_urlencoded::parse(raw.unwrap_or_default().as_bytes()).collect();
         let mut faults = Vec::new();
-        for (name, _) in parameters
+        let unknown = parameters
             .iter()
-            .filter(|(name, _)| !known.contains(&name.as_ref()))
-        {
-            let hint =
-                nearest(name, known.iter().copied()).map(|known| format!(" Did you mean {known}?"));
+            .filter(|(name, _)| !known.contains(&name.as_ref()));
+        for (at, (name, _)) in unknown.enumerate() {
+            // What no answer lists is only counted.
+            let hint = (at < FAULTS_MAX)
+                .then(|| nearest(name, known.iter().copied()))
+                .flatten()
+                .map(|known| format!(" Did you mean {known}?"));
             let msg = format!("There is no such parameter.{}", hint.unwrap_or_default());
             let shown: String = name.chars().take(80).collect();
             faults.push(Fault::new(Loc::query(shown), FaultKind::UnknownField, msg));

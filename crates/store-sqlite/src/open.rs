@@ -8,7 +8,7 @@ use std::{
 
 use alert_connectors_model::Random;
 use alert_connectors_store::{GroupMeters, Sealing, UnsealError, Use, make_key_file_if_missing};
-use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, config::DbConfig};
 use tokio::sync::{Mutex, watch};
 
 use crate::{
@@ -175,8 +175,17 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
         "PRAGMA busy_timeout=5000; PRAGMA page_size=2048; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;
          PRAGMA cache_size=-4096; PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=67108864;",
     )?;
+    keep_plans(&connection)?;
     connection.set_prepared_statement_cache_capacity(128);
     Ok(connection)
+}
+
+/// Lets a statement that was prepared keep its plan. Otherwise SQLite prepares some of ours again whenever other values are bound,
+/// to see whether another plan suits them, which takes longer than most of them run.
+pub(crate) fn keep_plans(connection: &Connection) -> rusqlite::Result<()> {
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .map(drop)
 }
 
 fn migrate(connection: &mut Connection, path: &Path, used_by: Use) -> Result<(), OpenError> {

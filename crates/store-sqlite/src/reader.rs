@@ -13,6 +13,7 @@ use crate::{
     SqliteStore,
     error::{fatal, meaning},
     log_loss::LogUse,
+    open::keep_plans,
 };
 
 /// Reads that may run at once.
@@ -33,6 +34,7 @@ impl Readers {
                 "PRAGMA query_only=ON; PRAGMA busy_timeout=5000; PRAGMA cache_size=-1024",
             )?;
             log_use.of(&connection)?;
+            keep_plans(&connection)?;
             connection.set_prepared_statement_cache_capacity(64);
             Ok(connection)
         };

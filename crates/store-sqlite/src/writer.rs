@@ -26,6 +26,8 @@ const WAITING_MAX: usize = 1_024;
 const GROUP_MAX: usize = 512;
 /// No more share a commit once it has this many alerts, deliveries and outcomes.
 const GROUP_ROWS_MAX: usize = 8_000;
+/// A request of more rows than this has a group of its own, so that no other waits for its commit too.
+const SHARED_ROWS_MAX: usize = 250;
 /// Groups of events that may wait for the engine before the writer waits for it.
 const EVENT_GROUPS_MAX: usize = 256;
 
@@ -121,6 +123,7 @@ impl Writer {
         let thread = WriterThread {
             connection,
             waiting,
+            large: None,
             events,
             failed,
             intake,
@@ -233,6 +236,8 @@ fn reply<T>(answer: oneshot::Sender<T>, value: T) {
 struct WriterThread {
     connection: Connection,
     waiting: mpsc::Receiver<Message>,
+    /// A large request that was met while a group was gathered: it is the next group.
+    large: Option<Job>,
     events: mpsc::Sender<Vec<Event>>,
     failed: watch::Sender<Option<String>>,
     intake: Intake,
@@ -243,7 +248,7 @@ struct WriterThread {
 impl WriterThread {
     fn run(mut self) {
         let _watched = Watched::new("the thread that writes the database", self.failed.clone());
-        while let Some(first) = self.waiting.blocking_recv() {
+        while let Some(first) = self.next() {
             if self.failed.borrow().is_some() {
                 // Nothing is accepted into a database that a reader found broken, and whoever asks is told so at once.
                 return;
@@ -292,15 +297,29 @@ impl WriterThread {
         reply(moved, ());
     }
 
+    /// The next to be worked on, if there will be one.
+    fn next(&mut self) -> Option<Message> {
+        let large = self.large.take().map(Message::Job);
+        large.or_else(|| self.waiting.blocking_recv())
+    }
+
     /// All that waits at this moment, within the bounds of a group; and whether the log is to be moved first.
     fn drain(&mut self, first: Message) -> (Vec<Job>, Option<oneshot::Sender<()>>) {
         let (mut group, mut rows) = (Vec::new(), 0);
         let mut next = Some(first);
         while let Some(message) = next {
             match message {
+                Message::Job(job) if !group.is_empty() && job.is_large() => {
+                    self.large = Some(job);
+                    break;
+                }
                 Message::Job(job) => {
+                    let is_alone = job.is_large();
                     rows += job.rows();
                     group.push(job);
+                    if is_alone {
+                        break;
+                    }
                 }
                 Message::MoveLog(moved) => return (group, Some(moved)),
             }
@@ -455,6 +474,11 @@ impl Job {
         }
     }
 
+    /// Whether other requests would wait for it.
+    fn is_large(&self) -> bool {
+        matches!(self, Self::Accept(submission, _) if submission.rows() > SHARED_ROWS_MAX)
+    }
+
     /// The answer to a job that was not run because its group failed.
     fn refused(self) -> Finish {
         match self {
@@ -465,3 +489,6 @@ impl Job {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

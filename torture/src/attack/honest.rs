@@ -85,7 +85,8 @@ async fn post(
 ) -> anyhow::Result<()> {
     tokio::time::sleep(begins_after).await;
     let mut ticks = tokio::time::interval(EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // Each keeps its place in time, so that a wait does not bring all clients to post at the same moment from then on.
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     while !shared.is_stopping.load(Ordering::SeqCst) {
         ticks.tick().await;
         let number = shared.next.fetch_add(1, Ordering::SeqCst);

@@ -74,6 +74,15 @@ impl Framing {
         None
     }
 
+    /// Whether what was read ends inside of a head.
+    pub(super) fn in_head(&self) -> bool {
+        match self.place {
+            Place::Between => !self.line.is_empty(),
+            Place::Head => true,
+            _ => false,
+        }
+    }
+
     fn is_framed_twice(&self) -> bool {
         self.length.is_some() && self.is_chunked
     }

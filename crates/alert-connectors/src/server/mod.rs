@@ -3,6 +3,7 @@
 mod admission;
 mod descriptors;
 mod framing;
+mod head_timer;
 mod last_words;
 mod seldom;
 mod watched;
@@ -26,7 +27,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
@@ -34,11 +35,10 @@ use tower_service::Service;
 
 use admission::{Admission, Admitted};
 pub(crate) use descriptors::Descriptors;
+use head_timer::{HEAD_MAX, HeadWait};
 use seldom::Seldom;
 use watched::Watched;
 
-/// The head of a request must have arrived within this time.
-const HEAD_MAX: Duration = Duration::from_secs(10);
 /// The head of a request has at most this many bytes. Every connection may hold so many, and no body budget counts them.
 const HEAD_BYTES_MAX: usize = 64 * 1_024;
 /// A client must read something of its answer within this time.
@@ -122,26 +122,33 @@ async fn converse(
     }
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(UNREAD_MAX));
-    let stream = Watched::new(Box::pin(stream));
+    let head_wait = HeadWait::default();
+    let stream = Watched::new(Box::pin(stream), head_wait.clone());
     let (framed_twice, heads) = (stream.framed_twice(), AtomicU64::new(0));
     let (working, serving) = (Arc::clone(&admitted), router.clone());
+    let caller_wait = head_wait.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer));
         if framed_twice.is(heads.fetch_add(1, Ordering::Relaxed)) {
             request.extensions_mut().insert(HeadFault::FramedTwice);
         }
         let (router, working) = (serving.clone(), Arc::clone(&working));
+        let waiting = caller_wait.clone();
         async move {
             working.is_busy();
             let known = Arc::clone(&working);
+            let tell = move || {
+                known.is_known();
+                waiting.is_known();
+            };
             let answering = answer(router, request.map(Body::new));
-            let answer = telling_of_callers(move || known.is_known(), answering).await;
+            let answer = telling_of_callers(tell, answering).await;
             working.is_idle();
             Ok::<_, Infallible>(answer)
         }
     });
     let mut connection = http1::Builder::new()
-        .timer(TokioTimer::new())
+        .timer(head_wait)
         .header_read_timeout(HEAD_MAX)
         .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), service);

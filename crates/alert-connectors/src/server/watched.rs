@@ -14,7 +14,7 @@ use std::{
 use alert_connectors_api::HeadFault;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::framing::Framing;
+use super::{framing::Framing, head_timer::HeadWait};
 
 /// No request is framed twice.
 const NONE: u64 = u64::MAX;
@@ -35,15 +35,17 @@ pub(super) struct Watched<S> {
     stream: S,
     framing: Framing,
     framed_twice: FramedTwice,
+    head_wait: HeadWait,
     held_back: Option<HeadFault>,
 }
 
 impl<S> Watched<S> {
-    pub(super) fn new(stream: S) -> Self {
+    pub(super) fn new(stream: S, head_wait: HeadWait) -> Self {
         Self {
             stream,
             framing: Framing::new(),
             framed_twice: FramedTwice(Arc::new(AtomicU64::new(NONE))),
+            head_wait,
             held_back: None,
         }
     }
@@ -105,6 +107,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         if let Some(request) = this.framing.read(read) {
             this.framed_twice.0.store(request, Ordering::Relaxed);
         }
+        this.head_wait.read(this.framing.in_head());
         Poll::Ready(Ok(()))
     }
 }

@@ -3,12 +3,13 @@
 //! A request that causes many deliveries is stored in steps, each in a commit that other requests share. So none of them
 //! waits for a whole fan-out, and no more than a step of it is in memory.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use alert_connectors_model::{Alert, AlertId, DeliveryId, Matched, ParsedAlert, SpaceId, Warning};
 use alert_connectors_store::{Acceptance, Accepted, Idempotency, NewAlert, Roster, Submission};
 use http::HeaderMap;
 use jiff::Timestamp;
+use tokio::time::timeout;
 
 use crate::{
     App, Freshness, Problem, ProblemKind,
@@ -17,9 +18,15 @@ use crate::{
 
 /// How often a submission is matched again because connectors or identity changed meanwhile.
 const TRIES_MAX: usize = 8;
-/// A step has at most this many alerts and deliveries, or one alert. It takes the store some 2 ms, which is what another
+/// A step has at most this many alerts and deliveries, or one alert. It takes the store some 3 ms, which is what another
 /// request may have to wait for it.
 const STEP_ROWS_MAX: usize = 400;
+/// A step of more rows than this is large: one of them is stored at a time, and others have the store for as long afterwards.
+const SMALL_STEP_ROWS_MAX: usize = 250;
+/// How long a large step waits for its turn.
+const TURN_WITHIN: Duration = Duration::from_secs(5);
+/// The longest time that is left to others after a large step.
+pub(crate) const LARGE_STEP_REST_MAX: Duration = Duration::from_millis(20);
 
 /// An alert that was parsed, and its JSON.
 #[derive(Clone)]
@@ -120,7 +127,7 @@ impl<'r> Gate<'r> {
                 renotify: self.app.renotify,
                 alerts: self.step(&entry.roster, rest, expiry.now),
             };
-            let step = match self.app.store.accept(submission).await? {
+            let step = match self.store(submission).await? {
                 Acceptance::Stored(step) => {
                     self.app.meters.accepted(step.len());
                     step
@@ -143,6 +150,17 @@ impl<'r> Gate<'r> {
                 });
             }
         }
+    }
+
+    /// Stores a step; a large one in its turn.
+    async fn store(&self, step: Submission) -> Result<Acceptance, Problem> {
+        let store = &self.app.store;
+        if step.rows() <= SMALL_STEP_ROWS_MAX {
+            return Ok(store.accept(step).await?);
+        }
+        let turn = timeout(TURN_WITHIN, self.app.large_steps.take());
+        let _turn = turn.await.map_err(|_elapsed| too_many_large())?;
+        Ok(store.accept(step).await?)
     }
 
     /// The next alerts, as many as a step holds.
@@ -176,6 +194,12 @@ impl<'r> Gate<'r> {
                 .collect(),
         }
     }
+}
+
+fn too_many_large() -> Problem {
+    Problem::unavailable(
+        "Too many requests that cause many deliveries are being stored; repeat the request.",
+    )
 }
 
 fn changes_too_fast() -> Problem {

@@ -1,6 +1,6 @@
 //! All routes, each group in a file of its own, and what every answer has in common.
 
-mod accept;
+pub(crate) mod accept;
 mod alerts;
 mod api_keys;
 mod auth;

@@ -74,6 +74,8 @@ pub(crate) struct MemoryQueue {
     ended: Mutex<Vec<(Due, DeliveryState)>>,
     pub(crate) outcomes: Mutex<Vec<Outcome>>,
     pub(crate) standing: Mutex<Standing>,
+    /// Every one that was recorded, in their order.
+    pub(crate) standings: Mutex<Vec<Standing>>,
     pub(crate) full: watch::Sender<bool>,
     /// How often recording was refused.
     pub(crate) refused: AtomicUsize,
@@ -93,6 +95,7 @@ impl MemoryQueue {
             ended: Mutex::default(),
             outcomes: Mutex::default(),
             standing: Mutex::default(),
+            standings: Mutex::default(),
             full,
             refused: AtomicUsize::new(0),
             read: AtomicUsize::new(0),
@@ -274,6 +277,7 @@ impl Queue for MemoryQueue {
             }
             if let Some(standing) = &report.standing {
                 self.standing.lock().unwrap().clone_from(standing);
+                self.standings.lock().unwrap().push(standing.clone());
             }
         }
         Ok(vec![Recorded::Done; count])

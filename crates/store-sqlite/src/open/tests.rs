@@ -1,9 +1,11 @@
-//! A full disk, as SQLite tells it.
+//! A connection keeps the plans of its statements, and a full disk is told as SQLite tells it.
 
 use std::sync::Arc;
 
 use alert_connectors_model::SeededRandom;
 use alert_connectors_store::{Store, StoreError, conformance::World};
+
+use rusqlite::StatementStatus;
 
 use super::*;
 
@@ -41,4 +43,19 @@ async fn a_full_disk_refuses_and_room_lets_it_go_on() {
     limit(1_000_000).await;
     write_page().await.unwrap();
     store.check().await.unwrap();
+}
+
+#[test]
+fn a_statement_is_prepared_once_whatever_is_bound_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("test.db");
+    let mut connection = connect(&path).unwrap();
+    migrate(&mut connection, &path, Use::Server).unwrap();
+    // Where the partial index suits depends on the value.
+    let sql = "SELECT seq FROM deliveries WHERE connector_no = ?1 AND state = ?2 LIMIT ?3";
+    let mut statement = connection.prepare(sql).unwrap();
+    for state in 0..4 {
+        assert!(!statement.exists([1, state, 10]).unwrap());
+    }
+    assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
 }

@@ -1,0 +1,94 @@
+//! Work that takes turns: one piece at a time, and after each a rest, so that it never has more than half of what it uses.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, sleep_until},
+};
+
+/// Whoever takes a turn waits for those who asked before. Clones share it.
+#[derive(Clone)]
+pub(crate) struct Turns {
+    one: Arc<Semaphore>,
+    /// When the previous piece of work has been rested from.
+    rested_at: Arc<Mutex<Instant>>,
+    rest_max: Duration,
+}
+
+/// A turn. The rest begins when it is dropped.
+pub(crate) struct Turn {
+    turns: Turns,
+    began: Instant,
+    _one: OwnedSemaphorePermit,
+}
+
+impl Turns {
+    /// A rest takes as long as the work before it, and at most `rest_max`: what waits for a slow disk needs no rest from it.
+    pub(crate) fn new(rest_max: Duration) -> Self {
+        Self {
+            one: Arc::new(Semaphore::new(1)),
+            rested_at: Arc::new(Mutex::new(Instant::now())),
+            rest_max,
+        }
+    }
+
+    /// Waits for a turn.
+    pub(crate) async fn take(&self) -> Turn {
+        let one = Arc::clone(&self.one).acquire_owned().await;
+        let one = one.expect("nobody closes the semaphore");
+        let rested_at = *self.lock();
+        sleep_until(rested_at).await;
+        Turn {
+            turns: self.clone(),
+            began: Instant::now(),
+            _one: one,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Instant> {
+        self.rested_at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let ended = Instant::now();
+        let rest = ended.duration_since(self.began).min(self.turns.rest_max);
+        *self.turns.lock() = ended + rest;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn work_rests_for_as_long_as_it_took() {
+        let turns = Turns::new(Duration::from_secs(1));
+        let began = Instant::now();
+        for (work, next_begins_after) in [(100, 200), (50, 300), (5_000, 6_300)] {
+            let turn = turns.take().await;
+            tokio::time::advance(Duration::from_millis(work)).await;
+            drop(turn);
+            drop(turns.take().await);
+            let after = Duration::from_millis(next_begins_after);
+            assert_eq!(began.elapsed(), after);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_works_at_a_time() {
+        let turns = Turns::new(Duration::ZERO);
+        let first = turns.take().await;
+        let mut second = std::pin::pin!(turns.take());
+        assert!(futures_util::poll!(second.as_mut()).is_pending());
+        drop(first);
+        drop(second.await);
+    }
+}

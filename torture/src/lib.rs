@@ -1,16 +1,20 @@
 //! What a product that must not lose an alert has to live through: killed at random moments, a full disk, a receiver that
-//! fails in every known way, a clock that steps, an attack; on PostgreSQL replicas that die or stall, and a database that goes
+//! fails in every known way, a clock that steps, an attack, half an hour of everything at once; on PostgreSQL replicas that die or stall, and a database that goes
 //! away. Each scenario runs the built program as a user would, counts what the API accepted, what the receiver got and what the
 //! store says, and fails unless they agree.
 
 mod attack;
+mod honest;
 mod ledger;
 mod load;
 mod receiver;
 mod replicas;
 mod scenario;
 mod server;
+mod soak;
+mod vitals;
 
 pub use attack::attack;
 pub use replicas::{database, full, replicas, stalls};
 pub use scenario::{Figures, Plan, clock, disk, faults, kill};
+pub use soak::soak;

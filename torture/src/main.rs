@@ -3,11 +3,11 @@
 use std::{io::Write, path::PathBuf, process::ExitCode, time::Duration};
 
 use alert_connectors_torture::{
-    Figures, Plan, attack, clock, database, disk, faults, full, kill, replicas, stalls,
+    Figures, Plan, attack, clock, database, disk, faults, full, kill, replicas, soak, stalls,
 };
 
 const USAGE: &str = "usage: alert-connectors-torture PATH-OF-THE-PROGRAM SCENARIO ROUNDS
-scenarios on SQLite: kill disk faults clock attack; on PostgreSQL: replicas stalls database full";
+scenarios on SQLite: kill disk faults clock attack soak; on PostgreSQL: replicas stalls database full";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -49,6 +49,7 @@ fn run(program: &str, scenario: &str, rounds: &str) -> anyhow::Result<()> {
             "faults" => faults(&plan).await,
             "clock" => clock(&plan).await,
             "attack" => attack(&plan).await,
+            "soak" => soak(&plan).await,
             "replicas" => replicas(&plan).await,
             "stalls" => stalls(&plan).await,
             "database" => database(&plan).await,

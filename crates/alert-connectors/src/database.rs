@@ -5,10 +5,13 @@ use std::sync::Arc;
 use alert_connectors_store::Store;
 use alert_connectors_store_postgres::{PostgresStore, PostgresUrl};
 use alert_connectors_store_sqlite::SqliteStore;
+use alert_connectors_tasks::Tasks;
 use prometheus_client::registry::Registry;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::{DatabaseConfig, DatabasePlace},
+    lifecycle::doomed,
     system::System,
 };
 
@@ -41,6 +44,7 @@ impl Database {
                     key_file,
                     used_by,
                     random,
+                    tasks: Tasks::new(CancellationToken::new(), doomed()),
                 };
                 Ok(Self::Postgres(PostgresStore::open(opening).await?))
             }

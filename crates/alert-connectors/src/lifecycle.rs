@@ -32,7 +32,7 @@ pub(crate) struct Lifecycle {
 }
 
 /// The name of the task that a test of the debug build kills.
-fn doomed() -> Option<String> {
+pub(crate) fn doomed() -> Option<String> {
     #[expect(
         clippy::disallowed_methods,
         reason = "no setting: the release build does not read it"

@@ -20,15 +20,10 @@ pub(crate) const BODY_BYTES_MAX: usize = 1_024 * 1_024;
 pub(crate) const SIGN_IN_BYTES_MAX: usize = 16 * 1_024;
 /// The largest batch, in bytes.
 pub(crate) const BATCH_BYTES_MAX: usize = 16 * 1_024 * 1_024;
-/// Of a body that is too large, at most so much is passed over before the connection is closed.
-const PASSED_OVER_BYTES_MAX: usize = 32 * 1_024 * 1_024;
 /// A body must have arrived within this time.
 const ARRIVAL_MAX: Duration = Duration::from_secs(30);
 /// That of somebody who is not known yet, which is small.
 const STRANGERS_ARRIVAL_MAX: Duration = Duration::from_secs(5);
-
-/// The rest of a body that is refused is read for at most this long, so that its sender gets to see the answer.
-const REFUSED_MAX: Duration = Duration::from_secs(2);
 
 /// What some producers write before their JSON, although it means nothing there.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -76,7 +71,6 @@ pub(crate) async fn read_from(
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|announced| announced > most as u64) {
-        pass_over(body, ARRIVAL_MAX).await;
         return Err(too_large(most));
     }
     if !is_json(headers) {
@@ -89,8 +83,7 @@ pub(crate) async fn read_from(
         Sender::Caller => ARRIVAL_MAX,
         Sender::Stranger => STRANGERS_ARRIVAL_MAX,
     };
-    let mut body = body;
-    let arriving = collect(&mut body, encoding, announced, most, &mut room);
+    let arriving = collect(body, encoding, announced, most, &mut room);
     let arrived = tokio::time::timeout(within, arriving).await;
     let late = |_late| {
         let detail = format!(
@@ -99,14 +92,7 @@ pub(crate) async fn read_from(
         );
         Problem::new(ProblemKind::MalformedJson, detail)
     };
-    let bytes = match arrived.map_err(late)? {
-        Ok(bytes) => bytes,
-        Err(problem) => {
-            drop(room);
-            pass_over(body, REFUSED_MAX).await;
-            return Err(problem);
-        }
-    };
+    let bytes = arrived.map_err(late)??;
     let bytes = match encoding {
         Encoding::Identity => bytes,
         Encoding::Gzip => unzipped(&bytes, most, &mut room)?,
@@ -117,7 +103,7 @@ pub(crate) async fn read_from(
 }
 
 async fn collect(
-    body: &mut Body,
+    mut body: Body,
     encoding: Encoding,
     announced: Option<u64>,
     most: usize,
@@ -148,21 +134,6 @@ async fn collect(
         collected.extend_from_slice(&data);
     }
     Ok(Bytes::from(collected))
-}
-
-/// Reads on without keeping anything, so that a client that is still writing gets to see the answer.
-async fn pass_over(mut body: Body, within: Duration) {
-    let mut left = PASSED_OVER_BYTES_MAX;
-    let reading = async {
-        while let Some(Ok(frame)) = body.frame().await {
-            left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
-            if left == 0 {
-                return;
-            }
-        }
-    };
-    // A client that takes too long has lost its answer.
-    drop(tokio::time::timeout(within, reading).await);
 }
 
 fn encoding(headers: &HeaderMap) -> Result<Encoding, Problem> {

@@ -24,6 +24,7 @@ mod rosters;
 mod routes;
 mod surrogates;
 mod turn;
+mod unread;
 
 pub use app::{App, AppOptions};
 pub use head::HeadFault;

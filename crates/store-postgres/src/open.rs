@@ -10,7 +10,7 @@ use tokio::{
     time,
 };
 use tokio_postgres::Client;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::{
@@ -44,6 +44,8 @@ pub struct Opening {
     pub used_by: Use,
     /// Randomness for keys, names and nonces.
     pub random: Arc<dyn Random>,
+    /// Where its tasks live. One that panics fails the store.
+    pub tasks: Tasks,
 }
 
 /// Why a database can't be opened; each in a sentence that says what to do.
@@ -125,7 +127,7 @@ impl PostgresStore {
             url: name.clone(),
             why: error.to_string(),
         })?;
-        let tasks = Tasks::new(CancellationToken::new(), None);
+        let tasks = opening.tasks.clone();
         let sealing = {
             let unreachable = |why| OpenError::Unreachable {
                 url: name.clone(),

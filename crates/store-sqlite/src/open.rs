@@ -134,13 +134,15 @@ impl SqliteStore {
         let log_loss = evidence.loss(&connection, &file).map_err(failed)?;
         let log_use = LogUse::begin(&connection, &file, used_by).map_err(failed)?;
         let sealing = sealing(&mut connection, &path, &key_file, Arc::clone(&random))?;
-        let readers = Readers::open(&path, log_use).map_err(failed)?;
         let meters = GroupMeters::default();
         let (failing, _) = watch::channel(None);
         let no_thread = |source| OpenError::Io {
             path: path.clone(),
             source,
         };
+        let readers = Readers::start(&path, log_use)
+            .map_err(io::Error::other)
+            .map_err(no_thread)?;
         let checkpoint = Checkpoint::start(&file, log_use, failing.clone())
             .map_err(io::Error::other)
             .map_err(no_thread)?;

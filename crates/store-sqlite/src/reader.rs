@@ -1,13 +1,17 @@
-//! Connections that only read, beside the writer. WAL lets them see the last commit without waiting for the next.
+//! Threads that only read, each with a connection of its own, beside the writer. WAL lets them see the last commit without waiting
+//! for the next.
 
 use std::{
+    error::Error,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     sync::{Arc, Mutex, PoisonError},
+    thread,
 };
 
 use alert_connectors_store::StoreError;
 use rusqlite::{Connection, OpenFlags};
-use tokio::sync::Semaphore;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     SqliteStore,
@@ -16,34 +20,54 @@ use crate::{
     open::keep_plans,
 };
 
-/// Reads that may run at once.
+/// Reads that run at once. Each thread keeps some memory that it has used, so there are few.
 const READERS: usize = 3;
+/// Reads that may wait for a thread; a caller beyond that waits to be let in.
+const WAITING_MAX: usize = 256;
 
-#[derive(Clone)]
-pub(crate) struct Readers {
-    free: Arc<Mutex<Vec<Connection>>>,
-    permits: Arc<Semaphore>,
-}
+type Read = Box<dyn FnOnce(&Connection) + Send>;
+
+pub(crate) struct Readers(mpsc::Sender<Read>);
 
 impl Readers {
-    pub(crate) fn open(path: &Path, log_use: LogUse) -> rusqlite::Result<Self> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connect = |_| {
-            let connection = Connection::open_with_flags(path, flags)?;
-            connection.execute_batch(
-                "PRAGMA query_only=ON; PRAGMA busy_timeout=5000; PRAGMA cache_size=-1024",
-            )?;
-            log_use.of(&connection)?;
-            keep_plans(&connection)?;
-            connection.set_prepared_statement_cache_capacity(64);
-            Ok(connection)
-        };
-        let connections: Vec<Connection> =
-            (0..READERS).map(connect).collect::<rusqlite::Result<_>>()?;
-        Ok(Self {
-            free: Arc::new(Mutex::new(connections)),
-            permits: Arc::new(Semaphore::new(READERS)),
-        })
+    /// Starts the threads. They end when the last handle is gone.
+    pub(crate) fn start(
+        path: &Path,
+        log_use: LogUse,
+    ) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        let (reads, waiting) = mpsc::channel(WAITING_MAX);
+        let waiting = Arc::new(Mutex::new(waiting));
+        for number in 0..READERS {
+            let connection = connect(path, log_use)?;
+            let waiting = Arc::clone(&waiting);
+            thread::Builder::new()
+                .name(format!("sqlite-reader-{number}"))
+                .spawn(move || read_all(&connection, &waiting))?;
+        }
+        Ok(Self(reads))
+    }
+}
+
+fn connect(path: &Path, log_use: LogUse) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection
+        .execute_batch("PRAGMA query_only=ON; PRAGMA busy_timeout=5000; PRAGMA cache_size=-1024")?;
+    log_use.of(&connection)?;
+    keep_plans(&connection)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+fn read_all(connection: &Connection, waiting: &Mutex<mpsc::Receiver<Read>>) {
+    loop {
+        let next = waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .blocking_recv();
+        let Some(read) = next else { return };
+        // A read that meets a bug ends alone; its snapshot is given up on the way.
+        drop(catch_unwind(AssertUnwindSafe(|| read(connection))));
     }
 }
 
@@ -53,22 +77,18 @@ impl SqliteStore {
         &self,
         read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let readers = self.shared.readers.clone();
-        let permit = Arc::clone(&readers.permits)
-            .acquire_owned()
+        let (answer, answered) = oneshot::channel();
+        let work: Read = Box::new(move |connection| {
+            // Nobody waits for it any more where the request was given up.
+            if !answer.is_closed() {
+                drop(answer.send(in_snapshot(connection, read)));
+            }
+        });
+        let asked = self.shared.readers.0.send(work).await;
+        asked.map_err(|_ended| StoreError::Stopped)?;
+        let read = answered
             .await
-            .map_err(|_closed| StoreError::Stopped)?;
-        let work = move || {
-            let _permit = permit;
-            let free = || readers.free.lock().unwrap_or_else(PoisonError::into_inner);
-            let connection = free().pop().ok_or(StoreError::Stopped)?;
-            let outcome = in_snapshot(&connection, read);
-            free().push(connection);
-            outcome
-        };
-        let read = tokio::task::spawn_blocking(work)
-            .await
-            .map_err(|error| StoreError::Unavailable(error.into()))?;
+            .map_err(|_panicked| StoreError::Unavailable("a read met a bug".into()))?;
         if let Err(StoreError::Fatal(reason)) = &read {
             // What one reader meets, others and the writer will meet as well.
             self.shared.failed.send_replace(Some(fatal(reason)));
@@ -85,4 +105,39 @@ fn in_snapshot<T>(
     let outcome = read(&transaction);
     transaction.finish().map_err(meaning)?;
     outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use alert_connectors_model::SeededRandom;
+    use alert_connectors_store::Use;
+
+    use super::*;
+    use crate::Opening;
+
+    #[tokio::test]
+    async fn a_read_that_panics_ends_alone_and_leaves_its_thread_to_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(Opening {
+            path: folder.path().join("test.db"),
+            key_file: folder.path().join("secret.key"),
+            used_by: Use::Server,
+            random: Arc::new(SeededRandom::new(1)),
+        })
+        .unwrap();
+        let count = |connection: &Connection| {
+            let sql = "SELECT count(*) FROM spaces";
+            connection.query_row(sql, [], |row| row.get(0))
+        };
+        for _ in 0..2 * READERS {
+            let panics = move |connection: &Connection| -> Result<(), StoreError> {
+                let count: i64 = count(connection).map_err(meaning)?;
+                unreachable!("a bug, in {count}")
+            };
+            let failed = store.read(panics).await;
+            assert!(matches!(failed, Err(StoreError::Unavailable(_))));
+        }
+        let read = store.read(move |connection| count(connection).map_err(meaning));
+        assert_eq!(read.await.unwrap(), 0_i64);
+    }
 }

@@ -1,10 +1,8 @@
 //! The server under attack: strangers and a hostile tenant do their worst beside an honest load, while nobody reads its log. No
 //! honest request may fail or become slow, and the server must stay within its memory and its descriptors.
 
-mod honest;
 mod strangers;
 mod tenant;
-mod vitals;
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,11 +17,11 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    honest::{self, Honest},
     scenario::{Figures, Plan, Stage},
     server::talk,
+    vitals::{Limits, Vitals},
 };
-use honest::Honest;
-use vitals::{Limits, Vitals};
 
 /// What the server is given.
 const LIMITS: Limits = Limits {

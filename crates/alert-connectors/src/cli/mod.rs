@@ -220,8 +220,8 @@ pub(crate) fn name_of(text: &str) -> Result<String, Failure> {
     display_name(text).map_err(|what| Failure::Usage(vec![format!("--name: {what}")]))
 }
 
-/// Threads for what blocks: the store's readers, password checks, large bodies, and at most 32 that look names up.
-const BLOCKING_THREADS_MAX: usize = 64;
+/// Threads for what blocks: at most 32 look up the names of webhooks, and a few that of a proxy.
+const BLOCKING_THREADS_MAX: usize = 40;
 
 /// Runs a command that waits for things.
 pub(crate) fn wait_for(work: impl Future<Output = Outcome>) -> Outcome {

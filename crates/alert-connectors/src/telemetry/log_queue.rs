@@ -3,6 +3,7 @@
 
 use std::{
     io::{self, Write},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -146,16 +147,23 @@ impl<W: Write> WriterThread<W> {
         while let Ok(entry) = self.waiting.recv() {
             match entry {
                 Entry::Line(line) => {
-                    let written = self.out.write_all(&line).and_then(|()| self.out.flush());
+                    let is_written = self.write(&line);
                     self.state.bytes.fetch_sub(line.len(), Ordering::Relaxed);
-                    match written {
-                        Ok(()) => self.tell(),
-                        Err(_full_or_gone) => self.state.drop_one(),
+                    if is_written {
+                        self.tell();
+                    } else {
+                        self.state.drop_one();
                     }
                 }
                 Entry::Flush(written) => drop(written.send(())),
             }
         }
+    }
+
+    /// Whether a line is written. Whatever a write does, panic included, the thread goes on: without it nothing is logged.
+    fn write(&mut self, line: &[u8]) -> bool {
+        let write = || self.out.write_all(line).and_then(|()| self.out.flush());
+        matches!(catch_unwind(AssertUnwindSafe(write)), Ok(Ok(())))
     }
 
     /// Reports dropped lines, now that the log can be written.
@@ -220,6 +228,31 @@ mod tests {
         queue.flush();
         assert_eq!(log.0.lock().unwrap().1, b"one\nthree\n");
         assert_eq!(queue.state.untold.load(Ordering::Relaxed), 0);
+    }
+
+    /// A log that panics at its first line.
+    struct Broken(Log);
+
+    impl Write for Broken {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            assert_ne!(bytes, b"one\n", "a bug");
+            self.0.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_log_that_panics_is_written_on() {
+        let log = Log::default();
+        let queue = LogQueue::start(Broken(log.clone())).unwrap();
+        say(&queue, "one\n");
+        say(&queue, "two\n");
+        queue.flush();
+        assert_eq!(log.0.lock().unwrap().1, b"two\n");
+        assert_eq!(queue.dropped().get(), 1);
     }
 
     #[test]

@@ -155,6 +155,47 @@ async fn silent_and_greedy_clients_keep_nobody_out() {
 }
 
 #[tokio::test]
+async fn a_connection_goes_on_after_a_request_whose_body_nobody_wanted() {
+    let world = World::start().await;
+    let body = "x".repeat(300_000);
+    let mut stream = dial(&world.server).await;
+    for (method, path, more, status) in [
+        ("POST", "/nowhere", "", "404"),
+        ("PUT", "/auth/token", "", "405"),
+        ("POST", "/spaces/data/alerts", "", "401"),
+        ("POST", "/auth/token", "", "413"),
+        ("GET", "/health/live", "Connection: close\r\n", "200"),
+    ] {
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{more}Content-Length: {}\r\n\r\n",
+            body.len()
+        );
+        // The server reads on while it is written to, and its answer fits the connection's buffer.
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(body.as_bytes()).await.unwrap();
+        let mut begin = [0; 12];
+        stream.read_exact(&mut begin).await.unwrap();
+        assert_eq!(begin, format!("HTTP/1.1 {status}").as_bytes(), "{path}");
+        let mut rest = Vec::new();
+        while !is_answer_over(&rest) {
+            assert!(stream.read_buf(&mut rest).await.unwrap() > 0, "{path}");
+        }
+    }
+}
+
+/// Whether an answer of which the first line began is there with its body.
+fn is_answer_over(answer: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(answer);
+    let Some((head, body)) = text.split_once("\r\n\r\n") else {
+        return false;
+    };
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "));
+    body.len() >= length.map_or(0, |length| length.parse().unwrap())
+}
+
+#[tokio::test]
 async fn a_head_that_can_mean_two_things_or_nothing_is_refused() {
     let world = World::start().await;
     let get = |headers: &str| format!("GET /health/live HTTP/1.1\r\n{headers}\r\n");

@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+/// The tasks that run from the start, by name.
+pub(crate) const TASKS: &[&str] = &["recorder", "follower", "notices", "upkeep", "server"];
+
 /// A fresh database.
 pub(crate) struct Place {
     /// How the program is told of it.

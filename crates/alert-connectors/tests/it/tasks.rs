@@ -7,36 +7,23 @@ use std::{
 
 use serde_json::json;
 
-use crate::world::{PROGRAM, World, until};
+use crate::{
+    place::{Place, TASKS},
+    world::{PROGRAM, World, output, until},
+};
 
 /// The environment variable by which a debug build kills a task soon after its start.
 const DOOMED: &str = "ALERT_CONNECTORS_DOOMED_TASK";
 
-#[tokio::test]
-async fn whichever_task_dies_the_program_says_so_and_ends() {
-    let world = World::start().await;
-    for (number, name) in ["recorder", "follower", "notices", "upkeep", "server"]
-        .into_iter()
-        .enumerate()
-    {
-        let database = format!("sqlite://{}", world.path(&format!("{number}.db")).display());
-        crate::world::output(&[
-            "space",
-            "add",
-            "s",
-            "--name",
-            "S",
-            "--database-url",
-            &database,
-        ]);
+#[test]
+fn whichever_task_dies_the_program_says_so_and_ends() {
+    for name in TASKS {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::make(folder.path());
+        let place: Vec<&str> = place.arguments.iter().map(String::as_str).collect();
+        output(&[&["space", "add", "s", "--name", "S"], &place[..]].concat());
         let mut child = Command::new(PROGRAM)
-            .args([
-                "serve",
-                "--listen",
-                "127.0.0.1:0",
-                "--database-url",
-                &database,
-            ])
+            .args([&["serve", "--listen", "127.0.0.1:0"], &place[..]].concat())
             .env_clear()
             .env(DOOMED, name)
             .stdin(Stdio::null())

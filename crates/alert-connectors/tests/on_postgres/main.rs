@@ -21,5 +21,7 @@ mod identity;
 mod lost_access;
 #[path = "../it/storm.rs"]
 mod storm;
+#[path = "../it/tasks.rs"]
+mod tasks;
 #[path = "../it/world.rs"]
 mod world;

@@ -6,6 +6,19 @@ use alert_connectors_cluster::TestDatabase;
 
 use crate::world::PROGRAM;
 
+/// The tasks that run from the start, by name.
+pub(crate) const TASKS: &[&str] = &[
+    "recorder",
+    "follower",
+    "notices",
+    "upkeep",
+    "server",
+    "keeper",
+    "postgres-intake",
+    "postgres-records",
+    "postgres-listener",
+];
+
 /// A fresh database.
 pub(crate) struct Place {
     /// How the program is told of it.

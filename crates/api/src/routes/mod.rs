@@ -28,7 +28,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use metrics::PREFIX as METRICS_PREFIX;
 
-use crate::{App, Problem, ProblemKind, head};
+use crate::{App, Problem, ProblemKind, head, unread::keep_rest};
 
 /// What the service is for: connectors and alerts.
 pub(crate) fn core() -> OpenApiRouter<App> {
@@ -125,7 +125,7 @@ async fn named(State(app): State<App>, request: Request, next: Next) -> Response
         .then(|| format!("{} {}", request.method(), request.uri().path()));
     let mut response = match head::refusal(&request) {
         Some(refusal) => refusal,
-        None => next.run(request).await,
+        None => answered_whole(request, next).await,
     };
     let status = response.status();
     app.meters.answered(status);
@@ -149,6 +149,19 @@ async fn named(State(app): State<App>, request: Request, next: Next) -> Response
     }
     if let Ok(id) = HeaderValue::try_from(id) {
         response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}
+
+/// Answers once the body has been read or passed over, or says that the connection closes.
+async fn answered_whole(request: Request, next: Next) -> Response {
+    let (request, rest) = keep_rest(request);
+    let mut response = next.run(request).await;
+    if let Some(rest) = rest
+        && !rest.pass_over().await
+    {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
     }
     response
 }

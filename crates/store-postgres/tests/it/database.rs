@@ -6,7 +6,8 @@ use alert_connectors_cluster::TestDatabase;
 use alert_connectors_model::{Random, SeededRandom};
 use alert_connectors_store::{SealingKey, Use, write_new_key_file};
 use alert_connectors_store_postgres::{Opening, PostgresStore, PostgresUrl};
-use tokio_util::task::TaskTracker;
+use alert_connectors_tasks::Tasks;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// A database, and the key file that its replicas share.
 pub(crate) struct Database(TestDatabase);
@@ -36,6 +37,7 @@ impl Database {
             key_file: self.0.folder().join("secret.key"),
             used_by: Use::Server,
             random,
+            tasks: Tasks::new(CancellationToken::new(), None),
         }
     }
 

@@ -7,7 +7,7 @@ use alert_connectors_store::{
     Acceptance, Report, StoreError, Use,
     conformance::{World, idempotency, stored},
 };
-use alert_connectors_store_postgres::{OpenError, PostgresStore};
+use alert_connectors_store_postgres::{OpenError, Opening, PostgresStore};
 
 use crate::database::{Database, execute};
 
@@ -155,6 +155,41 @@ async fn what_stands_in_the_way_of_opening_is_said() {
     execute(&database, "INSERT INTO migrations (no) VALUES (99)").await;
     let newer = refused(&|_opening| {}).await;
     assert!(matches!(newer, OpenError::Newer { .. }), "{newer}");
+}
+
+/// Undoes the last migration.
+const LAST_UNDONE: &str = "ALTER TABLE destinations DROP COLUMN failing_messages;
+    ALTER TABLE destinations DROP COLUMN unanswered;
+    DELETE FROM migrations WHERE no = (SELECT max(no) FROM migrations)";
+
+#[tokio::test]
+async fn only_a_server_and_a_migration_change_the_schema_and_few_make_one() {
+    let database = Database::make();
+    let opened = async |used_by| {
+        let opening = Opening {
+            used_by,
+            ..database.opening()
+        };
+        PostgresStore::open(opening).await
+    };
+    for used_by in [Use::Command, Use::Migration] {
+        let refused = opened(used_by).await.err().unwrap();
+        assert!(
+            matches!(refused, OpenError::Older { found: 0, .. }),
+            "{refused}"
+        );
+    }
+    assert!(opened(Use::Founding).await.is_ok());
+    execute(&database, LAST_UNDONE).await;
+    for used_by in [Use::Command, Use::Founding, Use::Command] {
+        let refused = opened(used_by).await.err().unwrap();
+        assert!(matches!(refused, OpenError::Older { .. }), "{refused}");
+        assert!(refused.to_string().contains("migrate-schema"), "{refused}");
+    }
+    assert!(opened(Use::Migration).await.is_ok());
+    assert!(opened(Use::Command).await.is_ok());
+    execute(&database, LAST_UNDONE).await;
+    assert!(opened(Use::Server).await.is_ok());
 }
 
 /// Requests that wait at the same moment share a transaction, but not each other's faults.

@@ -4,6 +4,7 @@
 
 mod database;
 mod failures;
+mod inspection;
 mod leases;
 mod plans;
 mod replicas;

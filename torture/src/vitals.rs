@@ -2,7 +2,7 @@
 //! as the operating system would do.
 
 use std::{
-    fs,
+    fmt, fs,
     process::Command,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -15,25 +15,41 @@ use crate::server::talk;
 
 /// What a process may use.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Limits {
+pub(crate) struct Limits {
     /// Resident memory, in KiB.
-    pub(super) memory_kib: u64,
+    pub(crate) memory_kib: u64,
     /// Open files and connections.
-    pub(super) descriptors: u64,
+    pub(crate) descriptors: u64,
 }
 
 /// The most that was seen.
 #[derive(Debug, Default, Clone, Copy)]
-struct Seen {
-    memory_kib: u64,
-    descriptors: u64,
-    threads: u64,
-    was_killed: bool,
-    is_gone: bool,
+pub(crate) struct Seen {
+    pub(crate) memory_kib: u64,
+    pub(crate) descriptors: u64,
+    pub(crate) threads: u64,
+    pub(crate) was_killed: bool,
+    pub(crate) is_gone: bool,
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            memory_kib,
+            descriptors,
+            threads,
+            ..
+        } = self;
+        let mib = memory_kib / 1_024;
+        write!(
+            f,
+            "at most {mib} MiB, {descriptors} descriptors, {threads} threads"
+        )
+    }
 }
 
 /// A process under watch.
-pub(super) struct Vitals {
+pub(crate) struct Vitals {
     limits: Limits,
     seen: Arc<Mutex<Seen>>,
     /// Ends with this.
@@ -41,7 +57,7 @@ pub(super) struct Vitals {
 }
 
 impl Vitals {
-    pub(super) fn watch(pid: u32, limits: Limits) -> anyhow::Result<Self> {
+    pub(crate) fn watch(pid: u32, limits: Limits) -> anyhow::Result<Self> {
         ensure!(look(pid).is_some(), "/proc says nothing of process {pid}");
         let seen = Arc::new(Mutex::new(Seen::default()));
         let noting = Arc::clone(&seen);
@@ -73,22 +89,25 @@ impl Vitals {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The most that was seen since this was last asked.
+    pub(crate) fn since_last(&self) -> Seen {
+        let mut seen = self.seen();
+        let (was_killed, is_gone) = (seen.was_killed, seen.is_gone);
+        let nothing = Seen {
+            was_killed,
+            is_gone,
+            ..Seen::default()
+        };
+        std::mem::replace(&mut *seen, nothing)
+    }
+
     /// Says the most that was seen so far.
-    pub(super) fn say(&self, when: &str) {
-        let Seen {
-            memory_kib,
-            descriptors,
-            threads,
-            ..
-        } = *self.seen();
-        talk(format_args!(
-            "{when}: at most {} MiB, {descriptors} descriptors, {threads} threads",
-            memory_kib / 1_024
-        ));
+    pub(crate) fn say(&self, when: &str) {
+        talk(format_args!("{when}: {}", self.seen()));
     }
 
     /// Fails if the process went over a limit.
-    pub(super) fn check(&self) -> anyhow::Result<()> {
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
         let Seen {
             memory_kib,
             descriptors,

@@ -23,7 +23,7 @@ const EVERY: Duration = Duration::from_millis(32);
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Clients that post until they are stopped.
-pub(super) struct Honest {
+pub(crate) struct Honest {
     tasks: JoinSet<anyhow::Result<()>>,
     shared: Arc<Shared>,
     /// How many of those that were posted have been asked for.
@@ -44,7 +44,7 @@ impl Shared {
 }
 
 impl Honest {
-    pub(super) fn start(server: &Server) -> Self {
+    pub(crate) fn start(server: &Server) -> Self {
         let shared = Arc::new(Shared::default());
         let mut tasks = JoinSet::new();
         for client in 0..CLIENTS {
@@ -60,7 +60,7 @@ impl Honest {
     }
 
     /// How long each request took since the last time that this was asked.
-    pub(super) fn so_far(&mut self) -> Vec<Duration> {
+    pub(crate) fn so_far(&mut self) -> Vec<Duration> {
         let posted = self.shared.posted();
         let new = posted.get(self.told..).unwrap_or_default();
         self.told = posted.len();
@@ -68,7 +68,7 @@ impl Honest {
     }
 
     /// Everything that was accepted; and adds how long the last requests took.
-    pub(super) async fn stop(mut self, took: &mut Vec<Duration>) -> anyhow::Result<Vec<Posted>> {
+    pub(crate) async fn stop(mut self, took: &mut Vec<Duration>) -> anyhow::Result<Vec<Posted>> {
         self.shared.is_stopping.store(true, Ordering::SeqCst);
         while let Some(ended) = self.tasks.join_next().await {
             ended??;
@@ -119,14 +119,14 @@ async fn post(
 }
 
 /// What many requests took, in milliseconds.
-pub(super) struct Summary {
+pub(crate) struct Summary {
     count: usize,
     p50: f64,
-    pub(super) p99: f64,
+    pub(crate) p99: f64,
     max: f64,
 }
 
-pub(super) fn summary(mut took: Vec<Duration>) -> Summary {
+pub(crate) fn summary(mut took: Vec<Duration>) -> Summary {
     took.sort_unstable();
     let at = |hundredth: usize| {
         let at = took.len().saturating_sub(1) * hundredth / 100;

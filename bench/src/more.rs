@@ -66,11 +66,11 @@ async fn furnish(lab: &Lab, place: &Place, way: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Arrival at many destinations, none of them dead and then some.
+/// Arrival at many destinations: none of them dead, then some, then all of one space's.
 pub(crate) async fn fair(server: &str, store: Store) -> anyhow::Result<()> {
     const EACH_SPACE: usize = 500;
     let mut calm = 0.0;
-    for hanging in [0, 100] {
+    for hanging in [0, 100, EACH_SPACE] {
         let place = Place::new(store)?;
         let lab = place.lab(server, PACED).await?;
         for space in ["one", "two"] {

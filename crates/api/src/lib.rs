@@ -12,6 +12,7 @@ mod head;
 mod heavy;
 mod identity;
 mod known_callers;
+mod list_body;
 mod meters;
 mod non_finite;
 mod openapi;

@@ -8,6 +8,7 @@ use alert_connectors_model::{
 };
 use alert_connectors_store::{AcceptedDelivery, AlertQuery, AlertRecord, Resolution, Roster};
 use axum::{
+    body::Body,
     extract::{Path, RawQuery, State},
     response::{IntoResponse, Response},
 };
@@ -18,6 +19,7 @@ use super::{accept::Stored, deliveries::DeliveryBody, schema};
 use crate::{
     App, Problem,
     entry::{Editor, TRIES_MAX, Viewer},
+    list_body::ListBody,
     page::{decode, encode},
     query::Query,
 };
@@ -48,17 +50,13 @@ pub(super) async fn list(
         .store
         .alerts(entry.space().id, query, app.expiry())
         .await?;
-    let items: Vec<String> = page
-        .items
-        .iter()
-        .map(|record| record_json(entry.space().id, record))
-        .collect();
+    let mut list = ListBody::new(r#"{"items":["#);
+    for record in page.items {
+        list.push(&record_json(entry.space().id, &record));
+    }
     let next = page.next.map(|position| encode(&position.to_string()));
     let next = serde_json::to_string(&next).unwrap_or_default();
-    Ok(json(format!(
-        r#"{{"items":[{}],"next_cursor":{next}}}"#,
-        items.join(",")
-    )))
+    Ok(json(list.finish(&format!(r#"],"next_cursor":{next}}}"#))))
 }
 
 fn alert_query(raw: Option<&str>) -> Result<AlertQuery, Problem> {
@@ -188,13 +186,13 @@ pub(super) async fn resolve(
     ))
 }
 
-pub(super) fn json(text: String) -> Response {
+pub(super) fn json(text: impl Into<Body>) -> Response {
     (
         [(
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/json"),
         )],
-        text,
+        text.into(),
     )
         .into_response()
 }

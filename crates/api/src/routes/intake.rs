@@ -30,7 +30,9 @@ use crate::{
     App, Freshness, Problem, ProblemKind,
     body::{self, BATCH_BYTES_MAX, BODY_BYTES_MAX, Received},
     entry::Viewer,
-    heavy, non_finite, surrogates,
+    heavy,
+    list_body::ListBody,
+    non_finite, surrogates,
 };
 
 /// Post an alert. 202 comes only once it is on disk together with its deliveries.
@@ -105,9 +107,9 @@ pub(super) async fn post_batch(
         .accept(entry, idempotency, &good, DELIVERIES_LISTED_MAX)
         .await?;
     let mut stored = accepted.alerts.iter();
-    let mut results = Vec::with_capacity(items.len());
+    let mut results = ListBody::new(r#"{"results":["#);
     for (index, item) in items.iter().enumerate() {
-        results.push(match item {
+        let result = match item {
             Ok(prepared) => {
                 let gone = || Problem::unavailable("What was stored under this key is gone.");
                 let stored = stored.next().ok_or_else(gone)?;
@@ -121,12 +123,10 @@ pub(super) async fn post_batch(
                 let problem = serde_json::to_string(&problem.body()).unwrap_or_default();
                 format!(r#"{{"status":422,"problem":{problem}}}"#)
             }
-        });
+        };
+        results.push(&result);
     }
-    Ok(json_response(
-        StatusCode::OK,
-        format!(r#"{{"results":[{}]}}"#, results.join(",")),
-    ))
+    Ok(json_response(StatusCode::OK, results.finish("]}")))
 }
 
 /// What was mended, and that the alert resolves nothing if it does not.
@@ -319,8 +319,8 @@ fn remembered(key: &str, route: Route, bytes: &Bytes) -> Idempotency {
     }
 }
 
-fn json_response(status: StatusCode, json: String) -> Response {
-    let mut response = Response::new(Body::from(json));
+fn json_response(status: StatusCode, json: impl Into<Body>) -> Response {
+    let mut response = Response::new(json.into());
     *response.status_mut() = status;
     response.headers_mut().insert(
         header::CONTENT_TYPE,

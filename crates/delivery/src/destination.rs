@@ -6,7 +6,7 @@ use std::{
 };
 
 use alert_connectors_model::{ConnectorType, Fingerprint};
-use alert_connectors_store::{Standing, StoreError};
+use alert_connectors_store::{Fence, Standing, StoreError};
 use tokio::{sync::Notify, time::Instant};
 
 mod planning;
@@ -227,21 +227,23 @@ impl Destination {
         Ok(())
     }
 
-    /// Changes how we behave towards it. A changed standing is on its way to the disk when this returns.
+    /// Changes how we behave towards it; nothing where that was not taken up, or is another server's by now. A changed standing
+    /// is on its way to the disk when this returns.
     pub(crate) async fn conduct<T>(
         self: &Arc<Self>,
         inner: &Inner,
         change: impl FnOnce(&mut Conduct) -> T,
     ) -> Option<T> {
-        let changed = {
+        let (fence, changed) = {
             let mut state = self.state();
+            let fence = state.tenure.fence()?;
             let changed = change(state.conduct.as_mut()?);
             state.unrecorded += 1;
-            changed
+            (fence, changed)
         };
         let ended = Ended {
             destination: Arc::clone(self),
-            lease: self.lease_number(),
+            fence,
             outcomes: Vec::new(),
             revived: Vec::new(),
         };
@@ -250,17 +252,13 @@ impl Destination {
         Some(changed)
     }
 
-    /// The standing, if it has to be written and the lease is still that under which the report was made.
-    pub(crate) fn standing_to_record(&self, lease: Option<i64>) -> Option<Standing> {
+    /// The standing, if it has to be written and the right by which the report was made still holds.
+    pub(crate) fn standing_to_record(&self, fence: Fence) -> Option<Standing> {
         let mut state = self.state();
-        if state.tenure.lease().map(|lease| lease.number) != lease {
+        if state.tenure.fence() != Some(fence) {
             return None;
         }
         state.conduct.as_mut()?.take_changed()
-    }
-
-    fn lease_number(&self) -> Option<i64> {
-        self.lease().map(|lease| lease.number)
     }
 
     /// Reads something of how we behave towards it; nothing if it was not taken up yet.

@@ -18,8 +18,8 @@ use tokio::{
 
 use crate::{destination::Destination, engine::Inner};
 
-/// How often leases are renewed.
-const RENEW_EVERY: Duration = Duration::from_secs(5);
+/// How often leases are renewed within their term: two renewals may fail before one lapses.
+const RENEWALS_PER_TERM: u32 = 3;
 /// What was handed on for another server's sake is left to it for so long.
 const LEFT_FOR: Duration = Duration::from_secs(5);
 /// How long a test call waits until another server has handed its destination on: it hears of that at its next renewal at
@@ -91,7 +91,7 @@ impl Keeper {
 
 /// Keeps leases of the given term until the engine is stopping.
 pub(crate) async fn run(inner: Arc<Inner>, term: Duration) {
-    let mut renew = time::interval(RENEW_EVERY);
+    let mut renew = time::interval(term / RENEWALS_PER_TERM);
     loop {
         let kept = tokio::select! {
             biased;

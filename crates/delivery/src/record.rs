@@ -2,7 +2,7 @@
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
-use alert_connectors_store::{Outcome, Queue, Report, StoreError};
+use alert_connectors_store::{Fence, Outcome, Queue, Report, StoreError};
 use alert_connectors_tasks::Tasks;
 use tokio::{
     sync::{mpsc, watch},
@@ -22,8 +22,8 @@ const TRY_AGAIN: Duration = Duration::from_millis(500);
 /// What a request came to, and who waits for it to be recorded.
 pub(crate) struct Ended {
     pub(crate) destination: Arc<Destination>,
-    /// The lease under which it was made.
-    pub(crate) lease: Option<i64>,
+    /// By which right it was made.
+    pub(crate) fence: Fence,
     pub(crate) outcomes: Vec<Outcome>,
     pub(crate) revived: Vec<i64>,
 }
@@ -78,8 +78,8 @@ pub(crate) async fn run(
 fn report(ended: Ended) -> Report {
     Report {
         destination: ended.destination.fingerprint,
-        lease: ended.lease,
-        standing: ended.destination.standing_to_record(ended.lease),
+        fence: ended.fence,
+        standing: ended.destination.standing_to_record(ended.fence),
         outcomes: ended.outcomes,
         revived: ended.revived,
     }

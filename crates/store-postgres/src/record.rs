@@ -197,7 +197,7 @@ impl<'r> Columns<'r> {
             reasons: steps().map(|step| step.reason).collect(),
             times: steps().map(|step| step.at).collect(),
             plain: steps().map(|step| step.plain).collect(),
-            leases: given().map(|(report, _)| report.lease).collect(),
+            leases: given().map(|(report, _)| report.fence.lease()).collect(),
             destinations: destinations.into_iter().collect(),
             attempts: Attempts::of(outcomes()),
         }
@@ -303,7 +303,7 @@ async fn revive(session: &Session, reports: &[&Report]) -> Result<(), StoreError
         .iter()
         .flat_map(|report| {
             let seqs = report.revived.iter();
-            seqs.map(|seq| (*seq, &report.destination.0[..], report.lease))
+            seqs.map(|seq| (*seq, &report.destination.0[..], report.fence.lease()))
         })
         .collect();
     if revived.is_empty() {

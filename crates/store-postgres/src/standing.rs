@@ -123,7 +123,7 @@ pub(crate) async fn write_all(session: &Session, reports: &[&Report]) -> Result<
         .iter()
         .filter_map(|report| {
             let standing = report.standing.as_ref()?;
-            Some((&report.destination.0[..], (report.lease, standing)))
+            Some((&report.destination.0[..], (report.fence.lease(), standing)))
         })
         .collect();
     write(session, &standings).await

@@ -54,7 +54,8 @@ pub use problem::{
     FollowUp, Heard, ended, ends, ends_nothing, ends_nothing_warning, heard_of, repeated,
 };
 pub use queue::{
-    Bundle, Due, Event, Form, NextStep, Opening, Outcome, Parcel, Queue, Recorded, Report, Tidings,
+    Bundle, Due, Event, Fence, Form, NextStep, Opening, Outcome, Parcel, Queue, Recorded, Report,
+    Tidings,
 };
 pub use seal::{Keyring, SealError, Sealed, SealingKey, fingerprint};
 pub use sealing::{Sealing, UnsealError, make_key_file_if_missing};

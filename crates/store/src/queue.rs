@@ -226,14 +226,32 @@ pub enum Form {
     Plain,
 }
 
+/// By which right a server says what became of a destination's deliveries. Whoever has none says nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fence {
+    /// No other server uses the store.
+    Unshared,
+    /// A lease, by its number. What is said under one of before is kept as attempts and changes nothing else.
+    Lease(i64),
+}
+
+impl Fence {
+    /// The number of the lease.
+    pub const fn lease(self) -> Option<i64> {
+        match self {
+            Self::Unshared => None,
+            Self::Lease(number) => Some(number),
+        }
+    }
+}
+
 /// What one request came to, for everything that it carried.
 #[derive(Debug, Clone)]
 pub struct Report {
     /// Where it went.
     pub destination: Fingerprint,
-    /// The lease under which it was sent, where there are leases: what is reported under one of before is kept as attempts
-    /// and changes nothing.
-    pub lease: Option<i64>,
+    /// By which right it was sent.
+    pub fence: Fence,
     /// How the destination stands now, where that changed.
     pub standing: Option<Standing>,
     /// What came of it for each delivery.

@@ -208,12 +208,19 @@ impl Destination {
         }
     }
 
-    /// Passes outcomes on to be recorded.
+    /// Passes outcomes on to be recorded. Where the lease was lost meanwhile, whoever has it now comes to them too.
     async fn report(self: &Arc<Self>, inner: &Inner, outcomes: Vec<Outcome>) {
-        self.state().unrecorded += 1;
+        let fence = {
+            let mut state = self.state();
+            let Some(fence) = state.tenure.fence() else {
+                return;
+            };
+            state.unrecorded += 1;
+            fence
+        };
         let ended = Ended {
             destination: Arc::clone(self),
-            lease: self.lease_number(),
+            fence,
             outcomes,
             revived: Vec::new(),
         };

@@ -3,7 +3,7 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use alert_connectors_model::{Attempt, AttemptId, SpaceId};
-use alert_connectors_store::NextStep;
+use alert_connectors_store::{Fence, NextStep};
 use tokio::time::Instant;
 
 use super::{Destination, forget, planning::Planned};
@@ -18,10 +18,10 @@ use crate::{
     record::Ended,
 };
 
-/// A request that was made: what it carried and for whom, under which lease, and whose fault it may be if it failed.
+/// A request that was made: what it carried and for whom, by which right, and whose fault it may be if it failed.
 struct Sent {
     planned: Planned,
-    lease: Option<i64>,
+    fence: Fence,
     blame: Blame,
 }
 
@@ -71,17 +71,9 @@ impl Destination {
         let body = load.body();
         let (started_at, started) = (inner.now(), Instant::now());
         line.close_if_idle_for_long(started);
-        let lease = {
-            let mut state = self.state();
-            if !state.tenure.holds(started) {
-                drop(state);
-                put_down(planned.load, inner);
-                return;
-            }
-            if let Some(conduct) = &mut state.conduct {
-                conduct.posted(started);
-            }
-            state.tenure.lease().map(|lease| lease.number)
+        let Some(fence) = self.begin(started) else {
+            put_down(planned.load, inner);
+            return;
         };
         let (sender, limit) = (&inner.sender, inner.sender.limits.request);
         let outcome = match &line.head {
@@ -115,10 +107,22 @@ impl Destination {
             .attempted(connector.connector_type, attempt.outcome, load.size(), took);
         let sent = Sent {
             planned,
-            lease,
+            fence,
             blame: blame(&outcome),
         };
         self.conclude(inner, sent, &verdict, attempt).await;
+    }
+
+    /// Counts a request that begins; the right by which it is made, if this server still has one.
+    fn begin(&self, now: Instant) -> Option<Fence> {
+        let mut state = self.state();
+        if !state.tenure.holds(now) {
+            return None;
+        }
+        if let Some(conduct) = &mut state.conduct {
+            conduct.posted(now);
+        }
+        state.tenure.fence()
     }
 
     /// Decides how it goes on, passes the outcome on to be recorded, and puts back what is to be tried again.
@@ -131,7 +135,7 @@ impl Destination {
     ) {
         let Sent {
             planned,
-            lease,
+            fence,
             blame,
         } = sent;
         let request = Request {
@@ -154,7 +158,7 @@ impl Destination {
         self.put_back_or_let_go(planned, &decided, inner);
         let ended = Ended {
             destination: Arc::clone(self),
-            lease,
+            fence,
             outcomes,
             revived: decided.revived,
         };

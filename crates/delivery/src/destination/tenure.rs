@@ -1,6 +1,6 @@
 //! Whether this server may work a destination, and until when.
 
-use alert_connectors_store::Lease;
+use alert_connectors_store::{Fence, Lease};
 use tokio::time::Instant;
 
 use super::{Destination, State, Wake, forget};
@@ -45,6 +45,15 @@ impl Tenure {
         match self {
             Self::Leased { lease, .. } => Some(*lease),
             Self::Forever | Self::Nothing => None,
+        }
+    }
+
+    /// By which right something is said of the destination; nothing once the lease is lost.
+    pub(super) const fn fence(&self) -> Option<Fence> {
+        match self {
+            Self::Forever => Some(Fence::Unshared),
+            Self::Nothing => None,
+            Self::Leased { lease, .. } => Some(Fence::Lease(lease.number)),
         }
     }
 }
@@ -98,6 +107,8 @@ impl Destination {
         let mut state = self.state();
         if state.tenure.lease().map(|lease| lease.number) == Some(lost.number) {
             state.tenure = Tenure::Nothing;
+            // Whoever has it now knows better.
+            state.conduct = None;
             drop(state);
             self.wake.notify_one();
         }

@@ -1,11 +1,12 @@
 //! A queue in memory, a receiver over HTTPS, and an engine between them. Back-off is drawn as its least, a millisecond.
 
 use std::{
+    collections::HashSet,
     io,
     net::SocketAddr,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicI64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -22,8 +23,8 @@ use alert_connectors_model::{
     WebhookUrl, parse_alert,
 };
 use alert_connectors_store::{
-    Bundle, Due, Event, Expiry, Form, Known, Leases, NextStep, Opening, Outcome, Parcel, Queue,
-    Recorded, Report, Standing, StoreError, Tidings,
+    Bundle, Due, Event, Expiry, Form, Known, Lease, Leases, NextStep, Opening, Outcome, Parcel,
+    Queue, Recorded, Renewal, Renewed, Report, Standing, StoreError, Tidings,
 };
 use alert_connectors_tasks::Tasks;
 use async_trait::async_trait;
@@ -83,10 +84,37 @@ pub(crate) struct MemoryQueue {
     pub(crate) read: AtomicUsize,
     events: mpsc::Sender<Vec<Event>>,
     heard: AsyncMutex<mpsc::Receiver<Vec<Event>>>,
+    /// Every report that was recorded, in their order.
+    pub(crate) reports: Mutex<Vec<Report>>,
+    leases: Option<LeaseBook>,
 }
 
 impl MemoryQueue {
     pub(crate) fn new() -> Arc<Self> {
+        Self::with(None)
+    }
+
+    /// One that another server works too.
+    pub(crate) fn shared() -> Arc<Self> {
+        Self::with(Some(LeaseBook::default()))
+    }
+
+    /// The other server takes a destination. Returns once this one knows.
+    pub(crate) async fn lose(&self, destination: Fingerprint) {
+        let book = self.leases.as_ref().unwrap();
+        {
+            let mut elsewhere = book.elsewhere.lock().unwrap();
+            elsewhere.insert(destination);
+            *book.renewed.lock().unwrap() = None;
+        }
+        until(
+            || *book.renewed.lock().unwrap(),
+            |renewed| *renewed == Some(0),
+        )
+        .await;
+    }
+
+    fn with(leases: Option<LeaseBook>) -> Arc<Self> {
         let (events, heard) = mpsc::channel(16);
         let (full, _) = watch::channel(false);
         let heard = AsyncMutex::new(heard);
@@ -101,6 +129,8 @@ impl MemoryQueue {
             read: AtomicUsize::new(0),
             events,
             heard,
+            reports: Mutex::default(),
+            leases,
         })
     }
 
@@ -154,7 +184,53 @@ impl MemoryQueue {
     }
 }
 
-impl Leases for MemoryQueue {}
+/// Leases, for a queue that another server works too.
+#[derive(Default)]
+struct LeaseBook {
+    /// Destinations that the other one took.
+    elsewhere: Mutex<HashSet<Fingerprint>>,
+    last_number: AtomicI64,
+    /// How many leases the last renewal was about, since the other one took something.
+    renewed: Mutex<Option<usize>>,
+}
+
+#[async_trait]
+impl Leases for MemoryQueue {
+    fn term(&self) -> Option<Duration> {
+        self.leases
+            .as_ref()
+            .map(|_shared| Duration::from_millis(300))
+    }
+
+    async fn take(&self, destinations: &[Fingerprint]) -> Result<Vec<Lease>, StoreError> {
+        let book = self.leases.as_ref().unwrap();
+        let elsewhere = book.elsewhere.lock().unwrap();
+        let free = destinations.iter().filter(|one| !elsewhere.contains(*one));
+        let taken = free.map(|destination| Lease {
+            destination: *destination,
+            number: book.last_number.fetch_add(1, Ordering::SeqCst) + 1,
+            changes: 0,
+        });
+        Ok(taken.collect())
+    }
+
+    async fn renew(&self, held: &[Lease]) -> Result<Renewal, StoreError> {
+        let book = self.leases.as_ref().unwrap();
+        let elsewhere = book.elsewhere.lock().unwrap();
+        *book.renewed.lock().unwrap() = Some(held.len());
+        let mine = held
+            .iter()
+            .filter(|one| !elsewhere.contains(&one.destination));
+        let renewed = mine.map(|lease| Renewed {
+            lease: *lease,
+            wanted: false,
+        });
+        Ok(Renewal {
+            held: renewed.collect(),
+            share: usize::MAX,
+        })
+    }
+}
 
 #[async_trait]
 impl Queue for MemoryQueue {
@@ -266,6 +342,7 @@ impl Queue for MemoryQueue {
             return Err(StoreError::Full("no room".into()));
         }
         let mut count = 0;
+        self.reports.lock().unwrap().extend(reports.iter().cloned());
         for report in reports.iter() {
             for outcome in &report.outcomes {
                 self.apply(outcome);

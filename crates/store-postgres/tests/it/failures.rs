@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alert_connectors_cluster::{Proxy, Traffic};
 use alert_connectors_store::{
-    Acceptance, Report, StoreError, Use,
+    Acceptance, Fence, Report, StoreError, Use,
     conformance::{World, idempotency, stored},
 };
 use alert_connectors_store_postgres::{OpenError, Opening, PostgresStore};
@@ -100,7 +100,7 @@ async fn the_hot_path_is_two_round_trips_to_accept_and_one_to_record() {
         let outcomes = due.iter().take(count);
         let report = Report {
             destination: connector.destination,
-            lease: None,
+            fence: Fence::Unshared,
             standing: None,
             outcomes: outcomes
                 .map(|due| world.outcome(due, world.arrived()))
@@ -268,7 +268,7 @@ async fn a_group_that_meets_a_deadlock_is_repeated() {
     let due = world.due(&connector).await;
     let report = Report {
         destination: connector.destination,
-        lease: None,
+        fence: Fence::Unshared,
         standing: None,
         outcomes: vec![world.outcome(&due[0], world.arrived())],
         revived: Vec::new(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alert_connectors_model::{DeliveryState, Fingerprint};
 use alert_connectors_store::{
-    HandedOn, Lease, Recorded, Report, Standing, Store, Wait, conformance::World,
+    Fence, HandedOn, Lease, Recorded, Report, Standing, Store, Wait, conformance::World,
 };
 
 use jiff::SignedDuration;
@@ -101,7 +101,7 @@ async fn what_is_said_under_a_lease_of_before_is_kept_and_changes_nothing() {
     let due = one.due(&connector).await;
     let report = |lease: Lease, standing| Report {
         destination,
-        lease: Some(lease.number),
+        fence: Fence::Lease(lease.number),
         standing,
         outcomes: vec![one.outcome(&due[0], one.arrived())],
         revived: Vec::new(),
@@ -137,7 +137,7 @@ async fn whoever_does_not_know_of_a_repair_does_not_undo_it() {
     let lease = take(&one.store, &[destination]).await[0];
     let report = |standing| Report {
         destination,
-        lease: Some(lease.number),
+        fence: Fence::Lease(lease.number),
         standing: Some(standing),
         outcomes: Vec::new(),
         revived: Vec::new(),
@@ -196,7 +196,7 @@ async fn a_wait_is_judged_by_the_clock_of_the_database() {
     };
     let report = Report {
         destination: connector.destination,
-        lease: None,
+        fence: Fence::Unshared,
         standing: Some(standing),
         outcomes: Vec::new(),
         revived: Vec::new(),

@@ -7,8 +7,8 @@ use jiff::SignedDuration;
 
 use super::world::World;
 use crate::{
-    DeliveryQuery, Expiry, FailingMessages, Form, HealthState, NextStep, Outcome, Progress, Replay,
-    Replayed, Report, Retried, SetAside, Standing, Tidied, Tidying, Wait,
+    DeliveryQuery, Expiry, FailingMessages, Fence, Form, HealthState, NextStep, Outcome, Progress,
+    Replay, Replayed, Report, Retried, SetAside, Standing, Tidied, Tidying, Wait,
 };
 
 impl World {
@@ -186,7 +186,7 @@ pub async fn every_attempt_stays_whatever_becomes_of_its_delivery(world: World) 
     let due = attempt(world.failed()).await;
     let revival = Report {
         destination: connector.destination,
-        lease: None,
+        fence: Fence::Unshared,
         standing: None,
         outcomes: Vec::new(),
         revived: vec![due.seq],

@@ -8,8 +8,8 @@ use jiff::SignedDuration;
 
 use super::world::World;
 use crate::{
-    Block, Expiry, FailingMessages, Form, NextStep, Opening, Outcome, Recorded, Report, SetAside,
-    Standing, Suspect, Wait,
+    Block, Expiry, FailingMessages, Fence, Form, NextStep, Opening, Outcome, Recorded, Report,
+    SetAside, Standing, Suspect, Wait,
 };
 
 /// What ended is owed no more, and its attempt is kept.
@@ -207,7 +207,7 @@ pub async fn what_failed_is_revived_and_what_arrived_is_not(world: World) {
     assert!(world.due(&connector).await.is_empty());
     let report = Report {
         destination: connector.destination,
-        lease: None,
+        fence: Fence::Unshared,
         standing: None,
         outcomes: Vec::new(),
         revived: vec![due[0].seq, due[1].seq],

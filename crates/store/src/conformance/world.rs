@@ -10,8 +10,9 @@ use alert_connectors_model::{
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    Acceptance, Accepted, AlertRecord, Created, Due, Expiry, Idempotency, NewAlert, NewToken,
-    NewUser, NextStep, Outcome, Recorded, Report, Resolution, Roster, Standing, Store, Submission,
+    Acceptance, Accepted, AlertRecord, Created, Due, Expiry, Fence, Idempotency, NewAlert,
+    NewToken, NewUser, NextStep, Outcome, Recorded, Report, Resolution, Roster, Standing, Store,
+    Submission,
 };
 
 /// A store that was opened for a test, and what must live as long as it.
@@ -245,7 +246,7 @@ impl World {
     ) -> Vec<Recorded> {
         let report = Report {
             destination: connector.destination,
-            lease: None,
+            fence: Fence::Unshared,
             standing,
             outcomes,
             revived: Vec::new(),

@@ -17,7 +17,7 @@ use clients::Clients;
 
 /// What the server may take.
 const LIMITS: Limits = Limits {
-    memory_kib: 128 * 1_024,
+    memory_kib: 96 * 1_024,
     descriptors: 1_024,
 };
 const MINUTE: Duration = Duration::from_mins(1);

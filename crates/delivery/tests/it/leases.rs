@@ -1,11 +1,85 @@
 //! What a server that lost a lease still says.
 
-use std::sync::Arc;
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 use alert_connectors_inbox::Behaviour;
-use alert_connectors_store::{Event, Fence};
+use alert_connectors_model::Fingerprint;
+use alert_connectors_store::{Event, Fence, Lease, Leases, Renewal, Renewed, StoreError};
+use async_trait::async_trait;
 
 use crate::world::{MemoryQueue, PATH, Receiver, Setting, URL, World, until};
+
+/// Leases, for a queue that another server works too.
+#[derive(Default)]
+pub(crate) struct LeaseBook {
+    /// Destinations that the other one took.
+    elsewhere: Mutex<HashSet<Fingerprint>>,
+    last_number: AtomicI64,
+    /// How many leases the last renewal was about, since the other one took something.
+    renewed: Mutex<Option<usize>>,
+}
+
+#[async_trait]
+impl Leases for MemoryQueue {
+    fn term(&self) -> Option<Duration> {
+        self.leases
+            .as_ref()
+            .map(|_shared| Duration::from_millis(300))
+    }
+
+    async fn take(&self, destinations: &[Fingerprint]) -> Result<Vec<Lease>, StoreError> {
+        let book = self.leases.as_ref().unwrap();
+        let elsewhere = book.elsewhere.lock().unwrap();
+        let free = destinations.iter().filter(|one| !elsewhere.contains(*one));
+        let taken = free.map(|destination| Lease {
+            destination: *destination,
+            number: book.last_number.fetch_add(1, Ordering::SeqCst) + 1,
+            changes: 0,
+        });
+        Ok(taken.collect())
+    }
+
+    async fn renew(&self, held: &[Lease]) -> Result<Renewal, StoreError> {
+        let book = self.leases.as_ref().unwrap();
+        let elsewhere = book.elsewhere.lock().unwrap();
+        *book.renewed.lock().unwrap() = Some(held.len());
+        let mine = held
+            .iter()
+            .filter(|one| !elsewhere.contains(&one.destination));
+        let renewed = mine.map(|lease| Renewed {
+            lease: *lease,
+            wanted: false,
+        });
+        Ok(Renewal {
+            held: renewed.collect(),
+            share: usize::MAX,
+        })
+    }
+}
+
+impl MemoryQueue {
+    /// The other server takes a destination. Returns once this one knows.
+    pub(crate) async fn lose(&self, destination: Fingerprint) {
+        let book = self.leases.as_ref().unwrap();
+        {
+            let mut elsewhere = book.elsewhere.lock().unwrap();
+            elsewhere.insert(destination);
+            *book.renewed.lock().unwrap() = None;
+        }
+        until(
+            || *book.renewed.lock().unwrap(),
+            |renewed| *renewed == Some(0),
+        )
+        .await;
+    }
+}
 
 #[tokio::test]
 async fn whoever_lost_a_lease_says_nothing_without_one() {

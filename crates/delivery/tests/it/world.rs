@@ -1,12 +1,11 @@
 //! A queue in memory, a receiver over HTTPS, and an engine between them. Back-off is drawn as its least, a millisecond.
 
 use std::{
-    collections::HashSet,
     io,
     net::SocketAddr,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicI64, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -23,8 +22,8 @@ use alert_connectors_model::{
     WebhookUrl, parse_alert,
 };
 use alert_connectors_store::{
-    Bundle, Due, Event, Expiry, Form, Known, Lease, Leases, NextStep, Opening, Outcome, Parcel,
-    Queue, Recorded, Renewal, Renewed, Report, Standing, StoreError, Tidings,
+    Bundle, Due, Event, Expiry, Form, Known, NextStep, Opening, Outcome, Parcel, Queue, Recorded,
+    Report, Standing, StoreError, Tidings,
 };
 use alert_connectors_tasks::Tasks;
 use async_trait::async_trait;
@@ -34,6 +33,8 @@ use tokio::{
     sync::{Mutex as AsyncMutex, mpsc, watch},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::leases::LeaseBook;
 
 pub(crate) const NOW: &str = "2026-11-23T12:00:00Z";
 
@@ -86,7 +87,7 @@ pub(crate) struct MemoryQueue {
     heard: AsyncMutex<mpsc::Receiver<Vec<Event>>>,
     /// Every report that was recorded, in their order.
     pub(crate) reports: Mutex<Vec<Report>>,
-    leases: Option<LeaseBook>,
+    pub(crate) leases: Option<LeaseBook>,
 }
 
 impl MemoryQueue {
@@ -97,21 +98,6 @@ impl MemoryQueue {
     /// One that another server works too.
     pub(crate) fn shared() -> Arc<Self> {
         Self::with(Some(LeaseBook::default()))
-    }
-
-    /// The other server takes a destination. Returns once this one knows.
-    pub(crate) async fn lose(&self, destination: Fingerprint) {
-        let book = self.leases.as_ref().unwrap();
-        {
-            let mut elsewhere = book.elsewhere.lock().unwrap();
-            elsewhere.insert(destination);
-            *book.renewed.lock().unwrap() = None;
-        }
-        until(
-            || *book.renewed.lock().unwrap(),
-            |renewed| *renewed == Some(0),
-        )
-        .await;
     }
 
     fn with(leases: Option<LeaseBook>) -> Arc<Self> {
@@ -181,54 +167,6 @@ impl MemoryQueue {
             owed.push(due);
             owed.sort_by_key(|due| due.seq);
         }
-    }
-}
-
-/// Leases, for a queue that another server works too.
-#[derive(Default)]
-struct LeaseBook {
-    /// Destinations that the other one took.
-    elsewhere: Mutex<HashSet<Fingerprint>>,
-    last_number: AtomicI64,
-    /// How many leases the last renewal was about, since the other one took something.
-    renewed: Mutex<Option<usize>>,
-}
-
-#[async_trait]
-impl Leases for MemoryQueue {
-    fn term(&self) -> Option<Duration> {
-        self.leases
-            .as_ref()
-            .map(|_shared| Duration::from_millis(300))
-    }
-
-    async fn take(&self, destinations: &[Fingerprint]) -> Result<Vec<Lease>, StoreError> {
-        let book = self.leases.as_ref().unwrap();
-        let elsewhere = book.elsewhere.lock().unwrap();
-        let free = destinations.iter().filter(|one| !elsewhere.contains(*one));
-        let taken = free.map(|destination| Lease {
-            destination: *destination,
-            number: book.last_number.fetch_add(1, Ordering::SeqCst) + 1,
-            changes: 0,
-        });
-        Ok(taken.collect())
-    }
-
-    async fn renew(&self, held: &[Lease]) -> Result<Renewal, StoreError> {
-        let book = self.leases.as_ref().unwrap();
-        let elsewhere = book.elsewhere.lock().unwrap();
-        *book.renewed.lock().unwrap() = Some(held.len());
-        let mine = held
-            .iter()
-            .filter(|one| !elsewhere.contains(&one.destination));
-        let renewed = mine.map(|lease| Renewed {
-            lease: *lease,
-            wanted: false,
-        });
-        Ok(Renewal {
-            held: renewed.collect(),
-            share: usize::MAX,
-        })
     }
 }
 

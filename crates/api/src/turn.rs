@@ -10,7 +10,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-/// Whoever takes a turn waits for those who asked before. Clones share it.
+/// Grants turns in the order in which they were asked for. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Turns {
     one: Arc<Semaphore>,
@@ -27,7 +27,7 @@ pub(crate) struct Turn {
 }
 
 impl Turns {
-    /// A rest takes as long as the work before it, and at most `rest_max`: what waits for a slow disk needs no rest from it.
+    /// A rest lasts as long as the previous work, and at most `rest_max`: work that waited for a slow disk used little meanwhile.
     pub(crate) fn new(rest_max: Duration) -> Self {
         Self {
             one: Arc::new(Semaphore::new(1)),

@@ -25,7 +25,7 @@ const BYTES_MAX: usize = 32 * 1_024 * 1_024;
 const PIECE_MAX: Duration = Duration::from_secs(2);
 const ARRIVAL_MAX: Duration = Duration::from_secs(30);
 
-/// A body that is read by a route, and by whoever passes over the rest.
+/// A body that the route and [`Rest`] both hold.
 struct Shared(Arc<Mutex<Body>>);
 
 /// What is left of a body once its request is answered.

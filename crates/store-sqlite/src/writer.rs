@@ -26,8 +26,6 @@ const WAITING_MAX: usize = 1_024;
 const GROUP_MAX: usize = 512;
 /// No more share a commit once it has this many alerts, deliveries and outcomes.
 const GROUP_ROWS_MAX: usize = 8_000;
-/// A request of more rows than this has a group of its own, so that no other waits for its commit too.
-const SHARED_ROWS_MAX: usize = 250;
 /// Groups of events that may wait for the engine before the writer waits for it.
 const EVENT_GROUPS_MAX: usize = 256;
 
@@ -474,9 +472,9 @@ impl Job {
         }
     }
 
-    /// Whether other requests would wait for it.
+    /// Whether it has a group of its own, so that no other request waits for its commit too.
     fn is_large(&self) -> bool {
-        matches!(self, Self::Accept(submission, _) if submission.rows() > SHARED_ROWS_MAX)
+        matches!(self, Self::Accept(submission, _) if submission.is_large())
     }
 
     /// The answer to a job that was not run because its group failed.

@@ -38,7 +38,15 @@ pub struct Submission {
     pub alerts: Vec<NewAlert>,
 }
 
+/// A request of more rows than this is large: others would wait for it. Usual batches, 100 alerts for one or two connectors, are not.
+pub const SMALL_ROWS_MAX: usize = 250;
+
 impl Submission {
+    /// Whether other requests would wait for it.
+    pub fn is_large(&self) -> bool {
+        self.rows() > SMALL_ROWS_MAX
+    }
+
     /// About how many rows it may write: each alert, and each of its deliveries.
     pub fn rows(&self) -> usize {
         let deliveries = self.alerts.iter().map(|alert| alert.deliveries.len());

@@ -41,7 +41,8 @@ pub use history::{
 };
 pub use inspection::Inspection;
 pub use intake::{
-    Acceptance, Accepted, AcceptedDelivery, Idempotency, Intake, NewAlert, Route, Submission,
+    Acceptance, Accepted, AcceptedDelivery, Idempotency, Intake, NewAlert, Route, SMALL_ROWS_MAX,
+    Submission,
 };
 pub use key_file::{KeyFileError, add_key, read_key_file, write_new_key_file};
 pub use leases::{HandedOn, Lease, Leases, Renewal, Renewed};

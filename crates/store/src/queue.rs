@@ -226,12 +226,12 @@ pub enum Form {
     Plain,
 }
 
-/// By which right a server says what became of a destination's deliveries. Whoever has none says nothing.
+/// The right by which a server reports on a destination. A server without one reports nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fence {
     /// No other server uses the store.
     Unshared,
-    /// A lease, by its number. What is said under one of before is kept as attempts and changes nothing else.
+    /// A lease, by its number. A report under a previous lease adds attempts and changes nothing else.
     Lease(i64),
 }
 

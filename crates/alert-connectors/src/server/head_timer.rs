@@ -4,7 +4,7 @@
 use std::{
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -15,7 +15,7 @@ use tokio::time::{self, Instant};
 /// was opened or the previous answer was sent.
 pub(super) const HEAD_MAX: Duration = Duration::from_secs(10);
 /// A known caller's next request must have begun this long after the previous answer. Proxies keep idle connections for up to
-/// 600 s (Google's load balancers, the longest of the common ones), and whoever closes first must not be the server.
+/// 600 s (Google's load balancers, the longest of the common ones), and the server must not be the first to close one.
 const IDLE_MAX: Duration = Duration::from_secs(620);
 
 /// What a connection waits for. Clones share it.
@@ -92,8 +92,7 @@ impl Future for Waiting {
         if this.sleep.deadline() != deadline {
             this.sleep.as_mut().reset(deadline);
         }
-        ready!(this.sleep.as_mut().poll(context));
-        Poll::Ready(())
+        this.sleep.as_mut().poll(context)
     }
 }
 

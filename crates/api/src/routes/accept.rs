@@ -21,9 +21,7 @@ const TRIES_MAX: usize = 8;
 /// A step has at most this many alerts and deliveries, or one alert. It takes the store some 3 ms, which is what another
 /// request may have to wait for it.
 const STEP_ROWS_MAX: usize = 400;
-/// A step of more rows than this is large: one of them is stored at a time, and others have the store for as long afterwards.
-const SMALL_STEP_ROWS_MAX: usize = 250;
-/// How long a large step waits for its turn.
+/// One large step is stored at a time, and others have the store for as long afterwards. This is how long it waits for its turn.
 const TURN_WITHIN: Duration = Duration::from_secs(5);
 /// The longest time that is left to others after a large step.
 pub(crate) const LARGE_STEP_REST_MAX: Duration = Duration::from_millis(20);
@@ -155,7 +153,7 @@ impl<'r> Gate<'r> {
     /// Stores a step; a large one in its turn.
     async fn store(&self, step: Submission) -> Result<Acceptance, Problem> {
         let store = &self.app.store;
-        if step.rows() <= SMALL_STEP_ROWS_MAX {
+        if !step.is_large() {
             return Ok(store.accept(step).await?);
         }
         let turn = timeout(TURN_WITHIN, self.app.large_steps.take());

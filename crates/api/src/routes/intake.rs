@@ -23,7 +23,7 @@ use serde_json::value::RawValue;
 
 use super::{
     accept::{Gate, Prepared, Stored},
-    alerts::{ConnectorMatch, alert_json, matches},
+    alerts::{ConnectorMatch, alert_json, json, matches},
     schema,
 };
 use crate::{
@@ -126,7 +126,7 @@ pub(super) async fn post_batch(
         };
         results.push(&result);
     }
-    Ok(json_response(StatusCode::OK, results.finish("]}")))
+    Ok(json(results.finish("]}")))
 }
 
 /// What was mended, and that the alert resolves nothing if it does not.
@@ -319,8 +319,8 @@ fn remembered(key: &str, route: Route, bytes: &Bytes) -> Idempotency {
     }
 }
 
-fn json_response(status: StatusCode, json: impl Into<Body>) -> Response {
-    let mut response = Response::new(json.into());
+fn json_response(status: StatusCode, json: String) -> Response {
+    let mut response = Response::new(Body::from(json));
     *response.status_mut() = status;
     response.headers_mut().insert(
         header::CONTENT_TYPE,

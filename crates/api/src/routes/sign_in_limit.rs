@@ -14,7 +14,7 @@ use tokio::time::Instant;
 const FAILURES_MAX: usize = 10;
 const WITHIN: Duration = Duration::from_mins(5);
 /// Failures that are remembered, some 150 bytes each; past that the oldest is forgotten. More passwords than this can't be
-/// checked in five minutes, two at once and some 20 ms each.
+/// checked in five minutes, one at a time and some 20 ms each.
 const REMEMBERED_MAX: usize = 50_000;
 /// An IPv6 network of one customer: whoever has it has all its addresses.
 const IPV6_NETWORK_BITS: u32 = 64;

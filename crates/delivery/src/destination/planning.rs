@@ -208,7 +208,7 @@ impl Destination {
         }
     }
 
-    /// Passes outcomes on to be recorded. Where the lease was lost meanwhile, whoever has it now comes to them too.
+    /// Passes outcomes on to be recorded. After a lost lease they are dropped: the server that holds it now reaches the same ones.
     async fn report(self: &Arc<Self>, inner: &Inner, outcomes: Vec<Outcome>) {
         let fence = {
             let mut state = self.state();

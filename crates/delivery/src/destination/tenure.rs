@@ -107,7 +107,7 @@ impl Destination {
         let mut state = self.state();
         if state.tenure.lease().map(|lease| lease.number) == Some(lost.number) {
             state.tenure = Tenure::Nothing;
-            // Whoever has it now knows better.
+            // The server that holds it now changes the standing; ours is stale.
             state.conduct = None;
             drop(state);
             self.wake.notify_one();

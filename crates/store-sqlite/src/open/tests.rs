@@ -1,4 +1,4 @@
-//! A connection keeps the plans of its statements, and a full disk is told as SQLite tells it.
+//! A connection keeps the plans of its statements, and a full disk refuses writes until there is room.
 
 use std::sync::Arc;
 

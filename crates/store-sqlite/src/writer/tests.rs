@@ -3,7 +3,7 @@
 use std::sync::mpsc;
 
 use alert_connectors_model::SeededRandom;
-use alert_connectors_store::{Intake as _, Queue as _, Use, conformance::World};
+use alert_connectors_store::{Intake as _, Queue as _, SMALL_ROWS_MAX, Use, conformance::World};
 
 use super::*;
 use crate::Opening;
@@ -38,7 +38,7 @@ async fn small_requests_share_a_commit_and_a_large_one_has_its_own() {
     let world = World::furnished(Arc::new(store.clone())).await;
     world.connect("").await;
     let submission = async |alerts| world.submission(&vec![world.alert(""); alerts]).await;
-    let large = submission(SHARED_ROWS_MAX).await;
+    let large = submission(SMALL_ROWS_MAX).await;
     let [before, after, last] = [
         submission(1).await,
         submission(1).await,
@@ -61,6 +61,6 @@ async fn small_requests_share_a_commit_and_a_large_one_has_its_own() {
     for accepted in [first, second, third, fourth] {
         assert!(matches!(accepted.unwrap(), Acceptance::Stored(_)));
     }
-    let groups = queued_by_group(&store, SHARED_ROWS_MAX + 3).await;
-    assert_eq!(groups, [1, SHARED_ROWS_MAX, 2]);
+    let groups = queued_by_group(&store, SMALL_ROWS_MAX + 3).await;
+    assert_eq!(groups, [1, SMALL_ROWS_MAX, 2]);
 }

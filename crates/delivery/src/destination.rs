@@ -1,7 +1,7 @@
 //! One destination at work: its queue, one request in flight, oldest first, at the pace that its channel takes.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -57,6 +57,8 @@ struct State {
     was_set_aside: bool,
     /// When the last few test calls were made.
     tests: Vec<Instant>,
+    /// When there was something to do last.
+    used_at: Instant,
 }
 
 /// What must be done so that something is worked on.
@@ -83,6 +85,7 @@ impl Destination {
             touched: false,
             was_set_aside: false,
             tests: Vec::new(),
+            used_at: Instant::now(),
         };
         Self {
             fingerprint,
@@ -98,26 +101,23 @@ impl Destination {
 
     /// Takes a delivery that was just queued.
     pub(crate) fn queued(&self, waiting: Waiting, inner: &Inner) -> Wake {
-        let weight = waiting.letter.weight();
         let mut state = self.state();
         if !state.tenure.holds(Instant::now()) {
             return Wake::NotHeld;
         }
         // What waits behind a message that is set aside is left on disk; whoever reads there leaves it out.
-        let has_room = inner.has_room() && !state.is_set_aside(&waiting.due);
-        if state.window.queued(waiting, has_room, inner.epoch()) {
-            inner.weight.fetch_add(weight, Ordering::Relaxed);
-        }
+        let has_room = inner.room.is_left() && !state.is_set_aside(&waiting.due);
+        state.window.queued(waiting, has_room, inner.epoch());
         self.start_or_wake(state)
     }
 
     /// What is owed is read anew.
-    pub(crate) fn read_anew(&self, inner: &Inner) -> Wake {
+    pub(crate) fn read_anew(&self) -> Wake {
         let mut state = self.state();
         if !state.tenure.holds(Instant::now()) {
             return Wake::NotHeld;
         }
-        forget(&mut state.window, inner);
+        state.window.forget();
         self.start_or_wake(state)
     }
 
@@ -206,7 +206,27 @@ impl Destination {
             return Err(TESTS_WITHIN.saturating_sub(now.duration_since(state.tests[0])));
         }
         state.tests.push(now);
+        state.used_at = now;
         Ok(())
+    }
+
+    /// Whether a task works on it and may go on.
+    pub(crate) fn is_at_work(&self) -> bool {
+        let state = self.state();
+        state.running && state.tenure.holds(Instant::now())
+    }
+
+    /// Whether it had nothing to do for so long: nothing is held or under way, and the channel did not ask us to wait.
+    pub(crate) fn was_idle_for(&self, long: Duration, now: Instant) -> bool {
+        let state = self.state();
+        let waits = |conduct: &Conduct| conduct.wait_until(now).is_some();
+        let is_idle = !state.running
+            && !state.under_way
+            && state.unrecorded == 0
+            && state.holds == 0
+            && state.tenure.lease().is_none()
+            && !state.conduct.as_ref().is_some_and(waits);
+        is_idle && now.duration_since(state.used_at) >= long
     }
 
     /// Takes the destination up where it was left, if that was not done yet.
@@ -223,7 +243,7 @@ impl Destination {
         let conduct = Conduct::taken_up(known, rate, inner.patience, inner.moment());
         let mut state = self.state();
         state.conduct.get_or_insert(conduct);
-        state.take_out_set_aside(inner);
+        state.take_out_set_aside();
         Ok(())
     }
 
@@ -265,9 +285,4 @@ impl Destination {
     pub(crate) fn peek<T>(&self, look: impl FnOnce(&Conduct) -> T) -> Option<T> {
         self.state().conduct.as_ref().map(look)
     }
-}
-
-/// Throws the window away: what is owed is read anew from its beginning.
-fn forget(window: &mut Window, inner: &Inner) {
-    inner.let_go(window.forget());
 }

@@ -2,9 +2,10 @@
 
 use std::{
     collections::HashMap,
+    mem,
     sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -28,17 +29,18 @@ use crate::{
     letter::{Letter, page},
     notice::{self, ToTell},
     record::{self, Ended, Held},
+    room::{Part, Room},
     window::Waiting,
 };
 
-/// Deliveries held in memory may weigh so much together; the rest stays on disk.
-const WEIGHT_MAX: usize = 12 * 1_024 * 1_024;
 /// So many changes of standing may wait to be told; whoever has one more waits.
 const TO_TELL_MAX: usize = 1_024;
 /// How often to look for what no event told of: the safety net below the events.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// The same where others share the store: what a replica leaves behind when it dies is found this soon after its leases lapse.
 const LOOK_EVERY_SHARED: Duration = Duration::from_secs(1);
+/// What had nothing to do for so long is forgotten. Until then its pace goes on as it was.
+const IDLE_MAX: Duration = Duration::from_mins(10);
 
 /// What an engine is made of.
 pub struct EngineOptions {
@@ -88,8 +90,7 @@ pub(crate) struct Inner {
     pub(crate) connections: Connections,
     pub(crate) held: watch::Sender<Held>,
     pub(crate) recorder: mpsc::Sender<Ended>,
-    /// What the deliveries in memory weigh.
-    pub(crate) weight: AtomicUsize,
+    pub(crate) room: Room,
     pub(crate) tell: Arc<dyn Tell>,
     pub(crate) rates: Rates,
     pub(crate) patience: Patience,
@@ -119,7 +120,7 @@ impl Engine {
             connections: Connections::new(options.connections_max),
             held: held.clone(),
             recorder,
-            weight: AtomicUsize::new(0),
+            room: Room::new(options.meters.waiting_bytes()),
             tell: options.tell,
             rates: options.rates,
             patience: options.patience,
@@ -172,7 +173,10 @@ async fn follow(inner: Arc<Inner>) {
                 Some(events) => inner.take(events).await,
                 None => return,
             },
-            _tick = look.tick() => inner.look(&mut version).await,
+            _tick = look.tick() => {
+                inner.look(&mut version).await;
+                inner.forget_idle();
+            }
         }
     }
 }
@@ -202,21 +206,8 @@ impl Inner {
         drop(self.to_tell.send(ToTell::Standing(destination)).await);
     }
 
-    /// Counts no longer what left memory.
-    pub(crate) fn let_go(&self, gone: impl IntoIterator<Item = Waiting>) {
-        let weight = gone.into_iter().map(|one| one.letter.weight()).sum();
-        self.weight.fetch_sub(weight, Ordering::Relaxed);
-    }
-
-    pub(crate) fn has_room(&self) -> bool {
-        self.weight.load(Ordering::Relaxed) < WEIGHT_MAX
-    }
-
     pub(crate) fn destination(&self, fingerprint: Fingerprint) -> Arc<Destination> {
-        let mut destinations = self
-            .destinations
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut destinations = self.destinations();
         let entry = destinations.entry(fingerprint);
         let shared = self.leases.term().is_some();
         Arc::clone(entry.or_insert_with(|| Arc::new(Destination::new(fingerprint, shared))))
@@ -224,19 +215,13 @@ impl Inner {
 
     /// The destination, if anything was ever known of it here.
     fn if_known(&self, fingerprint: Fingerprint) -> Option<Arc<Destination>> {
-        let destinations = self
-            .destinations
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let destinations = self.destinations();
         destinations.get(&fingerprint).map(Arc::clone)
     }
 
     /// The destinations that are leased.
     pub(crate) fn leased(&self) -> Vec<Arc<Destination>> {
-        let destinations = self
-            .destinations
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let destinations = self.destinations();
         let leased = destinations.values().filter(|one| one.lease().is_some());
         leased.map(Arc::clone).collect()
     }
@@ -265,7 +250,8 @@ impl Inner {
                     };
                     last = Some(Arc::clone(&letter));
                     let destination = self.destination(due.connector.destination);
-                    let wake = destination.queued(Waiting { due, letter }, self);
+                    let part = self.room.take(letter.weight());
+                    let wake = destination.queued(Waiting::new(due, letter, part), self);
                     self.wake(destination, wake, Why::Queued);
                 }
                 Event::Changed(fingerprint) => self.read_again(fingerprint),
@@ -331,7 +317,7 @@ impl Inner {
 
     fn read_again(self: &Arc<Self>, fingerprint: Fingerprint) {
         let destination = self.destination(fingerprint);
-        let wake = destination.read_anew(self);
+        let wake = destination.read_anew();
         self.wake(destination, wake, Why::Owed);
     }
 
@@ -347,7 +333,7 @@ impl Inner {
             let now = self.store.version().await?;
             let has_moved = version.replace(now) != Some(now);
             if has_moved {
-                for fingerprint in self.known() {
+                for fingerprint in self.at_work() {
                     self.read_again(fingerprint);
                 }
             }
@@ -382,14 +368,28 @@ impl Inner {
         }
     }
 
-    /// The destinations that are worked here.
-    fn known(&self) -> Vec<Fingerprint> {
-        let destinations = self
-            .destinations
+    /// The destinations that a task works on here.
+    fn at_work(&self) -> Vec<Fingerprint> {
+        let destinations = self.destinations();
+        let at_work = destinations.values().filter(|one| one.is_at_work());
+        at_work.map(|destination| destination.fingerprint).collect()
+    }
+
+    /// Forgets the destinations that had nothing to do for long. What is known of them is on disk, so it is read again when
+    /// there is work for them.
+    fn forget_idle(&self) {
+        let now = Instant::now();
+        let mut destinations = self.destinations();
+        // Nobody else can get hold of one while the map is locked, so the count of its owners does not grow.
+        destinations
+            .retain(|_, one| Arc::strong_count(one) > 1 || !one.was_idle_for(IDLE_MAX, now));
+        self.meters.destinations(destinations.len());
+    }
+
+    fn destinations(&self) -> MutexGuard<'_, HashMap<Fingerprint, Arc<Destination>>> {
+        self.destinations
             .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let held = destinations.values().filter(|one| one.holds());
-        held.map(|destination| destination.fingerprint).collect()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn letter(&self, due: &Due) -> Arc<Letter> {
@@ -397,16 +397,38 @@ impl Inner {
         Arc::new(Letter::new(Arc::clone(&due.alert), page))
     }
 
-    /// Deliveries with their letters; those of one alert share one.
+    /// Deliveries that are to be sent now, with their letters.
     pub(crate) fn letters(&self, dues: Vec<Due>) -> Vec<Waiting> {
+        self.with_letters(dues, |bytes| Some(self.room.take(bytes)))
+    }
+
+    /// Deliveries with their letters, as many as there is room for; the first one finds room in any case.
+    pub(crate) fn letters_within_room(&self, dues: Vec<Due>) -> Vec<Waiting> {
+        let mut is_first = true;
+        self.with_letters(dues, |bytes| {
+            if mem::take(&mut is_first) {
+                Some(self.room.take(bytes))
+            } else {
+                self.room.try_take(bytes)
+            }
+        })
+    }
+
+    /// Deliveries with their letters, until one finds no room; those of one alert share one.
+    fn with_letters(
+        &self,
+        dues: Vec<Due>,
+        mut room: impl FnMut(usize) -> Option<Part>,
+    ) -> Vec<Waiting> {
         let mut letters: HashMap<_, Arc<Letter>> = HashMap::new();
         let waiting = |due: Due| {
             let letter = letters
                 .entry(due.alert_id)
                 .or_insert_with(|| self.letter(&due));
             let letter = Arc::clone(letter);
-            Waiting { due, letter }
+            let part = room(letter.weight())?;
+            Some(Waiting::new(due, letter, part))
         };
-        dues.into_iter().map(waiting).collect()
+        dues.into_iter().map_while(waiting).collect()
     }
 }

@@ -115,7 +115,7 @@ pub(crate) async fn leave(inner: &Inner) {
     }
     let mut held = mem::take(&mut inner.keeper.wanting().handing_on);
     held.extend(inner.leased().iter().filter_map(|destination| {
-        let (lease, has_work) = destination.give_up(inner)?;
+        let (lease, has_work) = destination.give_up()?;
         Some(HandedOn { lease, has_work })
     }));
     let left = async {
@@ -210,7 +210,7 @@ async fn take_wanted(inner: &Arc<Inner>, term: Duration) -> Result<(), StoreErro
         for lease in inner.leases.take(some).await? {
             elsewhere.remove(&lease.destination);
             let destination = inner.destination(lease.destination);
-            if destination.taken(lease, asked_at + term, inner) {
+            if destination.taken(lease, asked_at + term) {
                 inner.work_on(Arc::clone(&destination));
             }
             if troubled.contains(&lease.destination) {

@@ -26,6 +26,7 @@ mod proxy;
 mod record;
 mod resolver;
 mod retry;
+mod room;
 mod sender;
 mod test_call;
 mod trust;

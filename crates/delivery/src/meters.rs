@@ -5,7 +5,7 @@ use std::time::Duration;
 use alert_connectors_model::{AttemptOutcome, ConnectorType};
 use prometheus_client::{
     encoding::EncodeLabelSet,
-    metrics::{counter::Counter, family::Family, histogram::Histogram},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
 
@@ -25,6 +25,8 @@ pub struct DeliveryMeters {
     carried: Counter,
     digests: Counter,
     seconds: Histogram,
+    destinations: Gauge,
+    waiting_bytes: Gauge,
 }
 
 /// From a quick answer to the time limit of a request.
@@ -48,6 +50,8 @@ impl Default for DeliveryMeters {
             carried: Counter::default(),
             digests: Counter::default(),
             seconds: Histogram::new(SECONDS),
+            destinations: Gauge::default(),
+            waiting_bytes: Gauge::default(),
         }
     }
 }
@@ -75,6 +79,26 @@ impl DeliveryMeters {
             "How long requests to webhooks took",
             self.seconds.clone(),
         );
+        registry.register(
+            "destinations",
+            "Webhooks in memory: those with work, and those that had some within ten minutes",
+            self.destinations.clone(),
+        );
+        registry.register(
+            "waiting_bytes",
+            "About what the deliveries that wait in memory take of it; the others wait on disk",
+            self.waiting_bytes.clone(),
+        );
+    }
+
+    pub(crate) fn waiting_bytes(&self) -> Gauge {
+        self.waiting_bytes.clone()
+    }
+
+    /// So many destinations are in memory.
+    pub(crate) fn destinations(&self, count: usize) {
+        self.destinations
+            .set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     pub(crate) fn attempted(

@@ -7,7 +7,7 @@ use std::{
 
 use alert_connectors_store::{Due, Opening};
 
-use crate::letter::Letter;
+use crate::{letter::Letter, room::Part};
 
 /// At most this many deliveries of one destination are held in memory.
 pub(crate) const WINDOW_MAX: usize = 1_024;
@@ -16,6 +16,18 @@ pub(crate) const WINDOW_MAX: usize = 1_024;
 pub(crate) struct Waiting {
     pub(crate) due: Due,
     pub(crate) letter: Arc<Letter>,
+    /// Its part of the room in memory.
+    _part: Part,
+}
+
+impl Waiting {
+    pub(crate) fn new(due: Due, letter: Arc<Letter>, part: Part) -> Self {
+        Self {
+            due,
+            letter,
+            _part: part,
+        }
+    }
 }
 
 /// A sliding window over the queue of one destination.
@@ -45,27 +57,41 @@ pub(crate) struct Refill {
 }
 
 impl Window {
-    /// Takes a delivery that was just queued. Says whether it is in the window now.
-    pub(crate) fn queued(&mut self, waiting: Waiting, room: bool, epoch: u64) -> bool {
+    /// Takes a delivery that was just queued, or leaves it on disk.
+    pub(crate) fn queued(&mut self, waiting: Waiting, room: bool, epoch: u64) {
         if waiting.due.seq <= self.last_seq {
-            return false;
+            return;
         }
         if self.epoch != epoch || self.on_disk || !room || self.waiting.len() >= WINDOW_MAX {
             self.on_disk = true;
             self.left = self.left.max(waiting.due.seq);
-            return false;
+            return;
         }
         self.last_seq = waiting.due.seq;
         self.waiting.push_back(waiting);
-        true
     }
 
-    /// Throws the window away: what is owed is read anew from its beginning. Returns what was in it.
-    pub(crate) fn forget(&mut self) -> VecDeque<Waiting> {
+    /// Throws the window away: what is owed is read anew from its beginning.
+    pub(crate) fn forget(&mut self) {
         self.last_seq = 0;
         self.called();
         self.generation += 1;
-        std::mem::take(&mut self.waiting)
+        self.waiting = VecDeque::new();
+    }
+
+    /// Leaves all but the oldest few on disk.
+    pub(crate) fn shed(&mut self, keep: usize) {
+        let Some(newest) = self
+            .waiting
+            .drain(keep.min(self.waiting.len())..)
+            .next_back()
+        else {
+            return;
+        };
+        self.last_seq = self.waiting.back().map_or(0, |last| last.due.seq);
+        self.left = self.left.max(newest.due.seq);
+        self.on_disk = true;
+        self.waiting.shrink_to_fit();
     }
 
     /// The next delivery.
@@ -121,7 +147,7 @@ impl Window {
             .map(|(place, _)| place)
     }
 
-    /// Takes out the deliveries that are not to be sent from here.
+    /// Takes out some deliveries.
     pub(crate) fn take_out(&mut self, is_out: impl Fn(&Due) -> bool) -> Vec<Waiting> {
         if !self.waiting.iter().any(|waiting| is_out(&waiting.due)) {
             return Vec::new();
@@ -144,16 +170,14 @@ impl Window {
         })
     }
 
-    /// Puts a delivery back in its place to be tried again; nothing if the window was thrown away meanwhile, since it is
-    /// read again from disk then.
-    pub(crate) fn put_back(&mut self, waiting: Waiting, generation: u64) -> bool {
-        let same = generation == self.generation;
-        if same {
-            let seq = waiting.due.seq;
-            let place = self.waiting.partition_point(|other| other.due.seq < seq);
-            self.waiting.insert(place, waiting);
+    /// Puts a delivery back in its place to be tried again. If the window was thrown away meanwhile it is read again from disk.
+    pub(crate) fn put_back(&mut self, waiting: Waiting, generation: u64) {
+        if generation != self.generation {
+            return;
         }
-        same
+        let seq = waiting.due.seq;
+        let place = self.waiting.partition_point(|other| other.due.seq < seq);
+        self.waiting.insert(place, waiting);
     }
 
     /// Counts how often the window was thrown away.

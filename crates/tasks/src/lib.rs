@@ -3,7 +3,7 @@
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, future::BoxFuture};
 use tokio::sync::watch;
 use tokio_util::{
     sync::CancellationToken, task::TaskTracker, task::task_tracker::TaskTrackerWaitFuture,
@@ -80,6 +80,7 @@ impl Tasks {
 
     /// Starts what concerns one caller only: that it panics is told by the log.
     pub fn dispensable(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let task = Box::pin(task);
         self.tracker.spawn(async move {
             drop(contained(task).await);
         });
@@ -103,19 +104,19 @@ impl Tasks {
         self.tracker.wait()
     }
 
+    /// Boxed, because each future that wraps another by value has room for it twice: as its argument and while it is awaited.
     fn until_doomed(
         &self,
         name: &str,
         task: impl Future<Output = ()> + Send + 'static,
-    ) -> impl Future<Output = ()> + Send + 'static {
-        let is_doomed = self.all.doomed.as_deref() == Some(name);
-        async move {
-            if is_doomed {
-                drop(tokio::time::timeout(DOOMED_FOR, task).await);
-                std::panic::resume_unwind(Box::new("a test kills this task"));
-            }
-            task.await;
+    ) -> BoxFuture<'static, ()> {
+        if self.all.doomed.as_deref() != Some(name) {
+            return Box::pin(task);
         }
+        Box::pin(async move {
+            drop(tokio::time::timeout(DOOMED_FOR, task).await);
+            std::panic::resume_unwind(Box::new("a test kills this task"));
+        })
     }
 }
 
@@ -185,6 +186,17 @@ mod tests {
         tasks.close();
         tasks.wait().await;
         assert_eq!(tasks.failed().now_or_never(), None);
+    }
+
+    #[tokio::test]
+    async fn watching_a_task_takes_little_memory_beside_its_own() {
+        let tasks = Tasks::new(CancellationToken::new(), None);
+        let large = async {
+            let state = [0_u8; 10_000];
+            std::future::pending::<()>().await;
+            drop(state);
+        };
+        assert!(size_of_val(&tasks.until_doomed("x", large)) <= 2 * size_of::<usize>());
     }
 
     #[tokio::test(start_paused = true)]

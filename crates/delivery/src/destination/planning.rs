@@ -1,14 +1,14 @@
 //! What the next request of a destination carries: the message at the front, another in its place, one that was set aside, or
 //! a digest.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::Arc;
 
 use alert_connectors_message::DIGEST_ITEMS_MAX;
 use alert_connectors_model::DeliveryKind;
 use alert_connectors_store::{Bundle, Form, Opening, Outcome, SetAside};
 use tokio::time::Instant;
 
-use super::{Destination, forget, turn::Next, work::REFILL};
+use super::{Destination, turn::Next, work::REFILL};
 use crate::{
     conduct::{Culprit, Turn},
     engine::Inner,
@@ -79,7 +79,7 @@ impl Destination {
         let cancelled = batch.cancelled(inner.now());
         let generation = {
             let mut state = self.state();
-            forget(&mut state.window, inner);
+            state.window.forget();
             state.window.generation()
         };
         if !cancelled.is_empty() {
@@ -120,12 +120,11 @@ impl Destination {
                 Ok(Opening::Arrived) => {}
                 Ok(Opening::Waits | Opening::Missed) => {
                     let outcomes = vec![cancelled(seq, inner.now())];
-                    inner.let_go([waiting]);
                     self.report(inner, outcomes).await;
                     return None;
                 }
                 Err(error) => {
-                    self.put_back(waiting, generation, inner);
+                    self.state().window.put_back(waiting, generation);
                     self.unreadable(&error).await;
                     return None;
                 }
@@ -163,18 +162,14 @@ impl Destination {
             // It has expired, was cancelled, or is owed to another webhook by now.
             self.conduct(inner, |conduct| conduct.forget_set_aside(one.seq))
                 .await;
-            forget(&mut self.state().window, inner);
+            self.state().window.forget();
             return None;
         }
         for due in &mut read {
             due.form = Form::Plain;
         }
-        let load = inner.letters(read);
-        // It is weighed like everything that is in memory.
-        let weight: usize = load.iter().map(|waiting| waiting.letter.weight()).sum();
-        inner.weight.fetch_add(weight, Ordering::Relaxed);
         Some(Planned {
-            load: Load::Message(load),
+            load: Load::Message(inner.letters(read)),
             turn: Turn::SetAside,
             generation: self.state().window.generation(),
         })
@@ -196,16 +191,8 @@ impl Destination {
             if !expiry.is_up(waiting.due.queued_at, repaired_at) {
                 return Some((waiting, generation));
             }
-            inner.let_go([waiting]);
         }
         None
-    }
-
-    fn put_back(&self, waiting: Waiting, generation: u64, inner: &Inner) {
-        let weight = waiting.letter.weight();
-        if !self.state().window.put_back(waiting, generation) {
-            inner.weight.fetch_sub(weight, Ordering::Relaxed);
-        }
     }
 
     /// Passes outcomes on to be recorded. After a lost lease they are dropped: the server that holds it now reaches the same ones.

@@ -1,12 +1,12 @@
 //! One request of a destination: whether it may still be made, and what came of it.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::Arc;
 
 use alert_connectors_model::{Attempt, AttemptId, SpaceId};
 use alert_connectors_store::{Fence, NextStep};
 use tokio::time::Instant;
 
-use super::{Destination, forget, planning::Planned};
+use super::{Destination, planning::Planned};
 use crate::{
     Family, PostError, Verdict,
     conduct::{Blame, Turn},
@@ -72,7 +72,7 @@ impl Destination {
         let (started_at, started) = (inner.now(), Instant::now());
         line.close_if_idle_for_long(started);
         let Some(fence) = self.begin(started) else {
-            put_down(planned.load, inner);
+            // It is still owed, and read again by whoever may send it.
             return;
         };
         let (sender, limit) = (&inner.sender, inner.sender.limits.request);
@@ -155,7 +155,7 @@ impl Destination {
         let mut outcomes = planned.load.outcomes(&attempt, decided.next);
         outcomes.extend(decided.set_aside.clone());
         // It is put back before it can be recorded, so that the queue never looks empty.
-        self.put_back_or_let_go(planned, &decided, inner);
+        self.put_back(planned, &decided);
         let ended = Ended {
             destination: Arc::clone(self),
             fence,
@@ -170,7 +170,7 @@ impl Destination {
 
     /// Puts a message back that is to be tried again from its place; all else is let go of, and read from disk again where
     /// it is still owed.
-    fn put_back_or_let_go(&self, planned: Planned, decided: &Decided, inner: &Inner) {
+    fn put_back(&self, planned: Planned, decided: &Decided) {
         let mut state = self.state();
         state.unrecorded += 1;
         let (generation, turn) = (planned.generation, planned.turn);
@@ -179,12 +179,11 @@ impl Destination {
         let has_place = alone && waits && turn != Turn::SetAside;
         if let Load::Message(load) = planned.load {
             for mut waiting in load {
-                let weight = waiting.letter.weight();
                 if let NextStep::Again { form, .. } = decided.next {
                     (waiting.due.form, waiting.due.attempts) = (form, waiting.due.attempts + 1);
                 }
-                if !(has_place && state.window.put_back(waiting, generation)) {
-                    inner.weight.fetch_sub(weight, Ordering::Relaxed);
+                if has_place {
+                    state.window.put_back(waiting, generation);
                 }
             }
         }
@@ -192,17 +191,10 @@ impl Destination {
         let was_set_aside = turn == Turn::SetAside && !waits;
         if turn != Turn::SetAside && !alone && waits || was_set_aside || !decided.revived.is_empty()
         {
-            forget(&mut state.window, inner);
+            state.window.forget();
         }
         if matches!(turn, Turn::Trial(_)) && !waits {
-            state.take_out_set_aside(inner);
+            state.take_out_set_aside();
         }
-    }
-}
-
-/// Lets go of what was to be sent: it is still owed, and read again by whoever sends it.
-fn put_down(load: Load, inner: &Inner) {
-    if let Load::Message(load) = load {
-        inner.let_go(load);
     }
 }

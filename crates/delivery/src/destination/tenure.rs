@@ -3,8 +3,7 @@
 use alert_connectors_store::{Fence, Lease};
 use tokio::time::Instant;
 
-use super::{Destination, State, Wake, forget};
-use crate::engine::Inner;
+use super::{Destination, State, Wake};
 
 /// Whether this server may work a destination.
 #[derive(Debug, Clone, Copy)]
@@ -69,7 +68,7 @@ impl Destination {
     }
 
     /// A lease was taken: all is read from disk. Says whether a task must be started.
-    pub(crate) fn taken(&self, lease: Lease, until: Instant, inner: &Inner) -> bool {
+    pub(crate) fn taken(&self, lease: Lease, until: Instant) -> bool {
         let mut state = self.state();
         let leaving = false;
         state.tenure = Tenure::Leased {
@@ -79,7 +78,7 @@ impl Destination {
         };
         state.conduct = None;
         state.touched = false;
-        forget(&mut state.window, inner);
+        state.window.forget();
         self.start_or_wake(state) == Wake::Start
     }
 
@@ -129,19 +128,19 @@ impl Destination {
     }
 
     /// Gives up what this server holds of it; the lease, if there is one, with whether there is still work.
-    pub(crate) fn give_up(&self, inner: &Inner) -> Option<(Lease, bool)> {
-        give_up(&mut self.state(), inner)
+    pub(crate) fn give_up(&self) -> Option<(Lease, bool)> {
+        give_up(&mut self.state())
     }
 }
 
 /// Gives up what this server holds of a destination.
-pub(super) fn give_up(state: &mut State, inner: &Inner) -> Option<(Lease, bool)> {
+pub(super) fn give_up(state: &mut State) -> Option<(Lease, bool)> {
     let lease = state.tenure.lease();
     let has_work = !state.window.is_empty() || state.has_set_aside();
     if !matches!(state.tenure, Tenure::Forever) {
         state.tenure = Tenure::Nothing;
         state.conduct = None;
-        forget(&mut state.window, inner);
+        state.window.forget();
     }
     lease.map(|lease| (lease, has_work))
 }

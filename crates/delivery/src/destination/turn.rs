@@ -67,12 +67,12 @@ impl State {
     }
 
     /// Takes what is set aside out of the window.
-    pub(super) fn take_out_set_aside(&mut self, inner: &Inner) {
+    pub(super) fn take_out_set_aside(&mut self) {
         let Some(conduct) = &self.conduct else {
             return;
         };
         let is_out = |due: &Due| conduct.is_set_aside(due.alert_id, due.connector.id);
-        inner.let_go(self.window.take_out(is_out));
+        self.window.take_out(is_out);
     }
 
     /// Whose turn it is.

@@ -1,16 +1,13 @@
 //! The loop of a destination: what to do next, reading what is owed, and waiting.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use alert_connectors_model::ConnectorType;
 use alert_connectors_store::{Opening, StoreError};
 use alert_connectors_tasks::contained;
 use tokio::time::{self, Instant};
 
-use super::{Destination, UNRECORDED_MAX, forget, tenure::give_up};
+use super::{Destination, UNRECORDED_MAX, tenure::give_up};
 use crate::{
     engine::Inner,
     line::{IDLE_MAX, Line},
@@ -23,6 +20,9 @@ pub(super) const REFILL: usize = 128;
 const LOOK_AHEAD: usize = 32;
 /// While the message at the front is suspected, more deliveries are read from disk until the window holds this many.
 const READ_FOR_OTHERS: usize = WINDOW_MAX - REFILL;
+/// Whoever waits for at least so long keeps only a few in memory.
+const SHED_FOR: Duration = Duration::from_secs(5);
+const KEPT: usize = 8;
 /// How long to wait before a failed reading is tried again.
 const READ_AGAIN: Duration = Duration::from_secs(1);
 
@@ -52,7 +52,7 @@ impl Destination {
             .await
             .is_err()
         {
-            self.start_over(&inner);
+            self.start_over();
             tokio::select! {
                 () = time::sleep(pause) => {}
                 () = inner.stopping.cancelled() => return,
@@ -62,11 +62,11 @@ impl Destination {
     }
 
     /// What is owed, and how the destination stands, is read anew from disk.
-    fn start_over(&self, inner: &Inner) {
+    fn start_over(&self) {
         let mut state = self.state();
         state.conduct = None;
         state.under_way = false;
-        forget(&mut state.window, inner);
+        state.window.forget();
         drop(state);
         self.calm.notify_waiters();
     }
@@ -79,7 +79,7 @@ impl Destination {
             }
             match self.next_step(&inner) {
                 Step::Leave => {
-                    if let Some((lease, has_work)) = self.give_up(&inner) {
+                    if let Some((lease, has_work)) = self.give_up() {
                         inner.keeper.hand_on(lease, has_work);
                     }
                     if self.stop_if_idle(&inner) {
@@ -94,7 +94,10 @@ impl Destination {
                 Step::Send => self.send_next(&inner, &mut line).await,
                 Step::Read => self.read(&inner).await,
                 Step::WaitForDisk => self.wait(&inner, &mut line, None).await,
-                Step::WaitUntil(until) => self.wait(&inner, &mut line, Some(until)).await,
+                Step::WaitUntil(until) => {
+                    self.shed_until(until);
+                    self.wait(&inner, &mut line, Some(until)).await;
+                }
                 Step::Idle if line.is_idle_for_long() => {
                     if self.stop_if_idle(&inner) {
                         return;
@@ -121,7 +124,7 @@ impl Destination {
         if state.touched && state.unrecorded == 0 {
             state.touched = false;
             state.conduct = None;
-            forget(&mut state.window, inner);
+            state.window.forget();
         }
         if state.unrecorded >= UNRECORDED_MAX || state.holds > 0 {
             return Step::WaitForDisk;
@@ -155,7 +158,7 @@ impl Destination {
         }
         let is_suspected = state.suspect_at_front().is_some();
         let may_read = state.window.goes_on() && state.window.len() <= READ_FOR_OTHERS;
-        if is_suspected && may_read && inner.has_room() && !state.window.has_other() {
+        if is_suspected && may_read && inner.room.is_left() && !state.window.has_other() {
             return once_recorded(Step::Read);
         }
         if front.due.opening == Opening::Waits {
@@ -181,10 +184,18 @@ impl Destination {
             return false;
         }
         state.running = false;
-        if let Some((lease, has_work)) = give_up(&mut state, inner) {
+        state.used_at = Instant::now();
+        if let Some((lease, has_work)) = give_up(&mut state) {
             inner.keeper.hand_on(lease, has_work);
         }
         true
+    }
+
+    /// Whoever waits for long leaves its room to others.
+    fn shed_until(&self, until: Instant) {
+        if until.saturating_duration_since(Instant::now()) >= SHED_FOR {
+            self.state().window.shed(KEPT);
+        }
     }
 
     /// Waits for something to happen, or for a time. Every arm can be cancelled: none of them takes anything.
@@ -217,23 +228,21 @@ impl Destination {
         let Some(refill) = self.state().window.begin_refill(inner.epoch()) else {
             return;
         };
+        let at_most = if inner.room.is_left() { REFILL } else { 1 };
         let due = inner
             .store
-            .due(self.fingerprint, refill.after, REFILL, inner.expiry());
+            .due(self.fingerprint, refill.after, at_most, inner.expiry());
         let read = match due.await {
             Ok(read) => read,
             Err(error) => return self.unreadable(&error).await,
         };
-        let (complete, last) = (read.len() < REFILL, read.last().map(|due| due.seq));
-        let mut waiting = inner.letters(read);
+        let found = read.len();
+        let mut waiting = inner.letters_within_room(read);
+        let complete = found < at_most && waiting.len() == found;
+        let last = waiting.last().map(|waiting| waiting.due.seq);
         let mut state = self.state();
         waiting.retain(|waiting| !state.is_set_aside(&waiting.due));
-        let weight: usize = waiting.iter().map(|waiting| waiting.letter.weight()).sum();
-        let before = state.window.len();
         state.window.end_refill(refill, waiting, last, complete);
-        if state.window.len() > before {
-            inner.weight.fetch_add(weight, Ordering::Relaxed);
-        }
         debug_assert!(
             state.window.len() <= WINDOW_MAX,
             "a refill and what is looked ahead are smaller than the window"

@@ -7,6 +7,7 @@ mod certificates;
 mod engine;
 mod follow_up;
 mod guards;
+mod idle;
 mod leases;
 mod pace;
 mod receivers;

@@ -5,7 +5,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicI64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -83,6 +83,10 @@ pub(crate) struct MemoryQueue {
     pub(crate) refused: AtomicUsize,
     /// How many deliveries were read.
     pub(crate) read: AtomicUsize,
+    /// How often deliveries were read.
+    pub(crate) reads: AtomicUsize,
+    /// The version of identity and spaces.
+    pub(crate) version: AtomicI64,
     events: mpsc::Sender<Vec<Event>>,
     heard: AsyncMutex<mpsc::Receiver<Vec<Event>>>,
     /// Every report that was recorded, in their order.
@@ -113,6 +117,8 @@ impl MemoryQueue {
             full,
             refused: AtomicUsize::new(0),
             read: AtomicUsize::new(0),
+            reads: AtomicUsize::new(0),
+            version: AtomicI64::new(1),
             events,
             heard,
             reports: Mutex::default(),
@@ -173,7 +179,7 @@ impl MemoryQueue {
 #[async_trait]
 impl Queue for MemoryQueue {
     async fn version(&self) -> Result<i64, StoreError> {
-        Ok(1)
+        Ok(self.version.load(Ordering::SeqCst))
     }
 
     async fn tidings(&self) -> Result<Tidings, StoreError> {
@@ -207,6 +213,7 @@ impl Queue for MemoryQueue {
             .filter(|due| due.connector.destination == destination && due.seq > after);
         let wanted: Vec<Due> = wanted.take(at_most).cloned().collect();
         self.read.fetch_add(wanted.len(), Ordering::SeqCst);
+        self.reads.fetch_add(1, Ordering::SeqCst);
         Ok(wanted)
     }
 
@@ -418,6 +425,7 @@ pub(crate) struct World {
     pub(crate) queue: Arc<MemoryQueue>,
     pub(crate) engine: Engine,
     pub(crate) told: Arc<Told>,
+    pub(crate) meters: DeliveryMeters,
     pub(crate) tasks: Tasks,
     pub(crate) stopping: CancellationToken,
     random: SeededRandom,
@@ -456,6 +464,7 @@ impl World {
         let stopping = CancellationToken::new();
         let tasks = Tasks::new(stopping.clone(), None);
         let told = Arc::<Told>::default();
+        let meters = DeliveryMeters::default();
         let engine = Engine::start(EngineOptions {
             store: Arc::<MemoryQueue>::clone(&queue),
             leases: Arc::<MemoryQueue>::clone(&queue),
@@ -465,7 +474,7 @@ impl World {
             patience: setting.patience,
             connections_max: 512,
             retry_for: SignedDuration::from_hours(24),
-            meters: DeliveryMeters::default(),
+            meters: meters.clone(),
             public_url: None,
             random: Arc::new(Least),
             tasks: tasks.clone(),
@@ -475,6 +484,7 @@ impl World {
             queue,
             engine,
             told,
+            meters,
             tasks,
             stopping,
             random: SeededRandom::new(5),

@@ -30,7 +30,7 @@ impl Database {
         let key_file = config.key_file.clone();
         match &config.place {
             DatabasePlace::Sqlite(path) => {
-                let opening = alert_connectors_store_sqlite::Opening {
+                let opening = alert_connectors_store_sqlite::OpenOptions {
                     path: path.clone(),
                     key_file,
                     used_by,
@@ -39,7 +39,7 @@ impl Database {
                 Ok(Self::Sqlite(SqliteStore::open(opening)?))
             }
             DatabasePlace::Postgres(url) => {
-                let opening = alert_connectors_store_postgres::Opening {
+                let opening = alert_connectors_store_postgres::OpenOptions {
                     url: PostgresUrl::clone(url),
                     key_file,
                     used_by,

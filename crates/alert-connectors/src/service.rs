@@ -4,8 +4,8 @@ use std::{net::SocketAddr, sync::Arc};
 
 use alert_connectors_api::{App, AppOptions, METRICS_PREFIX, StoreIdentity, TrustedProxies, whole};
 use alert_connectors_delivery::{
-    AlertSpaces, DeliveryMeters, Engine, EngineOptions, Patience, Resolve, Sender, SenderOptions,
-    TimeLimits,
+    BackoffConfig, BlockAlerts, DeliveryMeters, Engine, EngineOptions, Resolve, Sender,
+    SenderOptions, TimeLimits,
 };
 use alert_connectors_model::{Clock, Random, SystemClock};
 use alert_connectors_store::Store;
@@ -63,7 +63,7 @@ impl Service {
         logging.register(&mut registry);
         database.register_meters(&mut registry);
         let store = database.store();
-        let tell = AlertSpaces {
+        let notify = BlockAlerts {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
             random: Arc::clone(&random),
@@ -74,9 +74,9 @@ impl Service {
             store: Arc::<dyn Store>::clone(&store),
             leases: Arc::<dyn Store>::clone(&store),
             sender,
-            tell: Arc::new(tell),
+            notify: Arc::new(notify),
             rates: config.rates,
-            patience: Patience::default(),
+            backoff: BackoffConfig::default(),
             connections_max: descriptors.webhooks,
             retry_for: config.spans.retry_for,
             meters,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use alert_connectors_delivery::TestError;
 use alert_connectors_model::{Fault, JsonError};
 use alert_connectors_store::StoreError;
 use axum::{
@@ -280,6 +281,21 @@ fn cause_chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+impl From<TestError> for Problem {
+    fn from(error: TestError) -> Self {
+        match error {
+            TestError::TooMany { retry_after } => Self::too_many(
+                "At most 5 tests of one webhook in 10 seconds; wait a little.",
+                retry_after,
+            ),
+            TestError::HeldElsewhere => Self::unavailable(
+                "Another replica is sending to this webhook and did not finish in time; try again.",
+            ),
+            TestError::Store(error) => error.into(),
+        }
+    }
 }
 
 impl From<StoreError> for Problem {

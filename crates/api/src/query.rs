@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use alert_connectors_model::{Fault, FaultKind, Loc, nearest};
+use alert_connectors_model::{Fault, FaultKind, Loc, closest_match};
 use jiff::Timestamp;
 
 use crate::{
@@ -28,7 +28,7 @@ impl<'q> Query<'q> {
         for (at, (name, _)) in unknown.enumerate() {
             // What no answer lists is only counted.
             let hint = (at < FAULTS_MAX)
-                .then(|| nearest(name, known.iter().copied()))
+                .then(|| closest_match(name, known.iter().copied()))
                 .flatten()
                 .map(|known| format!(" Did you mean {known}?"));
             let msg = format!("There is no such parameter.{}", hint.unwrap_or_default());

@@ -1,47 +1,42 @@
-//! The engine: a queue for each destination, one request in flight in it, oldest first, until it arrives.
+//! The delivery engine: one queue for each destination, one request in flight in it, oldest first, until it arrives.
 //!
-//! [`Engine`] learns from the store what is owed and hands it to one task per busy destination, which renders, sends
-//! through the [`Sender`], asks [`classify`] what the answer means and its conduct when to post next, and passes the
-//! outcome to the recorder. It sees the store only through its `Queue`, and knows no database and no API.
+//! [`Engine`] starts everything. The dispatcher learns from the store which deliveries are pending and wakes one worker for each
+//! destination that has any. A worker plans a payload, posts it through the [`Sender`], asks [`classify`] what the response
+//! means and its send policy when to post next, and hands a report to the recorder, which writes it to the store.
+//!
+//! The engine sees the store through its queue and its leases. It knows no database and no API.
 
+mod announcer;
 mod answer;
-mod conduct;
-mod connect;
-mod connections;
-mod decide;
-mod departure;
+mod backoff;
+mod block_alert;
+mod connection;
+mod context;
 mod destination;
+mod dispatcher;
 mod engine;
-mod judge;
-mod keeper;
-mod letter;
-mod line;
-mod link;
-mod load;
+mod lease_keeper;
+mod lease_requests;
+mod memory;
 mod meters;
-mod notice;
-mod pace;
-mod post_error;
-mod proxy;
-mod record;
-mod resolver;
-mod retry;
-mod room;
-mod sender;
+mod next_step;
+mod payload;
+mod rate_limit;
+mod recorder;
+mod registry;
+mod rendered_alert;
+mod send_policy;
 mod test_call;
-mod trust;
-mod window;
 
+pub use announcer::{ConnectorNotice, NotifySpace};
 pub use answer::{Answer, Body, Family, Reason, Verdict, classify};
-pub use conduct::Patience;
+pub use backoff::{BackoffConfig, retry_after};
+pub use block_alert::BlockAlerts;
+pub use connection::{
+    CertificateFault, PostError, Proxy, ProxyFault, Resolve, Sender, SenderOptions, SystemResolver,
+    TimeLimits, Trust,
+};
 pub use engine::{Engine, EngineOptions};
 pub use meters::DeliveryMeters;
-pub use notice::{AlertSpaces, Notice, Tell};
-pub use pace::{Rate, Rates, duration};
-pub use post_error::{CertificateFault, PostError, ProxyFault};
-pub use proxy::Proxy;
-pub use resolver::{Resolve, SystemResolver};
-pub use retry::retry_after;
-pub use sender::{Sender, SenderOptions, TimeLimits};
-pub use test_call::{TestRefused, TestReport};
-pub use trust::Trust;
+pub use rate_limit::{Rate, Rates, duration};
+pub use test_call::{TestError, TestReport};

@@ -1,4 +1,4 @@
-//! The test call: one real message at once, past the queue, told as it went.
+//! The test call: one real message, sent at once and past the queue.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,37 +6,51 @@ use alert_connectors_message::{Shown, platform, test_alert};
 use alert_connectors_model::Connector;
 use alert_connectors_store::{Form, StoreError};
 use bytes::Bytes;
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::{
-    Engine, Family, PostError, Verdict, classify,
-    conduct::Conduct,
+    Engine, Family, PostError, Verdict,
+    announcer::Announcement,
+    answer::{Sending, answer_of},
+    classify,
+    connection::{RequestHead, WebhookResponse},
+    context::Context,
     destination::Destination,
-    judge::{Sending, answer_of},
-    keeper,
-    link::RequestHead,
+    lease_keeper::acquire_for_test,
+    send_policy::SendPolicy,
 };
 
-/// What came of a test call, in the contract's three fields.
+/// The result of a test call, in the contract's three fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TestReport {
-    /// Whether the message was taken.
+    /// Whether the message was accepted.
     pub success: bool,
-    /// The webhook's own status code; 500 where there was no answer, 429 while the channel has asked to wait.
+    /// The webhook's own status code; 500 where there was no response, 429 while the channel has asked to wait.
     pub status_code: u16,
     /// What went wrong and what to do.
     pub error: Option<String>,
 }
 
-/// Too many test calls of one destination in a short time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TestRefused {
-    /// How long to wait.
-    pub retry_after: Duration,
+/// Why no test message was sent.
+#[derive(Debug, thiserror::Error)]
+pub enum TestError {
+    /// There were too many test calls of one webhook in a short time.
+    #[error("too many test calls of one webhook")]
+    TooMany {
+        /// How long to wait.
+        retry_after: Duration,
+    },
+    /// Another server works the webhook, and does not yield it.
+    #[error("another server does not yield the lease of the webhook")]
+    HeldElsewhere,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
-/// The contract's code where there was no answer.
-const NO_ANSWER: u16 = 500;
+/// The contract's code where there was no response.
+const NO_RESPONSE: u16 = 500;
 
 impl Engine {
     /// Posts a test message to a connector, whether or not it is active.
@@ -44,103 +58,116 @@ impl Engine {
         &self,
         connector: &Connector,
         space_name: &str,
-    ) -> Result<Result<TestReport, TestRefused>, StoreError> {
-        let destination = self.inner.destination(connector.destination);
-        if let Err(retry_after) = destination.allow_test() {
-            return Ok(Err(TestRefused { retry_after }));
-        }
-        keeper::hold_for_test(&self.inner, &destination).await?;
+    ) -> Result<TestReport, TestError> {
+        let context = &self.registry.context;
+        let destination = self.registry.destination(connector.destination);
         destination
-            .take_up(connector.connector_type, &self.inner)
-            .await?;
-        Ok(Ok(self
-            .post_test(&destination, connector, space_name)
-            .await))
-    }
-
-    async fn post_test(
-        &self,
-        destination: &Arc<Destination>,
-        connector: &Connector,
-        space_name: &str,
-    ) -> TestReport {
-        let started = Instant::now();
-        let waits = destination.peek(|conduct| conduct.asked_to_wait(started));
-        if let Some(wait) = waits.flatten() {
-            return TestReport::waiting(wait);
+            .allow_test()
+            .map_err(|retry_after| TestError::TooMany { retry_after })?;
+        if !acquire_for_test(context, &destination).await? {
+            return Err(TestError::HeldElsewhere);
         }
-        let now = self.inner.now();
-        let family = Family::of(connector.connector_type, connector.webhook_url.host());
-        let (Some(alert), Some(head)) = (
-            test_alert(&connector.name, space_name, now),
-            RequestHead::of(&connector.webhook_url),
-        ) else {
-            return TestReport::failed(NO_ANSWER, PostError::NotConnected.to_string());
-        };
-        let message = platform(connector.connector_type).message(Shown::whole(&alert, None));
-        // It goes past the queue, but what it takes of the pace is taken.
+        destination.load(connector.connector_type, context).await?;
+        Ok(post_test(context, &destination, connector, space_name).await)
+    }
+}
+
+async fn post_test(
+    context: &Context,
+    destination: &Arc<Destination>,
+    connector: &Connector,
+    space_name: &str,
+) -> TestReport {
+    let started = Instant::now();
+    let wait = destination.with_policy(|policy| policy.asked_to_wait(started));
+    if let Some(wait) = wait.flatten() {
+        return TestReport::waiting(wait);
+    }
+    let now = context.now();
+    match post(context, destination, connector, space_name, now).await {
+        Ok(response) => conclude(context, destination, connector, &response, now).await,
+        Err(error) => TestReport::failed(NO_RESPONSE, error.to_string()),
+    }
+}
+
+/// Posts past the queue. The request is counted by the rate limit all the same.
+async fn post(
+    context: &Context,
+    destination: &Arc<Destination>,
+    connector: &Connector,
+    space_name: &str,
+    now: Timestamp,
+) -> Result<WebhookResponse, PostError> {
+    let (Some(alert), Some(head)) = (
+        test_alert(&connector.name, space_name, now),
+        RequestHead::of(&connector.webhook_url),
+    ) else {
+        return Err(PostError::NotConnected);
+    };
+    let message = platform(connector.connector_type).message(Shown::whole(&alert, None));
+    let started = Instant::now();
+    destination
+        .update_policy(context, |policy| policy.posted(started))
+        .await;
+    let (mut connection, payload) = (None, Bytes::from(message.payload));
+    let (url, limit) = (&connector.webhook_url, context.sender.limits.test);
+    context
+        .sender
+        .post(url, &head, &mut connection, payload, limit)
+        .await
+}
+
+async fn conclude(
+    context: &Context,
+    destination: &Arc<Destination>,
+    connector: &Connector,
+    response: &WebhookResponse,
+    now: Timestamp,
+) -> TestReport {
+    let url = &connector.webhook_url;
+    let sending = Sending {
+        form: Form::Full,
+        attempts: 0,
+        url,
+    };
+    let family = Family::of(connector.connector_type, url.host());
+    match classify(family, &answer_of(response, &sending, now)) {
+        Verdict::Delivered | Verdict::Accepted => {
+            repaired(context, destination).await;
+            TestReport {
+                success: true,
+                status_code: response.status,
+                error: None,
+            }
+        }
+        Verdict::Throttled { wait, reason } => {
+            let (now, random) = (context.moment(), &*context.random);
+            let throttle = |policy: &mut SendPolicy| policy.throttled(wait, now, random);
+            let throttled = destination.update_policy(context, throttle).await;
+            let wait = seconds(throttled.unwrap_or(wait));
+            let error = format!("{reason}; nothing is posted to it for another {wait} s");
+            TestReport::failed(response.status, error)
+        }
+        Verdict::Transient { reason, .. }
+        | Verdict::Unanswered(reason)
+        | Verdict::Message(reason)
+        | Verdict::Destination(reason) => TestReport::failed(response.status, reason.to_string()),
+    }
+}
+
+/// A test that worked shows that the webhook works: pending deliveries are released.
+async fn repaired(context: &Context, destination: &Arc<Destination>) {
+    let is_troubled = destination.with_policy(|policy| {
+        let health = policy.health();
+        health.block.is_some() || health.failures > 0 || health.unanswered > 0
+    });
+    if is_troubled == Some(true) {
+        let now = context.moment();
         destination
-            .conduct(&self.inner, |conduct| conduct.posted(started))
+            .update_policy(context, |policy| policy.repaired(now))
             .await;
-        let mut link = None;
-        let posted = self
-            .inner
-            .sender
-            .post(
-                &connector.webhook_url,
-                &head,
-                &mut link,
-                Bytes::from(message.payload),
-                self.inner.sender.limits.test,
-            )
-            .await;
-        let posted = match posted {
-            Ok(posted) => posted,
-            Err(error) => return TestReport::failed(NO_ANSWER, error.to_string()),
-        };
-        let sending = Sending {
-            form: Form::Full,
-            attempts: 0,
-            url: &connector.webhook_url,
-        };
-        let verdict = classify(family, &answer_of(&posted, &sending, now));
-        match verdict {
-            Verdict::Delivered | Verdict::Accepted => {
-                self.repaired(destination).await;
-                TestReport {
-                    success: true,
-                    status_code: posted.status,
-                    error: None,
-                }
-            }
-            Verdict::Throttled { wait, reason } => {
-                let (now, random) = (self.inner.moment(), &*self.inner.random);
-                let throttle = |conduct: &mut Conduct| conduct.throttled(wait, now, random);
-                let throttled = destination.conduct(&self.inner, throttle).await;
-                let wait = seconds(throttled.unwrap_or(wait));
-                let error = format!("{reason}; nothing is posted to it for another {wait} s");
-                TestReport::failed(posted.status, error)
-            }
-            Verdict::Transient { reason, .. }
-            | Verdict::Unanswered(reason)
-            | Verdict::Message(reason)
-            | Verdict::Destination(reason) => TestReport::failed(posted.status, reason.to_string()),
-        }
-    }
-
-    /// A test that worked shows that the destination does: what is held for it is released.
-    async fn repaired(&self, destination: &Arc<Destination>) {
-        let troubled = destination.peek(|conduct| {
-            let standing = conduct.standing();
-            standing.block.is_some() || standing.failures > 0 || standing.unanswered > 0
-        });
-        if troubled == Some(true) {
-            let now = self.inner.moment();
-            destination
-                .conduct(&self.inner, |conduct| conduct.repaired(now))
-                .await;
-            self.inner.settle(Arc::clone(destination)).await;
-        }
+        let health = Announcement::Health(destination.fingerprint);
+        context.announce(health).await;
     }
 }
 

@@ -2,7 +2,7 @@
 
 use alert_connectors_model::Link;
 
-use crate::fit::ELLIPSIS;
+use crate::truncate::ELLIPSIS;
 
 /// A stretch of text, and where it leads if it is a URL.
 pub(crate) type Piece<'t> = (&'t str, Option<Link>);

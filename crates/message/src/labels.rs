@@ -1,6 +1,6 @@
 //! Short labels that stay distinguishable.
 
-use crate::fit::{ELLIPSIS, Trim, head};
+use crate::truncate::{ELLIPSIS, Trim, head};
 
 /// How much of its beginning a label keeps that is shown from where it differs.
 const BEGINNING_CHARS: usize = 4;
@@ -35,7 +35,7 @@ pub(crate) fn note(place: &str, label: &str, shown: &str, trimmed: &mut Vec<Trim
 }
 
 fn end_cut(label: &str, max: usize) -> String {
-    crate::fit::cut(label, max).text
+    crate::truncate::cut(label, max).text
 }
 
 /// A few characters of the beginning, and the text from the word on in which it differs from the others.

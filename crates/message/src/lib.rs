@@ -5,11 +5,10 @@
 
 mod autolink;
 mod digest;
-mod fit;
+mod follow_up;
 mod labels;
 mod links;
 mod markdown;
-mod note;
 mod platform;
 mod rich;
 mod sample;
@@ -20,11 +19,12 @@ mod teams;
 #[cfg(test)]
 mod testing;
 mod text;
+mod truncate;
 mod words;
 
 pub use digest::{Counts, DIGEST_ITEMS_MAX, Digest};
-pub use fit::Trim;
-pub use note::Note;
+pub use follow_up::FollowUp;
 pub use platform::{Platform, Rendering, Shown, platform};
 pub use sample::test_alert;
+pub use truncate::Trim;
 pub use words::{severity_word, title};

@@ -2,7 +2,7 @@
 
 use alert_connectors_model::Alert;
 
-use crate::{autolink, fit::Trim, labels, text::one_line, words::label};
+use crate::{autolink, labels, text::one_line, truncate::Trim, words::label};
 
 /// A link that a message should have.
 pub(crate) struct WantedLink<'a> {

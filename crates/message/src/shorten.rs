@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use crate::{
-    fit::{head, tail},
     rich::{Line, LineKind, Run},
+    truncate::{head, tail},
 };
 
 /// How much of a description there is room for, and what its lines cost of that.

@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt};
 use alert_connectors_model::{Action, Alert, AlertStatus, Field, FieldValue, Link, Part, Severity};
 use jiff::{Timestamp, tz::Offset};
 
-use crate::{Shown, fit::Trim, text::is_blank};
+use crate::{Shown, text::is_blank, truncate::Trim};
 
 /// The word that stands first in a message: `CRITICAL`, or `RESOLVED (critical)` once the problem is gone.
 pub fn severity_word(alert: &Alert) -> &'static str {

@@ -6,7 +6,7 @@ use crate::{
     AddressPolicy, AlertType, AlertTypeFilter, Connector, ConnectorChange, ConnectorType, Fault,
     FaultKind, HostPattern, Json, Loc, ObjectReader, Severity, SeverityFilter, WebhookUrl,
     alert_parse::{alert_type_fault, is_visible, not_one_of},
-    nearest,
+    closest_match,
 };
 
 const NAME_CHARS_MAX: usize = 120;
@@ -318,7 +318,7 @@ impl<'j> ConnectorReader<'j> {
             .filter(|name| !READ_ONLY.contains(name))
         {
             let shown: String = name.chars().take(NAME_CHARS_MAX).collect();
-            let hint = nearest(name, WRITABLE).map(|known| format!(" Did you mean {known}?"));
+            let hint = closest_match(name, WRITABLE).map(|known| format!(" Did you mean {known}?"));
             let msg = format!("There is no such field.{}", hint.unwrap_or_default());
             self.faults.push(Fault::new(
                 Loc::body().field(shown),

@@ -17,9 +17,10 @@ use tokio_postgres::Row;
 use crate::{
     PostgresStore,
     alerts::uuid,
+    destination_health,
     error::Columns,
     session::{Change, Session},
-    spaces, standing,
+    spaces,
 };
 
 pub(crate) const COLUMNS: &str =
@@ -122,9 +123,9 @@ impl Connectors for PostgresStore {
             .await?;
         let mut events = Vec::new();
         // Whoever enters a URL believes that it works, whatever it did to others who point at it.
-        let known = standing::read(change.session(), connector.destination).await?;
+        let known = destination_health::read(change.session(), connector.destination).await?;
         if known.block.is_some() {
-            standing::repair(&change, connector.destination, now).await?;
+            destination_health::repair(&change, connector.destination, now).await?;
             events.push(Event::Repaired(connector.destination));
         }
         self.commit(change, events).await?;
@@ -159,7 +160,7 @@ impl Connectors for PostgresStore {
             update(&change, &sealing, no, &edit.changed).await?;
         }
         if edit.repairs {
-            standing::repair(&change, edit.changed.destination, now).await?;
+            destination_health::repair(&change, edit.changed.destination, now).await?;
         }
         let space = if edit.leaves {
             spaces::by_no(change.session(), space_no).await?
@@ -192,7 +193,11 @@ impl Connectors for PostgresStore {
         let mut events = vec![Event::Changed(current.destination)];
         if let Some(space) = spaces::by_no(change.session(), space_no).await? {
             let (space, destination) = (Arc::new(space), current.destination);
-            events.push(Event::Left(destination, space, Arc::new(current)));
+            events.push(Event::ConnectorDetached(
+                destination,
+                space,
+                Arc::new(current),
+            ));
         }
         self.commit(change, events).await?;
         self.cancel_rest(id).await?;

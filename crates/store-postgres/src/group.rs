@@ -7,8 +7,9 @@ use alert_connectors_model::{
     Random, SpaceId,
 };
 use alert_connectors_store::{
-    Acceptance, Accepted, AcceptedDelivery, Due, Event, Expiry, FollowUp, Form, Heard, NewAlert,
-    Opening, Resolution, Roster, Submission, ended, ends, ends_nothing, repeated,
+    Acceptance, Accepted, AcceptedDelivery, Event, Expiry, FollowUp, Form, Heard, NewAlert,
+    OpeningState, PendingDelivery, Resolution, Roster, Submission, ended, ends, ends_nothing,
+    repeated,
     stored::{alert_json, answer_json, warnings_json},
 };
 use jiff::Timestamp;
@@ -141,7 +142,7 @@ pub(crate) struct Desk<'n> {
 struct Queued<'a> {
     id: DeliveryId,
     kind: DeliveryKind,
-    opening: Opening,
+    opening: OpeningState,
     connector: &'a Arc<Connector>,
 }
 
@@ -254,7 +255,8 @@ impl Desk<'_> {
             (None, AlertStatus::Active) => {
                 let seq = self.next_alert;
                 let accepted = self.insert(space_no, submission, new, true);
-                let waits = |delivery: &AcceptedDelivery| (delivery.connector_id, Opening::Waits);
+                let waits =
+                    |delivery: &AcceptedDelivery| (delivery.connector_id, OpeningState::Pending);
                 let problem = Problem {
                     seq,
                     id: new.id,
@@ -340,7 +342,7 @@ impl Desk<'_> {
             };
             told.extend(self.queue(&subject, &queued));
             let heard = problem.heard.entry(follow_up.connector.id);
-            heard.or_insert(Opening::Waits);
+            heard.or_insert(OpeningState::Pending);
         }
         let json: Arc<str> = alert_json(&alert).into();
         let row = self.alerts.entry(problem.seq).or_insert_with(|| AlertRow {
@@ -400,7 +402,7 @@ impl Desk<'_> {
             let queued = Queued {
                 id: *id,
                 kind: DeliveryKind::Opening,
-                opening: Opening::Arrived,
+                opening: OpeningState::Arrived,
                 connector,
             };
             deliveries.extend(self.queue(&subject, &queued));
@@ -429,7 +431,7 @@ impl Desk<'_> {
             kind: queued.kind,
             created_at: subject.now,
         });
-        self.events.push(Event::Queued(Due {
+        self.events.push(Event::Queued(PendingDelivery {
             seq,
             id: queued.id,
             alert_id: subject.id,

@@ -14,10 +14,9 @@ use jiff::Timestamp;
 use crate::{
     PostgresStore,
     alerts::{CLOCK_STEP, uuid},
-    deliveries,
+    deliveries, destination_health,
     error::Columns,
     session::{Change, Session},
-    standing,
 };
 
 // By the unique index on id.
@@ -274,7 +273,9 @@ impl KnownConnector {
     }
 
     async fn cutoff(&self, session: &Session, expiry: Expiry) -> Result<i64, StoreError> {
-        let repaired_at = standing::read(session, self.destination).await?.repaired_at;
+        let repaired_at = destination_health::read(session, self.destination)
+            .await?
+            .repaired_at;
         Ok(expiry.cutoff(repaired_at).as_millisecond())
     }
 
@@ -405,8 +406,8 @@ impl KnownConnector {
     }
 
     async fn health(&self, session: &Session, expiry: Expiry) -> Result<Health, StoreError> {
-        let standing = standing::read(session, self.destination).await?;
-        let cutoff = expiry.cutoff(standing.repaired_at).as_millisecond();
+        let health = destination_health::read(session, self.destination).await?;
+        let cutoff = expiry.cutoff(health.repaired_at).as_millisecond();
         let (queue_depth, oldest_pending_at) = self.depth(session, cutoff).await?;
         let last = session.row(LAST_ARRIVED, &[&self.no]).await?;
         Ok(HealthFacts {
@@ -414,7 +415,7 @@ impl KnownConnector {
             is_active: self.is_active,
             created_at: self.created_at,
             switched_at: self.switched_at,
-            standing,
+            health,
             queue_depth,
             oldest_pending_at,
             last_success_at: maybe_time(last.map_or(Ok(None), |row| row.at(0))?),

@@ -116,7 +116,7 @@ impl Numbers {
         let mut events = Vec::new();
         if std::mem::replace(&mut self.next_delivery, desk.next_delivery) != first_delivery {
             // Another replica queued something in between.
-            events.push(Event::Elsewhere);
+            events.push(Event::QueuedElsewhere);
         }
         events.append(&mut desk.events);
         Ok((answers, events))

@@ -3,7 +3,7 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use alert_connectors_model::Fingerprint;
-use alert_connectors_store::{HandedOn, Lease, Leases, Renewal, Renewed, StoreError};
+use alert_connectors_store::{Lease, Leases, ReleasedLease, Renewal, Renewed, StoreError};
 use async_trait::async_trait;
 use tokio_postgres::Row;
 
@@ -53,7 +53,7 @@ impl Leases for PostgresStore {
         Some(TERM)
     }
 
-    async fn take(&self, destinations: &[Fingerprint]) -> Result<Vec<Lease>, StoreError> {
+    async fn acquire(&self, destinations: &[Fingerprint]) -> Result<Vec<Lease>, StoreError> {
         let names = names(destinations.iter());
         self.read(async |session| {
             let rows = session.rows(TAKE, &[&names, &self.shared.replica]).await?;
@@ -89,7 +89,7 @@ impl Leases for PostgresStore {
         .await
     }
 
-    async fn hand_on(&self, held: &[HandedOn]) -> Result<(), StoreError> {
+    async fn release(&self, held: &[ReleasedLease]) -> Result<(), StoreError> {
         let (names, numbers) = columns(held.iter().map(|handed| &handed.lease));
         let with_work: Vec<[u8; 16]> = held
             .iter()
@@ -110,7 +110,7 @@ impl Leases for PostgresStore {
         step.commit().await
     }
 
-    async fn call(&self, destinations: &[Fingerprint]) -> Result<(), StoreError> {
+    async fn notify_holders(&self, destinations: &[Fingerprint]) -> Result<(), StoreError> {
         let names: Vec<[u8; 16]> = destinations.iter().map(|one| one.0).collect();
         let step = self.step().await?;
         for message in Word::More.messages(&names) {
@@ -119,7 +119,7 @@ impl Leases for PostgresStore {
         step.commit().await
     }
 
-    async fn ask_for(&self, destination: Fingerprint) -> Result<(), StoreError> {
+    async fn request(&self, destination: Fingerprint) -> Result<(), StoreError> {
         let step = self.step().await?;
         step.run(ASK_FOR, &[&&destination.0[..], &self.shared.replica])
             .await?;

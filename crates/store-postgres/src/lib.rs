@@ -5,9 +5,10 @@
 //! `alert-connectors-store`; this crate only says how. No other crate knows the driver.
 
 mod alerts;
-mod bundle;
 mod connectors;
 mod deliveries;
+mod destination_health;
+mod digest_batch;
 mod error;
 mod group;
 mod history;
@@ -21,7 +22,6 @@ mod queue;
 mod record;
 mod session;
 mod spaces;
-mod standing;
 mod store_group;
 mod upkeep;
 mod url;
@@ -38,7 +38,7 @@ use alert_connectors_tasks::Tasks;
 use tokio::sync::{Mutex, mpsc};
 use uuid::Uuid;
 
-pub use open::{OpenError, Opening};
+pub use open::{OpenError, OpenOptions};
 pub use url::PostgresUrl;
 
 use crate::{group::Request, session::Pools, writer::Writer};

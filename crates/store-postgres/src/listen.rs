@@ -102,10 +102,10 @@ fn events(message: &str) -> Vec<Event> {
         return Vec::new();
     };
     let event = |destination| match word {
-        "m" => Some(Event::Called(destination)),
-        "c" => Some(Event::Touched(destination)),
-        "w" => Some(Event::Wanted(destination)),
-        "f" => Some(Event::Free(destination)),
+        "m" => Some(Event::BacklogGrew(destination)),
+        "c" => Some(Event::Invalidated(destination)),
+        "w" => Some(Event::LeaseRequested(destination)),
+        "f" => Some(Event::LeaseReleased(destination)),
         _ => None,
     };
     names

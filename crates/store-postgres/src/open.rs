@@ -34,7 +34,7 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 const EVENT_GROUPS_MAX: usize = 256;
 
 /// What to open, and how.
-pub struct Opening {
+pub struct OpenOptions {
     /// Where the database is.
     pub url: PostgresUrl,
     /// The secret key file, which all replicas share.
@@ -117,7 +117,7 @@ pub enum OpenError {
 
 impl PostgresStore {
     /// Opens a database and brings its schema up to date. Several programs may do so at once.
-    pub async fn open(opening: Opening) -> Result<Self, OpenError> {
+    pub async fn open(opening: OpenOptions) -> Result<Self, OpenError> {
         let name = opening.url.to_string();
         let failed = |error: StoreError| OpenError::Database {
             url: name.clone(),
@@ -185,7 +185,7 @@ fn cause(error: &StoreError) -> String {
 }
 
 /// Brings the schema up to date and finds the key, in one transaction.
-async fn prepare(client: &Client, opening: &Opening, name: &str) -> Result<Sealing, OpenError> {
+async fn prepare(client: &Client, opening: &OpenOptions, name: &str) -> Result<Sealing, OpenError> {
     let failed = |error| OpenError::Database {
         url: name.to_owned(),
         why: cause(&meaning(error)),

@@ -9,14 +9,16 @@ use alert_connectors_model::{
     Alert, AlertId, Connector, DeliveryId, DeliveryKind, DeliveryState, Fingerprint, Space,
 };
 use alert_connectors_store::{
-    Bundle, Due, Event, Expiry, Form, Known, Opening, Queue, Recorded, Report, StoreError, Tidings,
-    UNANSWERED_TOLD,
+    Backlog, DigestBatch, Event, Expiry, Form, Known, OpeningState, PendingDelivery, Queue,
+    Recorded, Report, StoreError, UNANSWERED_TOLD,
     stored::{self, delivery_kind, time},
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::{PostgresStore, bundle, connectors, error::Columns, session::Session, standing};
+use crate::{
+    PostgresStore, connectors, destination_health, digest_batch, error::Columns, session::Session,
+};
 
 // By the primary key of pending, from connector to connector, then by primary key.
 const OWED: &str = "SELECT DISTINCT c.destination FROM owed_connectors() AS owed (no)
@@ -68,7 +70,7 @@ impl Queue for PostgresStore {
         .await
     }
 
-    async fn tidings(&self) -> Result<Tidings, StoreError> {
+    async fn backlog(&self) -> Result<Backlog, StoreError> {
         self.read(async |session| {
             let fingerprints = async |sql| {
                 let rows = session.rows(sql, &[]).await?;
@@ -89,8 +91,8 @@ impl Queue for PostgresStore {
                     .is_multiple_of(THOROUGH);
             let troubled = fingerprints(TROUBLED).await?;
             if looks.is_alone.load(Ordering::Relaxed) && !is_thorough {
-                return Ok(Tidings {
-                    owed: Vec::new(),
+                return Ok(Backlog {
+                    pending: Vec::new(),
                     troubled,
                     queued_elsewhere: false,
                 });
@@ -104,8 +106,8 @@ impl Queue for PostgresStore {
                     .map(|row| row.fingerprint(0))
                     .collect::<Result<Vec<_>, _>>()?
             };
-            Ok(Tidings {
-                owed,
+            Ok(Backlog {
+                pending: owed,
                 troubled,
                 queued_elsewhere: before != next,
             })
@@ -121,7 +123,7 @@ impl Queue for PostgresStore {
             let last = session.row(LAST_REQUEST, &[&numbers]).await?;
             let last: Option<i64> = last.map_or(Ok(None), |row| row.at(0))?;
             Ok(Known {
-                standing: standing::read_at(session, destination, now).await?,
+                health: destination_health::read_at(session, destination, now).await?,
                 last_request_at: last.map(time),
             })
         })
@@ -134,11 +136,13 @@ impl Queue for PostgresStore {
         after: i64,
         at_most: usize,
         expiry: Expiry,
-    ) -> Result<Vec<Due>, StoreError> {
+    ) -> Result<Vec<PendingDelivery>, StoreError> {
         let sealing = Arc::clone(&self.shared.sealing);
         self.read(async |session| {
             let found = connectors::of_destination(session, &sealing, destination).await?;
-            let repaired_at = standing::read(session, destination).await?.repaired_at;
+            let repaired_at = destination_health::read(session, destination)
+                .await?
+                .repaired_at;
             let cutoff = expiry.cutoff(repaired_at).as_millisecond();
             let owners: HashMap<i64, (Arc<Connector>, Arc<Space>)> = found
                 .into_iter()
@@ -150,34 +154,39 @@ impl Queue for PostgresStore {
         .await
     }
 
-    async fn bundle(
+    async fn digest_batch(
         &self,
         destination: Fingerprint,
         from: i64,
         at_most: usize,
         in_full: usize,
         expiry: Expiry,
-    ) -> Result<Option<Bundle>, StoreError> {
+    ) -> Result<Option<DigestBatch>, StoreError> {
         let sealing = Arc::clone(&self.shared.sealing);
         self.read(async |session| {
             let found = connectors::of_destination(session, &sealing, destination).await?;
-            let repaired_at = standing::read(session, destination).await?.repaired_at;
-            let wanted = bundle::Wanted {
+            let repaired_at = destination_health::read(session, destination)
+                .await?
+                .repaired_at;
+            let wanted = digest_batch::Wanted {
                 from,
                 at_most,
                 in_full,
                 expiry,
                 cutoff: expiry.cutoff(repaired_at),
             };
-            bundle::read(session, found, wanted).await
+            digest_batch::read(session, found, wanted).await
         })
         .await
     }
 
-    async fn opening(&self, follow_up: i64, expiry: Expiry) -> Result<Opening, StoreError> {
+    async fn opening(&self, follow_up: i64, expiry: Expiry) -> Result<OpeningState, StoreError> {
         self.read(async |session| {
             let openings = openings(session, &[follow_up], expiry).await?;
-            Ok(openings.get(&follow_up).copied().unwrap_or(Opening::Missed))
+            Ok(openings
+                .get(&follow_up)
+                .copied()
+                .unwrap_or(OpeningState::Undelivered))
         })
         .await
     }
@@ -213,7 +222,7 @@ async fn due_of(
     at_most: usize,
     cutoff: i64,
     expiry: Expiry,
-) -> Result<Vec<Due>, StoreError> {
+) -> Result<Vec<PendingDelivery>, StoreError> {
     if owners.is_empty() {
         return Ok(Vec::new());
     }
@@ -239,12 +248,12 @@ async fn due_of(
             continue;
         };
         let plain: bool = row.at(2)?;
-        owed.push(Due {
+        owed.push(PendingDelivery {
             seq,
             id: DeliveryId::from_bytes(row.id(1)?),
             alert_id: AlertId::from_bytes(row.id(8)?),
             kind: delivery_kind(row.code(4)?, seq)?,
-            opening: Opening::Arrived,
+            opening: OpeningState::Arrived,
             space: Arc::clone(space),
             alert,
             created_at: time(row.at(5)?),
@@ -262,7 +271,10 @@ async fn due_of(
     let openings = openings(session, &follow_ups, expiry).await?;
     for due in &mut owed {
         if due.kind != DeliveryKind::Opening {
-            due.opening = openings.get(&due.seq).copied().unwrap_or(Opening::Missed);
+            due.opening = openings
+                .get(&due.seq)
+                .copied()
+                .unwrap_or(OpeningState::Undelivered);
         }
     }
     Ok(owed)
@@ -273,13 +285,15 @@ pub(crate) async fn openings(
     session: &Session,
     follow_ups: &[i64],
     expiry: Expiry,
-) -> Result<HashMap<i64, Opening>, StoreError> {
+) -> Result<HashMap<i64, OpeningState>, StoreError> {
     let mut openings = HashMap::new();
     if follow_ups.is_empty() {
         return Ok(openings);
     }
     for row in session.rows(BEFORE, &[&follow_ups]).await? {
-        let opening = openings.entry(row.at(0)?).or_insert(Opening::Missed);
+        let opening = openings
+            .entry(row.at(0)?)
+            .or_insert(OpeningState::Undelivered);
         let state: Option<i16> = row.at(1)?;
         let state = state
             .and_then(|code| u8::try_from(code).ok())
@@ -297,7 +311,7 @@ pub(crate) fn destinations_of(events: &[Event]) -> BTreeSet<[u8; 16]> {
     let mut destinations = BTreeSet::new();
     for event in events {
         match event {
-            Event::Changed(one) | Event::Repaired(one) | Event::Left(one, _, _) => {
+            Event::Changed(one) | Event::Repaired(one) | Event::ConnectorDetached(one, _, _) => {
                 destinations.insert(one.0);
             }
             Event::Moved { from, to } => {

@@ -8,7 +8,7 @@ use futures_util::future::try_join_all;
 use tokio::try_join;
 use uuid::Uuid;
 
-use crate::{error::Columns as _, session::Session, standing};
+use crate::{destination_health, error::Columns as _, session::Session};
 
 // By primary keys, in the order of the given rows, which is that of their keys. What a holder of before says late changes
 // nothing here: a lease's number is never given twice, and a lease is found by its destination.
@@ -55,7 +55,13 @@ const REVIVE: &str = "WITH these AS (SELECT d.* FROM unnest($1::int8[], $2::byte
 
 /// Every statement of a group.
 pub(crate) fn statements() -> Vec<&'static str> {
-    vec![RECORD, KEEP, REVIVE, standing::WRITE, standing::TOLD]
+    vec![
+        RECORD,
+        KEEP,
+        REVIVE,
+        destination_health::WRITE,
+        destination_health::TOLD,
+    ]
 }
 
 type Given<'r> = (&'r Report, &'r Outcome);
@@ -72,7 +78,7 @@ pub(crate) async fn reports(
     let rounds = rounds(&outcomes);
     let is_plain = reports
         .iter()
-        .all(|report| report.standing.is_none() && report.revived.is_empty());
+        .all(|report| report.health.is_none() && report.revived.is_empty());
     let done = match &rounds[..] {
         // A statement is a transaction.
         [only] if is_plain => vec![change(session, only).await?],
@@ -86,7 +92,7 @@ pub(crate) async fn reports(
                 session.command("BEGIN"),
                 try_join_all(changes),
                 revive(session, reports),
-                standing::write_all(session, reports),
+                destination_health::write_all(session, reports),
                 session.command("COMMIT"),
             )?;
             done

@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::{SqliteStore, error::meaning, open, spaces, standing};
+use crate::{SqliteStore, destination_health, error::meaning, open, spaces};
 
 const COLUMNS: &str =
     "no, id, name, connector_type, url_key_id, url_sealed, destination, is_active, severity_filter,
@@ -107,9 +107,9 @@ impl Connectors for SqliteStore {
                 ],
             )?;
             // Whoever enters a URL believes that it works, whatever it did to others who point at it.
-            let known = standing::read(connection, connector.destination)?;
+            let known = destination_health::read(connection, connector.destination)?;
             if known.block.is_some() {
-                standing::repair(connection, connector.destination, now)?;
+                destination_health::repair(connection, connector.destination, now)?;
                 events.push(Event::Repaired(connector.destination));
             }
             Ok(Created::Made(Arc::new(connector)))
@@ -146,7 +146,7 @@ impl Connectors for SqliteStore {
                     update(connection, &sealing, no, &edit.changed)?;
                 }
                 if edit.repairs {
-                    standing::repair(connection, edit.changed.destination, now)?;
+                    destination_health::repair(connection, edit.changed.destination, now)?;
                 }
                 let space = if edit.leaves {
                     spaces::by_no(connection, space_no)?
@@ -182,7 +182,11 @@ impl Connectors for SqliteStore {
                 events.push(Event::Changed(current.destination));
                 if let Some(space) = spaces::by_no(connection, space_no)? {
                     let (space, destination) = (Arc::new(space), current.destination);
-                    events.push(Event::Left(destination, space, Arc::new(current)));
+                    events.push(Event::ConnectorDetached(
+                        destination,
+                        space,
+                        Arc::new(current),
+                    ));
                 }
                 Ok(true)
             })

@@ -15,10 +15,9 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 use crate::{
     SqliteStore,
     alerts::space_no,
-    deliveries,
+    deliveries, destination_health,
     error::{Failure, meaning},
     order::{CLOCK_STEP, first_since},
-    standing,
     zones::Wanted,
 };
 
@@ -282,7 +281,8 @@ impl StoredConnector {
     }
 
     fn cutoff(&self, connection: &Connection, expiry: Expiry) -> Result<i64, StoreError> {
-        let repaired_at = standing::repaired_at(connection, self.destination).map_err(meaning)?;
+        let repaired_at =
+            destination_health::repaired_at(connection, self.destination).map_err(meaning)?;
         Ok(expiry.cutoff(repaired_at).as_millisecond())
     }
 
@@ -413,7 +413,7 @@ impl StoredConnector {
     }
 
     fn health(&self, connection: &Connection, expiry: Expiry) -> Result<Health, StoreError> {
-        let standing = standing::read(connection, self.destination).map_err(meaning)?;
+        let health = destination_health::read(connection, self.destination).map_err(meaning)?;
         let (queue_depth, oldest_pending_at) = self.depth(connection, expiry).map_err(meaning)?;
         let last_success_at = self.last_success(connection).map_err(meaning)?;
         Ok(HealthFacts {
@@ -421,7 +421,7 @@ impl StoredConnector {
             is_active: self.is_active,
             created_at: self.created_at,
             switched_at: self.switched_at,
-            standing,
+            health,
             queue_depth,
             oldest_pending_at,
             last_success_at,
@@ -438,7 +438,7 @@ impl StoredConnector {
         if !self.is_active {
             return Ok((0, None));
         }
-        let repaired_at = standing::repaired_at(connection, self.destination)?;
+        let repaired_at = destination_health::repaired_at(connection, self.destination)?;
         let cutoff = expiry.cutoff(repaired_at).as_millisecond();
         let oldest: Option<(i64, i64)> = connection
             .prepare_cached(OLDEST_WAITING)?

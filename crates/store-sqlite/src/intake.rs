@@ -10,8 +10,8 @@ use alert_connectors_model::{
     Random, Space, SpaceId,
 };
 use alert_connectors_store::{
-    Acceptance, Accepted, AcceptedDelivery, Due, Event, Expiry, Form, NewAlert, Opening,
-    Resolution, Roster, StoreError, Submission, ends, ends_nothing,
+    Acceptance, Accepted, AcceptedDelivery, Event, Expiry, Form, NewAlert, OpeningState,
+    PendingDelivery, Resolution, Roster, StoreError, Submission, ends, ends_nothing,
     stored::{self, alert_json, time, warnings_json},
 };
 use async_trait::async_trait;
@@ -299,7 +299,7 @@ impl Intake {
             let queued = Queued {
                 id: *id,
                 kind: DeliveryKind::Opening,
-                opening: Opening::Arrived,
+                opening: OpeningState::Arrived,
                 alert_seq,
                 alert_id: new.id,
                 alert: &new.alert,
@@ -346,7 +346,7 @@ impl Intake {
                 queued.now.as_millisecond(),
             ])?;
         self.zones.delivery(connection, seq, connector_no)?;
-        events.push(Event::Queued(Due {
+        events.push(Event::Queued(PendingDelivery {
             seq,
             id: queued.id,
             alert_id: queued.alert_id,
@@ -387,7 +387,7 @@ impl Intake {
 pub(crate) struct Queued<'a> {
     pub(crate) id: DeliveryId,
     pub(crate) kind: DeliveryKind,
-    pub(crate) opening: Opening,
+    pub(crate) opening: OpeningState,
     pub(crate) alert_seq: i64,
     pub(crate) alert_id: AlertId,
     pub(crate) alert: &'a Arc<Alert>,

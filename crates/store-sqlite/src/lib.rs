@@ -4,10 +4,11 @@
 //! is said in `alert-connectors-store`; this crate only says how. No other crate knows the driver.
 
 mod alerts;
-mod bundle;
 mod checkpoint;
 mod connectors;
 mod deliveries;
+mod destination_health;
+mod digest_batch;
 mod error;
 mod file;
 mod history;
@@ -22,7 +23,6 @@ mod problem;
 mod queue;
 mod reader;
 mod spaces;
-mod standing;
 mod upkeep;
 mod watched;
 mod writer;
@@ -34,7 +34,7 @@ use alert_connectors_store::{Event, GroupMeters, KeyFileError, Sealing, Store, S
 use tokio::sync::{Mutex, mpsc, watch};
 
 pub use alert_connectors_store::Use;
-pub use open::{OpenError, Opening};
+pub use open::{OpenError, OpenOptions};
 
 use crate::{file::DatabaseFile, reader::Readers, writer::Writer};
 

@@ -30,7 +30,7 @@ const FINGERPRINT_KEY: &str = "SELECT value FROM meta WHERE name = 'fingerprint_
 const SET_FINGERPRINT_KEY: &str = "UPDATE meta SET value = ?1 WHERE name = 'fingerprint_key'";
 
 /// What to open, and how.
-pub struct Opening {
+pub struct OpenOptions {
     /// The database file; made with its folder if it is not there and may be made.
     pub path: PathBuf,
     /// The secret key file; made for a database that holds no key id.
@@ -118,8 +118,8 @@ pub enum OpenError {
 
 impl SqliteStore {
     /// Opens a database, makes it if need be, and brings its schema up to date.
-    pub fn open(opening: Opening) -> Result<Self, OpenError> {
-        let Opening {
+    pub fn open(opening: OpenOptions) -> Result<Self, OpenError> {
+        let OpenOptions {
             path,
             key_file,
             used_by,

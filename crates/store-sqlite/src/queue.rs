@@ -9,8 +9,8 @@ use alert_connectors_model::{
     Alert, AlertId, Connector, DeliveryId, DeliveryKind, DeliveryState, Fingerprint, Space,
 };
 use alert_connectors_store::{
-    Bundle, Due, Event, Expiry, Form, Known, Leases, NextStep, Opening, Outcome, Queue, Recorded,
-    Report, StoreError, Tidings, UNANSWERED_TOLD,
+    Backlog, DigestBatch, Event, Expiry, Form, Known, Leases, NextStep, OpeningState, Outcome,
+    PendingDelivery, Queue, Recorded, Report, StoreError, UNANSWERED_TOLD,
     stored::{self, delivery_kind, time},
 };
 use async_trait::async_trait;
@@ -18,7 +18,8 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
-    SqliteStore, bundle, connectors, error::meaning, standing, writer::ChangeFailed, zones::Wanted,
+    SqliteStore, connectors, destination_health, digest_batch, error::meaning,
+    writer::ChangeFailed, zones::Wanted,
 };
 
 // By primary key.
@@ -79,10 +80,10 @@ impl Queue for SqliteStore {
         .await
     }
 
-    async fn tidings(&self) -> Result<Tidings, StoreError> {
+    async fn backlog(&self) -> Result<Backlog, StoreError> {
         self.read(|connection| {
-            Ok(Tidings {
-                owed: owed(connection).map_err(meaning)?,
+            Ok(Backlog {
+                pending: owed(connection).map_err(meaning)?,
                 troubled: fingerprints(connection, TROUBLED).map_err(meaning)?,
                 queued_elsewhere: true,
             })
@@ -98,7 +99,7 @@ impl Queue for SqliteStore {
                 last = last.max(last_request(connection, no).map_err(meaning)?);
             }
             Ok(Known {
-                standing: standing::read(connection, destination).map_err(meaning)?,
+                health: destination_health::read(connection, destination).map_err(meaning)?,
                 last_request_at: last.map(time),
             })
         })
@@ -111,11 +112,12 @@ impl Queue for SqliteStore {
         after: i64,
         at_most: usize,
         expiry: Expiry,
-    ) -> Result<Vec<Due>, StoreError> {
+    ) -> Result<Vec<PendingDelivery>, StoreError> {
         let sealing = Arc::clone(&self.shared.sealing);
         self.read(move |connection| {
             let mut owed = Vec::new();
-            let repaired_at = standing::repaired_at(connection, destination).map_err(meaning)?;
+            let repaired_at =
+                destination_health::repaired_at(connection, destination).map_err(meaning)?;
             let mut look = Look {
                 connection,
                 after,
@@ -131,38 +133,39 @@ impl Queue for SqliteStore {
                     look.due_of(no, &Arc::new(connector), &Arc::new(space), &mut owed)?;
                 }
             }
-            owed.sort_by_key(|due: &Due| due.seq);
+            owed.sort_by_key(|due: &PendingDelivery| due.seq);
             owed.truncate(at_most);
             Ok(owed)
         })
         .await
     }
 
-    async fn bundle(
+    async fn digest_batch(
         &self,
         destination: Fingerprint,
         from: i64,
         at_most: usize,
         in_full: usize,
         expiry: Expiry,
-    ) -> Result<Option<Bundle>, StoreError> {
+    ) -> Result<Option<DigestBatch>, StoreError> {
         let sealing = Arc::clone(&self.shared.sealing);
         self.read(move |connection| {
             let connectors = connectors::of_destination(connection, &sealing, destination)?;
-            let repaired_at = standing::repaired_at(connection, destination).map_err(meaning)?;
-            let wanted = bundle::Wanted {
+            let repaired_at =
+                destination_health::repaired_at(connection, destination).map_err(meaning)?;
+            let wanted = digest_batch::Wanted {
                 from,
                 at_most,
                 in_full,
                 expiry,
                 cutoff: expiry.cutoff(repaired_at),
             };
-            bundle::read(connection, connectors, wanted)
+            digest_batch::read(connection, connectors, wanted)
         })
         .await
     }
 
-    async fn opening(&self, follow_up: i64, expiry: Expiry) -> Result<Opening, StoreError> {
+    async fn opening(&self, follow_up: i64, expiry: Expiry) -> Result<OpeningState, StoreError> {
         self.read(move |connection| {
             let found = connection
                 .prepare_cached(FOLLOW_UP)
@@ -173,7 +176,7 @@ impl Queue for SqliteStore {
                 })
                 .map_err(meaning)?;
             let Some((alert_seq, connector_no)) = found else {
-                return Ok(Opening::Missed);
+                return Ok(OpeningState::Undelivered);
             };
             opening(connection, alert_seq, connector_no, follow_up, expiry)
         })
@@ -259,12 +262,12 @@ pub(crate) fn opening(
     connector_no: i64,
     before: i64,
     expiry: Expiry,
-) -> Result<Opening, StoreError> {
+) -> Result<OpeningState, StoreError> {
     let mut statement = connection.prepare_cached(BEFORE).map_err(meaning)?;
     let mut rows = statement
         .query([alert_seq, connector_no, before])
         .map_err(meaning)?;
-    let mut opening = Opening::Missed;
+    let mut opening = OpeningState::Undelivered;
     while let Some(row) = rows.next().map_err(meaning)? {
         let state: u8 = row.get(0).map_err(meaning)?;
         let queued_at = time(row.get(1).map_err(meaning)?);
@@ -291,7 +294,7 @@ impl Look<'_> {
         connector_no: i64,
         connector: &Arc<Connector>,
         space: &Arc<Space>,
-        owed: &mut Vec<Due>,
+        owed: &mut Vec<PendingDelivery>,
     ) -> Result<(), StoreError> {
         let limit = i64::try_from(self.at_most).unwrap_or(i64::MAX);
         let mut statement = self.connection.prepare_cached(DUE).map_err(meaning)?;
@@ -312,13 +315,13 @@ impl Look<'_> {
             };
             let plain: bool = row.get(2).map_err(meaning)?;
             let kind = delivery_kind(row.get(4).map_err(meaning)?, seq)?;
-            owed.push(Due {
+            owed.push(PendingDelivery {
                 seq,
                 id: DeliveryId::from_bytes(row.get(1).map_err(meaning)?),
                 alert_id: AlertId::from_bytes(row.get(8).map_err(meaning)?),
                 kind,
                 opening: match kind {
-                    DeliveryKind::Opening => Opening::Arrived,
+                    DeliveryKind::Opening => OpeningState::Arrived,
                     _ => opening(self.connection, alert_seq, connector_no, seq, self.expiry)?,
                 },
                 space: Arc::clone(space),
@@ -347,8 +350,8 @@ pub(crate) fn record(
         for seq in &report.revived {
             connection.prepare_cached(REVIVE)?.execute([seq])?;
         }
-        if let Some(standing) = &report.standing {
-            standing::write(connection, report.destination, standing)?;
+        if let Some(health) = &report.health {
+            destination_health::write(connection, report.destination, health)?;
         }
     }
     Ok(recorded)

@@ -113,12 +113,12 @@ mod tests {
     use alert_connectors_store::Use;
 
     use super::*;
-    use crate::Opening;
+    use crate::OpenOptions;
 
     #[tokio::test]
     async fn a_read_that_panics_ends_alone_and_leaves_its_thread_to_others() {
         let folder = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open(Opening {
+        let store = SqliteStore::open(OpenOptions {
             path: folder.path().join("test.db"),
             key_file: folder.path().join("secret.key"),
             used_by: Use::Server,

@@ -136,7 +136,7 @@ impl Edit {
         });
         if let Some(space) = space.filter(|_| self.leaves) {
             let (space, left) = (Arc::new(space), Arc::new(self.changed.clone()));
-            events.push(Event::Left(self.from, space, left));
+            events.push(Event::ConnectorDetached(self.from, space, left));
         }
         events
     }

@@ -4,7 +4,7 @@ use alert_connectors_model::{ConnectorId, Delivery, DeliveryId, DeliveryState, S
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::{Expiry, Page, SetAside, Standing, StoreError};
+use crate::{DestinationHealth, Expiry, Page, SetAside, StoreError};
 
 /// The history of deliveries.
 #[async_trait]
@@ -137,7 +137,7 @@ pub struct HealthFacts {
     /// When it was switched on or off last.
     pub switched_at: Timestamp,
     /// How its destination stands.
-    pub standing: Standing,
+    pub health: DestinationHealth,
     /// Deliveries that wait.
     pub queue_depth: u64,
     /// When the oldest of them was made.
@@ -149,12 +149,12 @@ pub struct HealthFacts {
 impl HealthFacts {
     /// When the next attempt is made, where one has to wait: all wait for the channel, and what is set aside for itself, too.
     fn next_attempt_at(&self) -> Option<Timestamp> {
-        let standing = &self.standing;
+        let health = &self.health;
         let is_ours = |one: &&SetAside| one.connector_id == self.connector_id;
-        let set_aside = standing.failing.set_aside.iter().filter(is_ours);
+        let set_aside = health.failing.set_aside.iter().filter(is_ours);
         let set_aside: Vec<_> = set_aside.map(|one| one.wait.ends_at()).collect();
         let others_wait = usize::try_from(self.queue_depth).is_ok_and(|all| all > set_aside.len());
-        let channel = standing.wait.map(|wait| wait.ends_at());
+        let channel = health.wait.map(|wait| wait.ends_at());
         let own = set_aside.into_iter().min().filter(|_| !others_wait);
         channel.max(own).filter(|_| self.queue_depth > 0)
     }
@@ -163,17 +163,17 @@ impl HealthFacts {
 impl From<HealthFacts> for Health {
     fn from(facts: HealthFacts) -> Self {
         let next_attempt_at = facts.next_attempt_at();
-        let standing = facts.standing;
-        let tried = facts.last_success_at.is_some() || standing.last_error.is_some();
+        let health = facts.health;
+        let tried = facts.last_success_at.is_some() || health.last_error.is_some();
         let (state, since) = if !facts.is_active {
             (HealthState::Paused, facts.switched_at)
-        } else if let Some(block) = &standing.block {
+        } else if let Some(block) = &health.block {
             (HealthState::Blocked, block.since)
-        } else if standing.failures > 0 {
-            let since = standing.failing_since.unwrap_or(facts.created_at);
+        } else if health.failures > 0 {
+            let since = health.failing_since.unwrap_or(facts.created_at);
             (HealthState::Retrying, since)
         } else if tried {
-            let since = standing.recovered_at.unwrap_or(facts.created_at);
+            let since = health.recovered_at.unwrap_or(facts.created_at);
             (HealthState::Healthy, since.max(facts.created_at))
         } else {
             (HealthState::Idle, facts.created_at)
@@ -185,8 +185,8 @@ impl From<HealthFacts> for Health {
             oldest_pending_at: facts.oldest_pending_at,
             next_attempt_at,
             last_success_at: facts.last_success_at,
-            last_error: standing.last_error,
-            consecutive_failures: standing.failures,
+            last_error: health.last_error,
+            consecutive_failures: health.failures,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Who works a destination, where several servers share one store.
+//! Leases: which server works a destination, where several share one store.
 
 use std::time::Duration;
 
@@ -16,37 +16,37 @@ pub trait Leases: Send + Sync {
         None
     }
 
-    /// Takes those of these destinations that nobody holds, or that this server forgot that it holds.
-    async fn take(&self, destinations: &[Fingerprint]) -> Result<Vec<Lease>, StoreError> {
+    /// Acquires leases of those of these destinations that no server holds, or that this server forgot that it holds.
+    async fn acquire(&self, destinations: &[Fingerprint]) -> Result<Vec<Lease>, StoreError> {
         let _ = destinations;
         Ok(Vec::new())
     }
 
-    /// Renews leases and says which still hold.
+    /// Renews leases, and returns those that still hold.
     async fn renew(&self, held: &[Lease]) -> Result<Renewal, StoreError> {
         let _ = held;
         Ok(Renewal::default())
     }
 
-    /// Gives leases back, and lets the others know of those that still have work.
-    async fn hand_on(&self, held: &[HandedOn]) -> Result<(), StoreError> {
+    /// Gives leases back, and notifies the other servers of those with work.
+    async fn release(&self, held: &[ReleasedLease]) -> Result<(), StoreError> {
         let _ = held;
         Ok(())
     }
 
-    /// This server holds nothing any more, and will not.
+    /// Deregisters this server, which holds no lease any more.
     async fn leave(&self) -> Result<(), StoreError> {
         Ok(())
     }
 
-    /// Lets whoever holds these destinations know that more is owed to them.
-    async fn call(&self, destinations: &[Fingerprint]) -> Result<(), StoreError> {
+    /// Notifies the servers that hold these destinations that their backlog grew.
+    async fn notify_holders(&self, destinations: &[Fingerprint]) -> Result<(), StoreError> {
         let _ = destinations;
         Ok(())
     }
 
-    /// Asks whoever holds a destination to hand it on.
-    async fn ask_for(&self, destination: Fingerprint) -> Result<(), StoreError> {
+    /// Asks the server that holds a destination to yield it.
+    async fn request(&self, destination: Fingerprint) -> Result<(), StoreError> {
         let _ = destination;
         Ok(())
     }
@@ -57,7 +57,7 @@ pub trait Leases: Send + Sync {
 pub struct Lease {
     /// The destination.
     pub destination: Fingerprint,
-    /// New with every taking: what is reported under one of before changes nothing.
+    /// The fencing token: new with every acquisition. A report with an older number changes nothing.
     pub number: i64,
     /// Counts what others changed of the destination.
     pub changes: i64,
@@ -65,14 +65,14 @@ pub struct Lease {
 
 /// A lease that is given back.
 #[derive(Debug, Clone, Copy)]
-pub struct HandedOn {
+pub struct ReleasedLease {
     /// The lease.
     pub lease: Lease,
-    /// Whether there is work for whoever takes it.
+    /// Whether deliveries are pending.
     pub has_work: bool,
 }
 
-/// What a renewal came to.
+/// The result of a renewal.
 #[derive(Debug, Clone, Default)]
 pub struct Renewal {
     /// The leases that still hold.
@@ -86,6 +86,6 @@ pub struct Renewal {
 pub struct Renewed {
     /// The lease, with the changes counted so far.
     pub lease: Lease,
-    /// Whether another server asks for the destination.
+    /// Whether another server requests the destination.
     pub wanted: bool,
 }

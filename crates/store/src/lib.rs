@@ -7,6 +7,7 @@ mod alerts;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod connectors;
+mod destination_health;
 mod error;
 mod expiry;
 mod failing;
@@ -22,7 +23,6 @@ mod queue;
 mod seal;
 mod sealing;
 mod spaces;
-mod standing;
 pub mod stored;
 mod upkeep;
 mod usage;
@@ -33,6 +33,7 @@ pub use alerts::{
     AlertQuery, AlertRecord, Alerts, DELIVERIES_LISTED_MAX, DeliverySummary, Page, Resolution,
 };
 pub use connectors::{Changed, Connectors, Created, Edit, Roster};
+pub use destination_health::{Block, DestinationHealth, Known, UNANSWERED_TOLD, Wait};
 pub use error::{BoxError, StoreError};
 pub use expiry::{Expiry, Kept};
 pub use failing::{FailingMessages, SET_ASIDE_MAX, SetAside, Suspect};
@@ -45,7 +46,7 @@ pub use intake::{
     Submission,
 };
 pub use key_file::{KeyFileError, add_key, read_key_file, write_new_key_file};
-pub use leases::{HandedOn, Lease, Leases, Renewal, Renewed};
+pub use leases::{Lease, Leases, ReleasedLease, Renewal, Renewed};
 pub use meters::GroupMeters;
 pub use people::{
     AddedUser, ApiKey, Disabled, KeyScope, NewApiKey, NewToken, NewUser, People, Session,
@@ -55,13 +56,12 @@ pub use problem::{
     FollowUp, Heard, ended, ends, ends_nothing, ends_nothing_warning, heard_of, repeated,
 };
 pub use queue::{
-    Bundle, Due, Event, Fence, Form, NextStep, Opening, Outcome, Parcel, Queue, Recorded, Report,
-    Tidings,
+    Backlog, DigestBatch, DigestEntry, Event, Fence, Form, NextStep, OpeningState, Outcome,
+    PendingDelivery, Queue, Recorded, Report,
 };
 pub use seal::{Keyring, SealError, Sealed, SealingKey, fingerprint};
 pub use sealing::{Sealing, UnsealError, make_key_file_if_missing};
 pub use spaces::{Member, MemberChange, SpaceChange, Spaces};
-pub use standing::{Block, Known, Standing, UNANSWERED_TOLD, Wait};
 pub use upkeep::{Census, Progress, Tidied, Tidying, Upkeep};
 pub use usage::Use;
 

@@ -6,10 +6,10 @@ use alert_connectors_model::{
     Alert, Connector, ConnectorId, DeliveryId, DeliveryKind, DeliveryState, Loc, Warning,
 };
 
-use crate::{Expiry, NewAlert, Opening, Roster, stored::StoredDelivery};
+use crate::{Expiry, NewAlert, OpeningState, Roster, stored::StoredDelivery};
 
 /// The connectors that a message of a problem reached, or that one still waits for.
-pub type Heard = HashMap<ConnectorId, Opening>;
+pub type Heard = HashMap<ConnectorId, OpeningState>;
 
 /// Reads from the deliveries of a problem whom a message reached, or for whom one still waits.
 pub fn heard_of<'d>(
@@ -20,10 +20,12 @@ pub fn heard_of<'d>(
     for delivery in deliveries {
         match delivery.kept.now(expiry).0 {
             DeliveryState::Delivered | DeliveryState::Accepted => {
-                heard.insert(delivery.connector_id, Opening::Arrived);
+                heard.insert(delivery.connector_id, OpeningState::Arrived);
             }
             DeliveryState::Pending => {
-                heard.entry(delivery.connector_id).or_insert(Opening::Waits);
+                heard
+                    .entry(delivery.connector_id)
+                    .or_insert(OpeningState::Pending);
             }
             DeliveryState::Failed | DeliveryState::Expired | DeliveryState::Cancelled => {}
         }
@@ -61,7 +63,7 @@ pub struct FollowUp {
     /// What it says.
     pub kind: DeliveryKind,
     /// How its opening stands; a delivery that is an opening itself counts as arrived.
-    pub opening: Opening,
+    pub opening: OpeningState,
     /// Whom to tell.
     pub connector: Arc<Connector>,
 }
@@ -100,7 +102,7 @@ fn raised(
         let is_new = matched.iter().any(|(_, one)| one.id == connector.id);
         let (kind, opening) = match heard.get(&connector.id) {
             Some(opening) => (DeliveryKind::Raised, *opening),
-            None if is_new => (DeliveryKind::Opening, Opening::Arrived),
+            None if is_new => (DeliveryKind::Opening, OpeningState::Arrived),
             None => return None,
         };
         Some(FollowUp {

@@ -9,20 +9,20 @@ use alert_connectors_model::{
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::{Expiry, Known, Standing, StoreError};
+use crate::{DestinationHealth, Expiry, Known, StoreError};
 
 /// The deliveries that wait.
 #[async_trait]
 pub trait Queue: Send + Sync {
-    /// The version of identity and spaces: if it moved, another program may have changed what is owed. Whoever delivers
-    /// looks at it from time to time, since events are only hints.
+    /// The version of identity and spaces. If it moved, another program may have changed what is pending. The engine polls it,
+    /// since events are only hints.
     async fn version(&self) -> Result<i64, StoreError>;
 
-    /// What whoever delivers looks at when it starts and when the version moved.
-    async fn tidings(&self) -> Result<Tidings, StoreError>;
+    /// The destinations that need a worker. The engine asks at its start and whenever the version moved.
+    async fn backlog(&self) -> Result<Backlog, StoreError>;
 
-    /// A destination as it is taken up: how it stands, and when its last request began. A wait that another server set is
-    /// told by this server's clock, which says `now`.
+    /// The state of a destination, which the engine loads when it starts working on it. A wait that another server set is
+    /// converted to this server's clock, which says `now`.
     async fn known(&self, destination: Fingerprint, now: Timestamp) -> Result<Known, StoreError>;
 
     /// The oldest deliveries owed to a destination after the one numbered `after`, oldest first, at most `at_most`.
@@ -33,22 +33,22 @@ pub trait Queue: Send + Sync {
         after: i64,
         at_most: usize,
         expiry: Expiry,
-    ) -> Result<Vec<Due>, StoreError>;
+    ) -> Result<Vec<PendingDelivery>, StoreError>;
 
     /// What waits at a destination for the connector of the oldest delivery, in order and `at_most` of it, each in short;
     /// the words of the worst `in_full` come along. `None` if nothing waits. Deliveries before the one numbered `from` are
     /// left out.
-    async fn bundle(
+    async fn digest_batch(
         &self,
         destination: Fingerprint,
         from: i64,
         at_most: usize,
         in_full: usize,
         expiry: Expiry,
-    ) -> Result<Option<Bundle>, StoreError>;
+    ) -> Result<Option<DigestBatch>, StoreError>;
 
     /// How the opening stands that a follow-up waits behind.
-    async fn opening(&self, follow_up: i64, expiry: Expiry) -> Result<Opening, StoreError>;
+    async fn opening(&self, follow_up: i64, expiry: Expiry) -> Result<OpeningState, StoreError>;
 
     /// The connectors that point at a destination, with their spaces.
     async fn connectors_of(
@@ -65,14 +65,14 @@ pub trait Queue: Send + Sync {
     async fn next_events(&self) -> Option<Vec<Event>>;
 }
 
-/// How things stand with delivery.
+/// The destinations that need a worker.
 #[derive(Debug, Clone)]
-pub struct Tidings {
-    /// The destinations to which anything is owed.
-    pub owed: Vec<Fingerprint>,
-    /// The destinations that are blocked, or whose spaces still have to be told that they are not.
+pub struct Backlog {
+    /// The destinations with pending deliveries.
+    pub pending: Vec<Fingerprint>,
+    /// The destinations that are blocked, or whose spaces were not notified yet that they work again.
     pub troubled: Vec<Fingerprint>,
-    /// Whether others queued something since this was asked last, or since this server did.
+    /// Whether another server queued something since the last call.
     pub queued_elsewhere: bool,
 }
 
@@ -80,10 +80,10 @@ pub struct Tidings {
 #[derive(Debug, Clone)]
 pub enum Event {
     /// A delivery was queued.
-    Queued(Due),
-    /// What is owed to this destination may have changed otherwise: read it again.
+    Queued(PendingDelivery),
+    /// The pending deliveries of this destination changed in another way: they are read again.
     Changed(Fingerprint),
-    /// What was owed to one destination is owed to another now.
+    /// What was pending for one destination is pending for another now.
     Moved {
         /// Where it was.
         from: Fingerprint,
@@ -92,23 +92,23 @@ pub enum Event {
     },
     /// A connector was given this destination's URL, newly or again: it counts as repaired.
     Repaired(Fingerprint),
-    /// A connector no longer points at this destination, or hears of nothing any more.
-    Left(Fingerprint, Arc<Space>, Arc<Connector>),
-    /// Others queued something since the events before: newer deliveries than those known here may wait anywhere.
-    Elsewhere,
-    /// Another replica says that more is owed to this destination.
-    Called(Fingerprint),
-    /// Another replica changed what is owed to this destination, or how it stands.
-    Touched(Fingerprint),
-    /// Another replica asks for this destination.
-    Wanted(Fingerprint),
-    /// Another replica handed on this destination, and there is work for it.
-    Free(Fingerprint),
+    /// A connector no longer points at this destination, or was switched off.
+    ConnectorDetached(Fingerprint, Arc<Space>, Arc<Connector>),
+    /// Another server queued something: deliveries newer than those known here may be pending for any destination.
+    QueuedElsewhere,
+    /// Another server queued something for this destination.
+    BacklogGrew(Fingerprint),
+    /// Another server changed what is pending for this destination, or its health.
+    Invalidated(Fingerprint),
+    /// Another server requests the lease of this destination.
+    LeaseRequested(Fingerprint),
+    /// Another server released the lease of this destination, which has pending deliveries.
+    LeaseReleased(Fingerprint),
 }
 
-/// A delivery that waits.
+/// A pending delivery.
 #[derive(Debug, Clone)]
-pub struct Due {
+pub struct PendingDelivery {
     /// Its place in the order of all deliveries, given by the database.
     pub seq: i64,
     /// Names the delivery.
@@ -118,7 +118,7 @@ pub struct Due {
     /// What it says of the alert.
     pub kind: DeliveryKind,
     /// For a follow-up, how its opening stood when this was read.
-    pub opening: Opening,
+    pub opening: OpeningState,
     /// The space of both.
     pub space: Arc<Space>,
     /// What to say. Deliveries of one alert that were queued together share it.
@@ -135,18 +135,18 @@ pub struct Due {
     pub attempts: u32,
 }
 
-/// How an opening stands.
+/// The state of the opening of a follow-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Opening {
+pub enum OpeningState {
     /// It arrived.
     Arrived,
-    /// It still waits.
-    Waits,
-    /// It ended otherwise.
-    Missed,
+    /// It is still pending.
+    Pending,
+    /// It ended undelivered.
+    Undelivered,
 }
 
-impl Opening {
+impl OpeningState {
     /// How it stands once another delivery of the problem was seen that was queued before, in this state.
     #[must_use]
     pub fn with(self, state: DeliveryState, queued_at: Timestamp, expiry: Expiry) -> Self {
@@ -154,29 +154,29 @@ impl Opening {
             DeliveryState::Delivered | DeliveryState::Accepted => Self::Arrived,
             // The destination may have been repaired since, but then this one is still owed.
             DeliveryState::Pending
-                if self == Self::Missed && !expiry.is_up(queued_at, Some(expiry.now)) =>
+                if self == Self::Undelivered && !expiry.is_up(queued_at, Some(expiry.now)) =>
             {
-                Self::Waits
+                Self::Pending
             }
             _ => self,
         }
     }
 }
 
-/// What one digest may carry.
+/// The deliveries that one digest may carry.
 #[derive(Debug, Clone)]
-pub struct Bundle {
+pub struct DigestBatch {
     /// The space.
     pub space: Arc<Space>,
     /// Whom to tell.
     pub connector: Arc<Connector>,
-    /// What waits, in order.
-    pub parcels: Vec<Parcel>,
+    /// Pending deliveries, in order.
+    pub entries: Vec<DigestEntry>,
 }
 
-/// A delivery that waits, in short.
+/// A pending delivery, in short.
 #[derive(Debug, Clone)]
-pub struct Parcel {
+pub struct DigestEntry {
     /// Its place in the order.
     pub seq: i64,
     /// Names the delivery.
@@ -186,7 +186,7 @@ pub struct Parcel {
     /// What it says of the alert.
     pub kind: DeliveryKind,
     /// For a follow-up, how its opening stands.
-    pub opening: Opening,
+    pub opening: OpeningState,
     /// How bad the alert is.
     pub severity: Severity,
     /// Whether the problem is there or gone.
@@ -199,14 +199,14 @@ pub struct Parcel {
     pub alert: Option<Arc<Alert>>,
 }
 
-impl Parcel {
+impl DigestEntry {
     /// The alerts of the worst among deliveries, each once: what is there before what is gone, and the severe first. The
     /// deliveries come with the places of their alerts.
-    pub fn worst(parcels: &[(i64, Self)], at_most: usize) -> Vec<i64> {
-        let rank = |(alert_seq, parcel): &(i64, Self)| {
-            (parcel.status as u8, 3 - parcel.severity as u8, *alert_seq)
+    pub fn worst(entries: &[(i64, Self)], at_most: usize) -> Vec<i64> {
+        let rank = |(alert_seq, entry): &(i64, Self)| {
+            (entry.status as u8, 3 - entry.severity as u8, *alert_seq)
         };
-        let mut worst: Vec<_> = parcels.iter().map(rank).collect();
+        let mut worst: Vec<_> = entries.iter().map(rank).collect();
         worst.sort_unstable();
         worst.dedup();
         worst.truncate(at_most);
@@ -253,7 +253,7 @@ pub struct Report {
     /// By which right it was sent.
     pub fence: Fence,
     /// How the destination stands now, where that changed.
-    pub standing: Option<Standing>,
+    pub health: Option<DestinationHealth>,
     /// What came of it for each delivery.
     pub outcomes: Vec<Outcome>,
     /// Deliveries that had failed and are owed again, since it was the destination's fault.

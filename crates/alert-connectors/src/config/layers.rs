@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use alert_connectors_model::nearest;
+use alert_connectors_model::closest_match;
 use clap::{ArgMatches, parser::ValueSource};
 use url::Url;
 
@@ -117,7 +117,7 @@ impl Layers {
         };
         for (key, value) in table {
             let Some((name, repeatable)) = SETTINGS.iter().find(|(name, _)| *name == key) else {
-                let hint = nearest(&key, SETTINGS.iter().map(|(name, _)| *name));
+                let hint = closest_match(&key, SETTINGS.iter().map(|(name, _)| *name));
                 let hint = hint
                     .map(|name| format!("; did you mean {name}?"))
                     .unwrap_or_default();

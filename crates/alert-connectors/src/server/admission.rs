@@ -35,14 +35,14 @@ struct Yielding {
 /// A place in that order. A connection that works for a known caller has none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
-    standing: Standing,
+    health: DestinationHealth,
     since: Instant,
     number: u64,
 }
 
 /// Whose a connection is, and what it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Standing {
+enum DestinationHealth {
     /// Nobody has shown a token on it, and it waits for a request or for its client to read.
     IdleStranger,
     /// Nobody has shown a token on it, and a request is worked on.
@@ -116,11 +116,11 @@ struct State {
 }
 
 impl State {
-    fn standing(&self) -> Option<Standing> {
+    fn health(&self) -> Option<DestinationHealth> {
         match (self.is_known, self.is_busy) {
-            (false, false) => Some(Standing::IdleStranger),
-            (false, true) => Some(Standing::BusyStranger),
-            (true, false) => Some(Standing::IdleCaller),
+            (false, false) => Some(DestinationHealth::IdleStranger),
+            (false, true) => Some(DestinationHealth::BusyStranger),
+            (true, false) => Some(DestinationHealth::IdleCaller),
             (true, true) => None,
         }
     }
@@ -154,10 +154,10 @@ impl Admitted {
         if let Some(before) = state.place.take() {
             yielding.order.remove(&before);
         }
-        state.place = state.standing().map(|standing| {
+        state.place = state.health().map(|health| {
             yielding.next += 1;
             let place = Place {
-                standing,
+                health,
                 since: Instant::now(),
                 number: yielding.next,
             };

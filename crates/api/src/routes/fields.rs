@@ -1,6 +1,8 @@
 //! Reading the small bodies of the identity routes, every fault at once.
 
-use alert_connectors_model::{Fault, FaultKind, Json, Loc, ObjectReader, display_name, nearest};
+use alert_connectors_model::{
+    Fault, FaultKind, Json, Loc, ObjectReader, closest_match, display_name,
+};
 
 use crate::Problem;
 
@@ -74,8 +76,8 @@ pub(super) fn name(text: &str, faults: &mut Vec<Fault>) -> Option<String> {
 /// Fields that nobody took.
 pub(super) fn unknown(object: &ObjectReader<'_>, known: &[&'static str], faults: &mut Vec<Fault>) {
     for name in object.left_over() {
-        let hint =
-            nearest(name, known.iter().copied()).map(|known| format!(" Did you mean {known}?"));
+        let hint = closest_match(name, known.iter().copied())
+            .map(|known| format!(" Did you mean {known}?"));
         let msg = format!("There is no such field.{}", hint.unwrap_or_default());
         let shown: String = name.chars().take(80).collect();
         faults.push(Fault::new(

@@ -153,7 +153,7 @@ pub(super) async fn preview(
     request: Body,
 ) -> Result<Response, Problem> {
     let (_, prepared) = read_one(&app, &headers, request).await?;
-    let page = app.engine.page(
+    let page = app.engine.alert_url(
         &entry.space().slug,
         AlertId::new(app.clock.now(), &*app.random),
     );

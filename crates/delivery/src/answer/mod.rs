@@ -2,6 +2,7 @@
 //! platforms' tables (`docs/answers.md` lists them with their sources).
 
 mod body;
+mod outcome;
 mod said;
 mod slack;
 mod teams;
@@ -12,6 +13,7 @@ use alert_connectors_model::{ConnectorType, WebhookHost};
 use alert_connectors_store::Form;
 
 pub use body::Body;
+pub(crate) use outcome::{Sending, answer_of, blame, classify_result, outcome_of, reason_of};
 
 /// An answer as it came.
 #[derive(Debug, Clone)]
@@ -224,7 +226,7 @@ fn transient(answer: &Answer<'_>, reason: Reason) -> Verdict {
     }
 }
 
-const PAGE: &str = "a sign-in page or a proxy's notice, or the link of a channel or site instead of its webhook; \
+const PAGE: &str = "a sign-in page or a proxy's notice, or the connection of a channel or site instead of its webhook; \
      copy the webhook's URL again";
 const FIREWALL: &str =
     "a firewall or proxy before the webhook refuses the request; ask whoever runs it";

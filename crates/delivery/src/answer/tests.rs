@@ -380,7 +380,7 @@ fn a_web_page_is_no_delivery_on_any_host() {
             );
             assert!(reason(family, &page).contains("sign-in page"), "{family:?}");
             assert!(
-                reason(family, &page).contains("link of a channel"),
+                reason(family, &page).contains("connection of a channel"),
                 "{family:?}"
             );
         }

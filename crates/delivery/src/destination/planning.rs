@@ -5,21 +5,25 @@ use std::sync::Arc;
 
 use alert_connectors_message::DIGEST_ITEMS_MAX;
 use alert_connectors_model::DeliveryKind;
-use alert_connectors_store::{Bundle, Form, Opening, Outcome, SetAside};
+use alert_connectors_store::{DigestBatch, Form, OpeningState, Outcome, SetAside};
 use tokio::time::Instant;
 
-use super::{Destination, turn::Next, work::REFILL};
+use super::{
+    Destination,
+    reading::{REFILL, rendered},
+    turn::Next,
+    window::{QueuedDelivery, Window},
+};
 use crate::{
-    conduct::{Culprit, Turn},
-    engine::Inner,
-    load::{Batch, Load, cancelled},
-    record::Ended,
-    window::{Waiting, Window},
+    context::Context,
+    payload::{DigestPayload, Payload, cancelled},
+    recorder::CompletedRequest,
+    send_policy::{MessageRef, Turn},
 };
 
 /// A request that is to be made.
 pub(super) struct Planned {
-    pub(super) load: Load,
+    pub(super) payload: Payload,
     pub(super) turn: Turn,
     /// The window in which it was found.
     pub(super) generation: u64,
@@ -27,114 +31,117 @@ pub(super) struct Planned {
 
 impl Destination {
     /// What the next request carries; nothing if it turned out that there is nothing to send.
-    pub(super) async fn plan(self: &Arc<Self>, inner: &Arc<Inner>) -> Option<Planned> {
+    pub(super) async fn plan(self: &Arc<Self>, context: &Arc<Context>) -> Option<Planned> {
         let (next, digest) = {
             let now = Instant::now();
             let mut state = self.state();
-            let next = state.next(inner, now);
+            let next = state.next(context, now);
             state.was_set_aside = matches!(next, Next::SetAside(_));
             (next, state.digest_of(next, now))
         };
         let suspect = match next {
-            Next::SetAside(one) => return self.plan_set_aside(one, inner).await,
+            Next::SetAside(one) => return self.plan_set_aside(one, context).await,
             Next::InPlaceOf(suspect, _) => Some(suspect),
             Next::Front => None,
         };
         if let Some((from, at_most)) = digest {
-            match self.plan_digest(from, at_most, suspect, inner).await {
+            match self.plan_digest(from, at_most, suspect, context).await {
                 Digest::Planned(planned) => return Some(*planned),
                 Digest::Unreadable => return None,
                 Digest::TooFew => {}
             }
         }
-        let (waiting, generation) = match next {
-            Next::InPlaceOf(_, tried) => self.take(inner, |window| window.take_other(tried))?,
-            _ => self.take(inner, Window::take)?,
+        let (queued, generation) = match next {
+            Next::InPlaceOf(_, tried) => self.take(context, |window| window.take_other(tried))?,
+            _ => self.take(context, Window::take)?,
         };
-        self.plan_message(waiting, generation, suspect, inner).await
+        self.plan_message(queued, generation, suspect, context)
+            .await
     }
 
     async fn plan_digest(
         self: &Arc<Self>,
         from: i64,
         at_most: usize,
-        suspect: Option<Culprit>,
-        inner: &Arc<Inner>,
+        suspect: Option<MessageRef>,
+        context: &Arc<Context>,
     ) -> Digest {
-        let (expiry, fingerprint) = (inner.expiry(), self.fingerprint);
-        let read = inner
+        let (expiry, fingerprint) = (context.expiry(), self.fingerprint);
+        let read = context
             .store
-            .bundle(fingerprint, from, at_most, DIGEST_ITEMS_MAX, expiry);
-        let bundle = match read.await {
-            Ok(bundle) => bundle.map(|bundle| self.without_failing(bundle, suspect)),
+            .digest_batch(fingerprint, from, at_most, DIGEST_ITEMS_MAX, expiry);
+        let batch = match read.await {
+            Ok(batch) => batch.map(|batch| self.without_failing(batch, suspect)),
             Err(error) => {
                 self.unreadable(&error).await;
                 return Digest::Unreadable;
             }
         };
-        let Some(bundle) = bundle.filter(|bundle| bundle.parcels.len() > 1) else {
+        let Some(batch) = batch.filter(|batch| batch.entries.len() > 1) else {
             return Digest::TooFew;
         };
-        let batch = Batch::of(bundle, inner.public_url.as_deref());
-        let cancelled = batch.cancelled(inner.now());
+        let batch = DigestPayload::of(batch, context.public_url.as_deref());
+        let cancelled = batch.cancelled(context.now());
         let generation = {
             let mut state = self.state();
-            state.window.forget();
+            state.window.reset();
             state.window.generation()
         };
         if !cancelled.is_empty() {
-            self.report(inner, cancelled).await;
+            self.report(context, cancelled).await;
         }
         Digest::Planned(Box::new(Planned {
-            load: Load::Digest(batch),
+            payload: Payload::Digest(batch),
             turn: suspect.map_or(Turn::Front, Turn::Trial),
             generation,
         }))
     }
 
     /// What a digest may carry without the messages that fail by themselves.
-    fn without_failing(&self, mut bundle: Bundle, suspect: Option<Culprit>) -> Bundle {
+    fn without_failing(&self, mut batch: DigestBatch, suspect: Option<MessageRef>) -> DigestBatch {
         let state = self.state();
-        let connector_id = bundle.connector.id;
-        bundle.parcels.retain(|parcel| {
-            let is_suspect = suspect.is_some_and(|one| one.is_about(parcel.alert_id, connector_id));
+        let connector_id = batch.connector.id;
+        batch.entries.retain(|entry| {
+            let is_suspect = suspect.is_some_and(|one| one.is_about(entry.alert_id, connector_id));
             let is_set_aside = state
-                .conduct
+                .policy
                 .as_ref()
-                .is_some_and(|conduct| conduct.is_set_aside(parcel.alert_id, connector_id));
+                .is_some_and(|policy| policy.is_set_aside(entry.alert_id, connector_id));
             !is_suspect && !is_set_aside
         });
-        bundle
+        batch
     }
 
     async fn plan_message(
         self: &Arc<Self>,
-        waiting: Waiting,
+        queued: QueuedDelivery,
         generation: u64,
-        suspect: Option<Culprit>,
-        inner: &Arc<Inner>,
+        suspect: Option<MessageRef>,
+        context: &Arc<Context>,
     ) -> Option<Planned> {
-        if waiting.due.kind != DeliveryKind::Opening && waiting.due.opening != Opening::Arrived {
-            let seq = waiting.due.seq;
-            match inner.store.opening(seq, inner.expiry()).await {
-                Ok(Opening::Arrived) => {}
-                Ok(Opening::Waits | Opening::Missed) => {
-                    let outcomes = vec![cancelled(seq, inner.now())];
-                    self.report(inner, outcomes).await;
+        if queued.delivery.kind != DeliveryKind::Opening
+            && queued.delivery.opening != OpeningState::Arrived
+        {
+            let seq = queued.delivery.seq;
+            match context.store.opening(seq, context.expiry()).await {
+                Ok(OpeningState::Arrived) => {}
+                Ok(OpeningState::Pending | OpeningState::Undelivered) => {
+                    let outcomes = vec![cancelled(seq, context.now())];
+                    self.report(context, outcomes).await;
                     return None;
                 }
                 Err(error) => {
-                    self.state().window.put_back(waiting, generation);
+                    self.state().window.put_back(queued, generation);
                     self.unreadable(&error).await;
                     return None;
                 }
             }
         }
-        let followers = self.state().window.take_followers(&waiting.due);
-        let mut load = vec![waiting];
-        load.extend(followers);
+        let followers = self.state().window.take_followers(&queued.delivery);
+        let mut message = vec![queued];
+        message.extend(followers);
         Some(Planned {
-            load: Load::Message(load),
+            payload: Payload::Message(message),
             turn: suspect.map_or(Turn::Front, Turn::Trial),
             generation,
         })
@@ -145,11 +152,11 @@ impl Destination {
     async fn plan_set_aside(
         self: &Arc<Self>,
         one: SetAside,
-        inner: &Arc<Inner>,
+        context: &Arc<Context>,
     ) -> Option<Planned> {
-        let read = inner
+        let read = context
             .store
-            .due(self.fingerprint, one.seq - 1, REFILL, inner.expiry());
+            .due(self.fingerprint, one.seq - 1, REFILL, context.expiry());
         let mut read = match read.await {
             Ok(read) => read,
             Err(error) => {
@@ -160,16 +167,16 @@ impl Destination {
         read.retain(|due| due.alert_id == one.alert_id && due.connector.id == one.connector_id);
         if read.first().is_none_or(|first| first.seq != one.seq) {
             // It has expired, was cancelled, or is owed to another webhook by now.
-            self.conduct(inner, |conduct| conduct.forget_set_aside(one.seq))
+            self.update_policy(context, |policy| policy.forget_set_aside(one.seq))
                 .await;
-            self.state().window.forget();
+            self.state().window.reset();
             return None;
         }
         for due in &mut read {
             due.form = Form::Plain;
         }
         Some(Planned {
-            load: Load::Message(inner.letters(read)),
+            payload: Payload::Message(rendered(context, read)),
             turn: Turn::SetAside,
             generation: self.state().window.generation(),
         })
@@ -178,45 +185,44 @@ impl Destination {
     /// The first delivery that `next` takes out and whose time is not up.
     fn take(
         &self,
-        inner: &Inner,
-        next: impl Fn(&mut Window) -> Option<(Waiting, u64)>,
-    ) -> Option<(Waiting, u64)> {
-        let expiry = inner.expiry();
+        context: &Context,
+        next: impl Fn(&mut Window) -> Option<(QueuedDelivery, u64)>,
+    ) -> Option<(QueuedDelivery, u64)> {
+        let expiry = context.expiry();
         let mut state = self.state();
         let repaired_at = state
-            .conduct
+            .policy
             .as_ref()
-            .and_then(|conduct| conduct.standing().repaired_at);
-        while let Some((waiting, generation)) = next(&mut state.window) {
-            if !expiry.is_up(waiting.due.queued_at, repaired_at) {
-                return Some((waiting, generation));
+            .and_then(|policy| policy.health().repaired_at);
+        while let Some((queued, generation)) = next(&mut state.window) {
+            if !expiry.is_up(queued.delivery.queued_at, repaired_at) {
+                return Some((queued, generation));
             }
         }
         None
     }
 
-    /// Passes outcomes on to be recorded. After a lost lease they are dropped: the server that holds it now reaches the same ones.
-    async fn report(self: &Arc<Self>, inner: &Inner, outcomes: Vec<Outcome>) {
-        let fence = {
+    /// Reports outcomes of deliveries that were not sent. Without a lease they are dropped: the server that holds it now comes to
+    /// the same ones.
+    async fn report(self: &Arc<Self>, context: &Context, outcomes: Vec<Outcome>) {
+        let (fence, unrecorded) = {
             let mut state = self.state();
-            let Some(fence) = state.tenure.fence() else {
+            let Some(fence) = state.ownership.fence() else {
                 return;
             };
-            state.unrecorded += 1;
-            fence
+            (fence, Box::new(self.unrecorded(&mut state)))
         };
-        let ended = Ended {
-            destination: Arc::clone(self),
+        let cancelled = CompletedRequest {
+            unrecorded,
             fence,
             outcomes,
             revived: Vec::new(),
         };
-        // The recorder ends only with the store; what it did not record is sent again after the next start.
-        drop(inner.recorder.send(ended).await);
+        drop(context.recorder.send(cancelled).await);
     }
 }
 
-/// What became of planning a digest.
+/// The result of planning a digest.
 enum Digest {
     Planned(Box<Planned>),
     /// There is one delivery or none.

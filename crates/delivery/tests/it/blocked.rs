@@ -1,6 +1,6 @@
 //! Blocked destinations through the engine: held, probed, released, told of.
 
-use alert_connectors_delivery::Notice;
+use alert_connectors_delivery::ConnectorNotice;
 use alert_connectors_model::{AttemptOutcome, DeliveryState};
 use alert_connectors_store::{Event, NextStep};
 
@@ -21,10 +21,10 @@ fn delivered(world: &World) -> Vec<i64> {
 }
 
 fn told(world: &World) -> Vec<&'static str> {
-    let name = |(_, notice): &(String, Notice)| match notice {
-        Notice::Blocked(_) => "blocked",
-        Notice::Unanswered(_) => "unanswered",
-        Notice::Repaired => "repaired",
+    let name = |(_, notice): &(String, ConnectorNotice)| match notice {
+        ConnectorNotice::Blocked(_) => "blocked",
+        ConnectorNotice::Unanswered(_) => "unanswered",
+        ConnectorNotice::Repaired => "repaired",
     };
     world.told.all().iter().map(name).collect()
 }
@@ -36,7 +36,7 @@ async fn a_held_message_is_the_probe_and_its_success_releases_the_rest() {
         .inbox
         .behave(PATH, row("slack:no_service", Some(2)));
     let world = World::start(Setting {
-        patience: impatient(),
+        backoff: impatient(),
         ..Setting::to(&receiver)
     });
     let connector = world.connector(URL);
@@ -49,9 +49,9 @@ async fn a_held_message_is_the_probe_and_its_success_releases_the_rest() {
         .map(|one| (one.seq, one.attempt.as_ref().unwrap().outcome))
         .collect();
     assert_eq!(refused, [(1, AttemptOutcome::DestinationRefused); 2]);
-    let standing = until(|| world.queue.standing(), |standing| !standing.told).await;
-    assert!(standing.block.is_none() && standing.repaired_at.is_some());
-    let Some((name, Notice::Blocked(block))) = world.told.all().first().cloned() else {
+    let health = until(|| world.queue.health(), |health| !health.told).await;
+    assert!(health.block.is_none() && health.repaired_at.is_some());
+    let Some((name, ConnectorNotice::Blocked(block))) = world.told.all().first().cloned() else {
         unreachable!("the first notice tells of the block");
     };
     assert_eq!(name, "c");
@@ -75,7 +75,7 @@ async fn a_successful_test_releases_what_is_held() {
         .queue
         .push(vec![world.due(&connector, 2, "two")])
         .await;
-    let report = world.engine.test(&connector, "S").await.unwrap().unwrap();
+    let report = world.engine.test(&connector, "S").await.unwrap();
     assert!(report.success);
     until(|| delivered(&world), |seqs| *seqs == [1, 2]).await;
     until(|| told(&world), |told| *told == ["blocked", "repaired"]).await;
@@ -87,11 +87,11 @@ async fn a_failed_test_changes_nothing() {
     receiver.inbox.behave(PATH, row("slack:no_service", None));
     let world = World::start(Setting::to(&receiver));
     let connector = world.connector(URL);
-    let report = world.engine.test(&connector, "S").await.unwrap().unwrap();
+    let report = world.engine.test(&connector, "S").await.unwrap();
     assert!(!report.success);
     assert_eq!(
-        world.queue.standing(),
-        alert_connectors_store::Standing::default()
+        world.queue.health(),
+        alert_connectors_store::DestinationHealth::default()
     );
 }
 
@@ -124,7 +124,7 @@ async fn three_different_messages_refused_in_a_row_go_back_to_pending() {
         .inbox
         .behave(PATH, row("slack:invalid_attachments", Some(6)));
     let world = World::start(Setting {
-        patience: impatient(),
+        backoff: impatient(),
         ..Setting::to(&receiver)
     });
     let connector = world.connector(URL);
@@ -147,16 +147,12 @@ async fn a_block_met_while_telling_of_another_is_told_to_nobody() {
     };
     due.alert = std::sync::Arc::new(alert);
     world.queue.push(vec![due]).await;
-    let standing = until(
-        || world.queue.standing(),
-        |standing| standing.block.is_some(),
-    )
-    .await;
-    assert!(standing.block.unwrap().quiet);
+    let health = until(|| world.queue.health(), |health| health.block.is_some()).await;
+    assert!(health.block.unwrap().quiet);
     world
         .queue
         .tell(vec![Event::Repaired(connector.destination)])
         .await;
-    until(|| world.queue.standing().repaired_at, Option::is_some).await;
+    until(|| world.queue.health().repaired_at, Option::is_some).await;
     assert!(told(&world).is_empty());
 }

@@ -87,7 +87,7 @@ async fn says_of(
     ));
     let url = format!("https://{host}/");
     let report = world.engine.test(&world.connector(&url), "S").await;
-    report.unwrap().unwrap().error.unwrap_or_default()
+    report.unwrap().error.unwrap_or_default()
 }
 
 #[tokio::test]

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use alert_connectors_inbox::Behaviour;
 use alert_connectors_model::{Alert, AlertStatus, DeliveryKind, DeliveryState, EndReason};
-use alert_connectors_store::{Due, NextStep, Opening};
+use alert_connectors_store::{NextStep, OpeningState, PendingDelivery};
 use jiff::SignedDuration;
 
 use crate::world::{PATH, Receiver, Setting, URL, World, until};
 
 /// An opening and the end of the same problem 42 minutes later.
-fn problem(world: &World, waits: Opening) -> (Due, Due) {
+fn problem(world: &World, waits: OpeningState) -> (PendingDelivery, PendingDelivery) {
     let connector = world.connector(URL);
     let mut opening = world.due(&connector, 1, "late");
     let alert = Alert {
@@ -18,7 +18,7 @@ fn problem(world: &World, waits: Opening) -> (Due, Due) {
         ..(*opening.alert).clone()
     };
     opening.alert = Arc::new(alert.clone());
-    let resolved = Due {
+    let resolved = PendingDelivery {
         seq: 2,
         kind: DeliveryKind::Resolved,
         opening: waits,
@@ -44,7 +44,7 @@ fn texts(receiver: &Receiver) -> Vec<String> {
 async fn a_follow_up_is_sent_after_its_opening_arrived() {
     let receiver = Receiver::start().await;
     let world = World::start(Setting::to(&receiver));
-    let (opening, resolved) = problem(&world, Opening::Waits);
+    let (opening, resolved) = problem(&world, OpeningState::Pending);
     world.queue.push(vec![opening]).await;
     until(|| world.queue.outcomes().len(), |count| *count == 1).await;
     world.queue.push(vec![resolved]).await;
@@ -58,7 +58,7 @@ async fn a_follow_up_is_sent_after_its_opening_arrived() {
 async fn a_follow_up_is_merged_with_an_opening_that_still_waits() {
     let receiver = Receiver::start().await;
     let world = World::start(Setting::to(&receiver));
-    let (opening, resolved) = problem(&world, Opening::Waits);
+    let (opening, resolved) = problem(&world, OpeningState::Pending);
     world.queue.push(vec![opening, resolved]).await;
     until(|| world.queue.outcomes().len(), |count| *count == 2).await;
     let outcomes = world.queue.outcomes();
@@ -85,7 +85,7 @@ async fn a_follow_up_is_cancelled_when_its_opening_did_not_arrive() {
         },
     );
     let world = World::start(Setting::to(&receiver));
-    let (opening, resolved) = problem(&world, Opening::Waits);
+    let (opening, resolved) = problem(&world, OpeningState::Pending);
     world.queue.push(vec![opening]).await;
     until(|| world.queue.outcomes().len(), |count| *count == 2).await;
     world.queue.push(vec![resolved]).await;

@@ -47,7 +47,6 @@ async fn error_of(world: &World, url: &str) -> String {
         .test(&world.connector(url), "S")
         .await
         .unwrap()
-        .unwrap()
         .error
         .unwrap_or_default()
 }

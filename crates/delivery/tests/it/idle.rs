@@ -8,9 +8,8 @@ use std::{
 };
 
 use alert_connectors_delivery::Resolve;
-use alert_connectors_inbox::Behaviour;
 use alert_connectors_model::Fingerprint;
-use alert_connectors_store::{Due, Event};
+use alert_connectors_store::{Event, PendingDelivery};
 use async_trait::async_trait;
 use prometheus_client::{encoding::text::encode, registry::Registry};
 use tokio::time::sleep;
@@ -22,7 +21,7 @@ fn metric(world: &World, name: &str) -> usize {
     let (mut registry, mut text) = (Registry::default(), String::new());
     world.meters.register(&mut registry);
     encode(&mut text, &registry).unwrap();
-    let mut lines = text.lines().filter_map(|line| line.strip_prefix(name));
+    let mut lines = text.lines().filter_map(|slot| slot.strip_prefix(name));
     lines.find_map(|value| value.trim().parse().ok()).unwrap()
 }
 
@@ -89,7 +88,7 @@ async fn many_that_hang_leave_what_waits_for_them_on_disk() {
         let mut alert = (*due.alert).clone();
         alert.description = Some("x".repeat(16_000));
         due.alert = Arc::new(alert);
-        let numbered = |seq| Due { seq, ..due.clone() };
+        let numbered = |seq| PendingDelivery { seq, ..due.clone() };
         world
             .queue
             .owed
@@ -103,7 +102,7 @@ async fn many_that_hang_leave_what_waits_for_them_on_disk() {
     until(read, |read| *read >= DESTINATIONS).await;
     let bytes = metric(&world, "waiting_bytes ");
     assert!((1..=BYTES_MAX).contains(&bytes), "{bytes}");
-    // All of them are hanging by now; those that found no room read one delivery each.
+    // All of them are hanging by now; those that found no memory read one delivery each.
     until(
         || world.queue.reads.load(Ordering::SeqCst),
         |reads| *reads >= DESTINATIONS,
@@ -116,15 +115,21 @@ async fn many_that_hang_leave_what_waits_for_them_on_disk() {
 #[tokio::test]
 async fn while_a_webhook_is_blocked_only_a_few_deliveries_wait_in_memory() {
     let receiver = Receiver::start().await;
-    receiver.inbox.behave(PATH, row("slack:no_service", None));
+    receiver
+        .inbox
+        .behave(PATH, row("slack:no_service", Some(1)));
     let world = World::start(Setting::to(&receiver));
     let connector = world.connector(URL);
     let dues = (1..=100).map(|seq| world.due(&connector, seq, "t"));
     world.queue.push(dues.collect()).await;
+    until(
+        || world.queue.health().block.is_some(),
+        |is_blocked| *is_blocked,
+    )
+    .await;
     let bytes = || metric(&world, "waiting_bytes ");
     until(bytes, |bytes| (1..=8 * 2_000).contains(bytes)).await;
     // The others are still owed.
-    receiver.inbox.behave(PATH, Behaviour::default());
     world
         .queue
         .tell(vec![Event::Repaired(connector.destination)])

@@ -34,7 +34,7 @@ impl Leases for MemoryQueue {
             .map(|_shared| Duration::from_millis(300))
     }
 
-    async fn take(&self, destinations: &[Fingerprint]) -> Result<Vec<Lease>, StoreError> {
+    async fn acquire(&self, destinations: &[Fingerprint]) -> Result<Vec<Lease>, StoreError> {
         let book = self.leases.as_ref().unwrap();
         let elsewhere = book.elsewhere.lock().unwrap();
         let free = destinations.iter().filter(|one| !elsewhere.contains(*one));

@@ -146,29 +146,20 @@ async fn after_a_request_to_wait_nothing_is_posted_before_its_time_over_a_restar
         .push(vec![world.due(&connector, 1, "one")])
         .await;
     until(|| world.queue.outcomes().len(), |count| *count == 1).await;
-    let standing = until(
-        || world.queue.standing(),
-        |standing| standing.wait.is_some(),
-    )
-    .await;
-    assert!(standing.wait.unwrap().asked);
-    assert_eq!(standing.failures, 0, "a 429 is no failure");
+    let health = until(|| world.queue.health(), |health| health.wait.is_some()).await;
+    assert!(health.wait.unwrap().asked);
+    assert_eq!(health.failures, 0, "a 429 is no failure");
     world.stopping.cancel();
     let queue = std::sync::Arc::clone(&world.queue);
     let restarted = World::start_with(Setting::to(&receiver), queue);
-    let report = restarted
-        .engine
-        .test(&connector, "S")
-        .await
-        .unwrap()
-        .unwrap();
+    let report = restarted.engine.test(&connector, "S").await.unwrap();
     assert_eq!((report.success, report.status_code), (false, 429));
     restarted
         .queue
         .push(vec![restarted.due(&connector, 2, "two")])
         .await;
     let other = restarted.connector("https://webhook.example/other");
-    restarted.queue.standing.lock().unwrap().wait = None;
+    restarted.queue.health.lock().unwrap().wait = None;
     restarted
         .queue
         .push(vec![restarted.due(&other, 3, "elsewhere")])

@@ -28,7 +28,6 @@ const UNANSWERED: &str = "Connection timeout: the message was sent whole and may
 
 async fn report(world: &World, url: &str) -> (u16, String) {
     let report = world.engine.test(&world.connector(url), "S").await.unwrap();
-    let report = report.unwrap();
     (report.status_code, report.error.unwrap_or_default())
 }
 

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use alert_connectors_delivery::{Notice, Patience, Rates, TimeLimits};
+use alert_connectors_delivery::{BackoffConfig, ConnectorNotice, Rates, TimeLimits};
 use alert_connectors_inbox::Behaviour;
 use alert_connectors_model::{AttemptOutcome, DeliveryState};
 use alert_connectors_store::{Form, NextStep};
@@ -57,7 +57,7 @@ fn poison(status: u16) -> Behaviour {
 fn world_with(receiver: &Receiver, behaviour: Behaviour) -> World {
     receiver.inbox.behave(PATH, behaviour);
     World::start(Setting {
-        patience: impatient(),
+        backoff: impatient(),
         ..Setting::to(receiver)
     })
 }
@@ -94,14 +94,14 @@ async fn a_message_that_fails_by_itself_gives_way_to_the_others() {
         assert!(is_postponed(&world, 1), "{status}");
         world.queue.push(vec![world.due(&connector, 5, "e")]).await;
         until(|| arrived(&world), |seqs| *seqs == [2, 3, 4, 5]).await;
-        let standing = world.queue.standing();
-        assert_eq!((standing.failures, standing.block), (0, None), "{status}");
+        let health = world.queue.health();
+        assert_eq!((health.failures, health.block), (0, None), "{status}");
         // Once the channel takes it, it arrives, and nothing is left aside.
         receiver.inbox.behave_normally(PATH);
         until(|| arrived(&world), |seqs| *seqs == [2, 3, 4, 5, 1]).await;
         until(
-            || world.queue.standing(),
-            |standing| standing.failing.set_aside.is_empty(),
+            || world.queue.health(),
+            |health| health.failing.set_aside.is_empty(),
         )
         .await;
     }
@@ -149,7 +149,7 @@ async fn what_is_set_aside_is_still_so_after_a_restart() {
     let dues = [(1, "poison"), (2, "b")].map(|(seq, title)| world.due(&connector, seq, title));
     world.queue.push(dues.to_vec()).await;
     until(
-        || world.queue.standing().failing.set_aside.len(),
+        || world.queue.health().failing.set_aside.len(),
         |count| *count == 1,
     )
     .await;
@@ -160,7 +160,7 @@ async fn what_is_set_aside_is_still_so_after_a_restart() {
     let before = tries(&world, 1).len();
     let world = World::start_with(
         Setting {
-            patience: impatient(),
+            backoff: impatient(),
             ..Setting::to(&receiver)
         },
         queue,
@@ -180,7 +180,7 @@ async fn a_digest_that_fails_is_halved_until_the_culprit_stands_alone() {
     let receiver = Receiver::start().await;
     receiver.inbox.behave(PATH, poison(500));
     let world = World::start(Setting {
-        patience: impatient(),
+        backoff: impatient(),
         rates: Rates::default().with("slack=1/1ms,burst=1").unwrap(),
         ..Setting::to(&receiver)
     });
@@ -204,7 +204,7 @@ async fn a_channel_that_never_answers_sees_few_copies_and_the_space_is_told() {
         },
     );
     let world = World::start(Setting {
-        patience: impatient(),
+        backoff: impatient(),
         limits: TimeLimits {
             request: std::time::Duration::from_millis(100),
             ..TimeLimits::default()
@@ -229,8 +229,10 @@ async fn a_channel_that_never_answers_sees_few_copies_and_the_space_is_told() {
         ]
     );
     let told = until(|| world.told.all(), |told| told.len() == 2).await;
-    assert!(matches!(&told[0].1, Notice::Unanswered(error) if error.contains("may have arrived")));
-    assert_eq!(told[1].1, Notice::Repaired);
+    assert!(
+        matches!(&told[0].1, ConnectorNotice::Unanswered(error) if error.contains("may have arrived"))
+    );
+    assert_eq!(told[1].1, ConnectorNotice::Repaired);
 }
 
 #[tokio::test]
@@ -245,7 +247,7 @@ async fn a_message_that_is_never_answered_gives_way_to_the_others() {
         },
     );
     let world = World::start(Setting {
-        patience: impatient(),
+        backoff: impatient(),
         limits: TimeLimits {
             request: std::time::Duration::from_millis(50),
             ..TimeLimits::default()
@@ -266,7 +268,7 @@ async fn a_dead_webhook_is_blocked_whichever_message_is_the_probe() {
         .inbox
         .behave(PATH, row("slack:no_service", Some(8)));
     let world = World::start(Setting {
-        patience: impatient(),
+        backoff: impatient(),
         ..Setting::to(&receiver)
     });
     let connector = world.connector(URL);
@@ -286,7 +288,7 @@ async fn messages_that_are_set_aside_and_always_due_take_every_other_turn_at_mos
     let receiver = Receiver::start().await;
     receiver.inbox.behave(PATH, poison(500));
     let world = World::start(Setting {
-        patience: Patience {
+        backoff: BackoffConfig {
             backoff_max: Duration::from_millis(1),
             ..impatient()
         },
@@ -312,8 +314,8 @@ async fn a_blocked_destination_is_probed_with_one_message_after_the_other() {
     until(|| arrived(&world), |seqs| *seqs == [5]).await;
     // The others are refused from then on, so the webhook is soon blocked again.
     let was_freed = || {
-        let standings = world.queue.standings.lock().unwrap();
-        let blocks: Vec<bool> = standings.iter().map(|one| one.block.is_some()).collect();
+        let healths = world.queue.healths.lock().unwrap();
+        let blocks: Vec<bool> = healths.iter().map(|one| one.block.is_some()).collect();
         blocks.windows(2).any(|two| two == [true, false])
     };
     until(was_freed, |freed| *freed).await;

@@ -11,8 +11,8 @@ use std::{
 };
 
 use alert_connectors_delivery::{
-    DeliveryMeters, Engine, EngineOptions, Notice, Patience, Proxy, Rates, Resolve, Sender,
-    SenderOptions, Tell, TimeLimits, Trust,
+    BackoffConfig, ConnectorNotice, DeliveryMeters, Engine, EngineOptions, NotifySpace, Proxy,
+    Rates, Resolve, Sender, SenderOptions, TimeLimits, Trust,
 };
 use alert_connectors_inbox::{Authority, Behaviour, Inbox, serve};
 use alert_connectors_model::{
@@ -22,8 +22,8 @@ use alert_connectors_model::{
     WebhookUrl, parse_alert,
 };
 use alert_connectors_store::{
-    Bundle, Due, Event, Expiry, Form, Known, NextStep, Opening, Outcome, Parcel, Queue, Recorded,
-    Report, Standing, StoreError, Tidings,
+    Backlog, DestinationHealth, DigestBatch, DigestEntry, Event, Expiry, Form, Known, NextStep,
+    OpeningState, Outcome, PendingDelivery, Queue, Recorded, Report, StoreError,
 };
 use alert_connectors_tasks::Tasks;
 use async_trait::async_trait;
@@ -72,12 +72,12 @@ impl Resolve for Fixed {
 
 /// A queue in memory. What ended is kept, so that it can be revived and asked for.
 pub(crate) struct MemoryQueue {
-    pub(crate) owed: Mutex<Vec<Due>>,
-    ended: Mutex<Vec<(Due, DeliveryState)>>,
+    pub(crate) owed: Mutex<Vec<PendingDelivery>>,
+    ended: Mutex<Vec<(PendingDelivery, DeliveryState)>>,
     pub(crate) outcomes: Mutex<Vec<Outcome>>,
-    pub(crate) standing: Mutex<Standing>,
+    pub(crate) health: Mutex<DestinationHealth>,
     /// Every one that was recorded, in their order.
-    pub(crate) standings: Mutex<Vec<Standing>>,
+    pub(crate) healths: Mutex<Vec<DestinationHealth>>,
     pub(crate) full: watch::Sender<bool>,
     /// How often recording was refused.
     pub(crate) refused: AtomicUsize,
@@ -112,8 +112,8 @@ impl MemoryQueue {
             owed: Mutex::default(),
             ended: Mutex::default(),
             outcomes: Mutex::default(),
-            standing: Mutex::default(),
-            standings: Mutex::default(),
+            health: Mutex::default(),
+            healths: Mutex::default(),
             full,
             refused: AtomicUsize::new(0),
             read: AtomicUsize::new(0),
@@ -126,7 +126,7 @@ impl MemoryQueue {
         })
     }
 
-    pub(crate) async fn push(&self, dues: Vec<Due>) {
+    pub(crate) async fn push(&self, dues: Vec<PendingDelivery>) {
         self.owed.lock().unwrap().extend(dues.clone());
         self.tell(dues.into_iter().map(Event::Queued).collect())
             .await;
@@ -140,8 +140,8 @@ impl MemoryQueue {
         self.outcomes.lock().unwrap().clone()
     }
 
-    pub(crate) fn standing(&self) -> Standing {
-        self.standing.lock().unwrap().clone()
+    pub(crate) fn health(&self) -> DestinationHealth {
+        self.health.lock().unwrap().clone()
     }
 
     fn apply(&self, outcome: &Outcome) {
@@ -182,12 +182,12 @@ impl Queue for MemoryQueue {
         Ok(self.version.load(Ordering::SeqCst))
     }
 
-    async fn tidings(&self) -> Result<Tidings, StoreError> {
+    async fn backlog(&self) -> Result<Backlog, StoreError> {
         let owed = self.owed.lock().unwrap();
         let mut owed: Vec<_> = owed.iter().map(|due| due.connector.destination).collect();
         owed.dedup();
-        Ok(Tidings {
-            owed,
+        Ok(Backlog {
+            pending: owed,
             troubled: Vec::new(),
             queued_elsewhere: false,
         })
@@ -195,7 +195,7 @@ impl Queue for MemoryQueue {
 
     async fn known(&self, _destination: Fingerprint, _now: Timestamp) -> Result<Known, StoreError> {
         Ok(Known {
-            standing: self.standing(),
+            health: self.health(),
             last_request_at: None,
         })
     }
@@ -206,25 +206,25 @@ impl Queue for MemoryQueue {
         after: i64,
         at_most: usize,
         _expiry: Expiry,
-    ) -> Result<Vec<Due>, StoreError> {
+    ) -> Result<Vec<PendingDelivery>, StoreError> {
         let owed = self.owed.lock().unwrap();
         let wanted = owed
             .iter()
             .filter(|due| due.connector.destination == destination && due.seq > after);
-        let wanted: Vec<Due> = wanted.take(at_most).cloned().collect();
+        let wanted: Vec<PendingDelivery> = wanted.take(at_most).cloned().collect();
         self.read.fetch_add(wanted.len(), Ordering::SeqCst);
         self.reads.fetch_add(1, Ordering::SeqCst);
         Ok(wanted)
     }
 
-    async fn bundle(
+    async fn digest_batch(
         &self,
         destination: Fingerprint,
         from: i64,
         at_most: usize,
         in_full: usize,
         expiry: Expiry,
-    ) -> Result<Option<Bundle>, StoreError> {
+    ) -> Result<Option<DigestBatch>, StoreError> {
         let due = self.due(destination, from - 1, usize::MAX, expiry).await?;
         let Some(first) = due.first() else {
             return Ok(None);
@@ -232,7 +232,7 @@ impl Queue for MemoryQueue {
         let mine = due
             .iter()
             .filter(|due| due.connector.id == first.connector.id);
-        let parcel = |(at, due): (usize, &Due)| Parcel {
+        let entry = |(at, due): (usize, &PendingDelivery)| DigestEntry {
             seq: due.seq,
             id: due.id,
             alert_id: due.alert_id,
@@ -244,26 +244,26 @@ impl Queue for MemoryQueue {
             created_at: due.created_at,
             alert: (at < in_full).then(|| Arc::clone(&due.alert)),
         };
-        Ok(Some(Bundle {
+        Ok(Some(DigestBatch {
             space: Arc::clone(&first.space),
             connector: Arc::clone(&first.connector),
-            parcels: mine.take(at_most).enumerate().map(parcel).collect(),
+            entries: mine.take(at_most).enumerate().map(entry).collect(),
         }))
     }
 
-    async fn opening(&self, follow_up: i64, _expiry: Expiry) -> Result<Opening, StoreError> {
+    async fn opening(&self, follow_up: i64, _expiry: Expiry) -> Result<OpeningState, StoreError> {
         let owed = self.owed.lock().unwrap();
         let Some(asked) = owed.iter().find(|due| due.seq == follow_up) else {
-            return Ok(Opening::Missed);
+            return Ok(OpeningState::Undelivered);
         };
         let before = self.ended.lock().unwrap();
         let arrived = before.iter().any(|(due, state)| {
             due.alert_id == asked.alert_id && *state == DeliveryState::Delivered
         });
         Ok(if arrived {
-            Opening::Arrived
+            OpeningState::Arrived
         } else {
-            Opening::Missed
+            OpeningState::Undelivered
         })
     }
 
@@ -284,7 +284,7 @@ impl Queue for MemoryQueue {
     async fn record(&self, reports: Arc<[Report]>) -> Result<Vec<Recorded>, StoreError> {
         if *self.full.borrow() {
             self.refused.fetch_add(1, Ordering::SeqCst);
-            return Err(StoreError::Full("no room".into()));
+            return Err(StoreError::Full("no memory".into()));
         }
         let mut count = 0;
         self.reports.lock().unwrap().extend(reports.iter().cloned());
@@ -297,9 +297,9 @@ impl Queue for MemoryQueue {
             for seq in &report.revived {
                 self.revive(*seq);
             }
-            if let Some(standing) = &report.standing {
-                self.standing.lock().unwrap().clone_from(standing);
-                self.standings.lock().unwrap().push(standing.clone());
+            if let Some(health) = &report.health {
+                self.health.lock().unwrap().clone_from(health);
+                self.healths.lock().unwrap().push(health.clone());
             }
         }
         Ok(vec![Recorded::Done; count])
@@ -312,21 +312,21 @@ impl Queue for MemoryQueue {
 
 /// Keeps what spaces are told.
 #[derive(Default)]
-pub(crate) struct Told(Mutex<Vec<(String, Notice)>>);
+pub(crate) struct Told(Mutex<Vec<(String, ConnectorNotice)>>);
 
 impl Told {
-    pub(crate) fn all(&self) -> Vec<(String, Notice)> {
+    pub(crate) fn all(&self) -> Vec<(String, ConnectorNotice)> {
         self.0.lock().unwrap().clone()
     }
 }
 
 #[async_trait]
-impl Tell for Told {
-    async fn tell(
+impl NotifySpace for Told {
+    async fn notify(
         &self,
         _space: &Space,
         connector: &Connector,
-        notice: &Notice,
+        notice: &ConnectorNotice,
     ) -> Result<(), StoreError> {
         let told = (connector.name.clone(), notice.clone());
         self.0.lock().unwrap().push(told);
@@ -384,7 +384,7 @@ pub(crate) struct Setting {
     pub(crate) no_proxy: Vec<HostPattern>,
     pub(crate) limits: TimeLimits,
     pub(crate) rates: Rates,
-    pub(crate) patience: Patience,
+    pub(crate) backoff: BackoffConfig,
 }
 
 /// No pace: what is being tested is not how long things take.
@@ -394,13 +394,13 @@ pub(crate) fn unlimited() -> Rates {
 }
 
 /// Probes as soon as may be.
-pub(crate) fn impatient() -> Patience {
-    Patience {
+pub(crate) fn impatient() -> BackoffConfig {
+    BackoffConfig {
         probe_first: Duration::from_millis(1),
         probe_max: Duration::from_millis(1),
         unanswered_first: Duration::from_millis(1),
         unanswered_max: Duration::from_millis(1),
-        ..Patience::default()
+        ..BackoffConfig::default()
     }
 }
 
@@ -416,7 +416,7 @@ impl Setting {
             no_proxy: Vec::new(),
             limits: TimeLimits::default(),
             rates: unlimited(),
-            patience: Patience::default(),
+            backoff: BackoffConfig::default(),
         }
     }
 }
@@ -469,9 +469,9 @@ impl World {
             store: Arc::<MemoryQueue>::clone(&queue),
             leases: Arc::<MemoryQueue>::clone(&queue),
             sender,
-            tell: Arc::<Told>::clone(&told),
+            notify: Arc::<Told>::clone(&told),
             rates: setting.rates,
-            patience: setting.patience,
+            backoff: setting.backoff,
             connections_max: 512,
             retry_for: SignedDuration::from_hours(24),
             meters: meters.clone(),
@@ -517,7 +517,7 @@ impl World {
         })
     }
 
-    pub(crate) fn due(&self, connector: &Arc<Connector>, seq: i64, title: &str) -> Due {
+    pub(crate) fn due(&self, connector: &Arc<Connector>, seq: i64, title: &str) -> PendingDelivery {
         let now = SystemClock.now();
         let text = format!(r#"{{"alert_type":"a","severity":"high","title":"{title}"}}"#);
         let alert = parse_alert(Json::parse(text.as_bytes()).unwrap(), &Loc::body(), now)
@@ -530,12 +530,12 @@ impl World {
             name: "S".to_owned(),
             created_at: now,
         };
-        Due {
+        PendingDelivery {
             seq,
             id: DeliveryId::new(now, &self.random),
             alert_id: AlertId::new(now, &self.random),
             kind: DeliveryKind::Opening,
-            opening: Opening::Arrived,
+            opening: OpeningState::Arrived,
             created_at: now,
             queued_at: now,
             space: Arc::new(space),

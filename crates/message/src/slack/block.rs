@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use crate::{
-    fit::{Size, cut},
     rich::Look,
+    truncate::{Size, cut},
 };
 
 #[derive(Debug, Serialize)]

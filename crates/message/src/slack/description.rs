@@ -8,9 +8,9 @@ use super::{
     mrkdwn, rich_text,
 };
 use crate::{
-    fit::{Size, Trim, fit, units},
     rich::{self, Line, LineKind, Run},
     shorten::{Budget, LeftOut},
+    truncate::{Size, Trim, fit, units},
 };
 
 /// The block of an alert's description, of at most `max` units.

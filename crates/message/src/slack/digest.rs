@@ -10,9 +10,9 @@ use super::{
 use crate::{
     Digest, Shown, autolink,
     digest::{STEPS, Step},
-    fit::{cut, fit, units},
     rich::Line,
     text::one_line,
+    truncate::{cut, fit, units},
     words::{facts, headline, title},
 };
 

@@ -8,9 +8,9 @@ use super::{
 };
 use crate::{
     autolink,
-    fit::{Trim, cut, fit, units},
     rich::{Line, Run},
     text::{clean, one_line},
+    truncate::{Trim, cut, fit, units},
     words::{Fact, facts, more_facts},
 };
 

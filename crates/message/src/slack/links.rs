@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{
     Shown,
-    fit::{Trim, units},
     links::{WantedLink, given, labels},
+    truncate::{Trim, units},
 };
 
 /// The row has at most this many units.

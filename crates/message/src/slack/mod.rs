@@ -22,8 +22,8 @@ use self::{
 };
 use crate::{
     Digest, Platform, Rendering, Shown, autolink,
-    fit::{Size, Trim, fit, units},
     text::one_line,
+    truncate::{Size, Trim, fit, units},
     words::{headline, title, utc_minute},
 };
 

@@ -7,9 +7,9 @@ use super::{
 };
 use crate::{
     Shown,
-    fit::Trim,
     links::{WantedLink, given, labels},
     text::one_line,
+    truncate::Trim,
 };
 
 /// At most this many buttons in a row; a seventh would hide in a menu, and older clients do not show it at all.

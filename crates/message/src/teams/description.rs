@@ -9,9 +9,9 @@ use super::{
     weight,
 };
 use crate::{
-    fit::Trim,
     rich::{self, Line, LineKind, Look, Run},
     shorten::{Budget, LeftOut},
+    truncate::Trim,
 };
 
 /// What a block weighs beside its runs, and a run beside its text.

@@ -11,9 +11,9 @@ use super::{
 use crate::{
     Digest, Shown,
     digest::{STEPS, Step},
-    fit::{cut, fit},
     rich::Line,
     text::one_line,
+    truncate::{cut, fit},
     words::{facts, headline, title, utc_minute},
 };
 

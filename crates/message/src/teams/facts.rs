@@ -9,9 +9,9 @@ use super::{
     text::{in_markdown, runs, with_visible_spaces},
 };
 use crate::{
-    fit::{Trim, cut},
     rich::Line,
     text::{clean, one_line},
+    truncate::{Trim, cut},
     words::{facts, more_facts},
 };
 

@@ -21,8 +21,8 @@ use self::{
 };
 use crate::{
     Digest, Platform, Rendering, Shown,
-    fit::{Trim, cut, fit},
     text::one_line,
+    truncate::{Trim, cut, fit},
     words::{headline, title, utc_minute},
 };
 

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::{
     Alert, AlertStatus, AlertType, DescriptionFormat, Fault, FaultKind, Json, Loc, ObjectReader,
-    Severity, dedup_key, left_out, nearest,
+    Severity, closest_match, dedup_key, left_out,
 };
 
 const TITLE_CHARS_MAX: usize = 1_000;
@@ -378,7 +378,7 @@ impl AlertReader<'_> {
     fn drop_unknown(&mut self, loc: &Loc, object: &ObjectReader<'_>, known: &[&'static str]) {
         for name in object.left_over() {
             let shown: String = name.chars().take(NAME_CHARS_MAX).collect();
-            let hint = nearest(name, known.iter().copied());
+            let hint = closest_match(name, known.iter().copied());
             let hint = hint
                 .map(|known| format!(" Did you mean {known}?"))
                 .unwrap_or_default();
@@ -422,7 +422,7 @@ pub(crate) fn not_one_of<const N: usize>(
     given: &str,
     words: [&'static str; N],
 ) -> String {
-    let hint = nearest(given, words)
+    let hint = closest_match(given, words)
         .map(|word| format!(" Did you mean {word}?"))
         .unwrap_or_default();
     format!("{name} must be one of {}.{hint}", words.join(", "))

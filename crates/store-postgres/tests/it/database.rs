@@ -5,7 +5,7 @@ use std::sync::Arc;
 use alert_connectors_cluster::TestDatabase;
 use alert_connectors_model::{Random, SeededRandom};
 use alert_connectors_store::{SealingKey, Use, write_new_key_file};
-use alert_connectors_store_postgres::{Opening, PostgresStore, PostgresUrl};
+use alert_connectors_store_postgres::{OpenOptions, PostgresStore, PostgresUrl};
 use alert_connectors_tasks::Tasks;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -20,19 +20,19 @@ impl Database {
         Self(database)
     }
 
-    pub(crate) fn opening(&self) -> Opening {
+    pub(crate) fn opening(&self) -> OpenOptions {
         self.opening_as(7)
     }
 
     /// How to open it as the replica of this number.
-    pub(crate) fn opening_as(&self, replica: u64) -> Opening {
+    pub(crate) fn opening_as(&self, replica: u64) -> OpenOptions {
         self.opening_at(&self.0.url(), replica)
     }
 
     /// How to open it behind another address.
-    pub(crate) fn opening_at(&self, url: &str, replica: u64) -> Opening {
+    pub(crate) fn opening_at(&self, url: &str, replica: u64) -> OpenOptions {
         let random: Arc<dyn Random> = Arc::new(SeededRandom::new(replica));
-        Opening {
+        OpenOptions {
             url: PostgresUrl::parse(url).unwrap(),
             key_file: self.0.folder().join("secret.key"),
             used_by: Use::Server,

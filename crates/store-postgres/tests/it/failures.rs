@@ -7,7 +7,7 @@ use alert_connectors_store::{
     Acceptance, Fence, Report, StoreError, Use,
     conformance::{World, idempotency, stored},
 };
-use alert_connectors_store_postgres::{OpenError, Opening, PostgresStore};
+use alert_connectors_store_postgres::{OpenError, OpenOptions, PostgresStore};
 
 use crate::database::{Database, execute};
 
@@ -101,7 +101,7 @@ async fn the_hot_path_is_two_round_trips_to_accept_and_one_to_record() {
         let report = Report {
             destination: connector.destination,
             fence: Fence::Unshared,
-            standing: None,
+            health: None,
             outcomes: outcomes
                 .map(|due| world.outcome(due, world.arrived()))
                 .collect(),
@@ -122,7 +122,7 @@ async fn the_hot_path_is_two_round_trips_to_accept_and_one_to_record() {
 async fn what_stands_in_the_way_of_opening_is_said() {
     let database = Database::make();
     drop(database.open().await);
-    let refused = async |change: &dyn Fn(&mut alert_connectors_store_postgres::Opening)| {
+    let refused = async |change: &dyn Fn(&mut alert_connectors_store_postgres::OpenOptions)| {
         let mut opening = database.opening();
         change(&mut opening);
         PostgresStore::open(opening).await.err().unwrap()
@@ -166,7 +166,7 @@ const LAST_UNDONE: &str = "ALTER TABLE destinations DROP COLUMN failing_messages
 async fn only_a_server_and_a_migration_change_the_schema_and_few_make_one() {
     let database = Database::make();
     let opened = async |used_by| {
-        let opening = Opening {
+        let opening = OpenOptions {
             used_by,
             ..database.opening()
         };
@@ -269,7 +269,7 @@ async fn a_group_that_meets_a_deadlock_is_repeated() {
     let report = Report {
         destination: connector.destination,
         fence: Fence::Unshared,
-        standing: None,
+        health: None,
         outcomes: vec![world.outcome(&due[0], world.arrived())],
         revived: Vec::new(),
     };

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use alert_connectors_model::{DeliveryState, Fingerprint};
 use alert_connectors_store::{
-    Fence, HandedOn, Lease, Recorded, Report, Standing, Store, Wait, conformance::World,
+    DestinationHealth, Fence, Lease, Recorded, ReleasedLease, Report, Store, Wait,
+    conformance::World,
 };
 
 use jiff::SignedDuration;
@@ -24,7 +25,7 @@ async fn replicas() -> (Database, World, World) {
 }
 
 async fn take(store: &Arc<dyn Store>, destinations: &[Fingerprint]) -> Vec<Lease> {
-    store.take(destinations).await.unwrap()
+    store.acquire(destinations).await.unwrap()
 }
 
 #[tokio::test]
@@ -34,18 +35,18 @@ async fn a_destination_is_held_by_one_until_it_is_handed_on_or_lapses() {
     assert_eq!(held.len(), 2);
     assert!(take(&other.store, &[ONE, TWO]).await.is_empty());
     let handed = held.iter().find(|lease| lease.destination == ONE).unwrap();
-    let handed = HandedOn {
+    let handed = ReleasedLease {
         lease: *handed,
         has_work: true,
     };
-    one.store.hand_on(&[handed]).await.unwrap();
+    one.store.release(&[handed]).await.unwrap();
     let taken = take(&other.store, &[ONE, TWO]).await;
     assert_eq!(taken.len(), 1);
     assert!(taken[0].destination == ONE && taken[0].number > handed.lease.number);
     // What was handed on can't be renewed, and is not handed on twice.
     let renewal = one.store.renew(&held).await.unwrap();
     assert_eq!(renewal.held.len(), 1);
-    one.store.hand_on(&[handed]).await.unwrap();
+    one.store.release(&[handed]).await.unwrap();
     assert_eq!(other.store.renew(&taken).await.unwrap().held.len(), 1);
     // Time passes by the database's clock.
     execute(
@@ -80,7 +81,7 @@ async fn whoever_holds_a_destination_learns_what_others_changed_and_that_they_as
     let now = other.expiry().now;
     let deleted = other.store.delete_connector(space, connector.id, now).await;
     assert!(deleted.unwrap());
-    other.store.ask_for(connector.destination).await.unwrap();
+    other.store.request(connector.destination).await.unwrap();
     let touched = one.store.renew(&held).await.unwrap().held[0];
     assert!(touched.lease.changes > held[0].changes && touched.wanted);
 }
@@ -99,16 +100,16 @@ async fn what_is_said_under_a_lease_of_before_is_kept_and_changes_nothing() {
     .await;
     let after = take(&other.store, &[destination]).await[0];
     let due = one.due(&connector).await;
-    let report = |lease: Lease, standing| Report {
+    let report = |lease: Lease, health| Report {
         destination,
         fence: Fence::Lease(lease.number),
-        standing,
+        health,
         outcomes: vec![one.outcome(&due[0], one.arrived())],
         revived: Vec::new(),
     };
-    let troubled = Standing {
+    let troubled = DestinationHealth {
         failures: 7,
-        ..Standing::default()
+        ..DestinationHealth::default()
     };
     let late = report(before, Some(troubled));
     let recorded = one.store.record(Arc::from([late])).await.unwrap();
@@ -121,7 +122,7 @@ async fn what_is_said_under_a_lease_of_before_is_kept_and_changes_nothing() {
         .known(destination, one.expiry().now)
         .await
         .unwrap();
-    assert_eq!(known.standing, Standing::default());
+    assert_eq!(known.health, DestinationHealth::default());
     let recorded = other.store.record(Arc::from([report(after, None)])).await;
     assert_eq!(recorded.unwrap(), [Recorded::Done]);
     let deliveries = one.deliveries_of(alert.id).await;
@@ -135,16 +136,16 @@ async fn whoever_does_not_know_of_a_repair_does_not_undo_it() {
     let connector = one.connect("").await;
     let destination = connector.destination;
     let lease = take(&one.store, &[destination]).await[0];
-    let report = |standing| Report {
+    let report = |health| Report {
         destination,
         fence: Fence::Lease(lease.number),
-        standing: Some(standing),
+        health: Some(health),
         outcomes: Vec::new(),
         revived: Vec::new(),
     };
-    let failing = Standing {
+    let failing = DestinationHealth {
         failures: 3,
-        ..Standing::default()
+        ..DestinationHealth::default()
     };
     one.store
         .record(Arc::from([report(failing.clone())]))
@@ -161,7 +162,7 @@ async fn whoever_does_not_know_of_a_repair_does_not_undo_it() {
         .change_connector(space, roster.version, connector.id, change, now)
         .await
         .unwrap();
-    let failing = Standing {
+    let failing = DestinationHealth {
         failures: 4,
         told: true,
         ..failing
@@ -175,7 +176,7 @@ async fn whoever_does_not_know_of_a_repair_does_not_undo_it() {
         .known(destination, one.expiry().now)
         .await
         .unwrap()
-        .standing;
+        .health;
     assert_eq!((known.failures, known.repaired_at), (0, Some(now)));
     assert!(known.told, "who told the spaces says so");
 }
@@ -190,14 +191,14 @@ async fn a_wait_is_judged_by_the_clock_of_the_database() {
         length: SignedDuration::from_secs(90),
         asked: true,
     };
-    let standing = Standing {
+    let health = DestinationHealth {
         wait: Some(wait),
-        ..Standing::default()
+        ..DestinationHealth::default()
     };
     let report = Report {
         destination: connector.destination,
         fence: Fence::Unshared,
-        standing: Some(standing),
+        health: Some(health),
         outcomes: Vec::new(),
         revived: Vec::new(),
     };
@@ -206,7 +207,7 @@ async fn a_wait_is_judged_by_the_clock_of_the_database() {
     for hours in [-1, 0, 1] {
         let theirs = now + SignedDuration::from_hours(hours);
         let known = one.store.known(connector.destination, theirs).await;
-        let left = known.unwrap().standing.wait.unwrap().left(theirs);
+        let left = known.unwrap().health.wait.unwrap().left(theirs);
         assert!(left > SignedDuration::from_secs(80), "{hours}: {left}");
         assert!(left <= SignedDuration::from_secs(90), "{hours}: {left}");
     }

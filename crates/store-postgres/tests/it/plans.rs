@@ -27,7 +27,7 @@ const WALKS: [&str; 3] = [
 fn statements() -> Vec<String> {
     let sources = [
         include_str!("../../src/alerts.rs"),
-        include_str!("../../src/bundle.rs"),
+        include_str!("../../src/digest_batch.rs"),
         include_str!("../../src/connectors.rs"),
         include_str!("../../src/deliveries.rs"),
         include_str!("../../src/history.rs"),
@@ -38,7 +38,7 @@ fn statements() -> Vec<String> {
         include_str!("../../src/queue.rs"),
         include_str!("../../src/record.rs"),
         include_str!("../../src/spaces.rs"),
-        include_str!("../../src/standing.rs"),
+        include_str!("../../src/destination_health.rs"),
         include_str!("../../src/store_group.rs"),
         include_str!("../../src/upkeep.rs"),
         include_str!("../../src/zones.rs"),

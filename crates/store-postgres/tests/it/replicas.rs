@@ -109,7 +109,7 @@ async fn whoever_accepts_learns_that_another_did() {
         {
             return events[..at]
                 .iter()
-                .any(|event| matches!(event, Event::Elsewhere));
+                .any(|event| matches!(event, Event::QueuedElsewhere));
         }
     };
     one.post("").await;
@@ -119,8 +119,8 @@ async fn whoever_accepts_learns_that_another_did() {
     assert!(!next(&one).await);
     other.post("").await;
     assert!(next(&other).await);
-    assert!(one.store.tidings().await.unwrap().queued_elsewhere);
-    assert!(!one.store.tidings().await.unwrap().queued_elsewhere);
+    assert!(one.store.backlog().await.unwrap().queued_elsewhere);
+    assert!(!one.store.backlog().await.unwrap().queued_elsewhere);
     other.post("").await;
     assert!(!next(&other).await);
     one.post("").await;

@@ -12,7 +12,7 @@ use super::*;
 #[tokio::test]
 async fn a_full_disk_refuses_and_room_lets_it_go_on() {
     let folder = tempfile::tempdir().unwrap();
-    let opening = Opening {
+    let opening = OpenOptions {
         path: folder.path().join("test.db"),
         key_file: folder.path().join("secret.key"),
         used_by: Use::Server,

@@ -6,10 +6,10 @@ use alert_connectors_model::SeededRandom;
 use alert_connectors_store::{Intake as _, Queue as _, SMALL_ROWS_MAX, Use, conformance::World};
 
 use super::*;
-use crate::Opening;
+use crate::OpenOptions;
 
 fn store(folder: &tempfile::TempDir) -> SqliteStore {
-    SqliteStore::open(Opening {
+    SqliteStore::open(OpenOptions {
         path: folder.path().join("test.db"),
         key_file: folder.path().join("secret.key"),
         used_by: Use::Server,

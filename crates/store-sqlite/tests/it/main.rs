@@ -10,10 +10,10 @@ use std::sync::Arc;
 
 use alert_connectors_model::SeededRandom;
 use alert_connectors_store::conformance::Opened;
-use alert_connectors_store_sqlite::{Opening, SqliteStore, Use};
+use alert_connectors_store_sqlite::{OpenOptions, SqliteStore, Use};
 
-pub(crate) fn opening(folder: &std::path::Path, used_by: Use) -> Opening {
-    Opening {
+pub(crate) fn opening(folder: &std::path::Path, used_by: Use) -> OpenOptions {
+    OpenOptions {
         path: folder.join("test.db"),
         key_file: folder.join("secret.key"),
         used_by,

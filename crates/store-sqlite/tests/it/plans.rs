@@ -8,7 +8,7 @@ use crate::opening;
 fn statements() -> Vec<String> {
     let sources = [
         include_str!("../../src/alerts.rs"),
-        include_str!("../../src/bundle.rs"),
+        include_str!("../../src/digest_batch.rs"),
         include_str!("../../src/connectors.rs"),
         include_str!("../../src/history.rs"),
         include_str!("../../src/idempotency.rs"),
@@ -17,7 +17,7 @@ fn statements() -> Vec<String> {
         include_str!("../../src/problem.rs"),
         include_str!("../../src/queue.rs"),
         include_str!("../../src/spaces.rs"),
-        include_str!("../../src/standing.rs"),
+        include_str!("../../src/destination_health.rs"),
         include_str!("../../src/upkeep.rs"),
         include_str!("../../src/zones.rs"),
     ];

@@ -130,7 +130,7 @@ pub async fn deactivation_and_deletion_cancel_what_is_pending(world: World) {
         ]
     );
     assert!(world.due(&off).await.is_empty() && world.due(&gone).await.is_empty());
-    assert!(world.store.tidings().await.unwrap().owed.is_empty());
+    assert!(world.store.backlog().await.unwrap().pending.is_empty());
 }
 
 /// Pending deliveries belong to the connector, not to the URL that it had.

@@ -7,8 +7,8 @@ use jiff::SignedDuration;
 
 use super::world::World;
 use crate::{
-    DeliveryQuery, Expiry, FailingMessages, Fence, Form, HealthState, NextStep, Outcome, Progress,
-    Replay, Replayed, Report, Retried, SetAside, Standing, Tidied, Tidying, Wait,
+    DeliveryQuery, DestinationHealth, Expiry, FailingMessages, Fence, Form, HealthState, NextStep,
+    Outcome, Progress, Replay, Replayed, Report, Retried, SetAside, Tidied, Tidying, Wait,
 };
 
 impl World {
@@ -187,7 +187,7 @@ pub async fn every_attempt_stays_whatever_becomes_of_its_delivery(world: World) 
     let revival = Report {
         destination: connector.destination,
         fence: Fence::Unshared,
-        standing: None,
+        health: None,
         outcomes: Vec::new(),
         revived: vec![due.seq],
     };
@@ -287,7 +287,7 @@ pub async fn health_tells_how_a_connector_fares(world: World) {
         (HealthState::Healthy, 1, Some(world.now))
     );
     assert_eq!(healthy.last_success_at, Some(world.now));
-    let standing = Standing {
+    let failing = DestinationHealth {
         failures: 2,
         failing_since: Some(world.later(-5)),
         last_error: Some("HTTP 503".to_owned()),
@@ -296,10 +296,10 @@ pub async fn health_tells_how_a_connector_fares(world: World) {
             length: SignedDuration::from_secs(9),
             asked: false,
         }),
-        ..Standing::default()
+        ..DestinationHealth::default()
     };
     world
-        .report_with(&connector, Vec::new(), Some(standing.clone()))
+        .report_with(&connector, Vec::new(), Some(failing.clone()))
         .await;
     let retrying = health().await;
     assert_eq!(
@@ -311,14 +311,14 @@ pub async fn health_tells_how_a_connector_fares(world: World) {
         (HealthState::Retrying, world.later(-5), 2)
     );
     assert_eq!(retrying.next_attempt_at, Some(world.later(9)));
-    let blocked = Standing {
+    let blocked = DestinationHealth {
         block: Some(crate::Block {
             reason: "no_service".to_owned(),
             since: world.now,
             probes: 0,
             quiet: false,
         }),
-        ..standing
+        ..failing
     };
     world
         .report_with(&connector, Vec::new(), Some(blocked))
@@ -371,12 +371,12 @@ pub async fn what_is_set_aside_is_told_when_it_is_tried(world: World) {
         suspect: None,
         set_aside: vec![set_aside],
     };
-    let standing = Standing {
+    let health = DestinationHealth {
         failing,
-        ..Standing::default()
+        ..DestinationHealth::default()
     };
     world
-        .report_with(&connector, vec![postponed], Some(standing))
+        .report_with(&connector, vec![postponed], Some(health))
         .await;
     let found = world.store.delivery(space, due.id, world.expiry());
     let delivery = found.await.unwrap().unwrap();
@@ -398,14 +398,14 @@ pub async fn what_is_set_aside_is_told_when_it_is_tried(world: World) {
 pub async fn a_new_url_repairs(world: World) {
     let connector = world.connect("").await;
     world.post("").await;
-    let blocked = Standing {
+    let blocked = DestinationHealth {
         block: Some(crate::Block {
             reason: "no_service".to_owned(),
             since: world.now,
             probes: 0,
             quiet: false,
         }),
-        ..Standing::default()
+        ..DestinationHealth::default()
     };
     world
         .report_with(&connector, Vec::new(), Some(blocked))
@@ -426,8 +426,8 @@ pub async fn a_new_url_repairs(world: World) {
         .known(connector.destination, world.now)
         .await
         .unwrap();
-    assert_eq!(known.standing.block, None);
-    assert_eq!(known.standing.repaired_at, Some(late.now));
+    assert_eq!(known.health.block, None);
+    assert_eq!(known.health.repaired_at, Some(late.now));
     let due = world.store.due(connector.destination, 0, 9, late).await;
     assert_eq!(due.unwrap().len(), 1);
 }

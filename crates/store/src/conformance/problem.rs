@@ -4,7 +4,7 @@ use alert_connectors_model::{Alert, DeliveryKind, Severity};
 use jiff::SignedDuration;
 
 use super::world::{World, idempotency, stored};
-use crate::{Acceptance, Accepted, Expiry, Opening};
+use crate::{Acceptance, Accepted, Expiry, OpeningState};
 
 impl World {
     /// Posts a problem with a severity, some hours after the beginning.
@@ -82,7 +82,7 @@ pub async fn a_rise_is_told_to_those_who_know_and_opened_to_those_who_do_not(wor
     assert_eq!(rose.deliveries.len(), 2);
     assert_eq!(world.kinds(&all).await, [DeliveryKind::Raised]);
     assert_eq!(world.kinds(&critical).await, [DeliveryKind::Opening]);
-    assert_eq!(world.due(&all).await[0].opening, Opening::Arrived);
+    assert_eq!(world.due(&all).await[0].opening, OpeningState::Arrived);
     assert_eq!(world.due(&all).await[0].alert.severity, Severity::Critical);
     let fell = world.problem(Severity::Low, 0, "").await;
     assert_eq!(fell.deliveries.len(), 0);

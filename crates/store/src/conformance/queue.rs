@@ -8,8 +8,8 @@ use jiff::SignedDuration;
 
 use super::world::World;
 use crate::{
-    Block, Expiry, FailingMessages, Fence, Form, NextStep, Opening, Outcome, Recorded, Report,
-    SetAside, Standing, Suspect, Wait,
+    Block, DestinationHealth, Expiry, FailingMessages, Fence, Form, NextStep, OpeningState,
+    Outcome, Recorded, Report, SetAside, Suspect, Wait,
 };
 
 /// What ended is owed no more, and its attempt is kept.
@@ -110,7 +110,10 @@ pub async fn due_is_read_in_order_across_connectors(world: World) {
         rest.iter().map(|due| due.seq).collect::<Vec<_>>(),
         all[2..5].iter().map(|due| due.seq).collect::<Vec<_>>()
     );
-    assert_eq!(world.store.tidings().await.unwrap().owed, [one.destination]);
+    assert_eq!(
+        world.store.backlog().await.unwrap().pending,
+        [one.destination]
+    );
 }
 
 /// How a destination stands is kept with the outcome that changed it, and comes back as it was.
@@ -122,10 +125,10 @@ pub async fn a_standing_comes_back_as_it_was_with_the_pace_of_before(world: Worl
         .await
         .unwrap();
     assert_eq!(
-        (fresh.standing, fresh.last_request_at),
-        (Standing::default(), None)
+        (fresh.health, fresh.last_request_at),
+        (DestinationHealth::default(), None)
     );
-    let standing = Standing {
+    let health = DestinationHealth {
         failures: 3,
         unanswered: 2,
         failing: FailingMessages {
@@ -174,17 +177,17 @@ pub async fn a_standing_comes_back_as_it_was_with_the_pace_of_before(world: Worl
         .map(|due| world.outcome(due, world.arrived()))
         .collect();
     world
-        .report_with(&connector, outcomes, Some(standing.clone()))
+        .report_with(&connector, outcomes, Some(health.clone()))
         .await;
     let known = world
         .store
         .known(connector.destination, world.now)
         .await
         .unwrap();
-    assert_eq!(known.standing, standing);
+    assert_eq!(known.health, health);
     assert_eq!(known.last_request_at, Some(world.now));
-    let tidings = world.store.tidings().await.unwrap();
-    assert_eq!(tidings.troubled, [connector.destination]);
+    let backlog = world.store.backlog().await.unwrap();
+    assert_eq!(backlog.troubled, [connector.destination]);
 }
 
 /// What failed through the destination's fault is owed again, and nothing else is.
@@ -208,7 +211,7 @@ pub async fn what_failed_is_revived_and_what_arrived_is_not(world: World) {
     let report = Report {
         destination: connector.destination,
         fence: Fence::Unshared,
-        standing: None,
+        health: None,
         outcomes: Vec::new(),
         revived: vec![due[0].seq, due[1].seq],
     };
@@ -236,57 +239,53 @@ pub async fn a_bundle_is_of_one_connector_and_its_attempt_is_shared(world: World
         ids.push(super::world::stored(accepted).remove(0).id);
     }
     let destination = one.destination;
-    let bundle = world
+    let batch = world
         .store
-        .bundle(destination, 0, 10, 2, world.expiry())
+        .digest_batch(destination, 0, 10, 2, world.expiry())
         .await
         .unwrap()
         .unwrap();
-    assert_eq!(bundle.connector.id, one.id);
-    let carried: Vec<_> = bundle
-        .parcels
-        .iter()
-        .map(|parcel| parcel.alert_id)
-        .collect();
+    assert_eq!(batch.connector.id, one.id);
+    let carried: Vec<_> = batch.entries.iter().map(|entry| entry.alert_id).collect();
     assert_eq!(carried, ids);
-    let with_words: Vec<_> = bundle
-        .parcels
+    let with_words: Vec<_> = batch
+        .entries
         .iter()
-        .map(|parcel| parcel.alert.is_some())
+        .map(|entry| entry.alert.is_some())
         .collect();
     assert_eq!(with_words, [false, true, true]);
     let few = world
         .store
-        .bundle(destination, 0, 2, 2, world.expiry())
+        .digest_batch(destination, 0, 2, 2, world.expiry())
         .await
         .unwrap()
         .unwrap();
-    assert_eq!(few.parcels.len(), 2);
-    let from = bundle.parcels[0].seq + 1;
+    assert_eq!(few.entries.len(), 2);
+    let from = batch.entries[0].seq + 1;
     let later = world
         .store
-        .bundle(destination, from, 10, 2, world.expiry())
+        .digest_batch(destination, from, 10, 2, world.expiry())
         .await
         .unwrap()
         .unwrap();
     assert_ne!(later.connector.id, one.id, "its first delivery is left out");
-    assert_eq!(later.parcels.len(), 3);
-    let from = later.parcels[0].seq + 1;
+    assert_eq!(later.entries.len(), 3);
+    let from = later.entries[0].seq + 1;
     let rest = world
         .store
-        .bundle(destination, from, 10, 2, world.expiry())
+        .digest_batch(destination, from, 10, 2, world.expiry())
         .await
         .unwrap()
         .unwrap();
     assert_eq!(rest.connector.id, one.id);
-    assert_eq!(rest.parcels.len(), 2);
+    assert_eq!(rest.entries.len(), 2);
     let due = world.due(&one).await;
     let shared = world.outcome(&due[0], world.arrived());
-    let outcomes = bundle
-        .parcels
+    let outcomes = batch
+        .entries
         .iter()
-        .map(|parcel| Outcome {
-            seq: parcel.seq,
+        .map(|entry| Outcome {
+            seq: entry.seq,
             ..shared.clone()
         })
         .collect();
@@ -319,9 +318,9 @@ pub async fn what_has_expired_is_owed_no_more_until_a_repair(world: World) {
     let record = world.store.alert(space, id, later(25)).await;
     let delivery = &record.unwrap().unwrap().deliveries[0];
     assert_eq!(delivery.state, DeliveryState::Expired);
-    let repaired = Standing {
+    let repaired = DestinationHealth {
         repaired_at: Some(later(30).now),
-        ..Standing::default()
+        ..DestinationHealth::default()
     };
     world
         .report_with(&connector, Vec::new(), Some(repaired))
@@ -336,16 +335,16 @@ pub async fn a_follow_up_knows_its_opening(world: World) {
     let id = world.post(r#","dedup_key":"k""#).await.id;
     world.resolve(id).await;
     let due = world.due(&connector).await;
-    assert_eq!((due.len(), due[1].opening), (2, Opening::Waits));
+    assert_eq!((due.len(), due[1].opening), (2, OpeningState::Pending));
     let failed = NextStep::End {
         state: DeliveryState::Failed,
         reason: Some(EndReason::MessageRefused),
         at: world.now,
     };
     let opening = async || world.store.opening(due[1].seq, world.expiry()).await;
-    assert_eq!(opening().await.unwrap(), Opening::Waits);
+    assert_eq!(opening().await.unwrap(), OpeningState::Pending);
     world
         .report(&connector, vec![world.outcome(&due[0], failed)])
         .await;
-    assert_eq!(opening().await.unwrap(), Opening::Missed);
+    assert_eq!(opening().await.unwrap(), OpeningState::Undelivered);
 }

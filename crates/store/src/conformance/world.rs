@@ -10,9 +10,9 @@ use alert_connectors_model::{
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    Acceptance, Accepted, AlertRecord, Created, Due, Expiry, Fence, Idempotency, NewAlert,
-    NewToken, NewUser, NextStep, Outcome, Recorded, Report, Resolution, Roster, Standing, Store,
-    Submission,
+    Acceptance, Accepted, AlertRecord, Created, DestinationHealth, Expiry, Fence, Idempotency,
+    NewAlert, NewToken, NewUser, NextStep, Outcome, PendingDelivery, Recorded, Report, Resolution,
+    Roster, Store, Submission,
 };
 
 /// A store that was opened for a test, and what must live as long as it.
@@ -242,12 +242,12 @@ impl World {
         &self,
         connector: &Connector,
         outcomes: Vec<Outcome>,
-        standing: Option<Standing>,
+        health: Option<DestinationHealth>,
     ) -> Vec<Recorded> {
         let report = Report {
             destination: connector.destination,
             fence: Fence::Unshared,
-            standing,
+            health,
             outcomes,
             revived: Vec::new(),
         };
@@ -271,7 +271,7 @@ impl World {
     }
 
     /// What is owed to a connector.
-    pub async fn due(&self, connector: &Connector) -> Vec<Due> {
+    pub async fn due(&self, connector: &Connector) -> Vec<PendingDelivery> {
         self.store
             .due(connector.destination, 0, 100, self.expiry())
             .await
@@ -279,7 +279,7 @@ impl World {
     }
 
     /// What came of an attempt.
-    pub fn outcome(&self, due: &Due, next: NextStep) -> Outcome {
+    pub fn outcome(&self, due: &PendingDelivery, next: NextStep) -> Outcome {
         let attempt = Attempt {
             id: AttemptId::new(self.now, &self.random),
             started_at: self.now,

@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use super::*;
 use crate::{
-    Note,
-    fit::units,
+    FollowUp,
     testing::{alert, any_alert, any_digest, digest_of, freshness, markdown, storm},
     text::clean,
+    truncate::units,
     words::facts,
 };
 
@@ -67,7 +67,7 @@ fn a_follow_up_is_short_and_says_what_became_of_it() {
         };
         serde_json::from_slice::<Value>(&Slack.message(shown).payload).unwrap()
     };
-    let raised = short(&alert, Note::Raised);
+    let raised = short(&alert, FollowUp::Raised);
     assert!(
         raised["text"]
             .as_str()
@@ -76,7 +76,7 @@ fn a_follow_up_is_short_and_says_what_became_of_it() {
     );
     alert.status = AlertStatus::Resolved;
     let after = std::time::Duration::from_mins(42);
-    insta::assert_json_snapshot!(short(&alert, Note::Resolved(Some(after))));
+    insta::assert_json_snapshot!(short(&alert, FollowUp::Resolved(Some(after))));
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn what_does_not_fit_is_left_out_in_the_middle_with_a_way_to_the_rest() {
     let blocks = message["attachments"][0]["blocks"].as_array().unwrap();
     let description = blocks[0]["text"]["text"].as_str().unwrap();
     assert!(description.starts_with("line 0\nline 1\n") && description.ends_with("\nline 899"));
-    assert!(crate::fit::units(description) > 2_700);
+    assert!(crate::truncate::units(description) > 2_700);
     let left_out: usize = description
         .lines()
         .find_map(alert_connectors_model::left_out_by)

@@ -1,0 +1,182 @@
+//! The alert by which a space learns that one of its connectors is blocked, or works again.
+
+use std::sync::Arc;
+
+use alert_connectors_model::{
+    Alert, AlertId, AlertStatus, AlertType, Clock, Connector, DeliveryId, DescriptionFormat, Field,
+    FieldValue, Fingerprint, Matched, Random, Severity, Space,
+};
+use alert_connectors_store::{
+    Acceptance, AlertQuery, Alerts, Connectors, Expiry, Intake, NewAlert, Roster, StoreError,
+    Submission,
+};
+use async_trait::async_trait;
+use jiff::SignedDuration;
+
+use crate::{ConnectorNotice, NotifySpace};
+
+/// The type of these alerts.
+pub(crate) const ALERT_TYPE: &str = "connector_blocked";
+/// How often an alert is matched again because the space changed meanwhile.
+const TRIES_MAX: usize = 5;
+
+/// Notifies spaces by posting `connector_blocked` alerts to them, like any other alert.
+pub struct BlockAlerts<S: ?Sized> {
+    /// Where alerts go.
+    pub store: Arc<S>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness for ids.
+    pub random: Arc<dyn Random>,
+    /// How long a delivery is tried.
+    pub retry_for: SignedDuration,
+    /// After so long a repeat is told of again.
+    pub renotify: SignedDuration,
+}
+
+#[async_trait]
+impl<S: Alerts + Intake + Connectors + ?Sized> NotifySpace for BlockAlerts<S> {
+    async fn notify(
+        &self,
+        space: &Space,
+        connector: &Connector,
+        notice: &ConnectorNotice,
+    ) -> Result<(), StoreError> {
+        let Some(alert) = alert(connector, notice, self.clock.now()) else {
+            return Ok(());
+        };
+        let (json, alert) = (json(&alert), Arc::new(alert));
+        for _ in 0..TRIES_MAX {
+            let Some(roster) = self.store.roster(&space.slug).await? else {
+                return Ok(());
+            };
+            if *notice == ConnectorNotice::Repaired && !self.was_told(&roster, &alert).await? {
+                return Ok(());
+            }
+            let submission = self.submission(roster, connector.destination, &alert, &json);
+            if !matches!(self.store.accept(submission).await?, Acceptance::Stale) {
+                return Ok(());
+            }
+        }
+        Err(StoreError::Unavailable(
+            "the space's connectors change too fast".into(),
+        ))
+    }
+}
+
+impl<S: Alerts + ?Sized> BlockAlerts<S> {
+    /// Whether the space has an alert about it that is still active: only then is there anything to take back.
+    async fn was_told(&self, roster: &Roster, alert: &Alert) -> Result<bool, StoreError> {
+        let query = AlertQuery {
+            statuses: vec![AlertStatus::Active],
+            dedup_keys: alert.dedup_key.iter().cloned().collect(),
+            limit: 1,
+            ..AlertQuery::default()
+        };
+        let expiry = Expiry {
+            now: self.clock.now(),
+            retry_for: self.retry_for,
+        };
+        let told = self.store.alerts(roster.space.id, query, expiry).await?;
+        Ok(!told.items.is_empty())
+    }
+
+    /// Dispatched by the filters, but never to a connector on the destination that it is about.
+    fn submission(
+        &self,
+        roster: Roster,
+        about: Fingerprint,
+        alert: &Arc<Alert>,
+        json: &Arc<str>,
+    ) -> Submission {
+        let (now, random) = (self.clock.now(), &*self.random);
+        let id = AlertId::new(now, random);
+        let hears = roster.connectors.iter().filter(|connector| {
+            connector.destination != about && connector.matches(alert) == Matched::Matched
+        });
+        let deliveries = hears
+            .map(|connector| (DeliveryId::of(id, random), Arc::clone(connector)))
+            .collect();
+        Submission {
+            roster: Arc::new(roster),
+            identity_version: None,
+            idempotency: None,
+            expiry: Expiry {
+                now,
+                retry_for: self.retry_for,
+            },
+            renotify: self.renotify,
+            alerts: vec![NewAlert {
+                id,
+                alert: Arc::clone(alert),
+                has_own_time: false,
+                json: Arc::clone(json),
+                warnings: Arc::from([]),
+                deliveries,
+            }],
+        }
+    }
+}
+
+fn json(alert: &Alert) -> Arc<str> {
+    serde_json::to_string(alert)
+        .expect("strings, numbers and lists always serialise")
+        .into()
+}
+
+/// The alert about a connector. Its key names the connector, so that the repair finds it.
+fn alert(connector: &Connector, notice: &ConnectorNotice, now: jiff::Timestamp) -> Option<Alert> {
+    let text = |name: &str, value: String| Field {
+        name: name.to_owned(),
+        value: FieldValue::Text(value),
+    };
+    let (status, trouble, description, fields) = match notice {
+        ConnectorNotice::Blocked(block) => (
+            AlertStatus::Active,
+            "is blocked",
+            "Its webhook takes nothing until someone repairs it. What waits for it is held and sent after the repair: \
+             enter a working webhook URL, or repair it in the channel and send a test message."
+                .to_owned(),
+            vec![
+                text("Connector", connector.name.clone()),
+                text("Webhook", connector.webhook_url.masked()),
+                text("It says", block.reason.clone()),
+            ],
+        ),
+        ConnectorNotice::Unanswered(error) => (
+            AlertStatus::Active,
+            "does not answer",
+            "Its webhook takes messages and does not answer, so nobody knows whether they arrive. They are sent again after \
+             30 s, then 1, 2, 4 min and so on up to 1 h, so that few copies appear: check the channel for them, and what \
+             stands between this service and it."
+                .to_owned(),
+            vec![
+                text("Connector", connector.name.clone()),
+                text("Webhook", connector.webhook_url.masked()),
+                text("Last attempt", error.clone()),
+            ],
+        ),
+        ConnectorNotice::Repaired => (
+            AlertStatus::Resolved,
+            "works again",
+            "Its webhook works again, and what was held is being sent.".to_owned(),
+            vec![text("Connector", connector.name.clone())],
+        ),
+    };
+    Some(Alert {
+        alert_type: AlertType::parse(ALERT_TYPE)?,
+        title: format!("Connector {} {trouble}", connector.name),
+        severity: Severity::High,
+        status,
+        description: Some(description),
+        description_format: DescriptionFormat::Plain,
+        product: None,
+        check: None,
+        fields,
+        url: None,
+        actions: Vec::new(),
+        dedup_key: Some(format!("{ALERT_TYPE}:{}", connector.id)),
+        occurred_at: now,
+        resolved_at: None,
+    })
+}

@@ -1,0 +1,265 @@
+//! One attempt: the request to the webhook, and the report of its outcome.
+
+use std::{sync::Arc, time::Duration};
+
+use alert_connectors_model::{Attempt, AttemptId, Connector, SpaceId};
+use alert_connectors_store::{Fence, NextStep};
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::{Destination, State, planning::Planned};
+use crate::{
+    Family, PostError, Verdict,
+    announcer::Announcement,
+    answer::{Sending, blame, classify_result, outcome_of, reason_of},
+    connection::{ConnectionSlot, WebhookResponse},
+    context::Context,
+    next_step::{Request, Transition, next_step},
+    payload::Payload,
+    recorder::{CompletedRequest, Recording},
+    send_policy::{Blame, Turn},
+};
+
+/// A request that was made: what it carried and for whom, by which right, and whose fault it may be if it failed.
+struct Sent {
+    planned: Planned,
+    fence: Fence,
+    blame: Blame,
+}
+
+impl Destination {
+    /// Makes one attempt, with the oldest delivery or with a digest, once reports can be recorded and there is a connection for it.
+    pub(super) async fn send_next(
+        self: &Arc<Self>,
+        context: &Arc<Context>,
+        slot: &mut ConnectionSlot,
+    ) {
+        if *context.recording.borrow() == Recording::Paused {
+            let mut recording = context.recording.subscribe();
+            tokio::select! {
+                // A wait that is cancelled loses nothing.
+                _running = recording.wait_for(|state| *state == Recording::Running) => {}
+                () = context.stopping.cancelled() => return,
+            }
+        }
+        if slot.permit.is_none() {
+            let space = self.next_space();
+            slot.permit = context.connections.take(space, &context.stopping).await;
+            if slot.permit.is_none() {
+                return;
+            }
+        }
+        self.state().under_way = true;
+        self.attempt(context, slot).await;
+        self.state().under_way = false;
+        self.calm.notify_waiters();
+    }
+
+    /// The space whose message goes next. Messages that are set aside are read when they are sent: destinations that have only
+    /// those count as one space.
+    fn next_space(&self) -> SpaceId {
+        let state = self.state();
+        let front = state.window.front();
+        front.map_or(SpaceId::from_bytes([0; 16]), |queued| {
+            queued.delivery.space.id
+        })
+    }
+
+    /// Plans a payload, posts it, and passes on what came of it.
+    async fn attempt(self: &Arc<Self>, context: &Arc<Context>, slot: &mut ConnectionSlot) {
+        let Some(planned) = self.plan(context).await else {
+            return;
+        };
+        let Some(connector) = planned.payload.connector().map(Arc::clone) else {
+            return;
+        };
+        slot.prepare(&connector.webhook_url);
+        let (started_at, started) = (context.now(), Instant::now());
+        let Some(fence) = self.begin(started) else {
+            // It is still pending, and the server that holds the lease now reads it.
+            return;
+        };
+        let result = post(context, slot, &connector, &planned.payload, started).await;
+        let took = started.elapsed();
+        slot.used(started + took);
+        if slot.connection.is_none() || context.connections.are_wanted() {
+            slot.close();
+        }
+        let sent = Sent {
+            fence,
+            blame: blame(&result),
+            planned,
+        };
+        let (verdict, attempt) = judged(
+            context,
+            &connector,
+            &sent.planned.payload,
+            &result,
+            started_at,
+            took,
+        );
+        log(&sent.planned.payload, &attempt);
+        let size = sent.planned.payload.size();
+        context
+            .meters
+            .attempted(connector.connector_type, attempt.outcome, size, took);
+        self.conclude(context, sent, &verdict, attempt).await;
+    }
+
+    /// Counts a request that begins. Returns the right by which it is made, if this server still has one.
+    fn begin(&self, now: Instant) -> Option<Fence> {
+        let mut state = self.state();
+        if !state.ownership.is_owned(now) {
+            return None;
+        }
+        if let Some(policy) = &mut state.policy {
+            policy.posted(now);
+        }
+        state.ownership.fence()
+    }
+
+    /// Decides the next step, reports the outcome, and puts back what is retried.
+    async fn conclude(
+        self: &Arc<Self>,
+        context: &Arc<Context>,
+        sent: Sent,
+        verdict: &Verdict,
+        attempt: Attempt,
+    ) {
+        let Sent {
+            planned,
+            fence,
+            blame,
+        } = sent;
+        let request = Request {
+            payload: &planned.payload,
+            turn: planned.turn,
+            blame,
+        };
+        let (now, random) = (context.moment(), &*context.random);
+        let transition = next_step(self.state().policy.as_mut(), &request, verdict, now, random);
+        let attempt = Arc::new(attempt);
+        let mut outcomes = planned.payload.outcomes(&attempt, transition.next);
+        outcomes.extend(transition.set_aside.clone());
+        let unrecorded = {
+            let mut state = self.state();
+            // It is put back before it can be recorded, so that the window never looks empty.
+            state.put_back(planned, &transition);
+            Box::new(self.unrecorded(&mut state))
+        };
+        let completed = CompletedRequest {
+            unrecorded,
+            fence,
+            outcomes,
+            revived: transition.revived,
+        };
+        // The recorder ends only with the store. What it did not record is sent again after the next start.
+        drop(context.recorder.send(completed).await);
+        if transition.turned {
+            let health = Announcement::Health(self.fingerprint);
+            context.announce(health).await;
+        }
+    }
+}
+
+impl State {
+    /// Puts a message that is retried back in its place. All else leaves memory, and is read from disk where it is still
+    /// pending.
+    fn put_back(&mut self, planned: Planned, transition: &Transition) {
+        let (generation, turn) = (planned.generation, planned.turn);
+        let is_retried = matches!(transition.next, NextStep::Again { .. });
+        let alone = planned.payload.size() == 1;
+        let has_place = alone && is_retried && turn != Turn::SetAside;
+        if let Payload::Message(message) = planned.payload {
+            for mut queued in message {
+                if let NextStep::Again { form, .. } = transition.next {
+                    queued.delivery.form = form;
+                    queued.delivery.attempts += 1;
+                }
+                if has_place {
+                    self.window.put_back(queued, generation);
+                }
+            }
+        }
+        let is_on_disk = match turn {
+            // The follow-ups behind a message that is set aside are only on disk.
+            Turn::SetAside => !is_retried,
+            Turn::Front | Turn::Trial(_) => !alone && is_retried,
+        };
+        if is_on_disk || !transition.revived.is_empty() {
+            self.window.reset();
+        }
+        if matches!(turn, Turn::Trial(_)) && !is_retried {
+            self.take_out_set_aside();
+        }
+    }
+}
+
+/// Posts a payload over the kept connection, or over a new one.
+async fn post(
+    context: &Context,
+    slot: &mut ConnectionSlot,
+    connector: &Connector,
+    payload: &Payload,
+    now: Instant,
+) -> Result<WebhookResponse, PostError> {
+    slot.close_if_idle_for_long(now);
+    let Some((url, head)) = &slot.head else {
+        return Err(PostError::NotConnected);
+    };
+    debug_assert_eq!(url, &connector.webhook_url, "the head is of this webhook");
+    let limit = context.sender.limits.request;
+    context
+        .sender
+        .post(url, head, &mut slot.connection, payload.body(), limit)
+        .await
+}
+
+/// Returns what a result means, and the attempt to record.
+fn judged(
+    context: &Context,
+    connector: &Connector,
+    payload: &Payload,
+    result: &Result<WebhookResponse, PostError>,
+    started_at: Timestamp,
+    took: Duration,
+) -> (Verdict, Attempt) {
+    let url = &connector.webhook_url;
+    let sending = Sending {
+        form: payload.form(),
+        attempts: payload.attempts(),
+        url,
+    };
+    let family = Family::of(connector.connector_type, url.host());
+    let (verdict, status_code) = classify_result(family, result, &sending, started_at);
+    let attempt = Attempt {
+        id: AttemptId::new(started_at, &*context.random),
+        started_at,
+        duration_ms: u32::try_from(took.as_millis()).unwrap_or(u32::MAX),
+        outcome: outcome_of(&verdict),
+        status_code,
+        error: reason_of(&verdict).map(ToString::to_string),
+        digest_size: u32::try_from(payload.size()).unwrap_or(u32::MAX),
+    };
+    (verdict, attempt)
+}
+
+/// Logs one line for each attempt that did not arrive, and one at `debug` for each that did.
+fn log(payload: &Payload, attempt: &Attempt) {
+    let (Some((alert, delivery, _)), Some(connector)) = (payload.first(), payload.connector())
+    else {
+        return;
+    };
+    let (connector, carried) = (connector.id, attempt.digest_size);
+    match &attempt.error {
+        None => tracing::debug!(
+            alert.id = %alert, connector.id = %connector, delivery.id = %delivery,
+            attempt.no = payload.attempts() + 1, carried, duration_ms = attempt.duration_ms, "arrived"
+        ),
+        Some(error) => tracing::warn!(
+            alert.id = %alert, connector.id = %connector, delivery.id = %delivery,
+            attempt.no = payload.attempts() + 1, carried, duration_ms = attempt.duration_ms,
+            outcome = attempt.outcome.as_str(), status = attempt.status_code, reason = error, "did not arrive"
+        ),
+    }
+}

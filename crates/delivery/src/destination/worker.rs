@@ -1,0 +1,212 @@
+//! The worker of a destination: decides what to do next, does it, and waits.
+
+use std::{sync::Arc, time::Duration};
+
+use alert_connectors_model::ConnectorType;
+use alert_connectors_store::{OpeningState, StoreError};
+use alert_connectors_tasks::contained;
+use tokio::time::{self, Instant};
+
+use super::{Destination, UNRECORDED_MAX, ownership::give_up, reading::REFILL, window::WINDOW_MAX};
+use crate::{
+    connection::{ConnectionSlot, IDLE_MAX},
+    context::Context,
+};
+
+/// Below this many in memory, read ahead from disk to decide whether a digest is due. Above it, do not wait for that.
+const LOOK_AHEAD: usize = 32;
+/// While the message at the front is suspected, read more deliveries from disk until the window holds this many.
+const READ_FOR_OTHERS: usize = WINDOW_MAX - REFILL;
+/// The wait before a failed read is retried.
+const READ_AGAIN: Duration = Duration::from_secs(1);
+
+/// How long a worker pauses after a panic, at first and at most.
+const START_OVER_AFTER: Duration = Duration::from_secs(1);
+const START_OVER_AFTER_MAX: Duration = Duration::from_mins(1);
+
+/// What to do next.
+enum Step {
+    /// Give the destination up: it is another server's.
+    GiveUp,
+    Load(ConnectorType),
+    Send,
+    Read,
+    WaitUntil(Instant),
+    /// Until reports are on disk, or another destination has ended its request.
+    WaitForOthers,
+    Idle,
+}
+
+impl Destination {
+    /// Works until nothing has waited for a while. A bug that one destination meets is no reason to stop for the others: it
+    /// starts over, ever more rarely.
+    pub(crate) async fn run(self: Arc<Self>, context: Arc<Context>) {
+        let mut pause = START_OVER_AFTER;
+        while contained(Arc::clone(&self).work(Arc::clone(&context)))
+            .await
+            .is_err()
+        {
+            self.start_over();
+            tokio::select! {
+                () = time::sleep(pause) => {}
+                () = context.stopping.cancelled() => return,
+            }
+            pause = (2 * pause).min(START_OVER_AFTER_MAX);
+        }
+    }
+
+    /// What is owed, and how the destination stands, is read anew from disk.
+    fn start_over(&self) {
+        let mut state = self.state();
+        state.policy = None;
+        state.under_way = false;
+        state.window.reset();
+        drop(state);
+        self.calm.notify_waiters();
+    }
+
+    async fn work(self: Arc<Self>, context: Arc<Context>) {
+        let mut slot = ConnectionSlot::default();
+        loop {
+            if context.stopping.is_cancelled() {
+                return;
+            }
+            match self.next_step(&context) {
+                Step::GiveUp => {
+                    if let Some((lease, has_work)) = self.give_up() {
+                        context.lease_requests.release(lease, has_work);
+                    }
+                    if self.stop_if_idle(&context) {
+                        return;
+                    }
+                }
+                Step::Load(connector_type) => {
+                    if let Err(error) = self.load(connector_type, &context).await {
+                        self.unreadable(&error).await;
+                    }
+                }
+                Step::Send => self.send_next(&context, &mut slot).await,
+                Step::Read => self.read(&context).await,
+                Step::WaitForOthers => self.wait(&context, &mut slot, None).await,
+                Step::WaitUntil(until) => {
+                    self.shed_until(until);
+                    self.wait(&context, &mut slot, Some(until)).await;
+                }
+                Step::Idle if slot.is_idle_for_long() => {
+                    if self.stop_if_idle(&context) {
+                        return;
+                    }
+                }
+                Step::Idle => {
+                    let until = slot.idle_since() + IDLE_MAX;
+                    self.wait(&context, &mut slot, Some(until)).await;
+                }
+            }
+        }
+    }
+
+    fn next_step(&self, context: &Context) -> Step {
+        let now = Instant::now();
+        let mut state = self.state();
+        let may_yield = state.ownership.is_yielding() && state.unrecorded == 0;
+        if may_yield || !state.ownership.is_owned(now) {
+            return Step::GiveUp;
+        }
+        if state.ownership.is_yielding() {
+            return Step::WaitForOthers;
+        }
+        if state.invalidated && state.unrecorded == 0 {
+            state.invalidated = false;
+            state.policy = None;
+            state.window.reset();
+        }
+        if state.unrecorded >= UNRECORDED_MAX || state.paused_by > 0 {
+            return Step::WaitForOthers;
+        }
+        // What is not recorded yet would be read as still owed, and whoever has something unrecorded is not done.
+        let once_recorded = |step| match state.unrecorded {
+            0 => step,
+            _ => Step::WaitForOthers,
+        };
+        let set_aside = state.next_set_aside(context, now);
+        if state.window.is_empty() {
+            return match (&state.policy, set_aside) {
+                (Some(policy), Some((_, due))) => match policy.wait_until(now).max(Some(due)) {
+                    Some(until) if until > now => Step::WaitUntil(until),
+                    _ => once_recorded(Step::Send),
+                },
+                _ => once_recorded(Step::Idle),
+            };
+        }
+        let Some(front) = state.window.front() else {
+            return once_recorded(Step::Read);
+        };
+        let Some(policy) = &state.policy else {
+            return Step::Load(front.delivery.connector.connector_type);
+        };
+        if let Some(until) = policy.wait_until(now) {
+            return Step::WaitUntil(until);
+        }
+        if state.turn_of_set_aside(set_aside, now).is_some() {
+            return once_recorded(Step::Send);
+        }
+        let is_suspected = state.suspect_at_front().is_some();
+        let may_read = state.window.has_more_on_disk() && state.window.len() <= READ_FOR_OTHERS;
+        if is_suspected && may_read && context.memory.is_left() && !state.window.has_other() {
+            return once_recorded(Step::Read);
+        }
+        if front.delivery.opening == OpeningState::Pending {
+            return once_recorded(Step::Send);
+        }
+        match policy.tokens(now) {
+            Some(tokens) if state.window.len() > tokens => once_recorded(Step::Send),
+            // Whether more waits than there are tokens is only known once enough of it was read.
+            Some(_) if state.window.has_more_on_disk() && state.window.len() <= LOOK_AHEAD => {
+                once_recorded(Step::Read)
+            }
+            _ => Step::Send,
+        }
+    }
+
+    /// Stops if there is nothing to do here, now that the state is looked at again. Says whether it did; what it held is
+    /// handed on.
+    fn stop_if_idle(&self, context: &Context) -> bool {
+        let mut state = self.state();
+        let is_others = !state.ownership.is_owned(Instant::now());
+        let is_idle = state.window.is_empty() && state.unrecorded == 0 && !state.has_set_aside();
+        if !is_others && !is_idle {
+            return false;
+        }
+        state.running = false;
+        state.used_at = Instant::now();
+        if let Some((lease, has_work)) = give_up(&mut state) {
+            context.lease_requests.release(lease, has_work);
+        }
+        true
+    }
+
+    /// Waits for something to happen, or for a time. Every arm can be cancelled: none of them takes anything.
+    async fn wait(&self, context: &Context, slot: &mut ConnectionSlot, until: Option<Instant>) {
+        let timer = async {
+            match until {
+                Some(until) => time::sleep_until(until).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.wake.notified() => {}
+            () = timer => {}
+            () = context.stopping.cancelled() => {}
+            () = context.connections.wanted_by_others(), if slot.connection.is_some() => slot.close(),
+            () = slot.closed() => slot.close(),
+        }
+    }
+
+    pub(super) async fn unreadable(&self, error: &StoreError) {
+        tracing::warn!(
+            error = error as &dyn std::error::Error, destination.fp = ?self.fingerprint,
+            "what is owed can't be read; trying again"
+        );
+        time::sleep(READ_AGAIN).await;
+    }
+}

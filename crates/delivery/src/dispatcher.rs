@@ -1,0 +1,202 @@
+//! The dispatcher: follows the store's events, and polls for what no event told of, so that each destination with pending
+//! deliveries has a worker.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use alert_connectors_model::Fingerprint;
+use alert_connectors_store::{Event, PendingDelivery, StoreError};
+use tokio::time;
+
+use crate::{
+    announcer::Announcement,
+    context::Context,
+    destination::{Destination, QueuedDelivery, Wake},
+    lease_keeper::yield_lease,
+    lease_requests::Why,
+    registry::Registry,
+    rendered_alert::RenderedAlert,
+};
+
+/// The poll interval: catches work for which no event arrived.
+const POLL_EVERY: Duration = Duration::from_secs(2);
+/// The same where servers share the store: what a server that died leaves behind is found this soon after its leases lapse.
+const POLL_EVERY_SHARED: Duration = Duration::from_secs(1);
+
+/// Runs until the engine or the store stops.
+pub(crate) async fn run(registry: Arc<Registry>) {
+    let context = &registry.context;
+    let mut version = None;
+    let mut poll = time::interval(if context.is_shared() {
+        POLL_EVERY_SHARED
+    } else {
+        POLL_EVERY
+    });
+    loop {
+        tokio::select! {
+            // Events come first: in a storm the poll can wait. A receive that is cancelled loses nothing.
+            biased;
+            () = context.stopping.cancelled() => return,
+            events = context.store.next_events() => match events {
+                Some(events) => handle_all(&registry, events).await,
+                None => return,
+            },
+            _tick = poll.tick() => {
+                reconcile(&registry, &mut version).await;
+                registry.forget_idle();
+            }
+        }
+    }
+}
+
+async fn handle_all(registry: &Arc<Registry>, events: Vec<Event>) {
+    let mut last = None;
+    for event in events {
+        match event {
+            Event::Queued(delivery) => queued(registry, delivery, &mut last),
+            other => handle(registry, other).await,
+        }
+    }
+}
+
+/// Hands a delivery to its destination. Deliveries of one alert follow each other and share its rendered form, by `last`.
+fn queued(registry: &Registry, delivery: PendingDelivery, last: &mut Option<Arc<RenderedAlert>>) {
+    let context = &registry.context;
+    let rendered = match last.take().filter(|one| one.is_of(&delivery.alert)) {
+        Some(rendered) => rendered,
+        None => rendered_of(context, &delivery),
+    };
+    *last = Some(Arc::clone(&rendered));
+    let reservation = context.memory.reserve(rendered.size_bytes());
+    let destination = registry.destination(delivery.connector.destination);
+    let wake = destination.push(
+        QueuedDelivery::new(delivery, rendered, reservation),
+        context,
+    );
+    registry.follow_up(destination, wake, Why::Queued);
+}
+
+fn rendered_of(context: &Context, delivery: &PendingDelivery) -> Arc<RenderedAlert> {
+    let url = context.alert_url(&delivery.space.slug, delivery.alert_id);
+    Arc::new(RenderedAlert::new(Arc::clone(&delivery.alert), url))
+}
+
+async fn handle(registry: &Arc<Registry>, event: Event) {
+    let context = &registry.context;
+    match event {
+        Event::Queued(delivery) => queued(registry, delivery, &mut None),
+        Event::Changed(fingerprint) => registry.reload(fingerprint),
+        Event::Moved { from, to } => moved(registry, from, to),
+        Event::Repaired(fingerprint) => repaired(registry, fingerprint).await,
+        Event::ConnectorDetached(fingerprint, space, connector) => {
+            context
+                .announce(Announcement::Detached(fingerprint, space, connector))
+                .await;
+        }
+        Event::QueuedElsewhere => {
+            context.epoch.fetch_add(1, Ordering::Relaxed);
+        }
+        Event::BacklogGrew(fingerprint) => {
+            if let Some(destination) = registry.get(fingerprint)
+                && destination.backlog_grew() == Wake::Start
+            {
+                registry.start_worker(destination);
+            }
+        }
+        Event::Invalidated(fingerprint) => {
+            if let Some(destination) = registry.get(fingerprint)
+                && destination.invalidate() == Wake::Start
+            {
+                registry.start_worker(destination);
+            }
+        }
+        Event::LeaseRequested(fingerprint) => {
+            if let Some(destination) = registry.get(fingerprint) {
+                yield_lease(context, &destination);
+            }
+        }
+        Event::LeaseReleased(fingerprint) => {
+            context.lease_requests.request(fingerprint, Why::Pending);
+        }
+    }
+}
+
+/// A destination that is not in memory reads the repair from disk when it is loaded.
+async fn repaired(registry: &Registry, fingerprint: Fingerprint) {
+    let context = &registry.context;
+    let destination = registry.destination(fingerprint);
+    let now = context.moment();
+    destination
+        .update_policy(context, |policy| policy.repaired(now))
+        .await;
+    registry.reload(fingerprint);
+    context.announce(Announcement::Health(fingerprint)).await;
+}
+
+/// A request under way to the previous destination may still arrive there. The new one waits until that is known, so that
+/// nothing is sent to both.
+fn moved(registry: &Arc<Registry>, from: Fingerprint, to: Fingerprint) {
+    let (old, new) = (registry.destination(from), registry.destination(to));
+    new.pause();
+    registry.reload(from);
+    registry.reload(to);
+    let resumed = resume_after(Arc::clone(registry), old, new);
+    registry.workers.worker("move", resumed);
+}
+
+async fn resume_after(registry: Arc<Registry>, old: Arc<Destination>, new: Arc<Destination>) {
+    tokio::select! {
+        () = old.quiet() => {}
+        () = registry.context.stopping.cancelled() => return,
+    }
+    new.resume();
+    registry.reload(new.fingerprint);
+}
+
+/// At the start, finds every destination with pending deliveries; later only those that another program may have changed.
+/// Where servers share the store, also those that another server queued for or left behind.
+async fn reconcile(registry: &Arc<Registry>, version: &mut Option<i64>) {
+    if let Err(error) = try_reconcile(registry, version).await {
+        *version = None;
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "failed to read which destinations have pending deliveries; retrying"
+        );
+    }
+}
+
+async fn try_reconcile(
+    registry: &Arc<Registry>,
+    version: &mut Option<i64>,
+) -> Result<(), StoreError> {
+    let context = &registry.context;
+    let now = context.store.version().await?;
+    let has_moved = version.replace(now) != Some(now);
+    if has_moved {
+        for fingerprint in registry.at_work() {
+            registry.reload(fingerprint);
+        }
+    }
+    if !has_moved && !context.is_shared() {
+        return Ok(());
+    }
+    let backlog = context.store.backlog().await?;
+    for fingerprint in backlog.pending {
+        let destination = registry.destination(fingerprint);
+        if destination.is_owned() && !has_moved && !backlog.queued_elsewhere {
+            continue;
+        }
+        let wake = destination.backlog_grew();
+        registry.follow_up(destination, wake, Why::Pending);
+    }
+    for fingerprint in backlog.troubled {
+        if registry.destination(fingerprint).is_owned() {
+            context.announce(Announcement::Health(fingerprint)).await;
+        } else {
+            context.lease_requests.request(fingerprint, Why::Troubled);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,218 @@
+//! How a delivery and its destination go on after a request.
+
+use std::time::Duration;
+
+use alert_connectors_model::{DeliveryState, EndReason, Random};
+use alert_connectors_store::{Form, NextStep, Outcome};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    Verdict,
+    block_alert::ALERT_TYPE,
+    payload::Payload,
+    send_policy::{Blame, Failure, Moment, Refusal, SendPolicy, Turn},
+};
+
+/// How it goes on after an attempt.
+pub(crate) struct Transition {
+    pub(crate) next: NextStep,
+    /// Deliveries that are owed again.
+    pub(crate) revived: Vec<i64>,
+    /// The message that is set aside, if one is, and when it is tried again.
+    pub(crate) set_aside: Option<Outcome>,
+    /// Whether the destination got into trouble or out of it, which the spaces are to hear.
+    pub(crate) turned: bool,
+}
+
+/// A request that was made, as far as it decides how it goes on.
+pub(crate) struct Request<'a> {
+    pub(crate) payload: &'a Payload,
+    pub(crate) turn: Turn,
+    pub(crate) blame: Blame,
+}
+
+/// Decides how it goes on after a request, and remembers in the policy what that means for the next one.
+pub(crate) fn next_step(
+    policy: Option<&mut SendPolicy>,
+    request: &Request<'_>,
+    verdict: &Verdict,
+    now: Moment,
+    random: &dyn Random,
+) -> Transition {
+    let Some(policy) = policy else {
+        // It was taken up before anything was sent.
+        return Transition::next(again(request.payload.form(), Duration::ZERO, now));
+    };
+    let was_troubled = policy.is_troubled();
+    let set_aside = match (request.turn, verdict) {
+        (Turn::Trial(suspect), Verdict::Delivered | Verdict::Accepted) => {
+            policy.set_aside(suspect, now, random)
+        }
+        _ => None,
+    };
+    let mut revived = Vec::new();
+    let next = match request.turn {
+        Turn::SetAside => after_set_aside(policy, request, verdict, now, random),
+        Turn::Front | Turn::Trial(_) => {
+            after_another(policy, request, verdict, now, random, &mut revived)
+        }
+    };
+    Transition {
+        next,
+        revived,
+        set_aside: set_aside.map(|one| Outcome {
+            seq: one.seq,
+            attempt: None,
+            next: NextStep::Again {
+                form: Form::Plain,
+                at: one.wait.ends_at(),
+            },
+        }),
+        turned: policy.is_troubled() != was_troubled,
+    }
+}
+
+/// A message that was set aside: its failures say nothing of the channel.
+fn after_set_aside(
+    policy: &mut SendPolicy,
+    request: &Request<'_>,
+    verdict: &Verdict,
+    now: Moment,
+    random: &dyn Random,
+) -> NextStep {
+    let seq = request.payload.first().map_or(0, |(_, _, seq)| seq);
+    let wait = match verdict {
+        Verdict::Delivered | Verdict::Accepted => {
+            policy.forget_set_aside(seq);
+            policy.arrived(now);
+            return arrived(verdict, now);
+        }
+        // It is sent in its plain form only.
+        Verdict::Message(_) => {
+            policy.forget_set_aside(seq);
+            return failed(now);
+        }
+        Verdict::Throttled { wait, .. } => policy.throttled(*wait, now, random),
+        Verdict::Unanswered(_) => policy.failed_again(seq, Failure::Unanswered, now, random),
+        Verdict::Transient { wait, .. } => {
+            let asked = wait.unwrap_or_default();
+            policy.failed_again(seq, Failure::Other { asked }, now, random)
+        }
+        Verdict::Destination(_) => {
+            let asked = Duration::ZERO;
+            policy.failed_again(seq, Failure::Other { asked }, now, random)
+        }
+    };
+    again(Form::Plain, wait, now)
+}
+
+fn after_another(
+    policy: &mut SendPolicy,
+    request: &Request<'_>,
+    verdict: &Verdict,
+    now: Moment,
+    random: &dyn Random,
+    revived: &mut Vec<i64>,
+) -> NextStep {
+    let payload = request.payload;
+    let (form, quiet) = (payload.form(), payload.is_of_type(ALERT_TYPE));
+    let blocked_before = policy.is_blocked();
+    match verdict {
+        Verdict::Delivered | Verdict::Accepted => {
+            policy.arrived(now);
+            arrived(verdict, now)
+        }
+        Verdict::Throttled { wait, .. } => again(form, policy.throttled(*wait, now, random), now),
+        Verdict::Transient { wait, reason } => {
+            suspect(policy, request);
+            let wait = policy.failed(&reason.to_string(), *wait, now, random);
+            again(form, wait, now)
+        }
+        Verdict::Unanswered(reason) => {
+            suspect(policy, request);
+            let wait = policy.unanswered(&reason.to_string(), quiet, now, random);
+            again(form, wait, now)
+        }
+        Verdict::Destination(reason) => {
+            suspect(policy, request);
+            let wait = policy.condemned(&reason.to_string(), quiet, now, random);
+            again(form, wait, now)
+        }
+        Verdict::Message(reason) if payload.is_many() => {
+            policy.refused_digest(payload.size(), &reason.to_string(), now);
+            again(Form::Full, Duration::ZERO, now)
+        }
+        Verdict::Message(_) if form == Form::Full && !blocked_before => {
+            again(Form::Plain, Duration::ZERO, now)
+        }
+        Verdict::Message(reason) => {
+            let seq = payload.first().map_or(0, |(_, _, seq)| seq);
+            match policy.refused(seq, &reason.to_string(), quiet, now, random) {
+                Refusal::Failed => return failed(now),
+                Refusal::StillBlocked => {}
+                Refusal::Blocked { revived: others } => *revived = others,
+            }
+            // It may be refused where another is not, so that the next probe is made with another.
+            suspect(policy, request);
+            again(Form::Full, policy.wait_left(now.instant), now)
+        }
+    }
+}
+
+/// Remembers which message failed. A digest is halved instead, so that the one that fails for what it carries is found.
+fn suspect(policy: &mut SendPolicy, request: &Request<'_>) {
+    let Some((_, _, seq)) = request.payload.first() else {
+        return;
+    };
+    let is_many = request.payload.is_many();
+    if is_many && request.blame == Blame::Either {
+        policy.halve(request.payload.size());
+    }
+    if !is_many || matches!(request.turn, Turn::Trial(_)) {
+        policy.suspect(seq, request.blame, request.turn);
+    }
+}
+
+fn arrived(verdict: &Verdict, now: Moment) -> NextStep {
+    let state = if *verdict == Verdict::Delivered {
+        DeliveryState::Delivered
+    } else {
+        DeliveryState::Accepted
+    };
+    NextStep::End {
+        state,
+        reason: None,
+        at: now.wall,
+    }
+}
+
+fn failed(now: Moment) -> NextStep {
+    NextStep::End {
+        state: DeliveryState::Failed,
+        reason: Some(EndReason::MessageRefused),
+        at: now.wall,
+    }
+}
+
+fn again(form: Form, wait: Duration, now: Moment) -> NextStep {
+    NextStep::Again {
+        form,
+        at: after(now.wall, wait),
+    }
+}
+
+impl Transition {
+    const fn next(next: NextStep) -> Self {
+        Self {
+            next,
+            revived: Vec::new(),
+            set_aside: None,
+            turned: false,
+        }
+    }
+}
+
+fn after(now: Timestamp, wait: Duration) -> Timestamp {
+    let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
+    now.checked_add(wait).unwrap_or(now)
+}

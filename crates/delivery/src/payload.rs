@@ -1,0 +1,284 @@
+//! What one request carries: a message, alone or with the follow-ups that wait behind it, or a digest of many.
+
+use std::sync::Arc;
+
+use alert_connectors_message::{Counts, Digest, FollowUp, Shown, platform};
+use alert_connectors_model::{
+    Alert, AlertId, AlertType, Attempt, Connector, DeliveryId, DeliveryKind, DeliveryState,
+    EndReason,
+};
+use alert_connectors_store::{DigestBatch, DigestEntry, Form, NextStep, OpeningState, Outcome};
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use crate::{destination::QueuedDelivery, rendered_alert::alert_url};
+
+/// What one request carries.
+pub(crate) enum Payload {
+    /// The oldest delivery, and follow-ups of the same alert to the same connector.
+    Message(Vec<QueuedDelivery>),
+    /// What waits for one connector.
+    Digest(DigestPayload),
+}
+
+/// A digest, drawn as soon as it was read: a request may be under way for long, and what it carries is many.
+pub(crate) struct DigestPayload {
+    connector: Arc<Connector>,
+    /// The deliveries that it carries, by their places in the order.
+    seqs: Vec<i64>,
+    /// The oldest of them, by which a log names it.
+    first: Option<(AlertId, DeliveryId)>,
+    attempts: u32,
+    /// The one type that all of its alerts are of, if they are.
+    alert_type: Option<AlertType>,
+    body: Bytes,
+    /// Follow-ups whose opening did not arrive.
+    missed: Vec<i64>,
+}
+
+impl DigestPayload {
+    pub(crate) fn of(mut batch: DigestBatch, public_url: Option<&str>) -> Self {
+        let is_missed = |entry: &DigestEntry| entry.opening == OpeningState::Undelivered;
+        let missed = batch.entries.iter().filter(|entry| is_missed(entry));
+        let missed = missed.map(|entry| entry.seq).collect();
+        batch.entries.retain(|entry| !is_missed(entry));
+        let first = batch.entries.first();
+        Self {
+            seqs: batch.entries.iter().map(|entry| entry.seq).collect(),
+            first: first.map(|entry| (entry.alert_id, entry.id)),
+            attempts: first.map_or(0, |entry| entry.attempts),
+            alert_type: one_type(&batch.entries),
+            body: digest(&batch, public_url),
+            connector: batch.connector,
+            missed,
+        }
+    }
+
+    /// Follow-ups that are cancelled beside it.
+    pub(crate) fn cancelled(&self, now: Timestamp) -> Vec<Outcome> {
+        self.missed.iter().map(|seq| cancelled(*seq, now)).collect()
+    }
+}
+
+/// The type that all of them are of, as far as their words are known.
+fn one_type(entries: &[DigestEntry]) -> Option<AlertType> {
+    let mut types = entries
+        .iter()
+        .map(|entry| entry.alert.as_ref().map(|alert| &alert.alert_type));
+    let first = types.next()??;
+    types
+        .all(|alert_type| alert_type == Some(first))
+        .then(|| first.clone())
+}
+
+/// A follow-up is not sent, since its opening did not arrive.
+pub(crate) fn cancelled(seq: i64, at: Timestamp) -> Outcome {
+    let (state, reason) = (
+        DeliveryState::Cancelled,
+        Some(EndReason::OpeningNotDelivered),
+    );
+    Outcome {
+        seq,
+        attempt: None,
+        next: NextStep::End { state, reason, at },
+    }
+}
+
+impl Payload {
+    /// Whom it is for; nothing where a digest came out empty.
+    pub(crate) fn connector(&self) -> Option<&Arc<Connector>> {
+        match self {
+            Self::Message(waiting) => waiting.first().map(|queued| &queued.delivery.connector),
+            Self::Digest(batch) if batch.seqs.is_empty() => None,
+            Self::Digest(batch) => Some(&batch.connector),
+        }
+    }
+
+    /// How many deliveries it carries.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Self::Message(waiting) => waiting.len(),
+            Self::Digest(batch) => batch.seqs.len(),
+        }
+    }
+
+    /// Whether there is more than one message in it, which could be the one that is refused.
+    pub(crate) fn is_many(&self) -> bool {
+        matches!(self, Self::Digest(batch) if batch.seqs.len() > 1)
+    }
+
+    /// In which form it is sent.
+    pub(crate) fn form(&self) -> Form {
+        match self {
+            Self::Message(waiting) => waiting
+                .first()
+                .map_or(Form::Full, |queued| queued.delivery.form),
+            Self::Digest(_) => Form::Full,
+        }
+    }
+
+    /// How many attempts were made of the oldest.
+    pub(crate) fn attempts(&self) -> u32 {
+        match self {
+            Self::Message(waiting) => waiting.first().map_or(0, |queued| queued.delivery.attempts),
+            Self::Digest(batch) => batch.attempts,
+        }
+    }
+
+    /// The oldest delivery, by which the request is known: its alert, its id and its number in the queue.
+    pub(crate) fn first(&self) -> Option<(AlertId, DeliveryId, i64)> {
+        match self {
+            Self::Message(waiting) => waiting.first().map(|queued| {
+                (
+                    queued.delivery.alert_id,
+                    queued.delivery.id,
+                    queued.delivery.seq,
+                )
+            }),
+            Self::Digest(batch) => {
+                let (alert, delivery) = batch.first?;
+                Some((alert, delivery, *batch.seqs.first()?))
+            }
+        }
+    }
+
+    /// Whether all of it tells of blocked connectors.
+    pub(crate) fn is_of_type(&self, alert_type: &str) -> bool {
+        match self {
+            Self::Message(waiting) => waiting
+                .iter()
+                .all(|queued| queued.rendered.alert().alert_type.as_str() == alert_type),
+            Self::Digest(batch) => {
+                let own = batch.alert_type.as_ref().map(AlertType::as_str);
+                own == Some(alert_type)
+            }
+        }
+    }
+
+    /// The same outcome for all that it carries.
+    pub(crate) fn outcomes(&self, attempt: &Arc<Attempt>, next: NextStep) -> Vec<Outcome> {
+        let outcome = |seq| Outcome {
+            seq,
+            attempt: Some(Arc::clone(attempt)),
+            next,
+        };
+        match self {
+            Self::Message(waiting) => waiting
+                .iter()
+                .map(|queued| outcome(queued.delivery.seq))
+                .collect(),
+            Self::Digest(batch) => batch.seqs.iter().map(|seq| outcome(*seq)).collect(),
+        }
+    }
+
+    /// The bytes to post.
+    pub(crate) fn body(&self) -> Bytes {
+        match self {
+            Self::Message(waiting) => message(waiting),
+            Self::Digest(batch) => batch.body.clone(),
+        }
+    }
+}
+
+fn message(waiting: &[QueuedDelivery]) -> Bytes {
+    let (Some(first), Some(last)) = (waiting.first(), waiting.last()) else {
+        return Bytes::new();
+    };
+    let (connector_type, form) = (first.delivery.connector.connector_type, first.delivery.form);
+    let alone = waiting.len() == 1 && first.delivery.kind == DeliveryKind::Opening;
+    if alone {
+        return first.rendered.payload(connector_type, form);
+    }
+    let told = waiting
+        .iter()
+        .map(|queued| (queued.delivery.kind, queued.delivery.created_at));
+    let (whole, note) = story(told, last.rendered.alert());
+    let shown = Shown {
+        alert: last.rendered.alert(),
+        page: last.rendered.url(),
+        note,
+        whole,
+    };
+    let platform = platform(connector_type);
+    Bytes::from(match form {
+        Form::Full => platform.message(shown).payload,
+        Form::Plain => platform.plain(shown),
+    })
+}
+
+/// Whether the alert itself is to be told, and what became of it since: the last word counts. Durations go by the time at
+/// which the problem began and ended, not by when that was heard.
+fn story(
+    told: impl Iterator<Item = (DeliveryKind, Timestamp)>,
+    alert: &Alert,
+) -> (bool, Option<FollowUp>) {
+    let (mut whole, mut note) = (false, None);
+    for (kind, at) in told {
+        match kind {
+            DeliveryKind::Opening => whole = true,
+            DeliveryKind::Raised => note = Some(FollowUp::Raised),
+            DeliveryKind::Renotified => note = Some(FollowUp::StillThere(alert.lasted_until(at))),
+            DeliveryKind::Resolved => {
+                let ended = alert.resolved_at.unwrap_or(at);
+                note = Some(FollowUp::Resolved(alert.lasted_until(ended)));
+            }
+        }
+    }
+    // Who hears of it for the first time hears how bad it is now, and nothing of how it became so.
+    let note = note.filter(|note| !whole || matches!(note, FollowUp::Resolved(_)));
+    (whole, note)
+}
+
+/// One alert of a digest, with all that is to be told of it.
+struct Entry<'b> {
+    entry: &'b DigestEntry,
+    told: Vec<(DeliveryKind, Timestamp)>,
+    page: Option<String>,
+}
+
+fn digest(batch: &DigestBatch, public_url: Option<&str>) -> Bytes {
+    let mut entries: Vec<Entry<'_>> = Vec::new();
+    let mut places = std::collections::HashMap::new();
+    for entry in &batch.entries {
+        let place = *places.entry(entry.alert_id).or_insert(entries.len());
+        let told = (entry.kind, entry.created_at);
+        match entries.get_mut(place) {
+            Some(entry) => entry.told.push(told),
+            None => entries.push(Entry {
+                entry,
+                told: vec![told],
+                page: alert_url(public_url, &batch.space.slug, entry.alert_id),
+            }),
+        }
+    }
+    let mut counts = Counts::default();
+    for entry in &entries {
+        counts.add(entry.entry.severity, entry.entry.status);
+    }
+    // Active before resolved, then the worst first, then in their order.
+    entries.sort_by_key(|entry| {
+        (
+            entry.entry.status as u8,
+            std::cmp::Reverse(entry.entry.severity),
+        )
+    });
+    let worst = entries
+        .iter()
+        .filter_map(|entry| {
+            let alert = entry.entry.alert.as_deref()?;
+            let (whole, note) = story(entry.told.iter().copied(), alert);
+            Some(Shown {
+                alert,
+                page: entry.page.as_deref(),
+                note,
+                whole,
+            })
+        })
+        .collect();
+    let digest = Digest {
+        space: &batch.space.name,
+        counts,
+        worst,
+    };
+    Bytes::from(platform(batch.connector.connector_type).digest(&digest))
+}

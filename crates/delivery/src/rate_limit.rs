@@ -1,0 +1,244 @@
+//! The pace that a channel takes: a token bucket for each destination, its burst included.
+
+use std::time::Duration;
+
+use alert_connectors_model::ConnectorType;
+use jiff::{Span, SpanRelativeTo};
+use tokio::time::Instant;
+
+/// How often a destination may be posted to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// One request each so long.
+    pub every: Duration,
+    /// So many at once after a calm.
+    pub burst: u32,
+}
+
+/// The rates of both platforms; nothing where there is no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rates {
+    slack: Option<Rate>,
+    teams: Option<Rate>,
+}
+
+impl Default for Rates {
+    /// Slack: one a second, "short bursts" allowed (<https://docs.slack.dev/apis/web-api/rate-limits>). Teams: a workflow's
+    /// connection takes about 25 posts in five minutes, of which this uses 20.
+    fn default() -> Self {
+        let rate = |seconds, burst| {
+            Some(Rate {
+                every: Duration::from_secs(seconds),
+                burst,
+            })
+        };
+        Self {
+            slack: rate(1, 4),
+            teams: rate(15, 5),
+        }
+    }
+}
+
+impl Rates {
+    /// The rate of a platform.
+    pub fn of(&self, connector_type: ConnectorType) -> Option<Rate> {
+        match connector_type {
+            ConnectorType::Slack => self.slack,
+            ConnectorType::Teams => self.teams,
+        }
+    }
+
+    /// The same with one platform's rate as `slack=1/1s,burst=4` or `teams=unlimited` says it. A burst that is left out is
+    /// one.
+    pub fn with(mut self, text: &str) -> Result<Self, String> {
+        let wanted = "write it as slack=1/1s,burst=4 or teams=unlimited";
+        let (name, rate) = text
+            .split_once('=')
+            .ok_or_else(|| format!("{text:?} names no platform; {wanted}"))?;
+        let connector_type = ConnectorType::parse(name)
+            .ok_or_else(|| format!("{name:?} is neither slack nor teams; {wanted}"))?;
+        let rate = match rate {
+            "unlimited" => None,
+            rate => {
+                Some(Rate::parse(rate).ok_or_else(|| format!("{rate:?} is no rate; {wanted}"))?)
+            }
+        };
+        match connector_type {
+            ConnectorType::Slack => self.slack = rate,
+            ConnectorType::Teams => self.teams = rate,
+        }
+        Ok(self)
+    }
+}
+
+impl Rate {
+    /// Bursts and counts beyond this are no pace.
+    const MOST: u32 = 10_000;
+
+    fn parse(text: &str) -> Option<Self> {
+        let (rate, burst) = match text.split_once(",burst=") {
+            Some((rate, burst)) => (rate, burst.parse().ok()?),
+            None => (text, 1),
+        };
+        let (count, every) = rate.split_once('/')?;
+        let (count, every) = (count.parse::<u32>().ok()?, duration(every)?);
+        let every = every.checked_div(count)?;
+        let sound = (1..=Self::MOST).contains(&burst) && count <= Self::MOST && !every.is_zero();
+        sound.then_some(Self { every, burst })
+    }
+}
+
+/// Reads `30s`, `15m`, `24h` or `30d`.
+pub fn duration(text: &str) -> Option<Duration> {
+    let span: Span = text.parse().ok()?;
+    let duration = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
+    Duration::try_from(duration).ok()
+}
+
+/// Tokens, of which each request takes one.
+#[derive(Debug, Clone)]
+pub(crate) struct TokenBucket {
+    rate: Option<Rate>,
+    tokens: f64,
+    /// When `tokens` was true.
+    at: Instant,
+}
+
+impl TokenBucket {
+    pub(crate) fn full(rate: Option<Rate>, now: Instant) -> Self {
+        Self {
+            rate,
+            tokens: rate.map_or(0.0, |rate| rate.burst.into()),
+            at: now,
+        }
+    }
+
+    /// As it is so long after a request, of which no more is known: what the request left is taken to be nothing, since a
+    /// burst too few is a wait and a burst too many is a channel's backoff.
+    pub(crate) fn since_request(rate: Option<Rate>, gone: Duration, now: Instant) -> Self {
+        let mut bucket = Self::full(rate, now);
+        bucket.tokens = 0.0;
+        bucket.refill(gone);
+        bucket
+    }
+
+    fn refill(&mut self, gone: Duration) {
+        if let Some(rate) = self.rate {
+            let more = gone.as_secs_f64() / rate.every.as_secs_f64();
+            self.tokens = (self.tokens + more).min(rate.burst.into());
+        }
+    }
+
+    fn at(&self, now: Instant) -> Self {
+        let mut bucket = self.clone();
+        bucket.refill(now.saturating_duration_since(self.at));
+        bucket.at = now.max(self.at);
+        bucket
+    }
+
+    /// How many requests may be made at once; nothing where there is no limit.
+    pub(crate) fn whole(&self, now: Instant) -> Option<usize> {
+        self.rate?;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a burst is at most 10,000, and below zero is none"
+        )]
+        Some(self.at(now).tokens.max(0.0) as usize)
+    }
+
+    /// When the next request may be made.
+    pub(crate) fn next(&self, now: Instant) -> Option<Instant> {
+        let rate = self.rate?;
+        let bucket = self.at(now);
+        let missing = 1.0 - bucket.tokens;
+        (missing > 0.0).then(|| bucket.at + rate.every.mul_f64(missing))
+    }
+
+    /// A request is made. A test may take a token that is not there yet, which then is owed.
+    pub(crate) fn take(&mut self, now: Instant) {
+        if let Some(rate) = self.rate {
+            *self = self.at(now);
+            self.tokens = (self.tokens - 1.0).max(-f64::from(rate.burst));
+        }
+    }
+
+    /// The channel asks to wait: afterwards there is one token, not a burst.
+    pub(crate) fn empty_until(&mut self, until: Instant) {
+        (self.tokens, self.at) = (1.0, until);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn slack() -> Option<Rate> {
+        Rates::default().of(ConnectorType::Slack)
+    }
+
+    #[test]
+    fn a_burst_after_a_calm_then_one_a_second() {
+        let start = Instant::now();
+        let mut bucket = TokenBucket::full(slack(), start);
+        assert_eq!(bucket.whole(start), Some(4));
+        for _ in 0..4 {
+            assert_eq!(bucket.next(start), None);
+            bucket.take(start);
+        }
+        assert_eq!(bucket.whole(start), Some(0));
+        let next = bucket.next(start).unwrap();
+        assert!((next - start).abs_diff(SECOND) < Duration::from_millis(1));
+        assert_eq!(bucket.whole(start + 100 * SECOND), Some(4));
+    }
+
+    #[test]
+    fn after_a_wait_there_is_no_burst() {
+        let start = Instant::now();
+        let mut bucket = TokenBucket::full(slack(), start);
+        bucket.empty_until(start + 30 * SECOND);
+        assert_eq!(bucket.whole(start + 30 * SECOND), Some(1));
+        bucket.take(start + 30 * SECOND);
+        assert_eq!(bucket.whole(start + 30 * SECOND), Some(0));
+    }
+
+    #[test]
+    fn a_restart_makes_no_burst() {
+        let now = Instant::now();
+        for (seconds, whole) in [(0, 0), (1, 1), (2, 2), (90, 4)] {
+            let bucket = TokenBucket::since_request(slack(), Duration::from_secs(seconds), now);
+            assert_eq!(bucket.whole(now), Some(whole), "{seconds}");
+        }
+    }
+
+    #[test]
+    fn without_a_limit_there_is_nothing_to_wait_for() {
+        let now = Instant::now();
+        let mut bucket = TokenBucket::full(None, now);
+        bucket.take(now);
+        assert_eq!((bucket.whole(now), bucket.next(now)), (None, None));
+    }
+
+    #[test]
+    fn rates_are_read_as_the_command_line_writes_them() {
+        let rates = Rates::default().with("slack=10/1m,burst=3").unwrap();
+        let rate = rates.of(ConnectorType::Slack).unwrap();
+        assert_eq!((rate.every, rate.burst), (Duration::from_secs(6), 3));
+        assert!(rates.with("teams=unlimited").unwrap().teams.is_none());
+        for wrong in [
+            "slack",
+            "irc=1/1s",
+            "slack=1",
+            "slack=0/1s",
+            "slack=1/0s",
+            "slack=1/1s,burst=0",
+            "slack=x/1s",
+        ] {
+            assert!(rates.with(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(duration("30d"), Some(Duration::from_hours(720)));
+        assert_eq!(duration("soon"), None);
+    }
+}

@@ -1,0 +1,123 @@
+//! How destinations stand, as rows.
+
+use alert_connectors_model::Fingerprint;
+use alert_connectors_store::{
+    Block, DestinationHealth, FailingMessages, Wait,
+    stored::{maybe_time, time},
+};
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+// By primary key.
+const READ: &str = "SELECT failures, failing_since, recovered_at, last_error, throttles, wait_set_at, wait_ms,
+    wait_asked, refused, blocked_at, block_reason, probes, told, repaired_at, quiet, unanswered, failing_messages FROM destinations WHERE fingerprint = ?1";
+const WRITE: &str = "INSERT OR REPLACE INTO destinations (fingerprint, failures, failing_since, recovered_at, last_error,
+    throttles, wait_set_at, wait_ms, wait_asked, refused, blocked_at, block_reason, probes, told, repaired_at, quiet,
+    unanswered, failing_messages)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
+// By primary key.
+const REPAIRED: &str =
+    "SELECT repaired_at FROM destinations WHERE fingerprint = ?1 AND repaired_at IS NOT NULL";
+
+/// How a destination stands.
+pub(crate) fn read(
+    connection: &Connection,
+    destination: Fingerprint,
+) -> rusqlite::Result<DestinationHealth> {
+    let found = connection
+        .prepare_cached(READ)?
+        .query_row([&destination.0[..]], health)
+        .optional()?;
+    Ok(found.unwrap_or_default())
+}
+
+/// When a destination was repaired last.
+pub(crate) fn repaired_at(
+    connection: &Connection,
+    destination: Fingerprint,
+) -> rusqlite::Result<Option<Timestamp>> {
+    let found = connection
+        .prepare_cached(REPAIRED)?
+        .query_row([&destination.0[..]], |row| row.get(0))
+        .optional()?;
+    Ok(found.map(time))
+}
+
+fn health(row: &Row<'_>) -> rusqlite::Result<DestinationHealth> {
+    let length = SignedDuration::from_millis(row.get(6)?);
+    let asked = row.get(7)?;
+    let wait = maybe_time(row.get(5)?).map(|set_at| Wait {
+        set_at,
+        length,
+        asked,
+    });
+    let refused: String = row.get(8)?;
+    let (reason, probes) = (row.get::<_, Option<String>>(10)?, row.get(11)?);
+    let quiet = row.get(14)?;
+    let failing: String = row.get(16)?;
+    let block = maybe_time(row.get(9)?).map(|since| Block {
+        reason: reason.unwrap_or_default(),
+        since,
+        probes,
+        quiet,
+    });
+    Ok(DestinationHealth {
+        failures: row.get(0)?,
+        unanswered: row.get(15)?,
+        failing: FailingMessages::from_json(&failing),
+        failing_since: maybe_time(row.get(1)?),
+        recovered_at: maybe_time(row.get(2)?),
+        last_error: row.get(3)?,
+        throttles: row.get(4)?,
+        wait,
+        // Written by us; where it can't be read, counting begins anew.
+        refused: serde_json::from_str(&refused).unwrap_or_default(),
+        block,
+        told: row.get(12)?,
+        repaired_at: maybe_time(row.get(13)?),
+    })
+}
+
+/// Keeps how a destination stands.
+pub(crate) fn write(
+    connection: &Connection,
+    destination: Fingerprint,
+    health: &DestinationHealth,
+) -> rusqlite::Result<()> {
+    let millis = |time: Option<Timestamp>| time.map(Timestamp::as_millisecond);
+    let length = health.wait.map_or(0, |wait| wait.length.as_millis());
+    let refused = serde_json::to_string(&health.refused).expect("numbers always serialise");
+    let block = health.block.as_ref();
+    connection.prepare_cached(WRITE)?.execute(params![
+        &destination.0[..],
+        health.failures,
+        millis(health.failing_since),
+        millis(health.recovered_at),
+        health.last_error,
+        health.throttles,
+        millis(health.wait.map(|wait| wait.set_at)),
+        i64::try_from(length).unwrap_or(i64::MAX),
+        health.wait.is_some_and(|wait| wait.asked),
+        refused,
+        millis(block.map(|block| block.since)),
+        block.map(|block| block.reason.as_str()),
+        block.map_or(0, |block| block.probes),
+        health.told,
+        millis(health.repaired_at),
+        block.is_some_and(|block| block.quiet),
+        health.unanswered,
+        health.failing.to_json(),
+    ])?;
+    Ok(())
+}
+
+/// A connector was given the destination's URL: what made it wait or be held is forgotten, but what it asked for itself.
+pub(crate) fn repair(
+    connection: &Connection,
+    destination: Fingerprint,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    let mut health = read(connection, destination)?;
+    health.repair(now);
+    write(connection, destination, &health)
+}

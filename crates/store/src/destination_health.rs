@@ -1,0 +1,132 @@
+//! How a destination stands: what it has refused, how long it is to be left alone, and whether it is blocked.
+//!
+//! Whoever delivers decides; a store only keeps it, in the same transaction as the outcome that changed it.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::FailingMessages;
+
+/// So many requests in a row without an answer are told to the spaces.
+pub const UNANSWERED_TOLD: u32 = 3;
+
+/// How a destination stands. One that never gave trouble stands as [`DestinationHealth::default`] and needs no row.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DestinationHealth {
+    /// Attempts in a row that failed.
+    pub failures: u32,
+    /// Requests in a row that left whole and were not answered.
+    pub unanswered: u32,
+    /// When the first of them was made.
+    pub failing_since: Option<Timestamp>,
+    /// When the last run of failures ended.
+    pub recovered_at: Option<Timestamp>,
+    /// What the last failed attempt was told, in words that hold no secret.
+    pub last_error: Option<String>,
+    /// Requests to wait in a row.
+    pub throttles: u32,
+    /// How long nothing may be posted.
+    pub wait: Option<Wait>,
+    /// The different messages in a row that were refused in both their forms, by their place in the order.
+    pub refused: Vec<i64>,
+    /// The messages that keep failing, whether or not others arrive.
+    pub failing: FailingMessages,
+    /// Whether it is blocked.
+    pub block: Option<Block>,
+    /// Whether the spaces were told that it is blocked, and not yet that it is not.
+    pub told: bool,
+    /// When it was repaired last: expiry counts from here.
+    pub repaired_at: Option<Timestamp>,
+}
+
+impl DestinationHealth {
+    /// Whether so many requests in a row were not answered that the spaces are to know.
+    pub fn never_answers(&self) -> bool {
+        self.unanswered >= UNANSWERED_TOLD
+    }
+
+    /// Someone repaired it: failures and the block are forgotten, and expiry counts anew. What the channel asked for
+    /// itself still holds.
+    pub fn repair(&mut self, now: Timestamp) {
+        if self.failures > 0 || self.block.is_some() {
+            self.recovered_at = Some(now);
+        }
+        (self.failures, self.failing_since, self.unanswered) = (0, None, 0);
+        self.failing.suspect = None;
+        for one in &mut self.failing.set_aside {
+            one.wait.length = SignedDuration::ZERO;
+        }
+        self.wait = self.wait.filter(|wait| wait.asked);
+        self.refused.clear();
+        self.block = None;
+        self.repaired_at = Some(now);
+    }
+}
+
+/// A wait, kept as its length and the time when it was set, so that neither a restart nor a clock that steps makes it
+/// longer than it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wait {
+    /// When it was set.
+    pub set_at: Timestamp,
+    /// How long it is.
+    pub length: SignedDuration,
+    /// Whether the channel asked for it, so that tests wait too.
+    pub asked: bool,
+}
+
+impl Wait {
+    /// What is left of it: never negative, and never more than its length.
+    pub fn left(&self, now: Timestamp) -> SignedDuration {
+        let gone = now.duration_since(self.set_at);
+        if gone.is_negative() {
+            return self.length;
+        }
+        (self.length - gone).max(SignedDuration::ZERO)
+    }
+
+    /// When it ends, for people.
+    pub fn ends_at(&self) -> Timestamp {
+        self.set_at.checked_add(self.length).unwrap_or(self.set_at)
+    }
+}
+
+/// Why and since when a destination is blocked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Block {
+    /// What the channel said and what to do about it.
+    pub reason: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// Probes that were refused since.
+    pub probes: u32,
+    /// Whether nobody is told, since it was met while telling of another block.
+    pub quiet: bool,
+}
+
+/// A destination as it is taken up.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// How it stands.
+    pub health: DestinationHealth,
+    /// When the last request to it began, as far as is known, so that its pace goes on where it was.
+    pub last_request_at: Option<Timestamp>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_of_a_wait_survives_a_clock_that_steps() {
+        let set_at = Timestamp::from_second(1_000).unwrap();
+        let wait = Wait {
+            set_at,
+            length: SignedDuration::from_secs(60),
+            asked: true,
+        };
+        for (second, left) in [(1_000, 60), (1_020, 40), (1_060, 0), (9_000, 0), (400, 60)] {
+            let now = Timestamp::from_second(second).unwrap();
+            assert_eq!(wait.left(now), SignedDuration::from_secs(left), "{second}");
+        }
+    }
+}

@@ -10,7 +10,7 @@ use utoipa::{
     },
 };
 
-use crate::routes::{core, people, schema};
+use crate::routes::{core, operations, people, schema};
 
 /// The document as JSON, made once.
 pub fn openapi_json() -> &'static str {
@@ -30,7 +30,13 @@ fn document() -> OpenApi {
         ))
         .build();
     let mut document = OpenApiBuilder::new().info(info).build();
-    document.merge(core().merge(people()).split_for_parts().1);
+    document.merge(
+        core()
+            .merge(people())
+            .merge(operations())
+            .split_for_parts()
+            .1,
+    );
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
     let components = document.components.get_or_insert_default();
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer));

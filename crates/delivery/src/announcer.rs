@@ -99,7 +99,10 @@ async fn was_announced(registry: &Registry, fingerprint: Fingerprint) -> Result<
         return Ok(announced);
     }
     // Another server works it, or none.
-    let known = context.store.known(fingerprint, context.now()).await?;
+    let known = context
+        .store
+        .destination_state(fingerprint, context.now())
+        .await?;
     Ok(known.health.told)
 }
 

@@ -67,7 +67,7 @@ pub(crate) fn unanswered_wait(
     )
 }
 
-/// Doubled so often, at most `max`, and up to a tenth more, so that many do not knock at once.
+/// Returns `first`, doubled this often, at most `max`, and up to a tenth more, so that many retries do not coincide.
 pub(crate) fn doubled(
     first: Duration,
     max: Duration,

@@ -30,7 +30,7 @@ pub struct BlockAlerts<S: ?Sized> {
     pub random: Arc<dyn Random>,
     /// How long a delivery is tried.
     pub retry_for: SignedDuration,
-    /// After so long a repeat is told of again.
+    /// A problem that is still active after this long is announced again.
     pub renotify: SignedDuration,
 }
 

@@ -1,4 +1,4 @@
-//! The dispatcher: follows the store's events, and polls for what no event told of, so that each destination with pending
+//! The dispatcher: follows the store's events, and polls for what no event announced, so that each destination with pending
 //! deliveries has a worker.
 
 use std::{

@@ -26,7 +26,7 @@ pub(crate) struct LeaseRequests {
 
 #[derive(Default)]
 struct Pending {
-    /// Something was just queued for these: the server that holds them is told.
+    /// Something was just queued for these: the server that holds their lease is notified.
     queued: HashSet<Fingerprint>,
     /// These may have pending deliveries.
     pending: HashSet<Fingerprint>,

@@ -9,7 +9,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-/// Whose attempts, and what came of them: two platforms and five outcomes, whatever there are of tenants.
+/// The labels of attempts. Cardinality is bounded: two platforms and five outcomes, independent of the number of tenants.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Labels {
     platform: &'static str,

@@ -1,4 +1,4 @@
-//! How a delivery and its destination go on after a request.
+//! The next step of a delivery and its destination after a request.
 
 use std::time::Duration;
 
@@ -13,25 +13,25 @@ use crate::{
     send_policy::{Blame, Failure, Moment, Refusal, SendPolicy, Turn},
 };
 
-/// How it goes on after an attempt.
+/// What follows from an attempt.
 pub(crate) struct Transition {
     pub(crate) next: NextStep,
-    /// Deliveries that are owed again.
+    /// Deliveries that are pending again.
     pub(crate) revived: Vec<i64>,
     /// The message that is set aside, if one is, and when it is tried again.
     pub(crate) set_aside: Option<Outcome>,
-    /// Whether the destination got into trouble or out of it, which the spaces are to hear.
+    /// Whether the destination got into trouble or out of it, of which the spaces are notified.
     pub(crate) turned: bool,
 }
 
-/// A request that was made, as far as it decides how it goes on.
+/// The parts of a request that decide what follows from it.
 pub(crate) struct Request<'a> {
     pub(crate) payload: &'a Payload,
     pub(crate) turn: Turn,
     pub(crate) blame: Blame,
 }
 
-/// Decides how it goes on after a request, and remembers in the policy what that means for the next one.
+/// Decides what follows from a request, and updates the send policy.
 pub(crate) fn next_step(
     policy: Option<&mut SendPolicy>,
     request: &Request<'_>,
@@ -40,7 +40,7 @@ pub(crate) fn next_step(
     random: &dyn Random,
 ) -> Transition {
     let Some(policy) = policy else {
-        // It was taken up before anything was sent.
+        // The policy is loaded before anything is sent.
         return Transition::next(again(request.payload.form(), Duration::ZERO, now));
     };
     let was_troubled = policy.is_troubled();
@@ -72,7 +72,7 @@ pub(crate) fn next_step(
     }
 }
 
-/// A message that was set aside: its failures say nothing of the channel.
+/// For a message that was set aside: its failures say nothing about the channel.
 fn after_set_aside(
     policy: &mut SendPolicy,
     request: &Request<'_>,

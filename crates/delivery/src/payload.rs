@@ -206,8 +206,8 @@ fn message(waiting: &[QueuedDelivery]) -> Bytes {
     })
 }
 
-/// Whether the alert itself is to be told, and what became of it since: the last word counts. Durations go by the time at
-/// which the problem began and ended, not by when that was heard.
+/// Returns whether to include the alert itself, and the latest follow-up to show. Durations are those of the problem, not of its
+/// deliveries.
 fn story(
     told: impl Iterator<Item = (DeliveryKind, Timestamp)>,
     alert: &Alert,
@@ -229,7 +229,7 @@ fn story(
     (whole, note)
 }
 
-/// One alert of a digest, with all that is to be told of it.
+/// One alert of a digest, with all deliveries about it.
 struct Entry<'b> {
     entry: &'b DigestEntry,
     told: Vec<(DeliveryKind, Timestamp)>,

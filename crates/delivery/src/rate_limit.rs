@@ -1,4 +1,4 @@
-//! The pace that a channel takes: a token bucket for each destination, its burst included.
+//! The rate limit of a destination: a token bucket.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use tokio::time::Instant;
 /// How often a destination may be posted to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
-    /// One request each so long.
+    /// The minimum interval between requests, on average.
     pub every: Duration,
-    /// So many at once after a calm.
+    /// Requests that may be sent back to back after an idle period.
     pub burst: u32,
 }
 
@@ -72,7 +72,7 @@ impl Rates {
 }
 
 impl Rate {
-    /// Bursts and counts beyond this are no pace.
+    /// Larger bursts and counts are rejected as typing errors.
     const MOST: u32 = 10_000;
 
     fn parse(text: &str) -> Option<Self> {

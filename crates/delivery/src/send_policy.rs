@@ -19,7 +19,7 @@
 use std::time::Duration;
 
 use alert_connectors_model::Random;
-use alert_connectors_store::{Block, DestinationHealth, Known, UNANSWERED_TOLD, Wait};
+use alert_connectors_store::{Block, DestinationHealth, DestinationState, UNANSWERED_TOLD, Wait};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
@@ -32,9 +32,9 @@ mod set_aside;
 
 pub(crate) use set_aside::{Blame, Failure, MessageRef, Turn};
 
-/// A digest carries at most so many deliveries.
+/// The maximum number of deliveries in one digest.
 pub(crate) const DIGEST_MAX: usize = 2_000;
-/// So many different messages in a row that are refused are the destination's fault.
+/// This many different messages refused in a row are the destination's fault.
 const REFUSED_MAX: usize = 3;
 
 /// One moment, by both clocks: the wall's for people and for what is kept, the monotonic one for waiting.
@@ -61,25 +61,25 @@ impl Moment {
     }
 }
 
-/// What a refused message comes to.
+/// The consequence of a refused message.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// It has failed.
     Failed,
-    /// It is the destination's fault: those that had failed are owed again.
+    /// It is the destination's fault: those that had failed are pending again.
     Blocked { revived: Vec<i64> },
     /// The destination was blocked and still is.
     StillBlocked,
 }
 
-/// How we behave towards one destination.
+/// The send policy of one destination.
 #[derive(Debug)]
 pub(crate) struct SendPolicy {
     health: DestinationHealth,
     bucket: TokenBucket,
     /// Nothing is posted before this.
     resume_at: Option<Instant>,
-    /// The most that a digest may carry now: halved when one is refused.
+    /// The maximum number of deliveries in the next digest: halved when one is refused.
     digest_max: usize,
     backoff: BackoffConfig,
     /// Whether the health differs from what is on disk.
@@ -87,9 +87,9 @@ pub(crate) struct SendPolicy {
 }
 
 impl SendPolicy {
-    /// Takes up where an earlier program left off.
+    /// Restores the policy from its stored state.
     pub(crate) fn restore(
-        known: Known,
+        known: DestinationState,
         rate: Option<Rate>,
         backoff: BackoffConfig,
         now: Moment,
@@ -230,8 +230,8 @@ impl SendPolicy {
         wait
     }
 
-    /// A request left whole, and nobody knows what came of it. `quiet` says that nobody is to be told. Says how long to wait:
-    /// longer than after a failure, so that a channel that takes but never answers sees few copies.
+    /// A request left whole and was not answered. With `quiet` no space is notified. Returns how long to wait: longer than after a
+    /// failure, so that a channel that takes messages and never answers gets few duplicates.
     pub(crate) fn unanswered(
         &mut self,
         error: &str,
@@ -253,7 +253,7 @@ impl SendPolicy {
         wait
     }
 
-    /// The destination takes nothing until it is repaired. `quiet` says that nobody is to be told. Says how long until the
+    /// The destination refuses everything until it is repaired. With `quiet` no space is notified. Returns how long until the
     /// next probe.
     pub(crate) fn condemned(
         &mut self,
@@ -334,7 +334,7 @@ impl SendPolicy {
         (self.digest_max, self.changed) = (DIGEST_MAX, true);
     }
 
-    /// The spaces were told that it is blocked, or that it no longer is.
+    /// The spaces were notified that it is blocked, or that it no longer is.
     pub(crate) fn told(&mut self, told: bool) {
         (self.health.told, self.changed) = (told, true);
     }
@@ -344,7 +344,7 @@ impl SendPolicy {
         std::mem::take(&mut self.changed).then(|| self.health.clone())
     }
 
-    /// The channel answered, though it did not take the message. Once the spaces were told, only an arrival resets the count.
+    /// The channel answered, although it did not accept the message. Once the spaces were notified, only a delivery resets the count.
     fn was_answered(&mut self) {
         if !self.health.never_answers() {
             self.health.unanswered = 0;
@@ -358,7 +358,7 @@ impl SendPolicy {
         self.health.last_error = Some(error.to_owned());
     }
 
-    /// After a minute, two, four … at most an hour, and up to a tenth more, so that many do not knock at once.
+    /// One minute, then two, four … up to an hour, and up to a tenth more, so that many destinations are not probed at once.
     fn next_probe(&mut self, random: &dyn Random) -> Duration {
         let probes = self.health.block.as_mut().map_or(0, |block| {
             block.probes += 1;

@@ -1,4 +1,4 @@
-//! A delivery: one alert owed to one connector, and how it stands.
+//! A delivery: one alert for one connector, and its states.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -79,9 +79,20 @@ words! {
 }
 
 words! {
-    /// How a delivery stands.
+    /// The state of a delivery.
+    ///
+    /// ```text
+    /// Pending   -> Delivered   the channel confirmed the message
+    /// Pending   -> Accepted    a Teams workflow took the message
+    /// Pending   -> Failed      the channel refused the message in both its forms
+    /// Pending   -> Expired     --retry-for passed
+    /// Pending   -> Cancelled   the connector was switched off or deleted, or the opening was not delivered
+    /// Failed    -> Pending     retry; or the webhook is at fault, since three different messages in a row were refused
+    /// Expired   -> Pending     retry; or the webhook was repaired within seven days
+    /// Cancelled -> Pending     retry
+    /// ```
     DeliveryState {
-        /// Still owed.
+        /// Not ended: it waits for its turn, for a retry, or for a blocked webhook.
         Pending = 0, "pending";
         /// The channel said that the message stands there.
         Delivered = 1, "delivered";
@@ -96,8 +107,18 @@ words! {
     }
 }
 
+impl DeliveryState {
+    /// Returns whether a person may have a delivery in this state retried.
+    pub const fn may_be_retried(self) -> bool {
+        match self {
+            Self::Failed | Self::Expired | Self::Cancelled => true,
+            Self::Pending | Self::Delivered | Self::Accepted => false,
+        }
+    }
+}
+
 words! {
-    /// Why a delivery ended without arriving.
+    /// Why a delivery ended undelivered.
     EndReason {
         /// The connector was switched off.
         ConnectorInactive = 1, "connector_inactive";
@@ -109,5 +130,32 @@ words! {
         TimeUp = 4, "time_up";
         /// It follows an opening that did not arrive.
         OpeningNotDelivered = 5, "opening_not_delivered";
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_drawing_of_states_is_that_of_the_code() {
+        let lines = include_str!("delivery.rs").lines();
+        let drawn: Vec<(&str, &str)> = lines
+            .filter_map(|line| line.trim().strip_prefix("/// ")?.split_once(" -> "))
+            .map(|(from, rest)| (from.trim(), rest.split(' ').next().unwrap()))
+            .collect();
+        let mut real = Vec::new();
+        for state in DeliveryState::ALL {
+            let name = format!("{state:?}");
+            if *state != DeliveryState::Pending {
+                real.push(("Pending".to_owned(), name.clone()));
+            }
+            if state.may_be_retried() {
+                real.push((name, "Pending".to_owned()));
+            }
+        }
+        real.sort_by_key(|(from, _)| from != "Pending");
+        let real: Vec<_> = real.iter().map(|(from, to)| (&**from, &**to)).collect();
+        assert_eq!(drawn, real);
     }
 }

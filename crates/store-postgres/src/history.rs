@@ -134,10 +134,7 @@ impl History for PostgresStore {
             return change.nothing(Retried::Absent).await;
         };
         let state = stored.kept.now(expiry).0;
-        if !matches!(
-            state,
-            DeliveryState::Failed | DeliveryState::Expired | DeliveryState::Cancelled
-        ) {
+        if !state.may_be_retried() {
             return change.nothing(Retried::Stands(state)).await;
         }
         if stored.kept.deleted_at.is_some() {

@@ -172,7 +172,7 @@ struct Asked {
 }
 
 /// What it knows then.
-struct Known {
+struct BatchFacts {
     next_alert: i64,
     next_delivery: i64,
     identity_version: i64,
@@ -241,7 +241,7 @@ impl Asked {
     }
 
     /// Reads all of it in one round trip, behind the lock that makes it stay true.
-    async fn read(self, session: &Session) -> Result<Known, StoreError> {
+    async fn read(self, session: &Session) -> Result<BatchFacts, StoreError> {
         let problems = async |sql: &str| {
             if self.problems.0.is_empty() {
                 return Ok(Vec::new());
@@ -282,7 +282,7 @@ impl Asked {
         )?;
         let numbering =
             numbering.ok_or_else(|| stored::unreadable("numbering", "next_alert", "of all"))?;
-        let mut known = Known {
+        let mut known = BatchFacts {
             next_alert: numbering.at(0)?,
             next_delivery: numbering.at(1)?,
             identity_version: 0,

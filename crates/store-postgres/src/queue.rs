@@ -9,8 +9,8 @@ use alert_connectors_model::{
     Alert, AlertId, Connector, DeliveryId, DeliveryKind, DeliveryState, Fingerprint, Space,
 };
 use alert_connectors_store::{
-    Backlog, DigestBatch, Event, Expiry, Form, Known, OpeningState, PendingDelivery, Queue,
-    Recorded, Report, StoreError, UNANSWERED_TOLD,
+    Backlog, DestinationState, DigestBatch, Event, Expiry, Form, OpeningState, PendingDelivery,
+    Queue, Recorded, Report, StoreError, UNANSWERED_TOLD,
     stored::{self, delivery_kind, time},
 };
 use async_trait::async_trait;
@@ -115,14 +115,18 @@ impl Queue for PostgresStore {
         .await
     }
 
-    async fn known(&self, destination: Fingerprint, now: Timestamp) -> Result<Known, StoreError> {
+    async fn destination_state(
+        &self,
+        destination: Fingerprint,
+        now: Timestamp,
+    ) -> Result<DestinationState, StoreError> {
         let sealing = Arc::clone(&self.shared.sealing);
         self.read(async |session| {
             let found = connectors::of_destination(session, &sealing, destination).await?;
             let numbers: Vec<i64> = found.iter().map(|(no, _, _)| *no).collect();
             let last = session.row(LAST_REQUEST, &[&numbers]).await?;
             let last: Option<i64> = last.map_or(Ok(None), |row| row.at(0))?;
-            Ok(Known {
+            Ok(DestinationState {
                 health: destination_health::read_at(session, destination, now).await?,
                 last_request_at: last.map(time),
             })

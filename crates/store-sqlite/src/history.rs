@@ -125,10 +125,7 @@ impl History for SqliteStore {
                 return Ok(Retried::Absent);
             };
             let state = stored.kept.now(expiry).0;
-            if !matches!(
-                state,
-                DeliveryState::Failed | DeliveryState::Expired | DeliveryState::Cancelled
-            ) {
+            if !state.may_be_retried() {
                 return Ok(Retried::Stands(state));
             }
             if stored.kept.deleted_at.is_some() {

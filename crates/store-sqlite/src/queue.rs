@@ -9,8 +9,8 @@ use alert_connectors_model::{
     Alert, AlertId, Connector, DeliveryId, DeliveryKind, DeliveryState, Fingerprint, Space,
 };
 use alert_connectors_store::{
-    Backlog, DigestBatch, Event, Expiry, Form, Known, Leases, NextStep, OpeningState, Outcome,
-    PendingDelivery, Queue, Recorded, Report, StoreError, UNANSWERED_TOLD,
+    Backlog, DestinationState, DigestBatch, Event, Expiry, Form, Leases, NextStep, OpeningState,
+    Outcome, PendingDelivery, Queue, Recorded, Report, StoreError, UNANSWERED_TOLD,
     stored::{self, delivery_kind, time},
 };
 use async_trait::async_trait;
@@ -91,14 +91,18 @@ impl Queue for SqliteStore {
         .await
     }
 
-    async fn known(&self, destination: Fingerprint, _now: Timestamp) -> Result<Known, StoreError> {
+    async fn destination_state(
+        &self,
+        destination: Fingerprint,
+        _now: Timestamp,
+    ) -> Result<DestinationState, StoreError> {
         let sealing = Arc::clone(&self.shared.sealing);
         self.read(move |connection| {
             let mut last = None;
             for (no, _, _) in connectors::of_destination(connection, &sealing, destination)? {
                 last = last.max(last_request(connection, no).map_err(meaning)?);
             }
-            Ok(Known {
+            Ok(DestinationState {
                 health: destination_health::read(connection, destination).map_err(meaning)?,
                 last_request_at: last.map(time),
             })

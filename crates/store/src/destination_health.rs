@@ -1,15 +1,15 @@
-//! How a destination stands: what it has refused, how long it is to be left alone, and whether it is blocked.
+//! The health of a destination: its failures, how long to wait, and whether it is blocked.
 //!
-//! Whoever delivers decides; a store only keeps it, in the same transaction as the outcome that changed it.
+//! The engine's send policy decides it. A store only keeps it, in the same transaction as the outcome that changed it.
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::FailingMessages;
 
-/// So many requests in a row without an answer are told to the spaces.
+/// The spaces are notified after this many requests in a row without a response.
 pub const UNANSWERED_TOLD: u32 = 3;
 
-/// How a destination stands. One that never gave trouble stands as [`DestinationHealth::default`] and needs no row.
+/// The health of a destination. One that never failed has [`DestinationHealth::default`] and needs no row.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DestinationHealth {
     /// Attempts in a row that failed.
@@ -32,14 +32,14 @@ pub struct DestinationHealth {
     pub failing: FailingMessages,
     /// Whether it is blocked.
     pub block: Option<Block>,
-    /// Whether the spaces were told that it is blocked, and not yet that it is not.
+    /// Whether the spaces were notified that it is blocked, and not yet that it works again.
     pub told: bool,
     /// When it was repaired last: expiry counts from here.
     pub repaired_at: Option<Timestamp>,
 }
 
 impl DestinationHealth {
-    /// Whether so many requests in a row were not answered that the spaces are to know.
+    /// Returns whether so many requests in a row were not answered that the spaces are notified.
     pub fn never_answers(&self) -> bool {
         self.unanswered >= UNANSWERED_TOLD
     }
@@ -103,12 +103,12 @@ pub struct Block {
     pub quiet: bool,
 }
 
-/// A destination as it is taken up.
+/// What the engine loads of a destination when it starts working on it.
 #[derive(Debug, Clone, Default)]
-pub struct Known {
-    /// How it stands.
+pub struct DestinationState {
+    /// Its health.
     pub health: DestinationHealth,
-    /// When the last request to it began, as far as is known, so that its pace goes on where it was.
+    /// When the last request to it began, as far as is known, so that its rate limit goes on where it was.
     pub last_request_at: Option<Timestamp>,
 }
 

@@ -33,7 +33,7 @@ pub use alerts::{
     AlertQuery, AlertRecord, Alerts, DELIVERIES_LISTED_MAX, DeliverySummary, Page, Resolution,
 };
 pub use connectors::{Changed, Connectors, Created, Edit, Roster};
-pub use destination_health::{Block, DestinationHealth, Known, UNANSWERED_TOLD, Wait};
+pub use destination_health::{Block, DestinationHealth, DestinationState, UNANSWERED_TOLD, Wait};
 pub use error::{BoxError, StoreError};
 pub use expiry::{Expiry, Kept};
 pub use failing::{FailingMessages, SET_ASIDE_MAX, SetAside, Suspect};

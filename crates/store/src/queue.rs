@@ -9,7 +9,7 @@ use alert_connectors_model::{
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::{DestinationHealth, Expiry, Known, StoreError};
+use crate::{DestinationHealth, DestinationState, Expiry, StoreError};
 
 /// The deliveries that wait.
 #[async_trait]
@@ -23,7 +23,11 @@ pub trait Queue: Send + Sync {
 
     /// The state of a destination, which the engine loads when it starts working on it. A wait that another server set is
     /// converted to this server's clock, which says `now`.
-    async fn known(&self, destination: Fingerprint, now: Timestamp) -> Result<Known, StoreError>;
+    async fn destination_state(
+        &self,
+        destination: Fingerprint,
+        now: Timestamp,
+    ) -> Result<DestinationState, StoreError>;
 
     /// The oldest deliveries owed to a destination after the one numbered `after`, oldest first, at most `at_most`.
     /// What has expired, and what is owed to connectors that are switched off, is left out.

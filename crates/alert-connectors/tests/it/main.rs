@@ -15,6 +15,7 @@ mod hostile;
 mod identity;
 mod log;
 mod lost_access;
+mod mounted;
 mod openapi;
 mod place;
 mod restart;

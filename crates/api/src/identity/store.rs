@@ -23,12 +23,12 @@ const USE_NOTED_EVERY: SignedDuration = SignedDuration::from_mins(1);
 pub struct StoreIdentity {
     store: Arc<dyn People>,
     clock: Arc<dyn Clock>,
-    known: RwLock<HashMap<TokenHash, Known>>,
+    known: RwLock<HashMap<TokenHash, CachedCaller>>,
     noted: Mutex<HashMap<KeyId, Timestamp>>,
 }
 
 #[derive(Clone)]
-struct Known {
+struct CachedCaller {
     caller: Caller,
     expires_at: Option<Timestamp>,
     key: Option<KeyId>,
@@ -45,9 +45,9 @@ impl StoreIdentity {
         }
     }
 
-    async fn load(&self, hash: TokenHash) -> Result<Option<Known>, StoreError> {
+    async fn load(&self, hash: TokenHash) -> Result<Option<CachedCaller>, StoreError> {
         let session = self.store.session(hash).await?;
-        let known = session.map(Known::of);
+        let known = session.map(CachedCaller::of);
         let mut all = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= CALLERS_MAX {
             all.clear();
@@ -83,7 +83,7 @@ impl StoreIdentity {
     }
 }
 
-impl Known {
+impl CachedCaller {
     fn of(session: Session) -> Self {
         let limits = |key: &ApiKey| KeyLimits {
             space: key.space.as_ref().map(|(id, _)| *id),

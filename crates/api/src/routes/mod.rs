@@ -50,6 +50,11 @@ pub(crate) fn core() -> OpenApiRouter<App> {
         .routes(routes!(deliveries::replay))
         .routes(routes!(deliveries::one))
         .routes(routes!(deliveries::retry))
+}
+
+/// What operators and their tools ask for.
+pub(crate) fn operations() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(health::openapi))
@@ -70,24 +75,35 @@ pub(crate) fn people() -> OpenApiRouter<App> {
         .routes(routes!(members::set, members::remove))
 }
 
-/// Connectors and alerts, for an app that brings its own identity.
+/// Connectors and alerts, to be nested in an app that brings its own identity. It has no fallback and no operational routes, so it
+/// leaves those to the app.
 pub fn router(app: &App) -> Router {
-    finished(core().split_for_parts().0, app)
+    layered(core(), app)
 }
 
-/// Users, tokens, keys, spaces and members.
+/// Users, tokens, keys, spaces and members, likewise without a fallback.
 pub fn people_router(app: &App) -> Router {
-    finished(people().split_for_parts().0, app)
+    layered(people(), app)
 }
 
-/// The whole API of the service.
+/// Probes, metrics and the description of the API, likewise without a fallback.
+pub fn operations_router(app: &App) -> Router {
+    layered(operations(), app)
+}
+
+/// The whole API of the service. Any other route is a problem document.
 pub fn whole(app: &App) -> Router {
-    finished(core().merge(people()).split_for_parts().0, app)
+    let all = core().merge(people()).merge(operations());
+    let router = all.split_for_parts().0;
+    finished(router.fallback(async || Problem::not_found("route")), app)
+}
+
+fn layered(routes: OpenApiRouter<App>, app: &App) -> Router {
+    finished(routes.split_for_parts().0, app)
 }
 
 fn finished(router: Router<App>, app: &App) -> Router {
     router
-        .fallback(async || Problem::not_found("route"))
         .method_not_allowed_fallback(async || {
             Problem::new(
                 ProblemKind::MethodNotAllowed,

@@ -1,4 +1,4 @@
-//! One kept connection to a webhook, driven by whoever posts on it, so that no task of its own is woken for each request.
+//! One kept HTTP/1.1 connection to a webhook. The worker that posts polls it, so no task of its own is woken for each request.
 
 use std::{
     future::poll_fn,

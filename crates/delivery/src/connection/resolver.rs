@@ -21,13 +21,13 @@ use tokio::{
 const NAMES_MAX: usize = 4_096;
 /// Addresses that are kept of one name.
 const ADDRESSES_MAX: usize = 16;
-/// For so long a name is not looked up again.
+/// A name is not looked up again for this long.
 const FRESH: Duration = Duration::from_secs(30);
-/// For so long what was found is used where the name can't be looked up.
+/// While a name cannot be looked up, its previous addresses are used for this long.
 const STALE: Duration = Duration::from_hours(1);
 /// How long a lookup is waited for where something was found before.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Names that were found before are looked up by so many threads at once, and others by so many.
+/// The maximum number of threads that look up names with known addresses, and names without.
 const KNOWN_AT_ONCE: usize = 16;
 const UNKNOWN_AT_ONCE: usize = 16;
 

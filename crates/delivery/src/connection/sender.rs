@@ -194,7 +194,7 @@ impl Sender {
     }
 }
 
-/// Why there is no answer, told apart by whether the channel may have got the message.
+/// Returns why there is no response, and whether the channel may have received the message.
 fn post_error(error: &ConnectionError, connection: &HttpConnection) -> PostError {
     match (error, connection.has_sent_whole()) {
         (ConnectionError::TimedOut, true) => PostError::Unanswered,

@@ -244,7 +244,7 @@ fn judged(
     (verdict, attempt)
 }
 
-/// Logs one line for each attempt that did not arrive, and one at `debug` for each that did.
+/// Logs one line for each attempt that failed, and one at `debug` for each that delivered its payload.
 fn log(payload: &Payload, attempt: &Attempt) {
     let (Some((alert, delivery, _)), Some(connector)) = (payload.first(), payload.connector())
     else {
@@ -254,12 +254,12 @@ fn log(payload: &Payload, attempt: &Attempt) {
     match &attempt.error {
         None => tracing::debug!(
             alert.id = %alert, connector.id = %connector, delivery.id = %delivery,
-            attempt.no = payload.attempts() + 1, carried, duration_ms = attempt.duration_ms, "arrived"
+            attempt.no = payload.attempts() + 1, carried, duration_ms = attempt.duration_ms, "delivered"
         ),
         Some(error) => tracing::warn!(
             alert.id = %alert, connector.id = %connector, delivery.id = %delivery,
             attempt.no = payload.attempts() + 1, carried, duration_ms = attempt.duration_ms,
-            outcome = attempt.outcome.as_str(), status = attempt.status_code, reason = error, "did not arrive"
+            outcome = attempt.outcome.as_str(), status = attempt.status_code, reason = error, "not delivered"
         ),
     }
 }

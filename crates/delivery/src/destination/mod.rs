@@ -246,7 +246,10 @@ impl Destination {
             return Ok(());
         }
         let rate = context.rates.of(connector_type);
-        let known = context.store.known(self.fingerprint, context.now()).await?;
+        let known = context
+            .store
+            .destination_state(self.fingerprint, context.now())
+            .await?;
         let policy = SendPolicy::restore(known, rate, context.backoff, context.moment());
         let mut state = self.state();
         state.policy.get_or_insert(policy);

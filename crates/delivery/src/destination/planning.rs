@@ -147,8 +147,7 @@ impl Destination {
         })
     }
 
-    /// A message that was set aside, with the follow-ups that wait behind it. It is read from disk, where it stands in its
-    /// place as if nothing had happened.
+    /// Plans a message that was set aside, with the follow-ups behind it. It is read from disk, where it has kept its place.
     async fn plan_set_aside(
         self: &Arc<Self>,
         one: SetAside,
@@ -166,7 +165,7 @@ impl Destination {
         };
         read.retain(|due| due.alert_id == one.alert_id && due.connector.id == one.connector_id);
         if read.first().is_none_or(|first| first.seq != one.seq) {
-            // It has expired, was cancelled, or is owed to another webhook by now.
+            // It has expired, was cancelled, or is pending for another webhook by now.
             self.update_policy(context, |policy| policy.forget_set_aside(one.seq))
                 .await;
             self.state().window.reset();

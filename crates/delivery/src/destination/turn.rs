@@ -13,7 +13,7 @@ use crate::{
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Next {
     Front,
-    /// Another goes in the place of this message, after so many that were tried in vain.
+    /// Another message goes in the place of this one, after this many that failed.
     InPlaceOf(MessageRef, u32),
     SetAside(SetAside),
 }

@@ -35,8 +35,7 @@ impl QueuedDelivery {
 
 /// A sliding window over the queue of one destination.
 ///
-/// Its invariant: whatever is owed and newer than `last_seq` is on disk and will be read, because `on_disk` is set; or
-/// there is no such thing.
+/// Its invariant: if a pending delivery is newer than `last_seq`, it is on disk and `on_disk` is set, so it will be read.
 #[derive(Default)]
 pub(crate) struct Window {
     queued: VecDeque<QueuedDelivery>,

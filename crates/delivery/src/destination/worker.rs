@@ -55,7 +55,7 @@ impl Destination {
         }
     }
 
-    /// What is owed, and how the destination stands, is read anew from disk.
+    /// Reads the pending deliveries and the health from disk again.
     fn start_over(&self) {
         let mut state = self.state();
         state.policy = None;
@@ -123,7 +123,7 @@ impl Destination {
         if state.unrecorded >= UNRECORDED_MAX || state.paused_by > 0 {
             return Step::WaitForOthers;
         }
-        // What is not recorded yet would be read as still owed, and whoever has something unrecorded is not done.
+        // A delivery that is unrecorded would be read as pending, so nothing is read or ended before it is on disk.
         let once_recorded = |step| match state.unrecorded {
             0 => step,
             _ => Step::WaitForOthers,
@@ -168,8 +168,7 @@ impl Destination {
         }
     }
 
-    /// Stops if there is nothing to do here, now that the state is looked at again. Says whether it did; what it held is
-    /// handed on.
+    /// Stops if there is nothing to do, now that the state is locked. Returns whether it did; a lease is released.
     fn stop_if_idle(&self, context: &Context) -> bool {
         let mut state = self.state();
         let is_others = !state.ownership.is_owned(Instant::now());
@@ -205,7 +204,7 @@ impl Destination {
     pub(super) async fn unreadable(&self, error: &StoreError) {
         tracing::warn!(
             error = error as &dyn std::error::Error, destination.fp = ?self.fingerprint,
-            "what is owed can't be read; trying again"
+            "failed to read pending deliveries; retrying"
         );
         time::sleep(READ_AGAIN).await;
     }

@@ -97,7 +97,7 @@ impl SendPolicy {
             .min_by_key(|(_, due)| *due)
     }
 
-    /// A message that was set aside is no longer owed.
+    /// A message that was set aside is no longer pending.
     pub(crate) fn forget_set_aside(&mut self, seq: i64) {
         self.health.failing.set_aside.retain(|one| one.seq != seq);
         self.changed = true;

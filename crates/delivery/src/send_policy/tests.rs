@@ -19,7 +19,7 @@ fn later(moment: Moment, seconds: u64) -> Moment {
     }
 }
 
-fn restored(known: Known, now: Moment) -> SendPolicy {
+fn restored(known: DestinationState, now: Moment) -> SendPolicy {
     let rate = Rates::default().of(ConnectorType::Slack);
     SendPolicy::restore(known, rate, BackoffConfig::default(), now)
 }
@@ -28,8 +28,8 @@ fn random() -> SeededRandom {
     SeededRandom::new(3)
 }
 
-fn known(health: &DestinationHealth) -> Known {
-    Known {
+fn known(health: &DestinationHealth) -> DestinationState {
+    DestinationState {
         health: health.clone(),
         last_request_at: None,
     }
@@ -43,7 +43,7 @@ fn seconds_left(policy: &SendPolicy, now: Moment) -> u64 {
 #[test]
 fn a_request_to_wait_is_kept_over_a_restart_and_a_clock_that_steps_and_no_burst_follows() {
     let start = now();
-    let mut before = restored(Known::default(), start);
+    let mut before = restored(DestinationState::default(), start);
     let wait = before.throttled(Duration::from_mins(1), start, &random());
     assert!((60..=61).contains(&wait.as_secs()));
     let health = before.take_changed().unwrap();
@@ -73,9 +73,9 @@ fn a_request_to_wait_is_kept_over_a_restart_and_a_clock_that_steps_and_no_burst_
 fn the_pace_goes_on_after_a_restart_even_if_the_clock_stepped_back() {
     let start = now();
     let restarted = restored(
-        Known {
+        DestinationState {
             last_request_at: Some(start.wall + SignedDuration::from_hours(1)),
-            ..Known::default()
+            ..DestinationState::default()
         },
         start,
     );
@@ -86,7 +86,7 @@ fn the_pace_goes_on_after_a_restart_even_if_the_clock_stepped_back() {
 #[test]
 fn a_blocked_destination_is_probed_after_a_minute_then_ever_more_rarely_up_to_an_hour() {
     let start = now();
-    let mut policy = restored(Known::default(), start);
+    let mut policy = restored(DestinationState::default(), start);
     let mut waits = Vec::new();
     for _ in 0..10 {
         waits.push(
@@ -114,7 +114,7 @@ fn a_blocked_destination_is_probed_after_a_minute_then_ever_more_rarely_up_to_an
 #[test]
 fn three_different_messages_refused_in_a_row_are_the_destinations_fault() {
     let start = now();
-    let mut policy = restored(Known::default(), start);
+    let mut policy = restored(DestinationState::default(), start);
     let refuse = |policy: &mut SendPolicy, seq| {
         policy.refused(seq, "invalid_blocks", false, start, &random())
     };
@@ -137,7 +137,7 @@ fn three_different_messages_refused_in_a_row_are_the_destinations_fault() {
 #[test]
 fn a_refused_digest_is_halved_until_one_stands_alone_and_grows_again() {
     let start = now();
-    let mut policy = restored(Known::default(), start);
+    let mut policy = restored(DestinationState::default(), start);
     let mut sizes = Vec::new();
     let mut carried = 9;
     while carried > 1 {
@@ -153,7 +153,7 @@ fn a_refused_digest_is_halved_until_one_stands_alone_and_grows_again() {
 #[test]
 fn a_repair_forgets_all_but_what_the_channel_asked_for() {
     let start = now();
-    let mut policy = restored(Known::default(), start);
+    let mut policy = restored(DestinationState::default(), start);
     policy.condemned("no_service", false, start, &random());
     policy.repaired(start);
     assert_eq!(seconds_left(&policy, start), 0);
@@ -165,7 +165,7 @@ fn a_repair_forgets_all_but_what_the_channel_asked_for() {
 #[test]
 fn a_channel_that_never_answered_is_repaired_by_an_arrival_and_nothing_else() {
     let start = now();
-    let mut policy = restored(Known::default(), start);
+    let mut policy = restored(DestinationState::default(), start);
     for _ in 0..UNANSWERED_TOLD {
         policy.unanswered("timeout", false, start, &random());
     }
@@ -186,7 +186,7 @@ fn what_is_set_aside_waits_as_long_as_it_should() {
         alert_id: "00000000-0000-7000-8000-000000000001".parse().unwrap(),
         connector_id: "00000000-0000-7000-8000-000000000002".parse().unwrap(),
     };
-    let mut policy = restored(Known::default(), start);
+    let mut policy = restored(DestinationState::default(), start);
     policy.suspect(culprit.seq, Blame::Either, Turn::Front);
     policy.unanswered("timeout", false, start, &random());
     policy.set_aside(culprit, start, &random());

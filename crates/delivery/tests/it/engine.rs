@@ -5,7 +5,10 @@ use alert_connectors_inbox::Behaviour;
 use alert_connectors_model::{AttemptOutcome, DeliveryState, EndReason};
 use alert_connectors_store::NextStep;
 
-use crate::world::{MemoryQueue, PATH, Receiver, Setting, URL, World, row, until};
+use crate::{
+    memory_queue::MemoryQueue,
+    world::{PATH, Receiver, Setting, URL, World, row, until},
+};
 
 fn titles(receiver: &Receiver) -> Vec<String> {
     receiver

@@ -14,7 +14,10 @@ use alert_connectors_model::Fingerprint;
 use alert_connectors_store::{Event, Fence, Lease, Leases, Renewal, Renewed, StoreError};
 use async_trait::async_trait;
 
-use crate::world::{MemoryQueue, PATH, Receiver, Setting, URL, World, until};
+use crate::{
+    memory_queue::MemoryQueue,
+    world::{PATH, Receiver, Setting, URL, World, until},
+};
 
 /// Leases, for a queue that another server works too.
 #[derive(Default)]

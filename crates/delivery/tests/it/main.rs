@@ -9,6 +9,7 @@ mod follow_up;
 mod guards;
 mod idle;
 mod leases;
+mod memory_queue;
 mod pace;
 mod receivers;
 mod set_aside;

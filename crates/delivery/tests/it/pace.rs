@@ -5,7 +5,10 @@ use alert_connectors_inbox::Behaviour;
 use alert_connectors_model::{AttemptOutcome, DeliveryState, EndReason};
 use alert_connectors_store::{NextStep, Outcome};
 
-use crate::world::{MemoryQueue, PATH, Receiver, Setting, URL, World, until};
+use crate::{
+    memory_queue::MemoryQueue,
+    world::{PATH, Receiver, Setting, URL, World, until},
+};
 
 fn paced(receiver: &Receiver, rate: &str) -> Setting {
     Setting {

@@ -119,7 +119,7 @@ async fn what_is_said_under_a_lease_of_before_is_kept_and_changes_nothing() {
     assert_eq!(deliveries[0].attempts.len(), 1);
     let known = one
         .store
-        .known(destination, one.expiry().now)
+        .destination_state(destination, one.expiry().now)
         .await
         .unwrap();
     assert_eq!(known.health, DestinationHealth::default());
@@ -173,7 +173,7 @@ async fn whoever_does_not_know_of_a_repair_does_not_undo_it() {
         .unwrap();
     let known = one
         .store
-        .known(destination, one.expiry().now)
+        .destination_state(destination, one.expiry().now)
         .await
         .unwrap()
         .health;
@@ -206,7 +206,10 @@ async fn a_wait_is_judged_by_the_clock_of_the_database() {
     // Other replicas have clocks of their own.
     for hours in [-1, 0, 1] {
         let theirs = now + SignedDuration::from_hours(hours);
-        let known = one.store.known(connector.destination, theirs).await;
+        let known = one
+            .store
+            .destination_state(connector.destination, theirs)
+            .await;
         let left = known.unwrap().health.wait.unwrap().left(theirs);
         assert!(left > SignedDuration::from_secs(80), "{hours}: {left}");
         assert!(left <= SignedDuration::from_secs(90), "{hours}: {left}");

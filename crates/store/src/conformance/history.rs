@@ -423,7 +423,7 @@ pub async fn a_new_url_repairs(world: World) {
         .unwrap();
     let known = world
         .store
-        .known(connector.destination, world.now)
+        .destination_state(connector.destination, world.now)
         .await
         .unwrap();
     assert_eq!(known.health.block, None);

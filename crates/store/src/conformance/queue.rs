@@ -117,11 +117,11 @@ pub async fn due_is_read_in_order_across_connectors(world: World) {
 }
 
 /// How a destination stands is kept with the outcome that changed it, and comes back as it was.
-pub async fn a_standing_comes_back_as_it_was_with_the_pace_of_before(world: World) {
+pub async fn health_comes_back_as_it_was_with_the_previous_rate_limit(world: World) {
     let connector = world.connect("").await;
     let fresh = world
         .store
-        .known(connector.destination, world.now)
+        .destination_state(connector.destination, world.now)
         .await
         .unwrap();
     assert_eq!(
@@ -181,7 +181,7 @@ pub async fn a_standing_comes_back_as_it_was_with_the_pace_of_before(world: Worl
         .await;
     let known = world
         .store
-        .known(connector.destination, world.now)
+        .destination_state(connector.destination, world.now)
         .await
         .unwrap();
     assert_eq!(known.health, health);
@@ -225,7 +225,7 @@ pub async fn what_failed_is_revived_and_what_arrived_is_not(world: World) {
 
 /// A digest is what waits for the connector of the oldest delivery, in order, the worst with their words; its attempt is
 /// found under each of its deliveries.
-pub async fn a_bundle_is_of_one_connector_and_its_attempt_is_shared(world: World) {
+pub async fn a_digest_batch_is_of_one_connector_and_its_attempt_is_shared(world: World) {
     let one = world.connect("").await;
     world.connect("").await;
     let mut ids = Vec::new();

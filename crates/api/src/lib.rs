@@ -31,6 +31,7 @@ mod problem;
 mod query;
 mod rosters;
 mod routes;
+mod serialised;
 mod surrogates;
 mod turn;
 mod unread;

@@ -12,7 +12,7 @@ use axum::{
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
-use crate::IdentityError;
+use crate::{IdentityError, serialised::serialised};
 
 /// The closed list of problems.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -346,7 +346,7 @@ impl From<JsonError> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (_, _, _, status) = self.kind.row();
-        let json = serde_json::to_vec(&self.body()).unwrap_or_default();
+        let json = serialised(&self.body());
         let mut response = Response::new(Body::from(json));
         *response.status_mut() = status;
         let headers = response.headers_mut();

@@ -13,7 +13,7 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql, params, types::Value};
 
 use crate::{
     SqliteStore, deliveries,
-    error::meaning,
+    error::Failure,
     order::{CLOCK_STEP, first_since},
     zones::Wanted,
 };
@@ -102,12 +102,12 @@ impl Alerts for SqliteStore {
 }
 
 /// The short name of a space.
-pub(crate) fn space_no(connection: &Connection, id: SpaceId) -> Result<Option<i64>, StoreError> {
-    let mut statement = connection.prepare_cached(SPACE_NO).map_err(meaning)?;
+pub(crate) fn space_no(connection: &Connection, id: SpaceId) -> Result<Option<i64>, Failure> {
+    let mut statement = connection.prepare_cached(SPACE_NO)?;
     statement
         .query_row([&id.as_bytes()[..]], |row| row.get(0))
         .optional()
-        .map_err(meaning)
+        .map_err(Failure::from)
 }
 
 /// One alert with its deliveries in short.
@@ -116,7 +116,7 @@ pub(crate) fn one(
     space_no: i64,
     id: AlertId,
     expiry: Expiry,
-) -> Result<Option<AlertRecord>, StoreError> {
+) -> Result<Option<AlertRecord>, Failure> {
     let Some((seq, mut record)) = stored(connection, space_no, id)? else {
         return Ok(None);
     };
@@ -128,13 +128,12 @@ fn stored(
     connection: &Connection,
     space_no: i64,
     id: AlertId,
-) -> Result<Option<(i64, AlertRecord)>, StoreError> {
-    let mut statement = connection.prepare_cached(ONE).map_err(meaning)?;
+) -> Result<Option<(i64, AlertRecord)>, Failure> {
+    let mut statement = connection.prepare_cached(ONE)?;
     let raw = statement
         .query_row(params![&id.as_bytes()[..], space_no], alert)
-        .optional()
-        .map_err(meaning)?;
-    raw.map(StoredAlert::read).transpose()
+        .optional()?;
+    Ok(raw.map(StoredAlert::read).transpose()?)
 }
 
 fn alert(row: &Row<'_>) -> rusqlite::Result<StoredAlert> {
@@ -154,12 +153,12 @@ fn page(
     space_no: i64,
     query: &AlertQuery,
     expiry: Expiry,
-) -> Result<Page<AlertRecord>, StoreError> {
+) -> Result<Page<AlertRecord>, Failure> {
     let mut rows = Vec::new();
     if query.dedup_keys.is_empty() && !(query.only_resolved() && query.alert_types.is_empty()) {
         by_zones(connection, space_no, query, &mut rows)?;
     } else {
-        by_index(connection, space_no, query, &mut rows).map_err(meaning)?;
+        by_index(connection, space_no, query, &mut rows)?;
     }
     let more = rows.len() > query.limit;
     rows.truncate(query.limit);
@@ -196,7 +195,7 @@ fn by_zones(
     space_no: i64,
     query: &AlertQuery,
     rows: &mut Vec<StoredAlert>,
-) -> Result<(), StoreError> {
+) -> Result<(), Failure> {
     let wanted = if !query.alert_types.is_empty() {
         Wanted::Types(space_no, &query.alert_types)
     } else if query.severities.is_empty() {
@@ -211,9 +210,9 @@ fn by_zones(
         }
         None => Ok(i64::MAX),
     };
-    let until = bound(query.until, CLOCK_STEP).map_err(meaning)?;
+    let until = bound(query.until, CLOCK_STEP)?;
     let first = match query.since {
-        Some(_) => bound(query.since, -CLOCK_STEP).map_err(meaning)?,
+        Some(_) => bound(query.since, -CLOCK_STEP)?,
         None => 0,
     };
     let before = query.before.unwrap_or(i64::MAX).min(until);
@@ -225,7 +224,7 @@ fn by_zones(
     };
     wanted
         .walk(connection, before, first, &mut read)
-        .map_err(meaning)
+        .map_err(Failure::from)
 }
 
 /// The query of a page, as it grows.

@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::{SqliteStore, destination_health, error::meaning, open, spaces};
+use crate::{SqliteStore, destination_health, error::Failure, open, spaces};
 
 const COLUMNS: &str =
     "no, id, name, connector_type, url_key_id, url_sealed, destination, is_active, severity_filter,
@@ -210,16 +210,15 @@ pub(crate) fn reseal(
     connection: &Connection,
     sealing: &Sealing,
     at_most: usize,
-) -> Result<usize, StoreError> {
+) -> Result<usize, Failure> {
     let limit = i64::try_from(at_most).unwrap_or(i64::MAX);
     let sql = format!("SELECT {COLUMNS}, space_no {SEALED_OTHERWISE}");
-    let mut statement = connection.prepare_cached(&sql).map_err(meaning)?;
+    let mut statement = connection.prepare_cached(&sql)?;
     let raw: Vec<(StoredConnector, i64)> = statement
         .query_map(params![&sealing.first_key()[..], limit], |row| {
             Ok((stored(row)?, row.get(13)?))
         })
-        .and_then(Iterator::collect)
-        .map_err(meaning)?;
+        .and_then(Iterator::collect)?;
     for (raw, space_no) in &raw {
         let no = raw.no;
         let Some(space) = spaces::by_no(connection, *space_no)? else {
@@ -231,11 +230,10 @@ pub(crate) fn reseal(
             .prepare_cached(RESEAL)
             .and_then(|mut statement| {
                 statement.execute(params![no, &sealed.key_id[..], sealed.bytes])
-            })
-            .map_err(meaning)?;
+            })?;
     }
     if raw.is_empty() {
-        return open::reseal_fingerprint_key(connection, sealing).map_err(meaning);
+        return open::reseal_fingerprint_key(connection, sealing).map_err(Failure::from);
     }
     Ok(raw.len())
 }
@@ -275,12 +273,10 @@ fn of_space(
     sealing: &Sealing,
     space_no: i64,
     space_id: SpaceId,
-) -> Result<Vec<Arc<Connector>>, StoreError> {
-    let mut statement = connection
-        .prepare_cached(&format!("SELECT {COLUMNS} {OF_SPACE}"))
-        .map_err(meaning)?;
-    let rows = statement.query_map([space_no], stored).map_err(meaning)?;
-    rows.map(|raw| Ok(Arc::new(raw.map_err(meaning)?.read(sealing, space_id)?.1)))
+) -> Result<Vec<Arc<Connector>>, Failure> {
+    let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} {OF_SPACE}"))?;
+    let rows = statement.query_map([space_no], stored)?;
+    rows.map(|raw| Ok(Arc::new(raw?.read(sealing, space_id)?.1)))
         .collect()
 }
 
@@ -289,16 +285,14 @@ pub(crate) fn of_destination(
     connection: &Connection,
     sealing: &Sealing,
     destination: Fingerprint,
-) -> Result<Vec<(i64, Connector, Space)>, StoreError> {
+) -> Result<Vec<(i64, Connector, Space)>, Failure> {
     let sql = format!("SELECT {COLUMNS}, space_no {OF_DESTINATION}");
-    let mut statement = connection.prepare_cached(&sql).map_err(meaning)?;
+    let mut statement = connection.prepare_cached(&sql)?;
     let read = |row: &Row<'_>| Ok((stored(row)?, row.get::<_, i64>(13)?));
-    let rows = statement
-        .query_map([&destination.0[..]], read)
-        .map_err(meaning)?;
+    let rows = statement.query_map([&destination.0[..]], read)?;
     let mut connectors = Vec::new();
     for row in rows {
-        let (raw, space_no) = row.map_err(meaning)?;
+        let (raw, space_no) = row?;
         // A connector whose space is being removed is owed nothing any more.
         if let Some(space) = spaces::by_no(connection, space_no)? {
             let (no, connector) = raw.read(sealing, space.id)?;
@@ -314,16 +308,15 @@ fn one(
     space_no: i64,
     space_id: SpaceId,
     id: ConnectorId,
-) -> Result<Option<(i64, Connector)>, StoreError> {
+) -> Result<Option<(i64, Connector)>, Failure> {
     let raw = connection
         .query_row(
             &format!("SELECT {COLUMNS} {ONE}"),
             params![&id.as_bytes()[..], space_no],
             stored,
         )
-        .optional()
-        .map_err(meaning)?;
-    raw.map(|raw| raw.read(sealing, space_id)).transpose()
+        .optional()?;
+    Ok(raw.map(|raw| raw.read(sealing, space_id)).transpose()?)
 }
 
 /// A row of [`COLUMNS`].

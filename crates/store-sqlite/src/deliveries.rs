@@ -2,12 +2,12 @@
 
 use alert_connectors_model::Attempt;
 use alert_connectors_store::{
-    AcceptedDelivery, DELIVERIES_LISTED_MAX, Expiry, StoreError,
+    AcceptedDelivery, DELIVERIES_LISTED_MAX, Expiry,
     stored::{AttemptRow, DeliveryRow, StoredDelivery},
 };
 use rusqlite::{Connection, Row, ToSql};
 
-use crate::error::meaning;
+use crate::error::Failure;
 
 /// What [`StoredDelivery`] is read from.
 pub(crate) const COLUMNS: &str =
@@ -52,11 +52,11 @@ pub(crate) fn select(
     connection: &Connection,
     condition: &str,
     parameters: &[&dyn ToSql],
-) -> Result<Vec<StoredDelivery>, StoreError> {
+) -> Result<Vec<StoredDelivery>, Failure> {
     let sql = format!("SELECT {COLUMNS} {FROM} {condition}");
-    let mut statement = connection.prepare_cached(&sql).map_err(meaning)?;
-    let rows = statement.query_map(parameters, delivery).map_err(meaning)?;
-    rows.map(|row| StoredDelivery::try_from(row.map_err(meaning)?))
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows = statement.query_map(parameters, delivery)?;
+    rows.map(|row| Ok(StoredDelivery::try_from(row?)?))
         .collect()
 }
 
@@ -64,7 +64,7 @@ pub(crate) fn select(
 pub(crate) fn of_alert(
     connection: &Connection,
     alert_seq: i64,
-) -> Result<Vec<StoredDelivery>, StoreError> {
+) -> Result<Vec<StoredDelivery>, Failure> {
     select(connection, OF_ALERT, &[&alert_seq])
 }
 
@@ -73,7 +73,7 @@ pub(crate) fn summaries(
     connection: &Connection,
     alert_seq: i64,
     expiry: Expiry,
-) -> Result<Vec<AcceptedDelivery>, StoreError> {
+) -> Result<Vec<AcceptedDelivery>, Failure> {
     Ok(of_alert(connection, alert_seq)?
         .into_iter()
         .map(|stored| stored.summary(expiry))
@@ -85,16 +85,14 @@ pub(crate) fn first_summaries(
     connection: &Connection,
     alert_seq: i64,
     expiry: Expiry,
-) -> Result<(Vec<AcceptedDelivery>, usize), StoreError> {
+) -> Result<(Vec<AcceptedDelivery>, usize), Failure> {
     let limit = i64::try_from(DELIVERIES_LISTED_MAX).unwrap_or(i64::MAX);
     let first = select(connection, FIRST_OF_ALERT, &[&alert_seq, &limit])?;
     let left_out = if first.len() < DELIVERIES_LISTED_MAX {
         0
     } else {
-        let mut statement = connection.prepare_cached(COUNT_OF_ALERT).map_err(meaning)?;
-        let count: usize = statement
-            .query_row([alert_seq], |row| row.get(0))
-            .map_err(meaning)?;
+        let mut statement = connection.prepare_cached(COUNT_OF_ALERT)?;
+        let count: usize = statement.query_row([alert_seq], |row| row.get(0))?;
         count.saturating_sub(first.len())
     };
     let first = first.into_iter().map(|stored| stored.summary(expiry));
@@ -105,8 +103,8 @@ pub(crate) fn first_summaries(
 pub(crate) fn attempts(
     connection: &Connection,
     delivery_seq: i64,
-) -> Result<Vec<Attempt>, StoreError> {
-    let mut statement = connection.prepare_cached(ATTEMPTS).map_err(meaning)?;
+) -> Result<Vec<Attempt>, Failure> {
+    let mut statement = connection.prepare_cached(ATTEMPTS)?;
     let attempt = |row: &Row<'_>| {
         Ok(AttemptRow {
             delivery_seq,
@@ -119,9 +117,6 @@ pub(crate) fn attempts(
             digest_size: row.get(6)?,
         })
     };
-    let rows = statement
-        .query_map([delivery_seq], attempt)
-        .map_err(meaning)?;
-    rows.map(|row| Attempt::try_from(row.map_err(meaning)?))
-        .collect()
+    let rows = statement.query_map([delivery_seq], attempt)?;
+    rows.map(|row| Ok(Attempt::try_from(row?)?)).collect()
 }

@@ -6,13 +6,13 @@ use alert_connectors_model::{
     AlertId, AlertStatus, Connector, DeliveryId, DeliveryKind, Severity, Space,
 };
 use alert_connectors_store::{
-    DigestBatch, DigestEntry, Expiry, OpeningState, StoreError,
+    DigestBatch, DigestEntry, Expiry, OpeningState,
     stored::{self, delivery_kind, time, unreadable},
 };
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::{error::meaning, queue::opening};
+use crate::{error::Failure, queue::opening};
 
 // By deliveries_pending.
 const OLDEST: &str = "SELECT seq FROM deliveries WHERE connector_no = ?1 AND state = 0
@@ -42,7 +42,7 @@ pub(crate) fn read(
     connection: &Connection,
     connectors: Vec<(i64, Connector, Space)>,
     wanted: Wanted,
-) -> Result<Option<DigestBatch>, StoreError> {
+) -> Result<Option<DigestBatch>, Failure> {
     let cutoff = wanted.cutoff.as_millisecond();
     let mut oldest: Option<(i64, (i64, Connector, Space))> = None;
     for candidate in connectors.into_iter().filter(|(_, one, _)| one.is_active) {
@@ -52,8 +52,7 @@ pub(crate) fn read(
                 statement
                     .query_row([candidate.0, cutoff, wanted.from], |row| row.get(0))
                     .optional()
-            })
-            .map_err(meaning)?;
+            })?;
         let Some(seq) = first else { continue };
         if oldest.as_ref().is_none_or(|(least, _)| seq < *least) {
             oldest = Some((seq, candidate));
@@ -76,19 +75,17 @@ fn entries(
     connection: &Connection,
     connector_no: i64,
     wanted: Wanted,
-) -> Result<Vec<(i64, DigestEntry)>, StoreError> {
+) -> Result<Vec<(i64, DigestEntry)>, Failure> {
     let limit = i64::try_from(wanted.at_most).unwrap_or(i64::MAX);
-    let mut statement = connection.prepare_cached(PARCELS).map_err(meaning)?;
-    let mut rows = statement
-        .query(params![
-            connector_no,
-            wanted.cutoff.as_millisecond(),
-            wanted.from,
-            limit
-        ])
-        .map_err(meaning)?;
+    let mut statement = connection.prepare_cached(PARCELS)?;
+    let mut rows = statement.query(params![
+        connector_no,
+        wanted.cutoff.as_millisecond(),
+        wanted.from,
+        limit
+    ])?;
     let mut found = Vec::new();
-    while let Some(row) = rows.next().map_err(meaning)? {
+    while let Some(row) = rows.next()? {
         let (alert_seq, mut entry) = entry(row)?;
         if entry.kind != DeliveryKind::Opening {
             entry.opening = opening(
@@ -104,8 +101,8 @@ fn entries(
     Ok(found)
 }
 
-fn entry(row: &Row<'_>) -> Result<(i64, DigestEntry), StoreError> {
-    let number = |at| row.get::<_, i64>(at).map_err(meaning);
+fn entry(row: &Row<'_>) -> Result<(i64, DigestEntry), Failure> {
+    let number = |at| row.get::<_, i64>(at).map_err(Failure::from);
     let (seq, alert_seq) = (number(0)?, number(5)?);
     let severity = Severity::ALL
         .into_iter()
@@ -115,13 +112,13 @@ fn entry(row: &Row<'_>) -> Result<(i64, DigestEntry), StoreError> {
         .find(|status| Ok(*status as i64) == number(8).map_err(drop));
     let entry = DigestEntry {
         seq,
-        id: DeliveryId::from_bytes(row.get(1).map_err(meaning)?),
-        alert_id: AlertId::from_bytes(row.get(6).map_err(meaning)?),
-        kind: delivery_kind(row.get(2).map_err(meaning)?, seq)?,
+        id: DeliveryId::from_bytes(row.get(1)?),
+        alert_id: AlertId::from_bytes(row.get(6)?),
+        kind: delivery_kind(row.get(2)?, seq)?,
         opening: OpeningState::Arrived,
         severity: severity.ok_or_else(|| unreadable("alerts", "severity", alert_seq))?,
         status: status.ok_or_else(|| unreadable("alerts", "status", alert_seq))?,
-        attempts: row.get(3).map_err(meaning)?,
+        attempts: row.get(3)?,
         created_at: time(number(4)?),
         alert: None,
     };
@@ -133,13 +130,12 @@ fn fill(
     connection: &Connection,
     entries: &mut [(i64, DigestEntry)],
     in_full: usize,
-) -> Result<(), StoreError> {
+) -> Result<(), Failure> {
     let mut alerts = HashMap::new();
     for alert_seq in DigestEntry::worst(entries, in_full) {
         let content: String = connection
             .prepare_cached(CONTENT)
-            .and_then(|mut statement| statement.query_row([alert_seq], |row| row.get(0)))
-            .map_err(meaning)?;
+            .and_then(|mut statement| statement.query_row([alert_seq], |row| row.get(0)))?;
         alerts.insert(alert_seq, Arc::new(stored::alert(&content, alert_seq)?));
     }
     for (alert_seq, entry) in entries {

@@ -16,7 +16,7 @@ use crate::{
     SqliteStore,
     alerts::space_no,
     deliveries, destination_health,
-    error::{Failure, meaning},
+    error::Failure,
     order::{CLOCK_STEP, first_since},
     zones::Wanted,
 };
@@ -205,7 +205,7 @@ fn find(
     connection: &Connection,
     space_id: SpaceId,
     id: DeliveryId,
-) -> Result<Option<StoredDelivery>, StoreError> {
+) -> Result<Option<StoredDelivery>, Failure> {
     let Some(space_no) = space_no(connection, space_id)? else {
         return Ok(None);
     };
@@ -213,15 +213,13 @@ fn find(
     least[DeliveryId::SHARED_BYTES..].fill(0);
     most[DeliveryId::SHARED_BYTES..].fill(u8::MAX);
     let (least, most) = (AlertId::from_bytes(least), AlertId::from_bytes(most));
-    let mut statement = connection.prepare_cached(ALERTS_NAMED).map_err(meaning)?;
-    let alerts = statement
-        .query_map(
-            params![&least.as_bytes()[..], &most.as_bytes()[..], space_no],
-            |row| row.get(0),
-        )
-        .map_err(meaning)?;
+    let mut statement = connection.prepare_cached(ALERTS_NAMED)?;
+    let alerts = statement.query_map(
+        params![&least.as_bytes()[..], &most.as_bytes()[..], space_no],
+        |row| row.get(0),
+    )?;
     for alert_seq in alerts {
-        let found = deliveries::of_alert(connection, alert_seq.map_err(meaning)?)?;
+        let found = deliveries::of_alert(connection, alert_seq?)?;
         if let Some(stored) = found.into_iter().find(|stored| stored.id == id) {
             return Ok(Some(stored));
         }
@@ -256,7 +254,7 @@ impl StoredConnector {
         connection: &Connection,
         space_id: SpaceId,
         id: ConnectorId,
-    ) -> Result<Option<Self>, StoreError> {
+    ) -> Result<Option<Self>, Failure> {
         let Some(space_no) = space_no(connection, space_id)? else {
             return Ok(None);
         };
@@ -270,16 +268,15 @@ impl StoredConnector {
                 switched_at: time(row.get(4)?),
             })
         };
-        let mut statement = connection.prepare_cached(CONNECTOR).map_err(meaning)?;
+        let mut statement = connection.prepare_cached(CONNECTOR)?;
         statement
             .query_row(params![&id.as_bytes()[..], space_no], read)
             .optional()
-            .map_err(meaning)
+            .map_err(Failure::from)
     }
 
-    fn cutoff(&self, connection: &Connection, expiry: Expiry) -> Result<i64, StoreError> {
-        let repaired_at =
-            destination_health::repaired_at(connection, self.destination).map_err(meaning)?;
+    fn cutoff(&self, connection: &Connection, expiry: Expiry) -> Result<i64, Failure> {
+        let repaired_at = destination_health::repaired_at(connection, self.destination)?;
         Ok(expiry.cutoff(repaired_at).as_millisecond())
     }
 
@@ -289,7 +286,7 @@ impl StoredConnector {
         connection: &Connection,
         query: &DeliveryQuery,
         expiry: Expiry,
-    ) -> Result<Page<Delivery>, StoreError> {
+    ) -> Result<Page<Delivery>, Failure> {
         let states = if query.states.is_empty() {
             DeliveryState::ALL
         } else {
@@ -360,10 +357,10 @@ impl StoredConnector {
         connection: &Connection,
         replay: &Replay,
         expiry: Expiry,
-    ) -> Result<Vec<i64>, StoreError> {
+    ) -> Result<Vec<i64>, Failure> {
         let since = replay.since.checked_sub(CLOCK_STEP);
         let since = since.unwrap_or(Timestamp::MIN);
-        let first = first_since(connection, CREATED, NEWEST, since).map_err(meaning)?;
+        let first = first_since(connection, CREATED, NEWEST, since)?;
         let (since, until) = (
             replay.since.as_millisecond(),
             replay.until.unwrap_or(Timestamp::MAX).as_millisecond(),
@@ -388,19 +385,17 @@ impl StoredConnector {
                         look(ARRIVED_BETWEEN, &arrived).map(|()| true)
                     };
                     let wanted = Wanted::Connector(self.no);
-                    wanted
-                        .walk(connection, i64::MAX, first, read)
-                        .map_err(meaning)?;
+                    wanted.walk(connection, i64::MAX, first, read)?;
                 }
                 DeliveryState::Expired => {
                     let cutoff = self.cutoff(connection, expiry)?;
                     let overdue: [&dyn ToSql; 6] =
                         [&self.no, &cutoff, &first, &since, &until, &limit];
-                    look(OVERDUE_BETWEEN, &overdue).map_err(meaning)?;
-                    look(MISSED_BETWEEN, &missed).map_err(meaning)?;
+                    look(OVERDUE_BETWEEN, &overdue)?;
+                    look(MISSED_BETWEEN, &missed)?;
                 }
                 DeliveryState::Pending | DeliveryState::Failed | DeliveryState::Cancelled => {
-                    look(MISSED_BETWEEN, &missed).map_err(meaning)?;
+                    look(MISSED_BETWEEN, &missed)?;
                 }
             }
         }
@@ -409,10 +404,10 @@ impl StoredConnector {
         Ok(seqs)
     }
 
-    fn health(&self, connection: &Connection, expiry: Expiry) -> Result<Health, StoreError> {
-        let health = destination_health::read(connection, self.destination).map_err(meaning)?;
-        let (queue_depth, oldest_pending_at) = self.depth(connection, expiry).map_err(meaning)?;
-        let last_success_at = self.last_success(connection).map_err(meaning)?;
+    fn health(&self, connection: &Connection, expiry: Expiry) -> Result<Health, Failure> {
+        let health = destination_health::read(connection, self.destination)?;
+        let (queue_depth, oldest_pending_at) = self.depth(connection, expiry)?;
+        let last_success_at = self.last_success(connection)?;
         Ok(HealthFacts {
             connector_id: self.id,
             is_active: self.is_active,

@@ -1,10 +1,10 @@
 //! Inspecting a database: its pages and indexes, its references, its log and its sealed URLs.
 
 use alert_connectors_model::SpaceId;
-use alert_connectors_store::{Inspection, Sealing, StoreError, stored::StoredConnector};
+use alert_connectors_store::{Inspection, Sealing, stored::StoredConnector};
 use rusqlite::{Connection, Row};
 
-use crate::{connectors, error::meaning};
+use crate::{connectors, error::Failure};
 
 // SQLite's own: every page, every index against its table, every constraint.
 const INTEGRITY: &str = "PRAGMA integrity_check(1000)";
@@ -15,12 +15,12 @@ pub(crate) fn inspect(
     connection: &Connection,
     sealing: &Sealing,
     log_loss: Option<&str>,
-) -> Result<Inspection, StoreError> {
+) -> Result<Inspection, Failure> {
     let mut inspection = Inspection::default();
     if let Some(loss) = log_loss {
         inspection.finds(loss.to_owned());
     }
-    look(connection, &mut inspection).map_err(meaning)?;
+    look(connection, &mut inspection)?;
     if inspection.findings.is_empty() {
         open_urls(connection, sealing, &mut inspection)?;
     } else {
@@ -53,15 +53,15 @@ fn open_urls(
     connection: &Connection,
     sealing: &Sealing,
     inspection: &mut Inspection,
-) -> Result<(), StoreError> {
-    let mut statement = connection.prepare(connectors::EVERY).map_err(meaning)?;
+) -> Result<(), Failure> {
+    let mut statement = connection.prepare(connectors::EVERY)?;
     let read = |row: &Row<'_>| {
         let space: (String, [u8; 16]) = (row.get(13)?, row.get(14)?);
         Ok((connectors::stored(row)?, space))
     };
-    let rows = statement.query_map([], read).map_err(meaning)?;
+    let rows = statement.query_map([], read)?;
     for row in rows {
-        let (stored, (slug, space)): (StoredConnector, _) = row.map_err(meaning)?;
+        let (stored, (slug, space)): (StoredConnector, _) = row?;
         inspection.connector(sealing, stored, &slug, SpaceId::from_bytes(space));
     }
     Ok(())

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 
-use crate::{SqliteStore, error::meaning};
+use crate::{SqliteStore, error::Failure};
 
 const USER_COLUMNS: &str =
     "no, id, email, full_name, password_hash, is_operator, is_disabled, created_at";
@@ -70,10 +70,10 @@ impl People for SqliteStore {
     async fn users(&self) -> Result<Vec<UserRecord>, StoreError> {
         self.read(|connection| {
             let sql = format!("SELECT {USER_COLUMNS} FROM users ORDER BY email");
-            let mut statement = connection.prepare_cached(&sql).map_err(meaning)?;
-            let mut rows = statement.query([]).map_err(meaning)?;
+            let mut statement = connection.prepare_cached(&sql)?;
+            let mut rows = statement.query([])?;
             let mut users = Vec::new();
-            while let Some(row) = rows.next().map_err(meaning)? {
+            while let Some(row) = rows.next()? {
                 users.push(user_record(row)?.1);
             }
             Ok(users)
@@ -155,11 +155,10 @@ impl People for SqliteStore {
                 return Ok(None);
             };
             session.memberships = memberships(connection, user_no)?;
-            session.version = connection
-                .query_row("SELECT version FROM identity WHERE one = 1", [], |row| {
+            session.version =
+                connection.query_row("SELECT version FROM identity WHERE one = 1", [], |row| {
                     row.get(0)
-                })
-                .map_err(meaning)?;
+                })?;
             Ok(Some(session))
         })
         .await
@@ -193,12 +192,10 @@ impl People for SqliteStore {
 
     async fn keys(&self, user_id: UserId) -> Result<Vec<ApiKey>, StoreError> {
         self.read(move |connection| {
-            let mut statement = connection.prepare_cached(KEYS).map_err(meaning)?;
-            let mut rows = statement
-                .query([&user_id.as_bytes()[..]])
-                .map_err(meaning)?;
+            let mut statement = connection.prepare_cached(KEYS)?;
+            let mut rows = statement.query([&user_id.as_bytes()[..]])?;
             let mut keys = Vec::new();
-            while let Some(row) = rows.next().map_err(meaning)? {
+            while let Some(row) = rows.next()? {
                 keys.push(key(row, 0)?);
             }
             Ok(keys)
@@ -234,36 +231,36 @@ impl People for SqliteStore {
 pub(crate) fn user(
     connection: &Connection,
     email: &Email,
-) -> Result<Option<(i64, UserRecord)>, StoreError> {
+) -> Result<Option<(i64, UserRecord)>, Failure> {
     let sql = format!("SELECT {USER_COLUMNS} FROM users WHERE email = ?1");
-    let mut statement = connection.prepare_cached(&sql).map_err(meaning)?;
-    let mut rows = statement.query([email.as_str()]).map_err(meaning)?;
-    rows.next().map_err(meaning)?.map(user_record).transpose()
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query([email.as_str()])?;
+    rows.next()?.map(user_record).transpose()
 }
 
-fn user_record(row: &Row<'_>) -> Result<(i64, UserRecord), StoreError> {
-    let no: i64 = row.get(0).map_err(meaning)?;
-    let email: String = row.get(2).map_err(meaning)?;
+fn user_record(row: &Row<'_>) -> Result<(i64, UserRecord), Failure> {
+    let no: i64 = row.get(0)?;
+    let email: String = row.get(2)?;
     let record = UserRecord {
         user: User {
-            id: UserId::from_bytes(row.get(1).map_err(meaning)?),
+            id: UserId::from_bytes(row.get(1)?),
             email: Email::parse(&email).map_err(|_fault| unreadable("users", "email", no))?,
-            full_name: row.get(3).map_err(meaning)?,
+            full_name: row.get(3)?,
         },
-        password_hash: row.get(4).map_err(meaning)?,
-        is_operator: row.get(5).map_err(meaning)?,
-        is_disabled: row.get(6).map_err(meaning)?,
-        created_at: time(row.get(7).map_err(meaning)?),
+        password_hash: row.get(4)?,
+        is_operator: row.get(5)?,
+        is_disabled: row.get(6)?,
+        created_at: time(row.get(7)?),
     };
     Ok((no, record))
 }
 
-fn session_of(row: &Row<'_>, key: Option<ApiKey>) -> Result<Option<(i64, Session)>, StoreError> {
+fn session_of(row: &Row<'_>, key: Option<ApiKey>) -> Result<Option<(i64, Session)>, Failure> {
     let (no, record) = user_record(row)?;
     if record.is_disabled {
         return Ok(None);
     }
-    let expires_at: Option<i64> = row.get(8).map_err(meaning)?;
+    let expires_at: Option<i64> = row.get(8)?;
     let session = Session {
         user: record.user,
         is_operator: record.is_operator,
@@ -278,10 +275,10 @@ fn session_of(row: &Row<'_>, key: Option<ApiKey>) -> Result<Option<(i64, Session
 fn token_session(
     connection: &Connection,
     hash: TokenHash,
-) -> Result<Option<(i64, Session)>, StoreError> {
-    let mut statement = connection.prepare_cached(SESSION).map_err(meaning)?;
-    let mut rows = statement.query([&hash[..]]).map_err(meaning)?;
-    match rows.next().map_err(meaning)? {
+) -> Result<Option<(i64, Session)>, Failure> {
+    let mut statement = connection.prepare_cached(SESSION)?;
+    let mut rows = statement.query([&hash[..]])?;
+    match rows.next()? {
         Some(row) => session_of(row, None),
         None => Ok(None),
     }
@@ -290,43 +287,40 @@ fn token_session(
 fn key_session(
     connection: &Connection,
     hash: TokenHash,
-) -> Result<Option<(i64, Session)>, StoreError> {
-    let mut statement = connection.prepare_cached(KEY_SESSION).map_err(meaning)?;
-    let mut rows = statement.query([&hash[..]]).map_err(meaning)?;
-    match rows.next().map_err(meaning)? {
+) -> Result<Option<(i64, Session)>, Failure> {
+    let mut statement = connection.prepare_cached(KEY_SESSION)?;
+    let mut rows = statement.query([&hash[..]])?;
+    match rows.next()? {
         Some(row) => session_of(row, Some(key(row, 8)?)),
         None => Ok(None),
     }
 }
 
 /// A key whose columns begin at `first`.
-fn key(row: &Row<'_>, first: usize) -> Result<ApiKey, StoreError> {
-    let scope: String = row.get(first + 3).map_err(meaning)?;
-    let space_id: Option<[u8; 16]> = row.get(first + 6).map_err(meaning)?;
-    let slug: Option<String> = row.get(first + 7).map_err(meaning)?;
-    let name: String = row.get(first + 2).map_err(meaning)?;
+fn key(row: &Row<'_>, first: usize) -> Result<ApiKey, Failure> {
+    let scope: String = row.get(first + 3)?;
+    let space_id: Option<[u8; 16]> = row.get(first + 6)?;
+    let slug: Option<String> = row.get(first + 7)?;
+    let name: String = row.get(first + 2)?;
     Ok(ApiKey {
-        id: KeyId::from_bytes(row.get(first + 1).map_err(meaning)?),
+        id: KeyId::from_bytes(row.get(first + 1)?),
         scope: KeyScope::parse(&scope).ok_or_else(|| unreadable("api_keys", "scope", &name))?,
         name,
         space: space_id.map(SpaceId::from_bytes).zip(slug),
-        created_at: time(row.get(first + 4).map_err(meaning)?),
-        expires_at: row.get::<_, Option<i64>>(first).map_err(meaning)?.map(time),
-        last_used_at: row
-            .get::<_, Option<i64>>(first + 5)
-            .map_err(meaning)?
-            .map(time),
+        created_at: time(row.get(first + 4)?),
+        expires_at: row.get::<_, Option<i64>>(first)?.map(time),
+        last_used_at: row.get::<_, Option<i64>>(first + 5)?.map(time),
     })
 }
 
-fn memberships(connection: &Connection, user_no: i64) -> Result<Vec<(SpaceId, Role)>, StoreError> {
-    let mut statement = connection.prepare_cached(MEMBERSHIPS).map_err(meaning)?;
-    let mut rows = statement.query([user_no]).map_err(meaning)?;
+fn memberships(connection: &Connection, user_no: i64) -> Result<Vec<(SpaceId, Role)>, Failure> {
+    let mut statement = connection.prepare_cached(MEMBERSHIPS)?;
+    let mut rows = statement.query([user_no])?;
     let mut memberships = Vec::new();
-    while let Some(row) = rows.next().map_err(meaning)? {
-        let code: i16 = row.get(1).map_err(meaning)?;
+    while let Some(row) = rows.next()? {
+        let code: i16 = row.get(1)?;
         let role = role_of(code).ok_or_else(|| unreadable("members", "role", user_no))?;
-        memberships.push((SpaceId::from_bytes(row.get(0).map_err(meaning)?), role));
+        memberships.push((SpaceId::from_bytes(row.get(0)?), role));
     }
     Ok(memberships)
 }

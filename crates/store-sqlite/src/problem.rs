@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use alert_connectors_model::{Alert, AlertId, Connector, DeliveryId};
 use alert_connectors_store::{
-    AcceptedDelivery, Event, Expiry, FollowUp, Heard, Roster, StoreError, Submission, ended,
-    heard_of, repeated, stored::alert_json,
+    AcceptedDelivery, Event, Expiry, FollowUp, Heard, Roster, Submission, ended, heard_of,
+    repeated, stored::alert_json,
 };
 use rusqlite::{Connection, params};
 
@@ -74,7 +74,7 @@ impl Problem<'_> {
     }
 
     /// The connectors that a message of the problem reached, or that one still waits for.
-    fn heard(&self) -> Result<Heard, StoreError> {
+    fn heard(&self) -> Result<Heard, Failure> {
         let deliveries = deliveries::of_alert(self.connection, self.known.seq)?;
         Ok(heard_of(&deliveries, self.expiry))
     }

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
-    SqliteStore, connectors, destination_health, digest_batch, error::meaning,
+    SqliteStore, connectors, destination_health, digest_batch, error::Failure,
     writer::ChangeFailed, zones::Wanted,
 };
 
@@ -75,7 +75,7 @@ impl Queue for SqliteStore {
         self.read(|connection| {
             connection
                 .query_row(VERSION, [], |row| row.get(0))
-                .map_err(meaning)
+                .map_err(Failure::from)
         })
         .await
     }
@@ -83,8 +83,8 @@ impl Queue for SqliteStore {
     async fn backlog(&self) -> Result<Backlog, StoreError> {
         self.read(|connection| {
             Ok(Backlog {
-                pending: owed(connection).map_err(meaning)?,
-                troubled: fingerprints(connection, TROUBLED).map_err(meaning)?,
+                pending: owed(connection)?,
+                troubled: fingerprints(connection, TROUBLED)?,
                 queued_elsewhere: true,
             })
         })
@@ -100,10 +100,10 @@ impl Queue for SqliteStore {
         self.read(move |connection| {
             let mut last = None;
             for (no, _, _) in connectors::of_destination(connection, &sealing, destination)? {
-                last = last.max(last_request(connection, no).map_err(meaning)?);
+                last = last.max(last_request(connection, no)?);
             }
             Ok(DestinationState {
-                health: destination_health::read(connection, destination).map_err(meaning)?,
+                health: destination_health::read(connection, destination)?,
                 last_request_at: last.map(time),
             })
         })
@@ -120,8 +120,7 @@ impl Queue for SqliteStore {
         let sealing = Arc::clone(&self.shared.sealing);
         self.read(move |connection| {
             let mut owed = Vec::new();
-            let repaired_at =
-                destination_health::repaired_at(connection, destination).map_err(meaning)?;
+            let repaired_at = destination_health::repaired_at(connection, destination)?;
             let mut look = Look {
                 connection,
                 after,
@@ -155,8 +154,7 @@ impl Queue for SqliteStore {
         let sealing = Arc::clone(&self.shared.sealing);
         self.read(move |connection| {
             let connectors = connectors::of_destination(connection, &sealing, destination)?;
-            let repaired_at =
-                destination_health::repaired_at(connection, destination).map_err(meaning)?;
+            let repaired_at = destination_health::repaired_at(connection, destination)?;
             let wanted = digest_batch::Wanted {
                 from,
                 at_most,
@@ -177,8 +175,7 @@ impl Queue for SqliteStore {
                     statement
                         .query_row([follow_up], |row| Ok((row.get(0)?, row.get(1)?)))
                         .optional()
-                })
-                .map_err(meaning)?;
+                })?;
             let Some((alert_seq, connector_no)) = found else {
                 return Ok(OpeningState::Undelivered);
             };
@@ -266,15 +263,13 @@ pub(crate) fn opening(
     connector_no: i64,
     before: i64,
     expiry: Expiry,
-) -> Result<OpeningState, StoreError> {
-    let mut statement = connection.prepare_cached(BEFORE).map_err(meaning)?;
-    let mut rows = statement
-        .query([alert_seq, connector_no, before])
-        .map_err(meaning)?;
+) -> Result<OpeningState, Failure> {
+    let mut statement = connection.prepare_cached(BEFORE)?;
+    let mut rows = statement.query([alert_seq, connector_no, before])?;
     let mut opening = OpeningState::Undelivered;
-    while let Some(row) = rows.next().map_err(meaning)? {
-        let state: u8 = row.get(0).map_err(meaning)?;
-        let queued_at = time(row.get(1).map_err(meaning)?);
+    while let Some(row) = rows.next()? {
+        let state: u8 = row.get(0)?;
+        let queued_at = time(row.get(1)?);
         if let Some(state) = DeliveryState::from_code(state) {
             opening = opening.with(state, queued_at, expiry);
         }
@@ -299,30 +294,28 @@ impl Look<'_> {
         connector: &Arc<Connector>,
         space: &Arc<Space>,
         owed: &mut Vec<PendingDelivery>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), Failure> {
         let limit = i64::try_from(self.at_most).unwrap_or(i64::MAX);
-        let mut statement = self.connection.prepare_cached(DUE).map_err(meaning)?;
-        let mut rows = statement
-            .query(params![connector_no, self.after, limit, self.cutoff])
-            .map_err(meaning)?;
-        while let Some(row) = rows.next().map_err(meaning)? {
-            let number = |at| row.get::<_, i64>(at).map_err(meaning);
+        let mut statement = self.connection.prepare_cached(DUE)?;
+        let mut rows = statement.query(params![connector_no, self.after, limit, self.cutoff])?;
+        while let Some(row) = rows.next()? {
+            let number = |at| row.get::<_, i64>(at).map_err(Failure::from);
             let (seq, alert_seq) = (number(0)?, number(7)?);
             let alert = match self.alerts.get(&alert_seq) {
                 Some(alert) => Arc::clone(alert),
                 None => {
-                    let content: String = row.get(9).map_err(meaning)?;
+                    let content: String = row.get(9)?;
                     let alert = Arc::new(stored::alert(&content, alert_seq)?);
                     self.alerts.insert(alert_seq, Arc::clone(&alert));
                     alert
                 }
             };
-            let plain: bool = row.get(2).map_err(meaning)?;
-            let kind = delivery_kind(row.get(4).map_err(meaning)?, seq)?;
+            let plain: bool = row.get(2)?;
+            let kind = delivery_kind(row.get(4)?, seq)?;
             owed.push(PendingDelivery {
                 seq,
-                id: DeliveryId::from_bytes(row.get(1).map_err(meaning)?),
-                alert_id: AlertId::from_bytes(row.get(8).map_err(meaning)?),
+                id: DeliveryId::from_bytes(row.get(1)?),
+                alert_id: AlertId::from_bytes(row.get(8)?),
                 kind,
                 opening: match kind {
                     DeliveryKind::Opening => OpeningState::Arrived,
@@ -334,7 +327,7 @@ impl Look<'_> {
                 queued_at: time(number(6)?),
                 connector: Arc::clone(connector),
                 form: if plain { Form::Plain } else { Form::Full },
-                attempts: row.get(3).map_err(meaning)?,
+                attempts: row.get(3)?,
             });
         }
         Ok(())

@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     SqliteStore,
-    error::{fatal, meaning},
+    error::{Failure, fatal},
     log_loss::LogUse,
     open::keep_plans,
 };
@@ -75,13 +75,13 @@ impl SqliteStore {
     /// Reads in one snapshot, off the async threads.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        read: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
         let work: Read = Box::new(move |connection| {
             // Nobody waits for it any more where the request was given up.
             if !answer.is_closed() {
-                drop(answer.send(in_snapshot(connection, read)));
+                drop(answer.send(in_snapshot(connection, read).map_err(StoreError::from)));
             }
         });
         let asked = self.shared.readers.0.send(work).await;
@@ -99,11 +99,11 @@ impl SqliteStore {
 
 fn in_snapshot<T>(
     connection: &Connection,
-    read: impl FnOnce(&Connection) -> Result<T, StoreError>,
-) -> Result<T, StoreError> {
-    let transaction = connection.unchecked_transaction().map_err(meaning)?;
+    read: impl FnOnce(&Connection) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let transaction = connection.unchecked_transaction()?;
     let outcome = read(&transaction);
-    transaction.finish().map_err(meaning)?;
+    transaction.finish()?;
     outcome
 }
 
@@ -130,14 +130,14 @@ mod tests {
             connection.query_row(sql, [], |row| row.get(0))
         };
         for _ in 0..2 * READERS {
-            let panics = move |connection: &Connection| -> Result<(), StoreError> {
-                let count: i64 = count(connection).map_err(meaning)?;
+            let panics = move |connection: &Connection| -> Result<(), Failure> {
+                let count: i64 = count(connection)?;
                 unreachable!("a bug, in {count}")
             };
             let failed = store.read(panics).await;
             assert!(matches!(failed, Err(StoreError::Unavailable(_))));
         }
-        let read = store.read(move |connection| count(connection).map_err(meaning));
+        let read = store.read(move |connection| Ok(count(connection)?));
         assert_eq!(read.await.unwrap(), 0_i64);
     }
 }

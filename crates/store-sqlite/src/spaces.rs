@@ -9,12 +9,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::{
-    SqliteStore,
-    error::{Failure, meaning},
-    people::user,
-    zones::ZONE,
-};
+use crate::{SqliteStore, error::Failure, people::user, zones::ZONE};
 
 const ALL: &str = "SELECT no, id, slug, name, created_at, version FROM spaces ORDER BY slug";
 // By the unique index on slug.
@@ -73,9 +68,9 @@ impl Spaces for SqliteStore {
 
     async fn spaces(&self) -> Result<Vec<Space>, StoreError> {
         self.read(|connection| {
-            let mut statement = connection.prepare_cached(ALL).map_err(meaning)?;
-            let rows = statement.query_map([], stored).map_err(meaning)?;
-            rows.map(|raw| raw.map_err(meaning)?.read().map(|(_, space, _)| space))
+            let mut statement = connection.prepare_cached(ALL)?;
+            let rows = statement.query_map([], stored)?;
+            rows.map(|raw| Ok(raw?.read().map(|(_, space, _)| space)?))
                 .collect()
         })
         .await
@@ -121,12 +116,10 @@ impl Spaces for SqliteStore {
 
     async fn members(&self, space_id: SpaceId) -> Result<Vec<Member>, StoreError> {
         self.read(move |connection| {
-            let mut statement = connection.prepare_cached(MEMBERS).map_err(meaning)?;
-            let mut rows = statement
-                .query([&space_id.as_bytes()[..]])
-                .map_err(meaning)?;
+            let mut statement = connection.prepare_cached(MEMBERS)?;
+            let mut rows = statement.query([&space_id.as_bytes()[..]])?;
             let mut members = Vec::new();
-            while let Some(row) = rows.next().map_err(meaning)? {
+            while let Some(row) = rows.next()? {
                 members.push(member(row)?);
             }
             Ok(members)
@@ -328,22 +321,16 @@ fn remove_history(connection: &Connection, space_no: i64) -> Result<usize, Failu
 pub(crate) fn by_slug(
     connection: &Connection,
     slug: &Slug,
-) -> Result<Option<(i64, Space, i64)>, StoreError> {
-    let mut statement = connection.prepare_cached(BY_SLUG).map_err(meaning)?;
-    let raw = statement
-        .query_row([slug.as_str()], stored)
-        .optional()
-        .map_err(meaning)?;
-    raw.map(StoredSpace::read).transpose()
+) -> Result<Option<(i64, Space, i64)>, Failure> {
+    let mut statement = connection.prepare_cached(BY_SLUG)?;
+    let raw = statement.query_row([slug.as_str()], stored).optional()?;
+    Ok(raw.map(StoredSpace::read).transpose()?)
 }
 
 /// A space by its short name.
-pub(crate) fn by_no(connection: &Connection, no: i64) -> Result<Option<Space>, StoreError> {
-    let mut statement = connection.prepare_cached(BY_NO).map_err(meaning)?;
-    let raw = statement
-        .query_row([no], stored)
-        .optional()
-        .map_err(meaning)?;
+pub(crate) fn by_no(connection: &Connection, no: i64) -> Result<Option<Space>, Failure> {
+    let mut statement = connection.prepare_cached(BY_NO)?;
+    let raw = statement.query_row([no], stored).optional()?;
     Ok(raw
         .map(StoredSpace::read)
         .transpose()?
@@ -361,17 +348,17 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<StoredSpace> {
     })
 }
 
-fn member(row: &Row<'_>) -> Result<Member, StoreError> {
-    let email: String = row.get(1).map_err(meaning)?;
-    let code: i16 = row.get(3).map_err(meaning)?;
+fn member(row: &Row<'_>) -> Result<Member, Failure> {
+    let email: String = row.get(1)?;
+    let code: i16 = row.get(3)?;
     Ok(Member {
         user: User {
-            id: UserId::from_bytes(row.get(0).map_err(meaning)?),
+            id: UserId::from_bytes(row.get(0)?),
             email: Email::parse(&email)
                 .map_err(|_fault| unreadable("users", "email", "of a member"))?,
-            full_name: row.get(2).map_err(meaning)?,
+            full_name: row.get(2)?,
         },
         role: role_of(code).ok_or_else(|| unreadable("members", "role", code))?,
-        added_at: time(row.get(4).map_err(meaning)?),
+        added_at: time(row.get(4)?),
     })
 }

@@ -8,13 +8,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::{
-    SqliteStore, connectors,
-    error::{Failure, meaning},
-    inspection,
-    queue::next_owed,
-    zones,
-};
+use crate::{SqliteStore, connectors, error::Failure, inspection, queue::next_owed, zones};
 
 // By deliveries_pending.
 const OLDEST_WAITING: &str = "SELECT coalesce(requeued_at, created_at) FROM deliveries
@@ -73,10 +67,8 @@ impl Upkeep for SqliteStore {
 
     async fn reseal(&self, at_most: usize) -> Result<usize, StoreError> {
         let sealing = std::sync::Arc::clone(&self.shared.sealing);
-        self.change(move |connection, _events| {
-            Ok(connectors::reseal(connection, &sealing, at_most)?)
-        })
-        .await
+        self.change(move |connection, _events| connectors::reseal(connection, &sealing, at_most))
+            .await
     }
 
     async fn inspect(&self) -> Result<Inspection, StoreError> {
@@ -91,7 +83,7 @@ impl Upkeep for SqliteStore {
             let count = |sql| {
                 connection
                     .query_row(sql, [], |row| row.get(0))
-                    .map_err(meaning)
+                    .map_err(Failure::from)
             };
             Ok(Census {
                 pending: count(PENDING)?,

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use crate::{
     App, Freshness, Problem, ProblemKind,
     entry::{Entry, Wanted, enter},
+    serialised::serialised,
 };
 
 /// How often a submission is matched again because connectors or identity changed meanwhile.
@@ -37,8 +38,7 @@ pub(super) struct Prepared {
 
 impl Prepared {
     pub(super) fn of(parsed: ParsedAlert) -> Self {
-        let json = serde_json::to_string(&parsed.alert)
-            .expect("strings, numbers and lists always serialise");
+        let json = serialised(&parsed.alert);
         Self {
             alert: Arc::new(parsed.alert),
             has_own_time: parsed.has_own_time,

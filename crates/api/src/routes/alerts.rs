@@ -22,6 +22,7 @@ use crate::{
     list_body::ListBody,
     page::{decode, encode},
     query::Query,
+    serialised::serialised,
 };
 
 /// List alerts, newest first.
@@ -55,7 +56,7 @@ pub(super) async fn list(
         list.push(&record_json(entry.space().id, &record));
     }
     let next = page.next.map(|position| encode(&position.to_string()));
-    let next = serde_json::to_string(&next).unwrap_or_default();
+    let next = serialised(&next);
     Ok(json(list.finish(&format!(r#"],"next_cursor":{next}}}"#))))
 }
 
@@ -145,10 +146,10 @@ pub(super) async fn one(
     let deliveries: Vec<DeliveryBody<'_>> = deliveries.iter().map(DeliveryBody::of).collect();
     let connectors = matches(&entry.roster, &record.alert);
     let head = Head::of(entry.space().id, &record);
-    let content = serde_json::to_string(&record.alert).unwrap_or_default();
+    let content = serialised(&record.alert);
     let warnings = record.warnings_json.as_deref().unwrap_or("[]");
-    let deliveries = serde_json::to_string(&deliveries).unwrap_or_default();
-    let connectors = serde_json::to_string(&connectors).unwrap_or_default();
+    let deliveries = serialised(&deliveries);
+    let connectors = serialised(&connectors);
     let text = head.with(&content, warnings, &deliveries, 0);
     let text = text.strip_suffix('}').unwrap_or_default();
     Ok(json(format!(r#"{text},"connectors":{connectors}}}"#)))
@@ -267,7 +268,7 @@ pub(super) fn alert_json(
     };
     let warnings = match warnings {
         [] => "[]".to_owned(),
-        warnings => serde_json::to_string(warnings).unwrap_or_default(),
+        warnings => serialised(warnings),
     };
     head.with(
         content,
@@ -278,7 +279,7 @@ pub(super) fn alert_json(
 }
 
 fn record_json(space_id: SpaceId, record: &AlertRecord) -> String {
-    let content = serde_json::to_string(&record.alert).unwrap_or_default();
+    let content = serialised(&record.alert);
     let warnings = record.warnings_json.as_deref().unwrap_or("[]");
     let deliveries = summaries(&record.deliveries);
     Head::of(space_id, record).with(&content, warnings, &deliveries, record.deliveries_left_out)
@@ -304,8 +305,8 @@ fn summaries(deliveries: &[AcceptedDelivery]) -> String {
         state: delivery.state.as_str(),
     });
     let written = serde_json::Serializer::new(&mut text).collect_seq(summaries);
-    debug_assert!(written.is_ok(), "strings and lists always serialise");
-    String::from_utf8(text).unwrap_or_default()
+    written.expect("strings and lists always serialise");
+    String::from_utf8(text).expect("JSON is UTF-8")
 }
 
 /// What today's connectors would do with an alert.

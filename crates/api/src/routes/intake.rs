@@ -32,7 +32,9 @@ use crate::{
     entry::Viewer,
     heavy,
     list_body::ListBody,
-    non_finite, surrogates,
+    non_finite,
+    serialised::serialised,
+    surrogates,
 };
 
 /// Post an alert. 202 comes only once it is on disk together with its deliveries.
@@ -120,7 +122,7 @@ pub(super) async fn post_batch(
                 format!(r#"{{"status":202,"alert":{alert}}}"#)
             }
             Err(problem) => {
-                let problem = serde_json::to_string(&problem.body()).unwrap_or_default();
+                let problem = serialised(&problem.body());
                 format!(r#"{{"status":422,"problem":{problem}}}"#)
             }
         };

@@ -4,11 +4,6 @@ use serde::Serialize;
 
 use crate::{Problem, query::Query};
 
-/// Items on a page, if nothing is said.
-pub(crate) const LIMIT_DEFAULT: usize = 50;
-/// At most so many items on a page.
-pub(crate) const LIMIT_MAX: usize = 200;
-
 /// A page of a list.
 #[derive(Debug, Serialize)]
 pub(crate) struct PageBody<T> {

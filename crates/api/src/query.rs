@@ -5,11 +5,12 @@ use std::borrow::Cow;
 use alert_connectors_model::{Fault, FaultKind, Loc, closest_match};
 use jiff::Timestamp;
 
-use crate::{
-    Problem,
-    page::{LIMIT_DEFAULT, LIMIT_MAX},
-    problem::FAULTS_MAX,
-};
+use crate::{Problem, problem::FAULTS_MAX};
+
+/// Items on a page, if nothing is said.
+pub(crate) const LIMIT_DEFAULT: usize = 50;
+/// At most so many items on a page.
+pub(crate) const LIMIT_MAX: usize = 200;
 
 /// The parameters of a request, taken out one by one.
 pub(crate) struct Query<'q> {

@@ -9,10 +9,8 @@ use alert_connectors_store::{Block, DestinationHealth, StoreError};
 use async_trait::async_trait;
 use tokio::{sync::mpsc, time};
 
-use crate::registry::Registry;
+use crate::{announcement::Announcement, registry::Registry};
 
-/// Capacity of the queue of announcements. Senders wait while it is full.
-pub(crate) const QUEUED_MAX: usize = 1_024;
 /// The wait before a failed announcement is retried.
 const TRY_AGAIN: Duration = Duration::from_secs(2);
 
@@ -37,14 +35,6 @@ pub trait NotifySpace: Send + Sync {
         connector: &Connector,
         notice: &ConnectorNotice,
     ) -> Result<(), StoreError>;
-}
-
-/// What may have to be announced.
-pub(crate) enum Announcement {
-    /// The health of a destination changed.
-    Health(Fingerprint),
-    /// A connector no longer points at a destination that may be blocked.
-    Detached(Fingerprint, Arc<Space>, Arc<Connector>),
 }
 
 /// Runs until the engine stops. A failed announcement is retried, and those behind it wait for it.

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     BackoffConfig, DeliveryMeters, Rates, Sender,
-    announcer::Announcement,
+    announcement::Announcement,
     connection::ConnectionLimit,
     lease_requests::LeaseRequests,
     memory::MemoryBudget,

@@ -11,7 +11,7 @@ use alert_connectors_store::{Event, PendingDelivery, StoreError};
 use tokio::time;
 
 use crate::{
-    announcer::Announcement,
+    announcement::Announcement,
     context::Context,
     destination::{Destination, QueuedDelivery, Wake},
     lease_keeper::yield_lease,

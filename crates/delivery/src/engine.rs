@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    BackoffConfig, DeliveryMeters, NotifySpace, Rates, Sender, announcer,
+    BackoffConfig, DeliveryMeters, NotifySpace, Rates, Sender, announcement, announcer,
     connection::ConnectionLimit,
     context::Context,
     dispatcher, lease_keeper,
@@ -61,7 +61,7 @@ impl Engine {
     pub fn start(options: EngineOptions) -> Self {
         let (recorder, completed) = mpsc::channel(recorder::QUEUED_MAX);
         let (recording, _) = watch::channel(Recording::Running);
-        let (announcements, announced) = mpsc::channel(announcer::QUEUED_MAX);
+        let (announcements, announced) = mpsc::channel(announcement::QUEUED_MAX);
         let context = Arc::new(Context {
             store: Arc::clone(&options.store),
             leases: options.leases,

@@ -16,7 +16,7 @@ use alert_connectors_store::{Lease, ReleasedLease, StoreError};
 use tokio::time::{self, Instant};
 
 use crate::{
-    announcer::Announcement,
+    announcement::Announcement,
     context::Context,
     destination::Destination,
     lease_requests::{Requested, Why},

@@ -6,6 +6,7 @@
 //!
 //! The engine sees the store through its queue and its leases. It knows no database and no API.
 
+mod announcement;
 mod announcer;
 mod answer;
 mod backoff;

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::{
     Engine, Family, PostError, Verdict,
-    announcer::Announcement,
+    announcement::Announcement,
     answer::{Sending, answer_of},
     classify,
     connection::{RequestHead, WebhookResponse},

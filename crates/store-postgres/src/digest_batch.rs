@@ -12,7 +12,7 @@ use alert_connectors_store::{
 use jiff::Timestamp;
 use tokio_postgres::Row;
 
-use crate::{error::Columns, queue::openings, session::Session};
+use crate::{error::Columns, openings::openings, session::Session};
 
 // By the primary key of pending.
 const OLDEST: &str = "SELECT p.connector_no FROM unnest($1::int8[]) AS wanted (no) CROSS JOIN LATERAL

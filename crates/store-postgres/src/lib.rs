@@ -17,6 +17,7 @@ mod intake;
 mod leases;
 mod listen;
 mod open;
+mod openings;
 mod people;
 mod queue;
 mod record;

@@ -14,8 +14,13 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::{
-    Looks, PostgresStore, PostgresUrl, Shared, error::meaning, intake::Numbers, listen,
-    session::Pools, writer::Writer,
+    Looks, PostgresStore, PostgresUrl, Shared,
+    error::meaning,
+    intake,
+    intake::Numbers,
+    listen, record,
+    session::{Pools, WriterStatements},
+    writer::Writer,
 };
 
 /// The migrations in their order; the table `migrations` counts those that a database has.
@@ -146,7 +151,11 @@ impl PostgresStore {
             drop(driver.await);
             prepared?
         };
-        let pools = Pools::new(opening.url.config(), &tls)
+        let statements = WriterStatements {
+            intake: intake::statements,
+            record: record::statements,
+        };
+        let pools = Pools::new(opening.url.config(), &tls, statements)
             .map_err(|error| failed(StoreError::Unavailable(error.into())))?;
         let listens = opening.used_by == Use::Server;
         if listens {

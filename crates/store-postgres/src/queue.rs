@@ -6,7 +6,7 @@ use std::{
 };
 
 use alert_connectors_model::{
-    Alert, AlertId, Connector, DeliveryId, DeliveryKind, DeliveryState, Fingerprint, Space,
+    Alert, AlertId, Connector, DeliveryId, DeliveryKind, Fingerprint, Space,
 };
 use alert_connectors_store::{
     Backlog, DestinationState, DigestBatch, Event, Expiry, Form, OpeningState, PendingDelivery,
@@ -17,7 +17,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::{
-    PostgresStore, connectors, destination_health, digest_batch, error::Columns, session::Session,
+    PostgresStore, connectors, destination_health, digest_batch, error::Columns,
+    openings::openings, session::Session,
 };
 
 // By the primary key of pending, from connector to connector, then by primary key.
@@ -42,10 +43,6 @@ const DUE: &str = "SELECT d.seq, d.id, d.plain, d.attempts, d.kind, d.created_at
         (SELECT connector_no, seq, queued_at FROM pending WHERE connector_no = wanted.no AND seq > $2 AND queued_at > $4
          ORDER BY seq LIMIT $3) p ORDER BY p.seq LIMIT $3) p
     JOIN deliveries d ON d.seq = p.seq JOIN alerts a ON a.seq = d.alert_seq ORDER BY d.seq";
-// By primary key, then by deliveries_by_alert.
-const BEFORE: &str = "SELECT f.seq, b.state, coalesce(b.requeued_at, b.created_at) FROM deliveries f
-    LEFT JOIN deliveries b ON b.alert_seq = f.alert_seq AND b.connector_no = f.connector_no AND b.seq < f.seq
-    WHERE f.seq = ANY ($1)";
 // By the primary key of pending and by deliveries_by_connector, a few of each, then by the primary key of attempts.
 const LAST_REQUEST: &str = "SELECT max(greatest(these.started_at, (SELECT max(t.started_at) FROM attempts t WHERE t.delivery_seq = these.seq)))
     FROM unnest($1::int8[]) AS wanted (no) CROSS JOIN LATERAL (
@@ -282,32 +279,6 @@ async fn due_of(
         }
     }
     Ok(owed)
-}
-
-/// How problems stood with their connectors before these follow-ups.
-pub(crate) async fn openings(
-    session: &Session,
-    follow_ups: &[i64],
-    expiry: Expiry,
-) -> Result<HashMap<i64, OpeningState>, StoreError> {
-    let mut openings = HashMap::new();
-    if follow_ups.is_empty() {
-        return Ok(openings);
-    }
-    for row in session.rows(BEFORE, &[&follow_ups]).await? {
-        let opening = openings
-            .entry(row.at(0)?)
-            .or_insert(OpeningState::Undelivered);
-        let state: Option<i16> = row.at(1)?;
-        let state = state
-            .and_then(|code| u8::try_from(code).ok())
-            .and_then(DeliveryState::from_code);
-        let queued_at = row.at::<Option<i64>>(2)?.map(time);
-        if let (Some(state), Some(queued_at)) = (state, queued_at) {
-            *opening = opening.with(state, queued_at, expiry);
-        }
-    }
-    Ok(openings)
 }
 
 /// The destinations among some events.

@@ -1,4 +1,4 @@
-//! Connections in use: bounded in number and in time, and thrown away whenever it is not certain how they stand.
+//! Connections in use: bounded in number and in time. One whose state is unknown is closed, never returned to the pool.
 
 use std::time::Duration;
 
@@ -14,7 +14,6 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use crate::{
     PostgresStore,
     error::{Columns as _, meaning, no_connection},
-    intake, record,
 };
 
 /// Connections for everything but the hot path.
@@ -34,12 +33,20 @@ pub(crate) struct Pools {
     record: Pool,
 }
 
+/// The statements that the writers' connections prepare when they are opened.
+#[derive(Clone, Copy)]
+pub(crate) struct WriterStatements {
+    pub(crate) intake: fn() -> Vec<&'static str>,
+    pub(crate) record: fn() -> Vec<&'static str>,
+}
+
 impl Pools {
     pub(crate) fn new(
         config: &tokio_postgres::Config,
         tls: &MakeRustlsConnect,
+        statements: WriterStatements,
     ) -> Result<Self, deadpool_postgres::BuildError> {
-        let pool = |size, statements: fn() -> Vec<&'static str>| {
+        let pool = |size, prepared: fn() -> Vec<&'static str>| {
             let manager = Manager::from_config(
                 config.clone(),
                 tls.clone(),
@@ -63,9 +70,8 @@ impl Pools {
                                 .await
                                 .map_err(HookError::Backend)?;
                             let client = &*client;
-                            let prepared = statements()
-                                .into_iter()
-                                .map(|sql| client.prepare_cached(sql));
+                            let prepared =
+                                prepared().into_iter().map(|sql| client.prepare_cached(sql));
                             let prepared = try_join_all(prepared).await;
                             prepared.map(drop).map_err(HookError::Backend)
                         })
@@ -75,8 +81,8 @@ impl Pools {
         };
         Ok(Self {
             work: pool(WORKERS, Vec::new)?,
-            intake: pool(1, intake::statements)?,
-            record: pool(1, record::statements)?,
+            intake: pool(1, statements.intake)?,
+            record: pool(1, statements.record)?,
         })
     }
 

@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::{SqliteStore, destination_health, error::Failure, open, spaces};
+use crate::{SqliteStore, destination_health, error::Failure, fingerprint_key, spaces};
 
 const COLUMNS: &str =
     "no, id, name, connector_type, url_key_id, url_sealed, destination, is_active, severity_filter,
@@ -233,7 +233,7 @@ pub(crate) fn reseal(
             })?;
     }
     if raw.is_empty() {
-        return open::reseal_fingerprint_key(connection, sealing).map_err(Failure::from);
+        return fingerprint_key::reseal(connection, sealing).map_err(Failure::from);
     }
     Ok(raw.len())
 }

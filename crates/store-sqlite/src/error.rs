@@ -55,3 +55,17 @@ pub(crate) fn meaning(error: rusqlite::Error) -> StoreError {
         _ => StoreError::Unavailable(error.into()),
     }
 }
+
+/// What a failed change takes along.
+pub(crate) enum ChangeFailed {
+    /// Only itself; its caller was told.
+    Alone,
+    /// The whole group.
+    Group(StoreError),
+}
+
+impl<E: Into<Failure>> From<E> for ChangeFailed {
+    fn from(error: E) -> Self {
+        Self::Group(error.into().into())
+    }
+}

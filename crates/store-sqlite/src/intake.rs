@@ -21,10 +21,10 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::zones::{Zones, note_severity};
 use crate::{
     SqliteStore, alerts,
+    error::ChangeFailed,
     error::Failure,
     idempotency::{remember, repeated},
     problem::Problem,
-    writer::ChangeFailed,
 };
 
 // By primary key.

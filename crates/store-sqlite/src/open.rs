@@ -8,14 +8,16 @@ use std::{
 
 use alert_connectors_model::Random;
 use alert_connectors_store::{GroupMeters, Sealing, UnsealError, Use, make_key_file_if_missing};
-use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, config::DbConfig};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
 use tokio::sync::{Mutex, watch};
 
 use crate::{
     Shared, SqliteStore,
     checkpoint::Checkpoint,
     file::DatabaseFile,
+    fingerprint_key::FINGERPRINT_KEY,
     log_loss::{self, LogUse},
+    plans::keep_plans,
     reader::Readers,
     writer::Writer,
 };
@@ -26,8 +28,6 @@ const MIGRATIONS: [&str; 3] = [
     include_str!("../migrations/20261123180000_through_anything.sql"),
     include_str!("../migrations/20261126150000_failing_messages.sql"),
 ];
-const FINGERPRINT_KEY: &str = "SELECT value FROM meta WHERE name = 'fingerprint_key'";
-const SET_FINGERPRINT_KEY: &str = "UPDATE meta SET value = ?1 WHERE name = 'fingerprint_key'";
 
 /// What to open, and how.
 pub struct OpenOptions {
@@ -182,14 +182,6 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Lets a statement that was prepared keep its plan. Otherwise SQLite prepares some of ours again whenever other values are bound,
-/// to see whether another plan suits them, which takes longer than most of them run.
-pub(crate) fn keep_plans(connection: &Connection) -> rusqlite::Result<()> {
-    connection
-        .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
-        .map(drop)
-}
-
 fn migrate(connection: &mut Connection, path: &Path, used_by: Use) -> Result<(), OpenError> {
     let failed = |source| database_error(path, source);
     let version = |connection: &Connection| {
@@ -259,18 +251,6 @@ fn sealing(
         .map_err(failed)?;
     transaction.commit().map_err(failed)?;
     Ok(sealing)
-}
-
-/// Seals the fingerprint key again if it is not sealed under the first key; returns whether it was, as a count.
-pub(crate) fn reseal_fingerprint_key(
-    connection: &Connection,
-    sealing: &Sealing,
-) -> rusqlite::Result<usize> {
-    let stored: Vec<u8> = connection.query_row(FINGERPRINT_KEY, [], |row| row.get(0))?;
-    if stored.starts_with(&sealing.first_key()) {
-        return Ok(0);
-    }
-    connection.execute(SET_FINGERPRINT_KEY, [sealing.sealed_fingerprint_key()])
 }
 
 fn database_error(path: &Path, source: rusqlite::Error) -> OpenError {

@@ -18,8 +18,8 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
-    SqliteStore, connectors, destination_health, digest_batch, error::Failure,
-    writer::ChangeFailed, zones::Wanted,
+    SqliteStore, connectors, destination_health, digest_batch, error::ChangeFailed, error::Failure,
+    zones::Wanted,
 };
 
 // By primary key.

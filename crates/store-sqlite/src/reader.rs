@@ -17,7 +17,7 @@ use crate::{
     SqliteStore,
     error::{Failure, fatal},
     log_loss::LogUse,
-    open::keep_plans,
+    plans::keep_plans,
 };
 
 /// Reads that run at once. Each thread keeps some memory that it has used, so there are few.

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::{
     SqliteStore,
     checkpoint::Checkpoint,
-    error::{Failure, fatal, meaning},
+    error::{ChangeFailed, Failure, fatal, meaning},
     intake::{IDENTITY_VERSION, Intake},
     log_loss::end_use,
     queue,
@@ -417,20 +417,6 @@ impl WriterThread {
             }
         }
         transaction.commit().map_err(meaning)
-    }
-}
-
-/// What a failed job takes along.
-pub(crate) enum ChangeFailed {
-    /// Only itself; its caller was told.
-    Alone,
-    /// The whole group.
-    Group(StoreError),
-}
-
-impl<E: Into<Failure>> From<E> for ChangeFailed {
-    fn from(error: E) -> Self {
-        Self::Group(error.into().into())
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::{Destination, State, planning::Planned};
 use crate::{
     Family, PostError, Verdict,
-    announcer::Announcement,
+    announcement::Announcement,
     answer::{Sending, blame, classify_result, outcome_of, reason_of},
     connection::{ConnectionSlot, WebhookResponse},
     context::Context,

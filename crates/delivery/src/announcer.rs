@@ -1,6 +1,7 @@
 //! The announcer: notifies spaces once when a connector of theirs gets blocked or stops answering, and once when it works again.
 //!
-//! It decides by the health that is on disk, so a crash between a block and its announcement loses nothing.
+//! Whether the spaces were notified is stored with the health, so after a crash the dispatcher's first poll finds what was not
+//! announced.
 
 use std::{sync::Arc, time::Duration};
 

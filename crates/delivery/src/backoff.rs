@@ -36,7 +36,7 @@ impl Default for BackoffConfig {
     }
 }
 
-/// No wait that a channel asks for is kept to for longer.
+/// The longest requested wait that is honoured.
 pub(crate) const RETRY_AFTER_MAX: Duration = Duration::from_hours(24);
 /// A wait is not doubled beyond this.
 const DOUBLED_MAX: Duration = Duration::from_hours(1);

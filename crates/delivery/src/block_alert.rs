@@ -81,7 +81,7 @@ impl<S: Alerts + ?Sized> BlockAlerts<S> {
         Ok(!told.items.is_empty())
     }
 
-    /// Dispatched by the filters, but never to a connector on the destination that it is about.
+    /// Matches the alert by the filters, but never with a connector on the destination that it is about.
     fn submission(
         &self,
         roster: Roster,

@@ -75,7 +75,7 @@ fn queued(registry: &Registry, delivery: PendingDelivery, last: &mut Option<Arc<
         QueuedDelivery::new(delivery, rendered, reservation),
         context,
     );
-    registry.follow_up(destination, wake, Why::Queued);
+    registry.act_on(destination, wake, Why::Queued);
 }
 
 fn rendered_of(context: &Context, delivery: &PendingDelivery) -> Arc<RenderedAlert> {
@@ -155,7 +155,7 @@ async fn resume_after(registry: Arc<Registry>, old: Arc<Destination>, new: Arc<D
     registry.reload(new.fingerprint);
 }
 
-/// At the start, finds every destination with pending deliveries; later only those that another program may have changed.
+/// At the start, finds every destination with pending deliveries; later only when the version moved, since another program may have changed something.
 /// Where servers share the store, also those that another server queued for or left behind.
 async fn reconcile(registry: &Arc<Registry>, version: &mut Option<i64>) {
     if let Err(error) = try_reconcile(registry, version).await {
@@ -189,7 +189,7 @@ async fn try_reconcile(
             continue;
         }
         let wake = destination.backlog_grew();
-        registry.follow_up(destination, wake, Why::Pending);
+        registry.act_on(destination, wake, Why::Pending);
     }
     for fingerprint in backlog.troubled {
         if registry.destination(fingerprint).is_owned() {

@@ -53,7 +53,7 @@ pub(crate) async fn run(registry: Arc<Registry>, term: Duration) {
     }
 }
 
-/// Releases every lease, once no request is under way any more.
+/// Releases every lease. To be called once all workers have ended.
 pub(crate) async fn release_all(registry: &Registry) {
     let context = &registry.context;
     if !context.is_shared() {
@@ -102,7 +102,7 @@ pub(crate) async fn acquire_for_test(
     Ok(true)
 }
 
-/// Yields a destination as soon as no request is under way, and leaves it to other servers for a while.
+/// Marks a destination to be yielded as soon as no request is under way, and leaves it to other servers for a while.
 pub(crate) fn yield_lease(context: &Context, destination: &Destination) {
     if destination.start_yielding() {
         context.lease_requests.yielded(destination.fingerprint);

@@ -36,7 +36,7 @@ impl MemoryBudget {
         }
     }
 
-    /// Reserves memory if all of it is left.
+    /// Reserves memory if that stays within the budget.
     pub(crate) fn try_reserve(&self, bytes: usize) -> Option<Reservation> {
         let reservation = self.reserve(bytes);
         (self.0.get() <= BYTES_MAX).then_some(reservation)

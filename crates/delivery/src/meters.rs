@@ -9,7 +9,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-/// The labels of attempts. Cardinality is bounded: two platforms and five outcomes, independent of the number of tenants.
+/// The labels of attempts. Cardinality is bounded: the platforms times the outcomes, independent of the number of tenants.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Labels {
     platform: &'static str,

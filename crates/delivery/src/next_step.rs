@@ -40,7 +40,7 @@ pub(crate) fn next_step(
     random: &dyn Random,
 ) -> Transition {
     let Some(policy) = policy else {
-        // The policy is loaded before anything is sent.
+        // The lease was lost during the request, and the policy with it. The fence is stale, so only the attempt is kept.
         return Transition::next(again(request.payload.form(), Duration::ZERO, now));
     };
     let was_troubled = policy.is_troubled();

@@ -113,8 +113,8 @@ impl TokenBucket {
         }
     }
 
-    /// As it is so long after a request, of which no more is known: what the request left is taken to be nothing, since a
-    /// burst too few is a wait and a burst too many is a channel's backoff.
+    /// As it is so long after a request, of which no more is known: what the request left is taken to be nothing, since
+    /// too small a burst costs a wait, and too large a burst costs a 429.
     pub(crate) fn since_request(rate: Option<Rate>, gone: Duration, now: Instant) -> Self {
         let mut bucket = Self::full(rate, now);
         bucket.tokens = 0.0;

@@ -85,7 +85,7 @@ impl Registry {
     }
 
     /// Does what a wake-up asks for: starts a worker, or requests a lease first.
-    pub(crate) fn follow_up(&self, destination: Arc<Destination>, wake: Wake, why: Why) {
+    pub(crate) fn act_on(&self, destination: Arc<Destination>, wake: Wake, why: Why) {
         match wake {
             Wake::Start => self.start_worker(destination),
             Wake::Running => {}
@@ -100,6 +100,6 @@ impl Registry {
     pub(crate) fn reload(&self, fingerprint: Fingerprint) {
         let destination = self.destination(fingerprint);
         let wake = destination.reload();
-        self.follow_up(destination, wake, Why::Pending);
+        self.act_on(destination, wake, Why::Pending);
     }
 }

@@ -1,4 +1,4 @@
-//! A rendered alert: the payload for each platform and form, rendered once and shared by all destinations.
+//! A rendered alert: the payload for each platform and form, rendered when it is first needed and shared by all destinations.
 
 use std::sync::{Arc, OnceLock};
 

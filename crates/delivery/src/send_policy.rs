@@ -79,7 +79,7 @@ pub(crate) struct SendPolicy {
     bucket: TokenBucket,
     /// Nothing is posted before this.
     resume_at: Option<Instant>,
-    /// The maximum number of deliveries in the next digest: halved when one is refused.
+    /// The maximum number of deliveries in the next digest: halved when a digest fails.
     digest_max: usize,
     backoff: BackoffConfig,
     /// Whether the health differs from what is on disk.
@@ -149,7 +149,7 @@ impl SendPolicy {
         (!left.is_zero()).then_some(left)
     }
 
-    /// How long until the next request may be made because of what went before.
+    /// Returns how long until the next request may be made because of an earlier failure or 429.
     pub(crate) fn wait_left(&self, now: Instant) -> Duration {
         self.resume_at
             .map_or(Duration::ZERO, |until| until.saturating_duration_since(now))
@@ -285,7 +285,7 @@ impl SendPolicy {
         wait
     }
 
-    /// A message that stood alone was refused in both its forms.
+    /// A single message was refused in both its forms or, while the destination is blocked, in its first.
     pub(crate) fn refused(
         &mut self,
         seq: i64,

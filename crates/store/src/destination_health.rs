@@ -16,13 +16,13 @@ pub struct DestinationHealth {
     pub failures: u32,
     /// Requests in a row that left whole and were not answered.
     pub unanswered: u32,
-    /// When the first of them was made.
+    /// When the current run of failures began.
     pub failing_since: Option<Timestamp>,
     /// When the last run of failures ended.
     pub recovered_at: Option<Timestamp>,
     /// What the last failed attempt was told, in words that hold no secret.
     pub last_error: Option<String>,
-    /// Requests to wait in a row.
+    /// Responses in a row that asked to wait (429).
     pub throttles: u32,
     /// How long nothing may be posted.
     pub wait: Option<Wait>,
@@ -97,7 +97,7 @@ pub struct Block {
     pub reason: String,
     /// Since when.
     pub since: Timestamp,
-    /// Probes that were refused since.
+    /// Probes that were scheduled since.
     pub probes: u32,
     /// Whether nobody is told, since it was met while telling of another block.
     pub quiet: bool,

@@ -57,7 +57,7 @@ pub trait Leases: Send + Sync {
 pub struct Lease {
     /// The destination.
     pub destination: Fingerprint,
-    /// The fencing token: new with every acquisition. A report with an older number changes nothing.
+    /// The fencing token: new with every acquisition. A report with an older number adds its attempts and changes nothing else.
     pub number: i64,
     /// Counts what others changed of the destination.
     pub changes: i64,

@@ -24,7 +24,7 @@ pub(super) fn said(text: &str, target: &str) -> Option<String> {
     let target = target.to_ascii_lowercase();
     let secrets: Vec<&str> = target
         .split(['/', '?', '&', '=', '.', '%'])
-        .filter(|reservation| reservation.len() >= SECRET_CHARS_MIN)
+        .filter(|part| part.len() >= SECRET_CHARS_MIN)
         .collect();
     let mut words = Vec::new();
     let mut left = CHARS_MAX;

@@ -91,7 +91,7 @@ fn wrapped(status: u16, answer: &Answer<'_>) -> Verdict {
     }
 }
 
-/// A workflow: 202 is all it ever says of success.
+/// A workflow: any 2xx says only that it was taken.
 pub(super) fn of_workflow(answer: &Answer<'_>) -> Verdict {
     if let Some(verdict) = by_code(answer) {
         return verdict;

@@ -196,7 +196,7 @@ impl HttpConnection {
 }
 
 impl WebhookResponse {
-    /// What stands before the body, which breaks off unless it is read to its end.
+    /// Status and headers. The body counts as broken off until it is read to its end.
     fn of(response: &Response<Incoming>) -> Self {
         let text = |name| {
             let value = response.headers().get(name)?;
@@ -239,9 +239,9 @@ async fn read(mut body: Incoming, into: &mut BytesMut) -> BodyEnd {
             return BodyEnd::BrokeOff;
         };
         if let Ok(data) = frame.into_data() {
-            let memory = ANSWER_BYTES_MAX - into.len();
-            if data.len() > memory {
-                into.extend_from_slice(&data[..memory]);
+            let room = ANSWER_BYTES_MAX - into.len();
+            if data.len() > room {
+                into.extend_from_slice(&data[..room]);
                 return BodyEnd::TooLong;
             }
             into.extend_from_slice(&data);

@@ -1,7 +1,7 @@
 //! Names to addresses. Whatever a resolver answers, the sender connects only to addresses that it has checked.
 //!
-//! The system's resolver holds a thread for as long as a name server is silent. So only so many look names up at once, those
-//! that never answered fewer than others; each name is looked up once for all who want it, and what was found is kept.
+//! The system's resolver holds a thread for as long as a name server is silent. So lookups are bounded, and names that
+//! were never resolved have a bound of their own, so that they cannot block known ones; each name is looked up once for all who want it, and what was found is kept.
 
 use std::{
     collections::HashMap,

@@ -28,7 +28,7 @@ struct Sent {
 }
 
 impl Destination {
-    /// Makes one attempt, with the oldest delivery or with a digest, once reports can be recorded and there is a connection for it.
+    /// Makes one attempt with what is planned, once reports can be recorded and there is a connection for it.
     pub(super) async fn send_next(
         self: &Arc<Self>,
         context: &Arc<Context>,

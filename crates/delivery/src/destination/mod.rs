@@ -301,7 +301,7 @@ impl Destination {
     }
 }
 
-/// A report that is not on disk yet. Dropping it says that it is.
+/// A report that is not on disk yet. The recorder drops it once it is, or once recording has ended.
 struct UnrecordedReport(Arc<Destination>);
 
 impl Unrecorded for UnrecordedReport {

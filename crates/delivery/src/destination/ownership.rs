@@ -117,7 +117,7 @@ impl Destination {
         }
     }
 
-    /// Has the worker yield it as soon as nothing is under way. Returns whether that is new.
+    /// Has the worker yield it as soon as nothing is under way. Returns whether a worker was newly asked to.
     pub(crate) fn start_yielding(&self) -> bool {
         let mut state = self.state();
         let running = state.running;

@@ -201,8 +201,8 @@ impl Destination {
         None
     }
 
-    /// Reports outcomes of deliveries that were not sent. Without a lease they are dropped: the server that holds it now comes to
-    /// the same ones.
+    /// Reports outcomes of deliveries that were not sent. Without a lease they are dropped: the new holder decides
+    /// the same.
     async fn report(self: &Arc<Self>, context: &Context, outcomes: Vec<Outcome>) {
         let (fence, unrecorded) = {
             let mut state = self.state();

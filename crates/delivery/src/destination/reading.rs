@@ -52,15 +52,15 @@ impl Destination {
     }
 }
 
-/// Renders deliveries that are sent at once.
+/// Queues deliveries that are sent at once.
 pub(super) fn rendered(context: &Context, read: Vec<PendingDelivery>) -> Vec<QueuedDelivery> {
-    render_while(context, read, |bytes| Some(context.memory.reserve(bytes)))
+    queue_while(context, read, |bytes| Some(context.memory.reserve(bytes)))
 }
 
-/// Renders deliveries until the memory budget is used up; the first one always finds memory.
+/// Queues deliveries until the memory budget is used up; the first one always finds memory.
 fn within_budget(context: &Context, read: Vec<PendingDelivery>) -> Vec<QueuedDelivery> {
     let mut is_first = true;
-    render_while(context, read, |bytes| {
+    queue_while(context, read, |bytes| {
         if mem::take(&mut is_first) {
             Some(context.memory.reserve(bytes))
         } else {
@@ -69,8 +69,8 @@ fn within_budget(context: &Context, read: Vec<PendingDelivery>) -> Vec<QueuedDel
     })
 }
 
-/// Renders deliveries until `reserve` refuses memory. Those of one alert share its rendered form.
-fn render_while(
+/// Queues deliveries until `reserve` refuses memory. Those of one alert share its payloads.
+fn queue_while(
     context: &Context,
     read: Vec<PendingDelivery>,
     mut reserve: impl FnMut(usize) -> Option<Reservation>,

@@ -46,8 +46,8 @@ impl State {
             .then(|| policy.next_set_aside(moment()))?
     }
 
-    /// The set-aside message that goes next, if it is its turn. The queue gets every other turn. While the destination is
-    /// blocked it gets all of them, since they are probes.
+    /// The set-aside message that goes next, if it is its turn. The queue gets every other turn; while the destination is
+    /// blocked, every turn, as probes.
     pub(super) fn turn_of_set_aside(
         &self,
         next: Option<(SetAside, Instant)>,

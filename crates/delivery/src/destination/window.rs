@@ -163,7 +163,7 @@ impl Window {
 
     /// Takes out the follow-ups of an alert to the same connector that wait behind it.
     pub(crate) fn take_followers(&mut self, first: &PendingDelivery) -> Vec<QueuedDelivery> {
-        // Only a problem with a name is ever followed up.
+        // Only an alert with a `dedup_key` has follow-ups.
         if first.alert.dedup_key.is_none() {
             return Vec::new();
         }

@@ -38,8 +38,8 @@ enum Step {
 }
 
 impl Destination {
-    /// Works until nothing has waited for a while. A bug that one destination meets is no reason to stop for the others: it
-    /// starts over, ever more rarely.
+    /// Works until nothing has waited for a while. After a panic the worker restarts, with growing
+    /// pauses; other destinations are unaffected.
     pub(crate) async fn run(self: Arc<Self>, context: Arc<Context>) {
         let mut pause = START_OVER_AFTER;
         while contained(Arc::clone(&self).work(Arc::clone(&context)))

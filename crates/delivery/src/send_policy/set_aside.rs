@@ -20,8 +20,8 @@ use tokio::time::Instant;
 use super::{Moment, SendPolicy};
 use crate::backoff::{RETRY_AFTER_MAX, backoff, unanswered_wait};
 
-/// A message that failed so often in a row is suspected to fail by its own fault.
-const SUSPECT_FAILURES: u32 = 3;
+/// After this many failures in a row another message is tried in its place.
+const TRIAL_AFTER: u32 = 3;
 
 /// In whose place a request is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub(crate) enum Turn {
     SetAside,
 }
 
-/// The message by which a request is known, should it fail.
+/// Identifies a message: its place, its alert and its connector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct MessageRef {
     pub(crate) seq: i64,
@@ -51,7 +51,7 @@ impl MessageRef {
         }
     }
 
-    /// Whether a delivery tells the same connector of the same alert.
+    /// Returns whether a delivery is for the same alert and connector.
     pub(crate) fn is_about(&self, alert_id: AlertId, connector_id: ConnectorId) -> bool {
         self.alert_id == alert_id && self.connector_id == connector_id
     }
@@ -82,7 +82,7 @@ impl SendPolicy {
         self.health
             .failing
             .suspect
-            .filter(|suspect| suspect.failures >= SUSPECT_FAILURES && may_set_aside)
+            .filter(|suspect| suspect.failures >= TRIAL_AFTER && may_set_aside)
     }
 
     /// Whether a delivery is set aside, or waits behind one that is.
@@ -103,7 +103,7 @@ impl SendPolicy {
         self.changed = true;
     }
 
-    /// Remembers that a message at the front failed.
+    /// Counts a failure of the suspect, or of the trial that was made in its place.
     pub(crate) fn suspect(&mut self, seq: i64, blame: Blame, turn: Turn) {
         let failing = &mut self.health.failing;
         let known = failing.suspect;

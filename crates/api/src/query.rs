@@ -7,9 +7,9 @@ use jiff::Timestamp;
 
 use crate::{Problem, problem::FAULTS_MAX};
 
-/// Items on a page, if nothing is said.
+/// The number of items on a page without `limit`.
 pub(crate) const LIMIT_DEFAULT: usize = 50;
-/// At most so many items on a page.
+/// The maximum number of items on a page.
 pub(crate) const LIMIT_MAX: usize = 200;
 
 /// The parameters of a request, taken out one by one.

@@ -12,7 +12,6 @@ use tokio::time;
 
 use crate::{
     announcement::Announcement,
-    context::Context,
     destination::{Destination, QueuedDelivery, Wake},
     lease_keeper::yield_lease,
     lease_requests::Why,
@@ -54,10 +53,7 @@ pub(crate) async fn run(registry: Arc<Registry>) {
 async fn handle_all(registry: &Arc<Registry>, events: Vec<Event>) {
     let mut last = None;
     for event in events {
-        match event {
-            Event::Queued(delivery) => queued(registry, delivery, &mut last),
-            other => handle(registry, other).await,
-        }
+        handle(registry, event, &mut last).await;
     }
 }
 
@@ -66,7 +62,7 @@ fn queued(registry: &Registry, delivery: PendingDelivery, last: &mut Option<Arc<
     let context = &registry.context;
     let rendered = match last.take().filter(|one| one.is_of(&delivery.alert)) {
         Some(rendered) => rendered,
-        None => rendered_of(context, &delivery),
+        None => Arc::new(RenderedAlert::of(&delivery, context.public_url.as_deref())),
     };
     *last = Some(Arc::clone(&rendered));
     let reservation = context.memory.reserve(rendered.size_bytes());
@@ -78,15 +74,10 @@ fn queued(registry: &Registry, delivery: PendingDelivery, last: &mut Option<Arc<
     registry.act_on(destination, wake, Why::Queued);
 }
 
-fn rendered_of(context: &Context, delivery: &PendingDelivery) -> Arc<RenderedAlert> {
-    let url = context.alert_url(&delivery.space.slug, delivery.alert_id);
-    Arc::new(RenderedAlert::new(Arc::clone(&delivery.alert), url))
-}
-
-async fn handle(registry: &Arc<Registry>, event: Event) {
+async fn handle(registry: &Arc<Registry>, event: Event, last: &mut Option<Arc<RenderedAlert>>) {
     let context = &registry.context;
     match event {
-        Event::Queued(delivery) => queued(registry, delivery, &mut None),
+        Event::Queued(delivery) => queued(registry, delivery, last),
         Event::Changed(fingerprint) => registry.reload(fingerprint),
         Event::Moved { from, to } => moved(registry, from, to),
         Event::Repaired(fingerprint) => repaired(registry, fingerprint).await,
@@ -99,18 +90,10 @@ async fn handle(registry: &Arc<Registry>, event: Event) {
             context.epoch.fetch_add(1, Ordering::Relaxed);
         }
         Event::BacklogGrew(fingerprint) => {
-            if let Some(destination) = registry.get(fingerprint)
-                && destination.backlog_grew() == Wake::Start
-            {
-                registry.start_worker(destination);
-            }
+            start_if(registry, fingerprint, Destination::backlog_grew);
         }
         Event::Invalidated(fingerprint) => {
-            if let Some(destination) = registry.get(fingerprint)
-                && destination.invalidate() == Wake::Start
-            {
-                registry.start_worker(destination);
-            }
+            start_if(registry, fingerprint, Destination::invalidate);
         }
         Event::LeaseRequested(fingerprint) => {
             if let Some(destination) = registry.get(fingerprint) {
@@ -120,6 +103,15 @@ async fn handle(registry: &Arc<Registry>, event: Event) {
         Event::LeaseReleased(fingerprint) => {
             context.lease_requests.request(fingerprint, Why::Pending);
         }
+    }
+}
+
+/// Wakes a destination that is in memory, and starts its worker if it needs one.
+fn start_if(registry: &Registry, fingerprint: Fingerprint, wake: fn(&Destination) -> Wake) {
+    if let Some(destination) = registry.get(fingerprint)
+        && wake(&destination) == Wake::Start
+    {
+        registry.start_worker(destination);
     }
 }
 
@@ -155,8 +147,8 @@ async fn resume_after(registry: Arc<Registry>, old: Arc<Destination>, new: Arc<D
     registry.reload(new.fingerprint);
 }
 
-/// At the start, finds every destination with pending deliveries; later only when the version moved, since another program may have changed something.
-/// Where servers share the store, also those that another server queued for or left behind.
+/// At the start, finds every destination with pending deliveries; later only when the version moved, since another program may have
+/// changed something. Where servers share the store, also those that another server queued for or left behind.
 async fn reconcile(registry: &Arc<Registry>, version: &mut Option<i64>) {
     if let Err(error) = try_reconcile(registry, version).await {
         *version = None;

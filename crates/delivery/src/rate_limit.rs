@@ -113,8 +113,8 @@ impl TokenBucket {
         }
     }
 
-    /// As it is so long after a request, of which no more is known: what the request left is taken to be nothing, since
-    /// too small a burst costs a wait, and too large a burst costs a 429.
+    /// The bucket this long after a request, which is assumed to have left it empty: too small a burst costs a wait, too large a
+    /// burst costs a 429.
     pub(crate) fn since_request(rate: Option<Rate>, gone: Duration, now: Instant) -> Self {
         let mut bucket = Self::full(rate, now);
         bucket.tokens = 0.0;

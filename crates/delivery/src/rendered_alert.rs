@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use alert_connectors_message::{Shown, platform};
 use alert_connectors_model::{Alert, AlertId, ConnectorType, Field, FieldValue, Slug};
-use alert_connectors_store::Form;
+use alert_connectors_store::{Form, PendingDelivery};
 use bytes::Bytes;
 
 pub(crate) struct RenderedAlert {
@@ -29,11 +29,13 @@ pub(crate) fn alert_url(
 }
 
 impl RenderedAlert {
-    pub(crate) fn new(alert: Arc<Alert>, url: Option<String>) -> Self {
+    /// The alert of a delivery. Nothing is rendered yet.
+    pub(crate) fn of(delivery: &PendingDelivery, public_url: Option<&str>) -> Self {
+        let alert = Arc::clone(&delivery.alert);
         Self {
             size_bytes: size_bytes(&alert),
             alert,
-            url,
+            url: alert_url(public_url, &delivery.space.slug, delivery.alert_id),
             payloads: Default::default(),
         }
     }

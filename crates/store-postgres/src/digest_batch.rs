@@ -19,7 +19,7 @@ const OLDEST: &str = "SELECT p.connector_no FROM unnest($1::int8[]) AS wanted (n
     (SELECT connector_no, seq FROM pending WHERE connector_no = wanted.no AND queued_at > $2 AND seq >= $3 ORDER BY seq LIMIT 1) p
     ORDER BY p.seq LIMIT 1";
 // By the primary key of pending, then by primary keys.
-const PARCELS: &str = "SELECT d.seq, d.id, d.kind, d.attempts, d.created_at, a.seq, a.id, a.severity, a.status
+const ENTRIES: &str = "SELECT d.seq, d.id, d.kind, d.attempts, d.created_at, a.seq, a.id, a.severity, a.status
     FROM (SELECT seq FROM pending WHERE connector_no = $1 AND queued_at > $2 AND seq >= $3 ORDER BY seq LIMIT $4) p
     JOIN deliveries d ON d.seq = p.seq JOIN alerts a ON a.seq = d.alert_seq ORDER BY d.seq";
 // By primary key.
@@ -58,7 +58,7 @@ pub(crate) async fn read(
     };
     let limit = i64::try_from(wanted.at_most).unwrap_or(i64::MAX);
     let rows = session
-        .rows(PARCELS, &[&connector_no, &cutoff, &wanted.from, &limit])
+        .rows(ENTRIES, &[&connector_no, &cutoff, &wanted.from, &limit])
         .await?;
     let mut found: Vec<(i64, DigestEntry)> = rows.iter().map(entry).collect::<Result<_, _>>()?;
     find_openings(session, &mut found, wanted.expiry).await?;

@@ -18,7 +18,7 @@ const TIDY_LOCK: &str = "SELECT pg_try_advisory_xact_lock(8317492650012)";
 // By the primary key of pending.
 const NEXT_OWED: &str =
     "SELECT connector_no FROM pending WHERE connector_no > $1 ORDER BY connector_no LIMIT 1";
-// By primary key: how what waits for a connector that is off or deleted ends. The reasons are EndReason's: 1 is inactive and 2 is deleted.
+// By primary key: ends the pending deliveries of a connector that is off or deleted. Reasons by EndReason: 1 inactive, 2 deleted.
 const CANCEL: &str = "WITH off AS (SELECT no, CASE WHEN deleted_at IS NULL THEN 1 ELSE 2 END AS reason,
         coalesce(deleted_at, switched_at, updated_at) AS at FROM connectors
         WHERE no = $1 AND (NOT is_active OR deleted_at IS NOT NULL)),

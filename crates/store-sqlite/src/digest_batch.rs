@@ -18,7 +18,7 @@ use crate::{error::Failure, queue::opening};
 const OLDEST: &str = "SELECT seq FROM deliveries WHERE connector_no = ?1 AND state = 0
     AND coalesce(requeued_at, created_at) > ?2 AND seq >= ?3 ORDER BY seq LIMIT 1";
 // By deliveries_pending, then by primary key.
-const PARCELS: &str =
+const ENTRIES: &str =
     "SELECT d.seq, d.id, d.kind, d.attempts, d.created_at, a.seq, a.id, a.severity, a.status
     FROM deliveries d JOIN alerts a ON a.seq = d.alert_seq
     WHERE d.connector_no = ?1 AND d.state = 0 AND coalesce(d.requeued_at, d.created_at) > ?2
@@ -77,7 +77,7 @@ fn entries(
     wanted: Wanted,
 ) -> Result<Vec<(i64, DigestEntry)>, Failure> {
     let limit = i64::try_from(wanted.at_most).unwrap_or(i64::MAX);
-    let mut statement = connection.prepare_cached(PARCELS)?;
+    let mut statement = connection.prepare_cached(ENTRIES)?;
     let mut rows = statement.query(params![
         connector_no,
         wanted.cutoff.as_millisecond(),

@@ -56,9 +56,9 @@ pub(crate) fn meaning(error: rusqlite::Error) -> StoreError {
     }
 }
 
-/// What a failed change takes along.
+/// How much of a group fails with a change.
 pub(crate) enum ChangeFailed {
-    /// Only itself; its caller was told.
+    /// Only the change; its caller has the error.
     Alone,
     /// The whole group.
     Group(StoreError),

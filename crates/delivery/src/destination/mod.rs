@@ -108,44 +108,38 @@ impl Destination {
 
     /// Adds a delivery that was just queued.
     pub(crate) fn push(&self, queued: QueuedDelivery, context: &Context) -> Wake {
-        let mut state = self.state();
-        if !state.ownership.is_owned(Instant::now()) {
-            return Wake::NotOwned;
-        }
-        // What is pending behind a message that is set aside stays on disk, and is left out when it is read.
-        let has_memory = context.memory.is_left() && !state.is_set_aside(&queued.delivery);
-        state.window.push(queued, has_memory, context.epoch());
-        self.start_or_wake(state)
+        self.wake_after(|state| {
+            // What is pending behind a message that is set aside stays on disk, and is left out when it is read.
+            let has_memory = context.memory.is_left() && !state.is_set_aside(&queued.delivery);
+            state.window.push(queued, has_memory, context.epoch());
+        })
     }
 
     /// Reads the pending deliveries again.
     pub(crate) fn reload(&self) -> Wake {
-        let mut state = self.state();
-        if !state.ownership.is_owned(Instant::now()) {
-            return Wake::NotOwned;
-        }
-        state.window.reset();
-        self.start_or_wake(state)
+        self.wake_after(|state| state.window.reset())
     }
 
     /// More may be pending than is known here.
     pub(crate) fn backlog_grew(&self) -> Wake {
-        let mut state = self.state();
-        if !state.ownership.is_owned(Instant::now()) {
-            return Wake::NotOwned;
-        }
-        state.window.backlog_grew();
-        self.start_or_wake(state)
+        self.wake_after(|state| state.window.backlog_grew())
     }
 
     /// Another server changed the pending deliveries or the health.
     pub(crate) fn invalidate(&self) -> Wake {
+        self.wake_after(|state| {
+            state.invalidated = true;
+            state.window.backlog_grew();
+        })
+    }
+
+    /// Changes the state of a destination that this server owns, and says what its worker needs.
+    fn wake_after(&self, change: impl FnOnce(&mut State)) -> Wake {
         let mut state = self.state();
         if !state.ownership.is_owned(Instant::now()) {
             return Wake::NotOwned;
         }
-        state.invalidated = true;
-        state.window.backlog_grew();
+        change(&mut state);
         self.start_or_wake(state)
     }
 

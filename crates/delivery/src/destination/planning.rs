@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::{
     Destination,
-    reading::{REFILL, rendered},
+    reading::{REFILL, queue_all},
     turn::Next,
     window::{QueuedDelivery, Window},
 };
@@ -175,7 +175,7 @@ impl Destination {
             due.form = Form::Plain;
         }
         Some(Planned {
-            payload: Payload::Message(rendered(context, read)),
+            payload: Payload::Message(queue_all(context, read)),
             turn: Turn::SetAside,
             generation: self.state().window.generation(),
         })

@@ -53,7 +53,7 @@ impl Destination {
 }
 
 /// Queues deliveries that are sent at once.
-pub(super) fn rendered(context: &Context, read: Vec<PendingDelivery>) -> Vec<QueuedDelivery> {
+pub(super) fn queue_all(context: &Context, read: Vec<PendingDelivery>) -> Vec<QueuedDelivery> {
     queue_while(context, read, |bytes| Some(context.memory.reserve(bytes)))
 }
 
@@ -77,11 +77,9 @@ fn queue_while(
 ) -> Vec<QueuedDelivery> {
     let mut alerts: HashMap<_, Arc<RenderedAlert>> = HashMap::new();
     let queue = |delivery: PendingDelivery| {
-        let rendered = alerts.entry(delivery.alert_id).or_insert_with(|| {
-            let url = context.alert_url(&delivery.space.slug, delivery.alert_id);
-            Arc::new(RenderedAlert::new(Arc::clone(&delivery.alert), url))
-        });
-        let rendered = Arc::clone(rendered);
+        let rendered = alerts.entry(delivery.alert_id);
+        let new = || Arc::new(RenderedAlert::of(&delivery, context.public_url.as_deref()));
+        let rendered = Arc::clone(rendered.or_insert_with(new));
         let reservation = reserve(rendered.size_bytes())?;
         Some(QueuedDelivery::new(delivery, rendered, reservation))
     };

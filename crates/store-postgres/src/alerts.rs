@@ -6,6 +6,7 @@ use alert_connectors_model::{AlertId, AlertStatus, Delivery, Severity, SpaceId};
 use alert_connectors_store::{
     AlertQuery, AlertRecord, Alerts, DELIVERIES_LISTED_MAX, Expiry, Page, Resolution, Roster,
     StoreError,
+    accept::Closing,
     stored::{StoredAlert, StoredDelivery},
 };
 use async_trait::async_trait;
@@ -82,7 +83,13 @@ impl Alerts for PostgresStore {
         id: AlertId,
         expiry: Expiry,
     ) -> Result<Resolution, StoreError> {
-        self.close(roster, id, expiry).await
+        self.close(Closing {
+            roster,
+            id,
+            expiry,
+            identity_version: self.judged_at,
+        })
+        .await
     }
 }
 

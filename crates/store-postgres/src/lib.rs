@@ -10,7 +10,6 @@ mod deliveries;
 mod destination_health;
 mod digest_batch;
 mod error;
-mod group;
 mod history;
 mod inspection;
 mod intake;
@@ -23,7 +22,6 @@ mod queue;
 mod record;
 mod session;
 mod spaces;
-mod store_group;
 mod upkeep;
 mod url;
 mod writer;
@@ -42,7 +40,7 @@ use uuid::Uuid;
 pub use open::{OpenError, OpenOptions};
 pub use url::PostgresUrl;
 
-use crate::{group::Request, session::Pools, writer::Writer};
+use crate::{intake::Job, session::Pools, writer::Writer};
 
 /// A PostgreSQL database in use. Clones share it.
 #[derive(Clone)]
@@ -99,7 +97,7 @@ impl Store for PostgresStore {
     }
 
     async fn check(&self) -> Result<(), StoreError> {
-        self.shared.writer.accept(Request::Check).await.map(drop)
+        self.shared.writer.accept((), Job::Check).await
     }
 
     fn reload_keys(&self) -> Result<(), KeyFileError> {

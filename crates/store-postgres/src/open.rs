@@ -17,7 +17,7 @@ use crate::{
     Looks, PostgresStore, PostgresUrl, Shared,
     error::meaning,
     intake,
-    intake::Numbers,
+    intake::IntakeGroups,
     listen, record,
     session::{Pools, WriterStatements},
     writer::Writer,
@@ -166,8 +166,8 @@ impl PostgresStore {
         let mut replica = [0; 16];
         opening.random.fill(&mut replica);
         let meters = GroupMeters::default();
-        let numbers = Numbers::new(Arc::clone(&opening.random));
-        let writer = Writer::start(&tasks, &pools, &told, numbers, &meters);
+        let groups = IntakeGroups::new(Arc::clone(&opening.random));
+        let writer = Writer::start(&tasks, &pools, &told, groups, &meters);
         if listens && opening.url.listens() {
             listen::start(&tasks, opening.url.config().clone(), tls, told.clone());
         }

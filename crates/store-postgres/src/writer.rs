@@ -13,8 +13,7 @@ use tokio::{
 
 use crate::{
     error::{is_of_values, is_repeatable},
-    group::{Answer, Request},
-    intake::Numbers,
+    intake::{IntakeGroups, Job},
     record,
     session::{Pools, Session, within},
 };
@@ -34,11 +33,72 @@ const RECORD_EVERY: Duration = Duration::from_millis(6);
 /// A group that met another transaction is tried so often.
 const TRIES: usize = 4;
 
-type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
-type ToRecord = (Arc<[Report]>, Reply<Vec<Recorded>>);
+/// A question to a writer, with its answer once it is decided. The caller hears of it when the group is committed.
+pub(crate) struct Asked<Q, A> {
+    pub(crate) question: Q,
+    answer: Option<A>,
+    caller: oneshot::Sender<Result<A, StoreError>>,
+}
+
+impl<Q, A> Asked<Q, A> {
+    fn new(question: Q) -> (Self, oneshot::Receiver<Result<A, StoreError>>) {
+        let (caller, answered) = oneshot::channel();
+        let asked = Self {
+            question,
+            answer: None,
+            caller,
+        };
+        (asked, answered)
+    }
+
+    /// Keeps the answer. A group that is run again decides again.
+    pub(crate) fn answer(&mut self, answer: A) {
+        self.answer = Some(answer);
+    }
+
+    /// Whether the caller gave up.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.caller.is_closed()
+    }
+
+    /// Answers the caller, who may have gone away, once it is known what became of the group.
+    pub(crate) fn reply(self, outcome: Result<(), StoreError>) {
+        let answer = outcome.and_then(|()| self.answer.ok_or(StoreError::Stopped));
+        drop(self.caller.send(answer));
+    }
+}
+
+/// What may share a commit with others.
+pub(crate) trait Groupable {
+    /// About how many rows it writes.
+    fn rows(&self) -> usize;
+
+    /// Whether the caller gave up.
+    fn is_abandoned(&self) -> bool;
+
+    /// Answers the caller, once it is known what became of the group.
+    fn reply(self, outcome: Result<(), StoreError>);
+}
+
+type ToRecord = Asked<Arc<[Report]>, Vec<Recorded>>;
+
+impl Groupable for ToRecord {
+    fn rows(&self) -> usize {
+        let outcomes = self.question.iter().map(|report| report.outcomes.len());
+        outcomes.sum()
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.is_abandoned()
+    }
+
+    fn reply(self, outcome: Result<(), StoreError>) {
+        self.reply(outcome);
+    }
+}
 
 pub(crate) struct Writer {
-    accept: mpsc::Sender<(Request, Reply<Answer>)>,
+    accept: mpsc::Sender<Job>,
     record: mpsc::Sender<ToRecord>,
 }
 
@@ -48,7 +108,7 @@ impl Writer {
         tasks: &Tasks,
         pools: &Pools,
         events: &mpsc::Sender<Vec<Event>>,
-        numbers: Numbers,
+        groups: IntakeGroups,
         meters: &GroupMeters,
     ) -> Self {
         let (accept, to_accept) = mpsc::channel(WAITING_MAX);
@@ -57,7 +117,7 @@ impl Writer {
             pool: pools.intake().clone(),
             waiting: to_accept,
             events: events.clone(),
-            numbers,
+            groups,
             meters: meters.clone(),
         };
         tasks.worker("postgres-intake", accepting.run());
@@ -70,67 +130,69 @@ impl Writer {
         Self { accept, record }
     }
 
-    /// Accepts or resolves. A caller who is not answered in time is told so; what it asked for is then dropped if it was
-    /// not begun yet.
-    pub(crate) async fn accept(&self, request: Request) -> Result<Answer, StoreError> {
-        within(ask(&self.accept, request)).await
+    /// Asks for something in the next group. A caller who is not answered in time is told so; the question is then dropped
+    /// if its group was not begun yet.
+    pub(crate) async fn accept<Q, A>(
+        &self,
+        question: Q,
+        job: impl FnOnce(Asked<Q, A>) -> Job,
+    ) -> Result<A, StoreError> {
+        within(ask(&self.accept, question, job)).await
     }
 
     pub(crate) async fn record(&self, reports: Arc<[Report]>) -> Result<Vec<Recorded>, StoreError> {
-        ask(&self.record, reports).await
+        if reports.is_empty() {
+            return Ok(Vec::new());
+        }
+        ask(&self.record, reports, |asked| asked).await
     }
 }
 
-async fn ask<Q, A>(queue: &mpsc::Sender<(Q, Reply<A>)>, question: Q) -> Result<A, StoreError> {
-    let (reply, answer) = oneshot::channel();
+async fn ask<Q, A, J>(
+    queue: &mpsc::Sender<J>,
+    question: Q,
+    job: impl FnOnce(Asked<Q, A>) -> J,
+) -> Result<A, StoreError> {
+    let (asked, answered) = Asked::new(question);
     queue
-        .send((question, reply))
+        .send(job(asked))
         .await
         .map_err(|_closed| StoreError::Stopped)?;
-    answer.await.map_err(|_closed| StoreError::Stopped)?
+    answered.await.map_err(|_closed| StoreError::Stopped)?
 }
 
-/// What waits at this moment, within the bounds of a group; nothing once the queue is closed. Whoever gave up is left out.
-async fn next_group<Q, A>(
-    waiting: &mut mpsc::Receiver<(Q, Reply<A>)>,
-    rows: impl Fn(&Q) -> usize,
-) -> Option<(Vec<Q>, Vec<Reply<A>>)> {
-    let (mut questions, mut replies, mut total) = (Vec::new(), Vec::new(), 0);
+/// What waits at this moment, within the bounds of a group; nothing once the queue is closed. Abandoned jobs are left out.
+async fn next_group<J: Groupable>(waiting: &mut mpsc::Receiver<J>) -> Option<Vec<J>> {
+    let (mut jobs, mut rows) = (Vec::new(), 0);
     let mut next = Some(waiting.recv().await?);
-    while let Some((question, reply)) = next {
-        if !reply.is_closed() {
-            total += rows(&question);
-            questions.push(question);
-            replies.push(reply);
+    while let Some(job) = next {
+        if !job.is_abandoned() {
+            rows += job.rows();
+            jobs.push(job);
         }
-        if questions.len() >= GROUP_MAX || total >= GROUP_ROWS_MAX {
+        if jobs.len() >= GROUP_MAX || rows >= GROUP_ROWS_MAX {
             break;
         }
         next = waiting.try_recv().ok();
     }
-    Some((questions, replies))
+    Some(jobs)
 }
 
-fn answer<A>(replies: Vec<Reply<A>>, outcome: Result<Vec<A>, StoreError>) {
-    match outcome {
-        Ok(answers) => {
-            for (reply, answer) in replies.into_iter().zip(answers) {
-                drop(reply.send(Ok(answer)));
-            }
-        }
-        Err(error) => {
-            for reply in replies {
-                drop(reply.send(Err(error.shared())));
-            }
-        }
+/// Answers everyone in a group.
+fn reply_all<J: Groupable>(jobs: Vec<J>, outcome: &Result<(), StoreError>) {
+    for job in jobs {
+        job.reply(match outcome {
+            Ok(()) => Ok(()),
+            Err(error) => Err(error.shared()),
+        });
     }
 }
 
 struct Accepting {
     pool: Pool,
-    waiting: mpsc::Receiver<(Request, Reply<Answer>)>,
+    waiting: mpsc::Receiver<Job>,
     events: mpsc::Sender<Vec<Event>>,
-    numbers: Numbers,
+    groups: IntakeGroups,
     meters: GroupMeters,
 }
 
@@ -139,59 +201,53 @@ impl Accepting {
         let mut next_at = Instant::now();
         loop {
             time::sleep_until(next_at).await;
-            let Some((requests, replies)) = next_group(&mut self.waiting, Request::rows).await
-            else {
+            let Some(mut jobs) = next_group(&mut self.waiting).await else {
                 return;
             };
-            if requests.is_empty() {
+            if jobs.is_empty() {
                 continue;
             }
             let started = Instant::now();
-            if requests.len() >= MANY {
+            if jobs.len() >= MANY {
                 next_at = started + ACCEPT_EVERY;
             }
-            let mut outcome = self.run_group(&requests).await;
+            let mut outcome = self.run_group(&mut jobs).await;
             for _ in 1..TRIES {
                 if outcome.as_ref().is_err_and(is_repeatable) {
-                    outcome = self.run_group(&requests).await;
+                    outcome = self.run_group(&mut jobs).await;
                 }
             }
-            self.meters.ended(requests.len(), started.elapsed());
-            if outcome.as_ref().is_err_and(is_of_values) && requests.len() > 1 {
-                for (request, reply) in requests.into_iter().zip(replies) {
-                    let outcome = self.run_group(&[request]).await;
-                    self.answer(vec![reply], outcome).await;
+            self.meters.ended(jobs.len(), started.elapsed());
+            if outcome.as_ref().is_err_and(is_of_values) && jobs.len() > 1 {
+                for job in jobs {
+                    let mut alone = vec![job];
+                    let outcome = self.run_group(&mut alone).await;
+                    self.finish(alone, outcome).await;
                 }
             } else {
-                self.answer(replies, outcome).await;
+                self.finish(jobs, outcome).await;
             }
         }
     }
 
-    async fn answer(
-        &self,
-        replies: Vec<Reply<Answer>>,
-        outcome: Result<(Vec<Answer>, Vec<Event>), StoreError>,
-    ) {
-        let (answers, events) = match outcome {
-            Ok((answers, events)) => (Ok(answers), events),
+    /// Answers everyone in a group, and passes its events on.
+    async fn finish(&self, jobs: Vec<Job>, outcome: Result<Vec<Event>, StoreError>) {
+        let (outcome, events) = match outcome {
+            Ok(events) => (Ok(()), events),
             Err(error) => (Err(error), Vec::new()),
         };
-        answer(replies, answers);
+        reply_all(jobs, &outcome);
         if !events.is_empty() {
             drop(self.events.send(events).await);
         }
     }
 
-    async fn run_group(
-        &mut self,
-        requests: &[Request],
-    ) -> Result<(Vec<Answer>, Vec<Event>), StoreError> {
+    async fn run_group(&mut self, jobs: &mut [Job]) -> Result<Vec<Event>, StoreError> {
         within(Box::pin(async {
             let session = Session::of(&self.pool).await?;
-            let done = self.numbers.run_group(&session, requests).await?;
+            let events = self.groups.run(&session, jobs).await?;
             session.done();
-            Ok(done)
+            Ok(events)
         }))
         .await
     }
@@ -205,47 +261,46 @@ struct Recording {
 
 impl Recording {
     async fn run(mut self) {
-        let rows =
-            |reports: &Arc<[Report]>| reports.iter().map(|report| report.outcomes.len()).sum();
         let mut next_at = Instant::now();
         loop {
             time::sleep_until(next_at).await;
-            let Some((sets, replies)) = next_group(&mut self.waiting, rows).await else {
+            let Some(mut jobs) = next_group(&mut self.waiting).await else {
                 return;
             };
-            let reports: Vec<&Report> = sets.iter().flat_map(|set| set.iter()).collect();
-            if reports.is_empty() {
-                answer(replies, Ok(vec![Vec::new(); sets.len()]));
+            if jobs.is_empty() {
                 continue;
             }
             let started = Instant::now();
-            if reports.len() >= MANY {
+            let count = jobs.iter().map(|job| job.question.len()).sum();
+            if count >= MANY {
                 next_at = started + RECORD_EVERY;
             }
-            let mut outcome = self.run_group(&reports).await;
+            let mut outcome = self.run_group(&mut jobs).await;
             for _ in 1..TRIES {
                 if outcome.as_ref().is_err_and(is_repeatable) {
-                    outcome = self.run_group(&reports).await;
+                    outcome = self.run_group(&mut jobs).await;
                 }
             }
-            let outcome = outcome.map(|recorded| {
-                let mut recorded = recorded.into_iter();
-                sets.iter()
-                    .map(|set| recorded.by_ref().take(rows(set)).collect())
-                    .collect()
-            });
-            self.meters.ended(reports.len(), started.elapsed());
-            answer(replies, outcome);
+            self.meters.ended(count, started.elapsed());
+            reply_all(jobs, &outcome);
         }
     }
 
-    async fn run_group(&self, reports: &[&Report]) -> Result<Vec<Recorded>, StoreError> {
-        within(async {
+    async fn run_group(&self, jobs: &mut [ToRecord]) -> Result<(), StoreError> {
+        let reports = jobs.iter().flat_map(|job| job.question.iter());
+        let reports: Vec<&Report> = reports.collect();
+        let recorded = within(async {
             let session = Session::of(&self.pool).await?;
-            let recorded = record::reports(&session, reports).await?;
+            let recorded = record::reports(&session, &reports).await?;
             session.done();
             Ok(recorded)
         })
-        .await
+        .await?;
+        let mut recorded = recorded.into_iter();
+        for job in jobs {
+            let rows = job.rows();
+            job.answer(recorded.by_ref().take(rows).collect());
+        }
+        Ok(())
     }
 }

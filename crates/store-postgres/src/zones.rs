@@ -9,7 +9,7 @@ use alert_connectors_model::AlertType;
 use alert_connectors_store::StoreError;
 
 use crate::{
-    group::Desk,
+    intake::AlertRow,
     session::{Change, Session},
 };
 
@@ -36,9 +36,9 @@ pub(crate) struct Noted {
 
 impl Noted {
     /// What a group adds.
-    pub(crate) fn lacks(&self, desk: &Desk<'_>) -> BTreeSet<Fact> {
+    pub(crate) fn lacks(&self, alerts: &[AlertRow]) -> BTreeSet<Fact> {
         let mut lacking = BTreeSet::new();
-        for row in desk.alerts.values().filter(|row| row.is_new) {
+        for row in alerts {
             let fact = (row.space_no, row.alert.alert_type.clone(), row.seq / ZONE);
             if !self.facts.contains(&fact) {
                 lacking.insert(fact);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alert_connectors_model::{AlertId, Delivery, Severity, SpaceId};
 use alert_connectors_store::{
-    AlertQuery, AlertRecord, Alerts, Expiry, Page, Resolution, Roster, StoreError,
+    AlertQuery, AlertRecord, Alerts, Expiry, Page, Resolution, Roster, StoreError, accept::Closing,
     stored::StoredAlert,
 };
 use async_trait::async_trait;
@@ -93,11 +93,13 @@ impl Alerts for SqliteStore {
         id: AlertId,
         expiry: Expiry,
     ) -> Result<Resolution, StoreError> {
-        let judged_at = self.judged_at;
-        self.shared
-            .writer
-            .resolve(roster, id, expiry, judged_at)
-            .await
+        let closing = Closing {
+            roster,
+            id,
+            expiry,
+            identity_version: self.judged_at,
+        };
+        self.shared.writer.close(closing).await
     }
 }
 

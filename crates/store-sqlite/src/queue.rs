@@ -18,8 +18,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
-    SqliteStore, connectors, destination_health, digest_batch, error::ChangeFailed, error::Failure,
-    zones::Wanted,
+    SqliteStore, connectors, destination_health, digest_batch, error::Failure, zones::Wanted,
 };
 
 // By primary key.
@@ -338,7 +337,7 @@ impl Look<'_> {
 pub(crate) fn record(
     connection: &Connection,
     reports: &[Report],
-) -> Result<Vec<Recorded>, ChangeFailed> {
+) -> Result<Vec<Recorded>, Failure> {
     let mut recorded = Vec::with_capacity(reports.len());
     for report in reports {
         for outcome in &report.outcomes {

@@ -2,10 +2,10 @@
 
 use std::{sync::Arc, thread, time::Instant};
 
-use alert_connectors_model::{AlertId, Random};
+use alert_connectors_model::Random;
 use alert_connectors_store::{
-    Acceptance, Event, Expiry, GroupMeters, Recorded, Report, Resolution, Roster, StoreError,
-    Submission,
+    Acceptance, Event, GroupMeters, Recorded, Report, Resolution, StoreError, Submission,
+    accept::Closing,
 };
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -14,7 +14,8 @@ use crate::{
     SqliteStore,
     checkpoint::Checkpoint,
     error::{ChangeFailed, Failure, fatal, meaning},
-    intake::{IDENTITY_VERSION, Intake},
+    intake,
+    ledger::{IDENTITY_VERSION, LedgerCache},
     log_loss::end_use,
     queue,
     watched::Watched,
@@ -39,7 +40,7 @@ enum Job {
         Arc<[Report]>,
         oneshot::Sender<Result<Vec<Recorded>, StoreError>>,
     ),
-    Resolve(Resolve, oneshot::Sender<Result<Resolution, StoreError>>),
+    Close(Closing, oneshot::Sender<Result<Resolution, StoreError>>),
     Change(Box<dyn Change>),
 }
 
@@ -48,14 +49,6 @@ enum Message {
     Job(Job),
     /// The log is to be moved into the database.
     MoveLog(oneshot::Sender<()>),
-}
-
-/// An alert to be closed.
-struct Resolve {
-    roster: Arc<Roster>,
-    id: AlertId,
-    expiry: Expiry,
-    judged_at: Option<i64>,
 }
 
 /// Something rare, done in the group's transaction.
@@ -117,14 +110,15 @@ impl Writer {
     ) -> std::io::Result<(Self, mpsc::Receiver<Vec<Event>>)> {
         let (jobs, waiting) = mpsc::channel(WAITING_MAX);
         let (events, event_groups) = mpsc::channel(EVENT_GROUPS_MAX);
-        let intake = Intake::new(&connection, random).map_err(std::io::Error::other)?;
+        let cache = LedgerCache::new(&connection).map_err(std::io::Error::other)?;
         let thread = WriterThread {
             connection,
             waiting,
             large: None,
             events,
             failed,
-            intake,
+            cache,
+            random,
             meters,
             checkpoint,
         };
@@ -154,20 +148,8 @@ impl Writer {
         self.ask(|answer| Job::Record(reports, answer)).await
     }
 
-    pub(crate) async fn resolve(
-        &self,
-        roster: Arc<Roster>,
-        id: AlertId,
-        expiry: Expiry,
-        judged_at: Option<i64>,
-    ) -> Result<Resolution, StoreError> {
-        let resolve = Resolve {
-            roster,
-            id,
-            expiry,
-            judged_at,
-        };
-        self.ask(|answer| Job::Resolve(resolve, answer)).await
+    pub(crate) async fn close(&self, closing: Closing) -> Result<Resolution, StoreError> {
+        self.ask(|answer| Job::Close(closing, answer)).await
     }
 }
 
@@ -212,20 +194,6 @@ fn holds(connection: &Connection, judged_at: Option<i64>) -> rusqlite::Result<bo
     Ok(version == judged_at)
 }
 
-impl Resolve {
-    fn run(
-        &self,
-        intake: &mut Intake,
-        connection: &Connection,
-        events: &mut Vec<Event>,
-    ) -> Result<Resolution, Failure> {
-        if !holds(connection, self.judged_at)? {
-            return Ok(Resolution::Stale);
-        }
-        intake.resolve(connection, &self.roster, self.id, self.expiry, events)
-    }
-}
-
 /// Answers a caller, who may have gone away.
 fn reply<T>(answer: oneshot::Sender<T>, value: T) {
     drop(answer.send(value));
@@ -238,7 +206,8 @@ struct WriterThread {
     large: Option<Job>,
     events: mpsc::Sender<Vec<Event>>,
     failed: watch::Sender<Option<String>>,
-    intake: Intake,
+    cache: LedgerCache,
+    random: Arc<dyn Random>,
     meters: GroupMeters,
     checkpoint: Checkpoint,
 }
@@ -336,7 +305,7 @@ impl WriterThread {
         let mut events = Vec::new();
         let outcome = self.run_group(group, &mut finishes, &mut events);
         if outcome.is_err() {
-            self.intake.forget_numbers();
+            self.cache.forget_numbers();
         }
         for finish in finishes {
             finish(match &outcome {
@@ -367,44 +336,31 @@ impl WriterThread {
                 return Err(meaning(error));
             }
         };
-        if let Err(error) = self.intake.begin(&transaction) {
+        if let Err(error) = self.cache.begin(&transaction) {
             finishes.extend(group.into_iter().map(Job::refused));
             return Err(meaning(error));
         }
         let mut jobs = group.into_iter();
         while let Some(job) = jobs.next() {
             let events_before = events.len();
+            let (cache, random) = (&mut self.cache, &*self.random);
             let done = match job {
                 Job::Change(change) => {
                     let done =
                         in_savepoint(&transaction, |connection| change.run(connection, events));
-                    self.intake.forget_versions();
+                    cache.forget_versions();
                     done
                 }
                 Job::Accept(submission, answer) => {
-                    match self.intake.accept(&transaction, &submission, events) {
-                        Ok(acceptance) => Ok(finish_with(answer, acceptance)),
-                        Err(error) => {
-                            finishes.push(refusal(answer));
-                            Err(error)
-                        }
-                    }
+                    let done = intake::accept(&transaction, cache, random, &submission, events);
+                    answer_later(answer, done, finishes)
                 }
-                Job::Record(reports, answer) => match queue::record(&transaction, &reports) {
-                    Ok(recorded) => Ok(finish_with(answer, recorded)),
-                    Err(error) => {
-                        finishes.push(refusal(answer));
-                        Err(error)
-                    }
-                },
-                Job::Resolve(resolve, answer) => {
-                    match resolve.run(&mut self.intake, &transaction, events) {
-                        Ok(resolution) => Ok(finish_with(answer, resolution)),
-                        Err(error) => {
-                            finishes.push(refusal(answer));
-                            Err(error.into())
-                        }
-                    }
+                Job::Record(reports, answer) => {
+                    answer_later(answer, queue::record(&transaction, &reports), finishes)
+                }
+                Job::Close(closing, answer) => {
+                    let done = intake::close(&transaction, cache, random, &closing, events);
+                    answer_later(answer, done, finishes)
                 }
             };
             match done {
@@ -438,6 +394,21 @@ fn in_savepoint(
     }
 }
 
+/// Keeps the answer to a job until its group is committed, or its refusal.
+fn answer_later<T: Send + 'static>(
+    answer: oneshot::Sender<Result<T, StoreError>>,
+    done: Result<T, Failure>,
+    finishes: &mut Vec<Finish>,
+) -> Result<Finish, ChangeFailed> {
+    match done {
+        Ok(value) => Ok(finish_with(answer, value)),
+        Err(failure) => {
+            finishes.push(refusal(answer));
+            Err(failure.into())
+        }
+    }
+}
+
 fn finish_with<T: Send + 'static>(
     answer: oneshot::Sender<Result<T, StoreError>>,
     value: T,
@@ -454,7 +425,7 @@ impl Job {
         match self {
             Self::Accept(submission, _) => submission.rows(),
             Self::Record(reports, _) => reports.iter().map(|report| report.outcomes.len()).sum(),
-            Self::Resolve(..) | Self::Change(_) => 1,
+            Self::Close(..) | Self::Change(_) => 1,
         }
     }
 
@@ -468,7 +439,7 @@ impl Job {
         match self {
             Self::Accept(_, answer) => refusal(answer),
             Self::Record(_, answer) => refusal(answer),
-            Self::Resolve(_, answer) => refusal(answer),
+            Self::Close(_, answer) => refusal(answer),
             Self::Change(change) => change.refused(),
         }
     }

@@ -3,6 +3,7 @@
 //! This crate knows no database. A store implements the traits in a crate of its own and proves it with
 //! [`conformance`]. Calls take and give sets; clock and ids come in as parameters; what is absent is `Ok(None)`.
 
+pub mod accept;
 mod alerts;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -18,7 +19,6 @@ mod key_file;
 mod leases;
 mod meters;
 mod people;
-mod problem;
 mod queue;
 mod seal;
 mod sealing;
@@ -29,6 +29,7 @@ mod usage;
 
 use std::sync::Arc;
 
+pub use accept::ends_nothing_warning;
 pub use alerts::{
     AlertQuery, AlertRecord, Alerts, DELIVERIES_LISTED_MAX, DeliverySummary, Page, Resolution,
 };
@@ -51,9 +52,6 @@ pub use meters::GroupMeters;
 pub use people::{
     AddedUser, ApiKey, Disabled, KeyScope, NewApiKey, NewToken, NewUser, People, Session,
     TokenHash, UserRecord,
-};
-pub use problem::{
-    FollowUp, Heard, ended, ends, ends_nothing, ends_nothing_warning, heard_of, repeated,
 };
 pub use queue::{
     Backlog, DigestBatch, DigestEntry, Event, Fence, Form, NextStep, OpeningState, Outcome,

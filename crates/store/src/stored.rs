@@ -261,12 +261,12 @@ pub struct StoredAnswer {
 
 impl StoredAnswer {
     /// The answer again, with the alert as it is by now, to a request that was first answered at `created_at`.
-    pub fn again(self, record: Option<AlertRecord>, created_at: i64) -> Accepted {
+    pub fn again(self, record: Option<AlertRecord>, created_at: Timestamp) -> Accepted {
         let Some(mut record) = record else {
             // Retention removed it: its name is what is left, and its words are those of the request.
             return Accepted {
                 id: self.id,
-                received_at: time(created_at),
+                received_at: created_at,
                 occurrences: self.occurrences,
                 current: None,
                 ends_nothing: self.ends_nothing,
@@ -287,29 +287,29 @@ impl StoredAnswer {
 
 /// The same on disk: id, occurrences, deliveries, and whether it ended nothing, which older answers lack.
 #[derive(Serialize, Deserialize)]
-struct KeptAnswer(String, u64, Vec<String>, #[serde(default)] bool);
+struct AnswerOnDisk(String, u64, Vec<String>, #[serde(default)] bool);
 
 /// The answer to a request as it is stored.
 pub fn answer_json(accepted: &[Accepted]) -> String {
     let kept = |one: &Accepted| {
         let deliveries = one.deliveries.iter().map(|one| one.id.to_string());
         let deliveries = deliveries.collect();
-        KeptAnswer(
+        AnswerOnDisk(
             one.id.to_string(),
             one.occurrences,
             deliveries,
             one.ends_nothing,
         )
     };
-    let answer: Vec<KeptAnswer> = accepted.iter().map(kept).collect();
+    let answer: Vec<AnswerOnDisk> = accepted.iter().map(kept).collect();
     serde_json::to_string(&answer).expect("strings, numbers and lists always serialise")
 }
 
 /// The answer to a request that was kept under a key.
 pub fn answer(json: &str, key: &str) -> Result<Vec<StoredAnswer>, StoreError> {
     let failed = || unreadable("idempotency", "answer", key);
-    let answer: Vec<KeptAnswer> = serde_json::from_str(json).map_err(|_malformed| failed())?;
-    let read = |KeptAnswer(id, occurrences, deliveries, ends_nothing)| {
+    let answer: Vec<AnswerOnDisk> = serde_json::from_str(json).map_err(|_malformed| failed())?;
+    let read = |AnswerOnDisk(id, occurrences, deliveries, ends_nothing)| {
         Ok(StoredAnswer {
             id: id.parse().map_err(|_malformed| failed())?,
             occurrences,

@@ -31,7 +31,8 @@ fn statements() -> Vec<String> {
         include_str!("../../src/connectors.rs"),
         include_str!("../../src/deliveries.rs"),
         include_str!("../../src/history.rs"),
-        include_str!("../../src/intake.rs"),
+        include_str!("../../src/intake/facts.rs"),
+        include_str!("../../src/intake/rows.rs"),
         include_str!("../../src/leases.rs"),
         include_str!("../../src/listen.rs"),
         include_str!("../../src/people.rs"),
@@ -40,7 +41,6 @@ fn statements() -> Vec<String> {
         include_str!("../../src/record.rs"),
         include_str!("../../src/spaces.rs"),
         include_str!("../../src/destination_health.rs"),
-        include_str!("../../src/store_group.rs"),
         include_str!("../../src/upkeep.rs"),
         include_str!("../../src/zones.rs"),
     ];

@@ -7,22 +7,22 @@ use jiff::Timestamp;
 use tokio::try_join;
 use uuid::Uuid;
 
+use super::ledger::{AlertRow, DeliveryRow, GroupRows};
 use crate::{
     alerts::uuid,
-    group::{DeliveryRow, Desk},
     session::{Parameters, Session},
     zones,
 };
 
 // By primary key.
-pub(crate) const CHANGE_ALERTS: &str =
+const CHANGE_ALERTS: &str =
     "UPDATE alerts a SET severity = g.severity, status = g.status, occurrences = g.occurrences,
     content = g.content, told_at = g.told_at
     FROM unnest($1::int8[], $2::int2[], $3::int2[], $4::int8[], $5::text[], $6::int8[])
     AS g (seq, severity, status, occurrences, content, told_at) WHERE a.seq = g.seq";
 // All that is new in one statement, so that a group costs one message for it. Arrays are unnested side by side in the list
 // of columns: in FROM, each would be written to a store of its own first.
-pub(crate) const INSERT: &str = "WITH numbered AS (UPDATE numbering SET next_alert = $1, next_delivery = $2 WHERE one = 1),
+const INSERT: &str = "WITH numbered AS (UPDATE numbering SET next_alert = $1, next_delivery = $2 WHERE one = 1),
     stored AS (INSERT INTO alerts (seq, id, space_no, severity, status, alert_type, dedup_key, occurrences, received_at, told_at,
         content, warnings) SELECT unnest($3::int8[]), unnest($4::uuid[]), unnest($5::int8[]), unnest($6::int2[]),
         unnest($7::int2[]), unnest($8::text[]), unnest($9::bytea[]), unnest($10::int8[]), unnest($11::int8[]), unnest($12::int8[]),
@@ -30,51 +30,51 @@ pub(crate) const INSERT: &str = "WITH numbered AS (UPDATE numbering SET next_ale
     waits AS (INSERT INTO pending (connector_no, seq, queued_at) SELECT unnest($15::int8[]), unnest($16::int8[]), unnest($17::int8[]))
     INSERT INTO deliveries (connector_no, seq, created_at, id, alert_seq, kind, state)
     SELECT unnest($15::int8[]), unnest($16::int8[]), unnest($17::int8[]), unnest($18::uuid[]), unnest($19::int8[]), unnest($20::int2[]), 0";
-pub(crate) const REMEMBER: &str =
+const KEEP_ANSWERS: &str =
     "INSERT INTO idempotency (space_no, route, key, body_hash, created_at, answer)
     SELECT * FROM unnest($1::int8[], $2::int2[], $3::text[], $4::bytea[], $5::int8[], $6::text[])
     ON CONFLICT (space_no, route, key) DO UPDATE
     SET body_hash = excluded.body_hash, created_at = excluded.created_at, answer = excluded.answer";
 // By idempotency_by_age; a few at a time, beside each group of new ones.
-pub(crate) const FORGET_KEYS: &str = "DELETE FROM idempotency WHERE (space_no, route, key) IN
+const FORGET_ANSWERS: &str = "DELETE FROM idempotency WHERE (space_no, route, key) IN
     (SELECT space_no, route, key FROM idempotency WHERE created_at <= $1 ORDER BY created_at LIMIT $2)";
 
+/// Every statement that writes.
+pub(super) const STATEMENTS: [&str; 4] = [CHANGE_ALERTS, INSERT, KEEP_ANSWERS, FORGET_ANSWERS];
+
 /// Writes what was decided and commits, in one round trip.
-pub(crate) async fn write(
+pub(super) async fn write(
     session: &Session,
-    desk: &Desk<'_>,
+    rows: &GroupRows,
     zones: &BTreeSet<zones::Fact>,
 ) -> Result<(), StoreError> {
-    if desk.alerts.is_empty() && !desk.is_checked {
+    if rows.is_empty() {
         return session.command("COMMIT").await;
     }
     try_join!(
         biased;
         // First of all, since a problem that is closed makes room for the next of its name.
-        change_alerts(session, desk),
-        insert(session, desk),
+        change_alerts(session, rows),
+        insert(session, rows),
         zones::note(session, zones),
-        remember(session, desk),
+        keep_answers(session, rows),
         session.command("COMMIT"),
     )?;
     Ok(())
 }
 
-async fn change_alerts(session: &Session, desk: &Desk<'_>) -> Result<(), StoreError> {
-    let mut rows: Vec<_> = desk.alerts.values().filter(|row| !row.is_new).collect();
-    if rows.is_empty() {
+async fn change_alerts(session: &Session, rows: &GroupRows) -> Result<(), StoreError> {
+    if rows.changed.is_empty() {
         return Ok(());
     }
-    rows.sort_unstable_by_key(|row| row.seq);
-    let seqs: Vec<i64> = rows.iter().map(|row| row.seq).collect();
+    let seqs: Vec<i64> = rows.changed.keys().copied().collect();
+    let rows: Vec<_> = rows.changed.values().collect();
     let severities: Vec<i16> = rows.iter().map(|row| row.alert.severity as i16).collect();
     let statuses: Vec<i16> = rows.iter().map(|row| row.alert.status as i16).collect();
     let occurrences: Vec<i64> = rows.iter().map(|row| large(row.occurrences)).collect();
     let contents: Vec<&str> = rows.iter().map(|row| &*row.json).collect();
-    let told: Vec<Option<i64>> = rows
-        .iter()
-        .map(|row| row.told_at.map(Timestamp::as_millisecond))
-        .collect();
+    let notified = rows.iter().map(|row| row.notified_at.as_millisecond());
+    let notified: Vec<i64> = notified.collect();
     session
         .run(
             CHANGE_ALERTS,
@@ -84,19 +84,20 @@ async fn change_alerts(session: &Session, desk: &Desk<'_>) -> Result<(), StoreEr
                 &statuses,
                 &occurrences,
                 &contents,
-                &told,
+                &notified,
             ],
         )
         .await
         .map(drop)
 }
 
-async fn insert(session: &Session, desk: &Desk<'_>) -> Result<(), StoreError> {
-    let alerts = Alerts::of(desk);
-    let deliveries = Deliveries::of(&desk.deliveries);
+async fn insert(session: &Session, rows: &GroupRows) -> Result<(), StoreError> {
+    let alerts = Alerts::of(&rows.alerts);
+    let deliveries = Deliveries::of(&rows.deliveries);
+    let next_alert = rows.next_alert();
     let columns: Parameters<'_> = &[
-        &desk.next_alert,
-        &desk.next_delivery,
+        &next_alert,
+        &rows.next_delivery,
         &alerts.seqs,
         &alerts.ids,
         &alerts.spaces,
@@ -106,7 +107,7 @@ async fn insert(session: &Session, desk: &Desk<'_>) -> Result<(), StoreError> {
         &alerts.names,
         &alerts.occurrences,
         &alerts.received,
-        &alerts.told,
+        &alerts.notified,
         &alerts.contents,
         &alerts.warnings,
         &deliveries.connectors,
@@ -121,25 +122,23 @@ async fn insert(session: &Session, desk: &Desk<'_>) -> Result<(), StoreError> {
 
 /// The new alerts of a group as columns.
 #[derive(Default)]
-struct Alerts<'d> {
+struct Alerts<'r> {
     seqs: Vec<i64>,
     ids: Vec<Uuid>,
     spaces: Vec<i64>,
     severities: Vec<i16>,
     statuses: Vec<i16>,
-    types: Vec<&'d str>,
-    names: Vec<Option<&'d [u8]>>,
+    types: Vec<&'r str>,
+    names: Vec<Option<&'r [u8]>>,
     occurrences: Vec<i64>,
     received: Vec<i64>,
-    told: Vec<Option<i64>>,
-    contents: Vec<&'d str>,
-    warnings: Vec<Option<&'d str>>,
+    notified: Vec<Option<i64>>,
+    contents: Vec<&'r str>,
+    warnings: Vec<Option<&'r str>>,
 }
 
-impl<'d> Alerts<'d> {
-    fn of(desk: &'d Desk<'_>) -> Self {
-        let mut rows: Vec<_> = desk.alerts.values().filter(|row| row.is_new).collect();
-        rows.sort_unstable_by_key(|row| row.seq);
+impl<'r> Alerts<'r> {
+    fn of(rows: &'r [AlertRow]) -> Self {
         let mut columns = Self::default();
         for row in rows {
             let name = row.alert.dedup_key.as_ref();
@@ -153,8 +152,8 @@ impl<'d> Alerts<'d> {
             columns.occurrences.push(large(row.occurrences));
             columns.received.push(row.received_at.as_millisecond());
             columns
-                .told
-                .push(row.told_at.map(Timestamp::as_millisecond));
+                .notified
+                .push(row.notified_at.map(Timestamp::as_millisecond));
             columns.contents.push(&row.json);
             columns.warnings.push(row.warnings.as_deref());
         }
@@ -188,30 +187,28 @@ impl Deliveries {
     }
 }
 
-async fn remember(session: &Session, desk: &Desk<'_>) -> Result<(), StoreError> {
-    let rows = &desk.keys;
-    let Some(first) = rows.first() else {
+async fn keep_answers(session: &Session, rows: &GroupRows) -> Result<(), StoreError> {
+    let answers = &rows.answers;
+    let Some(oldest) = answers.values().map(|answer| answer.created_at).min() else {
         return Ok(());
     };
-    let spaces: Vec<i64> = rows.iter().map(|row| row.space_no).collect();
-    let routes: Vec<i16> = rows.iter().map(|row| row.route).collect();
-    let keys: Vec<&str> = rows.iter().map(|row| row.key.as_str()).collect();
-    let hashes: Vec<&[u8]> = rows.iter().map(|row| &row.body_hash[..]).collect();
-    let created: Vec<i64> = rows
-        .iter()
-        .map(|row| row.created_at.as_millisecond())
-        .collect();
-    let answers: Vec<&str> = rows.iter().map(|row| row.answer.as_str()).collect();
-    let old = first.created_at.as_millisecond() - Idempotency::KEPT_MS;
-    let some = i64::try_from(4 * rows.len()).unwrap_or(i64::MAX);
+    let spaces: Vec<i64> = answers.keys().map(|key| key.space_no).collect();
+    let routes: Vec<i16> = answers.keys().map(|key| key.route).collect();
+    let keys: Vec<&str> = answers.keys().map(|key| key.key.as_str()).collect();
+    let hashes: Vec<&[u8]> = answers.values().map(|one| &one.body_hash[..]).collect();
+    let created = answers.values().map(|one| one.created_at.as_millisecond());
+    let created: Vec<i64> = created.collect();
+    let jsons: Vec<&str> = answers.values().map(|one| one.json.as_str()).collect();
+    let old = oldest.as_millisecond() - Idempotency::KEPT_MS;
+    let some = i64::try_from(4 * answers.len()).unwrap_or(i64::MAX);
     try_join!(
         biased;
         async {
             session
-                .run(REMEMBER, &[&spaces, &routes, &keys, &hashes, &created, &answers])
+                .run(KEEP_ANSWERS, &[&spaces, &routes, &keys, &hashes, &created, &jsons])
                 .await
         },
-        async { session.run(FORGET_KEYS, &[&old, &some]).await },
+        async { session.run(FORGET_ANSWERS, &[&old, &some]).await },
     )
     .map(drop)
 }

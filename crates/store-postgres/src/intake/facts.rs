@@ -1,0 +1,308 @@
+//! What a group has to know before it is decided, read in one round trip.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock},
+};
+
+use alert_connectors_model::{AlertId, ConnectorId, SpaceId};
+use alert_connectors_store::{
+    Idempotency, StoreError, Submission,
+    accept::{KeptAnswer, Problem, SpaceRow},
+    stored::{self, StoredDelivery, time},
+};
+use tokio::try_join;
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::job::Job;
+use crate::{alerts::uuid, deliveries, error::Columns, session::Session};
+
+// By primary key. Held until the commit.
+const NUMBERING: &str = "SELECT next_alert, next_delivery FROM numbering WHERE one = 1 FOR UPDATE";
+// By primary key, and by the unique index on id.
+const VERSIONS: &str = "SELECT (SELECT version FROM identity WHERE one = 1), id, no, version FROM spaces WHERE id = ANY ($1)";
+// By the unique index on id.
+const CONNECTORS: &str = "SELECT id, no FROM connectors WHERE id = ANY ($1)";
+// By alerts_active.
+const ACTIVE: &str = "FROM unnest($1::uuid[], $2::bytea[]) AS wanted (space, key) JOIN spaces s ON s.id = wanted.space
+    JOIN alerts a ON a.space_no = s.no AND a.dedup_key = wanted.key AND a.dedup_key IS NOT NULL AND a.status = 0";
+// By alerts_by_id.
+const BY_ID: &str =
+    "FROM unnest($1::uuid[], $2::uuid[]) AS wanted (space, id) JOIN spaces s ON s.id = wanted.space
+    JOIN alerts a ON a.id = wanted.id AND a.space_no = s.no";
+const PROBLEM: &str = "SELECT a.space_no, a.seq, a.id, a.received_at, a.occurrences, a.content, coalesce(a.told_at, a.received_at)";
+// By deliveries_by_alert, then by primary keys.
+const DELIVERIES: &str =
+    "JOIN deliveries d ON d.alert_seq = a.seq JOIN connectors c ON c.no = d.connector_no
+    LEFT JOIN destinations t ON t.fingerprint = c.destination ORDER BY d.seq";
+// By primary key.
+const KEPT: &str = "SELECT s.no, i.route, i.key, i.body_hash, i.answer, i.created_at
+    FROM unnest($1::uuid[], $2::int2[], $3::text[], $4::int8[]) AS wanted (space, route, key, after)
+    JOIN spaces s ON s.id = wanted.space
+    JOIN idempotency i ON i.space_no = s.no AND i.route = wanted.route AND i.key = wanted.key AND i.created_at > wanted.after";
+
+/// The queries that are put together of parts.
+struct Sql {
+    active: String,
+    active_deliveries: String,
+    by_id: String,
+    by_id_deliveries: String,
+}
+
+static SQL: LazyLock<Sql> = LazyLock::new(|| {
+    let columns = deliveries::COLUMNS;
+    Sql {
+        active: format!("{PROBLEM} {ACTIVE}"),
+        active_deliveries: format!("SELECT {columns} {ACTIVE} {DELIVERIES}"),
+        by_id: format!("{PROBLEM} {BY_ID}"),
+        by_id_deliveries: format!("SELECT {columns} {BY_ID} {DELIVERIES}"),
+    }
+});
+
+/// Every statement that reads facts.
+pub(super) fn statements() -> [&'static str; 8] {
+    [
+        NUMBERING,
+        VERSIONS,
+        CONNECTORS,
+        KEPT,
+        &SQL.active,
+        &SQL.active_deliveries,
+        &SQL.by_id,
+        &SQL.by_id_deliveries,
+    ]
+}
+
+/// How things stood when the group began.
+pub(super) struct Facts {
+    pub(super) next_alert: i64,
+    pub(super) next_delivery: i64,
+    pub(super) identity_version: i64,
+    pub(super) spaces: HashMap<SpaceId, SpaceRow>,
+    /// The numbers of connectors that were unknown.
+    pub(super) connectors: Vec<(ConnectorId, i64)>,
+    pub(super) problems: Vec<ProblemFacts>,
+    pub(super) answers: HashMap<AnswerKey, KeptAnswer>,
+}
+
+/// A stored alert with its deliveries.
+pub(super) struct ProblemFacts {
+    pub(super) space_no: i64,
+    pub(super) problem: Problem,
+    pub(super) deliveries: Vec<StoredDelivery>,
+}
+
+/// Where the answer to a request is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct AnswerKey {
+    pub(super) space_no: i64,
+    pub(super) route: i16,
+    pub(super) key: String,
+}
+
+/// The keys by which a group's facts are read. Lists of one subject are read side by side.
+#[derive(Default)]
+pub(super) struct FactKeys {
+    spaces: Vec<Uuid>,
+    connectors: Vec<Uuid>,
+    active: ActiveKeys,
+    by_id: IdKeys,
+    answers: AnswerKeys,
+}
+
+#[derive(Default)]
+struct ActiveKeys {
+    spaces: Vec<Uuid>,
+    dedup_keys: Vec<Vec<u8>>,
+}
+
+#[derive(Default)]
+struct IdKeys {
+    spaces: Vec<Uuid>,
+    ids: Vec<Uuid>,
+}
+
+#[derive(Default)]
+struct AnswerKeys {
+    spaces: Vec<Uuid>,
+    routes: Vec<i16>,
+    keys: Vec<String>,
+    after: Vec<i64>,
+}
+
+impl FactKeys {
+    /// The keys of a group, without the connectors whose numbers are known.
+    pub(super) fn of(jobs: &[Job], numbers: &HashMap<ConnectorId, i64>) -> Self {
+        let mut keys = Self::default();
+        for job in jobs {
+            let connectors = job.unknown_connectors(numbers);
+            keys.connectors
+                .extend(connectors.map(|id| uuid(id.as_bytes())));
+            match job {
+                Job::Accept(asked) => keys.add_submission(&asked.question),
+                Job::Close(asked) => {
+                    let space = uuid(asked.question.roster.space.id.as_bytes());
+                    keys.spaces.push(space);
+                    keys.by_id.spaces.push(space);
+                    keys.by_id.ids.push(uuid(asked.question.id.as_bytes()));
+                }
+                Job::Check(_) => {}
+            }
+        }
+        for ids in [&mut keys.spaces, &mut keys.connectors] {
+            ids.sort_unstable();
+            ids.dedup();
+        }
+        keys
+    }
+
+    fn add_submission(&mut self, submission: &Submission) {
+        let space = uuid(submission.roster.space.id.as_bytes());
+        self.spaces.push(space);
+        for new in &submission.alerts {
+            if let Some(dedup_key) = &new.alert.dedup_key {
+                self.active.spaces.push(space);
+                self.active.dedup_keys.push(dedup_key.clone().into_bytes());
+            }
+        }
+        if let Some(idempotency) = &submission.idempotency {
+            let after = submission.received_at().as_millisecond() - Idempotency::KEPT_MS;
+            self.answers.spaces.push(space);
+            self.answers.routes.push(idempotency.route as i16);
+            self.answers.keys.push(idempotency.key.clone());
+            self.answers.after.push(after);
+        }
+    }
+
+    /// Opens the transaction and reads all of it, behind the lock that makes it stay true.
+    pub(super) async fn read(&self, session: &Session) -> Result<Facts, StoreError> {
+        let ((), numbering, versions, connectors, active, by_id, answers) = try_join!(
+            biased;
+            session.command("BEGIN"),
+            session.row(NUMBERING, &[]),
+            async { session.rows(VERSIONS, &[&self.spaces]).await },
+            self.connectors(session),
+            self.active(session),
+            self.by_id(session),
+            self.answers(session),
+        )?;
+        let numbering =
+            numbering.ok_or_else(|| stored::unreadable("numbering", "next_alert", "of all"))?;
+        let mut facts = Facts {
+            next_alert: numbering.at(0)?,
+            next_delivery: numbering.at(1)?,
+            identity_version: 0,
+            spaces: HashMap::new(),
+            connectors,
+            problems: active,
+            answers,
+        };
+        facts.problems.extend(by_id);
+        for row in &versions {
+            facts.identity_version = row.at(0)?;
+            let space = SpaceRow {
+                no: row.at(2)?,
+                version: row.at(3)?,
+            };
+            let id = SpaceId::from_bytes(row.id(1)?);
+            facts.spaces.insert(id, space);
+        }
+        Ok(facts)
+    }
+
+    async fn connectors(&self, session: &Session) -> Result<Vec<(ConnectorId, i64)>, StoreError> {
+        if self.connectors.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = session.rows(CONNECTORS, &[&self.connectors]).await?;
+        rows.iter()
+            .map(|row| Ok((ConnectorId::from_bytes(row.id(0)?), row.at(1)?)))
+            .collect()
+    }
+
+    async fn active(&self, session: &Session) -> Result<Vec<ProblemFacts>, StoreError> {
+        let ActiveKeys { spaces, dedup_keys } = &self.active;
+        if spaces.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (rows, deliveries) = try_join!(
+            biased;
+            async { session.rows(&SQL.active, &[spaces, dedup_keys]).await },
+            async { session.rows(&SQL.active_deliveries, &[spaces, dedup_keys]).await },
+        )?;
+        problems(&rows, &deliveries)
+    }
+
+    async fn by_id(&self, session: &Session) -> Result<Vec<ProblemFacts>, StoreError> {
+        let IdKeys { spaces, ids } = &self.by_id;
+        if spaces.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (rows, deliveries) = try_join!(
+            biased;
+            async { session.rows(&SQL.by_id, &[spaces, ids]).await },
+            async { session.rows(&SQL.by_id_deliveries, &[spaces, ids]).await },
+        )?;
+        problems(&rows, &deliveries)
+    }
+
+    async fn answers(
+        &self,
+        session: &Session,
+    ) -> Result<HashMap<AnswerKey, KeptAnswer>, StoreError> {
+        let AnswerKeys {
+            spaces,
+            routes,
+            keys,
+            after,
+        } = &self.answers;
+        if spaces.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let rows = session.rows(KEPT, &[spaces, routes, keys, after]).await?;
+        rows.iter().map(kept).collect()
+    }
+}
+
+fn kept(row: &Row) -> Result<(AnswerKey, KeptAnswer), StoreError> {
+    let key: String = row.at(2)?;
+    let unreadable = |_length| stored::unreadable("idempotency", "body_hash", &key);
+    let answer = KeptAnswer {
+        body_hash: <[u8; 32]>::try_from(row.at::<Vec<u8>>(3)?).map_err(unreadable)?,
+        json: row.at(4)?,
+        created_at: time(row.at(5)?),
+    };
+    let key = AnswerKey {
+        space_no: row.at(0)?,
+        route: row.at(1)?,
+        key,
+    };
+    Ok((key, answer))
+}
+
+fn problems(rows: &[Row], deliveries: &[Row]) -> Result<Vec<ProblemFacts>, StoreError> {
+    let mut of_alerts: HashMap<AlertId, Vec<StoredDelivery>> = HashMap::new();
+    for row in deliveries {
+        let delivery = deliveries::delivery(row)?;
+        let of_alert = of_alerts.entry(delivery.alert_id).or_default();
+        of_alert.push(delivery);
+    }
+    let problem = |row: &Row| {
+        let (seq, id) = (row.at(1)?, AlertId::from_bytes(row.id(2)?));
+        let content: String = row.at(5)?;
+        Ok(ProblemFacts {
+            space_no: row.at(0)?,
+            deliveries: of_alerts.remove(&id).unwrap_or_default(),
+            problem: Problem {
+                seq,
+                id,
+                received_at: time(row.at(3)?),
+                occurrences: row.count(4)?,
+                alert: Arc::new(stored::alert(&content, seq)?),
+                notified_at: time(row.at(6)?),
+            },
+        })
+    };
+    rows.iter().map(problem).collect()
+}

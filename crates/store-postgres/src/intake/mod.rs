@@ -1,0 +1,137 @@
+//! Accepting alerts: one transaction of two round trips for all that wait, however many.
+//!
+//! The first takes the numbering and reads what the group needs to know, the second writes and commits. Whoever holds the
+//! numbering is alone, so what was read stays true.
+
+mod facts;
+mod job;
+mod ledger;
+mod rows;
+
+use std::{collections::HashMap, sync::Arc};
+
+use alert_connectors_model::{AlertId, ConnectorId, Random, SpaceId};
+use alert_connectors_store::{
+    Acceptance, AlertRecord, Event, Expiry, Intake, Resolution, StoreError, Submission,
+    accept::{Closed, Closing, Decision},
+    stored,
+};
+use async_trait::async_trait;
+
+use self::{facts::FactKeys, ledger::GroupLedger};
+pub(crate) use self::{job::Job, ledger::AlertRow};
+use crate::{
+    PostgresStore, alerts,
+    session::Session,
+    zones::{self, Noted, ZONE},
+};
+
+/// Connectors whose numbers are kept in memory.
+const CONNECTOR_NUMBERS_MAX: usize = 50_000;
+
+/// What the writer keeps between groups: the numbers of connectors, which never change, where its last group ended, and
+/// which zones are noted.
+pub(crate) struct IntakeGroups {
+    connectors: HashMap<ConnectorId, i64>,
+    /// The next place in the order of deliveries after the last group.
+    next_delivery: i64,
+    noted: Noted,
+    random: Arc<dyn Random>,
+}
+
+impl IntakeGroups {
+    pub(crate) fn new(random: Arc<dyn Random>) -> Self {
+        Self {
+            connectors: HashMap::new(),
+            next_delivery: 0,
+            noted: Noted::default(),
+            random,
+        }
+    }
+
+    /// Decides a group and writes it in one transaction. The answers in the jobs hold once this returns without an error.
+    pub(crate) async fn run(
+        &mut self,
+        session: &Session,
+        jobs: &mut [Job],
+    ) -> Result<Vec<Event>, StoreError> {
+        let mut facts = FactKeys::of(jobs, &self.connectors).read(session).await?;
+        if self.connectors.len() >= CONNECTOR_NUMBERS_MAX {
+            self.connectors.clear();
+        }
+        self.connectors.extend(facts.connectors.drain(..));
+        let first_delivery = facts.next_delivery;
+        let mut ledger = GroupLedger::new(facts, &self.connectors);
+        let mut queued = Vec::new();
+        for job in jobs {
+            job.decide(&mut ledger, &*self.random, &mut queued);
+        }
+        let rows = ledger.rows;
+        let lacking = self.noted.lacks(&rows.alerts);
+        rows::write(session, &rows, &lacking).await?;
+        self.noted.keep(lacking, rows.next_alert() / ZONE);
+        let mut events = Vec::new();
+        if std::mem::replace(&mut self.next_delivery, rows.next_delivery) != first_delivery {
+            // Another replica queued something in between.
+            events.push(Event::QueuedElsewhere);
+        }
+        events.append(&mut queued);
+        Ok(events)
+    }
+}
+
+/// Every statement of a group.
+pub(crate) fn statements() -> Vec<&'static str> {
+    let written = [zones::NOTE].into_iter().chain(rows::STATEMENTS);
+    facts::statements().into_iter().chain(written).collect()
+}
+
+#[async_trait]
+impl Intake for PostgresStore {
+    async fn accept(&self, submission: Submission) -> Result<Acceptance, StoreError> {
+        let (space_id, expiry) = (submission.roster.space.id, submission.expiry);
+        let key = submission.idempotency.as_ref().map(|one| one.key.clone());
+        let writer = &self.shared.writer;
+        match writer.accept(Box::new(submission), Job::Accept).await? {
+            Decision::Stored(accepted) => Ok(Acceptance::Stored(accepted)),
+            Decision::Stale => Ok(Acceptance::Stale),
+            Decision::KeyReused => Ok(Acceptance::KeyReused),
+            Decision::Repeated(kept) => {
+                let mut accepted = Vec::new();
+                for one in stored::answer(&kept.json, &key.unwrap_or_default())? {
+                    let record = self.record_of(space_id, one.id, expiry).await?;
+                    accepted.push(one.again(record, kept.created_at));
+                }
+                Ok(Acceptance::Repeated(accepted))
+            }
+        }
+    }
+}
+
+impl PostgresStore {
+    /// One alert with its deliveries in short.
+    pub(crate) async fn record_of(
+        &self,
+        space_id: SpaceId,
+        id: AlertId,
+        expiry: Expiry,
+    ) -> Result<Option<AlertRecord>, StoreError> {
+        self.read(async |session| alerts::one(session, space_id, id, expiry).await)
+            .await
+    }
+
+    /// Closes a problem by its id.
+    pub(crate) async fn close(&self, closing: Closing) -> Result<Resolution, StoreError> {
+        let (space_id, id, expiry) = (closing.roster.space.id, closing.id, closing.expiry);
+        match self.shared.writer.accept(closing, Job::Close).await? {
+            Closed::Absent => Ok(Resolution::Absent),
+            Closed::Stale => Ok(Resolution::Stale),
+            Closed::Done => {
+                let record = self.record_of(space_id, id, expiry).await?;
+                Ok(record.map_or(Resolution::Absent, |record| {
+                    Resolution::Now(Box::new(record))
+                }))
+            }
+        }
+    }
+}

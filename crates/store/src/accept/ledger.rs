@@ -1,0 +1,126 @@
+//! What accepting reads from a store and writes to it.
+
+use std::sync::Arc;
+
+use alert_connectors_model::{Alert, AlertId, ConnectorId, DeliveryId, DeliveryKind, SpaceId};
+use jiff::Timestamp;
+
+use super::Recipients;
+use crate::{Expiry, Idempotency, NewAlert};
+
+/// A store inside one transaction that nobody else writes in. Each call sees what the calls before it wrote.
+///
+/// Calls are synchronous: SQLite answers from its own pages, and the PostgreSQL store reads all that a group may ask for in
+/// one round trip before the group is decided, and writes its decisions in another.
+pub trait Ledger {
+    /// Why a call fails. The whole transaction is given up then.
+    type Error;
+
+    /// The version of identity: of users, tokens, roles and spaces.
+    fn identity_version(&mut self) -> Result<i64, Self::Error>;
+
+    /// The row of a space, unless it was removed.
+    fn space(&mut self, id: SpaceId) -> Result<Option<SpaceRow>, Self::Error>;
+
+    /// What is kept under an idempotency key, unless it is older than [`Idempotency::KEPT_MS`] at `now`.
+    fn kept_answer(
+        &mut self,
+        space_no: i64,
+        idempotency: &Idempotency,
+        now: Timestamp,
+    ) -> Result<Option<KeptAnswer>, Self::Error>;
+
+    /// Keeps an answer under an idempotency key.
+    fn keep_answer(
+        &mut self,
+        space_no: i64,
+        idempotency: &Idempotency,
+        answer: KeptAnswer,
+    ) -> Result<(), Self::Error>;
+
+    /// The active problem with this `dedup_key`. There is at most one.
+    fn active_problem(
+        &mut self,
+        space_no: i64,
+        dedup_key: &str,
+    ) -> Result<Option<Problem>, Self::Error>;
+
+    /// An alert by its id, active or resolved, with a `dedup_key` or without.
+    fn problem(&mut self, space_no: i64, id: AlertId) -> Result<Option<Problem>, Self::Error>;
+
+    /// The recipients of a problem.
+    fn recipients(&mut self, problem: &Problem, expiry: Expiry) -> Result<Recipients, Self::Error>;
+
+    /// Stores a new alert. Returns its place in the order of alerts.
+    fn insert_alert(
+        &mut self,
+        space_no: i64,
+        new: &NewAlert,
+        received_at: Timestamp,
+    ) -> Result<i64, Self::Error>;
+
+    /// Stores a problem as it is now. `json` is its alert as JSON.
+    fn update_problem(
+        &mut self,
+        space_no: i64,
+        problem: &Problem,
+        json: &Arc<str>,
+    ) -> Result<(), Self::Error>;
+
+    /// Queues a delivery. Returns its place in the order of deliveries; nothing if its connector is gone.
+    fn insert_delivery(&mut self, delivery: &NewDelivery) -> Result<Option<i64>, Self::Error>;
+}
+
+/// What accepting needs of a space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpaceRow {
+    /// The number by which rows refer to the space.
+    pub no: i64,
+    /// The version of its connectors.
+    pub version: i64,
+}
+
+/// The answer to a request, as it is kept under an idempotency key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptAnswer {
+    /// SHA-256 of the body that it answered.
+    pub body_hash: [u8; 32],
+    /// The answer, as [`stored::answer`](crate::stored::answer) reads it.
+    pub json: String,
+    /// When it was given.
+    pub created_at: Timestamp,
+}
+
+/// A stored alert that a later post may repeat, raise or resolve.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    /// Its place in the order of alerts.
+    pub seq: i64,
+    /// Its id.
+    pub id: AlertId,
+    /// When it was first received.
+    pub received_at: Timestamp,
+    /// How often it was posted.
+    pub occurrences: u64,
+    /// What it says now.
+    pub alert: Arc<Alert>,
+    /// When its recipients were last notified.
+    pub notified_at: Timestamp,
+}
+
+/// A delivery to be queued.
+#[derive(Debug, Clone, Copy)]
+pub struct NewDelivery {
+    /// Its id.
+    pub id: DeliveryId,
+    /// What it says.
+    pub kind: DeliveryKind,
+    /// The place of its alert in the order of alerts.
+    pub alert_seq: i64,
+    /// The id of its alert.
+    pub alert_id: AlertId,
+    /// The connector that it is for.
+    pub connector_id: ConnectorId,
+    /// When it is made.
+    pub created_at: Timestamp,
+}

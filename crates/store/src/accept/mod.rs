@@ -1,0 +1,149 @@
+//! What a post does to a space: whether it is a repeat, what it raises or ends, who is notified, and what the idempotency
+//! key answers. It is decided here for every store, through the [`Ledger`] that each of them implements.
+
+mod follow_ups;
+mod ledger;
+mod posting;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use alert_connectors_model::{AlertId, AlertStatus, Random};
+use jiff::SignedDuration;
+
+pub use follow_ups::{Recipients, ends_nothing_warning, recipients_of};
+pub use ledger::{KeptAnswer, Ledger, NewDelivery, Problem, SpaceRow};
+use posting::Posting;
+
+use crate::{Accepted, Event, Expiry, Roster, Submission, stored::answer_json};
+
+/// What becomes of a submission.
+#[derive(Debug)]
+pub enum Decision {
+    /// It is written to the ledger; an answer for each alert, in order.
+    Stored(Vec<Accepted>),
+    /// The same request was answered before; nothing is written.
+    Repeated(KeptAnswer),
+    /// Connectors or identity changed since it was matched; nothing is written.
+    Stale,
+    /// The idempotency key was used with another body; nothing is written.
+    KeyReused,
+}
+
+/// A request to close a problem by its id.
+#[derive(Debug, Clone)]
+pub struct Closing {
+    /// The space of the problem, with the connectors that may be notified.
+    pub roster: Arc<Roster>,
+    /// The problem.
+    pub id: AlertId,
+    /// When the request was received, and by which rule what is pending expires.
+    pub expiry: Expiry,
+    /// The version of identity that the caller was authorised with; nothing where a platform brings its own identity.
+    pub identity_version: Option<i64>,
+}
+
+/// What becomes of a request to close a problem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closed {
+    /// It is closed, by this request or by an earlier one.
+    Done,
+    /// There is no such alert in the space.
+    Absent,
+    /// Connectors or identity changed since the request was authorised; nothing is written.
+    Stale,
+}
+
+/// Stores the alerts of one request with their deliveries and follow-ups, as if every request before it were stored already.
+/// What is queued is added to `events`.
+pub fn accept<L: Ledger>(
+    ledger: &mut L,
+    random: &dyn Random,
+    submission: &Submission,
+    events: &mut Vec<Event>,
+) -> Result<Decision, L::Error> {
+    let roster = &submission.roster;
+    let Some(space) = ledger.space(roster.space.id)? else {
+        return Ok(Decision::Stale);
+    };
+    if space.version != roster.version || !is_current(ledger, submission.identity_version)? {
+        return Ok(Decision::Stale);
+    }
+    let received_at = submission.received_at();
+    if let Some(idempotency) = &submission.idempotency
+        && let Some(kept) = ledger.kept_answer(space.no, idempotency, received_at)?
+    {
+        return Ok(if kept.body_hash == idempotency.body_hash {
+            Decision::Repeated(kept)
+        } else {
+            Decision::KeyReused
+        });
+    }
+    let mut posting = Posting {
+        ledger: &mut *ledger,
+        random,
+        space_no: space.no,
+        roster,
+        expiry: submission.expiry,
+        renotify: submission.renotify,
+        events,
+    };
+    let mut accepted = Vec::with_capacity(submission.alerts.len());
+    for new in &submission.alerts {
+        accepted.push(posting.post(new)?);
+    }
+    if let Some(idempotency) = &submission.idempotency {
+        let answer = KeptAnswer {
+            body_hash: idempotency.body_hash,
+            json: answer_json(&accepted),
+            created_at: received_at,
+        };
+        ledger.keep_answer(space.no, idempotency, answer)?;
+    }
+    Ok(Decision::Stored(accepted))
+}
+
+/// Closes a problem by its id. What is queued is added to `events`.
+pub fn close<L: Ledger>(
+    ledger: &mut L,
+    random: &dyn Random,
+    closing: &Closing,
+    events: &mut Vec<Event>,
+) -> Result<Closed, L::Error> {
+    if !is_current(ledger, closing.identity_version)? {
+        return Ok(Closed::Stale);
+    }
+    let Some(space) = ledger.space(closing.roster.space.id)? else {
+        return Ok(Closed::Absent);
+    };
+    if space.version != closing.roster.version {
+        return Ok(Closed::Stale);
+    }
+    let Some(problem) = ledger.problem(space.no, closing.id)? else {
+        return Ok(Closed::Absent);
+    };
+    if problem.alert.status == AlertStatus::Active {
+        let resolved = problem.alert.resolved(closing.expiry.now);
+        let mut posting = Posting {
+            ledger,
+            random,
+            space_no: space.no,
+            roster: &closing.roster,
+            expiry: closing.expiry,
+            // A request that closes a problem repeats none.
+            renotify: SignedDuration::MAX,
+            events,
+        };
+        posting.resolve(problem, resolved)?;
+    }
+    Ok(Closed::Done)
+}
+
+/// Whether a caller who was authorised with this version of identity may still do what it could.
+fn is_current<L: Ledger>(ledger: &mut L, version: Option<i64>) -> Result<bool, L::Error> {
+    match version {
+        Some(version) => Ok(ledger.identity_version()? == version),
+        None => Ok(true),
+    }
+}

@@ -1,7 +1,7 @@
 //! `lint`: what a reviewer should not have to say.
 
 use crate::{
-    run::{cargo, ensure, program},
+    run::{cargo, cargo_with, ensure, program},
     tidy,
 };
 
@@ -18,6 +18,17 @@ pub(crate) fn run() -> anyhow::Result<()> {
         "-D",
         "warnings",
     ])?;
+    cargo_with(
+        &[
+            "doc",
+            "--locked",
+            "--workspace",
+            "--all-features",
+            "--no-deps",
+            "--quiet",
+        ],
+        &[("RUSTDOCFLAGS", "-D warnings")],
+    )?;
     ensure("cargo-deny", &["cargo", "deny", "--version"], "0.20.2")?;
     // Advisories need a database from elsewhere, so they are a job of their own: `cargo deny check advisories`.
     cargo(&[

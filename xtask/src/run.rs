@@ -8,11 +8,14 @@ use std::{
 
 use anyhow::{Context, bail};
 
-/// The root of the checkout.
+/// The root of the checkout. `cargo run` says where this package lies; what was known when it was built may be another
+/// checkout, from which the target folder was copied.
 pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .map_or_else(PathBuf::new, Path::to_owned)
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    package
+        .as_deref()
+        .and_then(Path::parent)
+        .map_or_else(|| PathBuf::from("."), Path::to_owned)
 }
 
 /// A line for people.

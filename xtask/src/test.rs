@@ -33,6 +33,7 @@ pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
     }
     drop(cluster);
     if rest.is_empty() {
+        cargo(&["test", "--doc", "--locked", "--workspace", "--quiet"])?;
         cards()?;
         fuzz::among_tests()?;
     }

@@ -9,6 +9,9 @@ use crate::run::root;
 /// Past this a file has a second subject.
 const LINES_MAX: usize = 500;
 
+/// The first line of a library, whose README is its documentation.
+const README: &str = r#"#![doc = include_str!("../README.md")]"#;
+
 /// Says every fault at once.
 pub(crate) fn run() -> anyhow::Result<()> {
     let files = tracked()?;
@@ -48,7 +51,7 @@ fn tracked() -> anyhow::Result<Vec<String>> {
 
 fn check_source(path: &str, text: &str, faults: &mut Vec<String>) {
     let first = text.lines().next().unwrap_or_default();
-    if !first.starts_with("//! ") {
+    if !first.starts_with("//! ") && first != README {
         faults.push(format!(
             "{path}: it does not open with a sentence that says what it is for"
         ));
@@ -73,6 +76,10 @@ fn check_documents(files: &[String], faults: &mut Vec<String>) -> anyhow::Result
         let folder = manifest.trim_end_matches("/Cargo.toml");
         if !architecture.contains(&format!("`{folder}`")) {
             faults.push(format!("ARCHITECTURE.md does not name `{folder}`"));
+        }
+        let readme = format!("{folder}/README.md");
+        if folder.starts_with("crates/") && !files.contains(&readme) {
+            faults.push(format!("{readme} is missing"));
         }
     }
     check_names(&architecture, files, faults);

@@ -1,35 +1,82 @@
-//! Opening the database that the configuration names.
+//! The database that a URL names, in use.
 
-use std::sync::Arc;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use alert_connectors_store::Store;
+use alert_connectors_store::{Store, Use};
 use alert_connectors_store_postgres::{PostgresStore, PostgresUrl};
 use alert_connectors_store_sqlite::SqliteStore;
 use alert_connectors_tasks::Tasks;
 use prometheus_client::registry::Registry;
-use tokio_util::sync::CancellationToken;
 
-use crate::{
-    config::{DatabaseConfig, DatabasePlace},
-    lifecycle::doomed,
-    system::System,
-};
+use crate::SystemRandom;
 
-pub(crate) use alert_connectors_store::Use;
+/// Where a database is.
+#[derive(Debug, Clone)]
+pub enum DatabaseUrl {
+    /// In a SQLite file.
+    Sqlite(PathBuf),
+    /// On a PostgreSQL server.
+    Postgres(Box<PostgresUrl>),
+}
+
+impl DatabaseUrl {
+    /// Reads `sqlite://` with a path, or a `postgres://` address. The error says what to write.
+    pub fn parse(url: &str) -> Result<Self, String> {
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return PostgresUrl::parse(url).map(Box::new).map(Self::Postgres);
+        }
+        match url.strip_prefix("sqlite://") {
+            Some("") => Err("a path must follow sqlite://".to_owned()),
+            Some(path) => Ok(Self::Sqlite(PathBuf::from(path))),
+            None => Err("must be sqlite:// and a path, or a postgres:// address".to_owned()),
+        }
+    }
+
+    /// The secret key file that is used where none is named: `secret.key` beside the SQLite file. The servers of a PostgreSQL
+    /// database share one, so it must be named.
+    pub fn default_key_file(&self) -> Option<PathBuf> {
+        match self {
+            Self::Sqlite(path) => Some(path.with_file_name("secret.key")),
+            Self::Postgres(_) => None,
+        }
+    }
+}
+
+/// Why a database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Of a SQLite file.
+    #[error(transparent)]
+    Sqlite(#[from] alert_connectors_store_sqlite::OpenError),
+    /// Of a PostgreSQL server.
+    #[error(transparent)]
+    Postgres(#[from] alert_connectors_store_postgres::OpenError),
+}
 
 /// A database in use.
-pub(crate) enum Database {
+pub enum Database {
+    /// A SQLite file.
     Sqlite(SqliteStore),
+    /// A PostgreSQL server.
     Postgres(PostgresStore),
 }
 
 impl Database {
-    /// Opens it; what may be made or brought up to date is up to who uses it.
-    pub(crate) async fn open(config: &DatabaseConfig, used_by: Use) -> anyhow::Result<Self> {
-        let random = Arc::new(System::default());
-        let key_file = config.key_file.clone();
-        match &config.place {
-            DatabasePlace::Sqlite(path) => {
+    /// Opens it. `used_by` says whether a new database may be made and an old schema may be brought up to date. `tasks` is
+    /// where the PostgreSQL store's tasks live.
+    pub async fn open(
+        url: &DatabaseUrl,
+        key_file: &Path,
+        used_by: Use,
+        tasks: Tasks,
+    ) -> Result<Self, OpenError> {
+        let random = Arc::new(SystemRandom::default());
+        let key_file = key_file.to_owned();
+        match url {
+            DatabaseUrl::Sqlite(path) => {
                 let opening = alert_connectors_store_sqlite::OpenOptions {
                     path: path.clone(),
                     key_file,
@@ -38,13 +85,13 @@ impl Database {
                 };
                 Ok(Self::Sqlite(SqliteStore::open(opening)?))
             }
-            DatabasePlace::Postgres(url) => {
+            DatabaseUrl::Postgres(url) => {
                 let opening = alert_connectors_store_postgres::OpenOptions {
                     url: PostgresUrl::clone(url),
                     key_file,
                     used_by,
                     random,
-                    tasks: Tasks::new(CancellationToken::new(), doomed()),
+                    tasks,
                 };
                 Ok(Self::Postgres(PostgresStore::open(opening).await?))
             }
@@ -52,7 +99,7 @@ impl Database {
     }
 
     /// The store, whichever it is.
-    pub(crate) fn store(&self) -> Arc<dyn Store> {
+    pub fn store(&self) -> Arc<dyn Store> {
         match self {
             Self::Sqlite(store) => Arc::new(store.clone()),
             Self::Postgres(store) => Arc::new(store.clone()),
@@ -60,7 +107,7 @@ impl Database {
     }
 
     /// What was missing of the database's log when it was opened, in a sentence.
-    pub(crate) fn log_loss(&self) -> Option<&str> {
+    pub fn log_loss(&self) -> Option<&str> {
         match self {
             Self::Sqlite(store) => store.log_loss(),
             Self::Postgres(_) => None,
@@ -68,7 +115,7 @@ impl Database {
     }
 
     /// Ends the use of it: on SQLite the log is moved into the file, so that a copy of that alone is whole.
-    pub(crate) async fn close(&self) {
+    pub async fn close(&self) {
         match self {
             Self::Sqlite(store) => store.move_log().await,
             Self::Postgres(_) => {}

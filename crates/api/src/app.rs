@@ -9,12 +9,9 @@ use jiff::SignedDuration;
 use prometheus_client::registry::Registry;
 
 use crate::{
-    Freshness, Identity, Passwords, Problem, TrustedProxies,
-    body_budget::BodyBudget,
-    meters::ApiMeters,
-    rosters::Rosters,
-    routes::{accept::LARGE_STEP_REST_MAX, sign_in_limit::SignInLimit},
-    turn::Turns,
+    ApiError, Freshness, Identity, Passwords, TrustedProxies, accept::LARGE_STEP_REST_MAX,
+    body_budget::BodyBudget, meters::ApiMeters, rosters::Rosters,
+    routes::sign_in_limit::SignInLimit, turn::Turns,
 };
 
 /// What the API is made of.
@@ -113,7 +110,7 @@ impl App {
         &self,
         slug: &Slug,
         freshness: Freshness,
-    ) -> Result<Option<Arc<Roster>>, Problem> {
+    ) -> Result<Option<Arc<Roster>>, ApiError> {
         if freshness == Freshness::Cached
             && let Some(known) = self.rosters.get(slug)
         {

@@ -10,7 +10,7 @@ use http::{HeaderMap, header};
 use http_body_util::BodyExt;
 
 use crate::{
-    App, Problem, ProblemKind,
+    ApiError, App, ErrorKind,
     body_budget::{Room, Sender},
 };
 
@@ -55,7 +55,7 @@ pub(crate) async fn read(
     headers: &HeaderMap,
     body: Body,
     most: usize,
-) -> Result<Received, Problem> {
+) -> Result<Received, ApiError> {
     read_from(app, Sender::Caller, headers, body, most).await
 }
 
@@ -66,7 +66,7 @@ pub(crate) async fn read_from(
     headers: &HeaderMap,
     body: Body,
     most: usize,
-) -> Result<Received, Problem> {
+) -> Result<Received, ApiError> {
     let announced = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
@@ -75,7 +75,7 @@ pub(crate) async fn read_from(
     }
     if !is_json(headers) {
         let detail = "Send the body as JSON, with the header Content-Type: application/json.";
-        return Err(Problem::new(ProblemKind::UnsupportedMediaType, detail));
+        return Err(ApiError::new(ErrorKind::UnsupportedMediaType, detail));
     }
     let encoding = encoding(headers)?;
     let mut room = app.bodies.room(sender);
@@ -90,7 +90,7 @@ pub(crate) async fn read_from(
             "The body did not arrive within {} seconds.",
             within.as_secs()
         );
-        Problem::new(ProblemKind::MalformedJson, detail)
+        ApiError::new(ErrorKind::MalformedJson, detail)
     };
     let bytes = arrived.map_err(late)??;
     let bytes = match encoding {
@@ -108,10 +108,10 @@ async fn collect(
     announced: Option<u64>,
     most: usize,
     room: &mut Room,
-) -> Result<Bytes, Problem> {
+) -> Result<Bytes, ApiError> {
     let (mut collected, mut values) = (Vec::new(), JsonValues::default());
     while let Some(frame) = body.frame().await {
-        let broken = |_broken| Problem::new(ProblemKind::MalformedJson, "The body broke off.");
+        let broken = |_broken| ApiError::new(ErrorKind::MalformedJson, "The body broke off.");
         let Ok(data) = frame.map_err(broken)?.into_data() else {
             continue;
         };
@@ -136,7 +136,7 @@ async fn collect(
     Ok(Bytes::from(collected))
 }
 
-fn encoding(headers: &HeaderMap) -> Result<Encoding, Problem> {
+fn encoding(headers: &HeaderMap) -> Result<Encoding, ApiError> {
     let Some(given) = headers.get(header::CONTENT_ENCODING) else {
         return Ok(Encoding::Identity);
     };
@@ -154,7 +154,7 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, Problem> {
             let detail = format!(
                 "The body's encoding {named:?} is not supported; send it as it is or with Content-Encoding: gzip."
             );
-            Err(Problem::new(ProblemKind::UnsupportedMediaType, detail))
+            Err(ApiError::new(ErrorKind::UnsupportedMediaType, detail))
         }
     }
 }
@@ -162,14 +162,14 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, Problem> {
 /// So much is unpacked at once.
 const UNPACKED_BYTES: usize = 64 * 1_024;
 
-fn unzipped(bytes: &Bytes, most: usize, room: &mut Room) -> Result<Bytes, Problem> {
+fn unzipped(bytes: &Bytes, most: usize, room: &mut Room) -> Result<Bytes, ApiError> {
     let (mut plain, mut some) = (Vec::new(), vec![0; UNPACKED_BYTES]);
     let mut values = JsonValues::default();
     let mut decoder = MultiGzDecoder::new(bytes.as_ref());
     loop {
         let broken = |_broken| {
             let detail = "The body is not gzip, as its Content-Encoding says, or it broke off.";
-            Problem::new(ProblemKind::MalformedJson, detail)
+            ApiError::new(ErrorKind::MalformedJson, detail)
         };
         let unpacked = match decoder.read(&mut some).map_err(broken)? {
             0 => return Ok(Bytes::from(plain)),
@@ -187,20 +187,21 @@ fn unzipped(bytes: &Bytes, most: usize, room: &mut Room) -> Result<Bytes, Proble
 }
 
 /// The JSON of a body that was read.
-pub(crate) fn parse(bytes: &Bytes) -> Result<Json<'_>, Problem> {
+pub(crate) fn parse(bytes: &Bytes) -> Result<Json<'_>, ApiError> {
     let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     if bytes.is_empty() {
-        return Err(Problem::new(
-            ProblemKind::MalformedJson,
+        return Err(ApiError::new(
+            ErrorKind::MalformedJson,
             "The body is empty; send JSON (line 1, column 1).",
         ));
     }
     Ok(Json::parse(bytes)?)
 }
 
-fn too_large(most: usize) -> Problem {
-    Problem::new(
-        ProblemKind::TooLarge,
+/// The refusal of a body that has more than `most` bytes.
+pub(crate) fn too_large(most: usize) -> ApiError {
+    ApiError::new(
+        ErrorKind::TooLarge,
         format!("The body may have at most {most} bytes."),
     )
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::Problem;
+use crate::ApiError;
 
 /// All bodies together, in bytes.
 const ALL_BYTES_MAX: usize = 64 * 1_024 * 1_024;
@@ -77,13 +77,13 @@ struct Share {
 
 impl Room {
     /// Takes more room, if there is any.
-    pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), Problem> {
+    pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), ApiError> {
         self.size += bytes;
         if self.grows(bytes) {
             return Ok(());
         }
         let detail = "Too many large requests are under way. Repeat it in a second.";
-        Err(Problem::unavailable(detail))
+        Err(ApiError::unavailable(detail))
     }
 
     fn grows(&mut self, bytes: usize) -> bool {

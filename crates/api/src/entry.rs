@@ -11,7 +11,7 @@ use axum::{
 };
 use http::HeaderMap;
 
-use crate::{App, Caller, Freshness, Problem, ProblemKind, known_callers};
+use crate::{ApiError, App, Caller, ErrorKind, Freshness, known_callers};
 
 /// How often a change is judged again because others changed the space, or who may do what, meanwhile.
 pub(crate) const TRIES_MAX: usize = 5;
@@ -36,7 +36,7 @@ pub(crate) struct Admin(pub(crate) Entry);
 
 impl Entry {
     /// Lets the caller in once more, since connectors, or what callers may do, changed while the request was worked on.
-    pub(crate) async fn again(&mut self, app: &App, headers: &HeaderMap) -> Result<(), Problem> {
+    pub(crate) async fn again(&mut self, app: &App, headers: &HeaderMap) -> Result<(), ApiError> {
         let slug = self.space().slug.to_string();
         *self = enter(app, headers, &slug, self.wanted, Freshness::Now).await?;
         Ok(())
@@ -63,11 +63,11 @@ impl Caller {
 }
 
 impl SignedIn {
-    async fn of(app: &App, headers: &HeaderMap) -> Result<Self, Problem> {
+    async fn of(app: &App, headers: &HeaderMap) -> Result<Self, ApiError> {
         let caller = sign_in(app, headers, Freshness::Now).await?;
         if caller.only_sends() {
-            return Err(Problem::new(
-                ProblemKind::Forbidden,
+            return Err(ApiError::new(
+                ErrorKind::Forbidden,
                 "This API key may only post alerts.",
             ));
         }
@@ -75,7 +75,7 @@ impl SignedIn {
     }
 
     /// Lets the caller in once more, since what callers may do changed while the request was worked on.
-    pub(crate) async fn again(&mut self, app: &App, headers: &HeaderMap) -> Result<(), Problem> {
+    pub(crate) async fn again(&mut self, app: &App, headers: &HeaderMap) -> Result<(), ApiError> {
         *self = Self::of(app, headers).await?;
         Ok(())
     }
@@ -107,7 +107,7 @@ pub(crate) async fn sign_in(
     app: &App,
     headers: &HeaderMap,
     freshness: Freshness,
-) -> Result<Caller, Problem> {
+) -> Result<Caller, ApiError> {
     let caller = app.identity.caller(headers, freshness).await?;
     known_callers::tell();
     Ok(caller)
@@ -129,9 +129,9 @@ pub(crate) async fn enter(
     slug: &str,
     wanted: Wanted,
     freshness: Freshness,
-) -> Result<Entry, Problem> {
+) -> Result<Entry, ApiError> {
     let caller = sign_in(app, headers, freshness).await?;
-    let no_space = || Problem::not_found("space");
+    let no_space = || ApiError::not_found("space");
     let slug = Slug::parse(slug).ok_or_else(no_space)?;
     let roster = app.roster(&slug, freshness).await?.ok_or_else(no_space)?;
     let role = app.identity.role(&caller, &roster.space).await?;
@@ -141,8 +141,8 @@ pub(crate) async fn enter(
         Wanted::Role(role) => (role, false),
     };
     if caller.only_sends() && !sends {
-        return Err(Problem::new(
-            ProblemKind::Forbidden,
+        return Err(ApiError::new(
+            ErrorKind::Forbidden,
             "This API key may only post alerts.",
         ));
     }
@@ -152,7 +152,7 @@ pub(crate) async fn enter(
             needed.as_str(),
             role.as_str()
         );
-        return Err(Problem::new(ProblemKind::Forbidden, detail));
+        return Err(ApiError::new(ErrorKind::Forbidden, detail));
     }
     Ok(Entry {
         caller,
@@ -162,26 +162,26 @@ pub(crate) async fn enter(
     })
 }
 
-fn forbidden() -> Problem {
-    Problem::new(
-        ProblemKind::Forbidden,
+fn forbidden() -> ApiError {
+    ApiError::new(
+        ErrorKind::Forbidden,
         "You have no access to this space; ask one of its admins.",
     )
 }
 
 impl FromRequestParts<App> for SignedIn {
-    type Rejection = Problem;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         Self::of(app, &parts.headers).await
     }
 }
 
-async fn enter_with(parts: &mut Parts, app: &App, role: Role) -> Result<Entry, Problem> {
+async fn enter_with(parts: &mut Parts, app: &App, role: Role) -> Result<Entry, ApiError> {
     // A path that can't be decoded names nothing, but who calls is told first.
     let Ok(parameters) = RawPathParams::from_request_parts(parts, app).await else {
         sign_in(app, &parts.headers, Freshness::Now).await?;
-        return Err(Problem::not_found("space, connector, alert or member"));
+        return Err(ApiError::not_found("space, connector, alert or member"));
     };
     let slug = parameters
         .iter()
@@ -200,9 +200,9 @@ async fn enter_with(parts: &mut Parts, app: &App, role: Role) -> Result<Entry, P
 macro_rules! roles {
     ($($extractor:ident => $role:ident),+) => {$(
         impl FromRequestParts<App> for $extractor {
-            type Rejection = Problem;
+            type Rejection = ApiError;
 
-            async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+            async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
                 Ok(Self(enter_with(parts, app, Role::$role).await?))
             }
         }

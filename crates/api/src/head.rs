@@ -6,7 +6,7 @@ use axum::{
 };
 use http::{HeaderValue, Version, header};
 
-use crate::{Problem, ProblemKind};
+use crate::{ApiError, ErrorKind};
 
 /// What the server below the routes found wrong with the head of a request. It stands among the request's extensions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,26 +22,26 @@ pub enum HeadFault {
 }
 
 impl HeadFault {
-    fn problem(self) -> Problem {
+    fn problem(self) -> ApiError {
         let (kind, detail) = match self {
             Self::FramedTwice => (
-                ProblemKind::BadRequest,
+                ErrorKind::BadRequest,
                 "The request has a Content-Length and a Transfer-Encoding; send one of them.",
             ),
             Self::Unreadable => (
-                ProblemKind::BadRequest,
+                ErrorKind::BadRequest,
                 "The head of the request can't be read; send HTTP of version 1.1.",
             ),
             Self::LongPath => (
-                ProblemKind::LongPath,
+                ErrorKind::LongPath,
                 "The path and the query are too long; at most 64 KiB are read.",
             ),
             Self::TooLarge => (
-                ProblemKind::LargeHead,
+                ErrorKind::LargeHead,
                 "The head of the request is too large; send at most 100 headers, 64 KiB in all.",
             ),
         };
-        Problem::new(kind, detail)
+        ApiError::new(kind, detail)
     }
 }
 
@@ -56,7 +56,7 @@ pub(crate) fn refusal(request: &Request) -> Option<Response> {
 }
 
 /// A request names one host. One that names none or several may mean another one to a proxy than to us.
-fn host_fault(request: &Request) -> Option<Problem> {
+fn host_fault(request: &Request) -> Option<ApiError> {
     let hosts = request.headers().get_all(header::HOST).iter().count();
     let detail = match hosts {
         1 => return None,
@@ -65,5 +65,5 @@ fn host_fault(request: &Request) -> Option<Problem> {
         0 => "The request names no host; send the header Host.",
         _ => "The request names several hosts; send the header Host once.",
     };
-    Some(Problem::new(ProblemKind::BadRequest, detail))
+    Some(ApiError::new(ErrorKind::BadRequest, detail))
 }

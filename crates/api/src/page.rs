@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{Problem, query::Query};
+use crate::{ApiError, query::Query};
 
 /// A page of a list.
 #[derive(Debug, Serialize)]
@@ -16,7 +16,7 @@ pub(crate) fn page_of<T>(
     raw: Option<&str>,
     mut items: Vec<T>,
     key: impl Fn(&T) -> String,
-) -> Result<PageBody<T>, Problem> {
+) -> Result<PageBody<T>, ApiError> {
     let mut query = Query::new(raw, &["limit", "cursor"]);
     let limit = query.limit();
     let cursor = query.one("cursor", decode, "a next_cursor that this list gave");

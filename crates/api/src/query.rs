@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use alert_connectors_model::{Fault, FaultKind, Loc, closest_match};
 use jiff::Timestamp;
 
-use crate::{Problem, problem::FAULTS_MAX};
+use crate::{ApiError, api_error::FAULTS_MAX};
 
 /// The number of items on a page without `limit`.
 pub(crate) const LIMIT_DEFAULT: usize = 50;
@@ -89,11 +89,11 @@ impl<'q> Query<'q> {
             .unwrap_or(LIMIT_DEFAULT)
     }
 
-    pub(crate) fn finish(self) -> Result<(), Problem> {
+    pub(crate) fn finish(self) -> Result<(), ApiError> {
         if self.faults.is_empty() {
             Ok(())
         } else {
-            Err(Problem::invalid(self.faults))
+            Err(ApiError::invalid(self.faults))
         }
     }
 }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use alert_connectors_model::{
-    Alert, AlertId, AlertStatus, AlertType, Clock, Connector, DeliveryId, DescriptionFormat, Field,
-    FieldValue, Fingerprint, Matched, Random, Severity, Space,
+    Alert, AlertStatus, AlertType, Clock, Connector, DescriptionFormat, Field, FieldValue,
+    Fingerprint, ParsedAlert, Random, Severity, Space,
 };
 use alert_connectors_store::{
-    Acceptance, AlertQuery, Alerts, Connectors, Expiry, Intake, NewAlert, Roster, StoreError,
+    Acceptance, AlertQuery, Alerts, Connectors, Expiry, Intake, PreparedAlert, Roster, StoreError,
     Submission,
 };
 use async_trait::async_trait;
@@ -45,15 +45,21 @@ impl<S: Alerts + Intake + Connectors + ?Sized> NotifySpace for BlockAlerts<S> {
         let Some(alert) = alert(connector, notice, self.clock.now()) else {
             return Ok(());
         };
-        let (json, alert) = (json(&alert), Arc::new(alert));
+        let prepared = PreparedAlert::of(ParsedAlert {
+            alert,
+            has_own_time: false,
+            warnings: Vec::new(),
+        });
         for _ in 0..TRIES_MAX {
             let Some(roster) = self.store.roster(&space.slug).await? else {
                 return Ok(());
             };
-            if *notice == ConnectorNotice::Repaired && !self.was_told(&roster, &alert).await? {
+            if *notice == ConnectorNotice::Repaired
+                && !self.was_notified(&roster, &prepared.alert).await?
+            {
                 return Ok(());
             }
-            let submission = self.submission(roster, connector.destination, &alert, &json);
+            let submission = self.submission(roster, connector.destination, &prepared);
             if !matches!(self.store.accept(submission).await?, Acceptance::Stale) {
                 return Ok(());
             }
@@ -66,7 +72,7 @@ impl<S: Alerts + Intake + Connectors + ?Sized> NotifySpace for BlockAlerts<S> {
 
 impl<S: Alerts + ?Sized> BlockAlerts<S> {
     /// Whether the space has an alert about it that is still active: only then is there anything to take back.
-    async fn was_told(&self, roster: &Roster, alert: &Alert) -> Result<bool, StoreError> {
+    async fn was_notified(&self, roster: &Roster, alert: &Alert) -> Result<bool, StoreError> {
         let query = AlertQuery {
             statuses: vec![AlertStatus::Active],
             dedup_keys: alert.dedup_key.iter().cloned().collect(),
@@ -86,18 +92,13 @@ impl<S: Alerts + ?Sized> BlockAlerts<S> {
         &self,
         roster: Roster,
         about: Fingerprint,
-        alert: &Arc<Alert>,
-        json: &Arc<str>,
+        prepared: &PreparedAlert,
     ) -> Submission {
-        let (now, random) = (self.clock.now(), &*self.random);
-        let id = AlertId::new(now, random);
-        let hears = roster.connectors.iter().filter(|connector| {
-            connector.destination != about && connector.matches(alert) == Matched::Matched
-        });
-        let deliveries = hears
-            .map(|connector| (DeliveryId::of(id, random), Arc::clone(connector)))
-            .collect();
+        let now = self.clock.now();
+        let others = roster.connectors.iter();
+        let others = others.filter(|connector| connector.destination != about);
         Submission {
+            alerts: vec![prepared.matched(others, now, &*self.random)],
             roster: Arc::new(roster),
             identity_version: None,
             idempotency: None,
@@ -106,22 +107,8 @@ impl<S: Alerts + ?Sized> BlockAlerts<S> {
                 retry_for: self.retry_for,
             },
             renotify: self.renotify,
-            alerts: vec![NewAlert {
-                id,
-                alert: Arc::clone(alert),
-                has_own_time: false,
-                json: Arc::clone(json),
-                warnings: Arc::from([]),
-                deliveries,
-            }],
         }
     }
-}
-
-fn json(alert: &Alert) -> Arc<str> {
-    serde_json::to_string(alert)
-        .expect("strings, numbers and lists always serialise")
-        .into()
 }
 
 /// The alert about a connector. Its key names the connector, so that the repair finds it.

@@ -1,10 +1,4 @@
-//! The delivery engine: one queue for each destination, one request in flight in it, oldest first, until it arrives.
-//!
-//! [`Engine`] starts everything. The dispatcher learns from the store which deliveries are pending and wakes one worker for each
-//! destination that has any. A worker plans a payload, posts it through the [`Sender`], asks [`classify`] what the response
-//! means and its send policy when to post next, and hands a report to the recorder, which writes it to the store.
-//!
-//! The engine sees the store through its queue and its leases. It knows no database and no API.
+#![doc = include_str!("../README.md")]
 
 mod announcement;
 mod announcer;

@@ -1,7 +1,4 @@
-//! From an alert to what a channel shows: Slack Block Kit and Teams Adaptive Cards, fitted to the platforms' limits.
-//!
-//! Pure and deterministic: preview, test and live send give the same bytes. It does no I/O and reads no clock.
-//! A third platform would be one new folder that implements [`Platform`].
+#![doc = include_str!("../README.md")]
 
 mod autolink;
 mod digest;

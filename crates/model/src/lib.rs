@@ -1,7 +1,4 @@
-//! What an alert, a connector, a space and a delivery are, and which connector hears of which alert.
-//!
-//! Everything that comes from outside is parsed here into types that cannot be wrong; the other crates trust them.
-//! This crate is pure: it does no I/O, reads no clock, draws no random numbers, and knows no database and no HTTP.
+#![doc = include_str!("../README.md")]
 
 mod address;
 mod alert;

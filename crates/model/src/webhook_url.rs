@@ -9,7 +9,7 @@ use crate::{AddressPolicy, ConnectorType, FaultKind, Secret};
 /// The longest URL, in characters (`spec`: 2,048; Workflows URLs exceed 255).
 const CHARS_MAX: usize = 2_048;
 
-/// A webhook URL whose syntax is sound. Where it may lead is judged by [`WebhookUrl::judge`].
+/// A webhook URL whose syntax is sound. Where it may lead is judged by `UrlRules`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct WebhookUrl {
     typed: Secret,

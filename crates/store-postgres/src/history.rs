@@ -1,15 +1,14 @@
 //! Deliveries as history tells them, sending them again, and a connector's health.
 
-use alert_connectors_model::{
-    AlertId, ConnectorId, Delivery, DeliveryId, DeliveryState, Fingerprint, SpaceId,
-};
+use alert_connectors_model::{AlertId, ConnectorId, Delivery, DeliveryId, Fingerprint, SpaceId};
 use alert_connectors_store::{
-    DeliveryQuery, Event, Expiry, Health, HealthFacts, History, Page, Replay, Replayed, Retried,
-    StoreError,
+    DeliveryLook, DeliveryQuery, Event, Expiry, Health, HealthFacts, History, Page, Replay,
+    Replayed, Retried, StoreError,
     stored::{StoredDelivery, maybe_time, time},
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
+use tokio_postgres::types::ToSql;
 
 use crate::{
     PostgresStore,
@@ -237,6 +236,13 @@ async fn queue_again(change: &Change, seqs: &[i64], expiry: Expiry) -> Result<us
     Ok(usize::try_from(queued).unwrap_or(usize::MAX))
 }
 
+/// A bound of a look, of the type that its statement takes.
+type Bound = Box<dyn ToSql + Sync + Send>;
+
+fn code(code: u8) -> Bound {
+    Box::new(i16::from(code))
+}
+
 struct KnownConnector {
     no: i64,
     id: ConnectorId,
@@ -283,78 +289,25 @@ impl KnownConnector {
         query: &DeliveryQuery,
         expiry: Expiry,
     ) -> Result<Page<Delivery>, StoreError> {
-        let states = if query.states.is_empty() {
-            DeliveryState::ALL
-        } else {
-            &query.states
-        };
         let cutoff = self.cutoff(session, expiry).await?;
         let before = query.before.unwrap_or(i64::MAX);
-        let limit = i64::try_from(query.limit).unwrap_or(i64::MAX - 1) + 1;
-        let in_time = async |from, bound: i64| {
-            deliveries::select(
-                session,
-                from,
-                NEWEST_FIRST,
-                &[&self.no, &before, &limit, &bound],
-            )
-            .await
-        };
-        let missed = async |state: DeliveryState| {
-            let code = i16::from(state.code());
-            deliveries::select(
-                session,
-                MISSED,
-                NEWEST_FIRST,
-                &[&self.no, &before, &limit, &code],
-            )
-            .await
-        };
-        let (mut found, mut arrived) = (Vec::new(), Vec::new());
-        for state in states {
-            match state {
-                DeliveryState::Pending if self.is_active => {
-                    found.extend(in_time(WAITING, cutoff).await?);
-                }
-                DeliveryState::Pending => {}
-                // What waits for a connector that is off counts as cancelled, whether or not that is written yet.
-                DeliveryState::Cancelled if !self.is_active => {
-                    found.extend(in_time(WAITING, i64::MIN).await?);
-                    found.extend(missed(*state).await?);
-                }
-                DeliveryState::Expired => {
-                    if self.is_active {
-                        found.extend(in_time(OVERDUE, cutoff).await?);
-                    }
-                    found.extend(missed(*state).await?);
-                }
-                DeliveryState::Failed | DeliveryState::Cancelled => {
-                    found.extend(missed(*state).await?);
-                }
-                DeliveryState::Delivered | DeliveryState::Accepted => {
-                    arrived.push(i16::from(state.code()));
-                }
-            }
+        let limit = query.rows_max();
+        let mut found = Vec::new();
+        for look in query.looks(self.is_active) {
+            // What bounds the look, beside the page.
+            let (from, bounds): (_, Vec<Bound>) = match look {
+                DeliveryLook::Pending => (WAITING, vec![Box::new(cutoff)]),
+                DeliveryLook::Withheld => (WAITING, vec![Box::new(i64::MIN)]),
+                DeliveryLook::Overdue => (OVERDUE, vec![Box::new(cutoff)]),
+                DeliveryLook::Missed(state) => (MISSED, vec![code(state.code())]),
+                DeliveryLook::Arrived { first, last } => (ARRIVED, vec![code(first), code(last)]),
+            };
+            let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&self.no, &before, &limit];
+            parameters.extend(bounds.iter().map(|bound| &**bound as &(dyn ToSql + Sync)));
+            let more = deliveries::select(session, from, NEWEST_FIRST, &parameters);
+            found.extend(more.await?);
         }
-        if let (Some(first), Some(last)) = (arrived.iter().min(), arrived.iter().max()) {
-            let more = deliveries::select(
-                session,
-                ARRIVED,
-                NEWEST_FIRST,
-                &[&self.no, &before, &limit, first, last],
-            )
-            .await?;
-            found.extend(more);
-        }
-        found.sort_by_key(|stored| std::cmp::Reverse(stored.seq));
-        let more = found.len() > query.limit;
-        found.truncate(query.limit);
-        let next = found.last().filter(|_| more).map(|stored| stored.seq);
-        let items = found
-            .into_iter()
-            .map(|stored| stored.read(expiry))
-            .collect();
-        Ok(Page { items, next })
+        Ok(query.page(found, expiry))
     }
 
     /// What is to be queued again, oldest first.
@@ -374,32 +327,24 @@ impl KnownConnector {
         );
         let limit = i64::try_from(Replay::MOST).unwrap_or(i64::MAX);
         let mut seqs: Vec<i64> = Vec::new();
-        for state in &replay.states {
-            let code = i16::from(state.code());
-            let sql = match state {
-                DeliveryState::Delivered | DeliveryState::Accepted => ARRIVED_BETWEEN,
-                _ => MISSED_BETWEEN,
+        for look in replay.looks() {
+            let (sql, bound): (_, Bound) = match look {
+                DeliveryLook::Arrived { first, .. } => (ARRIVED_BETWEEN, code(first)),
+                DeliveryLook::Missed(state) => (MISSED_BETWEEN, code(state.code())),
+                DeliveryLook::Overdue => (
+                    OVERDUE_BETWEEN,
+                    Box::new(self.cutoff(session, expiry).await?),
+                ),
+                DeliveryLook::Pending | DeliveryLook::Withheld => continue,
             };
-            let mut rows = session
-                .rows(sql, &[&self.no, &code, &first, &since, &until, &limit])
+            let rows = session
+                .rows(sql, &[&self.no, &*bound, &first, &since, &until, &limit])
                 .await?;
-            if *state == DeliveryState::Expired {
-                let cutoff = self.cutoff(session, expiry).await?;
-                let overdue = session
-                    .rows(
-                        OVERDUE_BETWEEN,
-                        &[&self.no, &cutoff, &first, &since, &until, &limit],
-                    )
-                    .await?;
-                rows.extend(overdue);
-            }
             for row in rows {
                 seqs.push(row.at(0)?);
             }
         }
-        seqs.sort_unstable();
-        seqs.truncate(Replay::MOST);
-        Ok(seqs)
+        Ok(Replay::oldest(seqs))
     }
 
     async fn health(&self, session: &Session, expiry: Expiry) -> Result<Health, StoreError> {

@@ -1,8 +1,4 @@
-//! The store on PostgreSQL: two writers that commit in groups with set-wise statements, leases that spread destinations
-//! over replicas, and readers beside them.
-//!
-//! Durability is `synchronous_commit=on`: a commit returns when it is on disk. What the traits promise is said in
-//! `alert-connectors-store`; this crate only says how. No other crate knows the driver.
+#![doc = include_str!("../README.md")]
 
 mod alerts;
 mod connectors;

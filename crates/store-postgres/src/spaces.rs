@@ -2,7 +2,7 @@
 
 use alert_connectors_model::{Email, Role, Slug, Space, SpaceId, User, UserId};
 use alert_connectors_store::{
-    Event, Member, MemberChange, SpaceChange, Spaces, StoreError,
+    Event, Member, MemberChange, MembershipFacts, SpaceChange, Spaces, StoreError,
     stored::{StoredSpace, role_code, role_of, time, unreadable},
 };
 use async_trait::async_trait;
@@ -160,41 +160,22 @@ impl Spaces for PostgresStore {
         now: Timestamp,
     ) -> Result<MemberChange, StoreError> {
         let change = self.change().await?;
-        let Some(place) = Place::find(&change, space_id, email).await? else {
+        let Some((space_no, facts)) = membership(&change, space_id, email).await? else {
             return change.nothing(MemberChange::NoSpace).await;
         };
-        let Some((user_no, user)) = place.user else {
-            return change.nothing(MemberChange::Absent).await;
+        let (user_no, changed) = match facts.set(role, now) {
+            Ok(planned) => planned,
+            Err(refusal) => return change.nothing(refusal).await,
         };
-        let before = place.member;
-        if let Some((role_before, _)) = before
-            && role_before == Role::Admin
-            && role < Role::Admin
-            && is_last_admin(&change, place.space_no, user_no).await?
-        {
-            return change.nothing(MemberChange::LastAdmin).await;
-        }
+        let added_at = now.as_millisecond();
         change
             .run(
                 SET_MEMBER,
-                &[
-                    &place.space_no,
-                    &user_no,
-                    &role_code(role),
-                    &now.as_millisecond(),
-                ],
+                &[&space_no, &user_no, &role_code(role), &added_at],
             )
             .await?;
         change.commit().await?;
-        let member = |added_at| Member {
-            user,
-            role,
-            added_at,
-        };
-        Ok(match before {
-            None => MemberChange::Added(member(now)),
-            Some((_, added_at)) => MemberChange::Changed(member(added_at)),
-        })
+        Ok(changed)
     }
 
     async fn remove_member(
@@ -203,61 +184,44 @@ impl Spaces for PostgresStore {
         email: &Email,
     ) -> Result<MemberChange, StoreError> {
         let change = self.change().await?;
-        let Some(place) = Place::find(&change, space_id, email).await? else {
+        let Some((space_no, facts)) = membership(&change, space_id, email).await? else {
             return change.nothing(MemberChange::NoSpace).await;
         };
-        let (Some((user_no, _)), Some((role, _))) = (place.user, place.member) else {
-            return change.nothing(MemberChange::Absent).await;
+        let user_no = match facts.remove() {
+            Ok(user_no) => user_no,
+            Err(refusal) => return change.nothing(refusal).await,
         };
-        if role == Role::Admin && is_last_admin(&change, place.space_no, user_no).await? {
-            return change.nothing(MemberChange::LastAdmin).await;
-        }
-        change
-            .run(REMOVE_MEMBER, &[&place.space_no, &user_no])
-            .await?;
+        change.run(REMOVE_MEMBER, &[&space_no, &user_no]).await?;
         change.commit().await?;
         Ok(MemberChange::Removed)
     }
 }
 
-/// A space, and a user's place in it.
-struct Place {
-    space_no: i64,
-    user: Option<(i64, User)>,
-    member: Option<(Role, Timestamp)>,
-}
-
-impl Place {
-    async fn find(
-        change: &Change,
-        space_id: SpaceId,
-        email: &Email,
-    ) -> Result<Option<Self>, StoreError> {
-        let Some((space_no, _)) = number(change, space_id).await? else {
-            return Ok(None);
-        };
-        let found = user(change.session(), email).await?;
-        let found = found.map(|(no, record)| (no, record.user));
-        let mut member = None;
-        if let Some((user_no, _)) = &found
-            && let Some(row) = change.row(MEMBER, &[&space_no, user_no]).await?
-        {
-            let role =
-                role_of(row.at(0)?).ok_or_else(|| unreadable("members", "role", space_no))?;
-            member = Some((role, time(row.at(1)?)));
-        }
-        Ok(Some(Self {
-            space_no,
-            user: found,
-            member,
-        }))
-    }
-}
-
-async fn is_last_admin(change: &Change, space_no: i64, user_no: i64) -> Result<bool, StoreError> {
+/// The number of a space, and what a change of a member of it rests on.
+async fn membership(
+    change: &Change,
+    space_id: SpaceId,
+    email: &Email,
+) -> Result<Option<(i64, MembershipFacts)>, StoreError> {
+    let Some((space_no, _)) = number(change, space_id).await? else {
+        return Ok(None);
+    };
+    let found = user(change.session(), email).await?;
+    let found = found.map(|(no, record)| (no, record.user));
+    // No user has this number.
+    let user_no = found.as_ref().map_or(0, |(no, _)| *no);
+    let member = change.row(MEMBER, &[&space_no, &user_no]).await?;
+    let member = member.map(|row| {
+        let role = role_of(row.at(0)?).ok_or_else(|| unreadable("members", "role", space_no))?;
+        Ok::<_, StoreError>((role, time(row.at(1)?)))
+    });
     let others = change.row(OTHER_ADMINS, &[&space_no, &user_no]).await?;
-    let others: i64 = others.map_or(Ok(0), |row| row.at(0))?;
-    Ok(others == 0)
+    let facts = MembershipFacts {
+        user: found,
+        member: member.transpose()?,
+        other_admins: others.map_or(Ok(0), |row| row.count(0))?,
+    };
+    Ok(Some((space_no, facts)))
 }
 
 /// The short name of a space, and its version.

@@ -1,11 +1,9 @@
 //! Deliveries as history tells them, sending them again, and a connector's health.
 
-use alert_connectors_model::{
-    AlertId, ConnectorId, Delivery, DeliveryId, DeliveryState, Fingerprint, SpaceId,
-};
+use alert_connectors_model::{AlertId, ConnectorId, Delivery, DeliveryId, Fingerprint, SpaceId};
 use alert_connectors_store::{
-    DeliveryQuery, Event, Expiry, Health, HealthFacts, History, Page, Replay, Replayed, Retried,
-    StoreError,
+    DeliveryLook, DeliveryQuery, Event, Expiry, Health, HealthFacts, History, Page, Replay,
+    Replayed, Retried, StoreError,
     stored::{StoredDelivery, maybe_time, time},
 };
 use async_trait::async_trait;
@@ -287,68 +285,47 @@ impl StoredConnector {
         query: &DeliveryQuery,
         expiry: Expiry,
     ) -> Result<Page<Delivery>, Failure> {
-        let states = if query.states.is_empty() {
-            DeliveryState::ALL
-        } else {
-            &query.states
-        };
         let cutoff = self.cutoff(connection, expiry)?;
         let before = query.before.unwrap_or(i64::MAX);
-        let limit = i64::try_from(query.limit).unwrap_or(i64::MAX - 1) + 1;
+        let limit = query.rows_max();
         let mut found = Vec::new();
-        let mut look = |condition, last: i64| {
-            let more =
-                deliveries::select(connection, condition, &[&self.no, &before, &limit, &last]);
-            more.map(|more| found.extend(more))
-        };
-        let mut arrived = Vec::new();
-        for state in states {
-            match state {
-                DeliveryState::Pending if self.is_active => look(WAITING, cutoff)?,
-                DeliveryState::Pending => {}
-                // What waits for a connector that is off counts as cancelled, whether or not that is written yet.
-                DeliveryState::Cancelled if !self.is_active => {
-                    look(WAITING, i64::MIN)?;
-                    look(MISSED, state.code().into())?;
+        for look in query.looks(self.is_active) {
+            let (condition, last) = match look {
+                DeliveryLook::Pending => (WAITING, cutoff),
+                DeliveryLook::Withheld => (WAITING, i64::MIN),
+                DeliveryLook::Overdue => (OVERDUE, cutoff),
+                DeliveryLook::Missed(state) => (MISSED, state.code().into()),
+                DeliveryLook::Arrived { first, last } => {
+                    found.extend(self.arrived(connection, query, first, last)?);
+                    continue;
                 }
-                DeliveryState::Expired => {
-                    if self.is_active {
-                        look(OVERDUE, cutoff)?;
-                    }
-                    look(MISSED, state.code().into())?;
-                }
-                DeliveryState::Failed | DeliveryState::Cancelled => {
-                    look(MISSED, state.code().into())?;
-                }
-                DeliveryState::Delivered | DeliveryState::Accepted => arrived.push(state.code()),
-            }
-        }
-        if let (Some(first), Some(last)) = (arrived.iter().min(), arrived.iter().max()) {
-            let mut count = 0;
-            let read = |least: i64, most: i64| {
-                let more = deliveries::select(
-                    connection,
-                    ARRIVED,
-                    &[&self.no, &before, &limit, &least, &most, first, last],
-                )?;
-                count += more.len();
-                found.extend(more);
-                Ok::<_, Failure>(count <= query.limit)
             };
-            let wanted = Wanted::Connector(self.no);
-            wanted
-                .walk(connection, before, 0, read)
-                .map_err(StoreError::from)?;
+            let parameters: [&dyn ToSql; 4] = [&self.no, &before, &limit, &last];
+            found.extend(deliveries::select(connection, condition, &parameters)?);
         }
-        found.sort_by_key(|stored| std::cmp::Reverse(stored.seq));
-        let more = found.len() > query.limit;
-        found.truncate(query.limit);
-        let next = found.last().filter(|_| more).map(|stored| stored.seq);
-        let items = found
-            .into_iter()
-            .map(|stored| stored.read(expiry))
-            .collect();
-        Ok(Page { items, next })
+        Ok(query.page(found, expiry))
+    }
+
+    /// The newest that arrived, found zone by zone.
+    fn arrived(
+        &self,
+        connection: &Connection,
+        query: &DeliveryQuery,
+        first: u8,
+        last: u8,
+    ) -> Result<Vec<StoredDelivery>, Failure> {
+        let before = query.before.unwrap_or(i64::MAX);
+        let limit = query.rows_max();
+        let mut found = Vec::new();
+        let read = |least: i64, most: i64| {
+            let parameters: [&dyn ToSql; 7] =
+                [&self.no, &before, &limit, &least, &most, &first, &last];
+            found.extend(deliveries::select(connection, ARRIVED, &parameters)?);
+            Ok::<_, Failure>(found.len() <= query.limit)
+        };
+        let wanted = Wanted::Connector(self.no);
+        wanted.walk(connection, before, 0, read)?;
+        Ok(found)
     }
 
     /// What is to be queued again, oldest first.
@@ -374,11 +351,9 @@ impl StoredConnector {
             }
             Ok(())
         };
-        for state in &replay.states {
-            let code = state.code();
-            let missed: [&dyn ToSql; 6] = [&self.no, &code, &first, &since, &until, &limit];
-            match state {
-                DeliveryState::Delivered | DeliveryState::Accepted => {
+        for place in replay.looks() {
+            match place {
+                DeliveryLook::Arrived { first: code, .. } => {
                     let read = |least: i64, most: i64| {
                         let arrived: [&dyn ToSql; 7] =
                             [&self.no, &code, &first, &since, &until, &least, &most];
@@ -387,21 +362,21 @@ impl StoredConnector {
                     let wanted = Wanted::Connector(self.no);
                     wanted.walk(connection, i64::MAX, first, read)?;
                 }
-                DeliveryState::Expired => {
+                DeliveryLook::Overdue => {
                     let cutoff = self.cutoff(connection, expiry)?;
                     let overdue: [&dyn ToSql; 6] =
                         [&self.no, &cutoff, &first, &since, &until, &limit];
                     look(OVERDUE_BETWEEN, &overdue)?;
+                }
+                DeliveryLook::Missed(state) => {
+                    let code = state.code();
+                    let missed: [&dyn ToSql; 6] = [&self.no, &code, &first, &since, &until, &limit];
                     look(MISSED_BETWEEN, &missed)?;
                 }
-                DeliveryState::Pending | DeliveryState::Failed | DeliveryState::Cancelled => {
-                    look(MISSED_BETWEEN, &missed)?;
-                }
+                DeliveryLook::Pending | DeliveryLook::Withheld => {}
             }
         }
-        seqs.sort_unstable();
-        seqs.truncate(Replay::MOST);
-        Ok(seqs)
+        Ok(Replay::oldest(seqs))
     }
 
     fn health(&self, connection: &Connection, expiry: Expiry) -> Result<Health, Failure> {

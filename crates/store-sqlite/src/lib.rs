@@ -1,7 +1,4 @@
-//! The store on SQLite: one writer on a thread of its own that commits in groups, and readers beside it.
-//!
-//! Durability is `journal_mode=WAL` with `synchronous=FULL`: a commit returns when it is on disk. What the traits promise
-//! is said in `alert-connectors-store`; this crate only says how. No other crate knows the driver.
+#![doc = include_str!("../README.md")]
 
 mod alerts;
 mod checkpoint;

@@ -2,14 +2,14 @@
 
 use alert_connectors_model::{Email, Role, Slug, Space, SpaceId, User, UserId};
 use alert_connectors_store::{
-    Event, Member, MemberChange, SpaceChange, Spaces, StoreError,
+    Event, Member, MemberChange, MembershipFacts, SpaceChange, Spaces, StoreError,
     stored::{StoredSpace, role_code, role_of, time, unreadable},
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::{SqliteStore, error::Failure, people::user, zones::ZONE};
+use crate::{SqliteStore, alerts::space_no, error::Failure, people::user, zones::ZONE};
 
 const ALL: &str = "SELECT no, id, slug, name, created_at, version FROM spaces ORDER BY slug";
 // By the unique index on slug.
@@ -28,6 +28,9 @@ const MEMBERS: &str = "SELECT u.id, u.email, u.full_name, m.role, m.added_at FRO
 const SET_MEMBER: &str =
     "INSERT INTO members (space_no, user_no, role, added_at) VALUES (?1, ?2, ?3, ?4)
     ON CONFLICT (space_no, user_no) DO UPDATE SET role = excluded.role WHERE role <> excluded.role";
+// By primary key.
+const MEMBER: &str = "SELECT role, added_at FROM members WHERE space_no = ?1 AND user_no = ?2";
+const REMOVE_MEMBER: &str = "DELETE FROM members WHERE space_no = ?1 AND user_no = ?2";
 const OTHER_ADMINS: &str =
     "SELECT count(*) FROM members WHERE space_no = ?1 AND user_no <> ?2 AND role = 2";
 // By severity_zones_by_key.
@@ -136,41 +139,19 @@ impl Spaces for SqliteStore {
     ) -> Result<MemberChange, StoreError> {
         let email = email.clone();
         self.change(move |connection, _events| {
-            let Some(place) = Place::find(connection, space_id, &email)? else {
+            let Some((space_no, facts)) = membership(connection, space_id, &email)? else {
                 return Ok(MemberChange::NoSpace);
             };
-            let Some((user_no, user)) = place.user else {
-                return Ok(MemberChange::Absent);
+            let (user_no, changed) = match facts.set(role, now) {
+                Ok(planned) => planned,
+                Err(refusal) => return Ok(refusal),
             };
-            let before = place.member;
-            if let Some((role_before, _)) = before
-                && role_before == Role::Admin
-                && role < Role::Admin
-                && is_last_admin(connection, place.space_no, user_no)?
-            {
-                return Ok(MemberChange::LastAdmin);
-            }
+            let added_at = now.as_millisecond();
             connection.execute(
                 SET_MEMBER,
-                params![
-                    place.space_no,
-                    user_no,
-                    role_code(role),
-                    now.as_millisecond()
-                ],
+                params![space_no, user_no, role_code(role), added_at],
             )?;
-            Ok(match before {
-                None => MemberChange::Added(Member {
-                    user,
-                    role,
-                    added_at: now,
-                }),
-                Some((_, added_at)) => MemberChange::Changed(Member {
-                    user,
-                    role,
-                    added_at,
-                }),
-            })
+            Ok(changed)
         })
         .await
     }
@@ -182,79 +163,49 @@ impl Spaces for SqliteStore {
     ) -> Result<MemberChange, StoreError> {
         let email = email.clone();
         self.change(move |connection, _events| {
-            let Some(place) = Place::find(connection, space_id, &email)? else {
+            let Some((space_no, facts)) = membership(connection, space_id, &email)? else {
                 return Ok(MemberChange::NoSpace);
             };
-            let (Some((user_no, _)), Some((role, _))) = (place.user, place.member) else {
-                return Ok(MemberChange::Absent);
+            let user_no = match facts.remove() {
+                Ok(user_no) => user_no,
+                Err(refusal) => return Ok(refusal),
             };
-            if role == Role::Admin && is_last_admin(connection, place.space_no, user_no)? {
-                return Ok(MemberChange::LastAdmin);
-            }
-            connection.execute(
-                "DELETE FROM members WHERE space_no = ?1 AND user_no = ?2",
-                params![place.space_no, user_no],
-            )?;
+            connection.execute(REMOVE_MEMBER, [space_no, user_no])?;
             Ok(MemberChange::Removed)
         })
         .await
     }
 }
 
-/// A space, and a user's place in it.
-struct Place {
-    space_no: i64,
-    user: Option<(i64, User)>,
-    member: Option<(Role, Timestamp)>,
-}
-
-impl Place {
-    fn find(
-        connection: &Connection,
-        space_id: SpaceId,
-        email: &Email,
-    ) -> Result<Option<Self>, Failure> {
-        let space_no: Option<i64> = connection
-            .query_row(
-                "SELECT no FROM spaces WHERE id = ?1",
-                [&space_id.as_bytes()[..]],
-                |row| row.get(0),
-            )
-            .optional()?;
-        let Some(space_no) = space_no else {
-            return Ok(None);
-        };
-        let found = user(connection, email)?;
-        let found = found.map(|(no, record)| (no, record.user));
-        let member = match &found {
-            Some((user_no, _)) => connection
-                .query_row(
-                    "SELECT role, added_at FROM members WHERE space_no = ?1 AND user_no = ?2",
-                    params![space_no, user_no],
-                    |row| Ok((row.get::<_, i16>(0)?, row.get::<_, i64>(1)?)),
-                )
-                .optional()?,
-            None => None,
-        };
-        let member = member.map(|(code, added_at)| {
-            role_of(code)
-                .map(|role| (role, time(added_at)))
-                .ok_or_else(|| unreadable("members", "role", space_no))
-        });
-        Ok(Some(Self {
-            space_no,
-            user: found,
-            member: member.transpose()?,
-        }))
-    }
-}
-
-fn is_last_admin(connection: &Connection, space_no: i64, user_no: i64) -> rusqlite::Result<bool> {
-    connection
-        .query_row(OTHER_ADMINS, params![space_no, user_no], |row| {
-            row.get::<_, i64>(0)
+/// The number of a space, and what a change of a member of it rests on.
+fn membership(
+    connection: &Connection,
+    space_id: SpaceId,
+    email: &Email,
+) -> Result<Option<(i64, MembershipFacts)>, Failure> {
+    let space_no = space_no(connection, space_id)?;
+    let Some(space_no) = space_no else {
+        return Ok(None);
+    };
+    let found = user(connection, email)?;
+    let found = found.map(|(no, record)| (no, record.user));
+    // No user has this number.
+    let user_no = found.as_ref().map_or(0, |(no, _)| *no);
+    let member: Option<(i16, i64)> = connection
+        .query_row(MEMBER, [space_no, user_no], |row| {
+            Ok((row.get(0)?, row.get(1)?))
         })
-        .map(|others| others == 0)
+        .optional()?;
+    let member = member.map(|(code, added_at)| {
+        let role = role_of(code).ok_or_else(|| unreadable("members", "role", space_no))?;
+        Ok::<_, StoreError>((role, time(added_at)))
+    });
+    let facts = MembershipFacts {
+        user: found,
+        member: member.transpose()?,
+        other_admins: connection.query_row(OTHER_ADMINS, [space_no, user_no], |row| row.get(0))?,
+    };
+    Ok(Some((space_no, facts)))
 }
 
 /// Removes the space, its members and its connectors at once, so that nothing more is accepted or sent.

@@ -1,7 +1,4 @@
-//! Everything durable, as small traits in the words of the domain.
-//!
-//! This crate knows no database. A store implements the traits in a crate of its own and proves it with
-//! [`conformance`]. Calls take and give sets; clock and ids come in as parameters; what is absent is `Ok(None)`.
+#![doc = include_str!("../README.md")]
 
 pub mod accept;
 mod alerts;
@@ -13,12 +10,14 @@ mod error;
 mod expiry;
 mod failing;
 mod history;
+mod history_plan;
 mod inspection;
 mod intake;
 mod key_file;
 mod leases;
 mod meters;
 mod people;
+mod prepared;
 mod queue;
 mod seal;
 mod sealing;
@@ -41,6 +40,7 @@ pub use failing::{FailingMessages, SET_ASIDE_MAX, SetAside, Suspect};
 pub use history::{
     DeliveryQuery, Health, HealthFacts, HealthState, History, Replay, Replayed, Retried,
 };
+pub use history_plan::DeliveryLook;
 pub use inspection::Inspection;
 pub use intake::{
     Acceptance, Accepted, AcceptedDelivery, Idempotency, Intake, NewAlert, Route, SMALL_ROWS_MAX,
@@ -53,13 +53,14 @@ pub use people::{
     AddedUser, ApiKey, Disabled, KeyScope, NewApiKey, NewToken, NewUser, People, Session,
     TokenHash, UserRecord,
 };
+pub use prepared::PreparedAlert;
 pub use queue::{
     Backlog, DigestBatch, DigestEntry, Event, Fence, Form, NextStep, OpeningState, Outcome,
     PendingDelivery, Queue, Recorded, Report,
 };
 pub use seal::{Keyring, SealError, Sealed, SealingKey, fingerprint};
 pub use sealing::{Sealing, UnsealError, make_key_file_if_missing};
-pub use spaces::{Member, MemberChange, SpaceChange, Spaces};
+pub use spaces::{Member, MemberChange, MembershipFacts, SpaceChange, Spaces};
 pub use upkeep::{Census, Progress, Tidied, Tidying, Upkeep};
 pub use usage::Use;
 

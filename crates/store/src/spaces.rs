@@ -73,6 +73,48 @@ pub enum MemberChange {
     NoSpace,
 }
 
+/// What a change of a member rests on, read in the change's own transaction.
+#[derive(Debug, Clone)]
+pub struct MembershipFacts {
+    /// The user by the e-mail that was named, and the number by which rows refer to it.
+    pub user: Option<(i64, User)>,
+    /// The user's role in the space, and since when.
+    pub member: Option<(Role, Timestamp)>,
+    /// How many other admins the space has.
+    pub other_admins: u64,
+}
+
+impl MembershipFacts {
+    /// What giving the user a role does: the user's number and the answer, or the answer alone where nothing is written.
+    pub fn set(self, role: Role, now: Timestamp) -> Result<(i64, MemberChange), MemberChange> {
+        let Some((no, user)) = self.user else {
+            return Err(MemberChange::Absent);
+        };
+        let keeps_an_admin = role == Role::Admin || self.other_admins > 0;
+        let member = |added_at| Member {
+            user,
+            role,
+            added_at,
+        };
+        match self.member {
+            None => Ok((no, MemberChange::Added(member(now)))),
+            Some((Role::Admin, _)) if !keeps_an_admin => Err(MemberChange::LastAdmin),
+            Some((_, added_at)) => Ok((no, MemberChange::Changed(member(added_at)))),
+        }
+    }
+
+    /// What removing the member does: the user's number, or the answer where nothing is written.
+    pub fn remove(self) -> Result<i64, MemberChange> {
+        match (self.user, self.member) {
+            (Some(_), Some((Role::Admin, _))) if self.other_admins == 0 => {
+                Err(MemberChange::LastAdmin)
+            }
+            (Some((no, _)), Some(_)) => Ok(no),
+            _ => Err(MemberChange::Absent),
+        }
+    }
+}
+
 /// A member of a space.
 #[derive(Debug, Clone)]
 pub struct Member {
@@ -82,4 +124,55 @@ pub struct Member {
     pub role: Role,
     /// When the user became a member.
     pub added_at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use alert_connectors_model::{SeededRandom, UserId};
+
+    use super::*;
+
+    fn facts(role: Option<Role>, other_admins: u64) -> MembershipFacts {
+        let user = User {
+            id: UserId::new(Timestamp::UNIX_EPOCH, &SeededRandom::new(1)),
+            email: Email::parse("a@x.example").unwrap(),
+            full_name: "A".to_owned(),
+        };
+        MembershipFacts {
+            user: Some((7, user)),
+            member: role.map(|role| (role, Timestamp::UNIX_EPOCH)),
+            other_admins,
+        }
+    }
+
+    #[test]
+    fn the_last_admin_of_a_space_stays_one() {
+        let now = Timestamp::UNIX_EPOCH;
+        for role in [Role::Viewer, Role::Editor] {
+            let refused = facts(Some(Role::Admin), 0).set(role, now);
+            assert!(matches!(refused, Err(MemberChange::LastAdmin)));
+            assert!(facts(Some(Role::Admin), 1).set(role, now).is_ok());
+            assert!(facts(Some(role), 0).remove().is_ok());
+        }
+        assert!(facts(Some(Role::Admin), 0).set(Role::Admin, now).is_ok());
+        let refused = facts(Some(Role::Admin), 0).remove();
+        assert!(matches!(refused, Err(MemberChange::LastAdmin)));
+        assert_eq!(facts(Some(Role::Admin), 1).remove().unwrap(), 7);
+    }
+
+    #[test]
+    fn a_stranger_is_added_and_an_unknown_user_is_not() {
+        let now = Timestamp::UNIX_EPOCH;
+        let added = facts(None, 0).set(Role::Viewer, now);
+        assert!(matches!(added, Ok((7, MemberChange::Added(_)))));
+        assert!(matches!(facts(None, 1).remove(), Err(MemberChange::Absent)));
+        let unknown = MembershipFacts {
+            user: None,
+            ..facts(None, 1)
+        };
+        assert!(matches!(
+            unknown.set(Role::Admin, now),
+            Err(MemberChange::Absent)
+        ));
+    }
 }

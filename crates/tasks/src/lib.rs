@@ -1,5 +1,4 @@
-//! The tasks of the service: none of them ends unnoticed. What the service can't do without ends the service with it, so that
-//! whoever runs it starts it anew; all that matters is on disk.
+#![doc = include_str!("../README.md")]
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 

@@ -1,22 +1,12 @@
-//! The service inside another program: its router nested under a prefix of an axum app that has users, metrics and a fallback of
-//! its own.
+//! The service inside another program: its routes under a prefix of an axum app that has users, metrics and a fallback of its
+//! own, and alerts that are posted without HTTP.
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
-use alert_connectors_api::{
-    App, AppOptions, Caller, Freshness, Identity, IdentityError, METRICS_PREFIX, TrustedProxies,
-    router,
+use alert_connectors::{
+    AlertConnectors, Caller, Email, ErrorKind, Freshness, Identity, IdentityError, PostError, Slug,
+    StartError, SystemRandom, User, UserId,
 };
-use alert_connectors_delivery::{
-    BackoffConfig, BlockAlerts, DeliveryMeters, Engine, EngineOptions, Rates, Sender,
-    SenderOptions, SystemResolver, TimeLimits, Trust,
-};
-use alert_connectors_model::{
-    Clock, Email, Random, SeededRandom, Slug, Space, SpaceId, SystemClock, UrlRules, User, UserId,
-};
-use alert_connectors_store::Store;
-use alert_connectors_store_sqlite::{OpenOptions, SqliteStore, Use};
-use alert_connectors_tasks::Tasks;
 use async_trait::async_trait;
 use axum::{
     Router,
@@ -24,14 +14,21 @@ use axum::{
     routing::get,
 };
 use http::{HeaderMap, Request, StatusCode};
-use jiff::SignedDuration;
-use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 
 /// The host knows its users by a header that its own gateway sets.
 struct HostUsers(User);
+
+impl HostUsers {
+    fn new() -> Self {
+        Self(User {
+            id: UserId::new(jiff::Timestamp::UNIX_EPOCH, &SystemRandom::default()),
+            email: Email::parse("host@example.com").unwrap(),
+            full_name: "Host".to_owned(),
+        })
+    }
+}
 
 #[async_trait]
 impl Identity for HostUsers {
@@ -53,105 +50,56 @@ impl Identity for HostUsers {
     }
 }
 
-/// The service's own parts, as a host puts them together.
-async fn mounted(folder: &Path, stopping: CancellationToken) -> App {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let random: Arc<dyn Random> = Arc::new(SeededRandom::new(7));
-    let store = SqliteStore::open(OpenOptions {
-        path: folder.join("alerts.db"),
-        key_file: folder.join("alerts.key"),
-        used_by: Use::Founding,
-        random: Arc::clone(&random),
-    });
-    let store: Arc<dyn Store> = Arc::new(store.unwrap());
-    let user = User {
-        id: UserId::new(clock.now(), &*random),
-        email: Email::parse("host@example.com").unwrap(),
-        full_name: "Host".to_owned(),
-    };
-    let space = Space {
-        id: SpaceId::new(clock.now(), &*random),
-        slug: Slug::parse("data").unwrap(),
-        name: "Data".to_owned(),
-        created_at: clock.now(),
-    };
-    store.add_space(space, None).await.unwrap();
-    let engine = engine(&store, &clock, &random, stopping);
-    App::new(AppOptions {
-        store,
-        identity: Arc::new(HostUsers(user)),
-        engine,
-        rules: UrlRules::default(),
-        clock,
-        random,
-        retry_for: SignedDuration::from_hours(24),
-        renotify: SignedDuration::from_hours(4),
-        registry: Registry::with_prefix(METRICS_PREFIX),
-        trusted_proxies: TrustedProxies(Vec::new()),
-    })
+fn data() -> Slug {
+    Slug::parse("data").unwrap()
 }
 
-fn engine(
-    store: &Arc<dyn Store>,
-    clock: &Arc<dyn Clock>,
-    random: &Arc<dyn Random>,
-    stopping: CancellationToken,
-) -> Engine {
-    let retry_for = SignedDuration::from_hours(24);
-    let sender = Sender::new(SenderOptions {
-        rules: UrlRules::default(),
-        trust: Trust::default(),
-        proxy: None,
-        no_proxy: Vec::new(),
-        resolver: Arc::new(SystemResolver::default()),
-        clock: Arc::clone(clock),
-        limits: TimeLimits::default(),
-    });
-    Engine::start(EngineOptions {
-        store: Arc::<dyn Store>::clone(store),
-        leases: Arc::<dyn Store>::clone(store),
-        sender: sender.unwrap(),
-        notify: Arc::new(BlockAlerts {
-            store: Arc::clone(store),
-            clock: Arc::clone(clock),
-            random: Arc::clone(random),
-            retry_for,
-            renotify: SignedDuration::from_hours(4),
-        }),
-        rates: Rates::default(),
-        backoff: BackoffConfig::default(),
-        connections_max: 16,
-        retry_for,
-        meters: DeliveryMeters::default(),
-        public_url: None,
-        random: Arc::clone(random),
-        tasks: Tasks::new(stopping.clone(), None),
-        stopping,
-    })
+async fn started(folder: &Path) -> AlertConnectors {
+    let url = format!("sqlite://{}", folder.join("alerts.db").display());
+    let builder = AlertConnectors::builder(&url).identity(HostUsers::new());
+    let alerts = builder.start().await.unwrap();
+    alerts.ensure_space(&data(), "Data").await.unwrap();
+    alerts
+}
+
+fn orders_are_late() -> Value {
+    json!({"alert_type": "dq_alert", "severity": "high", "title": "Orders are late"})
+}
+
+async fn ask(host: &Router, request: Request<Body>) -> (StatusCode, String) {
+    let answer = host.clone().call(request).await.unwrap();
+    let (head, body) = answer.into_parts();
+    let body = to_bytes(body, 64 * 1_024).await.unwrap();
+    (head.status, String::from_utf8(body.to_vec()).unwrap())
 }
 
 #[tokio::test]
 async fn it_lives_under_a_prefix_of_a_host_with_a_fallback_and_metrics() {
     let folder = tempfile::tempdir().unwrap();
-    let stopping = CancellationToken::new();
-    let app = mounted(folder.path(), stopping.clone()).await;
+    let alerts = started(folder.path()).await;
     let host = Router::new()
         .route("/metrics", get(async || "the host's metrics"))
-        .nest("/notifications", router(&app))
+        .nest("/notifications", alerts.router())
+        .nest("/operations", alerts.operations_router())
         .fallback(async || "the host's fallback");
     let text = async |path: &str| {
-        let (_, body) = ask(&host, Request::get(path).body(Body::empty()).unwrap()).await;
-        String::from_utf8(body).unwrap()
+        let request = Request::get(path).header("host", "host");
+        ask(&host, request.body(Body::empty()).unwrap()).await.1
     };
     assert_eq!(text("/metrics").await, "the host's metrics");
     assert_eq!(text("/nowhere").await, "the host's fallback");
+    assert_eq!(text("/notifications/nowhere").await, "the host's fallback");
+    let metrics = text("/operations/metrics").await;
+    assert!(
+        metrics.contains("alert_connectors_alerts_accepted_total"),
+        "{metrics}"
+    );
 
-    let alert = json!({"alert_type": "dq_alert", "severity": "high", "title": "Rows are missing"});
     let post = || {
         let request = Request::post("/notifications/spaces/data/alerts").header("host", "host");
         request.header("content-type", "application/json")
     };
-    let body = || Body::from(alert.to_string());
+    let body = || Body::from(orders_are_late().to_string());
     let (anonymous, _) = ask(&host, post().body(body()).unwrap()).await;
     assert_eq!(anonymous, StatusCode::UNAUTHORIZED);
     let known = post().header("x-host-user", "1").body(body());
@@ -160,14 +108,77 @@ async fn it_lives_under_a_prefix_of_a_host_with_a_fallback_and_metrics() {
     let list = Request::get("/notifications/spaces/data/alerts").header("host", "host");
     let list = list.header("x-host-user", "1").body(Body::empty());
     let (_, listed) = ask(&host, list.unwrap()).await;
-    let listed: Value = serde_json::from_slice(&listed).unwrap();
-    assert_eq!(listed["items"][0]["title"], "Rows are missing");
-    stopping.cancel();
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!(listed["items"][0]["title"], "Orders are late");
+    alerts.stop().await;
 }
 
-async fn ask(host: &Router, request: Request<Body>) -> (StatusCode, Vec<u8>) {
-    let answer = host.clone().call(request).await.unwrap();
-    let (head, body) = answer.into_parts();
-    let body = to_bytes(body, 64 * 1_024).await.unwrap();
-    (head.status, body.to_vec())
+#[tokio::test]
+async fn an_alert_is_posted_without_http_and_outlives_the_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let alerts = started(folder.path()).await;
+    let first = alerts
+        .post_once(&data(), "run-1", &orders_are_late())
+        .await
+        .unwrap();
+    let repeated = alerts
+        .post_once(&data(), "run-1", &orders_are_late())
+        .await
+        .unwrap();
+    assert_eq!((repeated.id, repeated.occurrences), (first.id, 1));
+    let other = alerts.post(&data(), &orders_are_late()).await.unwrap();
+    assert_ne!(other.id, first.id);
+    alerts.stop().await;
+    drop(alerts);
+
+    let alerts = started(folder.path()).await;
+    assert!(!alerts.ensure_space(&data(), "Data").await.unwrap());
+    let roster = alerts.store().roster(&data()).await.unwrap().unwrap();
+    let query = alert_connectors_store::AlertQuery {
+        limit: 10,
+        ..alert_connectors_store::AlertQuery::default()
+    };
+    let expiry = alert_connectors_store::Expiry {
+        now: first.received_at,
+        retry_for: jiff::SignedDuration::from_hours(24),
+    };
+    let page = alerts.store().alerts(roster.space.id, query, expiry).await;
+    assert_eq!(page.unwrap().items.len(), 2);
+    alerts.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_post_or_a_start_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let alerts = started(folder.path()).await;
+    let refusal = async |slug: &str, alert: Value| {
+        let slug = Slug::parse(slug).unwrap();
+        match alerts.post(&slug, &alert).await {
+            Err(PostError::Refused(error)) => error,
+            other => unreachable!("{other:?}"),
+        }
+    };
+    let invalid = refusal("data", json!({"title": 7})).await;
+    assert_eq!(invalid.kind(), ErrorKind::Invalid);
+    let said = invalid.to_string();
+    assert!(
+        said.contains("alert_type") || said.contains("required"),
+        "{said}"
+    );
+    let nowhere = refusal("nowhere", orders_are_late()).await;
+    assert_eq!(nowhere.kind(), ErrorKind::NotFound);
+    let large = refusal("data", json!({"title": "x".repeat(2 * 1_024 * 1_024)})).await;
+    assert_eq!(large.kind(), ErrorKind::TooLarge);
+    let key = alerts
+        .post_once(&data(), "two words", &orders_are_late())
+        .await;
+    assert!(matches!(key, Err(PostError::Refused(error)) if error.kind() == ErrorKind::Invalid));
+    alerts.stop().await;
+
+    let url = AlertConnectors::builder("mysql://x").start().await;
+    assert!(matches!(url, Err(StartError::Url(_))));
+    let key_file = AlertConnectors::builder("postgres://localhost/x")
+        .start()
+        .await;
+    assert!(matches!(key_file, Err(StartError::NoKeyFile)));
 }

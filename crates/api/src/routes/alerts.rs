@@ -15,9 +15,10 @@ use axum::{
 use http::{HeaderMap, HeaderValue, header};
 use serde::{Serialize, Serializer as _};
 
-use super::{accept::Stored, deliveries::DeliveryBody, schema};
+use super::{deliveries::DeliveryBody, schema};
 use crate::{
-    App, Problem,
+    ApiError, App,
+    accept::Stored,
     entry::{Editor, TRIES_MAX, Viewer},
     list_body::ListBody,
     page::{decode, encode},
@@ -45,7 +46,7 @@ pub(super) async fn list(
     State(app): State<App>,
     Viewer(entry): Viewer,
     RawQuery(raw): RawQuery,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     let query = alert_query(raw.as_deref())?;
     let page = app
         .store
@@ -60,7 +61,7 @@ pub(super) async fn list(
     Ok(json(list.finish(&format!(r#"],"next_cursor":{next}}}"#))))
 }
 
-fn alert_query(raw: Option<&str>) -> Result<AlertQuery, Problem> {
+fn alert_query(raw: Option<&str>) -> Result<AlertQuery, ApiError> {
     let known = [
         "status",
         "severity",
@@ -100,7 +101,7 @@ fn alert_query(raw: Option<&str>) -> Result<AlertQuery, Problem> {
     if wanted > VALUES_MAX {
         let loc = alert_connectors_model::Loc::query("alert_type");
         let kind = alert_connectors_model::FaultKind::TooMany;
-        return Err(Problem::invalid(vec![alert_connectors_model::Fault::new(
+        return Err(ApiError::invalid(vec![alert_connectors_model::Fault::new(
             loc,
             kind,
             "At most 64 values.",
@@ -132,7 +133,7 @@ pub(super) async fn one(
     State(app): State<App>,
     Viewer(entry): Viewer,
     Path((_slug, id)): Path<(String, String)>,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     let id: AlertId = id.parse().map_err(|_malformed| absent())?;
     let record = app
         .store
@@ -155,8 +156,8 @@ pub(super) async fn one(
     Ok(json(format!(r#"{text},"connectors":{connectors}}}"#)))
 }
 
-fn absent() -> Problem {
-    Problem::not_found("alert in this space")
+fn absent() -> ApiError {
+    ApiError::not_found("alert in this space")
 }
 
 /// Close an ongoing problem. Closing it again changes nothing.
@@ -170,7 +171,7 @@ pub(super) async fn resolve(
     Editor(mut entry): Editor,
     Path((_slug, id)): Path<(String, String)>,
     headers: HeaderMap,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     let id: AlertId = id.parse().map_err(|_malformed| absent())?;
     for _ in 0..TRIES_MAX {
         let (roster, store) = (Arc::clone(&entry.roster), entry.store(&app));
@@ -182,7 +183,7 @@ pub(super) async fn resolve(
             Resolution::Stale => entry.again(&app, &headers).await?,
         }
     }
-    Err(Problem::unavailable(
+    Err(ApiError::unavailable(
         "The space's connectors change too fast; repeat the request.",
     ))
 }

@@ -16,7 +16,7 @@ use super::{
     schema,
 };
 use crate::{
-    App, Caller, Problem, ProblemKind,
+    ApiError, App, Caller, ErrorKind,
     body::{self, BODY_BYTES_MAX},
     entry::{SignedIn, permitted},
     new_token,
@@ -65,7 +65,7 @@ pub(super) async fn list(
     State(app): State<App>,
     SignedIn(caller): SignedIn,
     RawQuery(raw): RawQuery,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     let keys = app.store.keys(caller.user.id).await?;
     // A key that is narrowed to one space sees nothing of the others.
     let only = caller.key.and_then(|key| key.space);
@@ -88,7 +88,7 @@ pub(super) async fn create(
     mut signed_in: SignedIn,
     headers: HeaderMap,
     request: Body,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     refuse_keys(&signed_in.0)?;
     let bytes = body::read(&app, &headers, request, BODY_BYTES_MAX).await?;
     let wanted = wanted(body::parse(&bytes)?, app.clock.now())?;
@@ -115,8 +115,8 @@ pub(super) async fn create(
         signed_in.0.store(&app).add_key(new).await
     });
     if !added? {
-        return Err(Problem::new(
-            ProblemKind::Conflict,
+        return Err(ApiError::new(
+            ErrorKind::Conflict,
             "You have 100 keys, which is the most; delete one first.",
         ));
     }
@@ -135,9 +135,9 @@ pub(super) async fn revoke(
     mut signed_in: SignedIn,
     Path(id): Path<String>,
     headers: HeaderMap,
-) -> Result<StatusCode, Problem> {
+) -> Result<StatusCode, ApiError> {
     refuse_keys(&signed_in.0)?;
-    let absent = || Problem::not_found("key of yours");
+    let absent = || ApiError::not_found("key of yours");
     let id: KeyId = id.parse().map_err(|_malformed| absent())?;
     let revoked = permitted!(&app, &headers, signed_in, {
         let caller = &signed_in.0;
@@ -150,10 +150,10 @@ pub(super) async fn revoke(
     }
 }
 
-fn refuse_keys(caller: &Caller) -> Result<(), Problem> {
+fn refuse_keys(caller: &Caller) -> Result<(), ApiError> {
     match caller.key {
-        Some(_) => Err(Problem::new(
-            ProblemKind::Forbidden,
+        Some(_) => Err(ApiError::new(
+            ErrorKind::Forbidden,
             "An API key manages no keys; sign in instead.",
         )),
         None => Ok(()),
@@ -165,10 +165,10 @@ async fn open_space(
     app: &App,
     caller: &Caller,
     slug: &str,
-) -> Result<(alert_connectors_model::SpaceId, String), Problem> {
+) -> Result<(alert_connectors_model::SpaceId, String), ApiError> {
     let fault = || {
         let msg = "There is no space with this slug that you may enter.";
-        Problem::invalid(vec![Fault::new(
+        ApiError::invalid(vec![Fault::new(
             Loc::body().field("space"),
             FaultKind::NotOneOf,
             msg,
@@ -187,7 +187,7 @@ struct Wanted {
     expires_at: Option<Timestamp>,
 }
 
-fn wanted(json: Json<'_>, now: Timestamp) -> Result<Wanted, Problem> {
+fn wanted(json: Json<'_>, now: Timestamp) -> Result<Wanted, ApiError> {
     let mut object = object(json)?;
     let mut faults = Vec::new();
     let name = text(&mut object, "name", &mut faults).and_then(|text| name(&text, &mut faults));
@@ -228,6 +228,6 @@ fn wanted(json: Json<'_>, now: Timestamp) -> Result<Wanted, Problem> {
             scope: scope.unwrap_or(KeyScope::All),
             expires_at,
         }),
-        _ => Err(Problem::invalid(faults)),
+        _ => Err(ApiError::invalid(faults)),
     }
 }

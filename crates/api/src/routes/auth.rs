@@ -17,7 +17,7 @@ use super::{
     spaces::{SpaceBody, enterable},
 };
 use crate::{
-    App, Password, Peer, Problem, ProblemKind,
+    ApiError, App, ErrorKind, Password, Peer,
     body::{self, SIGN_IN_BYTES_MAX},
     body_budget::Sender,
     entry::{SignedIn, TRIES_MAX},
@@ -46,7 +46,7 @@ pub(super) async fn sign_in(
     peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     request: Body,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     let bytes =
         body::read_from(&app, Sender::Stranger, &headers, request, SIGN_IN_BYTES_MAX).await?;
     let (email, password) = credentials(body::parse(&bytes)?)?;
@@ -56,7 +56,7 @@ pub(super) async fn sign_in(
         .trusted_proxies
         .client(peer.map(|Extension(peer)| peer), &headers);
     let tried = app.sign_in_limit.begin(&email, client).map_err(|wait| {
-        Problem::too_many(
+        ApiError::too_many(
             "Too many failed sign-ins for this e-mail from this address; wait a few minutes.",
             wait,
         )
@@ -93,7 +93,7 @@ async fn judged(
     app: &App,
     email: &Email,
     password: Password,
-) -> Result<Option<UserRecord>, Problem> {
+) -> Result<Option<UserRecord>, ApiError> {
     let record = app.store.user(email).await?;
     let record = record.filter(|record| !record.is_disabled);
     let hash = record
@@ -101,7 +101,7 @@ async fn judged(
         .and_then(|record| record.password_hash.clone());
     let judged = app.passwords.verify(password, hash).await;
     let detail = "Too many sign-ins are under way. Repeat it in a second.";
-    let right = judged.ok_or_else(|| Problem::unavailable(detail))?;
+    let right = judged.ok_or_else(|| ApiError::unavailable(detail))?;
     Ok(record.filter(|_| right))
 }
 
@@ -111,7 +111,7 @@ async fn admit(
     token: NewToken,
     judged: &UserRecord,
     now: Timestamp,
-) -> Result<(), Problem> {
+) -> Result<(), ApiError> {
     for _ in 0..TRIES_MAX {
         let version = app.store.version().await?;
         let found = app.store.user(&judged.user.email).await?;
@@ -130,11 +130,11 @@ async fn admit(
     Err(StoreError::Stale.into())
 }
 
-fn refused() -> Problem {
-    Problem::new(ProblemKind::Unauthenticated, "E-mail or password is wrong.")
+fn refused() -> ApiError {
+    ApiError::new(ErrorKind::Unauthenticated, "E-mail or password is wrong.")
 }
 
-fn credentials(json: Json<'_>) -> Result<(String, Password), Problem> {
+fn credentials(json: Json<'_>) -> Result<(String, Password), ApiError> {
     let mut object = object(json)?;
     let mut faults = Vec::new();
     let email = text(&mut object, "email", &mut faults);
@@ -149,7 +149,7 @@ fn credentials(json: Json<'_>) -> Result<(String, Password), Problem> {
     unknown(&object, &["email", "password"], &mut faults);
     match (email, password) {
         (Some(email), Some(password)) if faults.is_empty() => Ok((email, password)),
-        _ => Err(Problem::invalid(faults)),
+        _ => Err(ApiError::invalid(faults)),
     }
 }
 
@@ -162,10 +162,10 @@ pub(super) async fn sign_out(
     State(app): State<App>,
     SignedIn(caller): SignedIn,
     headers: HeaderMap,
-) -> Result<StatusCode, Problem> {
+) -> Result<StatusCode, ApiError> {
     if caller.key.is_some() {
         let detail = "An API key has no session; end it with DELETE /api-keys/{id}.";
-        return Err(Problem::new(ProblemKind::Forbidden, detail));
+        return Err(ApiError::new(ErrorKind::Forbidden, detail));
     }
     if let Some(token) = bearer(&headers) {
         app.store.end_token(token_hash(token)).await?;
@@ -187,7 +187,7 @@ struct MeBody<'m> {
 pub(super) async fn me(
     State(app): State<App>,
     SignedIn(caller): SignedIn,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     let spaces = enterable(&app, &caller).await?;
     Ok(axum::Json(MeBody {
         user: &caller.user,

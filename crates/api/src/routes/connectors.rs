@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use super::schema;
 use crate::{
-    App, Problem, ProblemKind,
+    ApiError, App, ErrorKind,
     body::{self, BODY_BYTES_MAX},
     entry::{Editor, Entry, TRIES_MAX, Viewer, permitted},
 };
@@ -91,9 +91,9 @@ pub(super) async fn create(
     Editor(mut entry): Editor,
     headers: HeaderMap,
     request: Body,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     let bytes = body::read(&app, &headers, request, BODY_BYTES_MAX).await?;
-    let new = parse_new_connector(body::parse(&bytes)?, &app.rules).map_err(Problem::invalid)?;
+    let new = parse_new_connector(body::parse(&bytes)?, &app.rules).map_err(ApiError::invalid)?;
     let now = app.clock.now();
     let id = ConnectorId::new(now, &*app.random);
     let creator = entry.caller.user.clone();
@@ -114,21 +114,21 @@ pub(super) async fn create(
             .into_response()),
         Created::TooMany => {
             let detail = "The space has 500 connectors, which is the most; delete one first.";
-            Err(Problem::new(ProblemKind::Conflict, detail))
+            Err(ApiError::new(ErrorKind::Conflict, detail))
         }
-        Created::NoSpace => Err(Problem::not_found("space")),
+        Created::NoSpace => Err(ApiError::not_found("space")),
     }
 }
 
 /// One connector of the space.
-pub(super) fn connector_of<'e>(entry: &'e Entry, id: &str) -> Result<&'e Arc<Connector>, Problem> {
+pub(super) fn connector_of<'e>(entry: &'e Entry, id: &str) -> Result<&'e Arc<Connector>, ApiError> {
     let id = id.parse::<ConnectorId>().ok();
     let found = entry
         .roster
         .connectors
         .iter()
         .find(|connector| Some(connector.id) == id);
-    found.ok_or_else(|| Problem::not_found("connector in this space"))
+    found.ok_or_else(|| ApiError::not_found("connector in this space"))
 }
 
 /// Show one connector.
@@ -140,7 +140,7 @@ pub(super) fn connector_of<'e>(entry: &'e Entry, id: &str) -> Result<&'e Arc<Con
 pub(super) async fn one(
     Viewer(entry): Viewer,
     Path((_slug, id)): Path<(String, String)>,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     let connector = connector_of(&entry, &id)?;
     Ok(Json(ConnectorBody::of(connector, entry.role)).into_response())
 }
@@ -158,13 +158,13 @@ pub(super) async fn change(
     Path((_slug, id)): Path<(String, String)>,
     headers: HeaderMap,
     request: Body,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     connector_of(&entry, &id)?;
     let bytes = body::read(&app, &headers, request, BODY_BYTES_MAX).await?;
     for _ in 0..TRIES_MAX {
         let current = connector_of(&entry, &id)?;
         let change = parse_connector_change(body::parse(&bytes)?, current, &app.rules)
-            .map_err(Problem::invalid)?;
+            .map_err(ApiError::invalid)?;
         let (space_id, version) = (entry.space().id, entry.roster.version);
         let changed = entry
             .store(&app)
@@ -174,14 +174,14 @@ pub(super) async fn change(
             Ok(Changed::Now(connector)) => {
                 return Ok(Json(ConnectorBody::of(&connector, entry.role)).into_response());
             }
-            Ok(Changed::Absent) => return Err(Problem::not_found("connector in this space")),
+            Ok(Changed::Absent) => return Err(ApiError::not_found("connector in this space")),
             Ok(Changed::Stale) | Err(StoreError::Stale) => {
                 entry.again(&app, &headers).await?;
             }
             Err(error) => return Err(error.into()),
         }
     }
-    Err(Problem::unavailable(
+    Err(ApiError::unavailable(
         "The space's connectors change too fast; repeat the request.",
     ))
 }
@@ -197,7 +197,7 @@ pub(super) async fn delete(
     Editor(mut entry): Editor,
     Path((_slug, id)): Path<(String, String)>,
     headers: HeaderMap,
-) -> Result<StatusCode, Problem> {
+) -> Result<StatusCode, ApiError> {
     let (id, now) = (connector_of(&entry, &id)?.id, app.clock.now());
     let deleted = permitted!(
         &app,
@@ -211,7 +211,7 @@ pub(super) async fn delete(
     if deleted? {
         Ok(StatusCode::NO_CONTENT)
     } else {
-        Err(Problem::not_found("connector in this space"))
+        Err(ApiError::not_found("connector in this space"))
     }
 }
 
@@ -233,7 +233,7 @@ pub(super) async fn test(
     State(app): State<App>,
     Editor(entry): Editor,
     Path((_slug, id)): Path<(String, String)>,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     let connector = connector_of(&entry, &id)?;
     let report = app.engine.test(connector, &entry.space().name).await?;
     let body = TestBody {

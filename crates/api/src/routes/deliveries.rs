@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use super::{connectors::connector_of, fields, schema};
 use crate::{
-    App, Problem, ProblemKind,
+    ApiError, App, ErrorKind,
     body::{self, BODY_BYTES_MAX},
     entry::{Editor, Viewer, permitted},
     page::{PageBody, decode, encode},
@@ -46,7 +46,7 @@ pub(super) async fn of_connector(
     Viewer(entry): Viewer,
     Path((_slug, id)): Path<(String, String)>,
     RawQuery(raw): RawQuery,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     let connector = connector_of(&entry, &id)?.id;
     let mut query = Query::new(raw.as_deref(), &["state", "limit", "cursor"]);
     let wanted = DeliveryQuery {
@@ -85,7 +85,7 @@ pub(super) async fn one(
     State(app): State<App>,
     Viewer(entry): Viewer,
     Path((_slug, id)): Path<(String, String)>,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     let id: DeliveryId = id.parse().map_err(|_malformed| absent())?;
     let found = app
         .store
@@ -95,8 +95,8 @@ pub(super) async fn one(
     Ok(axum::Json(DeliveryBody::of(&delivery)).into_response())
 }
 
-fn absent() -> Problem {
-    Problem::not_found("delivery in this space")
+fn absent() -> ApiError {
+    ApiError::not_found("delivery in this space")
 }
 
 /// Queue a delivery again that failed, expired or was cancelled.
@@ -110,10 +110,10 @@ pub(super) async fn retry(
     Editor(mut entry): Editor,
     Path((_slug, id)): Path<(String, String)>,
     headers: HeaderMap,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     let id: DeliveryId = id.parse().map_err(|_malformed| absent())?;
     let (space, expiry) = (entry.space().id, app.expiry());
-    let conflict = |detail: String| Err(Problem::new(ProblemKind::Conflict, detail));
+    let conflict = |detail: String| Err(ApiError::new(ErrorKind::Conflict, detail));
     let retried = permitted!(
         &app,
         &headers,
@@ -163,7 +163,7 @@ pub(super) async fn replay(
     Path((_slug, id)): Path<(String, String)>,
     headers: HeaderMap,
     request: Body,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     let connector = connector_of(&entry, &id)?.id;
     let bytes = body::read(&app, &headers, request, BODY_BYTES_MAX).await?;
     let replay = parse_replay(body::parse(&bytes)?)?;
@@ -181,12 +181,12 @@ pub(super) async fn replay(
         Replayed::Queued(count) => {
             Ok((StatusCode::ACCEPTED, axum::Json(Count { count })).into_response())
         }
-        Replayed::ConnectorInactive => Err(Problem::new(ProblemKind::Conflict, INACTIVE)),
-        Replayed::Absent => Err(Problem::not_found("connector in this space")),
+        Replayed::ConnectorInactive => Err(ApiError::new(ErrorKind::Conflict, INACTIVE)),
+        Replayed::Absent => Err(ApiError::not_found("connector in this space")),
     }
 }
 
-fn parse_replay(json: Json<'_>) -> Result<Replay, Problem> {
+fn parse_replay(json: Json<'_>) -> Result<Replay, ApiError> {
     let mut object = fields::object(json)?;
     let mut faults = Vec::new();
     let since = fields::text(&mut object, "since", &mut faults);
@@ -201,7 +201,7 @@ fn parse_replay(json: Json<'_>) -> Result<Replay, Problem> {
             until,
             states,
         }),
-        _ => Err(Problem::invalid(faults)),
+        _ => Err(ApiError::invalid(faults)),
     }
 }
 
@@ -270,13 +270,13 @@ pub(super) async fn health(
     State(app): State<App>,
     Viewer(entry): Viewer,
     Path((_slug, id)): Path<(String, String)>,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     let connector = connector_of(&entry, &id)?.id;
     let health = app
         .store
         .health(entry.space().id, connector, app.expiry())
         .await?
-        .ok_or_else(|| Problem::not_found("connector in this space"))?;
+        .ok_or_else(|| ApiError::not_found("connector in this space"))?;
     let body = HealthBody {
         state: health.state.as_str(),
         since: rfc3339_millis(health.since),

@@ -4,15 +4,15 @@ use alert_connectors_model::{
     Fault, FaultKind, Json, Loc, ObjectReader, closest_match, display_name,
 };
 
-use crate::Problem;
+use crate::ApiError;
 
 const NAME_CHARS_MAX: usize = 120;
 
 /// The body as an object.
-pub(super) fn object(json: Json<'_>) -> Result<ObjectReader<'_>, Problem> {
+pub(super) fn object(json: Json<'_>) -> Result<ObjectReader<'_>, ApiError> {
     ObjectReader::new(json).map_err(|other| {
         let msg = format!("The body must be an object; this is {}.", other.type_name());
-        Problem::invalid(vec![Fault::new(Loc::body(), FaultKind::WrongType, msg)])
+        ApiError::invalid(vec![Fault::new(Loc::body(), FaultKind::WrongType, msg)])
     })
 }
 

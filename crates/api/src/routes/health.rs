@@ -8,7 +8,7 @@ use http::{HeaderValue, header};
 use serde::Serialize;
 
 use super::schema;
-use crate::{App, Problem, openapi_json};
+use crate::{ApiError, App, openapi_json};
 
 #[derive(Serialize)]
 struct HealthBody {
@@ -26,7 +26,7 @@ pub(super) async fn live() -> Response {
     get, path = "/health/ready", operation_id = "getReady", tag = "operations", security(()),
     responses((status = 200, description = "Alerts are taken", body = schema::Health), (status = "default", response = schema::AnyProblem))
 )]
-pub(super) async fn ready(State(app): State<App>) -> Result<Response, Problem> {
+pub(super) async fn ready(State(app): State<App>) -> Result<Response, ApiError> {
     app.store.check().await?;
     Ok(axum::Json(HealthBody { status: "ready" }).into_response())
 }

@@ -9,7 +9,9 @@ use alert_connectors_message::{Shown, Trim, platform};
 use alert_connectors_model::{
     AlertId, BATCH_ALERTS_MAX, ConnectorType, Fault, FaultKind, Json, Loc, Warning, parse_alert,
 };
-use alert_connectors_store::{DELIVERIES_LISTED_MAX, Idempotency, Route, ends_nothing_warning};
+use alert_connectors_store::{
+    DELIVERIES_LISTED_MAX, Idempotency, PreparedAlert, Route, ends_nothing_warning,
+};
 use axum::{
     body::Body,
     extract::{Path, State},
@@ -22,12 +24,13 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::{
-    accept::{Gate, Prepared, Stored},
     alerts::{ConnectorMatch, alert_json, json, matches},
+    gate::Gate,
     schema,
 };
 use crate::{
-    App, Freshness, Problem, ProblemKind,
+    ApiError, App, ErrorKind,
+    accept::{Posting, Stored},
     body::{self, BATCH_BYTES_MAX, BODY_BYTES_MAX, Received},
     entry::Viewer,
     heavy,
@@ -52,20 +55,24 @@ pub(super) async fn post(
     Path(slug): Path<String>,
     headers: HeaderMap,
     request: Body,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     let gate = Gate::new(&app, &headers, &slug);
-    let entry = gate.enter(Freshness::Cached).await?;
+    let grant = gate.enter().await?;
     let read = both(
         read_one(&app, &headers, request).await,
         idempotency_key(&headers),
     );
     let ((bytes, parsed), key) = gate.held(read).await?;
     let idempotency = key.map(|key| remembered(key, Route::Alert, &bytes));
-    let alerts = std::slice::from_ref(&parsed);
-    let accepted = gate.accept(entry, idempotency, alerts, usize::MAX).await?;
+    let posting = Posting {
+        alerts: std::slice::from_ref(&parsed),
+        idempotency,
+        listed_max: usize::MAX,
+    };
+    let accepted = app.accept(&gate, grant, posting).await?;
     let stored = accepted.alerts.first();
     let stored =
-        stored.ok_or_else(|| Problem::unavailable("What was stored under this key is gone."))?;
+        stored.ok_or_else(|| ApiError::unavailable("What was stored under this key is gone."))?;
     let json = alert_json(
         accepted.space_id,
         stored,
@@ -92,28 +99,31 @@ pub(super) async fn post_batch(
     Path(slug): Path<String>,
     headers: HeaderMap,
     request: Body,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     let gate = Gate::new(&app, &headers, &slug);
-    let entry = gate.enter(Freshness::Cached).await?;
+    let grant = gate.enter().await?;
     let read = both(
         read_batch(&app, &headers, request).await,
         idempotency_key(&headers),
     );
     let ((bytes, items), key) = gate.held(read).await?;
     let idempotency = key.map(|key| remembered(key, Route::Batch, &bytes));
-    let good: Vec<Prepared> = items
+    let good: Vec<PreparedAlert> = items
         .iter()
         .filter_map(|item| item.as_ref().ok().cloned())
         .collect();
-    let accepted = gate
-        .accept(entry, idempotency, &good, DELIVERIES_LISTED_MAX)
-        .await?;
+    let posting = Posting {
+        alerts: &good,
+        idempotency,
+        listed_max: DELIVERIES_LISTED_MAX,
+    };
+    let accepted = app.accept(&gate, grant, posting).await?;
     let mut stored = accepted.alerts.iter();
     let mut results = ListBody::new(r#"{"results":["#);
     for (index, item) in items.iter().enumerate() {
         let result = match item {
             Ok(prepared) => {
-                let gone = || Problem::unavailable("What was stored under this key is gone.");
+                let gone = || ApiError::unavailable("What was stored under this key is gone.");
                 let stored = stored.next().ok_or_else(gone)?;
                 let current = stored.accepted.current.as_deref();
                 let json = current.unwrap_or(&prepared.json);
@@ -132,7 +142,7 @@ pub(super) async fn post_batch(
 }
 
 /// What was mended, and that the alert resolves nothing if it does not.
-fn warnings<'p>(prepared: &'p Prepared, stored: &Stored, loc: &Loc) -> Cow<'p, [Warning]> {
+fn warnings<'p>(prepared: &'p PreparedAlert, stored: &Stored, loc: &Loc) -> Cow<'p, [Warning]> {
     if !stored.accepted.ends_nothing {
         return Cow::Borrowed(&prepared.warnings);
     }
@@ -153,7 +163,7 @@ pub(super) async fn preview(
     Viewer(entry): Viewer,
     headers: HeaderMap,
     request: Body,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     let (_, prepared) = read_one(&app, &headers, request).await?;
     let page = app.engine.alert_url(
         &entry.space().slug,
@@ -211,17 +221,18 @@ async fn read_one(
     app: &App,
     headers: &HeaderMap,
     request: Body,
-) -> Result<(Received, Prepared), Problem> {
+) -> Result<(Received, PreparedAlert), ApiError> {
     let bytes = body::read(app, headers, request, BODY_BYTES_MAX).await?;
     let now = app.clock.now();
     let prepared = off_if_large(&bytes, move |bytes| one_of(bytes, now)).await?;
     Ok((bytes, prepared))
 }
 
-fn one_of(bytes: &Bytes, now: Timestamp) -> Result<Prepared, Problem> {
+/// Reads one alert, with every fault at once.
+pub(crate) fn one_of(bytes: &Bytes, now: Timestamp) -> Result<PreparedAlert, ApiError> {
     let mended = non_finite::mended(&surrogates::mended(bytes));
     let parsed = parse_alert(body::parse(&mended)?, &Loc::body(), now);
-    Ok(Prepared::of(parsed.map_err(Problem::invalid)?))
+    Ok(PreparedAlert::of(parsed.map_err(ApiError::invalid)?))
 }
 
 /// A larger body is read beside the threads that answer requests, which it would hold up for milliseconds.
@@ -230,31 +241,31 @@ const LARGE_BYTES: usize = 64 * 1_024;
 /// Reads a body where it holds nobody up.
 async fn off_if_large<T: Send + 'static>(
     bytes: &Bytes,
-    read: impl FnOnce(&Bytes) -> Result<T, Problem> + Send + 'static,
-) -> Result<T, Problem> {
+    read: impl FnOnce(&Bytes) -> Result<T, ApiError> + Send + 'static,
+) -> Result<T, ApiError> {
     if bytes.len() <= LARGE_BYTES {
         return read(bytes);
     }
     let bytes = bytes.clone();
-    let gone = || Problem::new(ProblemKind::Internal, "Something went wrong here.");
+    let gone = || ApiError::new(ErrorKind::Internal, "Something went wrong here.");
     heavy::run(move || read(&bytes)).await.ok_or_else(gone)?
 }
 
-type Batch = Vec<Result<Prepared, Problem>>;
+type Batch = Vec<Result<PreparedAlert, ApiError>>;
 
 async fn read_batch(
     app: &App,
     headers: &HeaderMap,
     request: Body,
-) -> Result<(Received, Batch), Problem> {
+) -> Result<(Received, Batch), ApiError> {
     let bytes = body::read(app, headers, request, BATCH_BYTES_MAX).await?;
     let now = app.clock.now();
     let batch = off_if_large(&bytes, move |bytes| batch_of(bytes, now)).await?;
     Ok((bytes, batch))
 }
 
-fn batch_of(bytes: &Bytes, now: Timestamp) -> Result<Batch, Problem> {
-    let fault = |kind, msg: String| Problem::invalid(vec![Fault::new(Loc::body(), kind, msg)]);
+fn batch_of(bytes: &Bytes, now: Timestamp) -> Result<Batch, ApiError> {
+    let fault = |kind, msg: String| ApiError::invalid(vec![Fault::new(Loc::body(), kind, msg)]);
     let mended = non_finite::mended(&surrogates::mended(bytes));
     let items = match body::parse(&mended)? {
         Json::List(items) => items,
@@ -282,14 +293,14 @@ fn batch_of(bytes: &Bytes, now: Timestamp) -> Result<Batch, Problem> {
         _ => {}
     }
     let read = |(index, item)| match parse_alert(item, &Loc::body().item(index), now) {
-        Ok(parsed) => Ok(Prepared::of(parsed)),
-        Err(faults) => Err(Problem::invalid(faults)),
+        Ok(parsed) => Ok(PreparedAlert::of(parsed)),
+        Err(faults) => Err(ApiError::invalid(faults)),
     };
     Ok(items.into_iter().enumerate().map(read).collect())
 }
 
 /// Both results, or the faults of both.
-fn both<A, B>(one: Result<A, Problem>, other: Result<B, Problem>) -> Result<(A, B), Problem> {
+fn both<A, B>(one: Result<A, ApiError>, other: Result<B, ApiError>) -> Result<(A, B), ApiError> {
     match (one, other) {
         (Ok(one), Ok(other)) => Ok((one, other)),
         (Err(one), Err(other)) => Err(one.and(other)),
@@ -297,21 +308,27 @@ fn both<A, B>(one: Result<A, Problem>, other: Result<B, Problem>) -> Result<(A, 
     }
 }
 
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
     let Some(value) = headers.get("idempotency-key") else {
         return Ok(None);
     };
-    let sound =
-        |key: &&str| (1..=255).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
-    let key = value.to_str().ok().filter(sound);
+    sound_key(value.to_str().unwrap_or_default()).map(Some)
+}
+
+/// An idempotency key, if it is one.
+pub(crate) fn sound_key(key: &str) -> Result<&str, ApiError> {
+    let is_sound = (1..=255).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
     let fault = || {
         let msg = "Idempotency-Key has 1 to 255 visible ASCII characters.";
         Fault::new(Loc::header("Idempotency-Key"), FaultKind::NotOneOf, msg)
     };
-    key.map(Some).ok_or_else(|| Problem::invalid(vec![fault()]))
+    is_sound
+        .then_some(key)
+        .ok_or_else(|| ApiError::invalid(vec![fault()]))
 }
 
-fn remembered(key: &str, route: Route, bytes: &Bytes) -> Idempotency {
+/// What makes a repeat of a request known.
+pub(crate) fn remembered(key: &str, route: Route, bytes: &[u8]) -> Idempotency {
     let mut body_hash = [0; 32];
     body_hash.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, bytes).as_ref());
     Idempotency {

@@ -15,7 +15,7 @@ use super::{
     schema,
 };
 use crate::{
-    App, Problem, ProblemKind,
+    ApiError, App, ErrorKind,
     body::{self, BODY_BYTES_MAX},
     entry::{Admin, Viewer, permitted},
     page::page_of,
@@ -52,7 +52,7 @@ pub(super) async fn list(
     State(app): State<App>,
     Viewer(entry): Viewer,
     RawQuery(raw): RawQuery,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     let members = app.store.members(entry.space().id).await?;
     let members: Vec<MemberBody> = members.into_iter().map(MemberBody::from).collect();
     let page = page_of(raw.as_deref(), members, |member| {
@@ -78,10 +78,10 @@ pub(super) async fn set(
     Path((_slug, email)): Path<(String, String)>,
     headers: HeaderMap,
     request: Body,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     let email = user_email(&email)?;
     if app.store.user(&email).await?.is_none() {
-        return Err(Problem::not_found("user"));
+        return Err(ApiError::not_found("user"));
     }
     let bytes = body::read(&app, &headers, request, BODY_BYTES_MAX).await?;
     let role = new_role(body::parse(&bytes)?)?;
@@ -115,7 +115,7 @@ pub(super) async fn remove(
     Admin(mut entry): Admin,
     Path((_slug, email)): Path<(String, String)>,
     headers: HeaderMap,
-) -> Result<StatusCode, Problem> {
+) -> Result<StatusCode, ApiError> {
     let email = user_email(&email)?;
     let changed = permitted!(
         &app,
@@ -132,25 +132,25 @@ pub(super) async fn remove(
     }
 }
 
-fn refused(change: &MemberChange) -> Problem {
+fn refused(change: &MemberChange) -> ApiError {
     match change {
         MemberChange::LastAdmin => {
             let detail = "The space would have no admin left; make someone else admin first.";
-            Problem::new(ProblemKind::Conflict, detail)
+            ApiError::new(ErrorKind::Conflict, detail)
         }
-        MemberChange::NoSpace => Problem::not_found("space"),
+        MemberChange::NoSpace => ApiError::not_found("space"),
         MemberChange::Absent
         | MemberChange::Added(_)
         | MemberChange::Changed(_)
-        | MemberChange::Removed => Problem::not_found("member of this space"),
+        | MemberChange::Removed => ApiError::not_found("member of this space"),
     }
 }
 
-fn user_email(text: &str) -> Result<Email, Problem> {
-    Email::parse(text).map_err(|_malformed| Problem::not_found("user"))
+fn user_email(text: &str) -> Result<Email, ApiError> {
+    Email::parse(text).map_err(|_malformed| ApiError::not_found("user"))
 }
 
-fn new_role(json: Json<'_>) -> Result<Role, Problem> {
+fn new_role(json: Json<'_>) -> Result<Role, ApiError> {
     let mut object = object(json)?;
     let mut faults = Vec::new();
     let role = text(&mut object, "role", &mut faults).and_then(|text| {
@@ -167,5 +167,5 @@ fn new_role(json: Json<'_>) -> Result<Role, Problem> {
     });
     unknown(&object, &["role"], &mut faults);
     role.filter(|_| faults.is_empty())
-        .ok_or_else(|| Problem::invalid(faults))
+        .ok_or_else(|| ApiError::invalid(faults))
 }

@@ -8,7 +8,7 @@ use http::{HeaderValue, header};
 use prometheus_client::{encoding::text::encode, metrics::gauge::ConstGauge, registry::Registry};
 
 use super::schema;
-use crate::{App, Problem, ProblemKind};
+use crate::{ApiError, App, ErrorKind};
 
 /// What the service counts, as Prometheus reads it.
 #[utoipa::path(
@@ -18,7 +18,7 @@ use crate::{App, Problem, ProblemKind};
         (status = "default", response = schema::AnyProblem)
     )
 )]
-pub(super) async fn show(State(app): State<App>) -> Result<Response, Problem> {
+pub(super) async fn show(State(app): State<App>) -> Result<Response, ApiError> {
     let mut counted = Registry::with_prefix(PREFIX);
     let gauge = |count: u64| ConstGauge::new(i64::try_from(count).unwrap_or(i64::MAX));
     // What only the store knows is left out while it does not answer: then the rest is wanted most.
@@ -35,7 +35,7 @@ pub(super) async fn show(State(app): State<App>) -> Result<Response, Problem> {
         );
     }
     let mut text = String::new();
-    let internal = |_error| Problem::new(ProblemKind::Internal, "");
+    let internal = |_error| ApiError::new(ErrorKind::Internal, "");
     encode(&mut text, &app.registry).map_err(internal)?;
     let mut more = String::new();
     encode(&mut more, &counted).map_err(internal)?;

@@ -1,6 +1,5 @@
 //! All routes, each group in a file of its own, and what every answer has in common.
 
-pub(crate) mod accept;
 mod alerts;
 mod api_keys;
 mod auth;
@@ -8,8 +7,9 @@ mod connectors;
 mod deliveries;
 mod docs;
 mod fields;
+mod gate;
 mod health;
-mod intake;
+pub(crate) mod intake;
 mod members;
 mod metrics;
 pub(crate) mod schema;
@@ -28,7 +28,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use metrics::PREFIX as METRICS_PREFIX;
 
-use crate::{App, Problem, ProblemKind, head, unread::keep_rest};
+use crate::{ApiError, App, ErrorKind, head, unread::keep_rest};
 
 /// What the service is for: connectors and alerts.
 pub(crate) fn core() -> OpenApiRouter<App> {
@@ -95,7 +95,7 @@ pub fn operations_router(app: &App) -> Router {
 pub fn whole(app: &App) -> Router {
     let all = core().merge(people()).merge(operations());
     let router = all.split_for_parts().0;
-    finished(router.fallback(async || Problem::not_found("route")), app)
+    finished(router.fallback(async || ApiError::not_found("route")), app)
 }
 
 fn layered(routes: OpenApiRouter<App>, app: &App) -> Router {
@@ -105,8 +105,8 @@ fn layered(routes: OpenApiRouter<App>, app: &App) -> Router {
 fn finished(router: Router<App>, app: &App) -> Router {
     router
         .method_not_allowed_fallback(async || {
-            Problem::new(
-                ProblemKind::MethodNotAllowed,
+            ApiError::new(
+                ErrorKind::MethodNotAllowed,
                 "The header Allow lists the methods of this route.",
             )
         })
@@ -158,7 +158,7 @@ async fn named(State(app): State<App>, request: Request, next: Next) -> Response
     if status == http::StatusCode::INTERNAL_SERVER_ERROR {
         let detail =
             format!("Something went wrong here. The operator finds it by the request id {id}.");
-        response = Problem::new(ProblemKind::Internal, detail).into_response();
+        response = ApiError::new(ErrorKind::Internal, detail).into_response();
     }
     for (name, value) in USUAL_HEADERS {
         response.headers_mut().entry(name).or_insert(value);

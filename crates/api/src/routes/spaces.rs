@@ -17,7 +17,7 @@ use super::{
     schema,
 };
 use crate::{
-    App, Caller, Problem, ProblemKind,
+    ApiError, App, Caller, ErrorKind,
     body::{self, BODY_BYTES_MAX},
     entry::{SignedIn, permitted},
     page::page_of,
@@ -46,7 +46,7 @@ impl SpaceBody {
 }
 
 /// The spaces that a caller may enter.
-pub(super) async fn enterable(app: &App, caller: &Caller) -> Result<Vec<SpaceBody>, Problem> {
+pub(super) async fn enterable(app: &App, caller: &Caller) -> Result<Vec<SpaceBody>, ApiError> {
     let mut open = Vec::new();
     for space in app.store.spaces().await? {
         let role = app.identity.role(caller, &space).await?;
@@ -70,7 +70,7 @@ pub(super) async fn list(
     State(app): State<App>,
     SignedIn(caller): SignedIn,
     RawQuery(raw): RawQuery,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     let spaces = enterable(&app, &caller).await?;
     let page = page_of(raw.as_deref(), spaces, |space| space.slug.to_string())?;
     Ok(axum::Json(page).into_response())
@@ -86,11 +86,11 @@ pub(super) async fn create(
     mut signed_in: SignedIn,
     headers: HeaderMap,
     request: Body,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     let judge = |caller: &Caller| {
         let is_narrowed = caller.key.is_some_and(|key| key.space.is_some());
         let may = caller.is_operator && !is_narrowed;
-        let refused = || Problem::new(ProblemKind::Forbidden, "Only operators make spaces.");
+        let refused = || ApiError::new(ErrorKind::Forbidden, "Only operators make spaces.");
         if may { Ok(()) } else { Err(refused()) }
     };
     judge(&signed_in.0)?;
@@ -115,14 +115,14 @@ pub(super) async fn create(
             axum::Json(SpaceBody::of(space, Role::Admin)),
         )
             .into_response()),
-        SpaceChange::SlugTaken | SpaceChange::Absent => Err(Problem::new(
-            ProblemKind::Conflict,
+        SpaceChange::SlugTaken | SpaceChange::Absent => Err(ApiError::new(
+            ErrorKind::Conflict,
             "There is a space with this slug already.",
         )),
     }
 }
 
-fn new_space(json: Json<'_>) -> Result<(Slug, String), Problem> {
+fn new_space(json: Json<'_>) -> Result<(Slug, String), ApiError> {
     let mut object = object(json)?;
     let mut faults = Vec::new();
     let slug = text(&mut object, "slug", &mut faults).and_then(|text| {
@@ -140,6 +140,6 @@ fn new_space(json: Json<'_>) -> Result<(Slug, String), Problem> {
     unknown(&object, &["slug", "name"], &mut faults);
     match (slug, name) {
         (Some(slug), Some(name)) if faults.is_empty() => Ok((slug, name)),
-        _ => Err(Problem::invalid(faults)),
+        _ => Err(ApiError::invalid(faults)),
     }
 }

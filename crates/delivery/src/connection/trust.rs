@@ -16,7 +16,7 @@ use webpki::EndEntityCert;
 use super::{CertificateFault, PostError};
 
 /// Whose certificates are trusted.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Trust {
     /// Beside Mozilla's public roots, these: authorities, or self-signed certificates of receivers.
     pub extra_roots: Vec<CertificateDer<'static>>,

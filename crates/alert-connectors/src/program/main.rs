@@ -1,14 +1,11 @@
-//! The program: command line, configuration, and the wiring of the rooms.
+//! The program: command line, configuration, and a server with signals around the library.
 
 mod cli;
 mod config;
-mod database;
 mod lifecycle;
 mod server;
 mod service;
-mod system;
 mod telemetry;
-mod upkeep;
 
 use std::process::ExitCode;
 

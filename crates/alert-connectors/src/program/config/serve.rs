@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use alert_connectors::{Builder, own_names};
 use alert_connectors_delivery::{Proxy, Rates, Trust, duration};
 use alert_connectors_model::{AddressPolicy, HostPattern, UrlRules};
 use ipnet::IpNet;
@@ -10,7 +11,7 @@ use rustls::pki_types::{CertificateDer, pem::PemObject};
 use url::Url;
 
 use super::{DatabaseConfig, Faults, Layers, database::DATABASE_URL_DEFAULT};
-use crate::{system::own_names, telemetry::LogFormat};
+use crate::telemetry::LogFormat;
 
 const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
 
@@ -49,9 +50,9 @@ const RETENTION_DEFAULT: &str = "30d";
 impl Default for Spans {
     fn default() -> Self {
         Self {
-            retry_for: SignedDuration::from_hours(24),
-            renotify: SignedDuration::from_hours(4),
-            retention: SignedDuration::from_hours(30 * 24),
+            retry_for: Builder::RETRY_FOR,
+            renotify: Builder::RENOTIFY,
+            retention: Builder::RETENTION,
         }
     }
 }
@@ -67,9 +68,6 @@ impl Spans {
         }
     }
 }
-
-/// Connections to webhooks, if nothing is said.
-pub(crate) const WEBHOOK_CONNECTIONS_DEFAULT: usize = 512;
 
 fn connections(text: &str) -> Result<usize, String> {
     let number = text.parse().ok();
@@ -139,7 +137,7 @@ impl ServeConfig {
             trusted_proxies: many(layers, "trust-proxy", faults, network),
             rates: rates(layers, faults),
             webhook_connections: maybe(layers, "webhook-connections", faults, connections)
-                .unwrap_or(WEBHOOK_CONNECTIONS_DEFAULT),
+                .unwrap_or(Builder::WEBHOOK_CONNECTIONS),
             spans: Spans::parse(layers, faults),
             log_format: maybe(layers, "log-format", faults, log_format)
                 .unwrap_or_else(LogFormat::default_here),
@@ -153,7 +151,7 @@ impl ServeConfig {
             "listen" => Some(LISTEN_DEFAULT.to_owned()),
             "database-url" => Some(DATABASE_URL_DEFAULT.to_owned()),
             "rate" => Some("slack=1/1s,burst=4,teams=1/15s,burst=5".to_owned()),
-            "webhook-connections" => Some(WEBHOOK_CONNECTIONS_DEFAULT.to_string()),
+            "webhook-connections" => Some(Builder::WEBHOOK_CONNECTIONS.to_string()),
             "retry-for" => Some(RETRY_FOR_DEFAULT.to_owned()),
             "renotify" => Some(RENOTIFY_DEFAULT.to_owned()),
             "retention" => Some(RETENTION_DEFAULT.to_owned()),

@@ -21,13 +21,16 @@ use std::{
     sync::Arc,
 };
 
+use alert_connectors::{Database, OpenError, Use};
 use alert_connectors_model::display_name;
 use alert_connectors_store::Store;
+use alert_connectors_tasks::Tasks;
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::{DatabaseConfig, DatabaseOptions, Faults, Layers},
-    database::{Database, Use},
+    lifecycle::doomed,
 };
 
 /// Brings a data platform's alerts into Slack and Microsoft Teams, until they arrive.
@@ -192,7 +195,7 @@ impl Place<'_> {
     }
 
     async fn open_for(&self, used_by: Use) -> Result<Arc<dyn Store>, Failure> {
-        let database = Database::open(&self.config()?, used_by).await?;
+        let database = open(&self.config()?, used_by).await?;
         if let Some(loss) = database.log_loss() {
             talk(format_args!("warning: {loss}"));
         }
@@ -213,6 +216,12 @@ impl Place<'_> {
         }
         Ok(config)
     }
+}
+
+/// Opens the database that the configuration names.
+pub(crate) async fn open(config: &DatabaseConfig, used_by: Use) -> Result<Database, OpenError> {
+    let tasks = Tasks::new(CancellationToken::new(), doomed());
+    Database::open(&config.url, &config.key_file, used_by, tasks).await
 }
 
 /// A name for people, as the API takes it.

@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use alert_connectors_delivery::SystemResolver;
+use alert_connectors::{SystemResolver, Use};
 use anyhow::Context;
 use tokio::net::TcpListener;
 
-use super::{Failure, Outcome, Place, say, wait_for};
+use super::{Failure, Outcome, Place, open, say, wait_for};
 use crate::{
     config::{Faults, Layers, ServeConfig, ServeOptions},
-    database::{Database, Use},
     service::Service,
     telemetry::{self, Logging},
 };
@@ -36,10 +35,7 @@ pub(super) fn run(options: &ServeOptions, place: &Place<'_>) -> Outcome {
 }
 
 async fn serve(config: ServeConfig, logging: &Logging) -> Outcome {
-    let database = Database::open(&config.database, Use::Server).await?;
-    if let Some(loss) = database.log_loss() {
-        tracing::error!("{loss}");
-    }
+    let database = open(&config.database, Use::Server).await?;
     let listen = config.listen;
     let listener = TcpListener::bind(listen)
         .await
@@ -52,13 +48,12 @@ async fn serve(config: ServeConfig, logging: &Logging) -> Outcome {
     }
     let service = Service::start(
         config,
-        &database,
+        database,
         listener,
         Arc::new(SystemResolver::default()),
         logging,
-    )?;
+    )
+    .await?;
     tracing::info!(address = %service.address, "listening");
-    let ended = service.run().await;
-    database.close().await;
-    Ok(ended?)
+    Ok(service.run().await?)
 }

@@ -2,12 +2,12 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use alert_connectors::SystemRandom;
 use alert_connectors_model::Random;
 use alert_connectors_store::{SealingKey, add_key, write_new_key_file};
 use clap::Subcommand;
 
 use super::{Failure, Outcome, Place, say, talk, wait_for};
-use crate::system::System;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -33,7 +33,7 @@ pub(super) enum Command {
 const STEP: usize = 200;
 
 pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
-    let random: Arc<dyn Random> = Arc::new(System::default());
+    let random: Arc<dyn Random> = Arc::new(SystemRandom::default());
     match command {
         Command::New { file } => {
             write_new_key_file(&file, &SealingKey::generate(&*random))?;

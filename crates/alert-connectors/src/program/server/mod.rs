@@ -18,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-use alert_connectors_api::{HeadFault, Peer, Problem, ProblemKind, telling_of_callers};
+use alert_connectors_api::{ApiError, ErrorKind, HeadFault, Peer, telling_of_callers};
 use alert_connectors_model::SystemClock;
 use alert_connectors_tasks::{Tasks, contained};
 use axum::{
@@ -188,5 +188,5 @@ async fn answer(mut router: Router, request: Request<Body>) -> Response {
 /// The answer to a request that panicked, which the log tells of.
 fn failed() -> Response {
     let detail = "Something went wrong here. The operator finds it in the log by the time.";
-    Problem::new(ProblemKind::Internal, detail).into_response()
+    ApiError::new(ErrorKind::Internal, detail).into_response()
 }

@@ -1,5 +1,6 @@
 //! `token`: session tokens, in the database itself.
 
+use alert_connectors::SystemRandom;
 use alert_connectors_api::{new_token, token_hash};
 use alert_connectors_delivery::duration;
 use alert_connectors_model::{Clock, SystemClock};
@@ -9,7 +10,6 @@ use clap::Subcommand;
 use jiff::SignedDuration;
 
 use super::{Failure, Outcome, Place, say, user::email, wait_for};
-use crate::system::System;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -47,7 +47,7 @@ pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
             return Err(anyhow!("{address} is disabled").into());
         }
         let now = SystemClock.now();
-        let token = new_token("acs_", &System::default());
+        let token = new_token("acs_", &SystemRandom::default());
         let expires_at = now.checked_add(ttl)?;
         let new = NewToken {
             hash: token_hash(token.expose()),

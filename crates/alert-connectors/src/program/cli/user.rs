@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Read, stdin};
 
+use alert_connectors::SystemRandom;
 use alert_connectors_api::{Password, Passwords};
 use alert_connectors_model::{Clock, Email, Secret, SystemClock, User, UserId, rfc3339_seconds};
 use alert_connectors_store::{AddedUser, Disabled, NewUser, Store};
@@ -10,7 +11,6 @@ use clap::Subcommand;
 use std::sync::Arc;
 
 use super::{Failure, Outcome, Place, name_of, say, table::table, wait_for};
-use crate::system::System;
 
 /// Shorter passwords are guessed too soon (NIST SP 800-63B asks for at least 8).
 const PASSWORD_CHARS_MIN: usize = 8;
@@ -81,7 +81,7 @@ pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
                     None
                 };
                 let now = SystemClock.now();
-                let id = UserId::new(now, &System::default());
+                let id = UserId::new(now, &SystemRandom::default());
                 let user = User {
                     id,
                     email: address.clone(),
@@ -158,7 +158,7 @@ fn read_password() -> anyhow::Result<String> {
         bail!("a password has at least {PASSWORD_CHARS_MIN} characters");
     }
     let password = Password::new(password).map_err(|what| anyhow::anyhow!(what))?;
-    Passwords::new(Arc::new(System::default()))
+    Passwords::new(Arc::new(SystemRandom::default()))
         .hash(&password)
         .context("the password can't be hashed")
 }

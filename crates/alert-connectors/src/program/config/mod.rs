@@ -5,7 +5,7 @@ mod layers;
 mod options;
 mod serve;
 
-pub(crate) use database::{DatabaseConfig, DatabasePlace};
+pub(crate) use database::DatabaseConfig;
 pub(crate) use layers::{Faults, Layers};
 pub(crate) use options::{DatabaseOptions, ServeOptions};
-pub(crate) use serve::{ServeConfig, Spans, WEBHOOK_CONNECTIONS_DEFAULT};
+pub(crate) use serve::{ServeConfig, Spans};

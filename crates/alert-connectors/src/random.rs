@@ -3,19 +3,19 @@
 use std::cell::RefCell;
 
 use alert_connectors_model::Random;
-use ring::rand::{SecureRandom, SystemRandom};
+use ring::rand::SecureRandom;
 
 /// The system's cryptographic randomness.
 #[derive(Debug)]
-pub(crate) struct System(SystemRandom);
+pub struct SystemRandom(ring::rand::SystemRandom);
 
-impl Default for System {
+impl Default for SystemRandom {
     fn default() -> Self {
-        Self(SystemRandom::new())
+        Self(ring::rand::SystemRandom::new())
     }
 }
 
-impl System {
+impl SystemRandom {
     fn ask(&self, bytes: &mut [u8]) {
         self.0
             .fill(bytes)
@@ -37,7 +37,7 @@ thread_local! {
     static AHEAD: RefCell<Ahead> = const { RefCell::new(Ahead { bytes: [0; AHEAD_BYTES], used: AHEAD_BYTES }) };
 }
 
-impl Random for System {
+impl Random for SystemRandom {
     fn fill(&self, bytes: &mut [u8]) {
         if bytes.len() > ID_BYTES_MAX {
             return self.ask(bytes);
@@ -53,8 +53,8 @@ impl Random for System {
     }
 }
 
-/// Names that can only mean this machine.
-pub(crate) fn own_names() -> Vec<String> {
+/// Names that can only mean this machine, for [`UrlRules::own_names`](alert_connectors_model::UrlRules).
+pub fn own_names() -> Vec<String> {
     let name = gethostname::gethostname()
         .to_string_lossy()
         .to_ascii_lowercase();

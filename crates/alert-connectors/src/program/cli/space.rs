@@ -1,11 +1,11 @@
 //! `space`: spaces, in the database itself.
 
+use alert_connectors::SystemRandom;
 use alert_connectors_model::{Clock, Slug, Space, SpaceId, SystemClock, rfc3339_seconds};
 use alert_connectors_store::SpaceChange;
 use clap::Subcommand;
 
 use super::{Failure, Outcome, Place, name_of, say, table::table, wait_for};
-use crate::system::System;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -57,7 +57,7 @@ pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
         let (name, change) = match command {
             Command::Add { slug: text, name } => {
                 let now = SystemClock.now();
-                let id = SpaceId::new(now, &System::default());
+                let id = SpaceId::new(now, &SystemRandom::default());
                 let space = Space {
                     id,
                     slug: slug(&text)?,

@@ -2,6 +2,7 @@
 
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
+use alert_connectors::{Builder, DatabaseUrl, SystemRandom, Use, own_names};
 use alert_connectors_api::{Password, Passwords, new_token, token_hash};
 use alert_connectors_delivery::{Rates, Resolve, Trust};
 use alert_connectors_inbox::{Authority, Inbox, Message, serve};
@@ -18,12 +19,10 @@ use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::broadcast};
 use tokio_util::task::TaskTracker;
 
-use super::{Outcome, samples::samples, say, send::client, wait_for};
+use super::{Outcome, open, samples::samples, say, send::client, wait_for};
 use crate::{
-    config::{DatabaseConfig, DatabasePlace, ServeConfig, Spans, WEBHOOK_CONNECTIONS_DEFAULT},
-    database::{Database, Use},
+    config::{DatabaseConfig, ServeConfig, Spans},
     service::Service,
-    system::{System, own_names},
     telemetry::{self, LogFormat, Logging},
 };
 
@@ -88,10 +87,10 @@ async fn demo(options: Options, logging: &Logging) -> anyhow::Result<()> {
         .clone()
         .unwrap_or_else(|| temporary.path().to_owned());
     let database = DatabaseConfig {
-        place: DatabasePlace::Sqlite(folder.join("alert-connectors.db")),
+        url: DatabaseUrl::Sqlite(folder.join("alert-connectors.db")),
         key_file: folder.join("secret.key"),
     };
-    let opened = Database::open(&database, Use::Server).await?;
+    let opened = open(&database, Use::Server).await?;
     let rules = UrlRules {
         addresses: AddressPolicy::allowing(vec!["127.0.0.0/8".parse()?]),
         hosts: Vec::new(),
@@ -125,12 +124,12 @@ async fn demo(options: Options, logging: &Logging) -> anyhow::Result<()> {
         no_proxy: Vec::new(),
         trusted_proxies: Vec::new(),
         rates: Rates::default(),
-        webhook_connections: WEBHOOK_CONNECTIONS_DEFAULT,
+        webhook_connections: Builder::WEBHOOK_CONNECTIONS,
         spans: Spans::default(),
         log_format: LogFormat::default_here(),
     };
     let resolver = Arc::new(ToInbox(inbox_address));
-    let service = Service::start(config, &opened, listener, resolver, logging)?;
+    let service = Service::start(config, opened, listener, resolver, logging).await?;
     let lifecycle = service.lifecycle();
     let (tasks, stopping) = (lifecycle.tasks.clone(), lifecycle.soft.clone());
     tasks.essential(
@@ -178,7 +177,7 @@ struct SignIn {
 
 /// A user, a space, three connectors. A kept folder has them already and only gets a new sign-in.
 async fn furnish(store: &dyn Store, rules: &UrlRules) -> anyhow::Result<SignIn> {
-    let (now, random) = (SystemClock.now(), System::default());
+    let (now, random) = (SystemClock.now(), SystemRandom::default());
     let email = Email::parse(EMAIL).map_err(|what| anyhow!(what))?;
     let slug = Slug::parse(SPACE).context("the demo's slug is one")?;
     let mut digits = [0; 6];
@@ -188,7 +187,7 @@ async fn furnish(store: &dyn Store, rules: &UrlRules) -> anyhow::Result<SignIn> 
         digits.map(|digit| format!("{digit:02x}")).concat()
     ));
     let entered = Password::new(password.clone()).map_err(|what| anyhow!(what))?;
-    let hash = Passwords::new(Arc::new(System::default())).hash(&entered);
+    let hash = Passwords::new(Arc::new(SystemRandom::default())).hash(&entered);
     let user = User {
         id: UserId::new(now, &random),
         email: email.clone(),

@@ -1,6 +1,6 @@
 //! Errors as RFC 9457 problem details: one list of kinds, each with its status, and a sentence that a person can act on.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use alert_connectors_delivery::TestError;
 use alert_connectors_model::{Fault, JsonError};
@@ -16,7 +16,7 @@ use crate::{IdentityError, serialised::serialised};
 
 /// The closed list of problems.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ProblemKind {
+pub enum ErrorKind {
     /// The head of the request can mean more than one thing. It has no type of its own (RFC 9457, 4.2.1).
     BadRequest,
     /// The path and the query are too long. It has no type of its own.
@@ -51,7 +51,7 @@ pub enum ProblemKind {
     Unavailable,
 }
 
-impl ProblemKind {
+impl ErrorKind {
     /// All of them, with the last part of their `type`, their title and their status.
     pub const ALL: [(Self, &'static str, &'static str, StatusCode); 16] = [
         (
@@ -160,8 +160,8 @@ pub(crate) const FAULTS_MAX: usize = 100;
 
 /// An error as the client sees it.
 #[derive(Debug, Clone)]
-pub struct Problem {
-    kind: ProblemKind,
+pub struct ApiError {
+    kind: ErrorKind,
     detail: String,
     errors: Vec<Fault>,
     retry_after: Option<Duration>,
@@ -169,7 +169,7 @@ pub struct Problem {
 
 /// The JSON of a problem.
 #[derive(Debug, Serialize)]
-pub(crate) struct ProblemBody<'p> {
+pub(crate) struct ErrorBody<'p> {
     r#type: String,
     title: &'static str,
     status: u16,
@@ -178,9 +178,9 @@ pub(crate) struct ProblemBody<'p> {
     errors: &'p [Fault],
 }
 
-impl Problem {
+impl ApiError {
     /// A problem of a kind, with what to do about it.
-    pub fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
+    pub fn new(kind: ErrorKind, detail: impl Into<String>) -> Self {
         Self {
             kind,
             detail: detail.into(),
@@ -205,7 +205,7 @@ impl Problem {
         errors.truncate(FAULTS_MAX);
         Self {
             errors,
-            ..Self::new(ProblemKind::Invalid, detail)
+            ..Self::new(ErrorKind::Invalid, detail)
         }
     }
 
@@ -213,7 +213,7 @@ impl Problem {
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         match (self.kind, other.kind) {
-            (ProblemKind::Invalid, ProblemKind::Invalid) => {
+            (ErrorKind::Invalid, ErrorKind::Invalid) => {
                 Self::invalid(self.errors.into_iter().chain(other.errors).collect())
             }
             _ => self,
@@ -222,14 +222,14 @@ impl Problem {
 
     /// There is no such thing.
     pub fn not_found(what: &str) -> Self {
-        Self::new(ProblemKind::NotFound, format!("There is no such {what}."))
+        Self::new(ErrorKind::NotFound, format!("There is no such {what}."))
     }
 
     /// Not now.
     pub fn unavailable(detail: &str) -> Self {
         Self {
             retry_after: Some(Duration::from_secs(1)),
-            ..Self::new(ProblemKind::Unavailable, detail)
+            ..Self::new(ErrorKind::Unavailable, detail)
         }
     }
 
@@ -237,7 +237,7 @@ impl Problem {
     pub fn too_many(detail: impl Into<String>, retry_after: Duration) -> Self {
         Self {
             retry_after: Some(retry_after),
-            ..Self::new(ProblemKind::TooManyRequests, detail)
+            ..Self::new(ErrorKind::TooManyRequests, detail)
         }
     }
 
@@ -245,21 +245,21 @@ impl Problem {
     pub fn internal(cause: &dyn std::error::Error) -> Self {
         tracing::error!(error = cause_chain(cause), "a request failed");
         Self::new(
-            ProblemKind::Internal,
+            ErrorKind::Internal,
             "Something went wrong here. The operator finds it by X-Request-Id.",
         )
     }
 
     /// Which kind it is.
-    pub const fn kind(&self) -> ProblemKind {
+    pub const fn kind(&self) -> ErrorKind {
         self.kind
     }
 
     /// The problem as JSON inside another answer.
-    pub(crate) fn body(&self) -> ProblemBody<'_> {
+    pub(crate) fn body(&self) -> ErrorBody<'_> {
         let (_, name, title, status) = self.kind.row();
         let status = status.as_u16();
-        ProblemBody {
+        ErrorBody {
             r#type: match name {
                 "about:blank" => name.to_owned(),
                 name => format!("/problems/{name}"),
@@ -269,6 +269,21 @@ impl Problem {
             detail: &self.detail,
             errors: &self.errors,
         }
+    }
+}
+
+impl std::error::Error for ApiError {}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (_, _, title, _) = self.kind.row();
+        write!(f, "{title}: {}", self.detail)?;
+        if self.errors.len() > 1 {
+            for fault in &self.errors {
+                write!(f, " {}", fault.msg)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -283,7 +298,7 @@ fn cause_chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-impl From<TestError> for Problem {
+impl From<TestError> for ApiError {
     fn from(error: TestError) -> Self {
         match error {
             TestError::TooMany { retry_after } => Self::too_many(
@@ -298,7 +313,7 @@ impl From<TestError> for Problem {
     }
 }
 
-impl From<StoreError> for Problem {
+impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Full(_) => {
@@ -320,11 +335,11 @@ impl From<StoreError> for Problem {
     }
 }
 
-impl From<IdentityError> for Problem {
+impl From<IdentityError> for ApiError {
     fn from(error: IdentityError) -> Self {
         match error {
             IdentityError::Unauthenticated => Self::new(
-                ProblemKind::Unauthenticated,
+                ErrorKind::Unauthenticated,
                 "Send a valid session token or API key as Authorization: Bearer TOKEN.",
             ),
             IdentityError::Unavailable(error) => error.into(),
@@ -332,18 +347,18 @@ impl From<IdentityError> for Problem {
     }
 }
 
-impl From<JsonError> for Problem {
+impl From<JsonError> for ApiError {
     fn from(error: JsonError) -> Self {
         if error.is_too_much {
             let detail = format!("The body has {}; send it in parts.", error.reason);
-            return Self::new(ProblemKind::TooLarge, detail);
+            return Self::new(ErrorKind::TooLarge, detail);
         }
         let detail = format!("The body is not valid JSON: {error}.");
-        Self::new(ProblemKind::MalformedJson, detail)
+        Self::new(ErrorKind::MalformedJson, detail)
     }
 }
 
-impl IntoResponse for Problem {
+impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (_, _, _, status) = self.kind.row();
         let json = serialised(&self.body());
@@ -354,7 +369,7 @@ impl IntoResponse for Problem {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        if self.kind == ProblemKind::Unauthenticated {
+        if self.kind == ErrorKind::Unauthenticated {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if let Some(wait) = self.retry_after {
@@ -377,15 +392,15 @@ mod tests {
             let loc = alert_connectors_model::Loc::query(format!("q{at}"));
             Fault::new(loc, alert_connectors_model::FaultKind::UnknownField, "x")
         };
-        let problem = Problem::invalid((0..32_000).map(fault).collect());
+        let problem = ApiError::invalid((0..32_000).map(fault).collect());
         assert_eq!(problem.errors.len(), FAULTS_MAX);
         assert!(problem.detail.contains("32000"), "{}", problem.detail);
     }
 
     #[test]
     fn every_kind_has_its_row() {
-        for (kind, name, _, status) in ProblemKind::ALL {
-            let problem = Problem::new(kind, "x");
+        for (kind, name, _, status) in ErrorKind::ALL {
+            let problem = ApiError::new(kind, "x");
             assert!(problem.body().r#type.ends_with(name));
             assert_eq!(problem.into_response().status(), status);
         }

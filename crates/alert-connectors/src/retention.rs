@@ -1,4 +1,4 @@
-//! Keeping the store tidy beside the service: in small steps with pauses between, so that nobody waits for them.
+//! Removing old history and writing down what has ended, in small steps with pauses between, so that nobody waits for them.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,0 +1,230 @@
+//! What an embedded service is made of, with a default for everything but its database.
+
+use std::{path::PathBuf, sync::Arc};
+
+use alert_connectors_api::{Identity, METRICS_PREFIX, TrustedProxies};
+use alert_connectors_delivery::{Proxy, Rates, Resolve, SystemResolver, Trust};
+use alert_connectors_model::{HostPattern, UrlRules};
+use alert_connectors_store::Use;
+use alert_connectors_tasks::Tasks;
+use ipnet::IpNet;
+use jiff::SignedDuration;
+use prometheus_client::registry::Registry;
+use tokio_util::sync::CancellationToken;
+
+use crate::{AlertConnectors, Database, DatabaseUrl, OpenError, own_names, wiring::wire};
+
+/// Why the service does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database's URL is not one.
+    #[error("the database URL {0}")]
+    Url(String),
+    /// A PostgreSQL database without a secret key file.
+    #[error(
+        "the secret key file must be named with PostgreSQL, since all servers share it; `alert-connectors key new FILE` makes one"
+    )]
+    NoKeyFile,
+    /// The database cannot be used.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The trusted certificates cannot be used.
+    #[error("TLS can't be set up")]
+    Tls(#[from] rustls::Error),
+}
+
+/// Builds [`AlertConnectors`].
+#[must_use]
+pub struct Builder {
+    database: Source,
+    key_file: Option<PathBuf>,
+    tasks: Option<(Tasks, CancellationToken)>,
+    settings: Settings,
+}
+
+enum Source {
+    Url(String),
+    Opened(Database),
+}
+
+/// What has a default.
+pub(crate) struct Settings {
+    pub(crate) identity: Option<Arc<dyn Identity>>,
+    pub(crate) rules: UrlRules,
+    pub(crate) trust: Trust,
+    pub(crate) proxy: Option<Proxy>,
+    pub(crate) no_proxy: Vec<HostPattern>,
+    pub(crate) resolver: Arc<dyn Resolve>,
+    pub(crate) rates: Rates,
+    pub(crate) webhook_connections: usize,
+    pub(crate) retry_for: SignedDuration,
+    pub(crate) renotify: SignedDuration,
+    pub(crate) retention: SignedDuration,
+    pub(crate) public_url: Option<String>,
+    pub(crate) trusted_proxies: TrustedProxies,
+    pub(crate) registry: Registry,
+}
+
+impl Builder {
+    /// How long a delivery is tried, unless it is said otherwise.
+    pub const RETRY_FOR: SignedDuration = SignedDuration::from_hours(24);
+    /// How old the last notification of a problem is when the next repeat reminds of it, unless it is said otherwise.
+    pub const RENOTIFY: SignedDuration = SignedDuration::from_hours(4);
+    /// How old history becomes, unless it is said otherwise.
+    pub const RETENTION: SignedDuration = SignedDuration::from_hours(30 * 24);
+    /// The maximum number of connections to webhooks, unless it is said otherwise.
+    pub const WEBHOOK_CONNECTIONS: usize = 512;
+
+    pub(crate) fn of_url(url: &str) -> Self {
+        Self::of(Source::Url(url.to_owned()))
+    }
+
+    pub(crate) fn on(database: Database) -> Self {
+        Self::of(Source::Opened(database))
+    }
+
+    fn of(database: Source) -> Self {
+        let settings = Settings {
+            identity: None,
+            rules: UrlRules {
+                own_names: own_names(),
+                ..UrlRules::default()
+            },
+            trust: Trust::default(),
+            proxy: None,
+            no_proxy: Vec::new(),
+            resolver: Arc::new(SystemResolver::default()),
+            rates: Rates::default(),
+            webhook_connections: Self::WEBHOOK_CONNECTIONS,
+            retry_for: Self::RETRY_FOR,
+            renotify: Self::RENOTIFY,
+            retention: Self::RETENTION,
+            public_url: None,
+            trusted_proxies: TrustedProxies(Vec::new()),
+            registry: Registry::with_prefix(METRICS_PREFIX),
+        };
+        Self {
+            database,
+            key_file: None,
+            tasks: None,
+            settings,
+        }
+    }
+
+    /// The file with the keys that webhook URLs are sealed with. By default `secret.key` beside the SQLite file, made if
+    /// the database is new; with PostgreSQL it must be named.
+    pub fn secret_key_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.key_file = Some(path.into());
+        self
+    }
+
+    /// Who calls the routes. By default the users and tokens of the database.
+    pub fn identity(mut self, identity: impl Identity + 'static) -> Self {
+        self.settings.identity = Some(Arc::new(identity));
+        self
+    }
+
+    /// Where webhook URLs may lead. By default to public addresses only, and never to this machine.
+    pub fn rules(mut self, rules: UrlRules) -> Self {
+        self.settings.rules = rules;
+        self
+    }
+
+    /// Certificates that are trusted beside the usual ones.
+    pub fn trust(mut self, trust: Trust) -> Self {
+        self.settings.trust = trust;
+        self
+    }
+
+    /// An HTTP proxy on the way to webhooks, and the hosts that are reached without it.
+    pub fn proxy(mut self, proxy: Proxy, except: Vec<HostPattern>) -> Self {
+        self.settings.proxy = Some(proxy);
+        self.settings.no_proxy = except;
+        self
+    }
+
+    /// How host names are looked up. By default as the system does.
+    pub fn resolver(mut self, resolver: Arc<dyn Resolve>) -> Self {
+        self.settings.resolver = resolver;
+        self
+    }
+
+    /// The rate limit of each platform. By default what Slack and Teams document.
+    pub fn rates(mut self, rates: Rates) -> Self {
+        self.settings.rates = rates;
+        self
+    }
+
+    /// The maximum number of open connections to webhooks: 512 by default.
+    pub fn webhook_connections(mut self, most: usize) -> Self {
+        self.settings.webhook_connections = most;
+        self
+    }
+
+    /// How long a delivery is tried until it expires: 24 hours by default.
+    pub fn retry_for(mut self, span: SignedDuration) -> Self {
+        self.settings.retry_for = span;
+        self
+    }
+
+    /// How old the last notification of a problem is when the next repeat reminds of it: 4 hours by default.
+    pub fn renotify(mut self, span: SignedDuration) -> Self {
+        self.settings.renotify = span;
+        self
+    }
+
+    /// History older than this is removed: 30 days by default.
+    pub fn retention(mut self, span: SignedDuration) -> Self {
+        self.settings.retention = span;
+        self
+    }
+
+    /// Where people reach the routes, such as `https://platform.example.com/notifications`: messages link to alerts there.
+    pub fn public_url(mut self, url: impl Into<String>) -> Self {
+        self.settings.public_url = Some(url.into());
+        self
+    }
+
+    /// Proxies whose word on a caller's address is believed.
+    pub fn trusted_proxies(mut self, networks: Vec<IpNet>) -> Self {
+        self.settings.trusted_proxies = TrustedProxies(networks);
+        self
+    }
+
+    /// The metrics that [`AlertConnectors::operations_router`] shows beside those of the service.
+    pub fn registry(mut self, registry: Registry) -> Self {
+        self.settings.registry = registry;
+        self
+    }
+
+    /// Where its tasks live, and the token that asks them to end, for a host that waits for its tasks itself. By default it
+    /// has its own, which [`AlertConnectors::stop`] ends.
+    pub fn tasks(mut self, tasks: Tasks, stopping: CancellationToken) -> Self {
+        self.tasks = Some((tasks, stopping));
+        self
+    }
+
+    /// Opens the database and starts to deliver what is pending in it. A new SQLite file is made, and an old schema is brought
+    /// up to date.
+    pub async fn start(self) -> Result<AlertConnectors, StartError> {
+        let (tasks, stopping) = self.tasks.unwrap_or_else(|| {
+            let stopping = CancellationToken::new();
+            (Tasks::new(stopping.clone(), None), stopping)
+        });
+        let database = match self.database {
+            Source::Opened(database) => database,
+            Source::Url(url) => open(&url, self.key_file, tasks.clone()).await?,
+        };
+        if let Some(loss) = database.log_loss() {
+            tracing::error!("{loss}");
+        }
+        wire(self.settings, database, tasks, stopping)
+    }
+}
+
+async fn open(url: &str, key_file: Option<PathBuf>, tasks: Tasks) -> Result<Database, StartError> {
+    let url = DatabaseUrl::parse(url).map_err(StartError::Url)?;
+    let key_file = key_file.or_else(|| url.default_key_file());
+    let key_file = key_file.ok_or(StartError::NoKeyFile)?;
+    Ok(Database::open(&url, &key_file, Use::Server, tasks).await?)
+}

@@ -1,0 +1,142 @@
+//! A service that runs inside another program.
+
+use std::{sync::Arc, time::Duration};
+
+use alert_connectors_api::{
+    ApiError, App, PostedAlert, operations_router, people_router, router, whole,
+};
+use alert_connectors_model::{Clock, Random, Slug, Space, SpaceId};
+use alert_connectors_store::{SpaceChange, Store, StoreError};
+use alert_connectors_tasks::Tasks;
+use axum::Router;
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use crate::{Builder, Database};
+
+/// What is in flight may take this long to end.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// A service that delivers until it is stopped.
+pub struct AlertConnectors {
+    pub(crate) app: App,
+    pub(crate) database: Database,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) tasks: Tasks,
+    pub(crate) stopping: CancellationToken,
+}
+
+/// Why an alert was not posted.
+#[derive(Debug, thiserror::Error)]
+pub enum PostError {
+    /// The alert cannot be written as JSON.
+    #[error("the alert can't be written as JSON")]
+    Json(#[from] serde_json::Error),
+    /// The alert, the space or the key is refused, or the store cannot take it now.
+    #[error(transparent)]
+    Refused(#[from] ApiError),
+}
+
+impl AlertConnectors {
+    /// Builds it on the database at a URL: `sqlite://` with a path, or a `postgres://` address.
+    pub fn builder(database_url: &str) -> Builder {
+        Builder::of_url(database_url)
+    }
+
+    /// Builds it on a database that is open already.
+    pub fn on(database: Database) -> Builder {
+        Builder::on(database)
+    }
+
+    /// Connectors, alerts and deliveries, to be nested under a prefix. It has no fallback and no operational routes.
+    pub fn router(&self) -> Router {
+        router(&self.app)
+    }
+
+    /// Users, tokens, API keys, spaces and members of the database, for hosts without users of their own.
+    pub fn people_router(&self) -> Router {
+        people_router(&self.app)
+    }
+
+    /// Probes, metrics and the description of the API.
+    pub fn operations_router(&self) -> Router {
+        operations_router(&self.app)
+    }
+
+    /// The whole API with its own fallback, as `alert-connectors serve` has it.
+    pub fn whole_router(&self) -> Router {
+        whole(&self.app)
+    }
+
+    /// Posts an alert to a space without HTTP. It serialises to the JSON of `POST /spaces/{slug}/alerts` and is corrected,
+    /// matched and stored as there: once this returns, it is on disk together with its deliveries.
+    pub async fn post(
+        &self,
+        space: &Slug,
+        alert: &impl Serialize,
+    ) -> Result<PostedAlert, PostError> {
+        let alert = serde_json::to_vec(alert)?;
+        Ok(self.app.post(space, alert.into(), None).await?)
+    }
+
+    /// Posts an alert like [`AlertConnectors::post`], but at most once: for 24 hours a repeat with the same key and the same
+    /// alert stores nothing and returns what the first one stored. A key has 1 to 255 visible ASCII characters.
+    pub async fn post_once(
+        &self,
+        space: &Slug,
+        idempotency_key: &str,
+        alert: &impl Serialize,
+    ) -> Result<PostedAlert, PostError> {
+        let alert = serde_json::to_vec(alert)?;
+        let posted = self.app.post(space, alert.into(), Some(idempotency_key));
+        Ok(posted.await?)
+    }
+
+    /// Makes a space with this slug unless there is one. Returns whether it is new.
+    pub async fn ensure_space(&self, slug: &Slug, name: &str) -> Result<bool, StoreError> {
+        let now = self.clock.now();
+        let space = Space {
+            id: SpaceId::new(now, &*self.random),
+            slug: slug.clone(),
+            name: name.to_owned(),
+            created_at: now,
+        };
+        let change = self.store.add_space(space, None).await?;
+        Ok(change == SpaceChange::Done)
+    }
+
+    /// The store, for what the routes do not cover.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// Waits until the service cannot go on, and returns why in one sentence: the database is gone, or a task ended. Alerts
+    /// that were answered are on disk; the host should stop it and end, or start it again.
+    pub async fn failed(&self) -> String {
+        tokio::select! {
+            // A task may end because the store failed, which says more.
+            biased;
+            reason = self.store.failed() => reason,
+            reason = self.tasks.failed() => reason,
+        }
+    }
+
+    /// Takes nothing new, lets what is in flight end within ten seconds, and closes the database. What is pending is delivered
+    /// after the next start.
+    pub async fn stop(&self) {
+        self.stopping.cancel();
+        self.tasks.close();
+        let ended = tokio::time::timeout(GRACE, self.tasks.wait()).await;
+        if ended.is_err() {
+            tracing::warn!("what was in flight did not end in time and is dropped");
+        }
+        self.close().await;
+    }
+
+    /// Ends the use of the database, for a host that waited for the tasks itself.
+    pub async fn close(&self) {
+        self.database.close().await;
+    }
+}

@@ -1,0 +1,24 @@
+#![doc = include_str!("../README.md")]
+
+mod builder;
+mod database;
+mod embedded;
+mod random;
+mod retention;
+mod wiring;
+
+pub use alert_connectors_api::{
+    ApiError, Caller, ErrorKind, Freshness, Identity, IdentityError, KeyLimits, PostedAlert,
+};
+pub use alert_connectors_delivery::{Proxy, Rates, Resolve, SystemResolver, Trust};
+pub use alert_connectors_model as model;
+pub use alert_connectors_model::{
+    AddressPolicy, Email, HostPattern, Random, Role, Slug, Space, SpaceId, UrlRules, User, UserId,
+};
+pub use alert_connectors_store::{self as store, Store, StoreError, Use};
+pub use alert_connectors_tasks::Tasks;
+
+pub use builder::{Builder, StartError};
+pub use database::{Database, DatabaseUrl, OpenError};
+pub use embedded::{AlertConnectors, PostError};
+pub use random::{SystemRandom, own_names};

@@ -1,0 +1,104 @@
+//! The service behind a listener of its own, with signals.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use alert_connectors::{AlertConnectors, Builder, Database};
+use alert_connectors_api::METRICS_PREFIX;
+use alert_connectors_delivery::Resolve;
+use anyhow::Context;
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+
+use crate::{
+    config::ServeConfig,
+    lifecycle::{Lifecycle, Stop},
+    server::{Descriptors, Server},
+    telemetry::Logging,
+};
+
+/// A service that listens.
+pub(crate) struct Service {
+    lifecycle: Lifecycle,
+    alerts: AlertConnectors,
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+}
+
+impl Service {
+    /// Starts everything; once this returns, requests are answered.
+    pub(crate) async fn start(
+        config: ServeConfig,
+        database: Database,
+        listener: TcpListener,
+        resolver: Arc<dyn Resolve>,
+        logging: &Logging,
+    ) -> anyhow::Result<Self> {
+        let lifecycle = Lifecycle::new().context("signals can't be received")?;
+        let address = listener
+            .local_addr()
+            .context("the listening address is not known")?;
+        let descriptors = Descriptors::share_out(config.webhook_connections);
+        let mut registry = Registry::with_prefix(METRICS_PREFIX);
+        logging.register(&mut registry);
+        let builder = configured(AlertConnectors::on(database), config)
+            .resolver(resolver)
+            .webhook_connections(descriptors.webhooks)
+            .registry(registry)
+            .tasks(lifecycle.tasks.clone(), lifecycle.soft.clone());
+        let alerts = builder.start().await?;
+        let server = Server {
+            listener,
+            router: alerts.whole_router(),
+            connections_max: descriptors.callers,
+            tasks: lifecycle.tasks.clone(),
+            soft: lifecycle.soft.clone(),
+            hard: lifecycle.hard.clone(),
+        };
+        lifecycle.tasks.essential("server", server.run());
+        Ok(Self {
+            lifecycle,
+            alerts,
+            address,
+        })
+    }
+
+    /// The tasks of the service, for what runs beside it.
+    pub(crate) fn lifecycle(&self) -> &Lifecycle {
+        &self.lifecycle
+    }
+
+    /// Runs until it is asked to stop or can't go on, and closes the database.
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        let store = self.alerts.store();
+        let reload = || match store.reload_keys() {
+            Ok(()) => tracing::info!("the secret key file was read again"),
+            Err(error) => tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the secret key file can't be read"
+            ),
+        };
+        let stop = self.lifecycle.run(self.alerts.failed(), reload).await;
+        self.alerts.close().await;
+        match stop {
+            Stop::Asked => Ok(()),
+            Stop::Failed(reason) => Err(anyhow::anyhow!(reason)),
+        }
+    }
+}
+
+fn configured(mut builder: Builder, config: ServeConfig) -> Builder {
+    if let Some(proxy) = config.proxy {
+        builder = builder.proxy(proxy, config.no_proxy);
+    }
+    if let Some(url) = config.public_url {
+        builder = builder.public_url(url);
+    }
+    builder
+        .rules(config.rules)
+        .trust(config.trust)
+        .rates(config.rates)
+        .retry_for(config.spans.retry_for)
+        .renotify(config.spans.renotify)
+        .retention(config.spans.retention)
+        .trusted_proxies(config.trusted_proxies)
+}

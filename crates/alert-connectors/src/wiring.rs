@@ -1,0 +1,112 @@
+//! The rooms put together: store, engine, retention, identity and API.
+
+use std::sync::Arc;
+
+use alert_connectors_api::{App, AppOptions, StoreIdentity};
+use alert_connectors_delivery::{
+    BackoffConfig, BlockAlerts, DeliveryMeters, Engine, EngineOptions, Sender, SenderOptions,
+    TimeLimits,
+};
+use alert_connectors_model::{Clock, Random, SystemClock};
+use alert_connectors_store::Store;
+use alert_connectors_tasks::Tasks;
+use tokio_util::sync::CancellationToken;
+
+use crate::{AlertConnectors, Database, StartError, SystemRandom, builder::Settings, retention};
+
+/// What several rooms use.
+struct Common {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    tasks: Tasks,
+    stopping: CancellationToken,
+}
+
+/// Starts everything; once this returns, requests can be answered.
+pub(crate) fn wire(
+    mut settings: Settings,
+    database: Database,
+    tasks: Tasks,
+    stopping: CancellationToken,
+) -> Result<AlertConnectors, StartError> {
+    let common = Common {
+        store: database.store(),
+        clock: Arc::new(SystemClock),
+        random: Arc::new(SystemRandom::default()),
+        tasks,
+        stopping,
+    };
+    let meters = DeliveryMeters::default();
+    meters.register(&mut settings.registry);
+    database.register_meters(&mut settings.registry);
+    let engine = common.engine(&settings, meters)?;
+    let (store, clock) = (Arc::clone(&common.store), Arc::clone(&common.clock));
+    let removing = retention::run(store, clock, settings.retention, common.stopping.clone());
+    common.tasks.essential("upkeep", removing);
+    let app = common.app(settings, engine);
+    Ok(AlertConnectors {
+        app,
+        database,
+        store: common.store,
+        clock: common.clock,
+        random: common.random,
+        tasks: common.tasks,
+        stopping: common.stopping,
+    })
+}
+
+impl Common {
+    fn engine(&self, settings: &Settings, meters: DeliveryMeters) -> Result<Engine, StartError> {
+        let sender = Sender::new(SenderOptions {
+            rules: settings.rules.clone(),
+            trust: settings.trust.clone(),
+            proxy: settings.proxy.clone(),
+            no_proxy: settings.no_proxy.clone(),
+            resolver: Arc::clone(&settings.resolver),
+            clock: Arc::clone(&self.clock),
+            limits: TimeLimits::default(),
+        })?;
+        let notify = BlockAlerts {
+            store: Arc::clone(&self.store),
+            clock: Arc::clone(&self.clock),
+            random: Arc::clone(&self.random),
+            retry_for: settings.retry_for,
+            renotify: settings.renotify,
+        };
+        Ok(Engine::start(EngineOptions {
+            store: Arc::<dyn Store>::clone(&self.store),
+            leases: Arc::<dyn Store>::clone(&self.store),
+            sender,
+            notify: Arc::new(notify),
+            rates: settings.rates,
+            backoff: BackoffConfig::default(),
+            connections_max: settings.webhook_connections,
+            retry_for: settings.retry_for,
+            meters,
+            public_url: settings.public_url.clone(),
+            random: Arc::clone(&self.random),
+            tasks: self.tasks.clone(),
+            stopping: self.stopping.clone(),
+        }))
+    }
+
+    fn app(&self, settings: Settings, engine: Engine) -> App {
+        let identity = settings.identity.unwrap_or_else(|| {
+            let store = Arc::<dyn Store>::clone(&self.store);
+            Arc::new(StoreIdentity::new(store, Arc::clone(&self.clock)))
+        });
+        App::new(AppOptions {
+            store: Arc::clone(&self.store),
+            identity,
+            engine,
+            rules: settings.rules,
+            clock: Arc::clone(&self.clock),
+            random: Arc::clone(&self.random),
+            retry_for: settings.retry_for,
+            renotify: settings.renotify,
+            registry: settings.registry,
+            trusted_proxies: settings.trusted_proxies,
+        })
+    }
+}

@@ -1,0 +1,162 @@
+//! The way into the store: alerts are matched, stored in steps, and listed for the answer.
+//!
+//! A request that causes many deliveries is stored in steps, each in a commit that other requests share. So none of them
+//! waits for a whole fan-out, and no more than a step of it is in memory.
+
+use std::{sync::Arc, time::Duration};
+
+use alert_connectors_model::SpaceId;
+use alert_connectors_store::{
+    Acceptance, Accepted, Idempotency, NewAlert, PreparedAlert, Roster, Submission,
+};
+use jiff::Timestamp;
+use tokio::time::timeout;
+
+use crate::{ApiError, App, ErrorKind};
+
+/// How often a submission is matched again because connectors or identity changed meanwhile.
+const TRIES_MAX: usize = 8;
+/// A step has at most this many alerts and deliveries, or one alert. It takes the store some 3 ms, which is what another
+/// request may have to wait for it.
+const STEP_ROWS_MAX: usize = 400;
+/// One large step is stored at a time, and others have the store for as long afterwards. This is how long it waits for its turn.
+const TURN_WITHIN: Duration = Duration::from_secs(5);
+/// The longest time that is left to others after a large step.
+pub(crate) const LARGE_STEP_REST_MAX: Duration = Duration::from_millis(20);
+
+/// One stored alert, with as many of its deliveries as the answer lists.
+pub(crate) struct Stored {
+    pub(crate) accepted: Accepted,
+    /// How many deliveries the answer does not list.
+    pub(crate) left_out: usize,
+}
+
+impl Stored {
+    fn listing(mut accepted: Accepted, listed_max: usize) -> Self {
+        let left_out = accepted.deliveries.len().saturating_sub(listed_max);
+        accepted.deliveries.truncate(listed_max);
+        if left_out > 0 {
+            accepted.deliveries.shrink_to_fit();
+        }
+        Self { accepted, left_out }
+    }
+}
+
+/// The alerts of a request, as they are stored.
+pub(crate) struct StoredAlerts {
+    pub(crate) space_id: SpaceId,
+    pub(crate) alerts: Vec<Stored>,
+}
+
+/// The right to post to a space, as it was when it was given.
+pub(crate) struct Grant {
+    pub(crate) roster: Arc<Roster>,
+    /// The version of identity that it rests on; nothing where identity has none.
+    pub(crate) identity_version: Option<i64>,
+}
+
+/// Somebody who posts alerts to a space.
+pub(crate) trait Poster: Sync {
+    /// The right to post, judged now.
+    fn grant(&self) -> impl Future<Output = Result<Grant, ApiError>> + Send;
+}
+
+/// A request to store alerts.
+pub(crate) struct Posting<'p> {
+    pub(crate) alerts: &'p [PreparedAlert],
+    pub(crate) idempotency: Option<Idempotency>,
+    /// The answer lists at most this many deliveries of each alert.
+    pub(crate) listed_max: usize,
+}
+
+impl App {
+    /// Stores the alerts of a request, step by step. A grant that is out of date is asked for again.
+    ///
+    /// Where a step fails, those before it stay. A repeat with the same idempotency key finds them, and stores the others.
+    pub(crate) async fn accept(
+        &self,
+        poster: &impl Poster,
+        mut grant: Grant,
+        posting: Posting<'_>,
+    ) -> Result<StoredAlerts, ApiError> {
+        let expiry = self.expiry();
+        let mut stored = Vec::with_capacity(posting.alerts.len());
+        let mut tries = 0;
+        loop {
+            let from = stored.len();
+            let rest = posting.alerts.get(from..).unwrap_or_default();
+            let submission = Submission {
+                roster: Arc::clone(&grant.roster),
+                identity_version: grant.identity_version,
+                idempotency: posting.idempotency.as_ref().map(|one| one.from(from)),
+                expiry,
+                renotify: self.renotify,
+                alerts: self.step(&grant.roster, rest, expiry.now),
+            };
+            let step = match self.store_step(submission).await? {
+                Acceptance::Stored(step) => {
+                    self.meters.accepted(step.len());
+                    step
+                }
+                Acceptance::Repeated(step) => step,
+                Acceptance::Stale if tries < TRIES_MAX => {
+                    tries += 1;
+                    grant = poster.grant().await?;
+                    continue;
+                }
+                Acceptance::Stale => return Err(changes_too_fast()),
+                Acceptance::KeyReused => return Err(key_reused()),
+            };
+            let is_over = step.is_empty() || from + step.len() >= posting.alerts.len();
+            let step = step.into_iter();
+            stored.extend(step.map(|one| Stored::listing(one, posting.listed_max)));
+            if is_over {
+                return Ok(StoredAlerts {
+                    space_id: grant.roster.space.id,
+                    alerts: stored,
+                });
+            }
+        }
+    }
+
+    /// Stores a step; a large one in its turn.
+    async fn store_step(&self, step: Submission) -> Result<Acceptance, ApiError> {
+        if !step.is_large() {
+            return Ok(self.store.accept(step).await?);
+        }
+        let turn = timeout(TURN_WITHIN, self.large_steps.take());
+        let _turn = turn.await.map_err(|_elapsed| too_many_large())?;
+        Ok(self.store.accept(step).await?)
+    }
+
+    /// The next alerts, as many as a step holds.
+    fn step(&self, roster: &Roster, alerts: &[PreparedAlert], now: Timestamp) -> Vec<NewAlert> {
+        let mut rows = 0;
+        let matched = alerts
+            .iter()
+            .map(|alert| alert.matched(&roster.connectors, now, &*self.random));
+        let step = matched.take_while(|new| {
+            let is_first = rows == 0;
+            rows += 1 + new.deliveries.len();
+            is_first || rows <= STEP_ROWS_MAX
+        });
+        step.collect()
+    }
+}
+
+fn too_many_large() -> ApiError {
+    ApiError::unavailable(
+        "Too many requests that cause many deliveries are being stored; repeat the request.",
+    )
+}
+
+fn changes_too_fast() -> ApiError {
+    ApiError::unavailable("The space's connectors change too fast; repeat the request.")
+}
+
+fn key_reused() -> ApiError {
+    ApiError::new(
+        ErrorKind::IdempotencyConflict,
+        "This Idempotency-Key was used with another body within the last 24 hours.",
+    )
+}

@@ -1,0 +1,58 @@
+//! Who posts alerts over HTTP is let in, by memory first.
+
+use http::HeaderMap;
+
+use crate::{
+    ApiError, App, Freshness,
+    accept::{Grant, Poster},
+    entry::{Entry, Wanted, enter},
+};
+
+/// Authorises a caller who posts alerts to a space.
+pub(super) struct Gate<'r> {
+    app: &'r App,
+    headers: &'r HeaderMap,
+    slug: &'r str,
+}
+
+impl<'r> Gate<'r> {
+    pub(super) const fn new(app: &'r App, headers: &'r HeaderMap, slug: &'r str) -> Self {
+        Self { app, headers, slug }
+    }
+
+    /// Lets the caller in by what is in memory; the store checks it when it accepts.
+    pub(super) async fn enter(&self) -> Result<Grant, ApiError> {
+        match self.entry(Freshness::Cached).await {
+            Ok(entry) => Ok(entry.into()),
+            // A refusal that rests on memory is not given before it was checked.
+            Err(_refused) => self.grant().await,
+        }
+    }
+
+    async fn entry(&self, freshness: Freshness) -> Result<Entry, ApiError> {
+        enter(self.app, self.headers, self.slug, Wanted::Send, freshness).await
+    }
+
+    /// Passes a result on; before an error, the caller must still be who memory says.
+    pub(super) async fn held<T>(&self, result: Result<T, ApiError>) -> Result<T, ApiError> {
+        if result.is_err() {
+            self.grant().await?;
+        }
+        result
+    }
+}
+
+impl Poster for Gate<'_> {
+    async fn grant(&self) -> Result<Grant, ApiError> {
+        self.entry(Freshness::Now).await.map(Grant::from)
+    }
+}
+
+impl From<Entry> for Grant {
+    fn from(entry: Entry) -> Self {
+        Self {
+            identity_version: entry.caller.version,
+            roster: entry.roster,
+        }
+    }
+}

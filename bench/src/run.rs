@@ -196,7 +196,6 @@ const PACED_FOR: Duration = Duration::from_secs(6);
 fn table(bench: &Bench, alerts: usize, mut rounds: Vec<Round>) -> anyhow::Result<()> {
     #[expect(clippy::cast_precision_loss, reason = "figures for people")]
     let alerts = alerts as f64;
-    let micros = |cpu: f64| cpu / alerts * 1e6;
     rounds.sort_by(|one, other| {
         (one.single.cpu / one.bare).total_cmp(&(other.single.cpu / other.bare))
     });
@@ -204,84 +203,77 @@ fn table(bench: &Bench, alerts: usize, mut rounds: Vec<Round>) -> anyhow::Result
         .iter()
         .map(|round| format!("{:.2}", round.single.cpu / round.bare))
         .collect();
-    let Round {
-        bare,
-        single,
-        batched,
-        loaded,
-    } = rounds.swap_remove(ROUNDS / 2);
+    let round = rounds.swap_remove(ROUNDS / 2);
     say(format_args!(
         "{:<44}{:>12}{:>12}",
         "",
         "one each",
         format!("batches {BATCH}")
     ))?;
-    let row = |name: &str, unit: &str, of: &dyn Fn(&Phase) -> String| {
-        say(format_args!(
-            "{:<44}{:>12}{:>12}",
-            format!("{name} ({unit})"),
-            of(&single),
-            of(&batched)
-        ))
-    };
-    row(
-        "CPU per delivered alert, database included",
-        "µs",
-        &|phase| format!("{:.1}", micros(phase.cpu)),
-    )?;
-    row("of which the database's processes", "µs", &|phase| {
-        format!("{:.1}", micros(phase.database))
-    })?;
-    row("CPU of the bare client per post", "µs", &|_| {
-        format!("{:.1}", micros(bare))
-    })?;
-    row("ratio", "server : bare", &|phase| {
-        format!("{:.2}", phase.cpu / bare)
-    })?;
-    row("accepted", "a second", &|phase| {
-        format!("{:.0}", alerts / phase.accepted_in.as_secs_f64())
-    })?;
-    row("delivered", "a second", &|phase| {
-        format!("{:.0}", alerts / phase.delivered_in.as_secs_f64())
-    })?;
-    row("accept p50", "ms", &|phase| {
-        format!("{:.2}", percentile(&phase.accept, 0.5))
-    })?;
-    row("accept p99", "ms", &|phase| {
-        format!("{:.2}", percentile(&phase.accept, 0.99))
-    })?;
-    row("arrival p50", "ms", &|phase| {
-        phase
-            .on_the_way
-            .split(' ')
-            .next()
-            .unwrap_or_default()
-            .to_owned()
-    })?;
-    row("arrival p99", "ms", &|phase| {
-        phase
-            .on_the_way
-            .split(' ')
-            .nth(1)
-            .unwrap_or_default()
-            .to_owned()
-    })?;
-    say(format_args!(
-        "{:<44}{:>12.0}",
-        "start to listening (ms)",
-        bench.lab.started_in.as_secs_f64() * 1_000.0
-    ))?;
-    say(format_args!(
-        "{:<44}{:>12.1}",
-        "resident memory idle (MiB)", bench.lab.idle
-    ))?;
-    say(format_args!(
-        "{:<44}{:>12.1}",
-        "resident memory in load (MiB)", loaded
-    ))?;
+    for (name, of) in ROWS {
+        let (single, batched) = (
+            of(&round.single, alerts, round.bare),
+            of(&round.batched, alerts, round.bare),
+        );
+        say(format_args!("{name:<44}{single:>12}{batched:>12}"))?;
+    }
+    let started_in = bench.lab.started_in.as_secs_f64() * 1_000.0;
+    for (name, figure) in [
+        ("start to listening (ms)", format!("{started_in:.0}")),
+        (
+            "resident memory idle (MiB)",
+            format!("{:.1}", bench.lab.idle),
+        ),
+        (
+            "resident memory in load (MiB)",
+            format!("{:.1}", round.loaded),
+        ),
+    ] {
+        say(format_args!("{name:<44}{figure:>12}"))?;
+    }
     say(format_args!(
         "ratios of all rounds, one each: {}",
         ratios.join(", ")
     ))?;
     Ok(())
+}
+
+/// What a row shows of a phase with this many alerts, when the bare client took this CPU time for as many posts.
+type Figure = fn(&Phase, f64, f64) -> String;
+
+const ROWS: [(&str, Figure); 10] = [
+    (
+        "CPU per delivered alert, database included (µs)",
+        |phase, alerts, _| format!("{:.1}", phase.cpu / alerts * 1e6),
+    ),
+    (
+        "of which the database's processes (µs)",
+        |phase, alerts, _| format!("{:.1}", phase.database / alerts * 1e6),
+    ),
+    (
+        "CPU of the bare client per post (µs)",
+        |_, alerts, bare| format!("{:.1}", bare / alerts * 1e6),
+    ),
+    ("ratio (server : bare)", |phase, _, bare| {
+        format!("{:.2}", phase.cpu / bare)
+    }),
+    ("accepted (a second)", |phase, alerts, _| {
+        format!("{:.0}", alerts / phase.accepted_in.as_secs_f64())
+    }),
+    ("delivered (a second)", |phase, alerts, _| {
+        format!("{:.0}", alerts / phase.delivered_in.as_secs_f64())
+    }),
+    ("accept p50 (ms)", |phase, _, _| {
+        format!("{:.2}", percentile(&phase.accept, 0.5))
+    }),
+    ("accept p99 (ms)", |phase, _, _| {
+        format!("{:.2}", percentile(&phase.accept, 0.99))
+    }),
+    ("arrival p50 (ms)", |phase, _, _| word(&phase.on_the_way, 0)),
+    ("arrival p99 (ms)", |phase, _, _| word(&phase.on_the_way, 1)),
+];
+
+/// One of the words of a text.
+fn word(text: &str, at: usize) -> String {
+    text.split(' ').nth(at).unwrap_or_default().to_owned()
 }

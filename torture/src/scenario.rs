@@ -354,37 +354,10 @@ pub async fn faults(plan: &Plan) -> anyhow::Result<Figures> {
     let random = SeededRandom::new(plan.seed);
     let load = Load::start(&stage.targets(), &TYPES, plan.pause, 0);
     for round in 1..=plan.rounds {
-        let rows: Vec<&'static Row> = ROWS.iter().filter(|row| is_fault(row)).collect();
-        for (at, (name, _)) in stage.connectors.iter().enumerate() {
-            // Each destination meets its share of them, in an order of its own. One bad answer to a message leaves its
-            // plain form, so that nothing is refused for good.
-            let mut mine: Vec<_> = rows.iter().skip(at).step_by(TYPES.len()).copied().collect();
-            for last in (1..mine.len()).rev() {
-                let other = usize::try_from(random.below(last as u64 + 1))?;
-                mine.swap(last, other);
-            }
-            stage.receiver.fail_with(&format!("/{name}"), mine);
-        }
+        stage.fail_in_every_way(&random)?;
         while stage.receiver.failures_left() > 0 {
             tokio::time::sleep(Duration::from_millis(100)).await;
-            for (name, id) in &stage.connectors {
-                let path = format!("/alert-connectors/{id}");
-                let health = format!("{path}/health");
-                let (_, health) = stage.server.ask(Method::GET, &health, None).await?;
-                let waits = matches!(health["state"].as_str(), Some("blocked" | "retrying"));
-                if waits {
-                    let test = format!("{path}/test");
-                    let (status, _) = stage
-                        .server
-                        .ask(Method::POST, &test, Some(json!({})))
-                        .await?;
-                    let expected = [StatusCode::OK, StatusCode::TOO_MANY_REQUESTS];
-                    ensure!(
-                        expected.contains(&status),
-                        "{name}: a test was answered {status}"
-                    );
-                }
-            }
+            stage.repair_what_waits().await?;
         }
         talk(format_args!(
             "{round} of {} times through every fault",
@@ -393,11 +366,7 @@ pub async fn faults(plan: &Plan) -> anyhow::Result<Figures> {
     }
     let posted = load.stop().await?;
     for (_, id) in &stage.connectors {
-        let test = format!("/alert-connectors/{id}/test");
-        stage
-            .server
-            .ask(Method::POST, &test, Some(json!({})))
-            .await?;
+        stage.test(id).await?;
     }
     stage.settle().await?;
     let mut figures = Figures {
@@ -422,6 +391,46 @@ pub async fn faults(plan: &Plan) -> anyhow::Result<Figures> {
         figures.repeated += failed;
     }
     Ok(figures)
+}
+
+impl Stage {
+    /// Each destination meets its share of the faults, in an order of its own. One bad answer to a message leaves its plain
+    /// form, so that nothing is refused for good.
+    fn fail_in_every_way(&self, random: &SeededRandom) -> anyhow::Result<()> {
+        let rows: Vec<&'static Row> = ROWS.iter().filter(|row| is_fault(row)).collect();
+        for (at, (name, _)) in self.connectors.iter().enumerate() {
+            let mut mine: Vec<_> = rows.iter().skip(at).step_by(TYPES.len()).copied().collect();
+            for last in (1..mine.len()).rev() {
+                let other = usize::try_from(random.below(last as u64 + 1))?;
+                mine.swap(last, other);
+            }
+            self.receiver.fail_with(&format!("/{name}"), mine);
+        }
+        Ok(())
+    }
+
+    /// Sends a test message to each connector that is blocked or retries.
+    async fn repair_what_waits(&self) -> anyhow::Result<()> {
+        for (name, id) in &self.connectors {
+            let health = format!("/alert-connectors/{id}/health");
+            let (_, health) = self.server.ask(Method::GET, &health, None).await?;
+            if matches!(health["state"].as_str(), Some("blocked" | "retrying")) {
+                let status = self.test(id).await?;
+                let expected = [StatusCode::OK, StatusCode::TOO_MANY_REQUESTS];
+                ensure!(
+                    expected.contains(&status),
+                    "{name}: a test was answered {status}"
+                );
+            }
+        }
+        Ok(())
+    }
+
+    async fn test(&self, id: &str) -> anyhow::Result<StatusCode> {
+        let test = format!("/alert-connectors/{id}/test");
+        let tested = self.server.ask(Method::POST, &test, Some(json!({}))).await;
+        Ok(tested?.0)
+    }
 }
 
 /// What is no success.

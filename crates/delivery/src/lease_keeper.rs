@@ -1,13 +1,8 @@
 //! The lease keeper: acquires leases of destinations with work, renews those that are held, and releases those that other
 //! servers should have. It has nothing to do where one server has the store for itself.
 //!
-//! ```text
-//!              request                acquire                    yield, at once or once its request ended
-//!   Unowned ───────────► requested ─────────────► Leased ──────────────────────────────────────────────► Unowned
-//!                             ▲                     │ ▲ │                                                   ▲
-//!                             │       held by       │ └─┘ renew, every third of a term                      │
-//!                             └── another server    └── lapsed, or lost at a renewal ───────────────────────┘
-//! ```
+//! The states of a lease are drawn above `Ownership`. Leases are renewed every third of a term. One that another server asks for is
+//! yielded at once, or once the request under way has ended.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 

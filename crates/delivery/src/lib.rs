@@ -9,6 +9,8 @@ mod connection;
 mod context;
 mod destination;
 mod dispatcher;
+#[cfg(test)]
+mod drawing;
 mod engine;
 mod lease_keeper;
 mod lease_requests;

@@ -1,19 +1,24 @@
 //! The send policy of one destination: its rate limit, its back-off and its circuit breaker. It does no I/O, and time comes in
 //! as a parameter.
 //!
-//! A *block* is an open circuit and a *probe* a half-open one.
+//! A *block* is an open circuit and a *probe* a half-open one. A destination is Healthy, Failing (it backs off), Waiting (as the
+//! channel asked, with a 429) or Blocked:
 //!
 //! ```text
-//!                  transient failure, unanswered        throttled (429)
-//!                  ┌──────────────────┐               ┌──────────────────┐
-//!                  │   back-off       ▼               ▼  wait as asked   │
-//!   Healthy ───────┴──────────► Failing ◄────────► Waiting ──────────────┘
-//!      ▲                           │
-//!      │ arrived, repaired         │ destination refused, or three messages in a row refused
-//!      │                           ▼
-//!      └──────────────────────  Blocked ──┐ probe refused: the next probe waits longer
-//!                                  ▲      │
-//!                                  └──────┘
+//! Healthy -> Healthy  arrived, repaired
+//! Healthy -> Failing  failed, unanswered, refused: a message, in both its forms
+//! Healthy -> Waiting  throttled
+//! Healthy -> Blocked  condemned
+//! Failing -> Healthy  arrived, repaired
+//! Failing -> Failing  failed, unanswered, refused
+//! Failing -> Waiting  throttled
+//! Failing -> Blocked  condemned, third refused: the third message in a row
+//! Waiting -> Healthy  arrived
+//! Waiting -> Failing  failed, unanswered, refused
+//! Waiting -> Waiting  throttled, repaired: the channel still asks for it
+//! Waiting -> Blocked  condemned, third refused
+//! Blocked -> Healthy  arrived, repaired
+//! Blocked -> Blocked  failed, unanswered, refused, throttled, condemned: the next probe waits longer
 //! ```
 
 use std::time::Duration;

@@ -98,7 +98,7 @@ pub(crate) fn uuid(bytes: &[u8; 16]) -> Uuid {
     Uuid::from_bytes(*bytes)
 }
 
-/// The short name of a space.
+/// The number of a space.
 pub(crate) async fn space_no(session: &Session, id: SpaceId) -> Result<Option<i64>, StoreError> {
     let found = session.row(SPACE_NO, &[&uuid(id.as_bytes())]).await?;
     found.map(|row| row.at(0)).transpose()
@@ -305,7 +305,7 @@ impl Listing {
         newest(&looks)
     }
 
-    /// What the look itself does not answer.
+    /// The conditions that the index does not answer.
     fn rest(&mut self, query: &AlertQuery) -> String {
         let mut rest = String::new();
         let numbers = |values: Vec<i16>| {
@@ -338,7 +338,7 @@ impl Listing {
     }
 }
 
-/// The newest of what several looks find.
+/// The newest alerts among the results of several looks.
 fn newest(looks: &[String]) -> String {
     let looks = looks.join(" UNION ALL ");
     format!("SELECT * FROM ({looks}) found ORDER BY seq DESC LIMIT $3")

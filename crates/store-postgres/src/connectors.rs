@@ -29,7 +29,8 @@ pub(crate) const COLUMNS: &str =
 // By connectors_by_space.
 const OF_SPACE: &str =
     "FROM connectors c WHERE c.space_no = $1 AND c.deleted_at IS NULL ORDER BY c.no";
-// By connectors_by_destination, then by primary key. A connector whose space is being removed is owed nothing any more.
+// By connectors_by_destination, then by primary key. A connector whose space is being removed receives nothing any
+// more.
 const OF_DESTINATION: &str = "FROM connectors c JOIN spaces s ON s.no = c.space_no
     WHERE c.destination = $1 AND c.deleted_at IS NULL";
 // By the unique index on id.
@@ -122,7 +123,7 @@ impl Connectors for PostgresStore {
             )
             .await?;
         let mut events = Vec::new();
-        // Whoever enters a URL believes that it works, whatever it did to others who point at it.
+        // A person who enters a URL believes that it works, even if it is blocked for other connectors.
         let known = destination_health::read(change.session(), connector.destination).await?;
         if known.block.is_some() {
             destination_health::repair(&change, connector.destination, now).await?;
@@ -142,7 +143,7 @@ impl Connectors for PostgresStore {
     ) -> Result<Changed, StoreError> {
         let sealing = Arc::clone(&self.shared.sealing);
         if wanted.is_active == Some(true) {
-            // What waited when it was switched off stays cancelled.
+            // Deliveries that were pending when it was switched off stay cancelled.
             self.cancel_rest(id).await?;
         }
         let change = self.change().await?;
@@ -266,7 +267,7 @@ async fn update(
         .map(drop)
 }
 
-/// The connectors that point at a destination, with their short names and spaces.
+/// The connectors that point at a destination, with their numbers and spaces.
 pub(crate) async fn of_destination(
     session: &Session,
     sealing: &Sealing,

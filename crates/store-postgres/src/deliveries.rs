@@ -1,4 +1,4 @@
-//! Deliveries read back: how they stand now, with their attempts.
+//! Reads deliveries back: their states now, and their attempts.
 
 use std::collections::HashMap;
 

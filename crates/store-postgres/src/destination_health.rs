@@ -1,4 +1,4 @@
-//! How destinations stand, as rows.
+//! The health of destinations, as rows.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ const COLUMNS: &str = "failures, failing_since, recovered_at, last_error, thrott
     refused, blocked_at, block_reason, probes, told, repaired_at, quiet, unanswered, failing_messages";
 // By primary key.
 const READ: &str = "FROM destinations WHERE fingerprint = $1";
-// By primary key. Whoever does not know of the last repair says nothing of how things stand after it.
+// By primary key. A report that does not know of the last repair does not overwrite the health.
 pub(crate) const WRITE: &str = "INSERT INTO destinations AS d (fingerprint, failures, failing_since, recovered_at, last_error,
     throttles, wait_set_at, wait_ms, wait_asked, refused, blocked_at, block_reason, probes, told, repaired_at, quiet,
     unanswered, failing_messages)
@@ -40,19 +40,19 @@ pub(crate) const WRITE: &str = "INSERT INTO destinations AS d (fingerprint, fail
         probes = excluded.probes, repaired_at = excluded.repaired_at, quiet = excluded.quiet,
         unanswered = excluded.unanswered, failing_messages = excluded.failing_messages
     WHERE d.repaired_at IS NULL OR excluded.repaired_at >= d.repaired_at";
-// By primary key. Whether spaces were told is said by the one who told them, whoever repaired it meanwhile.
+// By primary key. The server that notified the spaces writes this, even if a repair came in between.
 pub(crate) const TOLD: &str = "UPDATE destinations d SET told = g.told
     FROM unnest($1::bytea[], $2::int8[], $3::bool[]) AS g (fingerprint, lease, told)
     WHERE d.fingerprint = g.fingerprint AND d.told <> g.told AND (g.lease IS NULL
         OR EXISTS (SELECT FROM leases l WHERE l.destination = g.fingerprint AND l.number = g.lease))";
 // By primary key.
 const AGE: &str = "SELECT (extract(epoch FROM clock_timestamp() - wait_noted_at) * 1000)::int8 FROM destinations WHERE fingerprint = $1";
-/// Two clocks that agree within this are the same.
+/// Clocks that differ by no more than this count as equal.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(2);
 // By primary key.
 const HOLD: &str = "SELECT FROM destinations WHERE fingerprint = $1 FOR UPDATE";
 
-/// How a destination stands.
+/// The health of a destination.
 pub(crate) async fn read(
     session: &Session,
     destination: Fingerprint,
@@ -62,8 +62,8 @@ pub(crate) async fn read(
     found.map_or(Ok(DestinationHealth::default()), |row| health(&row))
 }
 
-/// How a destination stands, with its wait told by the caller's clock, which says `now`: where that clock and the database's
-/// differ about how long ago it was set, the database's is right.
+/// The health of a destination, with its wait converted to the caller's clock, which says `now`: where that clock and
+/// the database's differ about how long ago it was set, the database's is right.
 pub(crate) async fn read_at(
     session: &Session,
     destination: Fingerprint,
@@ -109,7 +109,7 @@ fn health(row: &Row) -> Result<DestinationHealth, StoreError> {
         last_error: row.at(3)?,
         throttles: row.count(4)?,
         wait,
-        // Written by us; where it can't be read, counting begins anew.
+        // The store wrote it; if it can't be read, counting starts again.
         refused: serde_json::from_str(&refused).unwrap_or_default(),
         block,
         told: row.at(12)?,
@@ -117,7 +117,7 @@ fn health(row: &Row) -> Result<DestinationHealth, StoreError> {
     })
 }
 
-/// Keeps how the destinations of reports stand, where that changed; the last word of each counts.
+/// Writes the health of the reports' destinations, where it changed; the last report of each counts.
 pub(crate) async fn write_all(session: &Session, reports: &[&Report]) -> Result<(), StoreError> {
     let healths: BTreeMap<&[u8], (Option<i64>, &DestinationHealth)> = reports
         .iter()
@@ -136,88 +136,121 @@ async fn write(
     if healths.is_empty() {
         return Ok(());
     }
-    let all = || healths.values().map(|(_, health)| *health);
-    let millis = |of: fn(&DestinationHealth) -> Option<Timestamp>| -> Vec<Option<i64>> {
-        all()
-            .map(|one| of(one).map(Timestamp::as_millisecond))
-            .collect()
-    };
-    // Text here can't hold the character zero, which a channel may answer with.
-    let text = |text: &str| text.replace('\0', "");
-    let fingerprints: Vec<&[u8]> = healths.keys().copied().collect();
-    let leases: Vec<Option<i64>> = healths.values().map(|(lease, _)| *lease).collect();
-    let failures: Vec<i64> = all().map(|one| one.failures.into()).collect();
-    let failing = millis(|one| one.failing_since);
-    let recovered = millis(|one| one.recovered_at);
-    let errors: Vec<Option<String>> = all()
-        .map(|one| one.last_error.as_deref().map(text))
-        .collect();
-    let throttles: Vec<i64> = all().map(|one| one.throttles.into()).collect();
-    let wait_set = millis(|one| one.wait.map(|wait| wait.set_at));
-    let lengths: Vec<i64> = all()
-        .map(|one| one.wait.map_or(0, |wait| wait.length.as_millis()))
-        .map(|length| i64::try_from(length).unwrap_or(i64::MAX))
-        .collect();
-    let asked: Vec<bool> = all()
-        .map(|one| one.wait.is_some_and(|wait| wait.asked))
-        .collect();
-    let refused: Vec<String> = all()
-        .map(|one| serde_json::to_string(&one.refused).expect("numbers always serialise"))
-        .collect();
-    let blocked = millis(|one| one.block.as_ref().map(|block| block.since));
-    let reasons: Vec<Option<String>> = all()
-        .map(|one| one.block.as_ref().map(|block| text(&block.reason)))
-        .collect();
-    let probes: Vec<i64> = all()
-        .map(|one| one.block.as_ref().map_or(0, |block| block.probes.into()))
-        .collect();
-    let told: Vec<bool> = all().map(|one| one.told).collect();
-    let repaired = millis(|one| one.repaired_at);
-    let quiet: Vec<bool> = all()
-        .map(|one| one.block.as_ref().is_some_and(|block| block.quiet))
-        .collect();
-    let unanswered: Vec<i64> = all().map(|one| one.unanswered.into()).collect();
-    let failing_messages: Vec<String> = all().map(|one| one.failing.to_json()).collect();
-    // Sent together, since what follows a group may be on its way behind them.
+    let columns = HealthColumns::of(healths);
+    // Sent together, since a group's COMMIT may follow right behind them.
     try_join!(
         biased;
+        columns.write(session),
         async {
-            let columns: Parameters<'_> = &[
-                &fingerprints,
-                &leases,
-                &failures,
-                &failing,
-                &recovered,
-                &errors,
-                &throttles,
-                &wait_set,
-                &lengths,
-                &asked,
-                &refused,
-                &blocked,
-                &reasons,
-                &probes,
-                &told,
-                &repaired,
-                &quiet,
-                &unanswered,
-                &failing_messages,
-            ];
-            session.run(WRITE, columns).await
+            let told: Parameters<'_> = &[&columns.fingerprints, &columns.leases, &columns.told];
+            session.run(TOLD, told).await
         },
-        async { session.run(TOLD, &[&fingerprints, &leases, &told]).await },
     )
     .map(drop)
 }
 
-/// A connector was given the destination's URL: what made it wait or be held is forgotten, but what it asked for itself.
+/// Healths as columns, one value for each destination.
+#[derive(Default)]
+struct HealthColumns<'h> {
+    fingerprints: Vec<&'h [u8]>,
+    leases: Vec<Option<i64>>,
+    failures: Vec<i64>,
+    failing_since: Vec<Option<i64>>,
+    recovered_at: Vec<Option<i64>>,
+    last_errors: Vec<Option<String>>,
+    throttles: Vec<i64>,
+    waits_set_at: Vec<Option<i64>>,
+    wait_lengths: Vec<i64>,
+    waits_asked: Vec<bool>,
+    refused: Vec<String>,
+    blocked_since: Vec<Option<i64>>,
+    block_reasons: Vec<Option<String>>,
+    probes: Vec<i64>,
+    told: Vec<bool>,
+    repaired_at: Vec<Option<i64>>,
+    quiet: Vec<bool>,
+    unanswered: Vec<i64>,
+    failing_messages: Vec<String>,
+}
+
+impl<'h> HealthColumns<'h> {
+    fn of(healths: &BTreeMap<&'h [u8], (Option<i64>, &DestinationHealth)>) -> Self {
+        let mut columns = Self::default();
+        for (fingerprint, (lease, health)) in healths {
+            columns.fingerprints.push(fingerprint);
+            columns.leases.push(*lease);
+            columns.push(health);
+        }
+        columns
+    }
+
+    fn push(&mut self, health: &DestinationHealth) {
+        let millis = |time: Option<Timestamp>| time.map(Timestamp::as_millisecond);
+        // PostgreSQL's text can't hold the character zero, which a channel may answer with.
+        let text = |text: &str| text.replace('\0', "");
+        let (wait, block) = (health.wait, health.block.as_ref());
+        let length = wait.map_or(0, |wait| wait.length.as_millis());
+        let refused = serde_json::to_string(&health.refused);
+        self.failures.push(health.failures.into());
+        self.failing_since.push(millis(health.failing_since));
+        self.recovered_at.push(millis(health.recovered_at));
+        self.last_errors
+            .push(health.last_error.as_deref().map(text));
+        self.throttles.push(health.throttles.into());
+        self.waits_set_at.push(millis(wait.map(|wait| wait.set_at)));
+        self.wait_lengths
+            .push(i64::try_from(length).unwrap_or(i64::MAX));
+        self.waits_asked.push(wait.is_some_and(|wait| wait.asked));
+        self.refused
+            .push(refused.expect("numbers always serialise"));
+        self.blocked_since
+            .push(millis(block.map(|block| block.since)));
+        self.block_reasons
+            .push(block.map(|block| text(&block.reason)));
+        self.probes
+            .push(block.map_or(0, |block| block.probes.into()));
+        self.told.push(health.told);
+        self.repaired_at.push(millis(health.repaired_at));
+        self.quiet.push(block.is_some_and(|block| block.quiet));
+        self.unanswered.push(health.unanswered.into());
+        self.failing_messages.push(health.failing.to_json());
+    }
+
+    async fn write(&self, session: &Session) -> Result<u64, StoreError> {
+        let columns: Parameters<'_> = &[
+            &self.fingerprints,
+            &self.leases,
+            &self.failures,
+            &self.failing_since,
+            &self.recovered_at,
+            &self.last_errors,
+            &self.throttles,
+            &self.waits_set_at,
+            &self.wait_lengths,
+            &self.waits_asked,
+            &self.refused,
+            &self.blocked_since,
+            &self.block_reasons,
+            &self.probes,
+            &self.told,
+            &self.repaired_at,
+            &self.quiet,
+            &self.unanswered,
+            &self.failing_messages,
+        ];
+        session.run(WRITE, columns).await
+    }
+}
+
+/// A connector was given the destination's URL or switched on: forgets its failures and its block, but not a wait that
+/// the channel asked for.
 pub(crate) async fn repair(
     change: &Change,
     destination: Fingerprint,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let session = change.session();
-    // Whoever works it may be writing at this moment, and waits until this is committed.
+    // The server that works it may be writing at this moment, and waits until this is committed.
     session.run(HOLD, &[&&destination.0[..]]).await?;
     let mut health = read(session, destination).await?;
     health.repair(now);

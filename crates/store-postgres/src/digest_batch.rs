@@ -1,4 +1,4 @@
-//! What waits for one connector, read in short for a digest.
+//! The pending deliveries of one connector, read in short for a digest.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -36,7 +36,7 @@ pub(crate) struct Wanted {
     pub(crate) cutoff: Timestamp,
 }
 
-/// Reads what waits for the connector of the oldest delivery.
+/// Reads the pending deliveries of the oldest one's connector.
 pub(crate) async fn read(
     session: &Session,
     mut connectors: Vec<(i64, Connector, Space)>,
@@ -116,7 +116,7 @@ async fn find_openings(
     Ok(())
 }
 
-/// Reads the words of the worst, each alert's once.
+/// Reads the content of the worst alerts, each once.
 async fn fill(
     session: &Session,
     entries: &mut [(i64, DigestEntry)],

@@ -53,7 +53,7 @@ fn may_be_repeated(code: &SqlState) -> bool {
 #[error("{0}")]
 struct OfValues(BoxError);
 
-/// Whether the values of one request may be the cause, so that others would do without it.
+/// Whether the values of one request may be the cause, and the others would succeed without it.
 pub(crate) fn is_of_values(error: &StoreError) -> bool {
     matches!(error, StoreError::Unavailable(cause) if cause.is::<OfValues>())
 }
@@ -83,7 +83,7 @@ pub(crate) trait Columns {
 
     /// A small number that stands for a word.
     fn code(&self, column: usize) -> Result<u8, StoreError> {
-        // What is out of range is no word's number, as this is.
+        // A number out of range stands for no word, and neither does this one.
         Ok(u8::try_from(self.at::<i16>(column)?).unwrap_or(u8::MAX))
     }
 

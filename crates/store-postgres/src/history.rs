@@ -1,4 +1,4 @@
-//! Deliveries as history tells them, sending them again, and a connector's health.
+//! The history of deliveries, their retry and replay, and a connector's health.
 
 use alert_connectors_model::{AlertId, ConnectorId, Delivery, DeliveryId, Fingerprint, SpaceId};
 use alert_connectors_store::{
@@ -21,7 +21,7 @@ use crate::{
 // By the unique index on id.
 const CONNECTOR: &str = "SELECT c.no, c.destination, c.is_active, c.created_at, coalesce(c.switched_at, c.created_at)
     FROM connectors c JOIN spaces s ON s.no = c.space_no WHERE c.id = $1 AND s.id = $2 AND c.deleted_at IS NULL";
-// By alerts_by_id, which holds the first bytes of the names of an alert's deliveries.
+// By alerts_by_id: the ids of an alert's deliveries begin like its own.
 const ALERTS_NAMED: &str = "SELECT a.seq FROM alerts a JOIN spaces s ON s.no = a.space_no
     WHERE a.id >= $1 AND a.id <= $2 AND s.id = $3";
 // By the primary key of missed, then by primary key.
@@ -79,7 +79,7 @@ const LAST_ARRIVED: &str = "SELECT max(ended_at) FROM (
             ORDER BY seq DESC LIMIT 256)) these
     WHERE state BETWEEN 1 AND 2";
 
-/// Deliveries that are queued again in one transaction.
+/// At most this many deliveries are queued again in one transaction.
 const STEP: usize = 500;
 
 #[async_trait]
@@ -176,7 +176,7 @@ impl History for PostgresStore {
             Ok(found) => found,
             Err(refused) => return Ok(refused),
         };
-        // Whether the caller may is judged even where there is nothing to queue.
+        // The caller's permission is checked even where there is nothing to queue.
         let nothing = seqs.is_empty().then_some(&seqs[..]);
         let mut queued = 0;
         for step in seqs.chunks(STEP).chain(nothing) {
@@ -204,7 +204,7 @@ impl History for PostgresStore {
     }
 }
 
-/// A delivery by its name, which begins like its alert's.
+/// A delivery by its id, which begins like its alert's.
 async fn find(
     session: &Session,
     space_id: SpaceId,
@@ -310,7 +310,7 @@ impl KnownConnector {
         Ok(query.page(found, expiry))
     }
 
-    /// What is to be queued again, oldest first.
+    /// The deliveries to queue again, oldest first.
     async fn to_replay(
         &self,
         session: &Session,
@@ -365,7 +365,7 @@ impl KnownConnector {
         .into())
     }
 
-    /// How many deliveries wait, and when the oldest of them was made.
+    /// How many deliveries are pending, and when the oldest of them was made.
     async fn depth(
         &self,
         session: &Session,

@@ -6,7 +6,7 @@ use alert_connectors_store::{Inspection, StoreError};
 
 use crate::{PostgresStore, connectors, error::Columns, session::Session};
 
-/// An inspection takes as long as it takes, and reads tables from their beginning to their end.
+/// An inspection has no time limit, and reads whole tables.
 const SETTINGS: &str = "SET statement_timeout = 0; SET lock_timeout = '10s'; SET enable_seqscan = on; SET enable_hashjoin = on";
 const TABLES: &str = "SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace
     ORDER BY relname";
@@ -17,9 +17,9 @@ const NOT_VALID: &str =
     "SELECT c.relname::text FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid
     WHERE c.relnamespace = current_schema()::regnamespace AND NOT i.indisvalid ORDER BY c.relname";
 
-/// Looks at all of it, table by table.
+/// Inspects the whole database, table by table.
 pub(crate) async fn inspect(store: &PostgresStore) -> Result<Inspection, StoreError> {
-    // It is not given back, since its settings are others.
+    // The connection is not returned to the pool, since its settings differ.
     let session = Session::of(store.shared.pools.work()).await?;
     session.command(SETTINGS).await?;
     let mut inspection = Inspection::default();
@@ -32,7 +32,7 @@ pub(crate) async fn inspect(store: &PostgresStore) -> Result<Inspection, StoreEr
     if inspection.findings.is_empty() {
         open_urls(store, &session, &mut inspection).await?;
     } else {
-        let why = "the webhook URLs, as long as the database is broken";
+        let why = "the webhook URLs, because the database is broken";
         inspection.not_looked_at.push(why.to_owned());
     }
     Ok(inspection)

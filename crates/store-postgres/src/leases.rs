@@ -13,10 +13,10 @@ use crate::{
     listen::{NOTIFY, Word},
 };
 
-/// How long a lease holds that is not renewed. The statements below say the same.
+/// How long a lease holds without renewal. The statements below say the same.
 const TERM: Duration = Duration::from_secs(15);
 
-// By primary key. Whoever is taking one of them at this moment has it.
+// By primary key. A lease that another server is taking at this moment is left to it.
 const TAKE: &str = "WITH wanted AS (SELECT DISTINCT d FROM unnest($1::bytea[]) AS d),
     fresh AS (INSERT INTO leases (destination, number, holder, until)
         SELECT d, nextval('lease_numbers'), $2, clock_timestamp() + interval '15 s' FROM wanted

@@ -59,7 +59,7 @@ struct Shared {
     tasks: Tasks,
 }
 
-/// How far this replica has looked for what others queued.
+/// How far this replica has polled for what others queued.
 #[derive(Default)]
 struct Looks {
     count: AtomicU64,
@@ -75,7 +75,7 @@ impl PostgresStore {
         &self.shared.meters
     }
 
-    /// Tells whoever delivers. Nobody listens in the command line's own programs.
+    /// Sends events to the engine. In a command, no engine receives them.
     async fn tell(&self, events: Vec<Event>) {
         if !events.is_empty() {
             drop(self.shared.told.send(events).await);
@@ -100,7 +100,8 @@ impl Store for PostgresStore {
         self.shared.sealing.reload()
     }
 
-    /// A database on another machine comes back, or is replaced by one that does.
+    /// Only a task that panics fails the store: a database on another machine comes back, or is replaced by one that
+    /// does.
     async fn failed(&self) -> String {
         self.shared.tasks.failed().await
     }

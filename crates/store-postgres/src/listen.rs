@@ -1,4 +1,4 @@
-//! Hearing at once what other replicas say, and saying it to them. Only a hint: without it everything is found by looking.
+//! Notifications between replicas. They are only hints: without them, replicas find everything by polling.
 
 use std::{future::poll_fn, time::Duration};
 
@@ -12,23 +12,23 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use crate::{PostgresStore, queue::destinations_of, session::Change};
 
 const CHANNEL: &str = "alert_connectors";
-/// How long to wait before listening is tried again.
+/// How long to wait before listening again.
 const AGAIN: Duration = Duration::from_secs(2);
-// By primary key, in its order. Whoever holds one of these finds the count changed, also without being told.
+// By primary key, in its order. A server that holds one of these finds the count changed, even without a notification.
 const NOTE: &str = "UPDATE leases l SET changed = changed + 1 FROM (SELECT destination FROM leases
     WHERE destination = ANY ($1) ORDER BY destination FOR UPDATE) noted WHERE l.destination = noted.destination";
 pub(crate) const NOTIFY: &str = "SELECT pg_notify('alert_connectors', $1)";
 
-/// What is said of a destination.
+/// What a notification says of a destination.
 #[derive(Clone, Copy)]
 pub(crate) enum Word {
-    /// More is owed to it.
+    /// It has more pending deliveries.
     More,
-    /// What is owed to it, or how it stands, changed otherwise.
+    /// Its pending deliveries, or its health, changed in another way.
     Changed,
-    /// Another replica asks for it.
+    /// Another replica requests its lease.
     Wanted,
-    /// It was handed on, and there is work for it.
+    /// Its lease was released, and it has pending deliveries.
     Free,
 }
 
@@ -42,7 +42,8 @@ impl Word {
         }
     }
 
-    /// A message: the letter, then fingerprints in hexadecimal. One message holds up to 8,000 bytes.
+    /// The notifications: in each the letter, then fingerprints in hexadecimal. PostgreSQL allows less than 8,000
+    /// bytes.
     pub(crate) fn messages(self, destinations: &[[u8; 16]]) -> Vec<String> {
         destinations
             .chunks(200)
@@ -57,7 +58,7 @@ impl Word {
     }
 }
 
-/// Listens until nobody wants to hear of it any more.
+/// Listens until the receiver of the events is dropped.
 pub(crate) fn start(
     tasks: &Tasks,
     config: Config,
@@ -68,7 +69,7 @@ pub(crate) fn start(
         while !told.is_closed() {
             if let Ok((client, connection)) = config.connect(tls.clone()).await {
                 let listen = async {
-                    // Whatever was said meanwhile was missed; looking finds it.
+                    // Notifications sent meanwhile were missed; polling finds what they said.
                     drop(client.batch_execute(&format!("LISTEN {CHANNEL}")).await);
                     std::future::pending::<()>().await;
                 };
@@ -125,7 +126,7 @@ fn fingerprint(hex: &[u8]) -> Option<Fingerprint> {
 }
 
 impl PostgresStore {
-    /// Commits a change and tells of it, here and on other replicas.
+    /// Commits a change, and notifies the engine and the other replicas.
     pub(crate) async fn commit(
         &self,
         change: Change,

@@ -33,9 +33,9 @@ const OLDEST_SERVER: i32 = 150_000;
 /// Only one program migrates at a time. The number only has to be the same everywhere.
 const MIGRATE_LOCK: &str = "SELECT pg_advisory_xact_lock(8317492650011)";
 const FINGERPRINT_KEY: &str = "SELECT value FROM meta WHERE name = 'fingerprint_key'";
-/// How long the server may take to let us in.
+/// How long PostgreSQL may take to accept the first connection.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
-/// Groups of events that may wait for whoever delivers.
+/// At most this many groups of events wait for the engine.
 const EVENT_GROUPS_MAX: usize = 256;
 
 /// What to open, and how.
@@ -44,8 +44,8 @@ pub struct OpenOptions {
     pub url: PostgresUrl,
     /// The secret key file, which all replicas share.
     pub key_file: PathBuf,
-    /// Who opens it. A server listens for what other replicas say, unless the address says otherwise; without that everything
-    /// is found by looking, a little later.
+    /// Who opens it. A server listens for notifications of other replicas, unless the address says otherwise; without
+    /// them it finds everything by polling, a little later.
     pub used_by: Use,
     /// Randomness for keys, names and nonces.
     pub random: Arc<dyn Random>,
@@ -72,7 +72,7 @@ pub enum OpenError {
         /// Its version.
         found: i32,
     },
-    /// It can't hold every alert.
+    /// Its encoding can't hold every alert.
     #[error("the database at {url} has the encoding {found}; make one with the encoding UTF8")]
     Encoding {
         /// The database.
@@ -121,7 +121,7 @@ pub enum OpenError {
 }
 
 impl PostgresStore {
-    /// Opens a database and brings its schema up to date. Several programs may do so at once.
+    /// Opens a database, and brings its schema up to date where `used_by` may. Several programs may do so at once.
     pub async fn open(opening: OpenOptions) -> Result<Self, OpenError> {
         let name = opening.url.to_string();
         let failed = |error: StoreError| OpenError::Database {
@@ -147,7 +147,7 @@ impl PostgresStore {
             let driver = TaskTracker::new().spawn(connection);
             let prepared = prepare(&client, &opening, &name).await;
             drop(client);
-            // It ends with its client; what it says then was said to the client before.
+            // It ends with its client, which already got any error.
             drop(driver.await);
             prepared?
         };
@@ -159,7 +159,7 @@ impl PostgresStore {
             .map_err(|error| failed(StoreError::Unavailable(error.into())))?;
         let listens = opening.used_by == Use::Server;
         if listens {
-            // First of all, so that a server that has too few connections lacks those for reading.
+            // First, so that if PostgreSQL allows too few connections, only those for reading are missing.
             pools.open_writers().await.map_err(failed)?;
         }
         let (told, events) = mpsc::channel(EVENT_GROUPS_MAX);
@@ -188,91 +188,120 @@ impl PostgresStore {
     }
 }
 
-/// An error in one line, without what the store's own word for it adds.
+/// The cause of an error in one line, without the store's own text.
 fn cause(error: &StoreError) -> String {
     std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 /// Brings the schema up to date and finds the key, in one transaction.
 async fn prepare(client: &Client, opening: &OpenOptions, name: &str) -> Result<Sealing, OpenError> {
-    let failed = |error| OpenError::Database {
-        url: name.to_owned(),
-        why: cause(&meaning(error)),
+    let preparation = Preparation {
+        client,
+        opening,
+        name,
     };
-    let version = client.query_one("SHOW server_version_num", &[]).await;
-    let found: String = version.map_err(failed)?.get(0);
-    let found = found.parse().unwrap_or(0);
-    if found < OLDEST_SERVER {
-        return Err(OpenError::OldServer {
-            url: name.to_owned(),
-            found: found / 10_000,
-        });
-    }
-    let encoding = client.query_one("SHOW server_encoding", &[]).await;
-    let found: String = encoding.map_err(failed)?.get(0);
-    if found != "UTF8" {
-        return Err(OpenError::Encoding {
-            url: name.to_owned(),
-            found,
-        });
-    }
+    preparation.check_server().await?;
     client
         .batch_execute(&format!("BEGIN; {MIGRATE_LOCK}"))
         .await
-        .map_err(failed)?;
+        .map_err(|error| preparation.failed(error))?;
+    preparation.migrate().await?;
+    let sealing = preparation.find_key().await?;
     client
-        .batch_execute("SET LOCAL client_min_messages = warning;
-            CREATE TABLE IF NOT EXISTS migrations (no integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())")
+        .batch_execute("COMMIT")
         .await
-        .map_err(failed)?;
-    let counted = client
-        .query_one("SELECT count(*) FROM migrations", &[])
-        .await;
-    let found = usize::try_from(counted.map_err(failed)?.get::<_, i64>(0)).unwrap_or(usize::MAX);
-    let Some(missing) = MIGRATIONS.get(found..) else {
-        return Err(OpenError::Newer {
-            url: name.to_owned(),
-            found,
-            known: MIGRATIONS.len(),
-        });
-    };
-    if !missing.is_empty() && !opening.used_by.may_migrate(found) {
-        return Err(OpenError::Older {
-            url: name.to_owned(),
-            found,
-            known: MIGRATIONS.len(),
-        });
+        .map_err(|error| preparation.failed(error))?;
+    Ok(sealing)
+}
+
+/// A connection on which a database is made ready.
+struct Preparation<'p> {
+    client: &'p Client,
+    opening: &'p OpenOptions,
+    /// The database's URL without secrets.
+    name: &'p str,
+}
+
+impl Preparation<'_> {
+    fn failed(&self, error: tokio_postgres::Error) -> OpenError {
+        OpenError::Database {
+            url: self.name.to_owned(),
+            why: cause(&meaning(error)),
+        }
     }
-    for (at, migration) in missing.iter().enumerate() {
-        client.batch_execute(migration).await.map_err(failed)?;
-        let no = i32::try_from(found + at + 1).unwrap_or(i32::MAX);
-        client
-            .execute("INSERT INTO migrations (no) VALUES ($1)", &[&no])
+
+    async fn shown(&self, setting: &str) -> Result<String, OpenError> {
+        let shown = self.client.query_one(&format!("SHOW {setting}"), &[]).await;
+        Ok(shown.map_err(|error| self.failed(error))?.get(0))
+    }
+
+    async fn check_server(&self) -> Result<(), OpenError> {
+        let url = || self.name.to_owned();
+        let found = self.shown("server_version_num").await?;
+        let found = found.parse().unwrap_or(0);
+        if found < OLDEST_SERVER {
+            return Err(OpenError::OldServer {
+                url: url(),
+                found: found / 10_000,
+            });
+        }
+        let found = self.shown("server_encoding").await?;
+        if found != "UTF8" {
+            return Err(OpenError::Encoding { url: url(), found });
+        }
+        Ok(())
+    }
+
+    /// Applies the migrations that are missing, if whoever opens the database may.
+    async fn migrate(&self) -> Result<(), OpenError> {
+        let failed = |error| self.failed(error);
+        self.client
+            .batch_execute("SET LOCAL client_min_messages = warning;
+                CREATE TABLE IF NOT EXISTS migrations (no integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())")
             .await
             .map_err(failed)?;
-    }
-    let stored = client
-        .query_opt(FINGERPRINT_KEY, &[])
-        .await
-        .map_err(failed)?;
-    let random = Arc::clone(&opening.random);
-    let sealing = match stored {
-        Some(row) => Sealing::open_with(name, &opening.key_file, row.get(0), random)?,
-        None => {
-            let made = Sealing::make(&opening.key_file, random);
-            let (sealing, value) = made.map_err(|error| match error {
-                UnsealError::KeyFile(KeyFileError::Missing(_)) => {
-                    OpenError::NoKeyFile(opening.key_file.clone())
-                }
-                other => OpenError::Sealing(other),
-            })?;
-            client
-                .execute("INSERT INTO meta VALUES ('fingerprint_key', $1)", &[&value])
+        let counted = self
+            .client
+            .query_one("SELECT count(*) FROM migrations", &[])
+            .await;
+        let found = counted.map_err(failed)?.get::<_, i64>(0);
+        let found = usize::try_from(found).unwrap_or(usize::MAX);
+        let (url, known) = (self.name.to_owned(), MIGRATIONS.len());
+        let Some(missing) = MIGRATIONS.get(found..) else {
+            return Err(OpenError::Newer { url, found, known });
+        };
+        if !missing.is_empty() && !self.opening.used_by.may_migrate(found) {
+            return Err(OpenError::Older { url, found, known });
+        }
+        for (at, migration) in missing.iter().enumerate() {
+            self.client.batch_execute(migration).await.map_err(failed)?;
+            let no = i32::try_from(found + at + 1).unwrap_or(i32::MAX);
+            self.client
+                .execute("INSERT INTO migrations (no) VALUES ($1)", &[&no])
                 .await
                 .map_err(failed)?;
-            sealing
         }
-    };
-    client.batch_execute("COMMIT").await.map_err(failed)?;
-    Ok(sealing)
+        Ok(())
+    }
+
+    /// Opens the key that the database was made with, or makes one for a new database.
+    async fn find_key(&self) -> Result<Sealing, OpenError> {
+        let (key_file, random) = (&self.opening.key_file, Arc::clone(&self.opening.random));
+        let stored = self.client.query_opt(FINGERPRINT_KEY, &[]).await;
+        if let Some(row) = stored.map_err(|error| self.failed(error))? {
+            return Ok(Sealing::open_with(self.name, key_file, row.get(0), random)?);
+        }
+        let made = Sealing::make(key_file, random);
+        let (sealing, value) = made.map_err(|error| match error {
+            UnsealError::KeyFile(KeyFileError::Missing(_)) => {
+                OpenError::NoKeyFile(key_file.clone())
+            }
+            other => OpenError::Sealing(other),
+        })?;
+        self.client
+            .execute("INSERT INTO meta VALUES ('fingerprint_key', $1)", &[&value])
+            .await
+            .map_err(|error| self.failed(error))?;
+        Ok(sealing)
+    }
 }

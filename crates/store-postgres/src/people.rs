@@ -231,7 +231,7 @@ impl People for PostgresStore {
     }
 }
 
-/// A user by address, with the short name.
+/// A user by e-mail address, with the user's number.
 pub(crate) async fn user(
     session: &Session,
     email: &Email,

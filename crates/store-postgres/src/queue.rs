@@ -1,4 +1,4 @@
-//! What is owed to destinations.
+//! The pending deliveries of destinations.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -51,10 +51,10 @@ const LAST_REQUEST: &str = "SELECT max(greatest(these.started_at, (SELECT max(t.
         UNION ALL (SELECT seq, started_at FROM deliveries WHERE connector_no = wanted.no
             AND seq < (SELECT min(seq) FROM pending WHERE connector_no = wanted.no) ORDER BY seq DESC LIMIT 64)) these";
 
-/// Every so many looks, everything that is owed is looked for. It means walking over what was deleted from the queue and not
+/// Every this many polls, one looks for all pending deliveries. It walks over what was deleted from the queue and not
 /// vacuumed yet.
 const THOROUGH: u64 = 15;
-/// With no more deliveries than this since the last look, they are looked at one by one.
+/// If no more deliveries than this were accepted since the last poll, they are looked at one by one.
 const FEW: i64 = 2_000;
 
 #[async_trait]
@@ -75,7 +75,7 @@ impl Queue for PostgresStore {
                     .map(|row| row.fingerprint(0))
                     .collect::<Result<Vec<_>, _>>()
             };
-            // First of all: what others queue behind it is found the next time.
+            // Read first: what others queue after it is found the next time.
             let look = session.row(NEXT, &[]).await?;
             let (next, has_lapsed) = look.map_or(Ok((0, true)), |row| {
                 Ok::<_, StoreError>((row.at(0)?, row.at(1)?))

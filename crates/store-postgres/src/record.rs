@@ -1,4 +1,5 @@
-//! Recording what came of attempts: one statement, and one round trip, for all that ended at about the same moment.
+//! Records the outcomes of attempts: usually one statement, and one round trip, for all that ended at about the same
+//! moment.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -10,8 +11,8 @@ use uuid::Uuid;
 
 use crate::{destination_health, error::Columns as _, session::Session};
 
-// By primary keys, in the order of the given rows, which is that of their keys. What a holder of before says late changes
-// nothing here: a lease's number is never given twice, and a lease is found by its destination.
+// By primary keys, in the order of the given rows, which is that of their keys. What a previous holder reports late
+// changes nothing here: a lease's number is never given twice, and a lease is found by its destination.
 const RECORD: &str = "WITH given AS (SELECT * FROM (SELECT unnest($1::int8[]) AS seq, unnest($2::int2[]) AS state,
         unnest($3::int2[]) AS reason, unnest($4::int8[]) AS at, unnest($5::bool[]) AS plain, unnest($6::int8[]) AS lease,
         unnest($8::uuid[]) AS id, unnest($9::int8[]) AS started_at, unnest($10::int4[]) AS duration_ms,
@@ -32,7 +33,7 @@ const RECORD: &str = "WITH given AS (SELECT * FROM (SELECT unnest($1::int8[]) AS
         SELECT seq, id, started_at, duration_ms, outcome, status_code, error, digest_size FROM changed WHERE state = 0
         AND id IS NOT NULL ON CONFLICT DO NOTHING)
     SELECT array_agg(seq) FROM changed";
-// By primary key: the attempts of deliveries that had ended otherwise, or that another holds.
+// By primary key: the attempts of deliveries that had ended before, or whose lease another server holds.
 const KEEP: &str = "WITH there AS (SELECT d.seq, d.ended_by, g.id, g.started_at, g.duration_ms, g.outcome, g.status_code, g.error, g.digest_size
         FROM unnest($1::int8[], $2::uuid[], $3::int8[], $4::int4[], $5::int2[], $6::int4[], $7::text[], $8::int4[])
         AS g (seq, id, started_at, duration_ms, outcome, status_code, error, digest_size) JOIN deliveries d ON d.seq = g.seq),
@@ -40,7 +41,7 @@ const KEEP: &str = "WITH there AS (SELECT d.seq, d.ended_by, g.id, g.started_at,
         SELECT seq, id, started_at, duration_ms, outcome, status_code, error, digest_size FROM there
         WHERE id IS NOT NULL AND id IS DISTINCT FROM ended_by ON CONFLICT DO NOTHING)
     SELECT seq FROM there";
-// By primary key; 3 is failed, in its column and as the reason that the message was refused.
+// By primary key; 3 is `failed` as a state, and `message_refused` as a reason.
 const REVIVE: &str = "WITH these AS (SELECT d.* FROM unnest($1::int8[], $2::bytea[], $3::int8[]) AS g (seq, destination, lease)
         JOIN deliveries d ON d.seq = g.seq WHERE d.state = 3 AND d.reason = 3 AND (g.lease IS NULL
             OR EXISTS (SELECT FROM leases l WHERE l.destination = g.destination AND l.number = g.lease)) FOR UPDATE OF d),
@@ -66,7 +67,7 @@ pub(crate) fn statements() -> Vec<&'static str> {
 
 type Given<'r> = (&'r Report, &'r Outcome);
 
-/// Records reports in one transaction; an answer for each outcome, in order.
+/// Records reports in one transaction, and then the attempts of late outcomes; an answer for each outcome, in order.
 pub(crate) async fn reports(
     session: &Session,
     reports: &[&Report],
@@ -270,7 +271,7 @@ impl Attempts {
             columns
                 .statuses
                 .push(attempt.and_then(|one| one.status_code).map(i32::from));
-            // Text here can't hold the character zero, which a channel may answer with.
+            // PostgreSQL's text can't hold the character zero, which a channel may answer with.
             let error = attempt.and_then(|one| one.error.as_deref());
             columns
                 .errors
@@ -283,7 +284,7 @@ impl Attempts {
     }
 }
 
-/// Keeps the attempts of outcomes that come late; says which deliveries are there.
+/// Keeps the attempts of outcomes that come late; returns which deliveries exist.
 async fn keep(session: &Session, late: &[(usize, Given<'_>)]) -> Result<HashSet<i64>, StoreError> {
     let Columns { seqs, attempts, .. } = Columns::of(late);
     let rows = session

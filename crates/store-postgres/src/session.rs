@@ -20,13 +20,13 @@ use crate::{
 const WORKERS: usize = 4;
 /// How long to wait for a connection, or for one to be made.
 const CONNECT_LIMIT: Duration = Duration::from_millis(900);
-/// How long one use of a connection may take, so that nobody waits for longer than two seconds.
+/// How long a read, a group of a writer or one statement of a change may take.
 const USE_LIMIT: Duration = Duration::from_millis(1_700);
 
 pub(crate) type Parameters<'p> = &'p [&'p (dyn ToSql + Sync)];
 
-/// The connections of a replica. Each writer has one of its own, which knows the writer's statements from the beginning: one
-/// that has to be prepared first would be sent after those that were meant to follow it.
+/// The connections of a replica. Each writer has one of its own, on which its statements are prepared from the
+/// beginning: one that had to be prepared first would be sent after those that are meant to follow it.
 pub(crate) struct Pools {
     work: Pool,
     intake: Pool,
@@ -107,14 +107,14 @@ impl Pools {
     }
 }
 
-/// Every query here goes by an index; the planner, which may not know yet how large a table has grown, is not asked whether
-/// it should. Nothing may hold a lock for long, and a client that was stopped in the middle of a transaction least of all.
+/// Every query here uses an index; the planner gets no choice, since it may not know yet how large a table has grown.
+/// No transaction may hold a lock for long, least of all one whose client was stopped in the middle.
 const SETTINGS: &str = "SET synchronous_commit = on; SET jit = off; SET plan_cache_mode = force_generic_plan;
     SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
     SET statement_timeout = '1500ms'; SET lock_timeout = '1200ms';
     SET idle_in_transaction_session_timeout = '1s'; SET default_transaction_isolation = 'read committed'";
 
-/// A connection in use. Unless it is given back, it is closed: nobody knows what is still under way on it.
+/// A connection in use. Unless it is returned to the pool, it is closed: something may still be under way on it.
 pub(crate) struct Session {
     object: Option<Object>,
 }
@@ -170,7 +170,7 @@ impl Session {
         self.client()?.batch_execute(sql).await.map_err(meaning)
     }
 
-    /// Gives the connection back: nothing is under way on it.
+    /// Returns the connection to the pool: nothing is under way on it.
     pub(crate) fn done(mut self) {
         drop(self.object.take());
     }
@@ -199,7 +199,7 @@ pub(crate) async fn within<T>(
 // By primary key.
 const LOCKED_VERSION: &str = "SELECT version FROM identity WHERE one = 1 FOR UPDATE";
 
-/// A transaction. Unless it is committed, it is undone by closing its connection.
+/// A transaction. Unless it is committed, closing its connection rolls it back.
 pub(crate) struct Change {
     session: Session,
 }
@@ -260,7 +260,7 @@ impl PostgresStore {
         .await
     }
 
-    /// Begins a change of what people configure. There is one at a time on all replicas, so that what it finds stays true
+    /// Begins a change of what people configure. All replicas together make one at a time: what it finds stays true
     /// until it is committed.
     pub(crate) async fn change(&self) -> Result<Change, StoreError> {
         let change = self.step().await?;
@@ -270,7 +270,7 @@ impl PostgresStore {
         Ok(change)
     }
 
-    /// Begins a transaction beside others; for a caller who was let in, only while that still holds.
+    /// Begins a transaction beside others; for a caller who was authorised, only while that still holds.
     pub(crate) async fn step(&self) -> Result<Change, StoreError> {
         let change = within(async {
             let session = Session::of(&self.shared.pools.work).await?;

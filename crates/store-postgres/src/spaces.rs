@@ -53,7 +53,7 @@ const REMOVE_ALERTS: &str = "WITH gone AS MATERIALIZED (SELECT a.seq FROM unnest
     attempts_gone AS (DELETE FROM attempts t USING deliveries_gone d WHERE t.delivery_seq = d.seq)
     DELETE FROM alerts a USING gone WHERE a.seq = gone.seq";
 
-/// Alerts of each severity that are removed in one step.
+/// One step removes at most this many alerts of each severity.
 const ALERTS_A_STEP: i64 = 64;
 
 #[async_trait]
@@ -224,13 +224,13 @@ async fn membership(
     Ok(Some((space_no, facts)))
 }
 
-/// The short name of a space, and its version.
+/// The number of a space, and its version.
 pub(crate) async fn number(change: &Change, id: SpaceId) -> Result<Option<(i64, i64)>, StoreError> {
     let found = change.row(NUMBER, &[&uuid(id.as_bytes())]).await?;
     found.map(|row| Ok((row.at(0)?, row.at(1)?))).transpose()
 }
 
-/// A space with its short name and its version.
+/// A space with its number and its version.
 pub(crate) async fn by_slug(
     session: &Session,
     slug: &Slug,
@@ -240,7 +240,7 @@ pub(crate) async fn by_slug(
     found.map(|row| stored(&row, 0)?.read()).transpose()
 }
 
-/// A space by its short name.
+/// A space by its number.
 pub(crate) async fn by_no(session: &Session, no: i64) -> Result<Option<Space>, StoreError> {
     let found = session
         .row(&format!("SELECT {COLUMNS} {BY_NO}"), &[&no])

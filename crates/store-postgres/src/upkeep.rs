@@ -1,4 +1,4 @@
-//! Removing what is too old, writing down what has ended, and sealing URLs again: in steps that nobody waits for.
+//! Removes old history, writes down what has ended, and seals URLs again, in steps that no request waits for.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::{
     PostgresStore, alerts::uuid, connectors, error::Columns, inspection, session::Change, zones,
 };
 
-/// One replica tidies at a time. The number only has to be the same everywhere, and another than that of migrations.
+/// One replica tidies at a time. The number only has to be the same everywhere, and differ from that of migrations.
 const TIDY_LOCK: &str = "SELECT pg_try_advisory_xact_lock(8317492650012)";
 // By the primary key of pending.
 const NEXT_OWED: &str =
@@ -28,7 +28,7 @@ const CANCEL: &str = "WITH off AS (SELECT no, CASE WHEN deleted_at IS NULL THEN 
     noted AS (INSERT INTO missed (connector_no, state, seq) SELECT connector_no, 5, seq FROM gone)
     UPDATE deliveries d SET state = 5, reason = gone.reason, ended_at = gone.at, next_attempt_at = NULL
     FROM gone WHERE d.seq = gone.seq AND d.state = 0";
-// By the primary key of pending; 4 is expired, in its column and as the reason that its time was up.
+// By the primary key of pending; 4 is `expired` as a state, and `time_up` as a reason.
 const EXPIRE: &str = "WITH gone AS (DELETE FROM pending p USING (SELECT connector_no, seq FROM pending WHERE connector_no = $1
         AND queued_at <= $2 AND (SELECT queued_at FROM pending WHERE connector_no = $1 ORDER BY seq LIMIT 1) <= $2
         ORDER BY seq LIMIT $4 FOR UPDATE) these WHERE p.connector_no = these.connector_no AND p.seq = these.seq
@@ -55,11 +55,11 @@ const REMOVE: &str =
 const PENDING: &str = "SELECT count(*) FROM pending";
 const BLOCKED: &str = "SELECT count(*) FROM destinations WHERE blocked_at IS NOT NULL";
 
-/// Deliveries whose end is written down in one step.
+/// One step writes down at most this many ends.
 const ENDS_A_STEP: u64 = 500;
-/// Connectors to which something is owed that are looked at in one step.
+/// One step looks at no more connectors with pending deliveries than this.
 const CONNECTORS_A_STEP: usize = 100;
-/// Alerts that are looked at, and removed with all that belongs to them, in one step.
+/// One step looks at no more alerts than this, and removes old ones with all that belongs to them.
 const ALERTS_A_STEP: usize = 100;
 
 #[async_trait]
@@ -109,7 +109,7 @@ impl Upkeep for PostgresStore {
 }
 
 impl PostgresStore {
-    /// Writes down that what waited for a connector is cancelled, if it is off or deleted, however much that is.
+    /// Writes down that all pending deliveries of a connector are cancelled, if it is off or deleted.
     pub(crate) async fn cancel_rest(&self, id: ConnectorId) -> Result<(), StoreError> {
         loop {
             let step = self.step().await?;
@@ -125,7 +125,7 @@ impl PostgresStore {
     }
 }
 
-/// Writes down what has ended without being written, from connector to connector, as far as one step goes.
+/// Writes down ends that were only computed, from connector to connector, as far as one step goes.
 async fn write_ends(step: &Change, now: Timestamp, after: i64) -> Result<Tidied, StoreError> {
     let cutoff = now.checked_sub(Expiry::LONGEST).unwrap_or(Timestamp::MIN);
     let longest = i64::try_from(Expiry::LONGEST.as_millis()).unwrap_or(i64::MAX);
@@ -146,7 +146,7 @@ async fn write_ends(step: &Change, now: Timestamp, after: i64) -> Result<Tidied,
     Ok(Tidied::More(Progress::Ends(after)))
 }
 
-/// Cancels some of what waits for a connector that is off or deleted.
+/// Cancels some pending deliveries of a connector that is off or deleted.
 async fn cancel(step: &Change, no: i64) -> Result<u64, StoreError> {
     step.run(CANCEL, &[&no, &some(ENDS_A_STEP)]).await
 }

@@ -1,4 +1,4 @@
-//! Where the database is, as people write it, without its password ever being shown.
+//! The address of the database, as people write it; its password is never shown.
 
 use std::{fmt, fs, sync::Arc, time::Duration};
 

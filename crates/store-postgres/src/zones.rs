@@ -1,7 +1,7 @@
 //! Which stretches of the order hold an alert of a type.
 //!
-//! An index with an entry for each alert would make alerts of many types touch many pages of it, which is dear; a zone is
-//! noted once for each type that occurs in it. A list of a type walks its zones, newest first.
+//! An index with an entry for each alert would make alerts of many types touch many pages of it, which is expensive; a
+//! zone is noted once for each type that occurs in it. A list of a type walks its zones, newest first.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -13,7 +13,7 @@ use crate::{
     session::{Change, Session},
 };
 
-/// So many places in the order make a zone, here and in the schema's function that walks them.
+/// This many places in the order make a zone, here and in the schema's function that walks them.
 pub(crate) const ZONE: i64 = 1_024;
 
 pub(crate) const NOTE: &str = "INSERT INTO type_zones (space_no, alert_type, zone)
@@ -25,7 +25,7 @@ const FORGET: &str = "DELETE FROM type_zones WHERE (space_no, alert_type, zone) 
 /// Notes of zones that are forgotten in one round.
 const NOTES_A_ROUND: i64 = 1_000;
 
-/// That alerts of a space and of a type are in a zone.
+/// A zone holds an alert of this space and type.
 pub(crate) type Fact = (i64, AlertType, i64);
 
 /// What was noted of the newest zone, so that it is noted once.
@@ -47,7 +47,7 @@ impl Noted {
         lacking
     }
 
-    /// It is committed. The next alert will be in the zone that is given, or in one after it.
+    /// The facts are committed. The next alert will be in the zone `newest`, or in one after it.
     pub(crate) fn keep(&mut self, noted: BTreeSet<Fact>, newest: i64) {
         if !noted.is_empty() {
             self.facts.extend(noted);

@@ -103,7 +103,7 @@ impl Alerts for SqliteStore {
     }
 }
 
-/// The short name of a space.
+/// The number of a space.
 pub(crate) fn space_no(connection: &Connection, id: SpaceId) -> Result<Option<i64>, Failure> {
     let mut statement = connection.prepare_cached(SPACE_NO)?;
     statement
@@ -179,7 +179,7 @@ fn page(
     Ok(Page { items, next })
 }
 
-/// Problems by name, and what is resolved: one look into an index for each wanted value, each no deeper than the page.
+/// Problems by key, and resolved alerts: one look into an index for each wanted value, each no deeper than the page.
 fn by_index(
     connection: &Connection,
     space_no: i64,
@@ -191,7 +191,7 @@ fn by_index(
     listing.read(connection, &sql, rows)
 }
 
-/// All else: zone by zone, until the page is full.
+/// All other queries: zone by zone, until the page is full.
 fn by_zones(
     connection: &Connection,
     space_no: i64,
@@ -299,7 +299,7 @@ impl Listing {
         Ok(())
     }
 
-    /// What the look itself does not answer.
+    /// The conditions that the index or the zone does not answer.
     fn rest(&mut self, query: &AlertQuery) -> String {
         let mut rest = String::new();
         let numbers = |values: Vec<i64>| {

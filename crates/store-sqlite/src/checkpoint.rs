@@ -1,7 +1,7 @@
 //! Moving the log into the database beside the writer, so that no commit has to.
 //!
-//! The bulk is moved by a thread of its own while the writer goes on. What was committed meanwhile is little, and the
-//! writer moves that itself: once nothing is left, the log is written from its beginning again.
+//! A thread of its own moves the bulk while the writer goes on. The writer then moves the little that was committed
+//! meanwhile: once nothing is left, SQLite writes the log from its beginning again.
 
 use std::{
     sync::{
@@ -18,17 +18,17 @@ use tokio::sync::watch;
 
 use crate::{file::DatabaseFile, log_loss::LogUse, watched::Watched};
 
-/// The log is moved after so many rows were changed, which are about as many megabytes as thousands.
+/// The log is moved after this many changed rows; a thousand rows make about a megabyte.
 const EVERY_ROWS: u64 = 12_000;
-/// A log that grew by so much more than that is too long to be moved by the writer: its bulk is moved first, again.
+/// If this many rows changed while the bulk was moved, they are too many for the writer: the bulk is moved again first.
 const LITTLE_ROWS: u64 = 4_000;
 
-/// How often it is looked whether the files of the database are still what they were.
+/// How often the files of the database are checked for being replaced or removed.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 const MOVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 
-/// Where the bulk is.
+/// How far the move of the bulk is.
 const NOT_ASKED: u8 = 0;
 const UNDER_WAY: u8 = 1;
 const MOVED: u8 = 2;
@@ -37,7 +37,7 @@ const MOVED: u8 = 2;
 pub(crate) struct Checkpoint {
     ask: mpsc::SyncSender<()>,
     bulk: Arc<AtomicU8>,
-    /// Rows that had been changed when the log was moved last, and when its bulk was begun to be moved.
+    /// How many rows had changed when the log was last moved, and when the last move of its bulk began.
     finished_at: u64,
     asked_at: u64,
 }
@@ -65,7 +65,7 @@ impl Checkpoint {
                 loop {
                     match asked.recv_timeout(LOOK_EVERY) {
                         Ok(()) => {
-                            // Where it fails there is no room, or another program does the same: the next one moves more.
+                            // If it fails, there is no room or another program does the same: the next one moves more.
                             drop(connection.execute_batch(MOVE));
                             state.store(MOVED, Ordering::Release);
                         }

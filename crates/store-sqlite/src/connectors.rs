@@ -106,7 +106,7 @@ impl Connectors for SqliteStore {
                     now.as_millisecond(),
                 ],
             )?;
-            // Whoever enters a URL believes that it works, whatever it did to others who point at it.
+            // A person who enters a URL believes that it works, even if it is blocked for other connectors.
             let known = destination_health::read(connection, connector.destination)?;
             if known.block.is_some() {
                 destination_health::repair(connection, connector.destination, now)?;
@@ -127,7 +127,7 @@ impl Connectors for SqliteStore {
     ) -> Result<Changed, StoreError> {
         let sealing = Arc::clone(&self.shared.sealing);
         if change.is_active == Some(true) {
-            // What waited when it was switched off stays cancelled.
+            // Deliveries that were pending when it was switched off stay cancelled.
             self.cancel_rest(id).await?;
         }
         let changed = self
@@ -198,7 +198,7 @@ impl Connectors for SqliteStore {
     }
 }
 
-/// The short name of a connector.
+/// The number of a connector.
 pub(crate) fn number(connection: &Connection, id: ConnectorId) -> rusqlite::Result<Option<i64>> {
     connection
         .query_row(NUMBER, [&id.as_bytes()[..]], |row| row.get(0))
@@ -280,7 +280,7 @@ fn of_space(
         .collect()
 }
 
-/// The connectors that point at a destination, with their short names and spaces.
+/// The connectors that point at a destination, with their numbers and spaces.
 pub(crate) fn of_destination(
     connection: &Connection,
     sealing: &Sealing,
@@ -293,7 +293,7 @@ pub(crate) fn of_destination(
     let mut connectors = Vec::new();
     for row in rows {
         let (raw, space_no) = row?;
-        // A connector whose space is being removed is owed nothing any more.
+        // A connector whose space is being removed receives nothing any more.
         if let Some(space) = spaces::by_no(connection, space_no)? {
             let (no, connector) = raw.read(sealing, space.id)?;
             connectors.push((no, connector, space));

@@ -1,4 +1,4 @@
-//! Deliveries read back: how they stand now, with their attempts.
+//! Reads deliveries back: their states now, and their attempts.
 
 use alert_connectors_model::Attempt;
 use alert_connectors_store::{

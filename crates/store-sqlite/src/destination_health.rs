@@ -1,4 +1,4 @@
-//! How destinations stand, as rows.
+//! The health of destinations, as rows.
 
 use alert_connectors_model::Fingerprint;
 use alert_connectors_store::{
@@ -19,7 +19,7 @@ const WRITE: &str = "INSERT OR REPLACE INTO destinations (fingerprint, failures,
 const REPAIRED: &str =
     "SELECT repaired_at FROM destinations WHERE fingerprint = ?1 AND repaired_at IS NOT NULL";
 
-/// How a destination stands.
+/// The health of a destination.
 pub(crate) fn read(
     connection: &Connection,
     destination: Fingerprint,
@@ -70,7 +70,7 @@ fn health(row: &Row<'_>) -> rusqlite::Result<DestinationHealth> {
         last_error: row.get(3)?,
         throttles: row.get(4)?,
         wait,
-        // Written by us; where it can't be read, counting begins anew.
+        // The store wrote it; if it can't be read, counting starts again.
         refused: serde_json::from_str(&refused).unwrap_or_default(),
         block,
         told: row.get(12)?,
@@ -78,7 +78,7 @@ fn health(row: &Row<'_>) -> rusqlite::Result<DestinationHealth> {
     })
 }
 
-/// Keeps how a destination stands.
+/// Writes the health of a destination.
 pub(crate) fn write(
     connection: &Connection,
     destination: Fingerprint,
@@ -111,7 +111,8 @@ pub(crate) fn write(
     Ok(())
 }
 
-/// A connector was given the destination's URL: what made it wait or be held is forgotten, but what it asked for itself.
+/// A connector was given the destination's URL or switched on: forgets its failures and its block, but not a wait that
+/// the channel asked for.
 pub(crate) fn repair(
     connection: &Connection,
     destination: Fingerprint,

@@ -1,4 +1,4 @@
-//! What waits for one connector, read in short for a digest.
+//! The pending deliveries of one connector, read in short for a digest.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -37,7 +37,7 @@ pub(crate) struct Wanted {
     pub(crate) cutoff: Timestamp,
 }
 
-/// Reads what waits for the connector of the oldest delivery.
+/// Reads the pending deliveries of the oldest one's connector.
 pub(crate) fn read(
     connection: &Connection,
     connectors: Vec<(i64, Connector, Space)>,
@@ -125,7 +125,7 @@ fn entry(row: &Row<'_>) -> Result<(i64, DigestEntry), Failure> {
     Ok((alert_seq, entry))
 }
 
-/// Reads the words of the worst, each alert's once.
+/// Reads the content of the worst alerts, each once.
 fn fill(
     connection: &Connection,
     entries: &mut [(i64, DigestEntry)],

@@ -1,4 +1,4 @@
-//! The files of a database: made for their owner alone, locked by what they are and not by their name, and watched for as long as
+//! The files of a database: made for their owner alone, locked by identity and not by name, and watched for as long as
 //! a server uses them.
 
 use std::{
@@ -29,7 +29,7 @@ struct Lock {
     _file: File,
 }
 
-/// What a file is, whatever its name: its device and its number there.
+/// The identity of a file, independent of its name: its device and its inode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Identity(u64, u64);
 
@@ -71,7 +71,7 @@ impl DatabaseFile {
         format!("{}:{}", self.identity.0, self.identity.1)
     }
 
-    /// The files that must stay what they are while a server uses the database. Whoever runs a command is gone before it
+    /// The files that must stay the same while a server uses the database; none for a command, which ends before it
     /// matters.
     pub(crate) fn watched(&self) -> WatchedFiles {
         let files = self.lock.iter().flat_map(|lock| {
@@ -86,18 +86,19 @@ impl DatabaseFile {
 pub(crate) struct WatchedFiles(Vec<(PathBuf, Identity)>);
 
 impl WatchedFiles {
-    /// Why the database can't be used any more: its file, or the lock that keeps others from it, is not what it was.
+    /// Why the database can't be used any more: its file, or the lock that keeps others from it, was replaced or
+    /// removed.
     pub(crate) fn what_happened(&self) -> Option<String> {
         self.0.iter().find_map(|(path, identity)| {
             let what = match fs::metadata(path) {
                 Ok(found) if Identity::of(&found) == *identity => return None,
                 Ok(_another) => "was replaced",
                 Err(error) if error.kind() == io::ErrorKind::NotFound => "was removed",
-                // It can't be told; the database says what is wrong when it is used.
+                // Unknown; the database reports what is wrong when it is used.
                 Err(_unreadable) => return None,
             };
             Some(format!(
-                "{} {what} while the server used it; put it back, or start the server anew",
+                "{} {what} while the server used it; put it back, or restart the server",
                 path.display()
             ))
         })
@@ -146,13 +147,14 @@ fn make_folder(path: &Path) -> Result<(), OpenError> {
     made.map_err(|source| not_usable(path, path, source))
 }
 
-/// A new database is not made where something says that there was one: that asks for a decision.
+/// Refuses a new database where something shows that there was one: a person has to decide.
 fn refuse_if_lost(path: &Path, key_file: &Path) -> Result<(), OpenError> {
     if path.exists() {
         return Ok(());
     }
     let log = beside(path, "-wal");
-    // A key file with a name of its own may have been made beforehand, and one in a folder of several databases is theirs.
+    // A key file with another name may have been made beforehand, and one in a folder of other databases belongs to
+    // them.
     let usual_key = path.with_file_name("secret.key");
     let is_keyless = key_file != usual_key || !usual_key.exists() || has_database(path);
     let has_log = fs::metadata(&log).is_ok_and(|log| log.len() > 0);
@@ -167,7 +169,7 @@ fn refuse_if_lost(path: &Path, key_file: &Path) -> Result<(), OpenError> {
     })
 }
 
-/// Files of a folder that are looked at for a database.
+/// At most this many files of a folder are searched for a database.
 const LOOKED_AT_MAX: usize = 1_000;
 /// How a database begins (<https://sqlite.org/fileformat2.html>).
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";

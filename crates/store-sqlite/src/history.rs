@@ -1,4 +1,4 @@
-//! Deliveries as history tells them, sending them again, and a connector's health.
+//! The history of deliveries, their retry and replay, and a connector's health.
 
 use alert_connectors_model::{AlertId, ConnectorId, Delivery, DeliveryId, Fingerprint, SpaceId};
 use alert_connectors_store::{
@@ -23,7 +23,7 @@ use crate::{
 const CONNECTOR: &str =
     "SELECT no, destination, is_active, created_at, coalesce(switched_at, created_at)
     FROM connectors WHERE id = ?1 AND space_no = ?2 AND deleted_at IS NULL";
-// By alerts_by_id, which holds the first bytes of the names of an alert's deliveries.
+// By alerts_by_id: the ids of an alert's deliveries begin like its own.
 const ALERTS_NAMED: &str = "SELECT seq FROM alerts WHERE id >= ?1 AND id <= ?2 AND space_no = ?3";
 // By deliveries_missed.
 const MISSED: &str = "WHERE d.connector_no = ?1 AND d.state = ?4 AND d.state >= 3 AND d.seq < ?2 ORDER BY d.seq DESC LIMIT ?3";
@@ -69,7 +69,7 @@ const LAST_ARRIVED: &str =
     "SELECT max(ended_at) FROM deliveries WHERE seq BETWEEN ?2 AND ?3 AND connector_no = ?1
     AND state BETWEEN 1 AND 2";
 
-/// Deliveries that are queued again in one transaction.
+/// At most this many deliveries are queued again in one transaction.
 const STEP: usize = 500;
 
 #[async_trait]
@@ -167,7 +167,7 @@ impl History for SqliteStore {
             Ok(found) => found,
             Err(refused) => return Ok(refused),
         };
-        // Whether the caller may is judged even where there is nothing to queue.
+        // The caller's permission is checked even where there is nothing to queue.
         let nothing = seqs.is_empty().then_some(&seqs[..]);
         let mut queued = 0;
         for step in seqs.chunks(STEP).chain(nothing) {
@@ -198,7 +198,7 @@ impl History for SqliteStore {
     }
 }
 
-/// A delivery by its name, which begins like its alert's.
+/// A delivery by its id, which begins like its alert's.
 fn find(
     connection: &Connection,
     space_id: SpaceId,
@@ -328,7 +328,7 @@ impl StoredConnector {
         Ok(found)
     }
 
-    /// What is to be queued again, oldest first.
+    /// The deliveries to queue again, oldest first.
     fn to_replay(
         &self,
         connection: &Connection,
@@ -396,7 +396,7 @@ impl StoredConnector {
         .into())
     }
 
-    /// How many deliveries wait, and when the oldest of them was made.
+    /// How many deliveries are pending, and when the oldest of them was made.
     fn depth(
         &self,
         connection: &Connection,

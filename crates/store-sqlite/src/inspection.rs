@@ -10,7 +10,7 @@ use crate::{connectors, error::Failure};
 const INTEGRITY: &str = "PRAGMA integrity_check(1000)";
 const REFERENCES: &str = "PRAGMA foreign_key_check";
 
-/// Looks at all of it in one snapshot.
+/// Inspects the whole database in one snapshot.
 pub(crate) fn inspect(
     connection: &Connection,
     sealing: &Sealing,
@@ -24,7 +24,7 @@ pub(crate) fn inspect(
     if inspection.findings.is_empty() {
         open_urls(connection, sealing, &mut inspection)?;
     } else {
-        let why = "the webhook URLs, as long as the database is broken";
+        let why = "the webhook URLs, because the database is broken";
         inspection.not_looked_at.push(why.to_owned());
     }
     Ok(inspection)

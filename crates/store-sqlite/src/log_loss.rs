@@ -1,9 +1,9 @@
-//! Telling that the log was cut, damaged or removed while nobody used the database: SQLite itself reads a log as far as it is
-//! sound, and says nothing of the rest.
+//! Detects that the log was cut, damaged or removed while no program used the database. SQLite itself reads a log as
+//! far as it is sound, and says nothing of the rest.
 //!
-//! Two things remember what the log held, and neither costs a write on the way of an alert. SQLite keeps the number of
-//! committed frames in the `-shm` file, which outlives a killed process but not a power cut. The database itself says that a
-//! server uses it, in which file, and on which boot of the machine.
+//! Two things remember what the log held, and neither costs a write when an alert is accepted. SQLite keeps the number
+//! of committed frames in the `-shm` file, which outlives a killed process but not a power cut. The database itself
+//! says that a server uses it, in which file, and on which boot of the machine.
 
 use std::{
     fs::{self, File},
@@ -29,7 +29,7 @@ const LOG_HEAD: usize = 32;
 const FRAME_HEAD: usize = 24;
 /// Pages have at most this many bytes.
 const PAGE_MAX: usize = 65_536;
-/// The version that both files begin with.
+/// The version that the index begins with.
 const INDEX_VERSION: u32 = 3_007_000;
 /// Two copies of the index's head, and how many frames were moved.
 const INDEX_HEAD: usize = 48;
@@ -53,9 +53,9 @@ struct Index {
 /// What stands in the log.
 struct Frames {
     salt: [u8; 8],
-    /// How many are sound from the beginning on.
+    /// How many are sound, from the beginning on.
     sound: u32,
-    /// How many transactions of the same log end behind the first that is not.
+    /// How many transactions of the same log end after the first frame that is not sound.
     commits_behind: u32,
 }
 
@@ -65,7 +65,7 @@ impl Evidence {
         let (log, index) = (beside(database, "-wal"), beside(database, "-shm"));
         let before = Index::read(&index);
         let frames = Frames::read(&log).ok().flatten();
-        // Whoever begins the log anew says so in the index first.
+        // A program that starts the log again says so in the index first.
         let index = before.filter(|before| Index::read(&index) == Some(*before));
         Self { log, index, frames }
     }
@@ -102,12 +102,13 @@ fn use_of(connection: &Connection) -> rusqlite::Result<Option<String>> {
 pub(crate) enum LogUse {
     /// It is moved into the database, and its file goes.
     Moves,
-    /// It stays: a server uses it, or did so until it was killed. Its clean stop moves it, and its start tells what is missing.
+    /// It stays: a server uses it, or did so until it was killed. A clean stop moves it, and the next start reports
+    /// what is missing.
     Leaves,
 }
 
 impl LogUse {
-    /// A server says in the database that it uses it now; whoever else comes leaves the log to it.
+    /// A server notes in the database that it uses it; other programs then leave the log to it.
     pub(crate) fn begin(
         connection: &Connection,
         file: &DatabaseFile,
@@ -136,14 +137,14 @@ impl LogUse {
 /// Says in the database that a server uses it now.
 fn begin_use(connection: &Connection, file: &DatabaseFile) -> rusqlite::Result<()> {
     let this_use = this_use(file);
-    // Once into the database itself, and once so that the log is not empty as long as it is used.
+    // Once for the database file itself, and once so that the log is not empty while the database is used.
     connection.execute(SET_IN_USE, [&this_use])?;
     move_all(connection)?;
     connection.execute(SET_IN_USE, [&this_use])?;
     Ok(())
 }
 
-/// Says that nobody uses it, and moves the log.
+/// Notes that no server uses it any more, and moves the log.
 pub(crate) fn end_use(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute(CLEAR_IN_USE, [])?;
     move_all(connection)
@@ -154,7 +155,7 @@ fn move_all(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(MOVE_ALL)
 }
 
-/// This file, and this time since the machine was started.
+/// This file, on this boot of the machine.
 fn this_use(file: &DatabaseFile) -> String {
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     format!("{} {file}", boot.trim(), file = file.identity())
@@ -265,7 +266,7 @@ impl Frames {
     }
 }
 
-/// Fills a buffer, unless the file ends before.
+/// Fills a buffer; returns whether the file was long enough.
 fn fills(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<bool> {
     match from.read_exact(buffer) {
         Ok(()) => Ok(true),

@@ -33,7 +33,7 @@ const MIGRATIONS: [&str; 3] = [
 pub struct OpenOptions {
     /// The database file; made with its folder if it is not there and may be made.
     pub path: PathBuf,
-    /// The secret key file; made for a database that holds no key id.
+    /// The secret key file; made for a database that holds no fingerprint key.
     pub key_file: PathBuf,
     /// Who opens it.
     pub used_by: Use,
@@ -79,9 +79,9 @@ pub enum OpenError {
     /// It can't be written.
     #[error("{} is read-only; give this user the right to write it, its -wal and -shm files, and its folder", .0.display())]
     ReadOnly(PathBuf),
-    /// It is not there, and something of it is.
+    /// It is missing, but something of it is left.
     #[error(
-        "{} is not there, but {} is: there was a database. Put it back; or, if it shall be a new one, move {} away",
+        "{} is not there, but {} is: there was a database. Put it back; or, to make a new one, move {} away",
         path.display(), left.display(), left.display()
     )]
     Lost {
@@ -91,7 +91,7 @@ pub enum OpenError {
         left: PathBuf,
     },
     /// It is something else.
-    #[error("{} is no SQLite database; name another file or move it away", .0.display())]
+    #[error("{} is not a SQLite database; name another file or move it away", .0.display())]
     NotADatabase(PathBuf),
     /// The database and the secret key file don't go together.
     #[error(transparent)]
@@ -117,7 +117,7 @@ pub enum OpenError {
 }
 
 impl SqliteStore {
-    /// Opens a database, makes it if need be, and brings its schema up to date.
+    /// Opens a database; makes it, and brings its schema up to date, where `used_by` may.
     pub fn open(opening: OpenOptions) -> Result<Self, OpenError> {
         let OpenOptions {
             path,
@@ -225,7 +225,7 @@ fn check_writable(connection: &Connection) -> rusqlite::Result<()> {
         .map(drop)
 }
 
-/// What opens webhook URLs. The database's own fingerprint key is made with it and never changes.
+/// Opens the sealing of webhook URLs. A new database gets its own fingerprint key, which never changes.
 fn sealing(
     connection: &mut Connection,
     path: &Path,

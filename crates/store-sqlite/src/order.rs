@@ -1,4 +1,4 @@
-//! From times to places in the order, which grow together but for a clock that steps.
+//! From times to places in the order. Both grow together, except where a clock steps.
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension};
@@ -6,8 +6,8 @@ use rusqlite::{Connection, OptionalExtension};
 /// A clock may have stepped by about this much.
 pub(crate) const CLOCK_STEP: SignedDuration = SignedDuration::from_hours(2);
 
-/// The first place in the order at a time or later, found by halving. `from` reads the place and the time of the first row
-/// from a place on, `newest` the last place.
+/// The first place in the order at a time or later, by binary search. `from` reads the place and the time of the first
+/// row at or after a place, `newest` the last place.
 pub(crate) fn first_since(
     connection: &Connection,
     from: &str,

@@ -227,7 +227,7 @@ impl People for SqliteStore {
     }
 }
 
-/// A user by address, with the short name.
+/// A user by e-mail address, with the user's number.
 pub(crate) fn user(
     connection: &Connection,
     email: &Email,

@@ -2,8 +2,8 @@
 
 use rusqlite::{Connection, config::DbConfig};
 
-/// Lets a statement that was prepared keep its plan. Otherwise SQLite prepares some of ours again whenever other values are bound,
-/// to see whether another plan suits them, which takes longer than most of them run.
+/// Lets a prepared statement keep its plan. Otherwise SQLite prepares some of ours again whenever other values are
+/// bound, in case another plan suits them, which takes longer than most of them run.
 pub(crate) fn keep_plans(connection: &Connection) -> rusqlite::Result<()> {
     connection
         .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)

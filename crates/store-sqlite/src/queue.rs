@@ -1,4 +1,4 @@
-//! What is owed to destinations, and the outcomes of attempts.
+//! The pending deliveries of destinations, and the outcomes of attempts.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -23,7 +23,7 @@ use crate::{
 
 // By primary key.
 const DESTINATION: &str = "SELECT destination FROM connectors WHERE no = ?1 AND deleted_at IS NULL";
-// By deliveries_pending: the next connector to which anything is owed.
+// By deliveries_pending: the next connector with pending deliveries.
 const NEXT_OWED: &str = "SELECT connector_no FROM deliveries WHERE state = 0 AND connector_no > ?1
     ORDER BY connector_no LIMIT 1";
 // Walks the destinations that ever gave trouble.
@@ -59,7 +59,7 @@ const AGAIN: &str =
 const END: &str =
     "UPDATE deliveries SET state = ?2, reason = ?3, ended_at = ?4, next_attempt_at = NULL,
     attempts = attempts + ?5 WHERE seq = ?1 AND state = 0";
-// By primary key; 3 is failed, in its column and as the reason that the message was refused.
+// By primary key; 3 is `failed` as a state, and `message_refused` as a reason.
 const REVIVE: &str = "UPDATE deliveries SET state = 0, reason = NULL, ended_at = NULL, plain = 0
     WHERE seq = ?1 AND state = 3 AND reason = 3";
 // By primary key.
@@ -207,10 +207,10 @@ impl Queue for SqliteStore {
     }
 }
 
-/// There is one server per file, which has every destination for itself.
+/// Only one server uses a file, so it works every destination without leases.
 impl Leases for SqliteStore {}
 
-/// The destinations to which anything is owed, from connector to connector.
+/// The destinations with pending deliveries, from connector to connector.
 fn owed(connection: &Connection) -> rusqlite::Result<Vec<Fingerprint>> {
     let (mut owed, mut after) = (HashSet::new(), 0);
     while let Some(no) = next_owed(connection, after)? {
@@ -224,7 +224,7 @@ fn owed(connection: &Connection) -> rusqlite::Result<Vec<Fingerprint>> {
     Ok(owed.into_iter().collect())
 }
 
-/// The next connector to which anything is owed.
+/// The next connector with pending deliveries.
 pub(crate) fn next_owed(connection: &Connection, after: i64) -> rusqlite::Result<Option<i64>> {
     connection
         .prepare_cached(NEXT_OWED)?
@@ -238,8 +238,7 @@ fn fingerprints(connection: &Connection, sql: &str) -> rusqlite::Result<Vec<Fing
     rows.collect()
 }
 
-/// When the last request began that carried something for a connector: looked for among what waits, and among the newest
-/// that ended.
+/// When the last request for a connector began, as found among its oldest pending deliveries and the newest that ended.
 fn last_request(connection: &Connection, connector_no: i64) -> rusqlite::Result<Option<i64>> {
     let mut last: Option<i64> = connection
         .prepare_cached(LAST_PENDING)?
@@ -255,7 +254,7 @@ fn last_request(connection: &Connection, connector_no: i64) -> rusqlite::Result<
     Ok(last)
 }
 
-/// How a problem stood with a connector before its delivery numbered `before`.
+/// The state of a problem's opening at a connector, before the delivery numbered `before`.
 pub(crate) fn opening(
     connection: &Connection,
     alert_seq: i64,
@@ -276,7 +275,7 @@ pub(crate) fn opening(
     Ok(opening)
 }
 
-/// A look into the queue, and the alerts that it met, which connectors share.
+/// A read of the queue, with the alerts that it met, which connectors share.
 struct Look<'c> {
     connection: &'c Connection,
     after: i64,

@@ -22,7 +22,7 @@ use crate::{
 
 /// Reads that run at once. Each thread keeps some memory that it has used, so there are few.
 const READERS: usize = 3;
-/// Reads that may wait for a thread; a caller beyond that waits to be let in.
+/// At most this many reads wait for a thread; further callers wait for room in the queue.
 const WAITING_MAX: usize = 256;
 
 type Read = Box<dyn FnOnce(&Connection) + Send>;
@@ -66,7 +66,7 @@ fn read_all(connection: &Connection, waiting: &Mutex<mpsc::Receiver<Read>>) {
             .unwrap_or_else(PoisonError::into_inner)
             .blocking_recv();
         let Some(read) = next else { return };
-        // A read that meets a bug ends alone; its snapshot is given up on the way.
+        // A read that panics ends alone, and its snapshot with it.
         drop(catch_unwind(AssertUnwindSafe(|| read(connection))));
     }
 }
@@ -79,7 +79,7 @@ impl SqliteStore {
     ) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
         let work: Read = Box::new(move |connection| {
-            // Nobody waits for it any more where the request was given up.
+            // If the request was given up, no caller waits for the answer.
             if !answer.is_closed() {
                 drop(answer.send(in_snapshot(connection, read).map_err(StoreError::from)));
             }
@@ -88,9 +88,9 @@ impl SqliteStore {
         asked.map_err(|_ended| StoreError::Stopped)?;
         let read = answered
             .await
-            .map_err(|_panicked| StoreError::Unavailable("a read met a bug".into()))?;
+            .map_err(|_panicked| StoreError::Unavailable("a read panicked".into()))?;
         if let Err(StoreError::Fatal(reason)) = &read {
-            // What one reader meets, others and the writer will meet as well.
+            // A fault that one reader meets, the others and the writer will meet too.
             self.shared.failed.send_replace(Some(fatal(reason)));
         }
         read

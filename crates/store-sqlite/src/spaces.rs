@@ -236,7 +236,7 @@ fn remove(
     Ok(Some(no))
 }
 
-/// Removes some of what a removed space leaves behind; returns how many alerts or connectors went.
+/// Removes some of what a removed space leaves behind; returns 0 once nothing is left.
 fn remove_history(connection: &Connection, space_no: i64) -> Result<usize, Failure> {
     let zone: Option<i64> = connection
         .prepare_cached(ZONE_OF_SPACE)?
@@ -268,7 +268,7 @@ fn remove_history(connection: &Connection, space_no: i64) -> Result<usize, Failu
     Ok(seqs.len() + 1)
 }
 
-/// A space with its short name and its version.
+/// A space with its number and its version.
 pub(crate) fn by_slug(
     connection: &Connection,
     slug: &Slug,
@@ -278,7 +278,7 @@ pub(crate) fn by_slug(
     Ok(raw.map(StoredSpace::read).transpose()?)
 }
 
-/// A space by its short name.
+/// A space by its number.
 pub(crate) fn by_no(connection: &Connection, no: i64) -> Result<Option<Space>, Failure> {
     let mut statement = connection.prepare_cached(BY_NO)?;
     let raw = statement.query_row([no], stored).optional()?;

@@ -1,4 +1,4 @@
-//! Removing what is too old, writing down what has ended, and sealing URLs again: in steps that nobody waits for.
+//! Removes old history, writes down what has ended, and seals URLs again, in steps that no request waits for.
 
 use alert_connectors_model::{ConnectorId, EndReason};
 use alert_connectors_store::{
@@ -20,7 +20,7 @@ const ENDS_WITH: &str = "SELECT CASE WHEN deleted_at IS NULL THEN 1 ELSE 2 END,
 // By deliveries_pending.
 const CANCEL: &str = "UPDATE deliveries SET state = 5, reason = ?2, ended_at = ?3, next_attempt_at = NULL
     WHERE seq IN (SELECT seq FROM deliveries WHERE connector_no = ?1 AND state = 0 ORDER BY seq LIMIT ?4)";
-// By deliveries_pending; 4 is expired, in its column and as the reason that its time was up.
+// By deliveries_pending; 4 is `expired` as a state, and `time_up` as a reason.
 const EXPIRE: &str = "UPDATE deliveries SET state = 4, reason = 4, next_attempt_at = NULL,
     ended_at = coalesce(requeued_at, created_at) + ?3 WHERE seq IN (SELECT seq FROM deliveries
     WHERE connector_no = ?1 AND state = 0 AND coalesce(requeued_at, created_at) <= ?2 ORDER BY seq LIMIT ?4)";
@@ -43,13 +43,13 @@ const PENDING: &str =
     "SELECT count(*) FROM deliveries INDEXED BY deliveries_pending WHERE state = 0";
 const BLOCKED: &str = "SELECT count(*) FROM destinations WHERE blocked_at IS NOT NULL";
 
-/// Deliveries whose end is written down in one step.
+/// One step writes down at most this many ends.
 const ENDS_A_STEP: usize = 500;
-/// Connectors to which something is owed that are looked at in one step.
+/// One step looks at no more connectors with pending deliveries than this.
 const CONNECTORS_A_STEP: usize = 500;
-/// Alerts that are looked at, and removed with all that belongs to them, in one step.
+/// One step looks at no more alerts than this, and removes old ones with all that belongs to them.
 const ALERTS_A_STEP: usize = 100;
-/// Zones of each kind that are forgotten in one round.
+/// One round removes at most this many zones of each kind.
 const ZONES_A_ROUND: usize = 1_000;
 
 #[async_trait]
@@ -95,7 +95,7 @@ impl Upkeep for SqliteStore {
 }
 
 impl SqliteStore {
-    /// Writes down that what waited for a connector is cancelled, if it is off or deleted, however much that is.
+    /// Writes down that all pending deliveries of a connector are cancelled, if it is off or deleted.
     pub(crate) async fn cancel_rest(&self, id: ConnectorId) -> Result<(), StoreError> {
         loop {
             let cancelled = self
@@ -111,7 +111,7 @@ impl SqliteStore {
     }
 }
 
-/// Writes down what has ended without being written, from connector to connector, as far as one step goes.
+/// Writes down ends that were only computed, from connector to connector, as far as one step goes.
 fn write_ends(connection: &Connection, now: Timestamp, after: i64) -> rusqlite::Result<Tidied> {
     let cutoff = now.checked_sub(Expiry::LONGEST).unwrap_or(Timestamp::MIN);
     let cutoff = cutoff.as_millisecond();
@@ -129,7 +129,7 @@ fn write_ends(connection: &Connection, now: Timestamp, after: i64) -> rusqlite::
     Ok(Tidied::More(Progress::Ends(after)))
 }
 
-/// Writes down some of what no repair can bring back to a connector.
+/// Writes down that some of a connector's deliveries have expired, which no repair can bring back.
 fn expire(connection: &Connection, no: i64, cutoff: i64) -> rusqlite::Result<usize> {
     let oldest: Option<i64> = connection
         .prepare_cached(OLDEST_WAITING)?
@@ -144,7 +144,7 @@ fn expire(connection: &Connection, no: i64, cutoff: i64) -> rusqlite::Result<usi
         .execute(params![no, cutoff, longest, step(ENDS_A_STEP)])
 }
 
-/// Cancels some of what waits for a connector that is off or deleted.
+/// Cancels some pending deliveries of a connector that is off or deleted.
 fn cancel(connection: &Connection, no: i64) -> rusqlite::Result<usize> {
     let ends_with: Option<(u8, i64)> = connection
         .prepare_cached(ENDS_WITH)?
@@ -187,7 +187,7 @@ fn remove_old(connection: &Connection, before: Timestamp, after: i64) -> Result<
     Ok(Tidied::More(Progress::History(after)))
 }
 
-/// The last step of a round: zones of which nothing is left go.
+/// The last step of a round: removes zones of which nothing is left.
 fn forget_zones(connection: &Connection) -> Result<Tidied, Failure> {
     let oldest = |sql| connection.query_row(sql, [], |row| row.get(0));
     let (alert, delivery) = (oldest(OLDEST_ALERT)?, oldest(OLDEST_DELIVERY)?);

@@ -21,11 +21,11 @@ use crate::{
     watched::Watched,
 };
 
-/// Requests that may wait for the writer; a caller beyond that waits to be let in.
+/// At most this many requests wait for the writer; further callers wait for room in the queue.
 const WAITING_MAX: usize = 1_024;
 /// At most this many requests share a commit, which bounds how long one takes.
 const GROUP_MAX: usize = 512;
-/// No more share a commit once it has this many alerts, deliveries and outcomes.
+/// A group takes no more requests once it has this many alerts, deliveries and outcomes.
 const GROUP_ROWS_MAX: usize = 8_000;
 /// Groups of events that may wait for the engine before the writer waits for it.
 const EVENT_GROUPS_MAX: usize = 256;
@@ -53,7 +53,7 @@ enum Message {
 
 /// Something rare, done in the group's transaction.
 trait Change: Send {
-    /// Does it; where it fails, its caller is told at once.
+    /// Makes it. If it fails, its caller gets the error at once.
     fn run(
         self: Box<Self>,
         connection: &Connection,
@@ -154,7 +154,7 @@ impl Writer {
 }
 
 impl SqliteStore {
-    /// Moves the log into the database, after all that was asked for before. A clean stop does so.
+    /// Moves the log into the database, after all previous requests. A clean stop does so.
     pub async fn move_log(&self) {
         let (moved, waiting) = oneshot::channel();
         let asked = self.shared.writer.jobs.send(Message::MoveLog(moved)).await;
@@ -183,7 +183,7 @@ impl SqliteStore {
     }
 }
 
-/// Whether callers may still do what they could at a version of identity.
+/// Whether identity still has the version that the caller was authorised at.
 fn holds(connection: &Connection, judged_at: Option<i64>) -> rusqlite::Result<bool> {
     let Some(judged_at) = judged_at else {
         return Ok(true);
@@ -217,7 +217,7 @@ impl WriterThread {
         let _watched = Watched::new("the thread that writes the database", self.failed.clone());
         while let Some(first) = self.next() {
             if self.failed.borrow().is_some() {
-                // Nothing is accepted into a database that a reader found broken, and whoever asks is told so at once.
+                // A reader found the database broken: nothing more is accepted, and callers get an error at once.
                 return;
             }
             let (group, asked) = self.drain(first);
@@ -231,7 +231,7 @@ impl WriterThread {
         }
     }
 
-    /// Commits a group. Says whether the database can't be used any more.
+    /// Commits a group. Returns whether the database can't be used any more.
     fn work(&mut self, group: Vec<Job>) -> bool {
         let (size, started) = (group.len(), Instant::now());
         let outcome = self.commit(group);
@@ -248,8 +248,8 @@ impl WriterThread {
         false
     }
 
-    /// On a full disk the log may hold pages over and over: once they are in the database it is written from its beginning
-    /// again. Where that fails too, there is no room to be made.
+    /// On a full disk the log may hold the same pages many times. Once they are in the database, SQLite writes the log
+    /// from its beginning again. If that fails too, no room can be made.
     fn make_room(&self) {
         drop(
             self.connection
@@ -257,20 +257,21 @@ impl WriterThread {
         );
     }
 
-    /// A cold copy of the database file alone is whole then. Where a reader or another program is in the way, the log stays
-    /// beside it, and the next start reads it.
+    /// Moves the log: a cold copy of the database file alone is complete then. If a reader or another program is in the
+    /// way, the log stays beside it, and the next start reads it.
     fn move_log(&self, moved: oneshot::Sender<()>) {
         drop(end_use(&self.connection));
         reply(moved, ());
     }
 
-    /// The next to be worked on, if there will be one.
+    /// Waits for the next message; `None` once no more can come.
     fn next(&mut self) -> Option<Message> {
         let large = self.large.take().map(Message::Job);
         large.or_else(|| self.waiting.blocking_recv())
     }
 
-    /// All that waits at this moment, within the bounds of a group; and whether the log is to be moved first.
+    /// All that waits at this moment, within the bounds of a group; and the request to move the log after it, if one
+    /// came.
     fn drain(&mut self, first: Message) -> (Vec<Job>, Option<oneshot::Sender<()>>) {
         let (mut group, mut rows) = (Vec::new(), 0);
         let mut next = Some(first);
@@ -298,8 +299,8 @@ impl WriterThread {
         (group, None)
     }
 
-    /// Runs a group in one transaction and answers everyone in it. Where a job fails, it fails alone, unless the
-    /// database gave up the whole transaction.
+    /// Runs a group in one transaction and answers every caller in it. A change that fails does so alone, unless the
+    /// database gave up the whole transaction; any other job that fails takes the group with it.
     fn commit(&mut self, group: Vec<Job>) -> Result<(), StoreError> {
         let mut finishes: Vec<Finish> = Vec::with_capacity(group.len());
         let mut events = Vec::new();
@@ -314,7 +315,7 @@ impl WriterThread {
             });
         }
         if outcome.is_ok() && !events.is_empty() {
-            // Nobody listens in the command line's own programs.
+            // In a command, no engine receives them.
             drop(self.events.blocking_send(events));
         }
         outcome
@@ -394,7 +395,7 @@ fn in_savepoint(
     }
 }
 
-/// Keeps the answer to a job until its group is committed, or its refusal.
+/// Keeps the answer to a job, or its refusal, until its group is committed.
 fn answer_later<T: Send + 'static>(
     answer: oneshot::Sender<Result<T, StoreError>>,
     done: Result<T, Failure>,

@@ -1,15 +1,15 @@
 //! Which stretches of the order hold something of a space, a type or a connector.
 //!
-//! An index with an entry for each alert would make every alert touch a page of its own in it, which is dear; a zone is
-//! noted once, however much falls into it. A list walks the zones of what it looks for, newest first, and reads each by
-//! primary key.
+//! An index with an entry for each alert would make every alert touch a page of its own in it, which is expensive; a
+//! zone is noted once, however much falls into it. A list walks the zones of what it looks for, newest first, and reads
+//! each by primary key.
 
 use std::collections::{HashMap, HashSet};
 
 use alert_connectors_model::{AlertType, Severity};
 use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
-/// So many places in the order make a zone.
+/// This many places in the order make a zone.
 pub(crate) const ZONE: i64 = 256;
 
 const NOTE_SEVERITY: &str =
@@ -53,7 +53,7 @@ impl Zones {
         *self = Self::default();
     }
 
-    /// An alert is stored.
+    /// Notes an alert that is stored.
     pub(crate) fn alert(
         &mut self,
         connection: &Connection,
@@ -71,7 +71,7 @@ impl Zones {
         if self.severities.insert((space_no, severity)) {
             note_severity(connection, seq, space_no, severity)?;
         }
-        // Of the few types of a space.
+        // A space has few types, so a search of the list is fast.
         let known = self.types.entry(space_no).or_default();
         if !known.contains(alert_type) {
             connection.prepare_cached(NOTE_TYPE)?.execute(params![
@@ -105,7 +105,7 @@ impl Zones {
     }
 }
 
-/// An alert has this severity now.
+/// Notes the severity that an alert has now.
 pub(crate) fn note_severity(
     connection: &Connection,
     seq: i64,
@@ -158,8 +158,8 @@ impl Wanted<'_> {
         Ok(newest)
     }
 
-    /// Walks the zones of it, newest first, from below one place in the order down to another. `read` is given the first
-    /// and the last place to look at, both included, and says whether to go on.
+    /// Walks the zones of it, newest first, from below the place `before` down to the place `first`. `read` gets the
+    /// first and the last place to look at, both included, and returns whether to go on.
     pub(crate) fn walk<E: From<rusqlite::Error>>(
         &self,
         connection: &Connection,

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::{AcceptedDelivery, Expiry, Roster, StoreError};
 
-/// Alerts as history tells them.
+/// The history of alerts.
 #[async_trait]
 pub trait Alerts: Send + Sync {
     /// The alert of that name in the space, with its deliveries in short.
@@ -37,8 +37,8 @@ pub trait Alerts: Send + Sync {
         expiry: Expiry,
     ) -> Result<Vec<Delivery>, StoreError>;
 
-    /// Closes the problem and tells the connectors that any message of it reached, as the roster knows them. Called again
-    /// it changes nothing.
+    /// Closes the problem, and notifies the active connectors of the roster that any message of it reached or will
+    /// reach. A second call changes nothing.
     async fn resolve(
         &self,
         roster: Arc<Roster>,
@@ -47,14 +47,14 @@ pub trait Alerts: Send + Sync {
     ) -> Result<Resolution, StoreError>;
 }
 
-/// What became of closing a problem.
+/// Result of closing a problem.
 #[derive(Debug, Clone)]
 pub enum Resolution {
     /// The alert as it is now.
     Now(Box<AlertRecord>),
     /// There is no such alert in the space.
     Absent,
-    /// The space's connectors changed since the roster was read: read it again.
+    /// The space's connectors, or identity, changed since the roster was read: read it and authorise again.
     Stale,
 }
 
@@ -80,7 +80,7 @@ pub struct AlertQuery {
 }
 
 impl AlertQuery {
-    /// Whether nothing is wanted but what is resolved.
+    /// Whether only resolved alerts are wanted.
     pub fn only_resolved(&self) -> bool {
         self.statuses == [AlertStatus::Resolved]
     }
@@ -106,7 +106,7 @@ pub struct AlertRecord {
     pub occurrences: u64,
     /// What it says.
     pub alert: Alert,
-    /// The list of what was mended, as JSON.
+    /// The list of what was corrected, as JSON.
     pub warnings_json: Option<String>,
     /// Its deliveries, in short: all of them where one alert is read, the first [`DELIVERIES_LISTED_MAX`] in a page.
     pub deliveries: Vec<DeliverySummary>,
@@ -114,7 +114,7 @@ pub struct AlertRecord {
     pub deliveries_left_out: usize,
 }
 
-/// A page of alerts holds at most so many deliveries of each.
+/// A page of alerts holds at most this many deliveries of each alert.
 pub const DELIVERIES_LISTED_MAX: usize = 100;
 
 /// A delivery in short.

@@ -26,8 +26,8 @@ pub trait Connectors: Send + Sync {
         now: Timestamp,
     ) -> Result<Created, StoreError>;
 
-    /// Changes a connector that was judged at `space_version`. A change of no value leaves `updated_at`.
-    /// Deactivation cancels what is pending; a new URL takes it along in its order.
+    /// Changes a connector, if its space is still at `space_version`. A change of no value leaves `updated_at`.
+    /// Deactivation cancels pending deliveries; a new URL takes them along in their order.
     async fn change_connector(
         &self,
         space_id: SpaceId,
@@ -37,7 +37,7 @@ pub trait Connectors: Send + Sync {
         now: Timestamp,
     ) -> Result<Changed, StoreError>;
 
-    /// Deletes a connector and cancels what is pending on it; its history stays. Says whether it was there.
+    /// Deletes a connector and cancels its pending deliveries; its history stays. Returns whether it existed.
     async fn delete_connector(
         &self,
         space_id: SpaceId,
@@ -46,18 +46,18 @@ pub trait Connectors: Send + Sync {
     ) -> Result<bool, StoreError>;
 }
 
-/// A space as alerts are matched with it.
+/// The connectors of a space at one version, which alerts are matched with.
 #[derive(Debug, Clone)]
 pub struct Roster {
     /// The space.
     pub space: Arc<Space>,
-    /// The version that this is true at.
+    /// The version of the space at which they were read.
     pub version: i64,
     /// Its connectors, oldest first.
     pub connectors: Vec<Arc<Connector>>,
 }
 
-/// What became of a new connector.
+/// Result of making a connector.
 #[derive(Debug, Clone)]
 pub enum Created {
     /// It is there.
@@ -68,7 +68,7 @@ pub enum Created {
     NoSpace,
 }
 
-/// What became of a change.
+/// Result of changing a connector.
 #[derive(Debug, Clone)]
 pub enum Changed {
     /// The connector as it is now.
@@ -85,9 +85,9 @@ pub struct Edit {
     pub changed: Connector,
     /// Whether any value is another.
     pub is_change: bool,
-    /// Whether someone says by it that the webhook works.
+    /// Whether it counts as a repair of the webhook.
     pub repairs: bool,
-    /// Whether it no longer hears of anything where it was.
+    /// Whether the connector no longer receives anything at its previous destination.
     pub leaves: bool,
     from: Fingerprint,
 }
@@ -106,7 +106,7 @@ impl Edit {
         if is_change {
             changed.updated_at = now;
         }
-        // Who enters a URL, or switches a connector on, believes that it works.
+        // A person who enters a URL, or switches a connector on, believes that it works.
         let repairs = change.webhook_url.is_some() || !current.is_active && changed.is_active;
         let moved = changed.destination != current.destination;
         Self {
@@ -118,12 +118,12 @@ impl Edit {
         }
     }
 
-    /// What whoever delivers is told. The space is named where the connector leaves.
+    /// The events for the engine. `space` is needed only where the connector leaves its destination.
     pub fn events(&self, space: Option<Space>) -> Vec<Event> {
         let mut events = Vec::new();
         let to = self.changed.destination;
         if to != self.from {
-            // First of all, so that nothing is sent from both ends.
+            // First, so that nothing is sent to both destinations.
             events.push(Event::Moved {
                 from: self.from,
                 to,

@@ -14,13 +14,13 @@ pub const UNANSWERED_TOLD: u32 = 3;
 pub struct DestinationHealth {
     /// Attempts in a row that failed.
     pub failures: u32,
-    /// Requests in a row that left whole and were not answered.
+    /// Requests in a row that were sent whole and got no response.
     pub unanswered: u32,
     /// When the current run of failures began.
     pub failing_since: Option<Timestamp>,
     /// When the last run of failures ended.
     pub recovered_at: Option<Timestamp>,
-    /// What the last failed attempt was told, in words that hold no secret.
+    /// The error of the last failed attempt, without secrets.
     pub last_error: Option<String>,
     /// Responses in a row that asked to wait (429).
     pub throttles: u32,
@@ -39,13 +39,13 @@ pub struct DestinationHealth {
 }
 
 impl DestinationHealth {
-    /// Returns whether so many requests in a row were not answered that the spaces are notified.
+    /// Returns whether enough requests in a row got no response for the spaces to be notified.
     pub fn never_answers(&self) -> bool {
         self.unanswered >= UNANSWERED_TOLD
     }
 
-    /// Someone repaired it: failures and the block are forgotten, and expiry counts anew. What the channel asked for
-    /// itself still holds.
+    /// Someone repaired it: forgets its failures and its block, and expiry counts from now. A wait that the channel
+    /// asked for still holds.
     pub fn repair(&mut self, now: Timestamp) {
         if self.failures > 0 || self.block.is_some() {
             self.recovered_at = Some(now);
@@ -70,7 +70,7 @@ pub struct Wait {
     pub set_at: Timestamp,
     /// How long it is.
     pub length: SignedDuration,
-    /// Whether the channel asked for it, so that tests wait too.
+    /// Whether the channel asked for it; if so, test messages wait too.
     pub asked: bool,
 }
 
@@ -99,7 +99,7 @@ pub struct Block {
     pub since: Timestamp,
     /// Probes that were scheduled since.
     pub probes: u32,
-    /// Whether nobody is told, since it was met while telling of another block.
+    /// Whether no space is notified, since a message about another block met it.
     pub quiet: bool,
 }
 
@@ -108,7 +108,7 @@ pub struct Block {
 pub struct DestinationState {
     /// Its health.
     pub health: DestinationHealth,
-    /// When the last request to it began, as far as is known, so that its rate limit goes on where it was.
+    /// When the last request to it began, as far as is known: its rate limit continues from there.
     pub last_request_at: Option<Timestamp>,
 }
 

@@ -6,14 +6,14 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// A failure of a store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// There is no room. Whatever was asked for did not happen; ask again later.
+    /// There is no room. Nothing was changed; retry later.
     #[error("the disk is full")]
     Full(#[source] BoxError),
     /// The store can't answer now. Whether a change happened is not known; ask again later.
     #[error("the store does not answer")]
     Unavailable(#[source] BoxError),
-    /// What callers may do has changed since the caller was let in. Nothing happened; let the caller in again.
-    #[error("who may do what has changed meanwhile")]
+    /// Permissions changed since the caller was authorised. Nothing happened; authorise the caller again.
+    #[error("permissions have changed meanwhile")]
     Stale,
     /// The store was stopped.
     #[error("the store is stopped")]
@@ -37,7 +37,8 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// The same meaning once more, for each of several callers who waited for one transaction.
+    /// The error for each caller that waited for one transaction; an unreadable row or a sealed value counts as
+    /// unavailable.
     #[must_use]
     pub fn shared(&self) -> Self {
         let text = || {

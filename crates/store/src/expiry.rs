@@ -1,10 +1,11 @@
-//! When what is owed is owed no more: computed from times whenever it is looked at, never written row by row.
+//! When pending deliveries expire. It is computed from times at every read; upkeep writes it down only once no repair
+//! can change it.
 
 use alert_connectors_model::{DeliveryState, EndReason};
 use jiff::{SignedDuration, Timestamp};
 
-/// The rule of expiry at one moment: counted from acceptance or the destination's last repair, whichever is later, and
-/// never more than seven days from acceptance.
+/// The rule of expiry at one moment: counted from acceptance, a retry or the destination's last repair, whichever is
+/// latest, and never more than seven days from acceptance or a retry.
 #[derive(Debug, Clone, Copy)]
 pub struct Expiry {
     /// The present time.
@@ -32,8 +33,8 @@ impl Expiry {
         self.now >= self.deadline(queued_at, repaired_at)
     }
 
-    /// What was queued at this time or before has expired, whatever else is true of it: the last time that
-    /// [`Expiry::is_up`] is sure of for a destination that was repaired at a time.
+    /// The last time for which [`Expiry::is_up`] holds: if the destination was repaired at `repaired_at`, all that was
+    /// queued at this time or before has expired.
     pub fn cutoff(&self, repaired_at: Option<Timestamp>) -> Timestamp {
         let before = |span| self.now.checked_sub(span).unwrap_or(Timestamp::MIN);
         let longest = before(Self::LONGEST);
@@ -65,7 +66,7 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// How it stands now: what is written as pending may have ended with its connector or with its time.
+    /// Its state now: a delivery that is written as pending may have ended with its connector or with its time.
     pub fn now(&self, expiry: Expiry) -> (DeliveryState, Option<EndReason>, Option<Timestamp>) {
         if self.state != DeliveryState::Pending {
             return (self.state, self.reason, self.ended_at);

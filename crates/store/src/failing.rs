@@ -47,7 +47,7 @@ pub struct SetAside {
 type StoredAside = (i64, String, String, u32, i64, i64);
 
 impl FailingMessages {
-    /// Whether a delivery waits behind one that is set aside, or is one.
+    /// Whether a delivery is set aside, or waits behind one that is.
     pub fn holds(&self, alert_id: AlertId, connector_id: ConnectorId) -> bool {
         let is_it = |one: &SetAside| one.alert_id == alert_id && one.connector_id == connector_id;
         self.set_aside.iter().any(is_it)
@@ -78,7 +78,7 @@ impl FailingMessages {
         serde_json::to_string(&(suspect, set_aside)).expect("numbers and ids always serialise")
     }
 
-    /// As it was stored. It was written by us; where it can't be read, messages are told apart again by trying them.
+    /// Reads what was stored. A store wrote it; if it can't be read, attempts find the failing messages again.
     pub fn from_json(text: &str) -> Self {
         type Stored = (Option<(i64, u32, u32)>, Vec<StoredAside>);
         let Ok((suspect, set_aside)) = serde_json::from_str::<Stored>(text) else {

@@ -1,4 +1,4 @@
-//! Deliveries as history tells them, sending them again, and a connector's health.
+//! The history of deliveries, their retry and replay, and a connector's health.
 
 use alert_connectors_model::{ConnectorId, Delivery, DeliveryId, DeliveryState, SpaceId};
 use async_trait::async_trait;
@@ -26,7 +26,7 @@ pub trait History: Send + Sync {
         expiry: Expiry,
     ) -> Result<Option<Delivery>, StoreError>;
 
-    /// Queues a delivery again that failed, expired or was cancelled.
+    /// Queues a delivery again after it failed, expired or was cancelled.
     async fn retry(
         &self,
         space_id: SpaceId,
@@ -34,7 +34,7 @@ pub trait History: Send + Sync {
         expiry: Expiry,
     ) -> Result<Retried, StoreError>;
 
-    /// Queues deliveries of a connector again, oldest first; says how many. What waits already is not queued twice.
+    /// Queues deliveries of a connector again, oldest first; returns how many. One that is pending is not queued twice.
     async fn replay(
         &self,
         space_id: SpaceId,
@@ -43,7 +43,7 @@ pub trait History: Send + Sync {
         expiry: Expiry,
     ) -> Result<Replayed, StoreError>;
 
-    /// How a connector fares; `None` if there is none.
+    /// The health of a connector; `None` if there is no such connector.
     async fn health(
         &self,
         space_id: SpaceId,
@@ -75,11 +75,11 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// At most so many at once.
+    /// At most this many at once.
     pub const MOST: usize = 10_000;
 }
 
-/// What became of a retry.
+/// Result of a retry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retried {
     /// It is queued.
@@ -94,10 +94,10 @@ pub enum Retried {
     Absent,
 }
 
-/// What became of a replay.
+/// Result of a replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Replayed {
-    /// So many are queued.
+    /// This many are queued.
     Queued(usize),
     /// The connector is switched off.
     ConnectorInactive,
@@ -105,28 +105,28 @@ pub enum Replayed {
     Absent,
 }
 
-/// How a connector fares.
+/// The health of a connector.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
     /// In one word.
     pub state: HealthState,
-    /// Since when that is so.
+    /// Since when it has this state.
     pub since: Timestamp,
-    /// Deliveries that wait.
+    /// How many deliveries are pending.
     pub queue_depth: u64,
     /// When the oldest of them was made.
     pub oldest_pending_at: Option<Timestamp>,
-    /// When the next attempt is made, where one has to wait.
+    /// When the next attempt is made, if it has to wait.
     pub next_attempt_at: Option<Timestamp>,
-    /// When something arrived last.
+    /// When a delivery last arrived.
     pub last_success_at: Option<Timestamp>,
-    /// What the last failed attempt was told.
+    /// The error of the last failed attempt.
     pub last_error: Option<String>,
-    /// Attempts in a row that failed; a request to wait is no failure.
+    /// Attempts in a row that failed; a response that asks to wait is no failure.
     pub consecutive_failures: u32,
 }
 
-/// What a connector's health is told from.
+/// The facts that a connector's health is derived from.
 pub struct HealthFacts {
     /// The connector.
     pub connector_id: ConnectorId,
@@ -136,18 +136,19 @@ pub struct HealthFacts {
     pub created_at: Timestamp,
     /// When it was switched on or off last.
     pub switched_at: Timestamp,
-    /// How its destination stands.
+    /// The health of its destination.
     pub health: DestinationHealth,
-    /// Deliveries that wait.
+    /// How many deliveries are pending.
     pub queue_depth: u64,
     /// When the oldest of them was made.
     pub oldest_pending_at: Option<Timestamp>,
-    /// When something arrived last.
+    /// When a delivery last arrived.
     pub last_success_at: Option<Timestamp>,
 }
 
 impl HealthFacts {
-    /// When the next attempt is made, where one has to wait: all wait for the channel, and what is set aside for itself, too.
+    /// When the next attempt is made, if it has to wait. Every delivery waits for the channel; one that is set aside
+    /// also waits for its own time.
     fn next_attempt_at(&self) -> Option<Timestamp> {
         let health = &self.health;
         let is_ours = |one: &&SetAside| one.connector_id == self.connector_id;
@@ -191,12 +192,12 @@ impl From<HealthFacts> for Health {
     }
 }
 
-/// How a connector fares, in one word.
+/// The health of a connector, in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HealthState {
     /// It is switched off.
     Paused,
-    /// Its webhook takes nothing until someone repairs it; what waits is held.
+    /// Its webhook refuses everything; its deliveries stay pending.
     Blocked,
     /// The last attempt failed.
     Retrying,

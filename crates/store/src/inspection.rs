@@ -1,10 +1,10 @@
-//! What an inspection of a store comes to.
+//! The result of inspecting a store.
 
 use alert_connectors_model::SpaceId;
 
 use crate::{Sealing, stored::StoredConnector};
 
-/// More findings than this help nobody.
+/// At most this many findings are kept; further ones are only counted.
 const FINDINGS_MAX: usize = 100;
 
 /// What is wrong with a store, and how much of it was looked at.
@@ -12,7 +12,7 @@ const FINDINGS_MAX: usize = 100;
 pub struct Inspection {
     /// How many webhook URLs were opened.
     pub webhook_urls: usize,
-    /// What could not be looked at, in sentences. That is no fault of the store.
+    /// What could not be inspected, and why. That is no fault of the store.
     pub not_looked_at: Vec<String>,
     /// What is wrong, in sentences: the first hundred.
     pub findings: Vec<String>,

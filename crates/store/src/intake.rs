@@ -10,14 +10,14 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{Expiry, Roster, StoreError};
 
-/// Takes alerts in.
+/// Accepts alerts.
 #[async_trait]
 pub trait Intake: Send + Sync {
     /// Stores the alerts of one request with their deliveries and the idempotency record, in one transaction, which
     /// it may share with other requests that wait at the same moment.
     ///
     /// When it returns [`Acceptance::Stored`], all of it is on disk and queued for delivery in the order of the set.
-    /// Called twice with the same idempotency key and body, the second call stores nothing, on any replica.
+    /// A second call with the same idempotency key and body stores nothing, on any replica.
     async fn accept(&self, submission: Submission) -> Result<Acceptance, StoreError>;
 }
 
@@ -26,19 +26,21 @@ pub trait Intake: Send + Sync {
 pub struct Submission {
     /// The space that they were posted to, with the connectors that they were matched with.
     pub roster: Arc<Roster>,
-    /// The version of identity that the caller was authorised with; nothing where a platform brings its own identity.
+    /// The version of identity that the caller was authorised with; `None` where a platform brings its own identity, or
+    /// the server itself posts.
     pub identity_version: Option<i64>,
-    /// What makes a repeat of the request known.
+    /// Identifies a repeat of the request.
     pub idempotency: Option<Idempotency>,
-    /// When the request was received, and by which rule what is owed expires.
+    /// When the request was received, and by which rule its deliveries expire.
     pub expiry: Expiry,
-    /// After so long a repeat of an active problem is told of again.
+    /// Connectors that were notified this long ago are reminded by the next repeat of an active problem.
     pub renotify: SignedDuration,
     /// The alerts, in their order.
     pub alerts: Vec<NewAlert>,
 }
 
-/// A request of more rows than this is large: others would wait for it. Usual batches, 100 alerts for one or two connectors, are not.
+/// A request of more rows than this is large: others would wait for it. A usual batch, 100 alerts for one connector, is
+/// not.
 pub const SMALL_ROWS_MAX: usize = 250;
 
 impl Submission {
@@ -54,18 +56,18 @@ impl Submission {
     }
 }
 
-/// One alert and the connectors that hear of it.
+/// One alert, with a delivery for each connector that it matches.
 #[derive(Debug, Clone)]
 pub struct NewAlert {
-    /// Its name, if it is new.
+    /// Its id, if it is new.
     pub id: AlertId,
     /// What it says.
     pub alert: Arc<Alert>,
-    /// Whether it says itself when it happened.
+    /// Whether the producer said when it happened.
     pub has_own_time: bool,
     /// The same as JSON, made once for the store and for the answer.
     pub json: Arc<str>,
-    /// What was mended.
+    /// What was corrected.
     pub warnings: Arc<[Warning]>,
     /// The deliveries that it causes, if it is new.
     pub deliveries: Vec<(DeliveryId, Arc<Connector>)>,
@@ -93,8 +95,8 @@ impl Idempotency {
     /// How long a key is remembered, in milliseconds.
     pub const KEPT_MS: i64 = 24 * 60 * 60 * 1_000;
 
-    /// The key of the step of a request that begins with this alert of it, where a request is stored in steps. Only that of the
-    /// first step can meet another body.
+    /// Where a request is stored in steps: the key of the step that begins with this alert. Only the first step's key
+    /// can meet another body, since the others contain the body's hash.
     #[must_use]
     pub fn from(&self, alert: usize) -> Self {
         if alert == 0 {
@@ -118,12 +120,12 @@ pub enum Route {
     Batch,
 }
 
-/// What became of a submission.
+/// Result of a submission.
 #[derive(Debug, Clone)]
 pub enum Acceptance {
     /// It is on disk; an answer for each alert, in order.
     Stored(Vec<Accepted>),
-    /// It was on disk already, by the same key and body; nothing is sent again.
+    /// The same key and body were stored before; nothing is sent again.
     Repeated(Vec<Accepted>),
     /// Connectors or identity changed since it was matched: match and authorise it again.
     Stale,
@@ -131,10 +133,10 @@ pub enum Acceptance {
     KeyReused,
 }
 
-/// What became of one alert.
+/// Result of posting one alert.
 #[derive(Debug, Clone)]
 pub struct Accepted {
-    /// The alert's name; that of the active alert where a `dedup_key` named one.
+    /// The alert's id; that of the active alert where one has the same `dedup_key`.
     pub id: AlertId,
     /// When the alert was first received.
     pub received_at: Timestamp,
@@ -142,7 +144,7 @@ pub struct Accepted {
     pub occurrences: u64,
     /// What the alert says now, where it is not what was posted.
     pub current: Option<Arc<str>>,
-    /// Whether it says that a problem is gone, and lies before the beginning of the one that is there.
+    /// Whether it is a `resolved` that happened before the active problem began, and so ends nothing.
     pub ends_nothing: bool,
     /// The deliveries that this request caused.
     pub deliveries: Vec<AcceptedDelivery>,
@@ -153,7 +155,7 @@ pub struct Accepted {
 pub struct AcceptedDelivery {
     /// Names the delivery.
     pub id: DeliveryId,
-    /// The connector it is owed to.
+    /// The connector that it is for.
     pub connector_id: ConnectorId,
     /// The connector's name.
     pub connector_name: String,

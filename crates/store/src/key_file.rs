@@ -1,4 +1,4 @@
-//! The secret key file: one key a line, read only by its owner.
+//! The secret key file: one key per line, closed to users other than its owner and group.
 
 use std::{
     fs::{self, OpenOptions},
@@ -25,8 +25,8 @@ pub enum KeyFileError {
         /// Its permissions.
         mode: u32,
     },
-    /// A line is no key.
-    #[error("line {line} of the secret key file {} is no key of 64 hexadecimal digits", path.display())]
+    /// A line is not a key.
+    #[error("line {line} of the secret key file {} is not a key of 64 hexadecimal digits", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
@@ -36,8 +36,8 @@ pub enum KeyFileError {
     /// It holds no key.
     #[error("the secret key file {} holds no key", .0.display())]
     Empty(PathBuf),
-    /// It is there already, and is never written over.
-    #[error("{} exists already and is never written over", .0.display())]
+    /// It exists already, and is never overwritten.
+    #[error("{} exists already and is never overwritten", .0.display())]
     Exists(PathBuf),
     /// It can't be read or written.
     #[error("the secret key file {} can't be used", path.display())]
@@ -101,7 +101,7 @@ pub fn write_new_key_file(path: &Path, key: &SealingKey) -> Result<(), KeyFileEr
     file.sync_all().map_err(failed)
 }
 
-/// Adds a key as the first of a file, in one step: a reader sees the file as it was or as it is to be.
+/// Adds a key at the beginning of a file, atomically: a reader sees the previous file or the new one.
 pub fn add_key(path: &Path, key: &SealingKey) -> Result<(), KeyFileError> {
     read_key_file(path)?;
     let failed = |source| KeyFileError::Io {
@@ -117,7 +117,7 @@ pub fn add_key(path: &Path, key: &SealingKey) -> Result<(), KeyFileError> {
         let mut file = OpenOptions::new().append(true).open(&beside)?;
         file.write_all(known.as_bytes())?;
         file.sync_all()?;
-        // Whoever may read the file still may.
+        // Everyone who could read the file still can.
         fs::set_permissions(&beside, fs::metadata(path)?.permissions())?;
         fs::rename(&beside, path)
     };

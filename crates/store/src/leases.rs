@@ -7,16 +7,16 @@ use async_trait::async_trait;
 
 use crate::StoreError;
 
-/// Leases of destinations, judged by the store's own clock. A store that one server has for itself needs none, which is
-/// what all of this does where nothing else is said.
+/// Leases of destinations, timed by the store's own clock. A store that only one server uses needs none, so the default
+/// methods do nothing.
 #[async_trait]
 pub trait Leases: Send + Sync {
-    /// How long a lease holds that is not renewed; nothing where there are none.
+    /// How long a lease holds without renewal; `None` where there are no leases.
     fn term(&self) -> Option<Duration> {
         None
     }
 
-    /// Acquires leases of those of these destinations that no server holds, or that this server forgot that it holds.
+    /// Acquires the leases of those destinations that no server holds, or that this server holds without knowing it.
     async fn acquire(&self, destinations: &[Fingerprint]) -> Result<Vec<Lease>, StoreError> {
         let _ = destinations;
         Ok(Vec::new())
@@ -59,7 +59,7 @@ pub struct Lease {
     pub destination: Fingerprint,
     /// The fencing token: new with every acquisition. A report with an older number adds its attempts and changes nothing else.
     pub number: i64,
-    /// Counts what others changed of the destination.
+    /// Counts the changes of the destination that others made.
     pub changes: i64,
 }
 

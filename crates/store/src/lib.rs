@@ -69,9 +69,9 @@ pub use usage::Use;
 pub trait Store:
     Intake + Alerts + History + Connectors + People + Spaces + Queue + Leases + Upkeep
 {
-    /// The same store for a caller who was let in at this version of identity: whatever changes through it is checked against
-    /// that version in its own transaction, and fails as [`StoreError::Stale`] if it has moved. [`Intake::accept`] is told the
-    /// version with what it accepts.
+    /// The same store for a caller who was authorised at this version of identity. A change through it checks that
+    /// version in its own transaction, and fails as [`StoreError::Stale`] if it has moved. [`Intake::accept`] gets the
+    /// version with the submission.
     fn judged_at(&self, identity_version: i64) -> Arc<dyn Store>;
 
     /// Whether something can be written now.

@@ -1,10 +1,10 @@
-//! What a writer counts, whatever the database: how large its groups are and how long they take.
+//! The metrics of a writer, for any database: how large its groups are and how long they take.
 
 use std::time::Duration;
 
 use prometheus_client::{metrics::histogram::Histogram, registry::Registry};
 
-/// What a writer counts. Clones share it.
+/// The metrics of a writer. Clones share them.
 #[derive(Debug, Clone)]
 pub struct GroupMeters {
     group_size: Histogram,
@@ -33,7 +33,7 @@ impl GroupMeters {
         self.group_seconds.observe(took.as_secs_f64());
     }
 
-    /// Lets a registry show what is counted.
+    /// Registers the metrics.
     pub fn register(&self, registry: &mut Registry) {
         registry.register(
             "store_group_size",

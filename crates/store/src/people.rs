@@ -9,7 +9,8 @@ use crate::StoreError;
 /// SHA-256 of a token or key: all that is kept of it.
 pub type TokenHash = [u8; 32];
 
-/// People and how they prove who they are. Each change bumps the version of identity in its own transaction.
+/// People and how they prove who they are. Changing a user, or ending a token or key, bumps the version of identity in
+/// its own transaction.
 #[async_trait]
 pub trait People: Send + Sync {
     /// Makes a user.
@@ -27,19 +28,19 @@ pub trait People: Send + Sync {
     /// Disables a user, which ends all tokens and keys, or enables one again. Says whether the user is there.
     async fn set_disabled(&self, email: &Email, disabled: Disabled) -> Result<bool, StoreError>;
 
-    /// Keeps a new session token; those that expired before `now` are forgotten.
+    /// Stores a new session token, and removes a few that have expired at `now`.
     async fn add_token(&self, token: NewToken, now: Timestamp) -> Result<(), StoreError>;
 
     /// Ends a session token. Ending one that is unknown changes nothing.
     async fn end_token(&self, hash: TokenHash) -> Result<(), StoreError>;
 
-    /// Who a token or key belongs to and where that person may go, as it is now. Expiry is the caller's to judge.
+    /// The user of a token or key, and the spaces that the user may enter now. The caller judges expiry.
     async fn session(&self, hash: TokenHash) -> Result<Option<Session>, StoreError>;
 
     /// Makes an API key, unless the user has [`ApiKey::PER_USER_MAX`] of them; says whether it is there.
     async fn add_key(&self, key: NewApiKey) -> Result<bool, StoreError>;
 
-    /// A user's keys, by name, after the position of the last page.
+    /// A user's keys, by name.
     async fn keys(&self, user_id: UserId) -> Result<Vec<ApiKey>, StoreError>;
 
     /// Revokes a key of the user. Says whether it was there.
@@ -71,7 +72,7 @@ pub struct NewUser {
     pub created_at: Timestamp,
 }
 
-/// What became of a new user.
+/// Result of making a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AddedUser {
     /// The user is there.
@@ -109,7 +110,7 @@ pub struct NewToken {
 /// What a key may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyScope {
-    /// All that its user may do, but make keys.
+    /// All that its user may do, except manage keys.
     All,
     /// Only post alerts.
     Send,
@@ -158,7 +159,7 @@ pub struct ApiKey {
     pub created_at: Timestamp,
     /// When it ends.
     pub expires_at: Option<Timestamp>,
-    /// When it was last seen, within a minute.
+    /// When it was last used, to within a minute.
     pub last_used_at: Option<Timestamp>,
 }
 
@@ -167,7 +168,7 @@ impl ApiKey {
     pub const PER_USER_MAX: usize = 100;
 }
 
-/// Who calls, and where they may go.
+/// A caller, and the spaces that they may enter.
 #[derive(Debug, Clone)]
 pub struct Session {
     /// The user.

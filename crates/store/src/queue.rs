@@ -1,4 +1,4 @@
-//! What is owed to destinations, and what came of it.
+//! The pending deliveries of destinations, and the outcomes of their attempts.
 
 use std::sync::Arc;
 
@@ -11,14 +11,15 @@ use jiff::Timestamp;
 
 use crate::{DestinationHealth, DestinationState, Expiry, StoreError};
 
-/// The deliveries that wait.
+/// The pending deliveries.
 #[async_trait]
 pub trait Queue: Send + Sync {
     /// The version of identity and spaces. If it moved, another program may have changed what is pending. The engine polls it,
     /// since events are only hints.
     async fn version(&self) -> Result<i64, StoreError>;
 
-    /// The destinations that need a worker. The engine asks at its start and whenever the version moved.
+    /// The destinations that need a worker. The engine asks at its start and whenever the version moved; where servers
+    /// share the store, at every poll.
     async fn backlog(&self) -> Result<Backlog, StoreError>;
 
     /// The state of a destination, which the engine loads when it starts working on it. A wait that another server set is
@@ -29,8 +30,8 @@ pub trait Queue: Send + Sync {
         now: Timestamp,
     ) -> Result<DestinationState, StoreError>;
 
-    /// The oldest deliveries owed to a destination after the one numbered `after`, oldest first, at most `at_most`.
-    /// What has expired, and what is owed to connectors that are switched off, is left out.
+    /// The oldest deliveries pending for a destination after the one numbered `after`, oldest first, at most `at_most`.
+    /// Those that have expired, and those of connectors that are switched off, are left out.
     async fn due(
         &self,
         destination: Fingerprint,
@@ -39,9 +40,9 @@ pub trait Queue: Send + Sync {
         expiry: Expiry,
     ) -> Result<Vec<PendingDelivery>, StoreError>;
 
-    /// What waits at a destination for the connector of the oldest delivery, in order and `at_most` of it, each in short;
-    /// the words of the worst `in_full` come along. `None` if nothing waits. Deliveries before the one numbered `from` are
-    /// left out.
+    /// The deliveries pending at a destination for the connector of the oldest one, in order, at most `at_most`, each
+    /// in short; the worst `in_full` alerts come in full. `None` if none is pending. Deliveries before the one numbered
+    /// `from` are left out.
     async fn digest_batch(
         &self,
         destination: Fingerprint,
@@ -51,7 +52,7 @@ pub trait Queue: Send + Sync {
         expiry: Expiry,
     ) -> Result<Option<DigestBatch>, StoreError>;
 
-    /// How the opening stands that a follow-up waits behind.
+    /// The state of the opening that a follow-up waits behind.
     async fn opening(&self, follow_up: i64, expiry: Expiry) -> Result<OpeningState, StoreError>;
 
     /// The connectors that point at a destination, with their spaces.
@@ -60,12 +61,12 @@ pub trait Queue: Send + Sync {
         destination: Fingerprint,
     ) -> Result<Vec<(Arc<Space>, Arc<Connector>)>, StoreError>;
 
-    /// Records what came of attempts in one transaction. When it returns, all of it is on disk. Recording something twice
-    /// changes nothing. An answer for each outcome, in order.
+    /// Records the outcomes of attempts in one transaction. When it returns, all of it is on disk. Recording something
+    /// twice changes nothing. Returns an answer for each outcome, in order.
     async fn record(&self, reports: Arc<[Report]>) -> Result<Vec<Recorded>, StoreError>;
 
     /// Waits for what was committed since the last call, in the order of the commits; `None` once the store stopped.
-    /// A hint: whoever misses an event finds the same with [`Queue::due`]. For one caller at a time.
+    /// Events are hints: a caller that misses one finds the same with [`Queue::due`]. For one caller at a time.
     async fn next_events(&self) -> Option<Vec<Event>>;
 }
 
@@ -94,7 +95,7 @@ pub enum Event {
         /// Where it is.
         to: Fingerprint,
     },
-    /// A connector was given this destination's URL, newly or again: it counts as repaired.
+    /// A connector was given this destination's URL, new or the same, or was switched on: it counts as repaired.
     Repaired(Fingerprint),
     /// A connector no longer points at this destination, or was switched off.
     ConnectorDetached(Fingerprint, Arc<Space>, Arc<Connector>),
@@ -121,19 +122,19 @@ pub struct PendingDelivery {
     pub alert_id: AlertId,
     /// What it says of the alert.
     pub kind: DeliveryKind,
-    /// For a follow-up, how its opening stood when this was read.
+    /// For a follow-up, the state of its opening when this was read.
     pub opening: OpeningState,
-    /// The space of both.
+    /// The space of the delivery and the alert.
     pub space: Arc<Space>,
-    /// What to say. Deliveries of one alert that were queued together share it.
+    /// The alert. Deliveries of one alert that were queued together share it.
     pub alert: Arc<Alert>,
     /// When the delivery was made.
     pub created_at: Timestamp,
-    /// From when its time is counted: when it was made or, later, retried.
+    /// When its time began: when it was made or, later, retried.
     pub queued_at: Timestamp,
-    /// Whom to tell.
+    /// The connector to notify.
     pub connector: Arc<Connector>,
-    /// In which form the next attempt is made.
+    /// The form of the next attempt.
     pub form: Form,
     /// How many attempts were made.
     pub attempts: u32,
@@ -151,12 +152,12 @@ pub enum OpeningState {
 }
 
 impl OpeningState {
-    /// How it stands once another delivery of the problem was seen that was queued before, in this state.
+    /// The state once a previous delivery of the problem, which is in `state`, is counted too.
     #[must_use]
     pub fn with(self, state: DeliveryState, queued_at: Timestamp, expiry: Expiry) -> Self {
         match state {
             DeliveryState::Delivered | DeliveryState::Accepted => Self::Arrived,
-            // The destination may have been repaired since, but then this one is still owed.
+            // Whether the destination was repaired since is unknown here; if so, the opening is still pending.
             DeliveryState::Pending
                 if self == Self::Undelivered && !expiry.is_up(queued_at, Some(expiry.now)) =>
             {
@@ -172,7 +173,7 @@ impl OpeningState {
 pub struct DigestBatch {
     /// The space.
     pub space: Arc<Space>,
-    /// Whom to tell.
+    /// The connector to notify.
     pub connector: Arc<Connector>,
     /// Pending deliveries, in order.
     pub entries: Vec<DigestEntry>,
@@ -189,11 +190,11 @@ pub struct DigestEntry {
     pub alert_id: AlertId,
     /// What it says of the alert.
     pub kind: DeliveryKind,
-    /// For a follow-up, how its opening stands.
+    /// For a follow-up, the state of its opening.
     pub opening: OpeningState,
     /// How bad the alert is.
     pub severity: Severity,
-    /// Whether the problem is there or gone.
+    /// Whether the problem is active or resolved.
     pub status: AlertStatus,
     /// How many attempts were made.
     pub attempts: u32,
@@ -204,8 +205,8 @@ pub struct DigestEntry {
 }
 
 impl DigestEntry {
-    /// The alerts of the worst among deliveries, each once: what is there before what is gone, and the severe first. The
-    /// deliveries come with the places of their alerts.
+    /// The places of the worst alerts among deliveries, each once: active before resolved, and the most severe first.
+    /// Each delivery comes with the place of its alert.
     pub fn worst(entries: &[(i64, Self)], at_most: usize) -> Vec<i64> {
         let rank = |(alert_seq, entry): &(i64, Self)| {
             (entry.status as u8, 3 - entry.severity as u8, *alert_seq)
@@ -249,34 +250,34 @@ impl Fence {
     }
 }
 
-/// What one request came to, for everything that it carried.
+/// The result of one request, for every delivery that it carried.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// Where it went.
+    /// The destination that it was sent to.
     pub destination: Fingerprint,
-    /// By which right it was sent.
+    /// The right by which it was sent.
     pub fence: Fence,
-    /// How the destination stands now, where that changed.
+    /// The destination's health, if it changed.
     pub health: Option<DestinationHealth>,
-    /// What came of it for each delivery.
+    /// Its outcome for each delivery.
     pub outcomes: Vec<Outcome>,
-    /// Deliveries that had failed and are owed again, since it was the destination's fault.
+    /// Deliveries that had failed and are pending again, since the destination was at fault.
     pub revived: Vec<i64>,
 }
 
-/// What came of an attempt, for one delivery.
+/// What an attempt means for one delivery.
 #[derive(Debug, Clone)]
 pub struct Outcome {
     /// The delivery's place in the order.
     pub seq: i64,
-    /// The attempt, which a digest's deliveries share; none where nothing was sent: a follow-up is cancelled, or a
+    /// The attempt, which a digest's deliveries share; `None` where nothing was sent: a follow-up is cancelled, or a
     /// message is set aside since another arrived in its place.
     pub attempt: Option<Arc<Attempt>>,
-    /// How the delivery goes on.
+    /// What follows for the delivery.
     pub next: NextStep,
 }
 
-/// How a delivery goes on after an attempt.
+/// What follows for a delivery after an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NextStep {
     /// It is tried again.
@@ -297,12 +298,12 @@ pub enum NextStep {
     },
 }
 
-/// What became of an outcome.
+/// Result of recording an outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recorded {
-    /// The delivery stands as the outcome says.
+    /// The delivery is as the outcome says.
     Done,
-    /// The delivery had ended otherwise meanwhile; the attempt is kept.
+    /// The delivery had ended before, or another server holds the lease; the attempt is kept.
     Superseded,
     /// The delivery is gone, with its space.
     Gone,

@@ -63,7 +63,7 @@ impl SealingKey {
         Zeroizing::new(self.bytes.iter().flat_map(digits).collect())
     }
 
-    /// A name for the key that tells nothing of it.
+    /// An id for the key that reveals nothing of it.
     pub fn id(&self) -> [u8; 8] {
         let tag = hmac::sign(
             &hmac::Key::new(hmac::HMAC_SHA256, &*self.bytes),

@@ -1,4 +1,4 @@
-//! What opens and makes sealed webhook URLs: the key file as it was read last, and the database's own fingerprint key.
+//! Seals and opens webhook URLs, with the key file as it was last read and the database's own fingerprint key.
 
 use std::{
     fs, io,
@@ -19,7 +19,7 @@ use crate::{
 /// What the fingerprint key is sealed for.
 const FINGERPRINT_RECORD: &[u8] = b"fingerprint key";
 
-/// What seals, opens and names webhook URLs.
+/// Seals and opens webhook URLs, and makes their fingerprints.
 pub struct Sealing {
     keyring: RwLock<Keyring>,
     key_file: PathBuf,
@@ -64,8 +64,8 @@ pub enum UnsealError {
 }
 
 impl Sealing {
-    /// For a new database: makes a fingerprint key. The second value is that key, sealed: the database keeps it and never
-    /// changes it.
+    /// For a new database: makes a fingerprint key, which never changes. The second value is that key, sealed, for the
+    /// database to keep.
     pub fn make(key_file: &Path, random: Arc<dyn Random>) -> Result<(Self, Vec<u8>), UnsealError> {
         let keyring = read_key_file(key_file)?;
         let mut fingerprint_key = [0; 32];
@@ -80,7 +80,7 @@ impl Sealing {
         Ok((sealing, sealed))
     }
 
-    /// For a database, with its name for people, that keeps its fingerprint key sealed as given.
+    /// For a database that exists: `database` is its name for people, and `stored` its sealed fingerprint key.
     pub fn open_with(
         database: &str,
         key_file: &Path,
@@ -179,7 +179,7 @@ impl Sealing {
         )
     }
 
-    /// Opens a URL; where its key is unknown, the key file may have changed since it was read.
+    /// Opens a URL. If its key is unknown, reads the key file again first, since it may have changed.
     pub fn open(&self, sealed: &Sealed, id: ConnectorId) -> Result<String, StoreError> {
         let mut opened = self.keyring().open(sealed, id.as_bytes());
         if opened == Err(SealError::UnknownKey) && self.reload().is_ok() {

@@ -6,10 +6,11 @@ use jiff::Timestamp;
 
 use crate::StoreError;
 
-/// Spaces and who may enter them. Each change bumps the version of identity in its own transaction.
+/// Spaces and who may enter them. A change of a space or its members bumps the version of identity in its own
+/// transaction; a new space without an admin does not.
 #[async_trait]
 pub trait Spaces: Send + Sync {
-    /// Makes a space; whoever is named becomes its admin.
+    /// Makes a space; `admin`, if given, becomes its admin.
     async fn add_space(&self, space: Space, admin: Option<User>)
     -> Result<SpaceChange, StoreError>;
 
@@ -45,7 +46,7 @@ pub trait Spaces: Send + Sync {
     ) -> Result<MemberChange, StoreError>;
 }
 
-/// What became of a change of a space.
+/// Result of changing a space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SpaceChange {
     /// It is so.
@@ -56,7 +57,7 @@ pub enum SpaceChange {
     Absent,
 }
 
-/// What became of a change of a member.
+/// Result of changing a member.
 #[derive(Debug, Clone)]
 pub enum MemberChange {
     /// The user became a member.

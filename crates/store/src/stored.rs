@@ -1,4 +1,4 @@
-//! What stores write as text and numbers, and how it is read back, whatever the database.
+//! How stores write values as text and numbers and read them back, for any database.
 
 mod delivery;
 
@@ -53,7 +53,7 @@ pub fn alert_json(alert: &Alert) -> String {
 pub struct StoredAlert {
     /// Its place in the order.
     pub seq: i64,
-    /// Its name.
+    /// Its id.
     pub id: [u8; 16],
     /// When it was first received.
     pub received_at: i64,
@@ -61,7 +61,7 @@ pub struct StoredAlert {
     pub occurrences: u64,
     /// What it says, as JSON.
     pub content: String,
-    /// What was mended, as JSON.
+    /// What was corrected, as JSON.
     pub warnings: Option<String>,
 }
 
@@ -81,7 +81,7 @@ impl StoredAlert {
     }
 }
 
-/// What was mended of an alert, as it is stored; nothing if nothing was.
+/// What was corrected in an alert, as it is stored; `None` if nothing was.
 pub fn warnings_json(warnings: &[Warning]) -> Option<String> {
     (!warnings.is_empty())
         .then(|| serde_json::to_string(warnings).expect("strings and lists always serialise"))
@@ -103,11 +103,11 @@ pub fn role_of(code: i16) -> Option<Role> {
 
 /// A space as it is stored.
 pub struct StoredSpace {
-    /// Its short name in the database.
+    /// Its number in the database.
     pub no: i64,
-    /// Its name.
+    /// Its id.
     pub id: [u8; 16],
-    /// Its name in paths.
+    /// Its name in URLs.
     pub slug: String,
     /// Its name for people.
     pub name: String,
@@ -118,7 +118,7 @@ pub struct StoredSpace {
 }
 
 impl StoredSpace {
-    /// The space with its short name and its version.
+    /// The space with its number and its version.
     pub fn read(self) -> Result<(i64, Space, i64), StoreError> {
         let slug = Slug::parse(&self.slug).ok_or_else(|| unreadable("spaces", "slug", self.no))?;
         let space = Space {
@@ -134,9 +134,9 @@ impl StoredSpace {
 /// A connector as it is stored.
 #[derive(Clone)]
 pub struct StoredConnector {
-    /// Its short name in the database.
+    /// Its number in the database.
     pub no: i64,
-    /// Its name.
+    /// Its id.
     pub id: [u8; 16],
     /// Its name for people.
     pub name: String,
@@ -148,7 +148,7 @@ pub struct StoredConnector {
     pub url_sealed: Vec<u8>,
     /// The fingerprint of its URL.
     pub destination: [u8; 16],
-    /// Whether it hears of anything.
+    /// Whether it is switched on.
     pub is_active: bool,
     /// A list of words, as JSON.
     pub severity_filter: String,
@@ -163,7 +163,7 @@ pub struct StoredConnector {
 }
 
 impl StoredConnector {
-    /// The connector with its short name.
+    /// The connector with its number.
     pub fn read(
         self,
         sealing: &Sealing,
@@ -263,7 +263,7 @@ impl StoredAnswer {
     /// The answer again, with the alert as it is by now, to a request that was first answered at `created_at`.
     pub fn again(self, record: Option<AlertRecord>, created_at: Timestamp) -> Accepted {
         let Some(mut record) = record else {
-            // Retention removed it: its name is what is left, and its words are those of the request.
+            // Retention removed the alert: its id is left, and its content is that of the request.
             return Accepted {
                 id: self.id,
                 received_at: created_at,

@@ -1,4 +1,4 @@
-//! What has to be done from time to time, in steps so small that nobody waits for them.
+//! Periodic work, in steps so small that no request waits for them.
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -8,11 +8,11 @@ use crate::{Inspection, StoreError};
 /// Keeping a store tidy.
 #[async_trait]
 pub trait Upkeep: Send + Sync {
-    /// Does one small step of what is to be done, and says how to go on.
+    /// Does one small step of tidying, and returns how to go on.
     async fn tidy(&self, rules: Tidying, progress: Progress) -> Result<Tidied, StoreError>;
 
-    /// Seals up to `at_most` webhook URLs again that are not sealed under the first key, and the store's own secrets
-    /// once no URL is left. Says how many it was.
+    /// Seals again up to `at_most` webhook URLs that are not sealed under the first key, and the store's own secrets
+    /// once no URL is left. Returns how many.
     async fn reseal(&self, at_most: usize) -> Result<usize, StoreError>;
 
     /// The figures that only the store can count.
@@ -34,9 +34,9 @@ pub struct Tidying {
 /// How far a round of tidying has come, in the store's own numbers. A round begins with the default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
-    /// What has ended without being written is written down, up to this connector.
+    /// Ends that were only computed are written down, up to this connector.
     Ends(i64),
-    /// What is old is removed, up to this alert.
+    /// Old history is removed, up to this alert.
     History(i64),
 }
 
@@ -46,7 +46,7 @@ impl Default for Progress {
     }
 }
 
-/// What a step came to.
+/// Result of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tidied {
     /// There is more: go on from here.

@@ -1,4 +1,4 @@
-//! Who opens a database, and what that may make of it.
+//! Who opens a database, and what they may change in it.
 
 /// Who opens a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +19,7 @@ impl Use {
         matches!(self, Self::Server | Self::Founding)
     }
 
-    /// Whether the schema may be changed, of which `found` steps are there; none in a new database.
+    /// Whether the schema may be changed. `found` is how many migrations the database has: none if it is new.
     pub const fn may_migrate(self, found: usize) -> bool {
         match self {
             Self::Server => true,

@@ -69,8 +69,8 @@ struct Callers {
     revoked_key: String,
 }
 
-async fn callers(world: &World) -> Callers {
-    let token = |email: &str| format!("Bearer {}", world.command(&["token", "issue", email]));
+/// Vera reads `data`, Stan manages `other`, and Dora manages `data`.
+fn add_people(world: &World) {
     for name in ["vera", "stan", "dora"] {
         world.command(&[
             "user",
@@ -81,30 +81,18 @@ async fn callers(world: &World) -> Callers {
         ]);
     }
     world.command(&["space", "add", "other", "--name", "Other"]);
-    world.command(&[
-        "member",
-        "set",
-        "data",
-        "vera@example.com",
-        "--role",
-        "viewer",
-    ]);
-    world.command(&[
-        "member",
-        "set",
-        "other",
-        "stan@example.com",
-        "--role",
-        "admin",
-    ]);
-    world.command(&[
-        "member",
-        "set",
-        "data",
-        "dora@example.com",
-        "--role",
-        "admin",
-    ]);
+    for (space, email, role) in [
+        ("data", "vera@example.com", "viewer"),
+        ("other", "stan@example.com", "admin"),
+        ("data", "dora@example.com", "admin"),
+    ] {
+        world.command(&["member", "set", space, email, "--role", role]);
+    }
+}
+
+async fn callers(world: &World) -> Callers {
+    add_people(world);
+    let token = |email: &str| format!("Bearer {}", world.command(&["token", "issue", email]));
     let disabled = token("dora@example.com");
     world.command(&["user", "disable", "dora@example.com"]);
     let revoked = token("vera@example.com");
@@ -219,6 +207,61 @@ async fn check(
         assert_ne!(status("", here()).await, 401, "{method} {path}");
         return;
     }
+    refuses_whoever_is_not_signed_in(world, callers, &verb, &here()).await;
+    let sends = if need == "send" { 422 } else { 403 };
+    assert_eq!(
+        status(&callers.send_key, here()).await,
+        sends,
+        "{method} {path} by a key that may only send"
+    );
+    if need == "session" {
+        return;
+    }
+    for (who, authorization, slug, expected) in [
+        ("a member of another space", &callers.stranger, "data", 403),
+        (
+            "a key of another space",
+            &callers.other_space_key,
+            "data",
+            403,
+        ),
+        (
+            "anyone in an unknown space",
+            &callers.stranger,
+            "nowhere",
+            404,
+        ),
+    ] {
+        assert_eq!(
+            status(authorization, filled(slug, connector)).await,
+            expected,
+            "{method} {path} by {who}"
+        );
+    }
+    let as_viewer = status(&callers.viewer, here()).await;
+    assert_eq!(
+        as_viewer == 403,
+        need != "viewer",
+        "{method} {path} by a viewer: {as_viewer}"
+    );
+    let own = format!("Bearer {}", world.token);
+    let others = [
+        ("data", "0197c2a0-0000-7000-8000-000000000001"),
+        ("data", "nonsense"),
+        ("other", connector),
+    ];
+    for (slug, id) in others.iter().filter(|_| path.contains("{id}")) {
+        let found = status(&own, filled(slug, id)).await;
+        assert_eq!(found, 404, "{method} {path} with {slug} and {id}");
+    }
+}
+
+async fn refuses_whoever_is_not_signed_in(
+    world: &World,
+    callers: &Callers,
+    method: &Method,
+    path: &str,
+) {
     let basic = format!("Basic {}", world.token);
     for (who, authorization) in [
         ("nobody", ""),
@@ -231,54 +274,10 @@ async fn check(
         ("a revoked key", &callers.revoked_key),
     ] {
         let answer = world
-            .ask_as(authorization, verb.clone(), &here(), Some(&json!({})))
+            .ask_as(authorization, method.clone(), path, Some(&json!({})))
             .await;
         assert_eq!(answer.status, 401, "{method} {path} by {who}");
         assert_eq!(answer.headers["www-authenticate"], "Bearer");
-    }
-    let sends = if need == "send" { 422 } else { 403 };
-    assert_eq!(
-        status(&callers.send_key, here()).await,
-        sends,
-        "{method} {path} by a key that may only send"
-    );
-    if need == "session" {
-        return;
-    }
-    assert_eq!(
-        status(&callers.stranger, here()).await,
-        403,
-        "{method} {path} by a member of another space"
-    );
-    assert_eq!(
-        status(&callers.other_space_key, here()).await,
-        403,
-        "{method} {path} by a key of another space"
-    );
-    assert_eq!(
-        status(&callers.stranger, filled("nowhere", connector)).await,
-        404,
-        "{method} {path} in an unknown space"
-    );
-    let as_viewer = status(&callers.viewer, here()).await;
-    assert_eq!(
-        as_viewer == 403,
-        need != "viewer",
-        "{method} {path} by a viewer: {as_viewer}"
-    );
-    if path.contains("{id}") {
-        let own = format!("Bearer {}", world.token);
-        for (slug, id) in [
-            ("data", "0197c2a0-0000-7000-8000-000000000001"),
-            ("data", "nonsense"),
-            ("other", connector),
-        ] {
-            assert_eq!(
-                status(&own, filled(slug, id)).await,
-                404,
-                "{method} {path} with {slug} and {id}"
-            );
-        }
     }
 }
 

@@ -20,6 +20,16 @@ async fn state(world: &World, connector: &str) -> Value {
         .body
 }
 
+fn assert_blocked(health: &Value, queue_depth: u64) {
+    assert_eq!(
+        (&health["state"], &health["queue_depth"]),
+        (&json!("blocked"), &json!(queue_depth))
+    );
+    let last_error = health["last_error"].as_str().unwrap();
+    assert!(last_error.starts_with("no_service"), "{last_error}");
+    assert!(!health["next_attempt_at"].is_null());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_webhook_holds_its_backlog_and_the_others_hear_of_it_until_it_is_repaired() {
     let mut world = World::start().await;
@@ -48,18 +58,7 @@ async fn a_dead_webhook_holds_its_backlog_and_the_others_hear_of_it_until_it_is_
         "{}",
         told[0]
     );
-    let health = state(&world, &broken).await;
-    assert_eq!(
-        (&health["state"], &health["queue_depth"]),
-        (&json!("blocked"), &json!(3))
-    );
-    assert!(
-        health["last_error"]
-            .as_str()
-            .unwrap()
-            .starts_with("no_service")
-    );
-    assert!(!health["next_attempt_at"].is_null());
+    assert_blocked(&state(&world, &broken).await, 3);
     // A kill changes nothing of it, and it is told of once.
     world.restart("-KILL");
     assert_eq!(state(&world, &broken).await["state"], "blocked");

@@ -159,90 +159,76 @@ async fn people_and_spaces_are_listed_as_tables() {
     }
 }
 
+/// Runs `send` against a server.
+fn send(world: &World, token: &str, arguments: &[&str]) -> std::process::Output {
+    let server = ["send", "--server", &world.server.base, "--space", "data"];
+    Command::new(PROGRAM)
+        .args([&server, arguments].concat())
+        .env_clear()
+        .env("ALERT_CONNECTORS_TOKEN", token)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+const LATE: [&str; 9] = [
+    "--type",
+    "dq_alert",
+    "--severity",
+    "high",
+    "--field",
+    "table=orders",
+    "--dedup-key",
+    "k",
+    "Late",
+];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn send_posts_an_alert_and_says_whether_it_was_accepted() {
     let world = World::start().await;
     world.connect("/services/a").await;
-    let send = |token: &str, arguments: &[&str]| {
-        Command::new(PROGRAM)
-            .args(
-                [
-                    &["send", "--server", &world.server.base, "--space", "data"],
-                    arguments,
-                ]
-                .concat(),
-            )
-            .env_clear()
-            .env("ALERT_CONNECTORS_TOKEN", token)
-            .stdin(Stdio::null())
-            .output()
-            .unwrap()
-    };
-    let good = [
-        "--type",
-        "dq_alert",
-        "--severity",
-        "high",
-        "--field",
-        "table=orders",
-        "--dedup-key",
-        "k",
-        "--wait",
-        "Late",
-    ];
-    let accepted = send(&world.token, &good);
-    assert!(
-        accepted.status.success(),
-        "{}",
-        String::from_utf8_lossy(&accepted.stderr)
-    );
+    let accepted = send(&world, &world.token, &[&LATE[..], &["--wait"]].concat());
+    let said = String::from_utf8_lossy(&accepted.stderr);
+    assert!(accepted.status.success(), "{said}");
     let id = String::from_utf8(accepted.stdout).unwrap();
-    assert_eq!(
-        world
-            .get(&format!("/spaces/data/alerts/{}", id.trim()))
-            .await
-            .body["fields"][0]["name"],
-        "table"
-    );
+    let path = format!("/spaces/data/alerts/{}", id.trim());
+    assert_eq!(world.get(&path).await.body["fields"][0]["name"], "table");
     assert_eq!(world.inbox.count(), 1);
-    let bad = send(
-        &world.token,
-        &["--type", "dq_alert", "--severity", "hgh", "Late"],
-    );
+    let bad = ["--type", "dq_alert", "--severity", "hgh", "Late"];
+    let bad = send(&world, &world.token, &bad);
     assert_eq!(bad.status.code(), Some(1));
-    assert!(
-        String::from_utf8(bad.stderr)
-            .unwrap()
-            .contains("severity must be one of low, medium, high, critical. Did you mean high?")
-    );
-    assert_eq!(send("wrong", &good).status.code(), Some(1));
-    let again = send(&world.token, &good);
-    let late = [
-        "--type",
-        "a",
-        "--severity",
-        "low",
-        "--wait",
-        "--resolved",
-        "--dedup-key",
-        "x",
-        "t",
-    ];
-    let late = send(&world.token, &late);
+    let said = String::from_utf8(bad.stderr).unwrap();
+    let advice = "severity must be one of low, medium, high, critical. Did you mean high?";
+    assert!(said.contains(advice), "{said}");
+    assert_eq!(send(&world, "wrong", &LATE).status.code(), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn send_says_why_no_message_follows() {
+    let world = World::start().await;
+    world.connect("/services/a").await;
+    let sent = |arguments: &[&str]| {
+        let waiting = [arguments, &["--wait"]].concat();
+        let sent = send(&world, &world.token, &waiting);
+        assert!(sent.status.success());
+        String::from_utf8(sent.stderr).unwrap()
+    };
+    sent(&LATE);
+    let again = sent(&LATE);
+    let low = ["--type", "a", "--severity", "low"];
+    let late = sent(&[&low[..], &["--resolved", "--dedup-key", "x", "t"]].concat());
     let path = "/spaces/data/alert-connectors";
     let listed = world.get(path).await.body;
     let one = format!("{path}/{}", listed[0]["id"].as_str().unwrap());
     let filter = json!({"severity_filter": ["critical"]});
     world.ask(Method::PATCH, &one, Some(&filter)).await;
-    let nobody = ["--type", "a", "--severity", "low", "--wait", "t"];
-    let nobody = send(&world.token, &nobody);
-    for (sent, words) in [
+    let nobody = sent(&[&low[..], &["t"]].concat());
+    for (said, words) in [
         (again, "the problem is active already"),
         (late, "no message of an active problem"),
         (nobody, "no connector of the space matches"),
     ] {
-        let said = String::from_utf8(sent.stderr).unwrap();
-        assert!(sent.status.success() && said.contains(words), "{said}");
+        assert!(said.contains(words), "{said}");
     }
 }
 

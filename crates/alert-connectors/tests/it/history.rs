@@ -31,6 +31,39 @@ fn keys(value: &Value) -> Vec<&str> {
     keys
 }
 
+const DELIVERY_FIELDS: [&str; 11] = [
+    "alert_id",
+    "attempts",
+    "connector_id",
+    "connector_name",
+    "created_at",
+    "ended_at",
+    "id",
+    "kind",
+    "next_attempt_at",
+    "reason",
+    "state",
+];
+const ATTEMPT_FIELDS: [&str; 7] = [
+    "digest_size",
+    "duration_ms",
+    "error",
+    "id",
+    "outcome",
+    "started_at",
+    "status_code",
+];
+const HEALTH_FIELDS: [&str; 8] = [
+    "consecutive_failures",
+    "last_error",
+    "last_success_at",
+    "next_attempt_at",
+    "oldest_pending_at",
+    "queue_depth",
+    "since",
+    "state",
+];
+
 #[tokio::test]
 async fn what_failed_can_be_seen_and_sent_again() {
     let world = World::start().await;
@@ -43,30 +76,8 @@ async fn what_failed_can_be_seen_and_sent_again() {
     let path = format!("/spaces/data/deliveries/{}", failed["id"].as_str().unwrap());
     let delivery = world.get(&path).await.body;
     assert_eq!(delivery, failed);
-    let fields = [
-        "alert_id",
-        "attempts",
-        "connector_id",
-        "connector_name",
-        "created_at",
-        "ended_at",
-        "id",
-        "kind",
-        "next_attempt_at",
-        "reason",
-        "state",
-    ];
-    assert_eq!(keys(&delivery), fields);
-    let attempt = [
-        "digest_size",
-        "duration_ms",
-        "error",
-        "id",
-        "outcome",
-        "started_at",
-        "status_code",
-    ];
-    assert_eq!(keys(&delivery["attempts"][0]), attempt);
+    assert_eq!(keys(&delivery), DELIVERY_FIELDS);
+    assert_eq!(keys(&delivery["attempts"][0]), ATTEMPT_FIELDS);
     assert_eq!(
         (&delivery["kind"], &delivery["reason"]),
         (&json!("opening"), &json!("message_refused"))
@@ -93,17 +104,7 @@ async fn what_failed_can_be_seen_and_sent_again() {
         .get(&format!("/spaces/data/alert-connectors/{connector}/health"))
         .await
         .body;
-    let fields = [
-        "consecutive_failures",
-        "last_error",
-        "last_success_at",
-        "next_attempt_at",
-        "oldest_pending_at",
-        "queue_depth",
-        "since",
-        "state",
-    ];
-    assert_eq!(keys(&health), fields);
+    assert_eq!(keys(&health), HEALTH_FIELDS);
     assert_eq!(
         (&health["state"], &health["queue_depth"]),
         (&json!("healthy"), &json!(0))

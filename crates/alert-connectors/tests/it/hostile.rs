@@ -8,88 +8,106 @@ use serde_json::json;
 
 use crate::world::{Server, World, answer, until};
 
+/// Hosts that mean this machine, or a network that is not public.
+const HOSTS: [&str; 31] = [
+    "127.0.0.1",
+    "127.1",
+    "2130706433",
+    "0x7f000001",
+    "0177.0.0.1",
+    "0x7f.1",
+    "127.0.0.1.",
+    "１２７.0.0.1",
+    "127。0。0。1",
+    "[::1]",
+    "[::]",
+    "[::ffff:127.0.0.1]",
+    "[::ffff:7f00:1]",
+    "[64:ff9b::127.0.0.1]",
+    "[2002:7f00:1::]",
+    "[2001:0:7f00:1::]",
+    "[fe80::1]",
+    "[fd00::1]",
+    "localhost",
+    "LOCALHOST",
+    "localhost.",
+    "a.localhost",
+    "10.0.0.1",
+    "169.254.169.254",
+    "192.168.0.1",
+    "172.16.0.1",
+    "100.64.0.1",
+    "0.0.0.0",
+    "224.0.0.1",
+    "255.255.255.255",
+    "198.51.100.1",
+];
+const BAD_URLS: [&str; 16] = [
+    "https:///host/x",
+    "https://",
+    "https:\\\\127.0.0.1/x",
+    "https://a\\@127.0.0.1/x",
+    "https://user@127.0.0.1/x",
+    "https://a:b@127.0.0.1/x",
+    "https://127.0.0.1/#x",
+    "https://a b/x",
+    "https://a/\tx",
+    "https://a/x\r\nHost: b",
+    "https://a:0/x",
+    "https://a:65536/x",
+    "https://a..b/x",
+    "https://999.999.999.999/x",
+    "https://[::1/x",
+    "https://hooks.slack.com/…",
+];
+const NOT_HTTPS: [&str; 8] = [
+    "http://127.0.0.1/x",
+    "HTTP://a/x",
+    "ftp://a/x",
+    "file:///etc/passwd",
+    "//a/x",
+    "a/x",
+    "",
+    "javascript:alert(1)",
+];
+const OTHERS: [(&str, &str); 3] = [
+    ("https://hooks.slack.com/triggers/T/1/x", "slack_workflow"),
+    (
+        "https://hooks.slack.com/workflows/T/A/1/x",
+        "slack_workflow",
+    ),
+    ("https://x.webhook.office.com/webhookb2/x", "wrong_platform"),
+];
+
 fn table(port: u16) -> Vec<(String, &'static str)> {
-    let mut rows = Vec::new();
-    for host in [
-        "127.0.0.1",
-        "127.1",
-        "2130706433",
-        "0x7f000001",
-        "0177.0.0.1",
-        "0x7f.1",
-        "127.0.0.1.",
-        "１２７.0.0.1",
-        "127。0。0。1",
-        "[::1]",
-        "[::]",
-        "[::ffff:127.0.0.1]",
-        "[::ffff:7f00:1]",
-        "[64:ff9b::127.0.0.1]",
-        "[2002:7f00:1::]",
-        "[2001:0:7f00:1::]",
-        "[fe80::1]",
-        "[fd00::1]",
-        "localhost",
-        "LOCALHOST",
-        "localhost.",
-        "a.localhost",
-        "10.0.0.1",
-        "169.254.169.254",
-        "192.168.0.1",
-        "172.16.0.1",
-        "100.64.0.1",
-        "0.0.0.0",
-        "224.0.0.1",
-        "255.255.255.255",
-        "198.51.100.1",
-    ] {
-        rows.push((format!("https://{host}:{port}/x"), "not_public"));
-    }
-    for url in [
-        "https:///host/x",
-        "https://",
-        "https:\\\\127.0.0.1/x",
-        "https://a\\@127.0.0.1/x",
-        "https://user@127.0.0.1/x",
-        "https://a:b@127.0.0.1/x",
-        "https://127.0.0.1/#x",
-        "https://a b/x",
-        "https://a/\tx",
-        "https://a/x\r\nHost: b",
-        "https://a:0/x",
-        "https://a:65536/x",
-        "https://a..b/x",
-        "https://999.999.999.999/x",
-        "https://[::1/x",
-        "https://hooks.slack.com/…",
-    ] {
-        rows.push((url.to_owned(), "bad_url"));
-    }
-    for url in [
-        "http://127.0.0.1/x",
-        "HTTP://a/x",
-        "ftp://a/x",
-        "file:///etc/passwd",
-        "//a/x",
-        "a/x",
-        "",
-        "javascript:alert(1)",
-    ] {
-        rows.push((url.to_owned(), "not_https"));
-    }
-    rows.push((
-        "https://hooks.slack.com/triggers/T/1/x".to_owned(),
-        "slack_workflow",
-    ));
-    rows.push((
-        "https://hooks.slack.com/workflows/T/A/1/x".to_owned(),
-        "slack_workflow",
-    ));
-    rows.push((
-        "https://x.webhook.office.com/webhookb2/x".to_owned(),
-        "wrong_platform",
-    ));
-    rows
+    let hosts = HOSTS.map(|host| (format!("https://{host}:{port}/x"), "not_public"));
+    let bad = BAD_URLS.map(|url| (url.to_owned(), "bad_url"));
+    let not_https = NOT_HTTPS.map(|url| (url.to_owned(), "not_https"));
+    let others = OTHERS.map(|(url, kind)| (url.to_owned(), kind));
+    let rows = hosts.into_iter().chain(bad).chain(not_https);
+    rows.chain(others).collect()
+}
+
+/// A server with a user and a space, at which nothing is allowed that is not public. Returns the user's token.
+fn strict_server(world: &World, proxy: &str) -> (Server, String) {
+    let database = format!("sqlite://{}", world.path("strict.db").display());
+    let output = |arguments: &[&str]| {
+        crate::world::output(&[arguments, &["--database-url", &database]].concat())
+    };
+    let alice = "alice@example.com";
+    output(&["user", "add", alice, "--name", "Alice", "--operator"]);
+    output(&["space", "add", "data", "--name", "Data"]);
+    let token = output(&["token", "issue", alice]);
+    let proxies = [
+        ("HTTPS_PROXY", proxy),
+        ("https_proxy", proxy),
+        ("ALL_PROXY", proxy),
+        ("HTTP_PROXY", proxy),
+    ];
+    (
+        Server::start(&["--database-url", &database], &proxies),
+        token,
+    )
 }
 
 #[tokio::test]
@@ -99,35 +117,8 @@ async fn no_url_of_the_table_is_taken_and_nothing_reaches_this_machine() {
     let port = trap.local_addr().unwrap().port();
     let proxy = format!("http://127.0.0.1:{port}");
     let world = World::start().await;
-    let database = format!("sqlite://{}", world.path("strict.db").display());
-    for arguments in [
-        &[
-            "user",
-            "add",
-            "alice@example.com",
-            "--name",
-            "Alice",
-            "--operator",
-        ][..],
-        &["space", "add", "data", "--name", "Data"],
-    ] {
-        crate::world::output(&[arguments, &["--database-url", &database]].concat());
-    }
-    let token = crate::world::output(&[
-        "token",
-        "issue",
-        "alice@example.com",
-        "--database-url",
-        &database,
-    ]);
     // No network is allowed here, and the environment's proxy is the trap.
-    let proxies = [
-        ("HTTPS_PROXY", proxy.as_str()),
-        ("https_proxy", &proxy),
-        ("ALL_PROXY", &proxy),
-        ("HTTP_PROXY", &proxy),
-    ];
-    let server = Server::start(&["--database-url", &database], &proxies);
+    let (server, token) = strict_server(&world, &proxy);
     let base = format!("{}/spaces/data/alert-connectors", server.base);
     let send = async |method: Method, url: &str, body: serde_json::Value| {
         let request = world

@@ -6,7 +6,7 @@ use std::{
 };
 
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::world::{PROGRAM, World};
 
@@ -126,46 +126,21 @@ async fn a_key_acts_as_its_user_within_its_limits_and_makes_no_keys() {
         .await;
     assert_eq!(made.status, 201, "{}", made.text);
     let key = format!("Bearer {}", made.body["key"].as_str().unwrap());
-    assert_eq!(
-        world
-            .ask_as(&key, Method::GET, "/spaces/data/alerts", None)
-            .await
-            .status,
-        200
-    );
-    assert_eq!(
-        world
-            .ask_as(&key, Method::GET, "/spaces/other/alerts", None)
-            .await
-            .status,
-        403
-    );
-    assert_eq!(
-        world.ask_as(&key, Method::GET, "/spaces", None).await.body["items"]
-            .as_array()
-            .unwrap()
-            .len(),
-        1
-    );
-    assert_eq!(
-        world
-            .ask_as(&key, Method::POST, "/api-keys", Some(&json!({"name": "x"})))
-            .await
-            .status,
-        403
-    );
-    assert_eq!(
-        world
-            .ask_as(
-                &key,
-                Method::POST,
-                "/spaces",
-                Some(&json!({"slug": "x", "name": "X"}))
-            )
-            .await
-            .status,
-        403
-    );
+    let status = async |method: Method, path: &str, body: Option<Value>| {
+        let answer = world.ask_as(&key, method, path, body.as_ref()).await;
+        answer.status.as_u16()
+    };
+    for (path, expected) in [("/spaces/data/alerts", 200), ("/spaces/other/alerts", 403)] {
+        assert_eq!(status(Method::GET, path, None).await, expected, "{path}");
+    }
+    for (path, body) in [
+        ("/api-keys", json!({"name": "x"})),
+        ("/spaces", json!({"slug": "x", "name": "X"})),
+    ] {
+        assert_eq!(status(Method::POST, path, Some(body)).await, 403, "{path}");
+    }
+    let spaces = world.ask_as(&key, Method::GET, "/spaces", None).await.body;
+    assert_eq!(spaces["items"].as_array().unwrap().len(), 1);
     let listed = world.get("/api-keys").await.body;
     assert_eq!(
         (&listed["items"][0]["name"], listed["items"][0].get("key")),
@@ -187,13 +162,7 @@ async fn a_key_acts_as_its_user_within_its_limits_and_makes_no_keys() {
             .status,
         204
     );
-    assert_eq!(
-        world
-            .ask_as(&key, Method::GET, "/spaces", None)
-            .await
-            .status,
-        401
-    );
+    assert_eq!(status(Method::GET, "/spaces", None).await, 401);
 }
 
 #[tokio::test]

@@ -11,6 +11,37 @@ use serde_json::{Value, json};
 
 use crate::world::{PROGRAM, World, until};
 
+fn lines_until_six_messages(out: impl Read) -> Vec<String> {
+    let mut out = std::io::BufReader::new(out);
+    let (mut lines, mut messages) = (Vec::new(), 0);
+    while messages < 6 {
+        let mut line = String::new();
+        let read = std::io::BufRead::read_line(&mut out, &mut line).unwrap();
+        assert!(read > 0, "{lines:?}");
+        messages += usize::from(line.contains("Freshness check"));
+        lines.push(line);
+    }
+    lines
+}
+
+/// What the demo shows in its welcome only.
+fn secrets_of(welcome: &[String]) -> Vec<String> {
+    let line = |begin: &str| welcome.iter().find(|line| line.starts_with(begin)).unwrap();
+    let password = line("Sign-in").split_whitespace().last().unwrap();
+    let token = line("curl").split("Bearer ").nth(1).unwrap();
+    let token = token.split('\'').next().unwrap();
+    let secrets = [
+        password,
+        token,
+        "T00000DEMO",
+        "demo0000slack",
+        "/workflows/0call",
+        "demo-on-call",
+        "demo-everything",
+    ];
+    secrets.map(str::to_owned).to_vec()
+}
+
 #[test]
 fn the_demo_shows_no_secret_outside_its_welcome() {
     let mut child = Command::new(PROGRAM)
@@ -28,21 +59,7 @@ fn the_demo_shows_no_secret_outside_its_welcome() {
         log.read_to_string(&mut text).ok();
         text
     });
-    let mut out = std::io::BufReader::new(child.stdout.take().unwrap());
-    let mut lines = Vec::new();
-    while lines
-        .iter()
-        .filter(|line: &&String| line.contains("Freshness check"))
-        .count()
-        < 6
-    {
-        let mut line = String::new();
-        assert!(
-            std::io::BufRead::read_line(&mut out, &mut line).unwrap() > 0,
-            "{lines:?}"
-        );
-        lines.push(line);
-    }
+    let lines = lines_until_six_messages(child.stdout.take().unwrap());
     let welcome_ends = lines
         .iter()
         .position(|line| line.starts_with("Messages as they arrive"))
@@ -62,39 +79,14 @@ fn the_demo_shows_no_secret_outside_its_welcome() {
         log.lines().count() > 50,
         "the log at trace level is too short to prove anything: {log}"
     );
-    let sign_in = welcome
-        .iter()
-        .find(|line| line.starts_with("Sign-in"))
-        .unwrap();
-    let password = sign_in.split_whitespace().last().unwrap();
-    let curl = welcome
-        .iter()
-        .find(|line| line.starts_with("curl"))
-        .unwrap();
-    let token = curl
-        .split("Bearer ")
-        .nth(1)
-        .unwrap()
-        .split('\'')
-        .next()
-        .unwrap();
-    let secrets = [
-        password,
-        token,
-        "T00000DEMO",
-        "demo0000slack",
-        "/workflows/0call",
-        "demo-on-call",
-        "demo-everything",
-    ];
-    for secret in secrets {
+    for secret in secrets_of(welcome) {
         assert!(
-            !log.contains(secret),
+            !log.contains(&secret),
             "{secret} is in the log: {}",
-            log.lines().find(|line| line.contains(secret)).unwrap()
+            log.lines().find(|line| line.contains(&secret)).unwrap()
         );
         assert!(
-            !messages.concat().contains(secret),
+            !messages.concat().contains(&secret),
             "{secret} is in the output"
         );
     }

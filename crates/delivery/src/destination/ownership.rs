@@ -6,6 +6,21 @@ use tokio::time::Instant;
 use super::{Destination, State, Wake};
 
 /// Whether this server may work a destination.
+///
+/// ```text
+/// Unowned   -> Leased     acquired
+/// Unowned   -> Unowned    renewed, lost, asked to yield, given up
+/// Leased    -> Leased     acquired, renewed
+/// Leased    -> Yielding   asked to yield: another server wants it
+/// Leased    -> Unowned    lost, given up
+/// Yielding  -> Leased     acquired
+/// Yielding  -> Yielding   renewed, asked to yield
+/// Yielding  -> Unowned    lost, given up once nothing is under way
+/// Exclusive -> Exclusive  renewed, lost, asked to yield, given up
+/// ```
+///
+/// A lease that is not renewed in time lapses: it is still held, and nothing is sent under it. Only a server that has the store
+/// for itself is `Exclusive`, and it acquires nothing. *Yielding* is `Leased` with `yielding` set.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Ownership {
     /// One server has the store for itself.
@@ -22,6 +37,17 @@ pub(super) enum Ownership {
     },
 }
 
+/// What a renewal says of the destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Renewal {
+    /// The lease is no longer held, or another one is.
+    Stale,
+    /// Nothing changed.
+    Unchanged,
+    /// Another program changed the destination or queued something.
+    Changed,
+}
+
 impl Ownership {
     pub(super) fn of(shared: bool) -> Self {
         if shared {
@@ -29,6 +55,58 @@ impl Ownership {
         } else {
             Self::Exclusive
         }
+    }
+
+    /// A lease was acquired that lapses at this time.
+    pub(super) const fn acquired(lease: Lease, until: Instant) -> Self {
+        Self::Leased {
+            lease,
+            until,
+            yielding: false,
+        }
+    }
+
+    /// A lease was renewed until a later time.
+    pub(super) fn renewed(&mut self, renewed: Lease, later: Instant) -> Renewal {
+        match self {
+            Self::Leased { lease, until, .. } if lease.number == renewed.number => {
+                *until = later;
+                let is_same = lease.changes == renewed.changes;
+                *lease = renewed;
+                if is_same {
+                    Renewal::Unchanged
+                } else {
+                    Renewal::Changed
+                }
+            }
+            Self::Leased { .. } | Self::Unowned | Self::Exclusive => Renewal::Stale,
+        }
+    }
+
+    /// Another server holds the destination now. Returns whether this lease was still held.
+    pub(super) fn lost(&mut self, lost: Lease) -> bool {
+        let was_held = self.lease().map(|lease| lease.number) == Some(lost.number);
+        if was_held {
+            *self = Self::Unowned;
+        }
+        was_held
+    }
+
+    /// Another server wants the destination. Returns whether there is a lease that was not asked for before.
+    pub(super) const fn ask_to_yield(&mut self) -> bool {
+        match self {
+            Self::Leased { yielding, .. } => !std::mem::replace(yielding, true),
+            Self::Unowned | Self::Exclusive => false,
+        }
+    }
+
+    /// Gives the destination up. Returns the lease, if there was one.
+    pub(super) const fn give_up(&mut self) -> Option<Lease> {
+        let lease = self.lease();
+        if lease.is_some() {
+            *self = Self::Unowned;
+        }
+        lease
     }
 
     /// Whether something may be sent now.
@@ -74,12 +152,7 @@ impl Destination {
     /// A lease was acquired: everything is read from disk. Returns whether a worker must be started.
     pub(crate) fn acquired(&self, lease: Lease, until: Instant) -> bool {
         let mut state = self.state();
-        let yielding = false;
-        state.ownership = Ownership::Leased {
-            lease,
-            until,
-            yielding,
-        };
+        state.ownership = Ownership::acquired(lease, until);
         state.policy = None;
         state.invalidated = false;
         state.window.reset();
@@ -89,15 +162,7 @@ impl Destination {
     /// The lease holds on. What others changed meanwhile is read.
     pub(crate) fn renewed(&self, renewed: Lease, later: Instant) {
         let mut state = self.state();
-        let Ownership::Leased { lease, until, .. } = &mut state.ownership else {
-            return;
-        };
-        if lease.number != renewed.number {
-            return;
-        }
-        *until = later;
-        if lease.changes != renewed.changes {
-            *lease = renewed;
+        if state.ownership.renewed(renewed, later) == Renewal::Changed {
             state.invalidated = true;
             state.window.backlog_grew();
             drop(state);
@@ -108,8 +173,7 @@ impl Destination {
     /// The lease is another's by now.
     pub(crate) fn lost(&self, lost: Lease) {
         let mut state = self.state();
-        if state.ownership.lease().map(|lease| lease.number) == Some(lost.number) {
-            state.ownership = Ownership::Unowned;
+        if state.ownership.lost(lost) {
             // The server that holds it now changes the health; ours is stale.
             state.policy = None;
             drop(state);
@@ -120,12 +184,7 @@ impl Destination {
     /// Has the worker yield it as soon as nothing is under way. Returns whether a worker was newly asked to.
     pub(crate) fn start_yielding(&self) -> bool {
         let mut state = self.state();
-        let running = state.running;
-        let Ownership::Leased { yielding, .. } = &mut state.ownership else {
-            return false;
-        };
-        let is_new = !*yielding && running;
-        *yielding = true;
+        let is_new = state.ownership.ask_to_yield() && state.running;
         drop(state);
         self.wake.notify_one();
         is_new
@@ -139,12 +198,101 @@ impl Destination {
 
 /// Gives up ownership of a destination.
 pub(super) fn give_up(state: &mut State) -> Option<(Lease, bool)> {
-    let lease = state.ownership.lease();
     let has_work = !state.window.is_empty() || state.has_set_aside();
+    let lease = state.ownership.give_up();
     if !matches!(state.ownership, Ownership::Exclusive) {
-        state.ownership = Ownership::Unowned;
         state.policy = None;
         state.window.reset();
     }
     lease.map(|lease| (lease, has_work))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, time::Duration};
+
+    use alert_connectors_model::Fingerprint;
+
+    use super::*;
+
+    fn lease(number: i64) -> Lease {
+        Lease {
+            destination: Fingerprint([1; 16]),
+            number,
+            changes: 0,
+        }
+    }
+
+    fn name(ownership: &Ownership) -> &'static str {
+        match ownership {
+            Ownership::Exclusive => "Exclusive",
+            Ownership::Unowned => "Unowned",
+            Ownership::Leased { yielding: true, .. } => "Yielding",
+            Ownership::Leased { .. } => "Leased",
+        }
+    }
+
+    type Event = (&'static str, fn(&mut Ownership));
+
+    const EVENTS: [Event; 5] = [
+        ("acquired", |ownership| {
+            *ownership = Ownership::acquired(lease(8), Instant::now());
+        }),
+        ("renewed", |ownership| {
+            ownership.renewed(lease(7), Instant::now());
+        }),
+        ("lost", |ownership| {
+            ownership.lost(lease(7));
+        }),
+        ("asked to yield", |ownership| {
+            ownership.ask_to_yield();
+        }),
+        ("given up", |ownership| {
+            ownership.give_up();
+        }),
+    ];
+
+    #[test]
+    fn the_drawing_of_a_lease_is_that_of_the_code() {
+        let mut yielding = Ownership::acquired(lease(7), Instant::now());
+        yielding.ask_to_yield();
+        let states = [
+            Ownership::Unowned,
+            Ownership::acquired(lease(7), Instant::now()),
+            yielding,
+            Ownership::Exclusive,
+        ];
+        let mut real = BTreeSet::new();
+        for state in &states {
+            for (event, happen) in EVENTS {
+                let mut after = *state;
+                happen(&mut after);
+                if (name(state), event) != ("Exclusive", "acquired") {
+                    real.insert((name(state), name(&after), event));
+                }
+            }
+        }
+        let events = EVENTS.map(|(event, _)| event);
+        let drawn = crate::drawing::transitions(include_str!("ownership.rs"), &events);
+        assert_eq!(drawn, real);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lease_that_lapses_is_held_and_nothing_is_sent_under_it() {
+        let until = Instant::now() + Duration::from_secs(9);
+        let mut ownership = Ownership::acquired(lease(7), until);
+        assert!(ownership.is_owned(Instant::now()));
+        tokio::time::advance(Duration::from_secs(9)).await;
+        assert!(!ownership.is_owned(Instant::now()) && ownership.fence().is_some());
+        let other = ownership.renewed(lease(8), Instant::now() + Duration::from_secs(9));
+        assert_eq!(other, Renewal::Stale);
+        let changed = Lease {
+            changes: 1,
+            ..lease(7)
+        };
+        let later = Instant::now() + Duration::from_secs(9);
+        assert_eq!(ownership.renewed(changed, later), Renewal::Changed);
+        assert_eq!(ownership.renewed(changed, later), Renewal::Unchanged);
+        assert!(ownership.is_owned(Instant::now()));
+    }
 }

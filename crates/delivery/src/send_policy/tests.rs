@@ -196,3 +196,73 @@ fn what_is_set_aside_waits_as_long_as_it_should() {
     let wait = policy.failed_again(1, Failure::Other { asked }, start, &random());
     assert_eq!(wait, asked);
 }
+
+/// The state of a destination by the drawing.
+fn drawn_state(policy: &SendPolicy, now: Moment) -> &'static str {
+    if policy.is_blocked() {
+        "Blocked"
+    } else if policy.asked_to_wait(now.instant).is_some() {
+        "Waiting"
+    } else if policy.health().failures > 0 {
+        "Failing"
+    } else {
+        "Healthy"
+    }
+}
+
+/// Lets something happen to a policy, and returns when. Responses come once its wait is over; a person repairs it at once.
+fn happen(policy: &mut SendPolicy, event: &str, now: Moment) -> Moment {
+    let left = policy.wait_left(now.instant).as_secs();
+    let answered = later(now, left + 1);
+    let wait = Duration::from_secs(30);
+    match event {
+        "arrived" => drop(policy.arrived(answered)),
+        "repaired" => policy.repaired(now),
+        "failed" => drop(policy.failed("503", None, answered, &random())),
+        "unanswered" => drop(policy.unanswered("none", true, answered, &random())),
+        "throttled" => drop(policy.throttled(wait, answered, &random())),
+        "condemned" => drop(policy.condemned("gone", true, answered, &random())),
+        "refused" => drop(policy.refused(9, "no", true, answered, &random())),
+        _ => unreachable!("{event}"),
+    }
+    if event == "repaired" { now } else { answered }
+}
+
+#[test]
+fn the_drawing_of_a_destination_is_that_of_the_code() {
+    let events = [
+        "arrived",
+        "repaired",
+        "failed",
+        "unanswered",
+        "throttled",
+        "condemned",
+        "refused",
+        "third refused",
+    ];
+    let mut real = std::collections::BTreeSet::new();
+    for before in [None, Some("failed"), Some("throttled"), Some("condemned")] {
+        for event in events {
+            let start = now();
+            let mut policy = restored(DestinationState::default(), start);
+            if event == "third refused" {
+                policy.refused(1, "no", true, start, &random());
+                policy.refused(2, "no", true, start, &random());
+            }
+            if let Some(before) = before {
+                happen(&mut policy, before, start);
+            }
+            // Where two were refused the destination fails already, and a block forgets them.
+            if event == "third refused" && [None, Some("condemned")].contains(&before) {
+                continue;
+            }
+            let at = later(start, 1);
+            let from = drawn_state(&policy, at);
+            let name = event.strip_prefix("third ").unwrap_or(event);
+            let then = happen(&mut policy, name, at);
+            real.insert((from, drawn_state(&policy, then), event));
+        }
+    }
+    let drawn = crate::drawing::transitions(include_str!("../send_policy.rs"), &events);
+    assert_eq!(drawn, real);
+}

@@ -79,7 +79,7 @@ pub async fn a_change_judged_at_an_old_version_is_stale(world: World) {
     assert!(matches!(absent, Changed::Absent));
 }
 
-/// What waited for a connector that was switched off or deleted is cancelled, with its reason, and history keeps its name.
+/// Switching a connector off or deleting it cancels its pending deliveries, with the reason; history keeps its name.
 pub async fn deactivation_and_deletion_cancel_what_is_pending(world: World) {
     let (off, gone) = (
         world.connect("").await,
@@ -158,7 +158,7 @@ pub async fn a_new_url_takes_what_is_pending_along(world: World) {
     );
 }
 
-/// A destination is a URL, whoever points at it.
+/// A destination is a URL, whichever connectors point at it.
 pub async fn equal_urls_share_a_destination(world: World) {
     let (one, same) = (world.connect("").await, world.connect("").await);
     let other = world.connect_url("", Some("https://a.example/2")).await;

@@ -7,8 +7,8 @@ use jiff::SignedDuration;
 
 use super::world::World;
 use crate::{
-    DeliveryQuery, DestinationHealth, Expiry, FailingMessages, Fence, Form, HealthState, NextStep,
-    Outcome, Progress, Replay, Replayed, Report, Retried, SetAside, Tidied, Tidying, Wait,
+    DeliveryQuery, DestinationHealth, Expiry, Fence, Form, NextStep, Progress, Replay, Replayed,
+    Report, Retried, Tidied, Tidying,
 };
 
 impl World {
@@ -27,7 +27,7 @@ impl World {
         }
     }
 
-    /// Tidies by the usual rule so much later; returns in how many steps.
+    /// Tidies by the usual rule, `hours` later; returns the number of steps.
     async fn tidy(&self, hours: i64) -> usize {
         self.tidy_by(Tidying {
             now: self.hours_later(hours).now,
@@ -118,8 +118,8 @@ pub async fn a_delivery_is_found_by_its_name(world: World) {
     }
 }
 
-/// What failed, expired or was cancelled can be retried, in its place in the order and with all its time; what waits or
-/// arrived can't.
+/// A delivery that failed, expired or was cancelled can be retried, in its place in the order and with all its time;
+/// one that is pending or arrived can't.
 pub async fn a_retry_gives_a_delivery_its_place_and_its_time_back(world: World) {
     let connector = world.connect("").await;
     let id = world.post("").await.deliveries[0].id;
@@ -214,12 +214,12 @@ pub async fn every_attempt_stays_whatever_becomes_of_its_delivery(world: World) 
     let found = world.deliveries_of(posted.id).await.remove(0);
     assert_eq!(found.state, DeliveryState::Delivered);
     let kept: Vec<_> = found.attempts.iter().map(|attempt| attempt.id).collect();
-    // Those of one millisecond are in no order.
+    // Attempts of one millisecond have no order.
     made.sort();
     assert_eq!(kept, made);
 }
 
-/// A replay takes what is asked for and not what waits already.
+/// A replay queues what is asked for, except what is already pending.
 pub async fn a_replay_queues_what_ended_and_nothing_twice(world: World) {
     let connector = world.connect("").await;
     for _ in 0..4 {
@@ -261,140 +261,7 @@ pub async fn a_replay_queues_what_ended_and_nothing_twice(world: World) {
     );
 }
 
-/// Health tells how a connector fares.
-pub async fn health_tells_how_a_connector_fares(world: World) {
-    let connector = world.connect("").await;
-    let space = world.space_id().await;
-    let health = async || {
-        let found = world.store.health(space, connector.id, world.expiry());
-        found.await.unwrap().unwrap()
-    };
-    assert_eq!(health().await.state, HealthState::Idle);
-    for _ in 0..2 {
-        world.post("").await;
-    }
-    let due = world.due(&connector).await;
-    world
-        .report(&connector, vec![world.outcome(&due[0], world.arrived())])
-        .await;
-    let healthy = health().await;
-    assert_eq!(
-        (
-            healthy.state,
-            healthy.queue_depth,
-            healthy.oldest_pending_at
-        ),
-        (HealthState::Healthy, 1, Some(world.now))
-    );
-    assert_eq!(healthy.last_success_at, Some(world.now));
-    let failing = DestinationHealth {
-        failures: 2,
-        failing_since: Some(world.later(-5)),
-        last_error: Some("HTTP 503".to_owned()),
-        wait: Some(crate::Wait {
-            set_at: world.now,
-            length: SignedDuration::from_secs(9),
-            asked: false,
-        }),
-        ..DestinationHealth::default()
-    };
-    world
-        .report_with(&connector, Vec::new(), Some(failing.clone()))
-        .await;
-    let retrying = health().await;
-    assert_eq!(
-        (
-            retrying.state,
-            retrying.since,
-            retrying.consecutive_failures
-        ),
-        (HealthState::Retrying, world.later(-5), 2)
-    );
-    assert_eq!(retrying.next_attempt_at, Some(world.later(9)));
-    let blocked = DestinationHealth {
-        block: Some(crate::Block {
-            reason: "no_service".to_owned(),
-            since: world.now,
-            probes: 0,
-            quiet: false,
-        }),
-        ..failing
-    };
-    world
-        .report_with(&connector, Vec::new(), Some(blocked))
-        .await;
-    assert_eq!(health().await.state, HealthState::Blocked);
-    let off = ConnectorChange {
-        is_active: Some(false),
-        ..ConnectorChange::default()
-    };
-    let version = world.roster().await.version;
-    world
-        .store
-        .change_connector(space, version, connector.id, off, world.later(7))
-        .await
-        .unwrap();
-    let paused = health().await;
-    assert_eq!(
-        (paused.state, paused.since, paused.queue_depth),
-        (HealthState::Paused, world.later(7), 0)
-    );
-}
-
-/// A message that is set aside has the time at which it is tried again, in history and in health.
-pub async fn what_is_set_aside_is_told_when_it_is_tried(world: World) {
-    let connector = world.connect("").await;
-    let space = world.space_id().await;
-    world.post("").await;
-    let due = world.due(&connector).await.remove(0);
-    let next = NextStep::Again {
-        form: Form::Plain,
-        at: world.later(60),
-    };
-    let postponed = Outcome {
-        seq: due.seq,
-        attempt: None,
-        next,
-    };
-    let set_aside = SetAside {
-        seq: due.seq,
-        alert_id: due.alert_id,
-        connector_id: connector.id,
-        failures: 3,
-        wait: Wait {
-            set_at: world.now,
-            length: SignedDuration::from_secs(60),
-            asked: false,
-        },
-    };
-    let failing = FailingMessages {
-        suspect: None,
-        set_aside: vec![set_aside],
-    };
-    let health = DestinationHealth {
-        failing,
-        ..DestinationHealth::default()
-    };
-    world
-        .report_with(&connector, vec![postponed], Some(health))
-        .await;
-    let found = world.store.delivery(space, due.id, world.expiry());
-    let delivery = found.await.unwrap().unwrap();
-    assert_eq!(delivery.next_attempt_at, Some(world.later(60)));
-    assert!(delivery.attempts.is_empty());
-    let again = world.due(&connector).await.remove(0);
-    assert_eq!((again.attempts, again.form), (0, Form::Plain));
-    let next = async || {
-        let found = world.store.health(space, connector.id, world.expiry());
-        found.await.unwrap().unwrap().next_attempt_at
-    };
-    assert_eq!(next().await, Some(world.later(60)));
-    // Another waits for nothing.
-    world.post("").await;
-    assert_eq!(next().await, None);
-}
-
-/// A new URL counts as a repair: the block goes, and what was held has its time again.
+/// A new URL counts as a repair: the block goes, and pending deliveries get their time back.
 pub async fn a_new_url_repairs(world: World) {
     let connector = world.connect("").await;
     world.post("").await;
@@ -432,7 +299,7 @@ pub async fn a_new_url_repairs(world: World) {
     assert_eq!(due.unwrap().len(), 1);
 }
 
-/// Old history goes in small steps; what waits, and a problem that is still there, stay.
+/// Old history is removed in small steps; pending deliveries and active problems stay.
 pub async fn retention_removes_what_is_old_and_neither_what_waits_nor_a_problem(world: World) {
     let connector = world.connect("").await;
     let mut old = Vec::new();
@@ -467,7 +334,7 @@ pub async fn retention_removes_what_is_old_and_neither_what_waits_nor_a_problem(
     assert_eq!(world.store.census().await.unwrap().pending, 0);
 }
 
-/// A key outlives what it was used for: its repeat gets the same status and name, and nothing is sent.
+/// An idempotency key outlives its alert: a repeat gets the same status and id, and nothing is sent.
 pub async fn a_key_is_answered_after_retention_took_its_alert(world: World) {
     let connector = world.connect("").await;
     let keyed = async || {

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use super::world::{World, idempotency, stored};
 use crate::{Acceptance, Disabled, Event, SpaceChange};
 
-/// What was accepted can be read back, is owed, and was told of in the order of the set.
+/// What was accepted can be read back, is pending, and caused events in the order of the set.
 pub async fn accept_is_durable_and_queued_in_order(world: World) {
     let connector = world.connect("").await;
     let submission = world.submission(&[world.alert(""), world.alert("")]).await;
@@ -29,7 +29,7 @@ pub async fn accept_is_durable_and_queued_in_order(world: World) {
     assert_eq!(record.deliveries[0].state, DeliveryState::Pending);
 }
 
-/// A submission that was matched with connectors of before is not stored.
+/// A submission that was matched with the previous connectors is not stored.
 pub async fn accept_stores_nothing_when_connectors_changed(world: World) {
     let submission = world.submission(&[world.alert("")]).await;
     world.connect("").await;
@@ -129,7 +129,7 @@ pub async fn a_key_is_forgotten_after_a_day(world: World) {
     stored(world.store.accept(later).await.unwrap());
 }
 
-/// Whatever arrives at the same moment, a key has one active alert.
+/// A key has one active alert, even if several arrive at the same moment.
 pub async fn one_active_alert_for_each_dedup_key(world: World) {
     let alerts: Vec<_> = (0..5).map(|_| world.alert(r#","dedup_key":"k""#)).collect();
     let (first, second) = (
@@ -177,7 +177,7 @@ pub async fn resolved_closes_the_problem_and_a_later_post_opens_a_new_one(world:
     assert_ne!(world.post(r#","dedup_key":"k""#).await.id, first.id);
 }
 
-/// Nobody heard of the problem, so nobody hears that it is gone; without a key it is an ordinary alert.
+/// No connector was notified of the problem, so none is notified of its end; without a key it is an ordinary alert.
 pub async fn resolved_without_an_active_alert_is_stored_but_not_sent(world: World) {
     let connector = world.connect("").await;
     assert!(

@@ -10,6 +10,7 @@
 
 mod alerts;
 mod connectors;
+mod health;
 mod history;
 mod intake;
 mod people;
@@ -19,6 +20,7 @@ mod world;
 
 pub use alerts::*;
 pub use connectors::*;
+pub use health::*;
 pub use history::*;
 pub use intake::*;
 pub use people::*;
@@ -45,6 +47,7 @@ macro_rules! conformance {
             many_requests_at_once_are_all_answered,
             alerts_are_listed_newest_first_without_gap_or_repeat,
             filters_of_a_list_are_joined_by_or_within_and_by_and_between,
+            a_span_of_time_has_its_beginning_and_not_its_end,
             an_alert_of_another_space_is_absent,
             resolve_is_repeatable,
             what_is_rare_is_found_among_many,
@@ -77,6 +80,7 @@ macro_rules! conformance {
             every_attempt_stays_whatever_becomes_of_its_delivery,
             a_replay_queues_what_ended_and_nothing_twice,
             health_tells_how_a_connector_fares,
+            health_tells_a_failure_a_block_and_a_pause,
             what_is_set_aside_is_told_when_it_is_tried,
             a_key_is_answered_after_retention_took_its_alert,
             a_new_url_repairs,

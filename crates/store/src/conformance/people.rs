@@ -22,7 +22,7 @@ fn key(world: &World, name: &str, hash: u8) -> NewApiKey {
     }
 }
 
-/// Whatever ends a session ends it at once.
+/// A session ends at once with its token, or when its user's password changes.
 pub async fn a_session_ends_with_its_token_user_or_password(world: World) {
     let session = world.store.session(TOKEN).await.unwrap().unwrap();
     assert_eq!(
@@ -219,7 +219,7 @@ pub async fn removing_a_space_takes_everything_along(world: World) {
     );
 }
 
-/// What rests on a version of identity is changed only at that version.
+/// A change that was authorised at one version of identity happens only at that version.
 pub async fn what_was_judged_at_another_version_is_not_changed(world: World) {
     let space = world.space_id().await;
     let version = world.store.version().await.unwrap();

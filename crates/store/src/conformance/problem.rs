@@ -56,7 +56,8 @@ impl World {
     }
 }
 
-/// When the severity rises, who had the opening hears that it rose, and who matches for the first time hears the whole.
+/// When the severity rises, connectors that had the opening are notified of it; those that match for the first time get
+/// the whole message.
 pub async fn a_rise_is_told_to_those_who_know_and_opened_to_those_who_do_not(world: World) {
     let all = world.connect("").await;
     let critical = world
@@ -100,7 +101,7 @@ pub async fn a_repeat_after_the_interval_is_a_reminder(world: World) {
     }
 }
 
-/// That it is gone is told to those whom any message of it reached or will reach, and to nobody twice.
+/// Connectors that any message of the problem reached or will reach are notified of its end, and none of them twice.
 pub async fn the_end_is_told_to_those_who_heard_of_it(world: World) {
     let (heard, waits) = (
         world.connect("").await,
@@ -140,7 +141,8 @@ pub async fn the_end_is_told_to_those_who_heard_of_it(world: World) {
     assert_eq!(world.kinds(&heard).await.len(), 1);
 }
 
-/// A `resolved` that happened before the problem began is about an earlier one: it is stored, and nobody hears of it.
+/// A `resolved` that happened before the problem began is about an earlier one: it is stored, and no connector is
+/// notified.
 pub async fn a_resolved_of_before_the_beginning_ends_nothing(world: World) {
     let connector = world.connect("").await;
     world.problem(Severity::High, 0, "").await;

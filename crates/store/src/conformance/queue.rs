@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alert_connectors_model::{AlertId, DeliveryState, EndReason};
+use alert_connectors_model::{AlertId, Connector, DeliveryState, EndReason};
 
 use jiff::SignedDuration;
 
@@ -12,7 +12,7 @@ use crate::{
     Outcome, Recorded, Report, SetAside, Suspect, Wait,
 };
 
-/// What ended is owed no more, and its attempt is kept.
+/// A delivery that ended is no longer pending, and its attempt is kept.
 pub async fn a_recorded_end_is_due_no_more(world: World) {
     let connector = world.connect("").await;
     let id = world.post("").await.id;
@@ -116,19 +116,9 @@ pub async fn due_is_read_in_order_across_connectors(world: World) {
     );
 }
 
-/// How a destination stands is kept with the outcome that changed it, and comes back as it was.
-pub async fn health_comes_back_as_it_was_with_the_previous_rate_limit(world: World) {
-    let connector = world.connect("").await;
-    let fresh = world
-        .store
-        .destination_state(connector.destination, world.now)
-        .await
-        .unwrap();
-    assert_eq!(
-        (fresh.health, fresh.last_request_at),
-        (DestinationHealth::default(), None)
-    );
-    let health = DestinationHealth {
+/// A health in which every part says something.
+fn with_everything(world: &World, connector: &Connector) -> DestinationHealth {
+    DestinationHealth {
         failures: 3,
         unanswered: 2,
         failing: FailingMessages {
@@ -167,7 +157,22 @@ pub async fn health_comes_back_as_it_was_with_the_previous_rate_limit(world: Wor
         }),
         told: true,
         repaired_at: Some(world.later(-900)),
-    };
+    }
+}
+
+/// A destination's health is stored with the outcome that changed it, and comes back as it was.
+pub async fn health_comes_back_as_it_was_with_the_previous_rate_limit(world: World) {
+    let connector = world.connect("").await;
+    let fresh = world
+        .store
+        .destination_state(connector.destination, world.now)
+        .await
+        .unwrap();
+    assert_eq!(
+        (fresh.health, fresh.last_request_at),
+        (DestinationHealth::default(), None)
+    );
+    let health = with_everything(&world, &connector);
     for _ in 0..6 {
         world.post("").await;
     }
@@ -190,7 +195,7 @@ pub async fn health_comes_back_as_it_was_with_the_previous_rate_limit(world: Wor
     assert_eq!(backlog.troubled, [connector.destination]);
 }
 
-/// What failed through the destination's fault is owed again, and nothing else is.
+/// A delivery that failed through the destination's fault is pending again; no other is.
 pub async fn what_failed_is_revived_and_what_arrived_is_not(world: World) {
     let connector = world.connect("").await;
     for _ in 0..2 {
@@ -223,8 +228,8 @@ pub async fn what_failed_is_revived_and_what_arrived_is_not(world: World) {
     );
 }
 
-/// A digest is what waits for the connector of the oldest delivery, in order, the worst with their words; its attempt is
-/// found under each of its deliveries.
+/// A digest holds the pending deliveries of the oldest one's connector, in order, the worst with their alerts; its
+/// attempt is found under each of them.
 pub async fn a_digest_batch_is_of_one_connector_and_its_attempt_is_shared(world: World) {
     let one = world.connect("").await;
     world.connect("").await;
@@ -238,45 +243,23 @@ pub async fn a_digest_batch_is_of_one_connector_and_its_attempt_is_shared(world:
         let accepted = world.store.accept(submission).await.unwrap();
         ids.push(super::world::stored(accepted).remove(0).id);
     }
-    let destination = one.destination;
-    let batch = world
-        .store
-        .digest_batch(destination, 0, 10, 2, world.expiry())
-        .await
-        .unwrap()
-        .unwrap();
+    let digest = async |from, most| {
+        let batch = world
+            .store
+            .digest_batch(one.destination, from, most, 2, world.expiry());
+        batch.await.unwrap().unwrap()
+    };
+    let batch = digest(0, 10).await;
     assert_eq!(batch.connector.id, one.id);
     let carried: Vec<_> = batch.entries.iter().map(|entry| entry.alert_id).collect();
     assert_eq!(carried, ids);
-    let with_words: Vec<_> = batch
-        .entries
-        .iter()
-        .map(|entry| entry.alert.is_some())
-        .collect();
-    assert_eq!(with_words, [false, true, true]);
-    let few = world
-        .store
-        .digest_batch(destination, 0, 2, 2, world.expiry())
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(few.entries.len(), 2);
-    let from = batch.entries[0].seq + 1;
-    let later = world
-        .store
-        .digest_batch(destination, from, 10, 2, world.expiry())
-        .await
-        .unwrap()
-        .unwrap();
+    let with_words = batch.entries.iter().map(|entry| entry.alert.is_some());
+    assert_eq!(with_words.collect::<Vec<_>>(), [false, true, true]);
+    assert_eq!(digest(0, 2).await.entries.len(), 2);
+    let later = digest(batch.entries[0].seq + 1, 10).await;
     assert_ne!(later.connector.id, one.id, "its first delivery is left out");
     assert_eq!(later.entries.len(), 3);
-    let from = later.entries[0].seq + 1;
-    let rest = world
-        .store
-        .digest_batch(destination, from, 10, 2, world.expiry())
-        .await
-        .unwrap()
-        .unwrap();
+    let rest = digest(later.entries[0].seq + 1, 10).await;
     assert_eq!(rest.connector.id, one.id);
     assert_eq!(rest.entries.len(), 2);
     let due = world.due(&one).await;
@@ -329,7 +312,7 @@ pub async fn what_has_expired_is_owed_no_more_until_a_repair(world: World) {
     assert_eq!(due(later(24 * 7)).await, 0);
 }
 
-/// A follow-up knows how its opening stands.
+/// A follow-up knows the state of its opening.
 pub async fn a_follow_up_knows_its_opening(world: World) {
     let connector = world.connect("").await;
     let id = world.post(r#","dedup_key":"k""#).await.id;

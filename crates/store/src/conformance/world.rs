@@ -103,7 +103,7 @@ impl World {
         self.store.session(TOKEN).await.unwrap().is_some()
     }
 
-    /// So many seconds from now.
+    /// The time `seconds` from now.
     pub fn later(&self, seconds: i64) -> Timestamp {
         self.now + SignedDuration::from_secs(seconds)
     }
@@ -254,7 +254,7 @@ impl World {
         self.store.record(Arc::from([report])).await.unwrap()
     }
 
-    /// Everything that is owed to a connector's destination arrives.
+    /// The deliveries pending for a connector's destination arrive.
     pub(super) async fn all_arrive(&self, connector: &Connector) {
         let due = self.due(connector).await;
         let outcomes = due
@@ -270,7 +270,7 @@ impl World {
         stored(self.store.accept(submission).await.unwrap()).remove(0)
     }
 
-    /// What is owed to a connector.
+    /// The deliveries pending for a connector's destination.
     pub async fn due(&self, connector: &Connector) -> Vec<PendingDelivery> {
         self.store
             .due(connector.destination, 0, 100, self.expiry())
@@ -278,7 +278,7 @@ impl World {
             .unwrap()
     }
 
-    /// What came of an attempt.
+    /// The outcome of an attempt.
     pub fn outcome(&self, due: &PendingDelivery, next: NextStep) -> Outcome {
         let attempt = Attempt {
             id: AttemptId::new(self.now, &self.random),
@@ -296,7 +296,7 @@ impl World {
         }
     }
 
-    /// That it arrived.
+    /// The next step of a delivery that arrived.
     pub fn arrived(&self) -> NextStep {
         NextStep::End {
             state: DeliveryState::Delivered,

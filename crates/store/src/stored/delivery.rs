@@ -8,15 +8,15 @@ use alert_connectors_model::{
 use super::{maybe_time, time, unreadable};
 use crate::{AcceptedDelivery, Expiry, Kept, StoreError};
 
-/// A delivery as a row tells it, with what its end depends on.
+/// A delivery as a row holds it, with what its end depends on.
 pub struct DeliveryRow {
     /// Its place in the order.
     pub seq: i64,
-    /// Its name.
+    /// Its id.
     pub id: [u8; 16],
-    /// Its alert's name.
+    /// Its alert's id.
     pub alert_id: [u8; 16],
-    /// Its connector's name.
+    /// Its connector's id.
     pub connector_id: [u8; 16],
     /// Its connector's name for people.
     pub connector_name: String,
@@ -128,19 +128,19 @@ pub fn delivery_kind(code: u8, seq: i64) -> Result<DeliveryKind, StoreError> {
     DeliveryKind::from_code(code).ok_or_else(|| unreadable("deliveries", "kind", seq))
 }
 
-/// An attempt as a row tells it.
+/// An attempt as a row holds it.
 pub struct AttemptRow {
     /// The delivery's place in the order.
     pub delivery_seq: i64,
-    /// Its name.
+    /// The attempt's id.
     pub id: [u8; 16],
     /// When the request began.
     pub started_at: i64,
     /// How long it took.
     pub duration_ms: u32,
-    /// What came of it, as a number.
+    /// Its outcome, as a number.
     pub outcome: u8,
-    /// The status of the answer.
+    /// The status of the response.
     pub status_code: Option<u16>,
     /// What went wrong.
     pub error: Option<String>,

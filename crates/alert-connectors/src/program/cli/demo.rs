@@ -7,14 +7,14 @@ use alert_connectors_api::{Password, Passwords, new_token, token_hash};
 use alert_connectors_delivery::{Rates, Resolve, Trust};
 use alert_connectors_inbox::{Authority, Inbox, Message, serve};
 use alert_connectors_model::{
-    AddressPolicy, Clock, Email, Json, Random, Role, Secret, Slug, Space, SpaceId, SystemClock,
-    UrlRules, User, UserId, parse_new_connector, rfc3339_millis,
+    AddressPolicy, Clock, ConnectorId, Email, Json, Random, Role, Secret, Slug, Space, SpaceId,
+    SystemClock, UrlRules, User, UserId, parse_new_connector, rfc3339_millis,
 };
-use alert_connectors_store::{NewToken, NewUser, Store};
+use alert_connectors_store::{NewToken, NewUser, Roster, Store};
 use anyhow::{Context, anyhow};
 use async_trait::async_trait;
 use clap::Args;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::broadcast};
 use tokio_util::task::TaskTracker;
@@ -97,20 +97,7 @@ async fn demo(options: Options, logging: &Logging) -> anyhow::Result<()> {
         own_names: own_names(),
     };
     let sign_in = furnish(&*opened.store(), &rules).await?;
-    let names = [
-        "hooks.slack.com",
-        "default0demo.1.environment.api.powerplatform.com",
-        "localhost",
-        "127.0.0.1",
-    ];
-    let authority = Authority::for_names(names.map(str::to_owned).to_vec())
-        .map_err(|error| anyhow!("the inbox's certificate can't be made: {error}"))?;
-    let inbox = Inbox::new(Arc::new(SystemClock));
-    let arriving = inbox.follow();
-    let inbox_listener = TcpListener::bind("127.0.0.1:0")
-        .await
-        .context("the inbox can't listen")?;
-    let inbox_address = inbox_listener.local_addr()?;
+    let stand_in = StandIn::new().await?;
     let (listener, moved) = listen(options.listen).await?;
     let config = ServeConfig {
         database,
@@ -118,7 +105,7 @@ async fn demo(options: Options, logging: &Logging) -> anyhow::Result<()> {
         public_url: None,
         rules,
         trust: Trust {
-            extra_roots: vec![authority.ca()],
+            extra_roots: vec![stand_in.authority.ca()],
         },
         proxy: None,
         no_proxy: Vec::new(),
@@ -128,21 +115,59 @@ async fn demo(options: Options, logging: &Logging) -> anyhow::Result<()> {
         spans: Spans::default(),
         log_format: LogFormat::default_here(),
     };
-    let resolver = Arc::new(ToInbox(inbox_address));
+    let resolver = Arc::new(ToInbox(stand_in.address));
     let service = Service::start(config, opened, listener, resolver, logging).await?;
+    welcome(service.address, stand_in.address, moved, &sign_in)?;
+    let every = Duration::from_millis(options.every_ms.max(1));
+    play(&service, stand_in, sign_in.token, every);
+    service.run().await
+}
+
+/// The inbox behind a listener and a certificate for the platforms' names.
+struct StandIn {
+    inbox: Inbox,
+    authority: Authority,
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl StandIn {
+    async fn new() -> anyhow::Result<Self> {
+        let names = [
+            "hooks.slack.com",
+            "default0demo.1.environment.api.powerplatform.com",
+            "localhost",
+            "127.0.0.1",
+        ];
+        let authority = Authority::for_names(names.map(str::to_owned).to_vec())
+            .map_err(|error| anyhow!("the inbox's certificate can't be made: {error}"))?;
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .context("the inbox can't listen")?;
+        Ok(Self {
+            inbox: Inbox::new(Arc::new(SystemClock)),
+            authority,
+            address: listener.local_addr()?,
+            listener,
+        })
+    }
+}
+
+/// Starts what runs beside the service: the inbox, a line for each of its messages, and the sample alerts.
+fn play(service: &Service, stand_in: StandIn, token: Secret, every: Duration) {
     let lifecycle = service.lifecycle();
     let (tasks, stopping) = (lifecycle.tasks.clone(), lifecycle.soft.clone());
+    let arriving = stand_in.inbox.follow();
     tasks.essential(
         "inbox",
         serve(
-            inbox_listener,
-            authority.server_config(),
-            inbox.router(),
+            stand_in.listener,
+            stand_in.authority.server_config(),
+            stand_in.inbox.router(),
             TaskTracker::new(),
             stopping.clone(),
         ),
     );
-    welcome(service.address, inbox_address, moved, &sign_in)?;
     let stop = stopping.clone();
     tasks.worker("listing", async move {
         tokio::select! {
@@ -150,11 +175,7 @@ async fn demo(options: Options, logging: &Logging) -> anyhow::Result<()> {
             () = stop.cancelled() => {}
         }
     });
-    let (server, every) = (
-        service.address,
-        Duration::from_millis(options.every_ms.max(1)),
-    );
-    let token = sign_in.token.clone();
+    let server = service.address;
     tasks.worker("samples", async move {
         tokio::select! {
             ended = raise(server, token, every) => {
@@ -165,7 +186,6 @@ async fn demo(options: Options, logging: &Logging) -> anyhow::Result<()> {
             () = stopping.cancelled() => {}
         }
     });
-    service.run().await
 }
 
 /// How to sign in.
@@ -177,53 +197,77 @@ struct SignIn {
 
 /// A user, a space, three connectors. A kept folder has them already and only gets a new sign-in.
 async fn furnish(store: &dyn Store, rules: &UrlRules) -> anyhow::Result<SignIn> {
-    let (now, random) = (SystemClock.now(), SystemRandom::default());
+    let now = SystemClock.now();
+    let (user, password) = alice(store, now).await?;
+    let roster = analytics(store, &user, rules, now).await?;
+    let first_connector = roster
+        .connectors
+        .first()
+        .context("the demo's connectors were just made")?
+        .id
+        .to_string();
+    let token = new_token("acs_", &SystemRandom::default());
+    let new = NewToken {
+        hash: token_hash(token.expose()),
+        user_id: user.id,
+        expires_at: now.checked_add(SignedDuration::from_hours(24))?,
+    };
+    store.add_token(new, now).await?;
+    Ok(SignIn {
+        password,
+        token,
+        first_connector,
+    })
+}
+
+/// The demo's user, with a new password.
+async fn alice(store: &dyn Store, now: Timestamp) -> anyhow::Result<(User, Secret)> {
+    let random = SystemRandom::default();
     let email = Email::parse(EMAIL).map_err(|what| anyhow!(what))?;
-    let slug = Slug::parse(SPACE).context("the demo's slug is one")?;
     let mut digits = [0; 6];
     random.fill(&mut digits);
-    let password = Secret::new(format!(
-        "demo-{}",
-        digits.map(|digit| format!("{digit:02x}")).concat()
-    ));
+    let digits = digits.map(|digit| format!("{digit:02x}")).concat();
+    let password = Secret::new(format!("demo-{digits}"));
     let entered = Password::new(password.clone()).map_err(|what| anyhow!(what))?;
     let hash = Passwords::new(Arc::new(SystemRandom::default())).hash(&entered);
-    let user = User {
-        id: UserId::new(now, &random),
-        email: email.clone(),
-        full_name: "Alice Johnson".to_owned(),
-    };
     let new = NewUser {
-        user: user.clone(),
+        user: User {
+            id: UserId::new(now, &random),
+            email: email.clone(),
+            full_name: "Alice Johnson".to_owned(),
+        },
         password_hash: hash.clone(),
         is_operator: true,
         created_at: now,
     };
     store.add_user(new).await?;
     store.set_password(&email, hash.unwrap_or_default()).await?;
-    let user = store
-        .user(&email)
-        .await?
-        .context("the demo's user was just made")?
-        .user;
-    let id = SpaceId::new(now, &random);
+    let found = store.user(&email).await?;
+    let found = found.context("the demo's user was just made")?;
+    Ok((found.user, password))
+}
+
+/// The demo's space with its connectors.
+async fn analytics(
+    store: &dyn Store,
+    user: &User,
+    rules: &UrlRules,
+    now: Timestamp,
+) -> anyhow::Result<Roster> {
+    let random = SystemRandom::default();
+    let slug = Slug::parse(SPACE).context("the demo's slug is one")?;
+    let space = Space {
+        id: SpaceId::new(now, &random),
+        slug: slug.clone(),
+        name: "Analytics".to_owned(),
+        created_at: now,
+    };
+    store.add_space(space, None).await?;
+    let missing = "the demo's space was just made";
+    let roster = store.roster(&slug).await?.context(missing)?;
+    let space_id = roster.space.id;
     store
-        .add_space(
-            Space {
-                id,
-                slug: slug.clone(),
-                name: "Analytics".to_owned(),
-                created_at: now,
-            },
-            None,
-        )
-        .await?;
-    let roster = store
-        .roster(&slug)
-        .await?
-        .context("the demo's space was just made")?;
-    store
-        .set_member(roster.space.id, &email, Role::Admin, now)
+        .set_member(space_id, &user.email, Role::Admin, now)
         .await?;
     if roster.connectors.is_empty() {
         for (name, platform, url, filters) in CHANNELS {
@@ -232,39 +276,13 @@ async fn furnish(store: &dyn Store, rules: &UrlRules) -> anyhow::Result<SignIn> 
             );
             let new = parse_new_connector(Json::parse(text.as_bytes())?, rules)
                 .map_err(|faults| anyhow!("a demo connector is at fault: {faults:?}"))?;
-            let id = alert_connectors_model::ConnectorId::new(now, &random);
+            let id = ConnectorId::new(now, &random);
             store
-                .create_connector(roster.space.id, id, new, user.clone(), now)
+                .create_connector(space_id, id, new, user.clone(), now)
                 .await?;
         }
     }
-    let roster = store
-        .roster(&slug)
-        .await?
-        .context("the demo's space was just made")?;
-    let first_connector = roster
-        .connectors
-        .first()
-        .context("the demo's connectors were just made")?
-        .id
-        .to_string();
-    let token = new_token("acs_", &random);
-    let expires_at = now.checked_add(SignedDuration::from_hours(24))?;
-    store
-        .add_token(
-            NewToken {
-                hash: token_hash(token.expose()),
-                user_id: user.id,
-                expires_at,
-            },
-            now,
-        )
-        .await?;
-    Ok(SignIn {
-        password,
-        token,
-        first_connector,
-    })
+    store.roster(&slug).await?.context(missing)
 }
 
 /// Takes the wanted port, or any other one if it is not free.

@@ -1,0 +1,157 @@
+//! Properties of a connector's health.
+
+use alert_connectors_model::ConnectorChange;
+use jiff::SignedDuration;
+
+use super::world::World;
+use crate::{
+    DestinationHealth, FailingMessages, Form, HealthState, NextStep, Outcome, SetAside, Wait,
+};
+
+/// Health tells how a connector fares.
+pub async fn health_tells_how_a_connector_fares(world: World) {
+    let connector = world.connect("").await;
+    let space = world.space_id().await;
+    let health = async || {
+        let found = world.store.health(space, connector.id, world.expiry());
+        found.await.unwrap().unwrap()
+    };
+    assert_eq!(health().await.state, HealthState::Idle);
+    for _ in 0..2 {
+        world.post("").await;
+    }
+    let due = world.due(&connector).await;
+    world
+        .report(&connector, vec![world.outcome(&due[0], world.arrived())])
+        .await;
+    let healthy = health().await;
+    assert_eq!(
+        (
+            healthy.state,
+            healthy.queue_depth,
+            healthy.oldest_pending_at
+        ),
+        (HealthState::Healthy, 1, Some(world.now))
+    );
+    assert_eq!(healthy.last_success_at, Some(world.now));
+}
+
+/// Failures, a block and a pause are told in this order: the last of them says what the connector does.
+pub async fn health_tells_a_failure_a_block_and_a_pause(world: World) {
+    let connector = world.connect("").await;
+    let space = world.space_id().await;
+    let health = async || {
+        let found = world.store.health(space, connector.id, world.expiry());
+        found.await.unwrap().unwrap()
+    };
+    world.post("").await;
+    let failing = failing(&world);
+    world
+        .report_with(&connector, Vec::new(), Some(failing.clone()))
+        .await;
+    let retrying = health().await;
+    assert_eq!(
+        (
+            retrying.state,
+            retrying.since,
+            retrying.consecutive_failures
+        ),
+        (HealthState::Retrying, world.later(-5), 2)
+    );
+    assert_eq!(retrying.next_attempt_at, Some(world.later(9)));
+    let blocked = DestinationHealth {
+        block: Some(crate::Block {
+            reason: "no_service".to_owned(),
+            since: world.now,
+            probes: 0,
+            quiet: false,
+        }),
+        ..failing
+    };
+    world
+        .report_with(&connector, Vec::new(), Some(blocked))
+        .await;
+    assert_eq!(health().await.state, HealthState::Blocked);
+    let off = ConnectorChange {
+        is_active: Some(false),
+        ..ConnectorChange::default()
+    };
+    let version = world.roster().await.version;
+    world
+        .store
+        .change_connector(space, version, connector.id, off, world.later(7))
+        .await
+        .unwrap();
+    let paused = health().await;
+    assert_eq!(
+        (paused.state, paused.since, paused.queue_depth),
+        (HealthState::Paused, world.later(7), 0)
+    );
+}
+
+fn failing(world: &World) -> DestinationHealth {
+    DestinationHealth {
+        failures: 2,
+        failing_since: Some(world.later(-5)),
+        last_error: Some("HTTP 503".to_owned()),
+        wait: Some(crate::Wait {
+            set_at: world.now,
+            length: SignedDuration::from_secs(9),
+            asked: false,
+        }),
+        ..DestinationHealth::default()
+    }
+}
+
+/// A message that is set aside has the time at which it is tried again, in history and in health.
+pub async fn what_is_set_aside_is_told_when_it_is_tried(world: World) {
+    let connector = world.connect("").await;
+    let space = world.space_id().await;
+    world.post("").await;
+    let due = world.due(&connector).await.remove(0);
+    let next = NextStep::Again {
+        form: Form::Plain,
+        at: world.later(60),
+    };
+    let postponed = Outcome {
+        seq: due.seq,
+        attempt: None,
+        next,
+    };
+    let set_aside = SetAside {
+        seq: due.seq,
+        alert_id: due.alert_id,
+        connector_id: connector.id,
+        failures: 3,
+        wait: Wait {
+            set_at: world.now,
+            length: SignedDuration::from_secs(60),
+            asked: false,
+        },
+    };
+    let failing = FailingMessages {
+        suspect: None,
+        set_aside: vec![set_aside],
+    };
+    let health = DestinationHealth {
+        failing,
+        ..DestinationHealth::default()
+    };
+    world
+        .report_with(&connector, vec![postponed], Some(health))
+        .await;
+    let found = world.store.delivery(space, due.id, world.expiry());
+    let delivery = found.await.unwrap().unwrap();
+    assert_eq!(delivery.next_attempt_at, Some(world.later(60)));
+    assert!(delivery.attempts.is_empty());
+    let again = world.due(&connector).await.remove(0);
+    assert_eq!((again.attempts, again.form), (0, Form::Plain));
+    let next = async || {
+        let found = world.store.health(space, connector.id, world.expiry());
+        found.await.unwrap().unwrap().next_attempt_at
+    };
+    assert_eq!(next().await, Some(world.later(60)));
+    // Another delivery does not have to wait.
+    world.post("").await;
+    assert_eq!(next().await, None);
+}

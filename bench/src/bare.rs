@@ -7,8 +7,8 @@ use bytes::Bytes;
 use reqwest::{Certificate, Client, header::CONTENT_TYPE};
 
 use crate::{
+    client::DESTINATIONS,
     process::{cpu_of, say},
-    run::DESTINATIONS,
 };
 
 /// Posts `count` times, as many at once as there are destinations, and prints the CPU seconds that it took. It tells them

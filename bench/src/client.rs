@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use reqwest::{Client, StatusCode};
 
-use crate::{receiver::micros, run::DESTINATIONS};
+use crate::receiver::micros;
+
+/// Webhooks that the alerts are spread over; as many clients post at once.
+pub(crate) const DESTINATIONS: usize = 64;
 
 /// Where alerts go, and as whom.
 #[derive(Clone)]

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 use crate::{
+    client::DESTINATIONS,
     client::{Target, filter_of},
     home::{Home, Store},
     lab::{Lab, PACED, Receiver},
     process::{say, talk, until},
-    run::DESTINATIONS,
 };
 
 /// Where a backlog is only on the way to what is measured, it is not to become digests.

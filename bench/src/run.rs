@@ -8,15 +8,13 @@ use std::{
 use anyhow::Context;
 
 use crate::{
-    client::{Target, filter_of},
+    client::{DESTINATIONS, Target, filter_of},
     home::{Home, Store},
     lab::{Lab, PACED, Receiver},
     process::{output, say, talk, until},
     stats::percentile,
 };
 
-/// Webhooks that the alerts are spread over; as many clients post at once.
-pub(crate) const DESTINATIONS: usize = 64;
 /// Alerts in a batch.
 const BATCH: usize = 100;
 /// Rounds, an odd number.

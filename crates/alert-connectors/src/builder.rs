@@ -2,8 +2,8 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use alert_connectors_api::{Identity, METRICS_PREFIX, TrustedProxies};
-use alert_connectors_delivery::{Proxy, Rates, Resolve, SystemResolver, Trust};
+use alert_connectors_api::{Identity, TrustedProxies};
+use alert_connectors_delivery::{Proxy, Rates, Resolve, Trust};
 use alert_connectors_model::{HostPattern, UrlRules};
 use alert_connectors_store::Use;
 use alert_connectors_tasks::Tasks;
@@ -12,26 +12,11 @@ use jiff::SignedDuration;
 use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
 
-use crate::{AlertConnectors, Database, DatabaseUrl, OpenError, own_names, wiring::wire};
-
-/// Why the service does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The database's URL is not one.
-    #[error("the database URL {0}")]
-    Url(String),
-    /// A PostgreSQL database without a secret key file.
-    #[error(
-        "the secret key file must be named with PostgreSQL, since all servers share it; `alert-connectors key new FILE` makes one"
-    )]
-    NoKeyFile,
-    /// The database cannot be used.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// The trusted certificates cannot be used.
-    #[error("TLS can't be set up")]
-    Tls(#[from] rustls::Error),
-}
+use crate::{
+    AlertConnectors, Database, DatabaseUrl, StartError,
+    settings::{self, Settings},
+    wiring::wire,
+};
 
 /// Builds [`AlertConnectors`].
 #[must_use]
@@ -47,33 +32,15 @@ enum Source {
     Opened(Database),
 }
 
-/// What has a default.
-pub(crate) struct Settings {
-    pub(crate) identity: Option<Arc<dyn Identity>>,
-    pub(crate) rules: UrlRules,
-    pub(crate) trust: Trust,
-    pub(crate) proxy: Option<Proxy>,
-    pub(crate) no_proxy: Vec<HostPattern>,
-    pub(crate) resolver: Arc<dyn Resolve>,
-    pub(crate) rates: Rates,
-    pub(crate) webhook_connections: usize,
-    pub(crate) retry_for: SignedDuration,
-    pub(crate) renotify: SignedDuration,
-    pub(crate) retention: SignedDuration,
-    pub(crate) public_url: Option<String>,
-    pub(crate) trusted_proxies: TrustedProxies,
-    pub(crate) registry: Registry,
-}
-
 impl Builder {
     /// How long a delivery is tried, unless it is said otherwise.
-    pub const RETRY_FOR: SignedDuration = SignedDuration::from_hours(24);
+    pub const RETRY_FOR: SignedDuration = settings::RETRY_FOR;
     /// How old the last notification of a problem is when the next repeat reminds of it, unless it is said otherwise.
-    pub const RENOTIFY: SignedDuration = SignedDuration::from_hours(4);
+    pub const RENOTIFY: SignedDuration = settings::RENOTIFY;
     /// How old history becomes, unless it is said otherwise.
-    pub const RETENTION: SignedDuration = SignedDuration::from_hours(30 * 24);
+    pub const RETENTION: SignedDuration = settings::RETENTION;
     /// The maximum number of connections to webhooks, unless it is said otherwise.
-    pub const WEBHOOK_CONNECTIONS: usize = 512;
+    pub const WEBHOOK_CONNECTIONS: usize = settings::WEBHOOK_CONNECTIONS;
 
     pub(crate) fn of_url(url: &str) -> Self {
         Self::of(Source::Url(url.to_owned()))
@@ -84,30 +51,11 @@ impl Builder {
     }
 
     fn of(database: Source) -> Self {
-        let settings = Settings {
-            identity: None,
-            rules: UrlRules {
-                own_names: own_names(),
-                ..UrlRules::default()
-            },
-            trust: Trust::default(),
-            proxy: None,
-            no_proxy: Vec::new(),
-            resolver: Arc::new(SystemResolver::default()),
-            rates: Rates::default(),
-            webhook_connections: Self::WEBHOOK_CONNECTIONS,
-            retry_for: Self::RETRY_FOR,
-            renotify: Self::RENOTIFY,
-            retention: Self::RETENTION,
-            public_url: None,
-            trusted_proxies: TrustedProxies(Vec::new()),
-            registry: Registry::with_prefix(METRICS_PREFIX),
-        };
         Self {
             database,
             key_file: None,
             tasks: None,
-            settings,
+            settings: Settings::default(),
         }
     }
 

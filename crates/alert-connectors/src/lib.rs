@@ -5,6 +5,7 @@ mod database;
 mod embedded;
 mod random;
 mod retention;
+mod settings;
 mod wiring;
 
 pub use alert_connectors_api::{
@@ -18,7 +19,8 @@ pub use alert_connectors_model::{
 pub use alert_connectors_store::{self as store, Store, StoreError, Use};
 pub use alert_connectors_tasks::Tasks;
 
-pub use builder::{Builder, StartError};
+pub use builder::Builder;
 pub use database::{Database, DatabaseUrl, OpenError};
 pub use embedded::{AlertConnectors, PostError};
 pub use random::{SystemRandom, own_names};
+pub use settings::StartError;

@@ -12,7 +12,7 @@ use alert_connectors_store::Store;
 use alert_connectors_tasks::Tasks;
 use tokio_util::sync::CancellationToken;
 
-use crate::{AlertConnectors, Database, StartError, SystemRandom, builder::Settings, retention};
+use crate::{AlertConnectors, Database, StartError, SystemRandom, retention, settings::Settings};
 
 /// What several rooms use.
 struct Common {

@@ -1,8 +1,10 @@
 #![doc = include_str!("../README.md")]
 
 mod autolink;
+mod description;
 mod digest;
 mod follow_up;
+mod inline;
 mod labels;
 mod links;
 mod markdown;

@@ -1,10 +1,10 @@
-//! A description as lines of runs: what both platforms draw, whether it came as plain text or as Markdown.
+//! Rich text: lines of runs, which both platforms draw.
 
 use std::borrow::Cow;
 
-use alert_connectors_model::{Alert, DescriptionFormat, Link};
+use alert_connectors_model::Link;
 
-use crate::{autolink, markdown, text::clean};
+use crate::autolink;
 
 /// A line of a description; without runs it is blank.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -72,7 +72,8 @@ impl<'t> Line<'t> {
         }
     }
 
-    fn with_links(kind: LineKind, text: &'t str) -> Self {
+    /// A line of this kind, its URLs linked to themselves.
+    pub(crate) fn with_links(kind: LineKind, text: &'t str) -> Self {
         let runs = autolink::pieces(text).into_iter().map(Run::of_piece);
         Self {
             kind,
@@ -97,55 +98,5 @@ impl<'t> Run<'t> {
             look: Look::default(),
             link,
         }
-    }
-}
-
-/// The cleaned description of an alert.
-pub(crate) fn source(alert: &Alert) -> Option<Cow<'_, str>> {
-    let source = clean(alert.description.as_deref()?);
-    (!source.trim().is_empty()).then_some(source)
-}
-
-/// The lines of a cleaned description, without blank ones at its ends.
-pub(crate) fn lines(source: &str, format: DescriptionFormat) -> Vec<Line<'_>> {
-    let mut lines = match format {
-        DescriptionFormat::Plain => source.split('\n').map(plain_line).collect(),
-        DescriptionFormat::Markdown => markdown::parse(source),
-    };
-    let end = lines.iter().rposition(|line: &Line<'_>| !line.is_blank());
-    lines.truncate(end.map_or(0, |at| at + 1));
-    let begin = lines.iter().position(|line| !line.is_blank());
-    lines.drain(..begin.unwrap_or_default());
-    lines
-}
-
-fn plain_line(line: &str) -> Line<'_> {
-    Line::with_links(LineKind::of(line), line)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn blank_lines_go_at_the_ends_and_stay_between() {
-        let lines = lines("\n \n  a\n\n\tb \nc\td\n\n", DescriptionFormat::Plain);
-        let shape: Vec<_> = lines
-            .iter()
-            .map(|line| {
-                let text: String = line.runs.iter().map(|run| run.text.as_ref()).collect();
-                (line.kind, text)
-            })
-            .collect();
-        let text = |text: &str| (LineKind::Text, text.to_owned());
-        assert_eq!(
-            shape,
-            [
-                text("  a"),
-                text(""),
-                text("\tb "),
-                (LineKind::Code, "c\td".to_owned())
-            ]
-        );
     }
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use unicode_width::UnicodeWidthStr;
 
-use crate::{markdown::runs, rich::Line};
+use crate::{inline::runs, rich::Line};
 
 /// A table, its cells without their marks.
 pub(crate) struct Table {

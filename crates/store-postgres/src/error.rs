@@ -70,10 +70,10 @@ pub(crate) fn is_repeatable(error: &StoreError) -> bool {
 
 /// What an error of the pool means for the caller.
 pub(crate) fn no_connection(error: deadpool_postgres::PoolError) -> StoreError {
-    match error {
-        deadpool_postgres::PoolError::Backend(error) => meaning(error),
-        other => StoreError::Unavailable(without_values(&other)),
+    if let deadpool_postgres::PoolError::Backend(error) = error {
+        return meaning(error);
     }
+    StoreError::Unavailable(without_values(&error))
 }
 
 /// Reading columns with the store's errors.

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
+#![warn(clippy::wildcard_enum_match_arm)] // A new state must be decided everywhere.
 
 mod alerts;
+mod asked;
 mod connectors;
 mod deliveries;
 mod destination_health;

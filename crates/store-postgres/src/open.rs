@@ -292,11 +292,12 @@ impl Preparation<'_> {
             return Ok(Sealing::open_with(self.name, key_file, row.get(0), random)?);
         }
         let made = Sealing::make(key_file, random);
-        let (sealing, value) = made.map_err(|error| match error {
-            UnsealError::KeyFile(KeyFileError::Missing(_)) => {
+        let (sealing, value) = made.map_err(|error| {
+            if matches!(error, UnsealError::KeyFile(KeyFileError::Missing(_))) {
                 OpenError::NoKeyFile(key_file.clone())
+            } else {
+                OpenError::Sealing(error)
             }
-            other => OpenError::Sealing(other),
         })?;
         self.client
             .execute("INSERT INTO meta VALUES ('fingerprint_key', $1)", &[&value])

@@ -292,7 +292,12 @@ pub(crate) fn destinations_of(events: &[Event]) -> BTreeSet<[u8; 16]> {
             Event::Moved { from, to } => {
                 destinations.extend([from.0, to.0]);
             }
-            _ => {}
+            Event::Queued(_)
+            | Event::QueuedElsewhere
+            | Event::LeaseRequested(_)
+            | Event::LeaseReleased(_)
+            | Event::BacklogGrew(_)
+            | Event::Invalidated(_) => {}
         }
     }
     destinations

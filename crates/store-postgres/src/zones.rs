@@ -8,10 +8,7 @@ use std::collections::{BTreeSet, HashSet};
 use alert_connectors_model::AlertType;
 use alert_connectors_store::StoreError;
 
-use crate::{
-    intake::AlertRow,
-    session::{Change, Session},
-};
+use crate::session::{Change, Session};
 
 /// This many places in the order make a zone, here and in the schema's function that walks them.
 pub(crate) const ZONE: i64 = 1_024;
@@ -35,16 +32,9 @@ pub(crate) struct Noted {
 }
 
 impl Noted {
-    /// What a group adds.
-    pub(crate) fn lacks(&self, alerts: &[AlertRow]) -> BTreeSet<Fact> {
-        let mut lacking = BTreeSet::new();
-        for row in alerts {
-            let fact = (row.space_no, row.alert.alert_type.clone(), row.seq / ZONE);
-            if !self.facts.contains(&fact) {
-                lacking.insert(fact);
-            }
-        }
-        lacking
+    /// What a group adds, from the zones of its alerts.
+    pub(crate) fn lacks(&self, facts: impl Iterator<Item = Fact>) -> BTreeSet<Fact> {
+        facts.filter(|fact| !self.facts.contains(fact)).collect()
     }
 
     /// The facts are committed. The next alert will be in the zone `newest`, or in one after it.

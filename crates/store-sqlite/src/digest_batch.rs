@@ -12,7 +12,7 @@ use alert_connectors_store::{
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::{error::Failure, queue::opening};
+use crate::{error::Failure, openings::opening};
 
 // By deliveries_pending.
 const OLDEST: &str = "SELECT seq FROM deliveries WHERE connector_no = ?1 AND state = 0

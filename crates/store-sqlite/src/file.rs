@@ -199,13 +199,12 @@ pub(crate) fn beside(path: &Path, ending: &str) -> PathBuf {
 }
 
 fn not_usable(database: &Path, path: &Path, source: io::Error) -> OpenError {
-    match source.kind() {
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            OpenError::ReadOnly(database.to_owned())
-        }
-        _ => OpenError::Io {
-            path: path.to_owned(),
-            source,
-        },
+    use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    if matches!(source.kind(), PermissionDenied | ReadOnlyFilesystem) {
+        return OpenError::ReadOnly(database.to_owned());
+    }
+    OpenError::Io {
+        path: path.to_owned(),
+        source,
     }
 }

@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![warn(clippy::wildcard_enum_match_arm)] // A new state must be decided everywhere.
 
 mod alerts;
 mod checkpoint;
@@ -16,6 +17,7 @@ mod intake;
 mod ledger;
 mod log_loss;
 mod open;
+mod openings;
 mod order;
 mod people;
 mod plans;

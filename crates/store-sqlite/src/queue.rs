@@ -6,7 +6,7 @@ use std::{
 };
 
 use alert_connectors_model::{
-    Alert, AlertId, Connector, DeliveryId, DeliveryKind, DeliveryState, Fingerprint, Space,
+    Alert, AlertId, Connector, DeliveryId, DeliveryKind, Fingerprint, Space,
 };
 use alert_connectors_store::{
     Backlog, DestinationState, DigestBatch, Event, Expiry, Form, Leases, NextStep, OpeningState,
@@ -18,7 +18,8 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
-    SqliteStore, connectors, destination_health, digest_batch, error::Failure, zones::Wanted,
+    SqliteStore, connectors, destination_health, digest_batch, error::Failure, openings::opening,
+    zones::Wanted,
 };
 
 // By primary key.
@@ -40,9 +41,6 @@ const DUE: &str = "SELECT d.seq, d.id, d.plain, d.attempts, d.kind, d.created_at
     ORDER BY d.seq LIMIT ?3";
 // By primary key.
 const FOLLOW_UP: &str = "SELECT alert_seq, connector_no FROM deliveries WHERE seq = ?1";
-// By deliveries_by_alert.
-const BEFORE: &str = "SELECT state, coalesce(requeued_at, created_at) FROM deliveries
-    WHERE alert_seq = ?1 AND connector_no = ?2 AND seq < ?3";
 // By primary key, one zone, then by the primary key of attempts.
 const LAST_OF_ZONE: &str = "SELECT max(t.started_at) FROM (SELECT seq FROM deliveries
     WHERE seq BETWEEN ?2 AND ?3 AND connector_no = ?1 AND state BETWEEN 1 AND 3) ended
@@ -254,27 +252,6 @@ fn last_request(connection: &Connection, connector_no: i64) -> rusqlite::Result<
     Ok(last)
 }
 
-/// The state of a problem's opening at a connector, before the delivery numbered `before`.
-pub(crate) fn opening(
-    connection: &Connection,
-    alert_seq: i64,
-    connector_no: i64,
-    before: i64,
-    expiry: Expiry,
-) -> Result<OpeningState, Failure> {
-    let mut statement = connection.prepare_cached(BEFORE)?;
-    let mut rows = statement.query([alert_seq, connector_no, before])?;
-    let mut opening = OpeningState::Undelivered;
-    while let Some(row) = rows.next()? {
-        let state: u8 = row.get(0)?;
-        let queued_at = time(row.get(1)?);
-        if let Some(state) = DeliveryState::from_code(state) {
-            opening = opening.with(state, queued_at, expiry);
-        }
-    }
-    Ok(opening)
-}
-
 /// A read of the queue, with the alerts that it met, which connectors share.
 struct Look<'c> {
     connection: &'c Connection,
@@ -315,9 +292,10 @@ impl Look<'_> {
                 id: DeliveryId::from_bytes(row.get(1)?),
                 alert_id: AlertId::from_bytes(row.get(8)?),
                 kind,
-                opening: match kind {
-                    DeliveryKind::Opening => OpeningState::Arrived,
-                    _ => opening(self.connection, alert_seq, connector_no, seq, self.expiry)?,
+                opening: if kind == DeliveryKind::Opening {
+                    OpeningState::Arrived
+                } else {
+                    opening(self.connection, alert_seq, connector_no, seq, self.expiry)?
                 },
                 space: Arc::clone(space),
                 alert,

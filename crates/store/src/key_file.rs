@@ -52,12 +52,13 @@ pub enum KeyFileError {
 
 /// Reads the keys; empty lines and lines that begin with `#` are passed over.
 pub fn read_key_file(path: &Path) -> Result<Keyring, KeyFileError> {
-    let failed = |source: io::Error| match source.kind() {
-        io::ErrorKind::NotFound => KeyFileError::Missing(path.to_owned()),
-        _ => KeyFileError::Io {
-            path: path.to_owned(),
-            source,
-        },
+    let failed = |source: io::Error| {
+        let path = path.to_owned();
+        if source.kind() == io::ErrorKind::NotFound {
+            KeyFileError::Missing(path)
+        } else {
+            KeyFileError::Io { path, source }
+        }
     };
     let mode = fs::metadata(path).map_err(failed)?.mode() & 0o777;
     if mode & 0o007 != 0 {
@@ -83,12 +84,13 @@ pub fn read_key_file(path: &Path) -> Result<Keyring, KeyFileError> {
 
 /// Writes a file with one key, readable by its owner alone.
 pub fn write_new_key_file(path: &Path, key: &SealingKey) -> Result<(), KeyFileError> {
-    let failed = |source: io::Error| match source.kind() {
-        io::ErrorKind::AlreadyExists => KeyFileError::Exists(path.to_owned()),
-        _ => KeyFileError::Io {
-            path: path.to_owned(),
-            source,
-        },
+    let failed = |source: io::Error| {
+        let path = path.to_owned();
+        if source.kind() == io::ErrorKind::AlreadyExists {
+            KeyFileError::Exists(path)
+        } else {
+            KeyFileError::Io { path, source }
+        }
     };
     let mut file = OpenOptions::new()
         .write(true)

@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![warn(clippy::wildcard_enum_match_arm)] // A new state must be decided everywhere.
 
 pub mod accept;
 mod alerts;

@@ -163,7 +163,10 @@ impl OpeningState {
             {
                 Self::Pending
             }
-            _ => self,
+            DeliveryState::Pending
+            | DeliveryState::Failed
+            | DeliveryState::Expired
+            | DeliveryState::Cancelled => self,
         }
     }
 }

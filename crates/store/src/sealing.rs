@@ -87,12 +87,15 @@ impl Sealing {
         stored: &[u8],
         random: Arc<dyn Random>,
     ) -> Result<Self, UnsealError> {
-        let keyring = read_key_file(key_file).map_err(|error| match error {
-            KeyFileError::Missing(_) => UnsealError::Lost {
-                database: database.to_owned(),
-                key_file: key_file.to_owned(),
-            },
-            other => UnsealError::KeyFile(other),
+        let keyring = read_key_file(key_file).map_err(|error| {
+            if matches!(error, KeyFileError::Missing(_)) {
+                UnsealError::Lost {
+                    database: database.to_owned(),
+                    key_file: key_file.to_owned(),
+                }
+            } else {
+                UnsealError::KeyFile(error)
+            }
         })?;
         let wrong_key = || UnsealError::WrongKey {
             database: database.to_owned(),

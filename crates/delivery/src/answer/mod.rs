@@ -144,16 +144,15 @@ pub fn classify(family: Family, answer: &Answer<'_>) -> Verdict {
         return unclear(answer);
     }
     let is_taken = matches!(verdict, Verdict::Delivered | Verdict::Accepted);
-    match &answer.body {
+    if let Body::Unreadable(what) = &answer.body
+        && is_taken
         // All that a workflow says is its 202.
-        Body::Unreadable(what)
-            if is_taken && (family, answer.status) != (Family::Workflow, 202) =>
-        {
-            let what = format!("HTTP {} with {what}", answer.status);
-            Verdict::Unanswered(Reason::new(what, MAY_STAND_THERE))
-        }
-        _ => verdict,
+        && (family, answer.status) != (Family::Workflow, 202)
+    {
+        let what = format!("HTTP {} with {what}", answer.status);
+        return Verdict::Unanswered(Reason::new(what, MAY_STAND_THERE));
     }
+    verdict
 }
 
 /// No webhook answers with a web page.
@@ -174,7 +173,9 @@ fn is_clear(family: Family, answer: &Answer<'_>, verdict: &Verdict) -> bool {
         Verdict::Throttled { .. } | Verdict::Transient { .. } => true,
         Verdict::Accepted if family == Family::Workflow => true,
         Verdict::Delivered | Verdict::Accepted => matches!(text, "ok" | "1") || is_document,
-        _ => is_word || is_document,
+        Verdict::Unanswered(_) | Verdict::Message(_) | Verdict::Destination(_) => {
+            is_word || is_document
+        }
     }
 }
 

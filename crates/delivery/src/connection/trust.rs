@@ -69,6 +69,7 @@ impl Verifier {
         let rustls::Error::InvalidCertificate(error) = error else {
             return CertificateFault::Invalid;
         };
+        #[expect(clippy::wildcard_enum_match_arm, reason = "the library's list is open")]
         match error {
             Error::Expired | Error::ExpiredContext { .. } => CertificateFault::Expired,
             Error::NotValidYet | Error::NotValidYetContext { .. } => CertificateFault::NotValidYet,

@@ -53,7 +53,7 @@ impl Destination {
         }
         let (queued, generation) = match next {
             Next::InPlaceOf(_, tried) => self.take(context, |window| window.take_other(tried))?,
-            _ => self.take(context, Window::take)?,
+            Next::Front | Next::SetAside(_) => self.take(context, Window::take)?,
         };
         self.plan_message(queued, generation, suspect, context)
             .await

@@ -94,7 +94,7 @@ impl State {
         let crowded = self.window.len() > tokens && !policy.is_blocked();
         let first = match next {
             Next::InPlaceOf(..) => self.window.first_other(),
-            _ => self.window.front(),
+            Next::Front | Next::SetAside(_) => self.window.front(),
         };
         (crowded && policy.digest_max() > 1).then_some((first?.delivery.seq, policy.digest_max()))
     }

@@ -8,14 +8,15 @@ use super::{
     mrkdwn, rich_text,
 };
 use crate::{
-    rich::{self, Line, LineKind, Run},
+    description,
+    rich::{Line, LineKind, Run},
     shorten::{Budget, LeftOut},
     truncate::{Size, Trim, fit, units},
 };
 
 /// The block of an alert's description, of at most `max` units.
 pub(super) fn block(alert: &Alert, max: usize, trimmed: &mut Vec<Trim>) -> Option<Block> {
-    let source = rich::source(alert)?;
+    let source = description::source(alert)?;
     if alert.description_format == DescriptionFormat::Plain
         && let Some(block) = usual(&source, max)
     {
@@ -41,7 +42,7 @@ pub(super) fn block(alert: &Alert, max: usize, trimmed: &mut Vec<Trim>) -> Optio
 /// The description in the plain form: between fences, where nothing is read, unless it holds a backtick. It loses its middle
 /// like that of the full form.
 pub(super) fn plain(alert: &Alert) -> Option<String> {
-    let source = rich::source(alert)?;
+    let source = description::source(alert)?;
     let (lines, _) = fitting(&source, DescriptionFormat::Plain, PLAIN_UNITS_MAX);
     let text = joined(&lines);
     let written = [lines_as_they_are(&lines), code_lines(&text)];
@@ -95,7 +96,7 @@ fn fitting(
     format: DescriptionFormat,
     max: usize,
 ) -> (Vec<Line<'_>>, Option<LeftOut>) {
-    let lines = rich::lines(source, format);
+    let lines = description::lines(source, format);
     let in_bytes = Size::of(source).units() == source.len();
     let run = |run: &Run<'_>| {
         let link = run.link.as_ref().map_or(0, |link| link.as_str().len());

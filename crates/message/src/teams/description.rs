@@ -9,7 +9,8 @@ use super::{
     weight,
 };
 use crate::{
-    rich::{self, Line, LineKind, Look, Run},
+    description,
+    rich::{Line, LineKind, Look, Run},
     shorten::{Budget, LeftOut},
     truncate::Trim,
 };
@@ -27,7 +28,7 @@ pub(super) fn blocks(
     trimmed: &mut Vec<Trim>,
     body: &mut Vec<Element>,
 ) {
-    let Some(source) = rich::source(alert) else {
+    let Some(source) = description::source(alert) else {
         return;
     };
     let budget = Budget {
@@ -35,7 +36,7 @@ pub(super) fn blocks(
         per_line: BLOCK_WEIGHT,
         run: &run_weight,
     };
-    let lines = rich::lines(&source, alert.description_format);
+    let lines = description::lines(&source, alert.description_format);
     let shortened = budget.shorten(lines);
     if let Some(LeftOut { from, to }) = shortened.left_out {
         trimmed.push(Trim {

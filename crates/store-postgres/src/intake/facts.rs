@@ -1,21 +1,20 @@
 //! What a group has to know before it is decided, read in one round trip.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, LazyLock},
 };
 
 use alert_connectors_model::{AlertId, ConnectorId, SpaceId};
 use alert_connectors_store::{
-    Idempotency, StoreError, Submission,
-    accept::{KeptAnswer, Problem, SpaceRow},
+    Idempotency, Roster, StoreError, Submission,
+    accept::{Closing, KeptAnswer, Problem, SpaceRow},
     stored::{self, StoredDelivery, time},
 };
 use tokio::try_join;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::job::Job;
 use crate::{alerts::uuid, deliveries, error::Columns, session::Session};
 
 // By primary key. Held until the commit.
@@ -104,8 +103,8 @@ pub(super) struct AnswerKey {
 /// The keys by which a group's facts are read. Lists of one subject are read side by side.
 #[derive(Default)]
 pub(super) struct FactKeys {
-    spaces: Vec<Uuid>,
-    connectors: Vec<Uuid>,
+    spaces: BTreeSet<Uuid>,
+    connectors: BTreeSet<Uuid>,
     active: ActiveKeys,
     by_id: IdKeys,
     answers: AnswerKeys,
@@ -132,34 +131,9 @@ struct AnswerKeys {
 }
 
 impl FactKeys {
-    /// The keys of a group, without the connectors whose numbers are known.
-    pub(super) fn of(jobs: &[Job], numbers: &HashMap<ConnectorId, i64>) -> Self {
-        let mut keys = Self::default();
-        for job in jobs {
-            let connectors = job.unknown_connectors(numbers);
-            keys.connectors
-                .extend(connectors.map(|id| uuid(id.as_bytes())));
-            match job {
-                Job::Accept(asked) => keys.add_submission(&asked.question),
-                Job::Close(asked) => {
-                    let space = uuid(asked.question.roster.space.id.as_bytes());
-                    keys.spaces.push(space);
-                    keys.by_id.spaces.push(space);
-                    keys.by_id.ids.push(uuid(asked.question.id.as_bytes()));
-                }
-                Job::Check(_) => {}
-            }
-        }
-        for ids in [&mut keys.spaces, &mut keys.connectors] {
-            ids.sort_unstable();
-            ids.dedup();
-        }
-        keys
-    }
-
-    fn add_submission(&mut self, submission: &Submission) {
-        let space = uuid(submission.roster.space.id.as_bytes());
-        self.spaces.push(space);
+    /// Adds what a submission may meet.
+    pub(super) fn add_submission(&mut self, submission: &Submission) {
+        let space = self.add_space(&submission.roster);
         for new in &submission.alerts {
             if let Some(dedup_key) = &new.alert.dedup_key {
                 self.active.spaces.push(space);
@@ -175,13 +149,32 @@ impl FactKeys {
         }
     }
 
+    /// Adds the problem that a request closes.
+    pub(super) fn add_closing(&mut self, closing: &Closing) {
+        let space = self.add_space(&closing.roster);
+        self.by_id.spaces.push(space);
+        self.by_id.ids.push(uuid(closing.id.as_bytes()));
+    }
+
+    fn add_space(&mut self, roster: &Roster) -> Uuid {
+        let space = uuid(roster.space.id.as_bytes());
+        self.spaces.insert(space);
+        space
+    }
+
+    /// Adds a connector whose number is unknown.
+    pub(super) fn add_connector(&mut self, id: ConnectorId) {
+        self.connectors.insert(uuid(id.as_bytes()));
+    }
+
     /// Opens the transaction and reads all of it, behind the lock that makes it stay true.
     pub(super) async fn read(&self, session: &Session) -> Result<Facts, StoreError> {
+        let spaces: Vec<Uuid> = self.spaces.iter().copied().collect();
         let ((), numbering, versions, connectors, active, by_id, answers) = try_join!(
             biased;
             session.command("BEGIN"),
             session.row(NUMBERING, &[]),
-            async { session.rows(VERSIONS, &[&self.spaces]).await },
+            async { session.rows(VERSIONS, &[&spaces]).await },
             self.connectors(session),
             self.active(session),
             self.by_id(session),
@@ -215,7 +208,8 @@ impl FactKeys {
         if self.connectors.is_empty() {
             return Ok(Vec::new());
         }
-        let rows = session.rows(CONNECTORS, &[&self.connectors]).await?;
+        let ids: Vec<Uuid> = self.connectors.iter().copied().collect();
+        let rows = session.rows(CONNECTORS, &[&ids]).await?;
         rows.iter()
             .map(|row| Ok((ConnectorId::from_bytes(row.id(0)?), row.at(1)?)))
             .collect()

@@ -1,15 +1,15 @@
 //! What waits for the writer that accepts.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
-use alert_connectors_model::{ConnectorId, Random};
+use alert_connectors_model::{Connector, ConnectorId, Random};
 use alert_connectors_store::{
-    Event, Roster, StoreError, Submission,
+    Event, StoreError, Submission,
     accept::{self, Closed, Closing, Decision},
 };
 
-use super::ledger::GroupLedger;
-use crate::writer::{Asked, Groupable};
+use super::{facts::FactKeys, ledger::GroupLedger};
+use crate::asked::{Asked, Groupable};
 
 /// A request, with the place for its answer.
 pub(crate) enum Job {
@@ -45,34 +45,32 @@ impl Job {
         }
     }
 
-    /// The connectors that it may write deliveries for and whose numbers are unknown.
-    pub(super) fn unknown_connectors(
-        &self,
-        numbers: &HashMap<ConnectorId, i64>,
-    ) -> impl Iterator<Item = ConnectorId> {
-        let of_roster = |roster: &Roster| {
-            let ids = roster.connectors.iter().map(|connector| connector.id);
-            ids.collect::<Vec<_>>()
-        };
-        let ids = match self {
-            // Recipients of a problem are notified, whether or not it matches them now.
-            Self::Accept(asked)
-                if asked
-                    .question
-                    .alerts
-                    .iter()
-                    .any(|new| new.alert.dedup_key.is_some()) =>
-            {
-                of_roster(&asked.question.roster)
+    /// Adds the keys of what it may meet, without connectors whose numbers are known.
+    pub(super) fn add_keys(&self, keys: &mut FactKeys, numbers: &HashMap<ConnectorId, i64>) {
+        let mut add = |connectors: &mut dyn Iterator<Item = &Arc<Connector>>| {
+            for connector in connectors.filter(|one| !numbers.contains_key(&one.id)) {
+                keys.add_connector(connector.id);
             }
+        };
+        match self {
             Self::Accept(asked) => {
-                let matched = asked.question.alerts.iter().flat_map(|new| &new.deliveries);
-                matched.map(|(_, connector)| connector.id).collect()
+                let submission = &asked.question;
+                let mut alerts = submission.alerts.iter();
+                // Recipients of a problem are notified, whether or not it matches them now.
+                if alerts.any(|new| new.alert.dedup_key.is_some()) {
+                    add(&mut submission.roster.connectors.iter());
+                } else {
+                    let matched = submission.alerts.iter().flat_map(|new| &new.deliveries);
+                    add(&mut matched.map(|(_, connector)| connector));
+                }
+                keys.add_submission(submission);
             }
-            Self::Close(asked) => of_roster(&asked.question.roster),
-            Self::Check(_) => Vec::new(),
-        };
-        ids.into_iter().filter(|id| !numbers.contains_key(id))
+            Self::Close(asked) => {
+                add(&mut asked.question.roster.connectors.iter());
+                keys.add_closing(&asked.question);
+            }
+            Self::Check(_) => {}
+        }
     }
 }
 

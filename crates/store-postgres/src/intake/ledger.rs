@@ -18,6 +18,7 @@ use alert_connectors_store::{
 use jiff::Timestamp;
 
 use super::facts::{AnswerKey, Facts};
+use crate::zones;
 
 /// What the group writes.
 pub(super) struct GroupRows {
@@ -33,11 +34,11 @@ pub(super) struct GroupRows {
 }
 
 /// A new alert.
-pub(crate) struct AlertRow {
-    pub(crate) seq: i64,
+pub(super) struct AlertRow {
+    pub(super) seq: i64,
     pub(super) id: AlertId,
-    pub(crate) space_no: i64,
-    pub(crate) alert: Arc<Alert>,
+    pub(super) space_no: i64,
+    pub(super) alert: Arc<Alert>,
     pub(super) json: Arc<str>,
     pub(super) occurrences: u64,
     pub(super) received_at: Timestamp,
@@ -61,6 +62,14 @@ pub(super) struct DeliveryRow {
     pub(super) connector_no: i64,
     pub(super) kind: DeliveryKind,
     pub(super) created_at: Timestamp,
+}
+
+impl AlertRow {
+    /// The zone that it is in, with what it holds there.
+    pub(super) fn zone(&self) -> zones::Fact {
+        let alert_type = self.alert.alert_type.clone();
+        (self.space_no, alert_type, self.seq / zones::ZONE)
+    }
 }
 
 impl GroupRows {

@@ -18,8 +18,11 @@ use alert_connectors_store::{
 };
 use async_trait::async_trait;
 
-use self::{facts::FactKeys, ledger::GroupLedger};
-pub(crate) use self::{job::Job, ledger::AlertRow};
+pub(crate) use self::job::Job;
+use self::{
+    facts::FactKeys,
+    ledger::{AlertRow, GroupLedger},
+};
 use crate::{
     PostgresStore, alerts,
     session::Session,
@@ -55,7 +58,11 @@ impl IntakeGroups {
         session: &Session,
         jobs: &mut [Job],
     ) -> Result<Vec<Event>, StoreError> {
-        let mut facts = FactKeys::of(jobs, &self.connectors).read(session).await?;
+        let mut keys = FactKeys::default();
+        for job in &*jobs {
+            job.add_keys(&mut keys, &self.connectors);
+        }
+        let mut facts = keys.read(session).await?;
         if self.connectors.len() >= CONNECTOR_NUMBERS_MAX {
             self.connectors.clear();
         }
@@ -67,7 +74,8 @@ impl IntakeGroups {
             job.decide(&mut ledger, &*self.random, &mut queued);
         }
         let rows = ledger.rows;
-        let lacking = self.noted.lacks(&rows.alerts);
+        let zones = rows.alerts.iter().map(AlertRow::zone);
+        let lacking = self.noted.lacks(zones);
         rows::write(session, &rows, &lacking).await?;
         self.noted.keep(lacking, rows.next_alert() / ZONE);
         let mut events = Vec::new();

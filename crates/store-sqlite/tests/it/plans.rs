@@ -13,6 +13,7 @@ fn statements() -> Vec<String> {
         include_str!("../../src/history.rs"),
         include_str!("../../src/idempotency.rs"),
         include_str!("../../src/intake.rs"),
+        include_str!("../../src/openings.rs"),
         include_str!("../../src/people.rs"),
         include_str!("../../src/ledger.rs"),
         include_str!("../../src/queue.rs"),

@@ -101,10 +101,11 @@ impl World {
 
     fn post(&mut self, alert: Alert, matched: u8) -> Accepted {
         let submission = self.submission(alert, matched);
-        match self.decide(&submission) {
-            Decision::Stored(mut accepted) => accepted.remove(0),
-            other => unreachable!("{other:?}"),
-        }
+        let decision = self.decide(&submission);
+        let Decision::Stored(mut accepted) = decision else {
+            unreachable!("{decision:?}");
+        };
+        accepted.remove(0)
     }
 
     /// Posts a problem with the key "k" that matches every connector.

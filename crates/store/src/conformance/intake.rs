@@ -17,14 +17,13 @@ pub async fn accept_is_durable_and_queued_in_order(world: World) {
         accepted.iter().map(|one| one.id).collect::<Vec<_>>()
     );
     let events = world.store.next_events().await.unwrap();
-    let told: Vec<i64> = events
-        .iter()
-        .filter_map(|event| match event {
-            Event::Queued(due) => Some(due.seq),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(told, due.iter().map(|due| due.seq).collect::<Vec<_>>());
+    let mut queued = Vec::new();
+    for event in &events {
+        if let Event::Queued(due) = event {
+            queued.push(due.seq);
+        }
+    }
+    assert_eq!(queued, due.iter().map(|due| due.seq).collect::<Vec<_>>());
     let record = world.record_of(accepted[0].id).await;
     assert_eq!(record.deliveries[0].state, DeliveryState::Pending);
 }

@@ -144,15 +144,15 @@ impl World {
             new.webhook_url = alert_connectors_model::WebhookUrl::parse(url).unwrap();
         }
         let id = ConnectorId::new(self.now, &self.random);
-        match self
+        let created = self
             .store
             .create_connector(self.space_id().await, id, new, self.alice.clone(), self.now)
             .await
-            .unwrap()
-        {
-            Created::Made(connector) => connector,
-            other => unreachable!("{other:?}"),
-        }
+            .unwrap();
+        let Created::Made(connector) = created else {
+            unreachable!("{created:?}");
+        };
+        connector
     }
 
     /// An alert; `extra` is more of its JSON.
@@ -223,10 +223,11 @@ impl World {
     pub(super) async fn resolve(&self, id: AlertId) -> AlertRecord {
         let roster = Arc::new(self.roster().await);
         let resolved = self.store.resolve(roster, id, self.expiry()).await;
-        match resolved.unwrap() {
-            Resolution::Now(record) => *record,
-            other => unreachable!("{other:?}"),
-        }
+        let resolved = resolved.unwrap();
+        let Resolution::Now(record) = resolved else {
+            unreachable!("{resolved:?}");
+        };
+        *record
     }
 
     /// Reports outcomes of one destination.
@@ -324,10 +325,10 @@ pub fn idempotency(key: &str, body: u8) -> Idempotency {
 
 /// What was stored.
 pub fn stored(acceptance: Acceptance) -> Vec<Accepted> {
-    match acceptance {
-        Acceptance::Stored(accepted) => accepted,
-        other => unreachable!("{other:?}"),
-    }
+    let Acceptance::Stored(accepted) = acceptance else {
+        unreachable!("{acceptance:?}");
+    };
+    accepted
 }
 
 fn user(email: &str, now: Timestamp, random: &dyn Random) -> User {

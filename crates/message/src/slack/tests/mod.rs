@@ -362,10 +362,10 @@ proptest! {
     fn what_is_copied_of_a_description_is_what_was_sent(mut alert in any_alert()) {
         alert.fields.clear();
         (alert.product, alert.check) = (None, None);
-        let Some(source) = crate::rich::source(&alert) else {
+        let Some(source) = crate::description::source(&alert) else {
             return Ok(());
         };
-        let lines = crate::rich::lines(&source, alert.description_format);
+        let lines = crate::description::lines(&source, alert.description_format);
         let text_of = |line: &crate::rich::Line<'_>| line.runs.iter().map(|run| run.text.as_ref()).collect::<String>();
         let expected: Vec<_> = lines.iter().map(text_of).collect();
         if expected.is_empty() {

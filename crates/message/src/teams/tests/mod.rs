@@ -302,7 +302,7 @@ proptest! {
         alert.actions.clear();
         (alert.product, alert.check) = (None, None);
         alert.description_format = alert_connectors_model::DescriptionFormat::Plain;
-        let Some(source) = crate::rich::source(&alert) else {
+        let Some(source) = crate::description::source(&alert) else {
             return Ok(());
         };
         let (message, trimmed) = message(&alert, None);

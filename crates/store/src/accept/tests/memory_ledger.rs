@@ -98,7 +98,10 @@ impl Ledger for MemoryLedger {
                     let entry = recipients.entry(delivery.connector_id);
                     entry.or_insert(OpeningState::Pending);
                 }
-                _ => {}
+                DeliveryState::Accepted
+                | DeliveryState::Failed
+                | DeliveryState::Expired
+                | DeliveryState::Cancelled => {}
             }
         }
         Ok(recipients)

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use alert_connectors_model::{
-    Alert, AlertId, AlertStatus, AlertType, ConnectorId, ConnectorType, Matched, Severity, SpaceId,
-    Warning, dedup_key, rfc3339_millis,
+    Alert, AlertId, AlertStatus, AlertType, Matched, Severity, SpaceId, Warning, dedup_key,
+    rfc3339_millis,
 };
 use alert_connectors_store::{AcceptedDelivery, AlertQuery, AlertRecord, Resolution, Roster};
 use axum::{
@@ -13,9 +13,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, HeaderValue, header};
-use serde::{Serialize, Serializer as _};
+use serde::Serializer as _;
 
-use super::{deliveries::DeliveryBody, schema};
+use super::schema;
 use crate::{
     ApiError, App,
     accept::Stored,
@@ -144,7 +144,8 @@ pub(super) async fn one(
         .store
         .deliveries_of(entry.space().id, id, app.expiry())
         .await?;
-    let deliveries: Vec<DeliveryBody<'_>> = deliveries.iter().map(DeliveryBody::of).collect();
+    let deliveries: Vec<schema::Delivery<'_>> =
+        deliveries.iter().map(schema::Delivery::of).collect();
     let connectors = matches(&entry.roster, &record.alert);
     let head = Head::of(entry.space().id, &record);
     let content = serialised(&record.alert);
@@ -289,17 +290,9 @@ fn record_json(space_id: SpaceId, record: &AlertRecord) -> String {
 /// Room for a usual delivery in short.
 const SUMMARY_BYTES: usize = 192;
 
-#[derive(Serialize)]
-struct SummaryBody<'d> {
-    id: alert_connectors_model::DeliveryId,
-    connector_id: ConnectorId,
-    connector_name: &'d str,
-    state: &'static str,
-}
-
 fn summaries(deliveries: &[AcceptedDelivery]) -> String {
     let mut text = Vec::with_capacity(2 + deliveries.len() * SUMMARY_BYTES);
-    let summaries = deliveries.iter().map(|delivery| SummaryBody {
+    let summaries = deliveries.iter().map(|delivery| schema::DeliverySummary {
         id: delivery.id,
         connector_id: delivery.connector_id,
         connector_name: &delivery.connector_name,
@@ -310,20 +303,10 @@ fn summaries(deliveries: &[AcceptedDelivery]) -> String {
     String::from_utf8(text).expect("JSON is UTF-8")
 }
 
-/// What today's connectors would do with an alert.
-#[derive(Serialize)]
-pub(super) struct ConnectorMatch<'r> {
-    connector_id: ConnectorId,
-    connector_name: &'r str,
-    connector_type: ConnectorType,
-    matched: bool,
-    rule: Matched,
-}
-
-pub(super) fn matches<'r>(roster: &'r Roster, alert: &Alert) -> Vec<ConnectorMatch<'r>> {
+pub(super) fn matches<'r>(roster: &'r Roster, alert: &Alert) -> Vec<schema::ConnectorMatch<'r>> {
     let one = |connector: &'r std::sync::Arc<alert_connectors_model::Connector>| {
         let rule = connector.matches(alert);
-        ConnectorMatch {
+        schema::ConnectorMatch {
             connector_id: connector.id,
             connector_name: &connector.name,
             connector_type: connector.connector_type,

@@ -1,6 +1,6 @@
 //! A user's own API keys.
 
-use alert_connectors_model::{Fault, FaultKind, Json, KeyId, Loc, Slug, rfc3339_millis};
+use alert_connectors_model::{Fault, FaultKind, Json, KeyId, Loc, Secret, Slug, rfc3339_millis};
 use alert_connectors_store::{ApiKey, KeyScope, NewApiKey};
 use axum::{
     body::Body,
@@ -9,7 +9,6 @@ use axum::{
 };
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
-use serde::Serialize;
 
 use super::{
     fields::{name, object, optional_text, text, unknown},
@@ -24,21 +23,8 @@ use crate::{
     token_hash,
 };
 
-#[derive(Serialize)]
-struct KeyBody {
-    id: KeyId,
-    name: String,
-    space: Option<String>,
-    scope: &'static str,
-    created_at: String,
-    expires_at: Option<String>,
-    last_used_at: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<String>,
-}
-
-impl KeyBody {
-    fn of(key: ApiKey, shown: Option<String>) -> Self {
+impl From<ApiKey> for schema::ApiKey {
+    fn from(key: ApiKey) -> Self {
         Self {
             id: key.id,
             name: key.name,
@@ -47,7 +33,22 @@ impl KeyBody {
             created_at: rfc3339_millis(key.created_at),
             expires_at: key.expires_at.map(rfc3339_millis),
             last_used_at: key.last_used_at.map(rfc3339_millis),
-            key: shown,
+        }
+    }
+}
+
+impl schema::ApiKey {
+    /// The key with its secret, which is shown once.
+    fn shown(self, secret: &Secret) -> schema::NewApiKeyShown {
+        schema::NewApiKeyShown {
+            id: self.id,
+            name: self.name,
+            space: self.space,
+            scope: self.scope,
+            created_at: self.created_at,
+            expires_at: self.expires_at,
+            last_used_at: self.last_used_at,
+            key: secret.expose().to_owned(),
         }
     }
 }
@@ -71,7 +72,7 @@ pub(super) async fn list(
     let only = caller.key.and_then(|key| key.space);
     let is_shown = |key: &ApiKey| only.is_none() || key.space.as_ref().map(|(id, _)| *id) == only;
     let keys = keys.into_iter().filter(is_shown);
-    let keys: Vec<KeyBody> = keys.map(|key| KeyBody::of(key, None)).collect();
+    let keys: Vec<schema::ApiKey> = keys.map(schema::ApiKey::from).collect();
     let page = page_of(raw.as_deref(), keys, |key| {
         format!("{}\n{}", key.name, key.id)
     })?;
@@ -120,7 +121,7 @@ pub(super) async fn create(
             "You have 100 keys, which is the most; delete one first.",
         ));
     }
-    let body = KeyBody::of(key, Some(secret.expose().to_owned()));
+    let body = schema::ApiKey::from(key).shown(&secret);
     Ok((StatusCode::CREATED, axum::Json(body)).into_response())
 }
 

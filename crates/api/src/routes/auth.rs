@@ -9,12 +9,11 @@ use axum::{
 };
 use http::{HeaderMap, StatusCode};
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
 
 use super::{
     fields::{object, text, unknown},
     schema,
-    spaces::{SpaceBody, enterable},
+    spaces::enterable,
 };
 use crate::{
     ApiError, App, ErrorKind, Password, Peer,
@@ -28,18 +27,10 @@ use crate::{
 /// How long a session lasts.
 const SESSION: SignedDuration = SignedDuration::from_hours(12);
 
-#[derive(Serialize)]
-struct TokenBody<'t> {
-    access_token: &'t str,
-    token_type: &'static str,
-    expires_at: String,
-    user: &'t alert_connectors_model::User,
-}
-
 /// Sign in with e-mail and password.
 #[utoipa::path(
     post, path = "/auth/token", operation_id = "signIn", tag = "identity", request_body = schema::SignIn, security(()),
-    responses((status = 200, description = "A session token", body = schema::Token), (status = "default", response = schema::AnyProblem))
+    responses((status = 200, description = "A session token", body = schema::Token<'static>), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn sign_in(
     State(app): State<App>,
@@ -79,7 +70,7 @@ pub(super) async fn sign_in(
         expires_at,
     };
     admit(&app, new, &record, now).await?;
-    let body = TokenBody {
+    let body = schema::Token {
         access_token: token.expose(),
         token_type: "bearer",
         expires_at: rfc3339_millis(expires_at),
@@ -173,23 +164,17 @@ pub(super) async fn sign_out(
     Ok(StatusCode::NO_CONTENT)
 }
 
-#[derive(Serialize)]
-struct MeBody<'m> {
-    user: &'m alert_connectors_model::User,
-    spaces: Vec<SpaceBody>,
-}
-
 /// Who the caller is, and which spaces are open.
 #[utoipa::path(
     get, path = "/auth/me", operation_id = "getMe", tag = "identity",
-    responses((status = 200, description = "The caller", body = schema::Me), (status = "default", response = schema::AnyProblem))
+    responses((status = 200, description = "The caller", body = schema::Me<'static>), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn me(
     State(app): State<App>,
     SignedIn(caller): SignedIn,
 ) -> Result<Response, ApiError> {
     let spaces = enterable(&app, &caller).await?;
-    Ok(axum::Json(MeBody {
+    Ok(axum::Json(schema::Me {
         user: &caller.user,
         spaces,
     })

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use alert_connectors_model::{
-    Connector, ConnectorId, Role, User, parse_connector_change, parse_new_connector,
-    rfc3339_seconds,
+    Connector, ConnectorId, Role, parse_connector_change, parse_new_connector, rfc3339_seconds,
 };
 use alert_connectors_store::{Changed, Created, StoreError};
 use axum::{
@@ -14,7 +13,6 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, StatusCode};
-use serde::Serialize;
 
 use super::schema;
 use crate::{
@@ -23,23 +21,7 @@ use crate::{
     entry::{Editor, Entry, TRIES_MAX, Viewer, permitted},
 };
 
-/// The eleven fields of the contract.
-#[derive(Debug, Serialize)]
-struct ConnectorBody<'c> {
-    id: ConnectorId,
-    space_id: alert_connectors_model::SpaceId,
-    name: &'c str,
-    connector_type: alert_connectors_model::ConnectorType,
-    webhook_url: String,
-    is_active: bool,
-    severity_filter: &'c [alert_connectors_model::Severity],
-    alert_type_filter: Option<&'c [alert_connectors_model::AlertType]>,
-    created_by: &'c User,
-    created_at: String,
-    updated_at: String,
-}
-
-impl<'c> ConnectorBody<'c> {
+impl<'c> schema::Connector<'c> {
     /// Whoever may edit connectors sees the whole URL, others only its host.
     fn of(connector: &'c Connector, role: Role) -> Self {
         let url = &connector.webhook_url;
@@ -67,14 +49,14 @@ impl<'c> ConnectorBody<'c> {
 #[utoipa::path(
     get, path = "/spaces/{slug}/alert-connectors", operation_id = "listConnectors", tag = "connectors",
     params(("slug" = String, Path, description = "The space")),
-    responses((status = 200, description = "The connectors of the space, oldest first", body = [schema::Connector]), (status = "default", response = schema::AnyProblem))
+    responses((status = 200, description = "The connectors of the space, oldest first", body = [schema::Connector<'static>]), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn list(Viewer(entry): Viewer) -> Response {
     let bodies: Vec<_> = entry
         .roster
         .connectors
         .iter()
-        .map(|connector| ConnectorBody::of(connector, entry.role))
+        .map(|connector| schema::Connector::of(connector, entry.role))
         .collect();
     Json(bodies).into_response()
 }
@@ -84,7 +66,7 @@ pub(super) async fn list(Viewer(entry): Viewer) -> Response {
     post, path = "/spaces/{slug}/alert-connectors", operation_id = "createConnector", tag = "connectors",
     params(("slug" = String, Path, description = "The space")),
     request_body = schema::NewConnector,
-    responses((status = 201, description = "The connector", body = schema::Connector), (status = "default", response = schema::AnyProblem))
+    responses((status = 201, description = "The connector", body = schema::Connector<'static>), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn create(
     State(app): State<App>,
@@ -109,7 +91,7 @@ pub(super) async fn create(
     match created? {
         Created::Made(connector) => Ok((
             StatusCode::CREATED,
-            Json(ConnectorBody::of(&connector, entry.role)),
+            Json(schema::Connector::of(&connector, entry.role)),
         )
             .into_response()),
         Created::TooMany => {
@@ -135,14 +117,14 @@ pub(super) fn connector_of<'e>(entry: &'e Entry, id: &str) -> Result<&'e Arc<Con
 #[utoipa::path(
     get, path = "/spaces/{slug}/alert-connectors/{id}", operation_id = "getConnector", tag = "connectors",
     params(("slug" = String, Path, description = "The space"), ("id" = String, Path, description = "The connector")),
-    responses((status = 200, description = "The connector", body = schema::Connector), (status = "default", response = schema::AnyProblem))
+    responses((status = 200, description = "The connector", body = schema::Connector<'static>), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn one(
     Viewer(entry): Viewer,
     Path((_slug, id)): Path<(String, String)>,
 ) -> Result<Response, ApiError> {
     let connector = connector_of(&entry, &id)?;
-    Ok(Json(ConnectorBody::of(connector, entry.role)).into_response())
+    Ok(Json(schema::Connector::of(connector, entry.role)).into_response())
 }
 
 /// Update a connector. Only the fields that are given change.
@@ -150,7 +132,7 @@ pub(super) async fn one(
     patch, path = "/spaces/{slug}/alert-connectors/{id}", operation_id = "updateConnector", tag = "connectors",
     params(("slug" = String, Path, description = "The space"), ("id" = String, Path, description = "The connector")),
     request_body = schema::ConnectorChange,
-    responses((status = 200, description = "The connector as it is now", body = schema::Connector), (status = "default", response = schema::AnyProblem))
+    responses((status = 200, description = "The connector as it is now", body = schema::Connector<'static>), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn change(
     State(app): State<App>,
@@ -172,7 +154,7 @@ pub(super) async fn change(
             .await;
         match changed {
             Ok(Changed::Now(connector)) => {
-                return Ok(Json(ConnectorBody::of(&connector, entry.role)).into_response());
+                return Ok(Json(schema::Connector::of(&connector, entry.role)).into_response());
             }
             Ok(Changed::Absent) => return Err(ApiError::not_found("connector in this space")),
             Ok(Changed::Stale) | Err(StoreError::Stale) => {
@@ -215,14 +197,6 @@ pub(super) async fn delete(
     }
 }
 
-/// The three fields of the contract.
-#[derive(Debug, Serialize)]
-struct TestBody {
-    success: bool,
-    status_code: u16,
-    error: Option<String>,
-}
-
 /// Send a test message at once, whether or not the connector is active.
 #[utoipa::path(
     post, path = "/spaces/{slug}/alert-connectors/{id}/test", operation_id = "testConnector", tag = "connectors",
@@ -236,7 +210,7 @@ pub(super) async fn test(
 ) -> Result<Response, ApiError> {
     let connector = connector_of(&entry, &id)?;
     let report = app.engine.test(connector, &entry.space().name).await?;
-    let body = TestBody {
+    let body = schema::TestResult {
         success: report.success,
         status_code: report.status_code,
         error: report.error,

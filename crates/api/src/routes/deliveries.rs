@@ -1,8 +1,8 @@
 //! Deliveries as history tells them, sending them again, and a connector's health.
 
 use alert_connectors_model::{
-    AlertId, Attempt, ConnectorId, Delivery, DeliveryId, DeliveryState, EndReason, Fault,
-    FaultKind, Json, Loc, ObjectReader, rfc3339_millis,
+    Attempt, Delivery, DeliveryId, DeliveryState, EndReason, Fault, FaultKind, Json, Loc,
+    ObjectReader, rfc3339_millis,
 };
 use alert_connectors_store::{DeliveryQuery, Replay, Replayed, Retried};
 use axum::{
@@ -12,7 +12,6 @@ use axum::{
 };
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
-use serde::Serialize;
 
 use super::{connectors::connector_of, fields, schema};
 use crate::{
@@ -64,7 +63,7 @@ pub(super) async fn of_connector(
         .deliveries(entry.space().id, connector, wanted, app.expiry())
         .await?;
     let next_cursor = page.next.map(|position| encode(&position.to_string()));
-    let items: Vec<_> = page.items.iter().map(DeliveryBody::in_short).collect();
+    let items: Vec<_> = page.items.iter().map(schema::Delivery::in_short).collect();
     Ok(axum::Json(PageBody { items, next_cursor }).into_response())
 }
 
@@ -79,7 +78,7 @@ fn state(word: &str) -> Option<DeliveryState> {
 #[utoipa::path(
     get, path = "/spaces/{slug}/deliveries/{id}", operation_id = "getDelivery", tag = "deliveries",
     params(("slug" = String, Path, description = "The space"), ("id" = String, Path, description = "The delivery")),
-    responses((status = 200, description = "The delivery", body = schema::Delivery), (status = "default", response = schema::AnyProblem))
+    responses((status = 200, description = "The delivery", body = schema::Delivery<'static>), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn one(
     State(app): State<App>,
@@ -92,7 +91,7 @@ pub(super) async fn one(
         .delivery(entry.space().id, id, app.expiry())
         .await?;
     let delivery = found.ok_or_else(absent)?;
-    Ok(axum::Json(DeliveryBody::of(&delivery)).into_response())
+    Ok(axum::Json(schema::Delivery::of(&delivery)).into_response())
 }
 
 fn absent() -> ApiError {
@@ -103,7 +102,7 @@ fn absent() -> ApiError {
 #[utoipa::path(
     post, path = "/spaces/{slug}/deliveries/{id}/retry", operation_id = "retryDelivery", tag = "deliveries",
     params(("slug" = String, Path, description = "The space"), ("id" = String, Path, description = "The delivery")),
-    responses((status = 202, description = "The delivery, which is pending again", body = schema::Delivery), (status = "default", response = schema::AnyProblem))
+    responses((status = 202, description = "The delivery, which is pending again", body = schema::Delivery<'static>), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn retry(
     State(app): State<App>,
@@ -138,17 +137,12 @@ pub(super) async fn retry(
     let delivery = found.ok_or_else(absent)?;
     Ok((
         StatusCode::ACCEPTED,
-        axum::Json(DeliveryBody::of(&delivery)),
+        axum::Json(schema::Delivery::of(&delivery)),
     )
         .into_response())
 }
 
 const INACTIVE: &str = "The connector is switched off; switch it on first.";
-
-#[derive(Serialize)]
-struct Count {
-    count: usize,
-}
 
 /// Queue a connector's deliveries again, at most 10,000, oldest first. What waits already is not queued twice.
 #[utoipa::path(
@@ -179,7 +173,7 @@ pub(super) async fn replay(
     );
     match replayed? {
         Replayed::Queued(count) => {
-            Ok((StatusCode::ACCEPTED, axum::Json(Count { count })).into_response())
+            Ok((StatusCode::ACCEPTED, axum::Json(schema::Replayed { count })).into_response())
         }
         Replayed::ConnectorInactive => Err(ApiError::new(ErrorKind::Conflict, INACTIVE)),
         Replayed::Absent => Err(ApiError::not_found("connector in this space")),
@@ -248,18 +242,6 @@ fn states(object: &mut ObjectReader<'_>, faults: &mut Vec<Fault>) -> Vec<Deliver
     states
 }
 
-#[derive(Serialize)]
-struct HealthBody {
-    state: &'static str,
-    since: String,
-    queue_depth: u64,
-    oldest_pending_at: Option<String>,
-    next_attempt_at: Option<String>,
-    last_success_at: Option<String>,
-    last_error: Option<String>,
-    consecutive_failures: u32,
-}
-
 /// Show the health of a connector.
 #[utoipa::path(
     get, path = "/spaces/{slug}/alert-connectors/{id}/health", operation_id = "getConnectorHealth", tag = "deliveries",
@@ -277,7 +259,7 @@ pub(super) async fn health(
         .health(entry.space().id, connector, app.expiry())
         .await?
         .ok_or_else(|| ApiError::not_found("connector in this space"))?;
-    let body = HealthBody {
+    let body = schema::ConnectorHealth {
         state: health.state.as_str(),
         since: rfc3339_millis(health.since),
         queue_depth: health.queue_depth,
@@ -290,39 +272,11 @@ pub(super) async fn health(
     Ok(axum::Json(body).into_response())
 }
 
-/// A delivery as the API shows it.
-#[derive(Serialize)]
-pub(super) struct DeliveryBody<'d> {
-    id: DeliveryId,
-    alert_id: AlertId,
-    connector_id: ConnectorId,
-    connector_name: &'d str,
-    kind: &'static str,
-    state: &'static str,
-    reason: Option<&'static str>,
-    created_at: String,
-    next_attempt_at: Option<String>,
-    ended_at: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    attempts: Option<Vec<AttemptBody<'d>>>,
-}
-
-#[derive(Serialize)]
-struct AttemptBody<'d> {
-    id: alert_connectors_model::AttemptId,
-    started_at: String,
-    duration_ms: u32,
-    outcome: &'static str,
-    status_code: Option<u16>,
-    error: Option<&'d str>,
-    digest_size: u32,
-}
-
-impl<'d> DeliveryBody<'d> {
+impl<'d> schema::Delivery<'d> {
     /// With its attempts.
     pub(super) fn of(delivery: &'d Delivery) -> Self {
         Self {
-            attempts: Some(delivery.attempts.iter().map(AttemptBody::of).collect()),
+            attempts: Some(delivery.attempts.iter().map(schema::Attempt::of).collect()),
             ..Self::in_short(delivery)
         }
     }
@@ -344,7 +298,7 @@ impl<'d> DeliveryBody<'d> {
     }
 }
 
-impl<'d> AttemptBody<'d> {
+impl<'d> schema::Attempt<'d> {
     fn of(attempt: &'d Attempt) -> Self {
         Self {
             id: attempt.id,

@@ -5,20 +5,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, header};
-use serde::Serialize;
 
 use super::schema;
 use crate::{ApiError, App, openapi_json};
 
-#[derive(Serialize)]
-struct HealthBody {
-    status: &'static str,
-}
-
 /// The process answers.
 #[utoipa::path(get, path = "/health/live", operation_id = "getLive", tag = "operations", security(()), responses((status = 200, description = "The process answers", body = schema::Health)))]
 pub(super) async fn live() -> Response {
-    axum::Json(HealthBody { status: "live" }).into_response()
+    axum::Json(schema::Health { status: "live" }).into_response()
 }
 
 /// The store can be written, so alerts are taken.
@@ -28,7 +22,7 @@ pub(super) async fn live() -> Response {
 )]
 pub(super) async fn ready(State(app): State<App>) -> Result<Response, ApiError> {
     app.store.check().await?;
-    Ok(axum::Json(HealthBody { status: "ready" }).into_response())
+    Ok(axum::Json(schema::Health { status: "ready" }).into_response())
 }
 
 /// This document.

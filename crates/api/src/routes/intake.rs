@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use alert_connectors_message::{Shown, Trim, platform};
+use alert_connectors_message::{Shown, platform};
 use alert_connectors_model::{
     AlertId, BATCH_ALERTS_MAX, ConnectorType, Fault, FaultKind, Json, Loc, Warning, parse_alert,
 };
@@ -20,11 +20,10 @@ use axum::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use jiff::Timestamp;
-use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::{
-    alerts::{ConnectorMatch, alert_json, json, matches},
+    alerts::{alert_json, json, matches},
     gate::Gate,
     schema,
 };
@@ -156,7 +155,7 @@ fn warnings<'p>(prepared: &'p PreparedAlert, stored: &Stored, loc: &Loc) -> Cow<
     post, path = "/spaces/{slug}/alerts/preview", operation_id = "previewAlert", tag = "alerts",
     params(("slug" = String, Path, description = "The space")),
     request_body = schema::NewAlert,
-    responses((status = 200, description = "Both messages, and who would hear of it", body = schema::Preview), (status = "default", response = schema::AnyProblem))
+    responses((status = 200, description = "Both messages, and who would hear of it", body = schema::Preview<'static>), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn preview(
     State(app): State<App>,
@@ -170,10 +169,10 @@ pub(super) async fn preview(
         AlertId::new(app.clock.now(), &*app.random),
     );
     let shown = Shown::whole(&prepared.alert, page.as_deref());
-    let body = PreviewBody {
-        messages: Messages {
-            slack: PreviewMessage::of(ConnectorType::Slack, shown),
-            teams: PreviewMessage::of(ConnectorType::Teams, shown),
+    let body = schema::Preview {
+        messages: schema::PreviewMessages {
+            slack: schema::PreviewMessage::of(ConnectorType::Slack, shown),
+            teams: schema::PreviewMessage::of(ConnectorType::Teams, shown),
         },
         connectors: matches(&entry.roster, &prepared.alert),
         warnings: &prepared.warnings,
@@ -181,27 +180,7 @@ pub(super) async fn preview(
     Ok(axum::Json(body).into_response())
 }
 
-#[derive(Serialize)]
-struct PreviewBody<'p> {
-    messages: Messages,
-    connectors: Vec<ConnectorMatch<'p>>,
-    warnings: &'p [Warning],
-}
-
-#[derive(Serialize)]
-struct Messages {
-    slack: PreviewMessage,
-    teams: PreviewMessage,
-}
-
-#[derive(Serialize)]
-struct PreviewMessage {
-    payload: Box<RawValue>,
-    plain: Box<RawValue>,
-    trimmed: Vec<Trim>,
-}
-
-impl PreviewMessage {
+impl schema::PreviewMessage {
     fn of(connector_type: ConnectorType, shown: Shown<'_>) -> Self {
         let raw = |bytes: Vec<u8>| {
             let text = String::from_utf8(bytes).unwrap_or_default();

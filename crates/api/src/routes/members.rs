@@ -1,6 +1,6 @@
 //! The members of a space.
 
-use alert_connectors_model::{Email, Fault, FaultKind, Json, Loc, Role, User, rfc3339_millis};
+use alert_connectors_model::{Email, Fault, FaultKind, Json, Loc, Role, rfc3339_millis};
 use alert_connectors_store::{Member, MemberChange};
 use axum::{
     body::Body,
@@ -8,7 +8,6 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, StatusCode};
-use serde::Serialize;
 
 use super::{
     fields::{object, text, unknown},
@@ -21,14 +20,7 @@ use crate::{
     page::page_of,
 };
 
-#[derive(Serialize)]
-struct MemberBody {
-    user: User,
-    role: Role,
-    added_at: String,
-}
-
-impl From<Member> for MemberBody {
+impl From<Member> for schema::Member {
     fn from(member: Member) -> Self {
         Self {
             user: member.user,
@@ -54,7 +46,7 @@ pub(super) async fn list(
     RawQuery(raw): RawQuery,
 ) -> Result<Response, ApiError> {
     let members = app.store.members(entry.space().id).await?;
-    let members: Vec<MemberBody> = members.into_iter().map(MemberBody::from).collect();
+    let members: Vec<schema::Member> = members.into_iter().map(schema::Member::from).collect();
     let page = page_of(raw.as_deref(), members, |member| {
         member.user.email.to_string()
     })?;
@@ -96,10 +88,14 @@ pub(super) async fn set(
             .await
     );
     match changed? {
-        MemberChange::Added(member) => {
-            Ok((StatusCode::CREATED, axum::Json(MemberBody::from(member))).into_response())
+        MemberChange::Added(member) => Ok((
+            StatusCode::CREATED,
+            axum::Json(schema::Member::from(member)),
+        )
+            .into_response()),
+        MemberChange::Changed(member) => {
+            Ok(axum::Json(schema::Member::from(member)).into_response())
         }
-        MemberChange::Changed(member) => Ok(axum::Json(MemberBody::from(member)).into_response()),
         change => Err(refused(&change)),
     }
 }

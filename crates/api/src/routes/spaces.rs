@@ -10,7 +10,6 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, StatusCode};
-use serde::Serialize;
 
 use super::{
     fields::{name, object, text, unknown},
@@ -23,16 +22,7 @@ use crate::{
     page::page_of,
 };
 
-#[derive(Debug, Serialize)]
-pub(super) struct SpaceBody {
-    id: SpaceId,
-    slug: Slug,
-    name: String,
-    role: Role,
-    created_at: String,
-}
-
-impl SpaceBody {
+impl schema::Space {
     fn of(space: Space, role: Role) -> Self {
         let created_at = rfc3339_millis(space.created_at);
         Self {
@@ -46,12 +36,12 @@ impl SpaceBody {
 }
 
 /// The spaces that a caller may enter.
-pub(super) async fn enterable(app: &App, caller: &Caller) -> Result<Vec<SpaceBody>, ApiError> {
+pub(super) async fn enterable(app: &App, caller: &Caller) -> Result<Vec<schema::Space>, ApiError> {
     let mut open = Vec::new();
     for space in app.store.spaces().await? {
         let role = app.identity.role(caller, &space).await?;
         if let Some(role) = role {
-            open.push(SpaceBody::of(space, role));
+            open.push(schema::Space::of(space, role));
         }
     }
     Ok(open)
@@ -112,7 +102,7 @@ pub(super) async fn create(
     match added? {
         SpaceChange::Done => Ok((
             StatusCode::CREATED,
-            axum::Json(SpaceBody::of(space, Role::Admin)),
+            axum::Json(schema::Space::of(space, Role::Admin)),
         )
             .into_response()),
         SpaceChange::SlugTaken | SpaceChange::Absent => Err(ApiError::new(

@@ -1,9 +1,13 @@
 //! Alerts as they are posted, stored, listed and previewed.
 
+use alert_connectors_message as message;
+use alert_connectors_model as model;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{ConnectorMatch, Delivery, DeliverySummary, Problem, Severity, schemas, words};
+use super::{
+    ConnectorMatch, Delivery, DeliverySummary, Problem, Severity, answers, schemas, words,
+};
 
 schemas! {
     /// An alert to be sent. Only the first three are required. What can be mended is mended, and `warnings` says what was.
@@ -111,7 +115,7 @@ stored! {
     Alert {
         /// The deliveries that it caused, in short; to a request that posted it, those that this request caused. In lists and in
         /// the answer to a batch, the first 100.
-        deliveries: Vec<DeliverySummary>,
+        deliveries: Vec<DeliverySummary<'static>>,
         /// How many more deliveries there are. Left out where all are listed.
         #[schema(nullable = false, minimum = 1)]
         deliveries_left_out: Option<usize>,
@@ -122,9 +126,9 @@ stored! {
     /// An alert with its deliveries in full, and what today's connectors would do with it.
     AlertDetails {
         /// All its deliveries with their attempts.
-        deliveries: Vec<Delivery>,
+        deliveries: Vec<Delivery<'static>>,
         /// What each connector of today would do with it.
-        connectors: Vec<ConnectorMatch>,
+        connectors: Vec<ConnectorMatch<'static>>,
     }
 }
 
@@ -185,15 +189,27 @@ schemas! {
         #[schema(nullable = false)]
         problem: Option<Problem>,
     }
+    /// What did not fit into a message.
+    Trim {
+        /// The field of the alert.
+        field: String,
+        /// How much there was: characters, or entries of a list.
+        from: usize,
+        /// How much is shown.
+        to: usize,
+    }
+}
+
+answers! {
     /// What an alert would look like, and who would hear of it.
-    Preview {
+    Preview<'p> {
         /// The message of each platform.
         messages: PreviewMessages,
         /// What each connector would do with it.
-        connectors: Vec<ConnectorMatch>,
+        connectors: Vec<ConnectorMatch<'p>>,
         /// What was mended.
-        #[schema(max_items = 101)]
-        warnings: Vec<Warning>,
+        #[schema(value_type = Vec<Warning>, max_items = 101)]
+        warnings: &'p [model::Warning],
     }
     /// Both platforms' messages.
     PreviewMessages {
@@ -205,20 +221,14 @@ schemas! {
     /// A message as it would be posted.
     PreviewMessage {
         /// The body of the request.
-        payload: Value,
+        #[schema(value_type = Value)]
+        payload: Box<serde_json::value::RawValue>,
         /// The body that is sent instead if the platform refuses the first.
-        plain: Value,
+        #[schema(value_type = Value)]
+        plain: Box<serde_json::value::RawValue>,
         /// What did not fit.
-        trimmed: Vec<Trim>,
-    }
-    /// What did not fit into a message.
-    Trim {
-        /// The field of the alert.
-        field: String,
-        /// How much there was: characters, or entries of a list.
-        from: usize,
-        /// How much is shown.
-        to: usize,
+        #[schema(value_type = Vec<Trim>)]
+        trimmed: Vec<message::Trim>,
     }
 }
 

@@ -1,51 +1,11 @@
 //! Connectors and how they fare.
 
+use alert_connectors_model as model;
 use utoipa::ToSchema;
 
-use super::{User, schemas, words};
+use super::{User, answers, schemas, words};
 
 schemas! {
-    /// A connector: an incoming webhook with its filters.
-    #[schema(example = json!({
-        "id": "0197c2a0-0000-7000-8000-000000000001", "space_id": "0197c2a0-0000-7000-8000-000000000002",
-        "name": "#data-quality-alerts", "connector_type": "slack",
-        "webhook_url": "https://hooks.slack.com/services/T00/B00/xxx", "is_active": true,
-        "severity_filter": ["high", "critical"], "alert_type_filter": null,
-        "created_by": {"id": "0197c2a0-0000-7000-8000-000000000003", "email": "alice@example.com", "full_name": "Alice Johnson"},
-        "created_at": "2026-02-11T10:00:00Z", "updated_at": "2026-02-11T10:00:00Z"
-    }))]
-    Connector {
-        /// Names the connector.
-        #[schema(format = "uuid")]
-        id: String,
-        /// The space that it belongs to.
-        #[schema(format = "uuid")]
-        space_id: String,
-        /// Its name for people. It need not be unique.
-        #[schema(min_length = 1, max_length = 120)]
-        name: String,
-        /// The platform that its webhook leads to.
-        connector_type: ConnectorType,
-        /// The whole URL for those who may edit connectors, `https://HOST/…` for others.
-        #[schema(max_length = 2048)]
-        webhook_url: String,
-        /// Whether it hears of new alerts.
-        is_active: bool,
-        /// The severities that it hears of; an empty list means every one.
-        #[schema(max_items = 4)]
-        severity_filter: Vec<Severity>,
-        /// The types that it hears of; `null` means every one, and an empty list none.
-        #[schema(required, max_items = 64)]
-        alert_type_filter: Option<Vec<String>>,
-        /// Who made it.
-        created_by: User,
-        /// When it was made.
-        #[schema(format = DateTime)]
-        created_at: String,
-        /// When a value of it was changed last.
-        #[schema(format = DateTime)]
-        updated_at: String,
-    }
     /// A connector to be made. The fields of an answer that are not here may be sent, and are ignored.
     #[schema(example = json!({
         "name": "#data-quality-alerts", "connector_type": "slack",
@@ -93,6 +53,52 @@ schemas! {
         #[schema(max_items = 64)]
         alert_type_filter: Option<Vec<String>>,
     }
+}
+
+answers! {
+    /// A connector: an incoming webhook with its filters.
+    #[schema(example = json!({
+        "id": "0197c2a0-0000-7000-8000-000000000001", "space_id": "0197c2a0-0000-7000-8000-000000000002",
+        "name": "#data-quality-alerts", "connector_type": "slack",
+        "webhook_url": "https://hooks.slack.com/services/T00/B00/xxx", "is_active": true,
+        "severity_filter": ["high", "critical"], "alert_type_filter": null,
+        "created_by": {"id": "0197c2a0-0000-7000-8000-000000000003", "email": "alice@example.com", "full_name": "Alice Johnson"},
+        "created_at": "2026-02-11T10:00:00Z", "updated_at": "2026-02-11T10:00:00Z"
+    }))]
+    Connector<'c> {
+        /// Names the connector.
+        #[schema(value_type = String, format = "uuid")]
+        id: model::ConnectorId,
+        /// The space that it belongs to.
+        #[schema(value_type = String, format = "uuid")]
+        space_id: model::SpaceId,
+        /// Its name for people. It need not be unique.
+        #[schema(value_type = String, min_length = 1, max_length = 120)]
+        name: &'c str,
+        /// The platform that its webhook leads to.
+        #[schema(value_type = ConnectorType)]
+        connector_type: model::ConnectorType,
+        /// The whole URL for those who may edit connectors, `https://HOST/…` for others.
+        #[schema(max_length = 2048)]
+        webhook_url: String,
+        /// Whether it hears of new alerts.
+        is_active: bool,
+        /// The severities that it hears of; an empty list means every one.
+        #[schema(value_type = Vec<Severity>, max_items = 4)]
+        severity_filter: &'c [model::Severity],
+        /// The types that it hears of; `null` means every one, and an empty list none.
+        #[schema(value_type = Option<Vec<String>>, required, max_items = 64)]
+        alert_type_filter: Option<&'c [model::AlertType]>,
+        /// Who made it.
+        #[schema(value_type = User)]
+        created_by: &'c model::User,
+        /// When it was made.
+        #[schema(format = DateTime)]
+        created_at: String,
+        /// When a value of it was changed last.
+        #[schema(format = DateTime)]
+        updated_at: String,
+    }
     /// What came of a test message.
     #[schema(example = json!({"success": false, "status_code": 500, "error": "Connection timeout"}))]
     TestResult {
@@ -108,7 +114,8 @@ schemas! {
     /// The health of a connector.
     ConnectorHealth {
         /// In a word.
-        state: HealthState,
+        #[schema(value_type = HealthState)]
+        state: &'static str,
         /// Since when.
         #[schema(format = DateTime)]
         since: String,
@@ -130,18 +137,21 @@ schemas! {
         consecutive_failures: u32,
     }
     /// What a connector's filters say of an alert.
-    ConnectorMatch {
+    ConnectorMatch<'r> {
         /// Names the connector.
-        #[schema(format = "uuid")]
-        connector_id: String,
+        #[schema(value_type = String, format = "uuid")]
+        connector_id: model::ConnectorId,
         /// Its name for people.
-        connector_name: String,
+        #[schema(value_type = String)]
+        connector_name: &'r str,
         /// The platform that its webhook leads to.
-        connector_type: ConnectorType,
+        #[schema(value_type = ConnectorType)]
+        connector_type: model::ConnectorType,
         /// Whether it hears of the alert.
         matched: bool,
         /// The rule that decides it.
-        rule: MatchRule,
+        #[schema(value_type = MatchRule)]
+        rule: model::Matched,
     }
 }
 

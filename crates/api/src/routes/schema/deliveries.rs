@@ -1,83 +1,16 @@
 //! Deliveries, their attempts, and queueing them again.
 
+use alert_connectors_model as model;
 use utoipa::ToSchema;
 
-use super::{schemas, words};
+use super::{answers, schemas, words};
 
 schemas! {
-    /// A delivery in short.
-    DeliverySummary {
-        /// Names the delivery.
-        #[schema(format = "uuid")]
-        id: String,
-        /// The connector that it is owed to.
-        #[schema(format = "uuid")]
-        connector_id: String,
-        /// The connector's name for people.
-        connector_name: String,
-        /// How it stands.
-        state: DeliveryState,
-    }
-    /// One alert owed to one connector.
-    Delivery {
-        /// Names the delivery.
-        #[schema(format = "uuid")]
-        id: String,
-        /// The alert.
-        #[schema(format = "uuid")]
-        alert_id: String,
-        /// The connector that it is owed to.
-        #[schema(format = "uuid")]
-        connector_id: String,
-        /// The connector's name for people.
-        connector_name: String,
-        /// What it tells of the alert.
-        kind: DeliveryKind,
-        /// How it stands.
-        state: DeliveryState,
-        /// Why it ended without arriving, in a word.
-        #[schema(required)]
-        reason: Option<String>,
-        /// When it was queued first.
-        #[schema(format = DateTime)]
-        created_at: String,
-        /// When the next attempt is due.
-        #[schema(required, format = DateTime)]
-        next_attempt_at: Option<String>,
-        /// When it ended.
-        #[schema(required, format = DateTime)]
-        ended_at: Option<String>,
-        /// Its attempts, oldest first. Left out in lists.
-        #[schema(nullable = false)]
-        attempts: Option<Vec<Attempt>>,
-    }
-    /// One HTTP request to a webhook.
-    Attempt {
-        /// Names the attempt.
-        #[schema(format = "uuid")]
-        id: String,
-        /// When it began.
-        #[schema(format = DateTime)]
-        started_at: String,
-        /// How long it took, in milliseconds.
-        duration_ms: u32,
-        /// What came of it.
-        outcome: Outcome,
-        /// The webhook's own status, where it answered.
-        #[schema(required, minimum = 100, maximum = 999)]
-        status_code: Option<u16>,
-        /// What went wrong, with the webhook's own words. It never holds the URL.
-        #[schema(required)]
-        error: Option<String>,
-        /// How many alerts the message carried.
-        #[schema(minimum = 1)]
-        digest_size: u32,
-    }
     /// A page of deliveries, newest first, without their attempts.
     DeliveryPage {
         /// The deliveries.
         #[schema(max_items = 200)]
-        items: Vec<Delivery>,
+        items: Vec<Delivery<'static>>,
         /// The cursor of the next page; null at the end.
         #[schema(required)]
         next_cursor: Option<String>,
@@ -94,11 +27,89 @@ schemas! {
         /// `failed`, `expired` and `cancelled` if left out.
         states: Option<Vec<DeliveryState>>,
     }
+}
+
+answers! {
+    /// A delivery in short.
+    DeliverySummary<'d> {
+        /// Names the delivery.
+        #[schema(value_type = String, format = "uuid")]
+        id: model::DeliveryId,
+        /// The connector that it is owed to.
+        #[schema(value_type = String, format = "uuid")]
+        connector_id: model::ConnectorId,
+        /// The connector's name for people.
+        #[schema(value_type = String)]
+        connector_name: &'d str,
+        /// How it stands.
+        #[schema(value_type = DeliveryState)]
+        state: &'static str,
+    }
+    /// One alert owed to one connector.
+    Delivery<'d> {
+        /// Names the delivery.
+        #[schema(value_type = String, format = "uuid")]
+        id: model::DeliveryId,
+        /// The alert.
+        #[schema(value_type = String, format = "uuid")]
+        alert_id: model::AlertId,
+        /// The connector that it is owed to.
+        #[schema(value_type = String, format = "uuid")]
+        connector_id: model::ConnectorId,
+        /// The connector's name for people.
+        #[schema(value_type = String)]
+        connector_name: &'d str,
+        /// What it tells of the alert.
+        #[schema(value_type = DeliveryKind)]
+        kind: &'static str,
+        /// How it stands.
+        #[schema(value_type = DeliveryState)]
+        state: &'static str,
+        /// Why it ended without arriving, in a word.
+        #[schema(value_type = Option<String>, required)]
+        reason: Option<&'static str>,
+        /// When it was queued first.
+        #[schema(format = DateTime)]
+        created_at: String,
+        /// When the next attempt is due.
+        #[schema(required, format = DateTime)]
+        next_attempt_at: Option<String>,
+        /// When it ended.
+        #[schema(required, format = DateTime)]
+        ended_at: Option<String>,
+        /// Its attempts, oldest first. Left out in lists.
+        #[schema(nullable = false)]
+        #[serde(skip_serializing_if = "Option::is_none")]
+        attempts: Option<Vec<Attempt<'d>>>,
+    }
+    /// One HTTP request to a webhook.
+    Attempt<'d> {
+        /// Names the attempt.
+        #[schema(value_type = String, format = "uuid")]
+        id: model::AttemptId,
+        /// When it began.
+        #[schema(format = DateTime)]
+        started_at: String,
+        /// How long it took, in milliseconds.
+        duration_ms: u32,
+        /// What came of it.
+        #[schema(value_type = Outcome)]
+        outcome: &'static str,
+        /// The webhook's own status, where it answered.
+        #[schema(required, minimum = 100, maximum = 999)]
+        status_code: Option<u16>,
+        /// What went wrong, with the webhook's own words. It never holds the URL.
+        #[schema(value_type = Option<String>, required)]
+        error: Option<&'d str>,
+        /// How many alerts the message carried.
+        #[schema(minimum = 1)]
+        digest_size: u32,
+    }
     /// How many deliveries were queued again.
     Replayed {
         /// What was pending already is not counted.
-        #[schema(maximum = 10000)]
-        count: u32,
+        #[schema(value_type = u32, maximum = 10000)]
+        count: usize,
     }
 }
 

@@ -1,5 +1,5 @@
-//! The shapes of requests and answers as OpenAPI tells them. The code reads and writes them by hand, to say every fault
-//! at once and to copy nothing; tests hold both to each other.
+//! The shapes of requests and answers. Most answers are serialised from the structs here (`answers!`). Requests are read by hand,
+//! to say every fault at once, and alerts are written by hand, to copy nothing (`schemas!`); tests hold these to the description.
 //!
 //! In an answer, what has no value is `null`; a field that may be left out says so. What is said of a request's field is how it
 //! is read, where that is more than its type.
@@ -25,6 +25,15 @@ macro_rules! schemas {
     )+};
 }
 use schemas;
+
+macro_rules! answers {
+    ($($(#[$meta:meta])* $name:ident $(<$life:lifetime>)? { $($(#[$field_meta:meta])* $field:ident: $type:ty,)* })+) => {$(
+        #[derive(serde::Serialize, ToSchema)]
+        $(#[$meta])*
+        pub(crate) struct $name $(<$life>)? { $($(#[$field_meta])* pub(crate) $field: $type,)* }
+    )+};
+}
+use answers;
 
 macro_rules! words {
     ($($(#[$meta:meta])* $name:ident { $($variant:ident),+ })+) => {$(
@@ -63,10 +72,14 @@ schemas! {
         /// What kind of fault it is.
         r#type: FaultKind,
     }
+}
+
+answers! {
     /// How the service is.
     Health {
         /// `live` or `ready`.
-        status: String,
+        #[schema(value_type = String)]
+        status: &'static str,
     }
 }
 

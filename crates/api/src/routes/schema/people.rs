@@ -1,8 +1,9 @@
 //! Users, tokens, keys, spaces and members.
 
+use alert_connectors_model as model;
 use utoipa::ToSchema;
 
-use super::{schemas, words};
+use super::{answers, schemas, words};
 
 schemas! {
     /// Someone who signs in.
@@ -25,42 +26,6 @@ schemas! {
         /// The password: at most 1,024 bytes.
         password: String,
     }
-    /// A session token.
-    Token {
-        /// The token, for `Authorization: Bearer`.
-        access_token: String,
-        /// Always `bearer`.
-        token_type: String,
-        /// When it ends by itself.
-        #[schema(format = DateTime)]
-        expires_at: String,
-        /// Who signed in.
-        user: User,
-    }
-    /// The caller.
-    Me {
-        /// Who calls.
-        user: User,
-        /// The spaces that the caller may enter.
-        spaces: Vec<Space>,
-    }
-    /// A space that one may enter.
-    Space {
-        /// Names the space.
-        #[schema(format = "uuid")]
-        id: String,
-        /// Its name in addresses.
-        #[schema(pattern = "^[a-z0-9-]{1,63}$")]
-        slug: String,
-        /// Its name for people.
-        #[schema(min_length = 1, max_length = 120)]
-        name: String,
-        /// The caller's role in it.
-        role: Role,
-        /// When it was made.
-        #[schema(format = DateTime)]
-        created_at: String,
-    }
     /// A page of spaces, by name.
     SpacePage {
         /// The spaces.
@@ -78,16 +43,6 @@ schemas! {
         /// Its name for people: 1 to 120 characters after trimming, none of them a control character.
         #[schema(min_length = 1)]
         name: String,
-    }
-    /// A member of a space.
-    Member {
-        /// Who it is.
-        user: User,
-        /// What the member may do.
-        role: Role,
-        /// Since when.
-        #[schema(format = DateTime)]
-        added_at: String,
     }
     /// A page of members, by e-mail address.
     MemberPage {
@@ -129,12 +84,12 @@ schemas! {
 
 /// What every API key of an answer has, and what this one has besides.
 macro_rules! api_key {
-    ($(#[$meta:meta])* $name:ident { $($more:tt)* }) => { schemas! {
+    ($(#[$meta:meta])* $name:ident { $($more:tt)* }) => { answers! {
         $(#[$meta])*
         $name {
             /// Names the key.
-            #[schema(format = "uuid")]
-            id: String,
+            #[schema(value_type = String, format = "uuid")]
+            id: model::KeyId,
             /// Its name for people.
             #[schema(min_length = 1, max_length = 120)]
             name: String,
@@ -142,7 +97,8 @@ macro_rules! api_key {
             #[schema(required)]
             space: Option<String>,
             /// What it may do.
-            scope: KeyScope,
+            #[schema(value_type = KeyScope)]
+            scope: &'static str,
             /// When it was made.
             #[schema(format = DateTime)]
             created_at: String,
@@ -167,6 +123,62 @@ api_key! {
     NewApiKeyShown {
         /// The key, for `Authorization: Bearer`.
         key: String,
+    }
+}
+
+answers! {
+    /// A session token.
+    Token<'t> {
+        /// The token, for `Authorization: Bearer`.
+        #[schema(value_type = String)]
+        access_token: &'t str,
+        /// Always `bearer`.
+        #[schema(value_type = String)]
+        token_type: &'static str,
+        /// When it ends by itself.
+        #[schema(format = DateTime)]
+        expires_at: String,
+        /// Who signed in.
+        #[schema(value_type = User)]
+        user: &'t model::User,
+    }
+    /// The caller.
+    Me<'m> {
+        /// Who calls.
+        #[schema(value_type = User)]
+        user: &'m model::User,
+        /// The spaces that the caller may enter.
+        spaces: Vec<Space>,
+    }
+    /// A space that one may enter.
+    Space {
+        /// Names the space.
+        #[schema(value_type = String, format = "uuid")]
+        id: model::SpaceId,
+        /// Its name in addresses.
+        #[schema(value_type = String, pattern = "^[a-z0-9-]{1,63}$")]
+        slug: model::Slug,
+        /// Its name for people.
+        #[schema(min_length = 1, max_length = 120)]
+        name: String,
+        /// The caller's role in it.
+        #[schema(value_type = Role)]
+        role: model::Role,
+        /// When it was made.
+        #[schema(format = DateTime)]
+        created_at: String,
+    }
+    /// A member of a space.
+    Member {
+        /// Who it is.
+        #[schema(value_type = User)]
+        user: model::User,
+        /// What the member may do.
+        #[schema(value_type = Role)]
+        role: model::Role,
+        /// Since when.
+        #[schema(format = DateTime)]
+        added_at: String,
     }
 }
 

@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use crate::{Link, Severity, rfc3339_millis};
+use crate::{Link, Severity, rfc3339_millis, wire_enum::wire_enum};
 
 /// At most this many alerts in a batch.
 pub const BATCH_ALERTS_MAX: usize = 1_000;
@@ -140,52 +140,23 @@ impl fmt::Display for AlertType {
     }
 }
 
-/// Whether the problem is there or gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum AlertStatus {
-    /// It is there.
-    Active,
-    /// It is gone.
-    Resolved,
-}
-
-impl AlertStatus {
-    /// Both of them.
-    pub const ALL: [Self; 2] = [Self::Active, Self::Resolved];
-
-    /// The word of the API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Resolved => "resolved",
-        }
-    }
-
-    /// Reads the word of the API.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.as_str() == text)
+wire_enum! {
+    /// Whether the problem is there or gone.
+    AlertStatus {
+        /// It is there.
+        Active = 0, "active";
+        /// It is gone.
+        Resolved = 1, "resolved";
     }
 }
 
-/// How a description is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DescriptionFormat {
-    /// As it stands.
-    Plain,
-    /// The small Markdown of the API.
-    Markdown,
-}
-
-impl DescriptionFormat {
-    /// Reads the word of the API.
-    pub fn parse(text: &str) -> Option<Self> {
-        match text {
-            "plain" => Some(Self::Plain),
-            "markdown" => Some(Self::Markdown),
-            _ => None,
-        }
+wire_enum! {
+    /// How a description is written.
+    DescriptionFormat {
+        /// As it stands.
+        Plain = 0, "plain";
+        /// The small Markdown of the API.
+        Markdown = 1, "markdown";
     }
 }
 

@@ -2,8 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::{AttemptId, delivery::words};
-use serde::Serialize;
+use crate::{AttemptId, wire_enum::wire_enum};
 
 /// An attempt as history tells it.
 #[derive(Debug, Clone)]
@@ -24,7 +23,7 @@ pub struct Attempt {
     pub digest_size: u32,
 }
 
-words! {
+wire_enum! {
     /// What came of an attempt.
     AttemptOutcome {
         /// The message stands in the channel.

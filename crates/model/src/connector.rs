@@ -5,38 +5,19 @@ use serde::Serialize;
 
 use crate::{
     Alert, AlertTypeFilter, ConnectorId, Fingerprint, SeverityFilter, SpaceId, User, WebhookUrl,
+    wire_enum::wire_enum,
 };
 
 /// At most this many connectors in a space.
 pub const CONNECTORS_PER_SPACE_MAX: usize = 500;
 
-/// The platform that a connector speaks to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ConnectorType {
-    /// Slack, and servers that take Slack's incoming webhooks.
-    Slack,
-    /// Microsoft Teams.
-    Teams,
-}
-
-impl ConnectorType {
-    /// Both of them.
-    pub const ALL: [Self; 2] = [Self::Slack, Self::Teams];
-
-    /// The word of the API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Slack => "slack",
-            Self::Teams => "teams",
-        }
-    }
-
-    /// Reads the word of the API.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|connector_type| connector_type.as_str() == text)
+wire_enum! {
+    /// The platform that a connector speaks to.
+    ConnectorType {
+        /// Slack, and servers that take Slack's incoming webhooks.
+        Slack = 0, "slack";
+        /// Microsoft Teams.
+        Teams = 1, "teams";
     }
 }
 

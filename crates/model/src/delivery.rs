@@ -1,9 +1,8 @@
 //! A delivery: one alert for one connector, and its states.
 
 use jiff::Timestamp;
-use serde::Serialize;
 
-use crate::{AlertId, Attempt, ConnectorId, DeliveryId};
+use crate::{AlertId, Attempt, ConnectorId, DeliveryId, wire_enum::wire_enum};
 
 /// A delivery as history tells it.
 #[derive(Debug, Clone)]
@@ -32,39 +31,7 @@ pub struct Delivery {
     pub attempts: Vec<Attempt>,
 }
 
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $code:literal, $word:literal;)+ }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-        #[serde(rename_all = "snake_case")]
-        pub enum $name {
-            $($(#[$variant_doc])* $variant,)+
-        }
-
-        impl $name {
-            /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// The word of the API.
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word,)+ }
-            }
-
-            /// The number that stores keep. Never given to another meaning.
-            pub const fn code(self) -> u8 {
-                match self { $(Self::$variant => $code,)+ }
-            }
-
-            /// The one that a store kept under this number.
-            pub const fn from_code(code: u8) -> Option<Self> {
-                match code { $($code => Some(Self::$variant),)+ _ => None }
-            }
-        }
-    };
-}
-pub(crate) use words;
-
-words! {
+wire_enum! {
     /// What a delivery's message says of its alert.
     DeliveryKind {
         /// The alert itself.
@@ -78,7 +45,7 @@ words! {
     }
 }
 
-words! {
+wire_enum! {
     /// The state of a delivery.
     ///
     /// ```text
@@ -117,7 +84,7 @@ impl DeliveryState {
     }
 }
 
-words! {
+wire_enum! {
     /// Why a delivery ended undelivered.
     EndReason {
         /// The connector was switched off.
@@ -147,7 +114,7 @@ mod tests {
         let mut real = Vec::new();
         for state in DeliveryState::ALL {
             let name = format!("{state:?}");
-            if *state != DeliveryState::Pending {
+            if state != DeliveryState::Pending {
                 real.push(("Pending".to_owned(), name.clone()));
             }
             if state.may_be_retried() {

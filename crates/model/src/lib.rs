@@ -23,6 +23,7 @@ mod space;
 mod suggest;
 mod user;
 mod webhook_url;
+mod wire_enum;
 
 pub use address::{AddressPolicy, is_public};
 pub use alert::{
@@ -48,5 +49,5 @@ pub use secret::Secret;
 pub use severity::Severity;
 pub use space::{Role, Slug, Space};
 pub use suggest::closest_match;
-pub use user::{Email, User, display_name};
+pub use user::{Email, KeyScope, User, display_name};
 pub use webhook_url::{Fingerprint, HostPattern, WebhookHost, WebhookUrl};

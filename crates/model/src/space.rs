@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::SpaceId;
+use crate::{SpaceId, wire_enum::wire_enum};
 
 /// A space: it owns connectors and alerts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,33 +47,14 @@ impl fmt::Display for Slug {
     }
 }
 
-/// What a member may do in a space; each role includes those before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Reads.
-    Viewer,
-    /// Writes connectors, sends alerts, tests, retries.
-    Editor,
-    /// Manages members.
-    Admin,
-}
-
-impl Role {
-    /// All of them, from least to most.
-    pub const ALL: [Self; 3] = [Self::Viewer, Self::Editor, Self::Admin];
-
-    /// The word of the API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Viewer => "viewer",
-            Self::Editor => "editor",
-            Self::Admin => "admin",
-        }
-    }
-
-    /// Reads the word of the API.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|role| role.as_str() == text)
+wire_enum! {
+    /// What a member may do in a space; each role includes those before it.
+    Role {
+        /// Reads.
+        Viewer = 0, "viewer";
+        /// Writes connectors, sends alerts, tests, retries.
+        Editor = 1, "editor";
+        /// Manages members.
+        Admin = 2, "admin";
     }
 }

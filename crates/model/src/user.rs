@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::{UserId, alert_parse::is_visible};
+use crate::{UserId, alert_parse::is_visible, wire_enum::wire_enum};
 
 /// A user as the API shows one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -71,6 +71,16 @@ impl fmt::Debug for Email {
     /// Addresses do not belong in logs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Email(…)")
+    }
+}
+
+wire_enum! {
+    /// What an API key may do.
+    KeyScope {
+        /// All that its user may do, except manage keys.
+        All = 0, "all";
+        /// Only post alerts.
+        Send = 1, "send";
     }
 }
 

@@ -258,7 +258,7 @@ impl Listing {
         } else if query.only_resolved() {
             vec![format!("status = {}", AlertStatus::Resolved as i16)]
         } else {
-            let branch = |severity: &Severity| format!("severity = {}", *severity as i16);
+            let branch = |severity: &Severity| format!("severity = {}", severity.code());
             severities.iter().map(branch).collect()
         };
         let rest = self.rest(query);

@@ -73,13 +73,10 @@ pub(crate) async fn read(
 /// A delivery with the place of its alert.
 fn entry(row: &Row) -> Result<(i64, DigestEntry), StoreError> {
     let (seq, alert_seq): (i64, i64) = (row.at(0)?, row.at(5)?);
-    let (severity, status): (i16, i16) = (row.at(7)?, row.at(8)?);
-    let severity = Severity::ALL
-        .into_iter()
-        .find(|one| *one as i16 == severity);
-    let status = AlertStatus::ALL
-        .into_iter()
-        .find(|one| *one as i16 == status);
+    let (severity, status) = (
+        Severity::from_code(row.code(7)?),
+        AlertStatus::from_code(row.code(8)?),
+    );
     let entry = DigestEntry {
         seq,
         id: DeliveryId::from_bytes(row.id(1)?),

@@ -1,10 +1,10 @@
 //! Users, session tokens and API keys.
 
-use alert_connectors_model::{Email, KeyId, SpaceId, User, UserId};
+use alert_connectors_model::{Email, KeyId, KeyScope, Role, SpaceId, User, UserId};
 use alert_connectors_store::{
-    AddedUser, ApiKey, Disabled, KeyScope, NewApiKey, NewToken, NewUser, People, Session as Signed,
+    AddedUser, ApiKey, Disabled, NewApiKey, NewToken, NewUser, People, Session as Signed,
     StoreError, TokenHash, UserRecord,
-    stored::{maybe_time, role_of, time, unreadable},
+    stored::{maybe_time, time, unreadable},
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -169,7 +169,7 @@ impl People for PostgresStore {
             signed.version = version.at(0)?;
             for row in session.rows(MEMBERSHIPS, &[&user_no]).await? {
                 let space = SpaceId::from_bytes(row.id(0)?);
-                let role = role_of(row.at(1)?);
+                let role = Role::from_code(row.code(1)?);
                 let role = role.ok_or_else(|| unreadable("members", "role", user_no))?;
                 signed.memberships.push((space, role));
             }

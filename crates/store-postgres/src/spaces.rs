@@ -3,7 +3,7 @@
 use alert_connectors_model::{Email, Role, Slug, Space, SpaceId, User, UserId};
 use alert_connectors_store::{
     Event, Member, MemberChange, MembershipFacts, SpaceChange, Spaces, StoreError,
-    stored::{StoredSpace, role_code, role_of, time, unreadable},
+    stored::{StoredSpace, time, unreadable},
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -171,7 +171,7 @@ impl Spaces for PostgresStore {
         change
             .run(
                 SET_MEMBER,
-                &[&space_no, &user_no, &role_code(role), &added_at],
+                &[&space_no, &user_no, &i16::from(role.code()), &added_at],
             )
             .await?;
         change.commit().await?;
@@ -212,7 +212,8 @@ async fn membership(
     let user_no = found.as_ref().map_or(0, |(no, _)| *no);
     let member = change.row(MEMBER, &[&space_no, &user_no]).await?;
     let member = member.map(|row| {
-        let role = role_of(row.at(0)?).ok_or_else(|| unreadable("members", "role", space_no))?;
+        let role =
+            Role::from_code(row.code(0)?).ok_or_else(|| unreadable("members", "role", space_no))?;
         Ok::<_, StoreError>((role, time(row.at(1)?)))
     });
     let others = change.row(OTHER_ADMINS, &[&space_no, &user_no]).await?;
@@ -264,7 +265,7 @@ pub(crate) fn stored(row: &Row, first: usize) -> Result<StoredSpace, StoreError>
 
 fn member(row: &Row) -> Result<Member, StoreError> {
     let email: String = row.at(1)?;
-    let code: i16 = row.at(3)?;
+    let code = row.code(3)?;
     Ok(Member {
         user: User {
             id: UserId::from_bytes(row.id(0)?),
@@ -272,7 +273,7 @@ fn member(row: &Row) -> Result<Member, StoreError> {
                 .map_err(|_fault| unreadable("users", "email", "of a member"))?,
             full_name: row.at(2)?,
         },
-        role: role_of(code).ok_or_else(|| unreadable("members", "role", code))?,
+        role: Role::from_code(code).ok_or_else(|| unreadable("members", "role", code))?,
         added_at: time(row.at(4)?),
     })
 }

@@ -104,12 +104,10 @@ fn entries(
 fn entry(row: &Row<'_>) -> Result<(i64, DigestEntry), Failure> {
     let number = |at| row.get::<_, i64>(at).map_err(Failure::from);
     let (seq, alert_seq) = (number(0)?, number(5)?);
-    let severity = Severity::ALL
-        .into_iter()
-        .find(|severity| Ok(*severity as i64) == number(7).map_err(drop));
-    let status = AlertStatus::ALL
-        .into_iter()
-        .find(|status| Ok(*status as i64) == number(8).map_err(drop));
+    let (severity, status) = (
+        Severity::from_code(row.get(7)?),
+        AlertStatus::from_code(row.get(8)?),
+    );
     let entry = DigestEntry {
         seq,
         id: DeliveryId::from_bytes(row.get(1)?),

@@ -236,8 +236,8 @@ impl Ledger for SqliteLedger<'_> {
                 seq,
                 &new.id.as_bytes()[..],
                 space_no,
-                alert.severity as i64,
-                alert.status as i64,
+                alert.severity.code(),
+                alert.status.code(),
                 alert.alert_type.as_str(),
                 alert.dedup_key,
                 received_at.as_millisecond(),
@@ -266,8 +266,8 @@ impl Ledger for SqliteLedger<'_> {
             .prepare_cached(UPDATE_ALERT)?
             .execute(params![
                 problem.seq,
-                alert.severity as i64,
-                alert.status as i64,
+                alert.severity.code(),
+                alert.status.code(),
                 problem.occurrences,
                 &**json,
                 problem.notified_at.as_millisecond(),

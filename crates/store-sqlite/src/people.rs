@@ -1,10 +1,10 @@
 //! Users, session tokens and API keys.
 
-use alert_connectors_model::{Email, KeyId, Role, SpaceId, User, UserId};
+use alert_connectors_model::{Email, KeyId, KeyScope, Role, SpaceId, User, UserId};
 use alert_connectors_store::{
-    AddedUser, ApiKey, Disabled, KeyScope, NewApiKey, NewToken, NewUser, People, Session,
-    StoreError, TokenHash, UserRecord,
-    stored::{role_of, time, unreadable},
+    AddedUser, ApiKey, Disabled, NewApiKey, NewToken, NewUser, People, Session, StoreError,
+    TokenHash, UserRecord,
+    stored::{time, unreadable},
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -318,8 +318,8 @@ fn memberships(connection: &Connection, user_no: i64) -> Result<Vec<(SpaceId, Ro
     let mut rows = statement.query([user_no])?;
     let mut memberships = Vec::new();
     while let Some(row) = rows.next()? {
-        let code: i16 = row.get(1)?;
-        let role = role_of(code).ok_or_else(|| unreadable("members", "role", user_no))?;
+        let code = row.get(1)?;
+        let role = Role::from_code(code).ok_or_else(|| unreadable("members", "role", user_no))?;
         memberships.push((SpaceId::from_bytes(row.get(0)?), role));
     }
     Ok(memberships)

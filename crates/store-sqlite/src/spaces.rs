@@ -3,7 +3,7 @@
 use alert_connectors_model::{Email, Role, Slug, Space, SpaceId, User, UserId};
 use alert_connectors_store::{
     Event, Member, MemberChange, MembershipFacts, SpaceChange, Spaces, StoreError,
-    stored::{StoredSpace, role_code, role_of, time, unreadable},
+    stored::{StoredSpace, time, unreadable},
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -149,7 +149,7 @@ impl Spaces for SqliteStore {
             let added_at = now.as_millisecond();
             connection.execute(
                 SET_MEMBER,
-                params![space_no, user_no, role_code(role), added_at],
+                params![space_no, user_no, role.code(), added_at],
             )?;
             Ok(changed)
         })
@@ -191,13 +191,13 @@ fn membership(
     let found = found.map(|(no, record)| (no, record.user));
     // No user has this number.
     let user_no = found.as_ref().map_or(0, |(no, _)| *no);
-    let member: Option<(i16, i64)> = connection
+    let member: Option<(u8, i64)> = connection
         .query_row(MEMBER, [space_no, user_no], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })
         .optional()?;
     let member = member.map(|(code, added_at)| {
-        let role = role_of(code).ok_or_else(|| unreadable("members", "role", space_no))?;
+        let role = Role::from_code(code).ok_or_else(|| unreadable("members", "role", space_no))?;
         Ok::<_, StoreError>((role, time(added_at)))
     });
     let facts = MembershipFacts {
@@ -301,7 +301,7 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<StoredSpace> {
 
 fn member(row: &Row<'_>) -> Result<Member, Failure> {
     let email: String = row.get(1)?;
-    let code: i16 = row.get(3)?;
+    let code = row.get(3)?;
     Ok(Member {
         user: User {
             id: UserId::from_bytes(row.get(0)?),
@@ -309,7 +309,7 @@ fn member(row: &Row<'_>) -> Result<Member, Failure> {
                 .map_err(|_fault| unreadable("users", "email", "of a member"))?,
             full_name: row.get(2)?,
         },
-        role: role_of(code).ok_or_else(|| unreadable("members", "role", code))?,
+        role: Role::from_code(code).ok_or_else(|| unreadable("members", "role", code))?,
         added_at: time(row.get(4)?),
     })
 }

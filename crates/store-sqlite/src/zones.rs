@@ -114,7 +114,7 @@ pub(crate) fn note_severity(
 ) -> rusqlite::Result<()> {
     connection.prepare_cached(NOTE_SEVERITY)?.execute(params![
         space_no,
-        severity as i64,
+        severity.code(),
         seq / ZONE
     ])?;
     Ok(())
@@ -143,7 +143,7 @@ impl Wanted<'_> {
         match self {
             Self::Severities(space_no, severities) => {
                 for severity in *severities {
-                    let found = look(OF_SEVERITY, &[space_no, &(*severity as i64), &up_to])?;
+                    let found = look(OF_SEVERITY, &[space_no, &severity.code(), &up_to])?;
                     newest = newest.max(found);
                 }
             }

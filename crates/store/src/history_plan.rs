@@ -30,7 +30,7 @@ impl DeliveryQuery {
     /// Where to look for a page of a connector's deliveries: one place after the other, each no deeper than the page.
     pub fn looks(&self, connector_is_active: bool) -> Vec<DeliveryLook> {
         let states = if self.states.is_empty() {
-            DeliveryState::ALL
+            &DeliveryState::ALL[..]
         } else {
             &self.states
         };

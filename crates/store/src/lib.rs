@@ -51,8 +51,8 @@ pub use key_file::{KeyFileError, add_key, read_key_file, write_new_key_file};
 pub use leases::{Lease, Leases, ReleasedLease, Renewal, Renewed};
 pub use meters::GroupMeters;
 pub use people::{
-    AddedUser, ApiKey, Disabled, KeyScope, NewApiKey, NewToken, NewUser, People, Session,
-    TokenHash, UserRecord,
+    AddedUser, ApiKey, Disabled, NewApiKey, NewToken, NewUser, People, Session, TokenHash,
+    UserRecord,
 };
 pub use prepared::PreparedAlert;
 pub use queue::{

@@ -1,6 +1,6 @@
 //! Users, their session tokens and their API keys.
 
-use alert_connectors_model::{Email, KeyId, Role, SpaceId, User, UserId};
+use alert_connectors_model::{Email, KeyId, KeyScope, Role, SpaceId, User, UserId};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
@@ -105,32 +105,6 @@ pub struct NewToken {
     pub user_id: UserId,
     /// When it ends.
     pub expires_at: Timestamp,
-}
-
-/// What a key may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeyScope {
-    /// All that its user may do, except manage keys.
-    All,
-    /// Only post alerts.
-    Send,
-}
-
-impl KeyScope {
-    /// The word of the API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::All => "all",
-            Self::Send => "send",
-        }
-    }
-
-    /// Reads the word of the API.
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::All, Self::Send]
-            .into_iter()
-            .find(|scope| scope.as_str() == text)
-    }
 }
 
 /// An API key to be made.

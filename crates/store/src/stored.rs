@@ -4,8 +4,8 @@ mod delivery;
 
 use alert_connectors_model::{
     Alert, AlertId, AlertType, AlertTypeFilter, Connector, ConnectorId, ConnectorType, DeliveryId,
-    Email, Fingerprint, Json, Loc, Role, Severity, SeverityFilter, Slug, Space, SpaceId, User,
-    UserId, Warning, WebhookUrl, parse_stored_alert,
+    Email, Fingerprint, Json, Loc, Severity, SeverityFilter, Slug, Space, SpaceId, User, UserId,
+    Warning, WebhookUrl, parse_stored_alert,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -85,20 +85,6 @@ impl StoredAlert {
 pub fn warnings_json(warnings: &[Warning]) -> Option<String> {
     (!warnings.is_empty())
         .then(|| serde_json::to_string(warnings).expect("strings and lists always serialise"))
-}
-
-/// A role as it is stored.
-pub fn role_code(role: Role) -> i16 {
-    match role {
-        Role::Viewer => 0,
-        Role::Editor => 1,
-        Role::Admin => 2,
-    }
-}
-
-/// The role that was stored under this number.
-pub fn role_of(code: i16) -> Option<Role> {
-    Role::ALL.into_iter().find(|role| role_code(*role) == code)
 }
 
 /// A space as it is stored.

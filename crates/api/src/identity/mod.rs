@@ -2,8 +2,8 @@
 
 mod store;
 
-use alert_connectors_model::{Role, Space, SpaceId, User};
-use alert_connectors_store::{KeyScope, StoreError};
+use alert_connectors_model::{KeyScope, Role, Space, SpaceId, User};
+use alert_connectors_store::StoreError;
 use async_trait::async_trait;
 use http::HeaderMap;
 

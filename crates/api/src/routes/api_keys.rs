@@ -1,7 +1,9 @@
 //! A user's own API keys.
 
-use alert_connectors_model::{Fault, FaultKind, Json, KeyId, Loc, Secret, Slug, rfc3339_millis};
-use alert_connectors_store::{ApiKey, KeyScope, NewApiKey};
+use alert_connectors_model::{
+    Fault, FaultKind, Json, KeyId, KeyScope, Loc, Secret, Slug, rfc3339_millis,
+};
+use alert_connectors_store::{ApiKey, NewApiKey};
 use axum::{
     body::Body,
     extract::{Path, RawQuery, State},

@@ -69,8 +69,14 @@ async fn change_alerts(session: &Session, rows: &GroupRows) -> Result<(), StoreE
     }
     let seqs: Vec<i64> = rows.changed.keys().copied().collect();
     let rows: Vec<_> = rows.changed.values().collect();
-    let severities: Vec<i16> = rows.iter().map(|row| row.alert.severity as i16).collect();
-    let statuses: Vec<i16> = rows.iter().map(|row| row.alert.status as i16).collect();
+    let severities: Vec<i16> = rows
+        .iter()
+        .map(|row| i16::from(row.alert.severity.code()))
+        .collect();
+    let statuses: Vec<i16> = rows
+        .iter()
+        .map(|row| i16::from(row.alert.status.code()))
+        .collect();
     let occurrences: Vec<i64> = rows.iter().map(|row| large(row.occurrences)).collect();
     let contents: Vec<&str> = rows.iter().map(|row| &*row.json).collect();
     let notified = rows.iter().map(|row| row.notified_at.as_millisecond());
@@ -145,8 +151,10 @@ impl<'r> Alerts<'r> {
             columns.seqs.push(row.seq);
             columns.ids.push(uuid(row.id.as_bytes()));
             columns.spaces.push(row.space_no);
-            columns.severities.push(row.alert.severity as i16);
-            columns.statuses.push(row.alert.status as i16);
+            columns
+                .severities
+                .push(i16::from(row.alert.severity.code()));
+            columns.statuses.push(i16::from(row.alert.status.code()));
             columns.types.push(row.alert.alert_type.as_str());
             columns.names.push(name.map(String::as_bytes));
             columns.occurrences.push(large(row.occurrences));

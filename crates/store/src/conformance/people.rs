@@ -1,9 +1,9 @@
 //! Properties of identity and spaces.
 
-use alert_connectors_model::{ConnectorId, KeyId, Role};
+use alert_connectors_model::{ConnectorId, KeyId, KeyScope, Role};
 
 use super::world::{TOKEN, World};
-use crate::{ApiKey, Disabled, KeyScope, MemberChange, NewApiKey, SpaceChange, StoreError};
+use crate::{ApiKey, Disabled, MemberChange, NewApiKey, SpaceChange, StoreError};
 
 fn key(world: &World, name: &str, hash: u8) -> NewApiKey {
     let key = ApiKey {

@@ -33,13 +33,13 @@ enum Source {
 }
 
 impl Builder {
-    /// How long a delivery is tried, unless it is said otherwise.
+    /// How long a delivery is tried, by default.
     pub const RETRY_FOR: SignedDuration = settings::RETRY_FOR;
-    /// How old the last notification of a problem is when the next repeat reminds of it, unless it is said otherwise.
+    /// How old the last notification of a problem is when the next repeat reminds of it, by default.
     pub const RENOTIFY: SignedDuration = settings::RENOTIFY;
-    /// How old history becomes, unless it is said otherwise.
+    /// How long history is kept, by default.
     pub const RETENTION: SignedDuration = settings::RETENTION;
-    /// The maximum number of connections to webhooks, unless it is said otherwise.
+    /// The maximum number of open connections to webhooks, by default.
     pub const WEBHOOK_CONNECTIONS: usize = settings::WEBHOOK_CONNECTIONS;
 
     pub(crate) fn of_url(url: &str) -> Self {
@@ -59,14 +59,14 @@ impl Builder {
         }
     }
 
-    /// The file with the keys that webhook URLs are sealed with. By default `secret.key` beside the SQLite file, made if
-    /// the database is new; with PostgreSQL it must be named.
+    /// The file with the keys that seal webhook URLs. By default `secret.key` beside the SQLite file, made if the
+    /// database is new; PostgreSQL has no default.
     pub fn secret_key_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.key_file = Some(path.into());
         self
     }
 
-    /// Who calls the routes. By default the users and tokens of the database.
+    /// Identifies the callers of the routes. By default by the users and tokens of the database.
     pub fn identity(mut self, identity: impl Identity + 'static) -> Self {
         self.settings.identity = Some(Arc::new(identity));
         self
@@ -78,7 +78,7 @@ impl Builder {
         self
     }
 
-    /// Certificates that are trusted beside the usual ones.
+    /// Certificates to trust in addition to the public roots.
     pub fn trust(mut self, trust: Trust) -> Self {
         self.settings.trust = trust;
         self
@@ -127,13 +127,14 @@ impl Builder {
         self
     }
 
-    /// Where people reach the routes, such as `https://platform.example.com/notifications`: messages link to alerts there.
+    /// The URL of the routes for people, such as `https://platform.example.com/notifications`: messages link to alerts
+    /// there.
     pub fn public_url(mut self, url: impl Into<String>) -> Self {
         self.settings.public_url = Some(url.into());
         self
     }
 
-    /// Proxies whose word on a caller's address is believed.
+    /// Proxies whose `X-Forwarded-For` is trusted.
     pub fn trusted_proxies(mut self, networks: Vec<IpNet>) -> Self {
         self.settings.trusted_proxies = TrustedProxies(networks);
         self
@@ -145,15 +146,15 @@ impl Builder {
         self
     }
 
-    /// Where its tasks live, and the token that asks them to end, for a host that waits for its tasks itself. By default it
-    /// has its own, which [`AlertConnectors::stop`] ends.
+    /// Runs the service's tasks among the host's own, which end when `stopping` is cancelled, and which the host waits
+    /// for. By default the service has its own, which [`AlertConnectors::stop`] ends.
     pub fn tasks(mut self, tasks: Tasks, stopping: CancellationToken) -> Self {
         self.tasks = Some((tasks, stopping));
         self
     }
 
-    /// Opens the database and starts to deliver what is pending in it. A new SQLite file is made, and an old schema is brought
-    /// up to date.
+    /// Opens the database and starts to work its pending deliveries. Creates an absent SQLite file, and migrates an old
+    /// schema.
     pub async fn start(self) -> Result<AlertConnectors, StartError> {
         let (tasks, stopping) = self.tasks.unwrap_or_else(|| {
             let stopping = CancellationToken::new();

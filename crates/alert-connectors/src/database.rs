@@ -35,8 +35,8 @@ impl DatabaseUrl {
         }
     }
 
-    /// The secret key file that is used where none is named: `secret.key` beside the SQLite file. The servers of a PostgreSQL
-    /// database share one, so it must be named.
+    /// The default secret key file: `secret.key` beside the SQLite file. PostgreSQL has none: its servers share a file,
+    /// which must be named.
     pub fn default_key_file(&self) -> Option<PathBuf> {
         match self {
             Self::Sqlite(path) => Some(path.with_file_name("secret.key")),
@@ -65,8 +65,8 @@ pub enum Database {
 }
 
 impl Database {
-    /// Opens it. `used_by` says whether a new database may be made and an old schema may be brought up to date. `tasks` is
-    /// where the PostgreSQL store's tasks live.
+    /// Opens it. `used_by` says whether to make a new database and to migrate an old schema. The PostgreSQL store's
+    /// tasks run in `tasks`.
     pub async fn open(
         url: &DatabaseUrl,
         key_file: &Path,
@@ -98,7 +98,7 @@ impl Database {
         }
     }
 
-    /// The store, whichever it is.
+    /// The store, of either kind.
     pub fn store(&self) -> Arc<dyn Store> {
         match self {
             Self::Sqlite(store) => Arc::new(store.clone()),
@@ -106,7 +106,7 @@ impl Database {
         }
     }
 
-    /// What was missing of the database's log when it was opened, in a sentence.
+    /// What the database's log lacked when it was opened, in a sentence.
     pub fn log_loss(&self) -> Option<&str> {
         match self {
             Self::Sqlite(store) => store.log_loss(),
@@ -114,7 +114,7 @@ impl Database {
         }
     }
 
-    /// Ends the use of it: on SQLite the log is moved into the file, so that a copy of that alone is whole.
+    /// Ends the use of the database. With SQLite, moves the log into the file: a copy of the file alone is then whole.
     pub async fn close(&self) {
         match self {
             Self::Sqlite(store) => store.move_log().await,
@@ -122,7 +122,7 @@ impl Database {
         }
     }
 
-    /// Lets a registry show what the store counts.
+    /// Registers the store's metrics.
     pub(crate) fn register_meters(&self, registry: &mut Registry) {
         match self {
             Self::Sqlite(store) => store.meters().register(registry),

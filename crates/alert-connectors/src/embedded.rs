@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Builder, Database};
 
-/// What is in flight may take this long to end.
+/// How long requests in flight may take to end.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// A service that delivers until it is stopped.
@@ -45,7 +45,7 @@ impl AlertConnectors {
         Builder::of_url(database_url)
     }
 
-    /// Builds it on a database that is open already.
+    /// Builds it on an open database.
     pub fn on(database: Database) -> Builder {
         Builder::on(database)
     }
@@ -65,7 +65,7 @@ impl AlertConnectors {
         operations_router(&self.app)
     }
 
-    /// The whole API with its own fallback, as `alert-connectors serve` has it.
+    /// The whole API with a fallback of its own, as `alert-connectors serve` serves it.
     pub fn whole_router(&self) -> Router {
         whole(&self.app)
     }
@@ -94,7 +94,7 @@ impl AlertConnectors {
         Ok(posted.await?)
     }
 
-    /// Makes a space with this slug unless there is one. Returns whether it is new.
+    /// Creates a space with this slug unless one exists. Returns whether it is new.
     pub async fn ensure_space(&self, slug: &Slug, name: &str) -> Result<bool, StoreError> {
         let now = self.clock.now();
         let space = Space {
@@ -112,8 +112,8 @@ impl AlertConnectors {
         &self.store
     }
 
-    /// Waits until the service cannot go on, and returns why in one sentence: the database is gone, or a task ended. Alerts
-    /// that were answered are on disk; the host should stop it and end, or start it again.
+    /// Waits until the service cannot go on, and returns why in one sentence: the database is gone, or a task ended.
+    /// Every accepted alert is on disk; the host should stop the service and exit, or start it again.
     pub async fn failed(&self) -> String {
         tokio::select! {
             // A task may end because the store failed, which says more.
@@ -123,8 +123,8 @@ impl AlertConnectors {
         }
     }
 
-    /// Takes nothing new, lets what is in flight end within ten seconds, and closes the database. What is pending is delivered
-    /// after the next start.
+    /// Takes nothing new, lets requests in flight end within ten seconds, and closes the database. Pending deliveries
+    /// wait for the next start.
     pub async fn stop(&self) {
         self.stopping.cancel();
         self.tasks.close();

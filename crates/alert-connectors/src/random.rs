@@ -1,4 +1,4 @@
-//! What the program takes from the machine: randomness and its own names.
+//! The machine's randomness and its own names.
 
 use std::cell::RefCell;
 
@@ -30,7 +30,7 @@ struct Ahead {
 }
 
 const AHEAD_BYTES: usize = 1_024;
-/// More than an id: keys, tokens and nonces come straight from the kernel and lie in no buffer.
+/// An id takes no more. Keys, tokens and nonces do: they come straight from the kernel and stay in no buffer.
 const ID_BYTES_MAX: usize = 10;
 
 thread_local! {

@@ -1,4 +1,4 @@
-//! Removing old history and writing down what has ended, in small steps with pauses between, so that nobody waits for them.
+//! Removes old history and writes down what has ended, in small steps; other writes get through in between.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 /// How often a round begins.
 const EVERY: Duration = Duration::from_secs(10);
-/// Between two steps, so that others get to write.
+/// The pause after each step, in which others write.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Tidies until the service stops.
@@ -41,7 +41,7 @@ pub(crate) async fn run(
             }
         };
         tokio::select! {
-            // Cancelled between two steps, or in one, which then happens or not.
+            // Cancelled between two steps, or during one, which the store then commits or not.
             () = round => {}
             () = stopping.cancelled() => return,
         }

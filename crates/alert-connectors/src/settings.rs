@@ -1,4 +1,4 @@
-//! What a service can be told, with the defaults, and why it does not start.
+//! The settings of a service with their defaults, and why it does not start.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub(crate) const WEBHOOK_CONNECTIONS: usize = 512;
 /// Why the service does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The database's URL is not one.
+    /// The database's URL is not valid.
     #[error("the database URL {0}")]
     Url(String),
     /// A PostgreSQL database without a secret key file.
@@ -34,7 +34,7 @@ pub enum StartError {
     Tls(#[from] rustls::Error),
 }
 
-/// What has a default.
+/// The settings that have a default.
 pub(crate) struct Settings {
     pub(crate) identity: Option<Arc<dyn Identity>>,
     pub(crate) rules: UrlRules,

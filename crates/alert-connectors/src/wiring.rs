@@ -1,4 +1,4 @@
-//! The rooms put together: store, engine, retention, identity and API.
+//! Puts the parts together: store, engine, retention, identity and API.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{AlertConnectors, Database, StartError, SystemRandom, retention, settings::Settings};
 
-/// What several rooms use.
+/// What several parts use.
 struct Common {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,

@@ -19,7 +19,8 @@ const TRIES_MAX: usize = 8;
 /// A step has at most this many alerts and deliveries, or one alert. It takes the store some 3 ms, which is what another
 /// request may have to wait for it.
 const STEP_ROWS_MAX: usize = 400;
-/// One large step is stored at a time, and others have the store for as long afterwards. This is how long it waits for its turn.
+/// A large step waits at most this long for its turn: one is stored at a time, and then others have the store for as
+/// long.
 const TURN_WITHIN: Duration = Duration::from_secs(5);
 /// The longest time that is left to others after a large step.
 pub(crate) const LARGE_STEP_REST_MAX: Duration = Duration::from_millis(20);
@@ -48,14 +49,14 @@ pub(crate) struct StoredAlerts {
     pub(crate) alerts: Vec<Stored>,
 }
 
-/// The right to post to a space, as it was when it was given.
+/// The right to post to a space, as of the moment of its grant.
 pub(crate) struct Grant {
     pub(crate) roster: Arc<Roster>,
-    /// The version of identity that it rests on; nothing where identity has none.
+    /// The version of identity that it rests on; `None` where identity has no versions.
     pub(crate) identity_version: Option<i64>,
 }
 
-/// Somebody who posts alerts to a space.
+/// A caller, or the program itself, that posts alerts to a space.
 pub(crate) trait Poster: Sync {
     /// The right to post, judged now.
     fn grant(&self) -> impl Future<Output = Result<Grant, ApiError>> + Send;
@@ -72,7 +73,8 @@ pub(crate) struct Posting<'p> {
 impl App {
     /// Stores the alerts of a request, step by step. A grant that is out of date is asked for again.
     ///
-    /// Where a step fails, those before it stay. A repeat with the same idempotency key finds them, and stores the others.
+    /// If a step fails, the previous ones stay stored. A repeat with the same idempotency key finds them, and stores
+    /// the others.
     pub(crate) async fn accept(
         &self,
         poster: &impl Poster,

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::{IdentityError, serialised::serialised};
 
-/// The closed list of problems.
+/// The closed list of errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
     /// The head of the request can mean more than one thing. It has no type of its own (RFC 9457, 4.2.1).
@@ -25,29 +25,29 @@ pub enum ErrorKind {
     LargeHead,
     /// The body is no JSON.
     MalformedJson,
-    /// Nobody is signed in.
+    /// The caller is not authenticated.
     Unauthenticated,
     /// The caller may not do this.
     Forbidden,
-    /// There is no such thing.
+    /// The resource does not exist.
     NotFound,
     /// The route takes other methods.
     MethodNotAllowed,
-    /// It does not fit with what is there.
+    /// The request conflicts with the current state.
     Conflict,
     /// The idempotency key was used with another body.
     IdempotencyConflict,
     /// The body is too large.
     TooLarge,
-    /// The body is not said to be JSON.
+    /// The body is not declared as JSON, or is encoded in an unsupported way.
     UnsupportedMediaType,
     /// The content has faults.
     Invalid,
-    /// Too often.
+    /// There were too many requests.
     TooManyRequests,
-    /// A fault of ours.
+    /// The server is at fault.
     Internal,
-    /// Not now.
+    /// The service can't answer now.
     Unavailable,
 }
 
@@ -155,7 +155,7 @@ impl ErrorKind {
     }
 }
 
-/// More faults than this help nobody.
+/// An answer lists at most this many faults; further ones are only counted.
 pub(crate) const FAULTS_MAX: usize = 100;
 
 /// An error as the client sees it.
@@ -167,7 +167,7 @@ pub struct ApiError {
     retry_after: Option<Duration>,
 }
 
-/// The JSON of a problem.
+/// The JSON of an error, as problem details.
 #[derive(Debug, Serialize)]
 pub(crate) struct ErrorBody<'p> {
     r#type: String,
@@ -179,7 +179,7 @@ pub(crate) struct ErrorBody<'p> {
 }
 
 impl ApiError {
-    /// A problem of a kind, with what to do about it.
+    /// An error of a kind. `detail` says what to do about it.
     pub fn new(kind: ErrorKind, detail: impl Into<String>) -> Self {
         Self {
             kind,
@@ -209,7 +209,7 @@ impl ApiError {
         }
     }
 
-    /// Both problems, where both are faults of the request; else this one.
+    /// Both errors, where both list faults of the request; else this one.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         match (self.kind, other.kind) {
@@ -241,7 +241,7 @@ impl ApiError {
         }
     }
 
-    /// A fault of ours. The cause goes to the log, and the client learns nothing of it.
+    /// The server is at fault. The cause goes to the log, and the client learns nothing of it.
     pub fn internal(cause: &dyn std::error::Error) -> Self {
         tracing::error!(error = cause_chain(cause), "a request failed");
         Self::new(
@@ -255,7 +255,7 @@ impl ApiError {
         self.kind
     }
 
-    /// The problem as JSON inside another answer.
+    /// The problem details, for an answer of its own or inside another one.
     pub(crate) fn body(&self) -> ErrorBody<'_> {
         let (_, name, title, status) = self.kind.row();
         let status = status.as_u16();
@@ -317,10 +317,10 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Full(_) => {
-                Self::unavailable("There is no room to store this now. Repeat it later.")
+                Self::unavailable("There is no room to store this now; repeat the request later.")
             }
             StoreError::Stale => {
-                Self::unavailable("Who may do what changes too fast; repeat the request.")
+                Self::unavailable("Permissions change too fast; repeat the request.")
             }
             StoreError::Unavailable(_) | StoreError::Stopped => {
                 tracing::warn!(error = cause_chain(&error), "the store does not answer");

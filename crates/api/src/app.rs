@@ -1,4 +1,4 @@
-//! What every route has at hand.
+//! What every route uses.
 
 use std::sync::Arc;
 
@@ -18,9 +18,9 @@ use crate::{
 pub struct AppOptions {
     /// Everything durable.
     pub store: Arc<dyn Store>,
-    /// Who calls.
+    /// Identifies callers.
     pub identity: Arc<dyn Identity>,
-    /// What delivers.
+    /// Delivers alerts.
     pub engine: Engine,
     /// Where webhook URLs may lead.
     pub rules: UrlRules,
@@ -30,11 +30,11 @@ pub struct AppOptions {
     pub random: Arc<dyn Random>,
     /// How long a delivery is tried.
     pub retry_for: SignedDuration,
-    /// After so long a repeat of an active problem is told of again.
+    /// How old the last notification of a problem is when the next repeat reminds of it.
     pub renotify: SignedDuration,
     /// What `/metrics` shows, beside what the API itself counts.
     pub registry: Registry,
-    /// Proxies whose word on the caller's address is believed.
+    /// Proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: TrustedProxies,
 }
 
@@ -96,7 +96,7 @@ impl App {
         }))
     }
 
-    /// By which rule what is owed expires, now.
+    /// The rule by which pending deliveries expire, with the current time.
     pub(crate) fn expiry(&self) -> Expiry {
         Expiry {
             now: self.clock.now(),

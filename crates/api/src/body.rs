@@ -22,20 +22,20 @@ pub(crate) const SIGN_IN_BYTES_MAX: usize = 16 * 1_024;
 pub(crate) const BATCH_BYTES_MAX: usize = 16 * 1_024 * 1_024;
 /// A body must have arrived within this time.
 const ARRIVAL_MAX: Duration = Duration::from_secs(30);
-/// That of somebody who is not known yet, which is small.
+/// The same for a caller who is not known yet, whose body is small.
 const STRANGERS_ARRIVAL_MAX: Duration = Duration::from_secs(5);
 
 /// What some producers write before their JSON, although it means nothing there.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
-/// How a body came.
+/// How a body is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Encoding {
     Identity,
     Gzip,
 }
 
-/// The bytes of a body, and the room that they take of what all bodies have together.
+/// The bytes of a body, and the room that they take in the body budget.
 pub(crate) struct Received {
     bytes: Bytes,
     _room: Room,
@@ -49,7 +49,7 @@ impl Deref for Received {
     }
 }
 
-/// The JSON body of a caller who was let in; the limit holds for what comes and for what comes out of it.
+/// The JSON body of an authorised caller. The limit holds for the body as sent and as unpacked.
 pub(crate) async fn read(
     app: &App,
     headers: &HeaderMap,
@@ -97,7 +97,7 @@ pub(crate) async fn read_from(
         Encoding::Identity => bytes,
         Encoding::Gzip => unzipped(&bytes, most, &mut room)?,
     };
-    // What is read of it is there beside it.
+    // The tree that is read from the body takes memory beside it.
     room.grow(Json::weight_of(&bytes))?;
     Ok(Received { bytes, _room: room })
 }
@@ -159,7 +159,7 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, ApiError> {
     }
 }
 
-/// So much is unpacked at once.
+/// At most this many bytes are unpacked at once.
 const UNPACKED_BYTES: usize = 64 * 1_024;
 
 fn unzipped(bytes: &Bytes, most: usize, room: &mut Room) -> Result<Bytes, ApiError> {

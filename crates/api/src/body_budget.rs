@@ -10,7 +10,7 @@ use crate::ApiError;
 const ALL_BYTES_MAX: usize = 64 * 1_024 * 1_024;
 /// Those that are large, in bytes. The rest is left to small ones, such as single alerts.
 const LARGE_BYTES_MAX: usize = 48 * 1_024 * 1_024;
-/// A body with what is read of it is small up to this many bytes.
+/// A body is small if it and the tree that is read from it take at most this many bytes.
 const SMALL_BYTES: usize = 64 * 1_024;
 /// The bodies of callers who are not known yet, in bytes.
 const STRANGERS_BYTES_MAX: usize = 16 * 1_024 * 1_024;
@@ -20,7 +20,7 @@ const STRANGERS_BYTES_MAX: usize = 16 * 1_024 * 1_024;
 pub(crate) enum Sender {
     /// A caller who was let in.
     Caller,
-    /// Anybody.
+    /// A caller who is not known yet.
     Stranger,
 }
 
@@ -82,7 +82,7 @@ impl Room {
         if self.grows(bytes) {
             return Ok(());
         }
-        let detail = "Too many large requests are under way. Repeat it in a second.";
+        let detail = "Too many large requests are under way; repeat the request in a second.";
         Err(ApiError::unavailable(detail))
     }
 

@@ -1,5 +1,5 @@
-//! Entering a space: identity, then the space, then access. Handlers get a space only through here, so that one that
-//! forgets the check has nothing to work on.
+//! Entering a space: identity, then the space, then access. Handlers get a space only from here: one that forgets the
+//! check has no space to work on.
 
 use std::sync::Arc;
 
@@ -13,10 +13,10 @@ use http::HeaderMap;
 
 use crate::{ApiError, App, Caller, ErrorKind, Freshness, known_callers};
 
-/// How often a change is judged again because others changed the space, or who may do what, meanwhile.
+/// How often a change is authorised again because the space or permissions changed meanwhile.
 pub(crate) const TRIES_MAX: usize = 5;
 
-/// A signed-in caller, wherever a space does not matter.
+/// A signed-in caller, for routes without a space.
 pub(crate) struct SignedIn(pub(crate) Caller);
 
 /// A caller inside a space, as its roster was when the caller came in.
@@ -35,7 +35,7 @@ pub(crate) struct Editor(pub(crate) Entry);
 pub(crate) struct Admin(pub(crate) Entry);
 
 impl Entry {
-    /// Lets the caller in once more, since connectors, or what callers may do, changed while the request was worked on.
+    /// Authorises the caller again, since connectors or permissions changed during the request.
     pub(crate) async fn again(&mut self, app: &App, headers: &HeaderMap) -> Result<(), ApiError> {
         let slug = self.space().slug.to_string();
         *self = enter(app, headers, &slug, self.wanted, Freshness::Now).await?;
@@ -74,16 +74,16 @@ impl SignedIn {
         Ok(Self(caller))
     }
 
-    /// Lets the caller in once more, since what callers may do changed while the request was worked on.
+    /// Authorises the caller again, since permissions changed during the request.
     pub(crate) async fn again(&mut self, app: &App, headers: &HeaderMap) -> Result<(), ApiError> {
         *self = Self::of(app, headers).await?;
         Ok(())
     }
 }
 
-/// Makes a change for as long as the caller may: that is judged in the transaction of the change, since a body may be on its
-/// way for long after the caller was let in. The change is an expression, which is evaluated again once the caller was let in
-/// again.
+/// Makes a change if the caller still may. The transaction of the change checks that, since a body may arrive long
+/// after the caller was authorised. If permissions changed, the caller is authorised again, and the expression of the
+/// change evaluated again.
 macro_rules! permitted {
     ($app:expr, $headers:expr, $caller:expr, $change:expr) => {{
         let mut tries = 0;
@@ -102,7 +102,7 @@ macro_rules! permitted {
 }
 pub(crate) use permitted;
 
-/// Who calls.
+/// Authenticates the caller.
 pub(crate) async fn sign_in(
     app: &App,
     headers: &HeaderMap,
@@ -118,7 +118,7 @@ pub(crate) async fn sign_in(
 pub(crate) enum Wanted {
     /// To post alerts.
     Send,
-    /// Whatever the role allows.
+    /// What this role allows.
     Role(Role),
 }
 
@@ -178,7 +178,7 @@ impl FromRequestParts<App> for SignedIn {
 }
 
 async fn enter_with(parts: &mut Parts, app: &App, role: Role) -> Result<Entry, ApiError> {
-    // A path that can't be decoded names nothing, but who calls is told first.
+    // A path that can't be decoded names nothing, but the caller is authenticated first.
     let Ok(parameters) = RawPathParams::from_request_parts(parts, app).await else {
         sign_in(app, &parts.headers, Freshness::Now).await?;
         return Err(ApiError::not_found("space, connector, alert or member"));

@@ -1,4 +1,4 @@
-//! The head of a request: one that can mean two things, or can't be read, is refused like anything else that is wrong.
+//! Checks the head of a request: one that is ambiguous, or can't be read, is refused with an error like any other.
 
 use axum::{
     extract::Request,
@@ -45,7 +45,7 @@ impl HeadFault {
     }
 }
 
-/// The answer to a request whose head can't be trusted, after which nothing more is read of the connection.
+/// The answer to a request whose head can't be trusted. Nothing more is read from its connection.
 pub(crate) fn refusal(request: &Request) -> Option<Response> {
     let found = request.extensions().get::<HeadFault>();
     let problem = found.map(|fault| fault.problem());

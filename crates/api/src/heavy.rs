@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 /// How many threads there are: one sign-in does not wait for one large body.
 const THREADS: usize = 2;
-/// Work that may wait for a thread; what brings more waits to be let in.
+/// At most this many pieces of work wait for a thread; the senders of further ones wait for room.
 const WAITING_MAX: usize = 64;
 /// How much these threads give way, on the scale of `nice`.
 #[cfg(target_os = "linux")]
@@ -30,7 +30,7 @@ static WORK: LazyLock<mpsc::Sender<Work>> = LazyLock::new(|| {
     work
 });
 
-/// Runs a piece of work; nothing if it panicked, which the log tells of.
+/// Runs a piece of work; `None` if it panicked, which is logged.
 pub(crate) async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     let (answer, answered) = oneshot::channel();
     let work: Work = Box::new(move || drop(answer.send(work())));

@@ -1,4 +1,4 @@
-//! Telling the server below the routes that a caller is known, as soon as that is so: it lets strangers give way first.
+//! Notifies the server below the routes as soon as a caller is known: it closes the connections of strangers first.
 
 use std::sync::Arc;
 

@@ -12,7 +12,7 @@ use axum::body::{Body, HttpBody};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
-/// A piece is ended once it has so many bytes.
+/// A piece ends once it has this many bytes.
 const PIECE_BYTES: usize = 32 * 1_024;
 
 /// A list in the making.

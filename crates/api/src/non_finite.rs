@@ -1,5 +1,5 @@
-//! `NaN`, `Infinity` and `-Infinity`, which Python writes into JSON although JSON has no such numbers. An alert is not to be
-//! lost for one, so each becomes a string of the same word before the body is read.
+//! `NaN`, `Infinity` and `-Infinity`, which Python writes into JSON although JSON has no such numbers. An alert must
+//! not be lost because of one: each becomes a string of the same word before the body is read.
 
 use bytes::Bytes;
 

@@ -42,7 +42,7 @@ fn document() -> OpenApi {
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
     let components = document.components.get_or_insert_default();
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
-    // Routes refer to it; the routers collect what they refer to of shapes, but not of answers.
+    // Routes refer to it, but the routers collect only the schemas that they refer to, not the responses.
     let (name, problem) = schema::AnyProblem::response();
     components.responses.insert(name.to_owned(), problem);
     document.security = Some(vec![SecurityRequirement::new(

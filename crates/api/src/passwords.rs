@@ -30,7 +30,7 @@ impl Password {
     /// The longest one, in bytes.
     const BYTES_MAX: usize = 1_024;
 
-    /// Takes a password, or says why it is none.
+    /// Takes a password, or returns why it can't be one.
     pub fn new(text: Secret) -> Result<Self, &'static str> {
         if text.expose().len() > Self::BYTES_MAX {
             return Err("A password has at most 1,024 bytes.");
@@ -72,8 +72,8 @@ impl Passwords {
         Some(hash.to_string())
     }
 
-    /// Whether the password is the one that was hashed; with no hash, "no" after the same time. Nothing is judged where too
-    /// many wait already.
+    /// Whether the password is the one that was hashed; without a hash, `false` after the same time. `None` if too many
+    /// checks wait already.
     pub async fn verify(&self, password: Password, hash: Option<String>) -> Option<bool> {
         let _admitted = self.admitted.try_acquire().ok()?;
         let turn = self.turns.take().await;
@@ -123,7 +123,7 @@ pub fn new_token(prefix: &str, random: &dyn Random) -> Secret {
     ))
 }
 
-/// All that is kept of a token.
+/// The hash of a token, which is all that is stored of it.
 pub fn token_hash(token: &str) -> TokenHash {
     let mut hash = [0; 32];
     hash.copy_from_slice(digest::digest(&digest::SHA256, token.as_bytes()).as_ref());

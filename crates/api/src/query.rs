@@ -12,6 +12,9 @@ pub(crate) const LIMIT_DEFAULT: usize = 50;
 /// The maximum number of items on a page.
 pub(crate) const LIMIT_MAX: usize = 200;
 
+/// The maximum number of distinct values of one filter.
+const VALUES_MAX: usize = 64;
+
 /// The parameters of a request, taken out one by one.
 pub(crate) struct Query<'q> {
     parameters: Vec<(Cow<'q, str>, Cow<'q, str>)>,
@@ -60,6 +63,29 @@ impl<'q> Query<'q> {
         values
     }
 
+    /// The distinct values of a filter, at most 64: each of them costs a lookup in an index.
+    pub(crate) fn filter<T: PartialEq>(
+        &mut self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Option<T>,
+        wanted: &str,
+    ) -> Vec<T> {
+        let mut distinct = Vec::new();
+        for value in self.all(name, parse, wanted) {
+            if distinct.contains(&value) {
+                continue;
+            }
+            if distinct.len() == VALUES_MAX {
+                let msg = format!("A filter has at most {VALUES_MAX} values.");
+                self.faults
+                    .push(Fault::new(Loc::query(name), FaultKind::TooMany, msg));
+                break;
+            }
+            distinct.push(value);
+        }
+        distinct
+    }
+
     /// The last value of a parameter.
     pub(crate) fn one<T>(
         &mut self,
@@ -95,5 +121,27 @@ impl<'q> Query<'q> {
         } else {
             Err(ApiError::invalid(self.faults))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_takes_64_distinct_values_and_names_itself_when_there_are_more() {
+        let raw = |count: usize| {
+            let values = (0..2 * count).map(|at| format!("key={}", at % count));
+            values.collect::<Vec<_>>().join("&")
+        };
+        let parse = |text: &str| Some(text.to_owned());
+        let (fits, more) = (raw(64), raw(65));
+        let mut query = Query::new(Some(&fits), &["key"]);
+        assert_eq!(query.filter("key", parse, "").len(), 64);
+        assert!(query.finish().is_ok());
+        let mut query = Query::new(Some(&more), &["key"]);
+        query.filter("key", parse, "");
+        assert_eq!(query.faults.len(), 1);
+        assert_eq!(query.faults[0].loc, Loc::query("key"));
     }
 }

@@ -1,4 +1,4 @@
-//! The connectors of spaces that are kept at hand, within a bound on the memory that they take.
+//! A cache of rosters, within a bound on the memory that they take.
 
 use std::{
     collections::HashMap,
@@ -8,7 +8,7 @@ use std::{
 use alert_connectors_model::{AlertTypeFilter, Connector, Slug};
 use alert_connectors_store::Roster;
 
-/// What all rosters at hand may weigh together, in bytes; some 30,000 usual connectors.
+/// What all cached rosters may weigh together, in bytes; some 30,000 usual connectors.
 const WEIGHT_MAX: usize = 24 * 1_024 * 1_024;
 /// What a roster and a connector weigh beside their texts.
 const ROSTER_BYTES: usize = 512;
@@ -31,8 +31,8 @@ impl Rosters {
         at_hand.rosters.get(slug).map(Arc::clone)
     }
 
-    /// Keeps what was found of a space, or forgets a space that is gone. Where that is too much, all others are forgotten:
-    /// they are read again when they are wanted.
+    /// Caches the roster of a space, or forgets a space that is gone. If the cache is full, all others are forgotten:
+    /// they are read again when they are needed.
     pub(crate) fn put(&self, slug: &Slug, found: Option<&Arc<Roster>>) {
         let mut at_hand = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(before) = at_hand.rosters.remove(slug) {

@@ -1,5 +1,5 @@
-//! Lone surrogates in JSON: escapes that stand for half a character. JSON's grammar allows them, no string can hold them,
-//! and an alert is not to be lost for one, so each becomes U+FFFD before the body is read.
+//! Lone surrogates in JSON: escapes that stand for half a character. JSON's grammar allows them, but no string can hold
+//! them. An alert must not be lost because of one: each becomes U+FFFD before the body is read.
 
 use bytes::Bytes;
 

@@ -1,4 +1,4 @@
-//! Work that takes turns: one piece at a time, and after each a rest, so that it never has more than half of what it uses.
+//! Work that takes turns: one piece at a time, and after each a rest of the same length, up to a limit.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -14,7 +14,7 @@ use tokio::{
 #[derive(Clone)]
 pub(crate) struct Turns {
     one: Arc<Semaphore>,
-    /// When the previous piece of work has been rested from.
+    /// When the rest after the previous piece of work ends.
     rested_at: Arc<Mutex<Instant>>,
     rest_max: Duration,
 }

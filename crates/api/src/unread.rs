@@ -19,10 +19,11 @@ use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
 use tokio::time::timeout;
 
-/// So much of a body is passed over: two batches of the largest size.
+/// At most this much of a body is passed over: two batches of the largest size.
 const BYTES_MAX: usize = 32 * 1_024 * 1_024;
-/// Each piece of it must arrive within this time, and all of it within the other. A client that takes longer may lose its answer.
+/// Each piece of it must arrive within this time. A client that takes longer may lose its answer.
 const PIECE_MAX: Duration = Duration::from_secs(2);
+/// All of it must arrive within this time.
 const ARRIVAL_MAX: Duration = Duration::from_secs(30);
 
 /// A body that the route and [`Rest`] both hold.
@@ -35,7 +36,7 @@ pub(crate) struct Rest {
     waits: bool,
 }
 
-/// Keeps a hand on the body of a request, if it has one.
+/// Shares the body of a request, if it has one, to read later what the route leaves of it.
 pub(crate) fn keep_rest(request: Request) -> (Request, Option<Rest>) {
     if request.body().is_end_stream() {
         return (request, None);
@@ -54,7 +55,7 @@ fn waits_to_be_asked(headers: &HeaderMap) -> bool {
 }
 
 impl Rest {
-    /// Reads the rest without keeping anything. Says whether that was all.
+    /// Reads the rest without keeping anything. Returns whether it reached the end.
     pub(crate) async fn pass_over(mut self) -> bool {
         if self.body.is_end_stream() {
             return true;

@@ -1,4 +1,4 @@
-//! A certificate authority of its own, made at the start and trusted by nobody who is not told to.
+//! A certificate authority of its own, made at the start and trusted only by programs that are told to.
 
 use std::sync::Arc;
 

@@ -1,8 +1,8 @@
-//! What Slack or Teams would say of a payload, by the limits that they are known to have.
+//! Checks a payload against the known limits of Slack and Teams.
 
 use serde_json::Value;
 
-/// Whom a path stands for.
+/// The service that a path stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A Slack incoming webhook.
@@ -14,7 +14,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Whom a request is meant for, by host and path.
+    /// The service that a request is meant for, by host and path.
     pub fn of(host: &str, path: &str) -> Self {
         if host.contains("office.com") || path.starts_with("/webhookb2/") {
             Self::Office365
@@ -53,7 +53,7 @@ const ALL_TEXT_MAX: usize = 13_200;
 /// A Teams message, counted as a JSON string inside JSON.
 const CARD_BYTES_MAX: usize = 28_672;
 
-/// What would be wrong with a payload: Slack's own word for it, or what would go wrong behind Teams' answer.
+/// What is wrong with a payload: Slack's own word for it, or what would fail in Teams after its answer.
 pub fn check(kind: Kind, body: &[u8]) -> Result<(), &'static str> {
     match kind {
         Kind::Slack => slack(body),

@@ -50,7 +50,7 @@ pub struct Message {
     pub no: u64,
     /// When it was read.
     pub at: String,
-    /// Whom it was meant for: `slack`, `workflow` or `office365`.
+    /// The service that it was meant for: `slack`, `workflow` or `office365`.
     pub kind: &'static str,
     /// The host that it was posted to.
     pub host: String,
@@ -88,7 +88,7 @@ pub struct Behaviour {
     pub cut: bool,
     /// A known answer, such as `slack:no_service`.
     pub row: Option<String>,
-    /// For so many requests; for all to come if left out.
+    /// For this many requests; for all to come if left out.
     pub times: Option<u32>,
     /// Only for requests whose body holds these words.
     pub when: Option<String>,
@@ -129,7 +129,7 @@ impl Inbox {
         self.0.arrived.load(Ordering::SeqCst)
     }
 
-    /// Tells a path how to answer; several behaviours follow each other.
+    /// Sets how a path answers; several behaviours follow each other.
     pub fn behave(&self, path: &str, behaviour: Behaviour) {
         lock(&self.0.behaviours)
             .entry(path.to_owned())
@@ -137,7 +137,7 @@ impl Inbox {
             .push_back(behaviour);
     }
 
-    /// Lets a path answer as it would.
+    /// Lets a path answer as its platform does.
     pub fn behave_normally(&self, path: &str) {
         lock(&self.0.behaviours).remove(path);
     }
@@ -342,7 +342,7 @@ fn as_they_do(kind: Kind, request: &http::request::Parts, problem: Option<&'stat
         (Kind::Office365, Some("MessageSizeExceeded")) => named("office365:too_large"),
         (Kind::Office365, Some(_)) => named("office365:bad_card"),
         (Kind::Workflow, Some("InvalidRequestContent")) => named("workflow:invalid_content"),
-        // Whatever else is wrong with a card goes wrong behind the answer.
+        // Anything else that is wrong with a card fails after the answer.
         (Kind::Workflow, _) => {
             let run = (
                 "x-ms-workflow-run-id".to_owned(),

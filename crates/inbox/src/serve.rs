@@ -16,9 +16,9 @@ use tower_service::Service;
 
 /// How long to wait after the system refused a connection.
 const NOT_ACCEPTED: Duration = Duration::from_millis(50);
-/// The TLS handshake takes at most so long.
+/// The TLS handshake takes at most this long.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
-/// A connection that says nothing for so long is closed, like that of a platform.
+/// A connection that is silent for this long is closed, like that of a platform.
 const HEAD_MAX: Duration = Duration::from_mins(1);
 
 /// Serves until it is told to stop; then it drops every connection.

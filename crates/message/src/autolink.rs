@@ -64,7 +64,7 @@ pub(crate) fn url_at(text: &str) -> Option<(&str, Link)> {
         .take(Link::CHARS_MAX + 1)
         .find(|(_, c)| ends_url(*c))
         .map(|(at, _)| at);
-    // Whatever goes on for longer is no URL that a message could hold.
+    // Text that goes on for longer is no URL that a message could hold.
     let end = end.or_else(|| (text.len() <= 4 * Link::CHARS_MAX).then_some(text.len()))?;
     if host_goes_on(text.get(scheme.len()..end)?, text.get(end..)?) {
         return None;
@@ -129,7 +129,7 @@ fn without_punctuation(mut url: &str) -> &str {
     }
 }
 
-/// Whether a text shows an address, so that it must not name another one.
+/// Whether a text shows an address other than the link's, and so must not be its label.
 pub(crate) fn shows_another(text: &str, link: &str) -> bool {
     if !text.bytes().any(|byte| matches!(byte, b'.' | b'/')) {
         return false;

@@ -4,7 +4,7 @@ use alert_connectors_model::{AlertStatus, Severity};
 
 use crate::Shown;
 
-/// A platform is handed at most so many alerts with their words; it shows what fits.
+/// A platform gets at most this many alerts with their content; it shows what fits.
 pub const DIGEST_ITEMS_MAX: usize = 40;
 
 /// What a digest says.
@@ -18,7 +18,7 @@ pub struct Digest<'a> {
     pub worst: Vec<Shown<'a>>,
 }
 
-/// Alerts by severity; those that are gone are counted apart.
+/// Counts active alerts by severity, and resolved ones together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     active: [usize; 4],
@@ -34,7 +34,7 @@ impl Counts {
         }
     }
 
-    /// What is left when the shown ones are taken out.
+    /// The counts without the alerts that are shown.
     fn without(mut self, shown: &[Shown<'_>]) -> Self {
         for shown in shown {
             let count = match shown.alert.status {
@@ -51,7 +51,7 @@ impl Counts {
         self.active.iter().sum::<usize>() + self.resolved
     }
 
-    /// The worst severity that is still there.
+    /// The worst severity of an active alert.
     pub(crate) fn worst(&self) -> Option<Severity> {
         Severity::ALL
             .into_iter()

@@ -1,4 +1,4 @@
-//! What a follow-up says beyond its alert: that it rose, that it is still there, that it is gone.
+//! What a follow-up says beyond its alert: that the problem rose, is still active, or is resolved.
 
 use std::time::Duration;
 

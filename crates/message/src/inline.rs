@@ -9,8 +9,8 @@ use crate::{
     rich::{Look, Run},
 };
 
-/// Reads the runs of one line. Each kind of closing mark that is not found once is not looked for again, so the
-/// time is linear whatever the text.
+/// Reads the runs of one line. A kind of closing mark that was not found is not searched again, so any text takes
+/// linear time.
 pub(crate) fn runs(line: &str) -> Vec<Run<'_>> {
     let mut reader = RunReader::default();
     reader.read(line, Look::default());

@@ -13,12 +13,12 @@ pub struct Shown<'a> {
     pub page: Option<&'a str>,
     /// What a follow-up says beyond it.
     pub note: Option<FollowUp>,
-    /// Whether the message tells the alert itself, or only what became of it.
+    /// Whether the message shows the alert itself, or only how its problem changed.
     pub whole: bool,
 }
 
 impl<'a> Shown<'a> {
-    /// An alert that is told for the first time.
+    /// An alert that is shown for the first time.
     pub const fn whole(alert: &'a Alert, page: Option<&'a str>) -> Self {
         Self {
             alert,

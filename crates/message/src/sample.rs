@@ -5,7 +5,7 @@ use alert_connectors_model::{
 };
 use jiff::Timestamp;
 
-/// An alert that says that a connector works. It goes the way of every alert from here on.
+/// An alert that says that a connector works. From here on it is rendered and sent like any other.
 pub fn test_alert(connector_name: &str, space_name: &str, now: Timestamp) -> Option<Alert> {
     let text = |name: &str, value: &str| Field {
         name: name.to_owned(),

@@ -34,7 +34,7 @@ pub(crate) fn markdown() -> Alert {
     )
 }
 
-/// So many alerts of all severities.
+/// This many alerts of all severities.
 pub(crate) fn storm(count: usize) -> Vec<Alert> {
     let one = |at: usize| {
         let severity = match at % 100 {
@@ -182,7 +182,7 @@ pub(crate) fn any_alert() -> impl Strategy<Value = Alert> {
     any_alert_with(45, 6)
 }
 
-/// Any alert with fewer than so many fields and actions.
+/// Any alert with fewer fields and actions than these.
 fn any_alert_with(fields: usize, actions: usize) -> impl Strategy<Value = Alert> {
     let severity = prop::sample::select(vec!["low", "medium", "high", "critical"]);
     let status = prop::sample::select(vec!["active", "resolved"]);

@@ -7,7 +7,7 @@ use alert_connectors_model::is_visible;
 /// Text without control characters (but line breaks and tabs), line and paragraph separators, direction overrides and a
 /// terminal's escape sequences. `\r\n` and `\r` become `\n`.
 pub(crate) fn clean(text: &str) -> Cow<'_, str> {
-    // Usual text is looked at once, many bytes at a time: a loop that never stops early is one that the machine can widen.
+    // Usual text is read once, many bytes at a time: the compiler can vectorise a loop that never stops early.
     let is_usual = |b: u8| (0x20..0x7F).contains(&b) || b == b'\n' || b == b'\t';
     if text.bytes().fold(true, |usual, b| usual & is_usual(b)) {
         return Cow::Borrowed(text);
@@ -87,7 +87,7 @@ pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Whether a reader would see nothing of it.
+/// Whether a reader would see nothing in it.
 pub(crate) fn is_blank(text: &str) -> bool {
     !clean(text).chars().any(is_visible)
 }

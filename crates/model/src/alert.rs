@@ -1,4 +1,4 @@
-//! An alert: what a data platform has to tell, as it is stored, shown and sent.
+//! An alert: what a data platform reports, as it is stored, shown and sent.
 
 use std::{fmt, time::Duration};
 
@@ -42,7 +42,8 @@ pub struct Alert {
     /// When it happened.
     #[serde(serialize_with = "millis")]
     pub occurred_at: Timestamp,
-    /// When the problem ended, by the producer's clock where it said so; only of a problem with a key that was there before.
+    /// When the problem ended, by the producer's clock where it said so. `None` for an alert that was posted as
+    /// resolved.
     #[serde(
         serialize_with = "maybe_millis",
         skip_serializing_if = "Option::is_none"
@@ -87,7 +88,7 @@ impl Alert {
         }
     }
 
-    /// How long the problem had been there at a time; nothing if that lies before its beginning.
+    /// How long the problem had been there at a time; `None` if that lies before its beginning.
     pub fn lasted_until(&self, at: Timestamp) -> Option<Duration> {
         Duration::try_from(at.duration_since(self.occurred_at)).ok()
     }

@@ -1,10 +1,10 @@
-//! An attempt: one HTTP request to a webhook, and what came of it.
+//! An attempt: one HTTP request to a webhook, with its outcome.
 
 use jiff::Timestamp;
 
 use crate::{AttemptId, wire_enum::wire_enum};
 
-/// An attempt as history tells it.
+/// An attempt as the history shows it.
 #[derive(Debug, Clone)]
 pub struct Attempt {
     /// Names the attempt.
@@ -13,7 +13,7 @@ pub struct Attempt {
     pub started_at: Timestamp,
     /// How long it took until the answer was read or given up, in milliseconds.
     pub duration_ms: u32,
-    /// What came of it.
+    /// Its outcome.
     pub outcome: AttemptOutcome,
     /// The webhook's own status code, where it answered.
     pub status_code: Option<u16>,
@@ -24,7 +24,7 @@ pub struct Attempt {
 }
 
 wire_enum! {
-    /// What came of an attempt.
+    /// The outcome of an attempt.
     AttemptOutcome {
         /// The message stands in the channel.
         Delivered = 1, "delivered";
@@ -36,7 +36,7 @@ wire_enum! {
         MessageRefused = 4, "message_refused";
         /// The channel takes no message at all.
         DestinationRefused = 5, "destination_refused";
-        /// The request left whole, and no answer said what came of it: the message may stand there.
+        /// The request left whole, but no answer told its result: the message may stand there.
         Unanswered = 6, "unanswered";
     }
 }

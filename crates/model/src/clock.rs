@@ -7,17 +7,17 @@ use std::{
 
 use jiff::{Timestamp, fmt::temporal::DateTimePrinter};
 
-/// Tells the time of day. Used for what people read; never to order things or to measure a wait.
+/// Tells the time of day. Used for what people read and for what expires; never to order things or to measure a wait.
 pub trait Clock: Send + Sync {
     /// The present time.
     fn now(&self) -> Timestamp;
 }
 
-/// The machine's own clock. Made once, in the binary.
+/// The machine's own clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
-/// The first second of 9999: later times, and what is counted on from them, can't be written as the API writes a time.
+/// The first second of 9999: the API can't write all times that are computed from later ones.
 const LATEST_SECOND: i64 = 253_370_764_800;
 
 impl SystemClock {
@@ -29,14 +29,14 @@ impl SystemClock {
         SystemTime::now()
     }
 
-    /// Whether the machine's clock says a time that can be: from 1970 to the end of 9998.
+    /// Whether the machine's clock shows a possible time: from 1970 to the end of 9998.
     pub fn is_sound() -> bool {
         within_bounds(Self::read()).is_ok()
     }
 }
 
 impl Clock for SystemClock {
-    /// The nearest time that can be, where the machine's clock says one that can't.
+    /// The nearest possible time, where the machine's clock shows an impossible one.
     fn now(&self) -> Timestamp {
         within_bounds(Self::read()).unwrap_or_else(|nearest| nearest)
     }
@@ -63,7 +63,7 @@ impl ManualClock {
         Self(AtomicI64::new(time.as_millisecond()))
     }
 
-    /// Moves the clock by so many milliseconds, forward or back.
+    /// Moves the clock by this many milliseconds, forward or back.
     pub fn step_ms(&self, by: i64) {
         self.0.fetch_add(by, Ordering::SeqCst);
     }

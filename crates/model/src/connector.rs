@@ -36,7 +36,7 @@ pub struct Connector {
     pub webhook_url: WebhookUrl,
     /// The destination that the URL names.
     pub destination: Fingerprint,
-    /// Whether it hears of alerts.
+    /// Whether it gets alerts.
     pub is_active: bool,
     /// The severities it forwards.
     pub severity_filter: SeverityFilter,
@@ -54,7 +54,7 @@ pub struct Connector {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Matched {
-    /// It hears of the alert.
+    /// It gets the alert.
     Matched,
     /// It is switched off.
     Inactive,
@@ -65,7 +65,7 @@ pub enum Matched {
 }
 
 impl Connector {
-    /// Which rule decides whether the connector hears of the alert; the first that says no.
+    /// The rule that decides whether the connector gets the alert: the first that says no, if one does.
     pub fn matches(&self, alert: &Alert) -> Matched {
         if !self.is_active {
             Matched::Inactive

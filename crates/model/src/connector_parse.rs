@@ -59,7 +59,7 @@ pub struct NewConnector {
     pub connector_type: ConnectorType,
     /// Where its messages go.
     pub webhook_url: WebhookUrl,
-    /// Whether it hears of alerts.
+    /// Whether it gets alerts.
     pub is_active: bool,
     /// The severities it forwards.
     pub severity_filter: SeverityFilter,

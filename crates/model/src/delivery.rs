@@ -4,26 +4,26 @@ use jiff::Timestamp;
 
 use crate::{AlertId, Attempt, ConnectorId, DeliveryId, wire_enum::wire_enum};
 
-/// A delivery as history tells it.
+/// A delivery as the history shows it.
 #[derive(Debug, Clone)]
 pub struct Delivery {
     /// Names the delivery.
     pub id: DeliveryId,
-    /// The alert that is owed.
+    /// The alert to deliver.
     pub alert_id: AlertId,
-    /// The connector it is owed to, which may be gone by now.
+    /// The connector to deliver to, which may be deleted by now.
     pub connector_id: ConnectorId,
     /// The connector's name when the delivery was made.
     pub connector_name: String,
     /// What the message says of the alert.
     pub kind: DeliveryKind,
-    /// How it stands.
+    /// Its state.
     pub state: DeliveryState,
     /// Why it ended without arriving.
     pub reason: Option<EndReason>,
-    /// When the alert was accepted.
+    /// When the delivery was made.
     pub created_at: Timestamp,
-    /// When the next attempt is due, while one is.
+    /// When the next attempt is due; `None` if none is.
     pub next_attempt_at: Option<Timestamp>,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
@@ -63,7 +63,7 @@ wire_enum! {
         Pending = 0, "pending";
         /// The channel said that the message stands there.
         Delivered = 1, "delivered";
-        /// A Teams workflow took it, and nobody can know more.
+        /// A Teams workflow took it, which is all that it tells.
         Accepted = 2, "accepted";
         /// The channel refused the message in both its forms.
         Failed = 3, "failed";
@@ -85,7 +85,7 @@ impl DeliveryState {
 }
 
 wire_enum! {
-    /// Why a delivery ended undelivered.
+    /// Why a delivery ended without arriving.
     EndReason {
         /// The connector was switched off.
         ConnectorInactive = 1, "connector_inactive";

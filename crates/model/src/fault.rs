@@ -51,13 +51,13 @@ pub enum FaultKind {
     WrongType,
     /// `null` is not allowed here.
     Null,
-    /// Shorter than the least.
+    /// Shorter than the minimum.
     TooShort,
-    /// Longer than the most.
+    /// Longer than the maximum.
     TooLong,
-    /// More entries than the most.
+    /// More entries than the maximum.
     TooMany,
-    /// Outside the vocabulary.
+    /// Not one of the allowed values.
     NotOneOf,
     /// Not a usable URL.
     BadUrl,

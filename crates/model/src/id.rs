@@ -1,4 +1,4 @@
-//! Names of things: one UUIDv7 newtype per noun, so that an alert's id can't stand where a connector's belongs.
+//! Ids: one UUIDv7 newtype for each kind of thing, so that an alert's id can't stand where a connector's belongs.
 
 use std::{fmt, str::FromStr};
 
@@ -65,25 +65,25 @@ macro_rules! ids {
 }
 
 ids! {
-    /// The name of an alert.
+    /// The id of an alert.
     AlertId,
-    /// The name of a connector.
+    /// The id of a connector.
     ConnectorId,
-    /// The name of a space.
+    /// The id of a space.
     SpaceId,
-    /// The name of a user.
+    /// The id of a user.
     UserId,
-    /// The name of a delivery.
+    /// The id of a delivery.
     DeliveryId,
-    /// The name of an attempt.
+    /// The id of an attempt.
     AttemptId,
-    /// The name of an API key.
+    /// The id of an API key.
     KeyId,
 }
 
 impl DeliveryId {
-    /// A name that begins like its alert's: whoever finds the alert finds the delivery, so that deliveries need no index
-    /// of their own by name. 48 of its bits are fresh.
+    /// An id that begins like its alert's: a search for the alert finds the delivery, so deliveries need no index of
+    /// their own by id. 48 of its bits are random.
     pub fn of(alert: AlertId, random: &dyn Random) -> Self {
         let mut bytes = *alert.as_bytes();
         if let Some(fresh) = bytes.get_mut(Self::SHARED_BYTES..) {
@@ -92,7 +92,7 @@ impl DeliveryId {
         Self::from_bytes(bytes)
     }
 
-    /// So many bytes are the alert's.
+    /// This many bytes are the alert's.
     pub const SHARED_BYTES: usize = 10;
 }
 

@@ -53,7 +53,7 @@ impl<'a> Json<'a> {
         })
     }
 
-    /// What a body that has more values than it may have is refused with.
+    /// The error for a body that has more values than it may have.
     pub fn too_many_values() -> JsonError {
         JsonError {
             reason: format!("more than {VALUES_MAX} values"),
@@ -65,7 +65,8 @@ impl<'a> Json<'a> {
 
     /// About how much memory the tree of a body takes, in bytes, before it is read.
     pub fn weight_of(body: &[u8]) -> usize {
-        // Each value but the first stands behind one of these. They may stand in strings as well, which makes it too much.
+        // Each value but the first stands behind one of these. They may also stand in strings, which makes the estimate
+        // too high.
         let begins_a_value = |byte: &&u8| matches!(byte, b',' | b'[' | b'{');
         let values = body.iter().filter(begins_a_value).count() + 1;
         values.min(VALUES_MAX) * 2 * size_of::<Self>()
@@ -144,7 +145,7 @@ const WORD_CHARS_MAX: usize = 20;
 fn word_at(body: &[u8], line: usize, column: usize) -> Option<String> {
     let line = body.split(|byte| *byte == b'\n').nth(line - 1)?;
     let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.+-'".contains(byte);
-    // The place is that of the first byte that can't be, which may be inside the word.
+    // The place is that of the first invalid byte, which may be inside the word.
     let at = column.min(line.len()).checked_sub(1)?;
     let begin = line.get(..at)?.iter().rposition(|byte| !is_word(byte));
     let word = line.get(begin.map_or(0, |before| before + 1)..)?;
@@ -172,20 +173,20 @@ impl<'a> ObjectReader<'a> {
         Some(self.0.swap_remove(position).1)
     }
 
-    /// The names of the fields that nobody took.
+    /// The names of the fields that were not taken.
     pub fn left_over(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(key, _)| key.as_ref())
     }
 }
 
-/// The values that a body may have: more than any batch has use for. They may take thirty times as much memory as their text.
+/// A body may have this many values, more than any batch needs. They may take thirty times the memory of their text.
 pub(crate) const VALUES_MAX: usize = 250_000;
 
 #[derive(Clone)]
 struct Node<'c> {
     /// The values that may still come.
     left: &'c Cell<usize>,
-    /// Where the body stands, so that what stands in it is told from what `serde_json` adds.
+    /// Where the body lies in memory, to distinguish its own text from what `serde_json` adds.
     body: Range<*const u8>,
 }
 

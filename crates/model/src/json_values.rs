@@ -1,8 +1,8 @@
-//! Counting the values of a body while it arrives, so that one that has too many is refused before it is here.
+//! Counts the values of a body while it arrives: one that has too many is refused before all of it is here.
 
 use crate::json::VALUES_MAX;
 
-/// Counts the values in pieces of JSON. What is no JSON is counted somehow; the parser judges it.
+/// Counts the values in pieces of JSON. For other text the count means nothing; the parser refuses it.
 #[derive(Debug, Default)]
 pub struct JsonValues {
     count: usize,
@@ -11,7 +11,7 @@ pub struct JsonValues {
 }
 
 impl JsonValues {
-    /// Reads on; says whether there are no more values than a body may have.
+    /// Reads on; returns whether the body may still have this many values.
     pub fn read(&mut self, bytes: &[u8]) -> bool {
         for byte in bytes {
             if self.is_in_text {

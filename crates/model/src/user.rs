@@ -1,4 +1,4 @@
-//! People: who calls the API and who made a connector.
+//! Users: who calls the API and who made a connector.
 
 use std::fmt;
 

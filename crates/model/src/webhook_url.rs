@@ -46,7 +46,7 @@ impl fmt::Debug for Fingerprint {
 pub(crate) type UrlFault = (FaultKind, String);
 
 impl WebhookUrl {
-    /// Reads a URL as it was typed, or says every reason why it can't be one.
+    /// Reads a URL as it was typed, or returns the first reason why it can't be one.
     pub fn parse(typed: &str) -> Result<Self, UrlFault> {
         let bad = |msg: &str| (FaultKind::BadUrl, msg.to_owned());
         check_characters(typed)?;
@@ -303,7 +303,7 @@ impl fmt::Debug for WebhookUrl {
     }
 }
 
-/// A pattern of `--allow-host`: a name, or `*.` and a name for everything below it.
+/// A pattern of `--allow-host` or `--no-proxy`: a name, or `*.` and a name for everything below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostPattern(String);
 

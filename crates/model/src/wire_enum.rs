@@ -1,7 +1,7 @@
 //! Enums that have a word in the API and a number in stores.
 
-/// Makes an enum of words. Each variant has its number, which stores keep and which is never given to another meaning, and its
-/// word, which the API speaks. The order of the variants is that of [`Ord`].
+/// Makes an enum of words. Each variant has a number, which stores keep and which is never reused for another meaning,
+/// and a word, which the API uses. The order of the variants is that of [`Ord`].
 macro_rules! wire_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $code:literal, $word:literal;)+ }) => {
         $(#[$doc])*

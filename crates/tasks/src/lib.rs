@@ -8,10 +8,10 @@ use tokio_util::{
     sync::CancellationToken, task::TaskTracker, task::task_tracker::TaskTrackerWaitFuture,
 };
 
-/// How long a task that a test kills lives before.
+/// How long a task runs before a test kills it.
 const DOOMED_FOR: Duration = Duration::from_millis(300);
 
-/// Where tasks live, so that they are waited for. Clones share it.
+/// Runs tasks, and waits for them. Clones share the tasks.
 #[derive(Clone)]
 pub struct Tasks {
     tracker: TaskTracker,
@@ -43,7 +43,7 @@ impl Tasks {
         }
     }
 
-    /// Tasks that are waited for on their own, and end the service as these do.
+    /// A group of tasks that is waited for on its own. A failure in it is a failure of the service, too.
     #[must_use]
     pub fn group(&self) -> Self {
         Self {
@@ -52,7 +52,7 @@ impl Tasks {
         }
     }
 
-    /// Starts what the service can't do without: it fails if this panics, and if this ends before it is asked to.
+    /// Starts a task that the service can't do without: the service fails if it panics, or ends before it is asked to.
     pub fn essential(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
         let all = Arc::clone(&self.all);
         let task = self.until_doomed(name, task);
@@ -66,7 +66,7 @@ impl Tasks {
         });
     }
 
-    /// Starts what ends by itself: the service fails only if it panics.
+    /// Starts a task that ends by itself: the service fails only if it panics.
     pub fn worker(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
         let all = Arc::clone(&self.all);
         let task = self.until_doomed(name, task);
@@ -77,7 +77,7 @@ impl Tasks {
         });
     }
 
-    /// Starts what concerns one caller only: that it panics is told by the log.
+    /// Starts a task that concerns one caller only: its panic is only logged.
     pub fn dispensable(&self, task: impl Future<Output = ()> + Send + 'static) {
         let task = Box::pin(task);
         self.tracker.spawn(async move {
@@ -85,7 +85,7 @@ impl Tasks {
         });
     }
 
-    /// Waits until something failed, and says what.
+    /// Waits for a failure, and returns its reason.
     pub async fn failed(&self) -> String {
         let mut failed = self.all.failed.subscribe();
         let reason = failed.wait_for(Option::is_some).await;
@@ -120,7 +120,7 @@ impl Tasks {
 }
 
 impl All {
-    /// The first failure is the one that is told.
+    /// Only the first failure is returned; all are logged.
     fn fail(&self, reason: String) {
         tracing::error!(reason, "the service can't go on");
         self.failed.send_if_modified(|failed| {
@@ -131,11 +131,11 @@ impl All {
     }
 }
 
-/// Something panicked. The panic itself is told where it happens.
+/// Something panicked. The panic itself is logged where it happens.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Panicked;
 
-/// Runs something whose panic goes no further.
+/// Runs a future, and contains its panic.
 pub async fn contained<T>(task: impl Future<Output = T>) -> Result<T, Panicked> {
     AssertUnwindSafe(task)
         .catch_unwind()

@@ -1,4 +1,4 @@
-//! Stopping: the first signal lets what is in flight end, the second or ten seconds drop it.
+//! Stopping: the first signal lets requests in flight end; a second signal, or ten seconds, drops them.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use alert_connectors_tasks::Tasks;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// What is in flight may take so long to end.
+/// How long requests in flight may take to end.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// Why the service stops.
@@ -20,7 +20,7 @@ pub(crate) enum Stop {
 
 /// The tasks of the service, and the two tokens that end them.
 pub(crate) struct Lifecycle {
-    /// Every task lives here, so that it is waited for.
+    /// The tasks that are waited for at the end.
     pub(crate) tasks: Tasks,
     /// Take nothing new.
     pub(crate) soft: CancellationToken,

@@ -16,7 +16,7 @@ use crate::{
     telemetry::Logging,
 };
 
-/// A service that listens.
+/// A service that listens for requests.
 pub(crate) struct Service {
     lifecycle: Lifecycle,
     alerts: AlertConnectors,
@@ -67,7 +67,7 @@ impl Service {
         &self.lifecycle
     }
 
-    /// Runs until it is asked to stop or can't go on, and closes the database.
+    /// Runs until it is asked to stop or can't go on, then closes the database.
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         let store = self.alerts.store();
         let reload = || match store.reload_keys() {

@@ -1,4 +1,4 @@
-//! Who calls, and where they may go: the one trait that a platform implements to bring its own people.
+//! Who calls, and which spaces they may enter: the one trait that a platform implements to bring its own users.
 
 mod store;
 
@@ -10,20 +10,20 @@ use http::HeaderMap;
 pub use store::StoreIdentity;
 pub(crate) use store::bearer;
 
-/// Tells who a caller is.
+/// Identifies callers.
 #[async_trait]
 pub trait Identity: Send + Sync {
     /// The caller that the request's headers name.
     ///
-    /// An answer that is [`Freshness::Cached`] may be out of date if it carries a version; whatever rests on it is then
-    /// checked against that version in the store's own transaction. Without a version it must be true now.
+    /// An answer that is [`Freshness::Cached`] may be out of date if it carries a version: the store's own transaction
+    /// then checks that version. Without a version it must be true now.
     async fn caller(
         &self,
         headers: &HeaderMap,
         freshness: Freshness,
     ) -> Result<Caller, IdentityError>;
 
-    /// The caller's role in a space, or nothing if there is no access.
+    /// The caller's role in a space; `None` without access.
     async fn role(&self, caller: &Caller, space: &Space) -> Result<Option<Role>, IdentityError> {
         Ok(caller.role_in(space.id))
     }
@@ -41,10 +41,10 @@ pub enum Freshness {
 /// Why there is no caller.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
-    /// No, malformed, unknown, expired or revoked credentials.
+    /// The credentials are missing, malformed, unknown, expired or revoked.
     #[error("nobody is signed in")]
     Unauthenticated,
-    /// Whoever knows does not answer.
+    /// The source of identity does not answer.
     #[error("identity can't be checked")]
     Unavailable(#[from] StoreError),
 }
@@ -69,12 +69,12 @@ pub struct Caller {
 pub struct KeyLimits {
     /// Only this space.
     pub space: Option<SpaceId>,
-    /// Only this much.
+    /// Only what this scope allows.
     pub scope: KeyScope,
 }
 
 impl Caller {
-    /// The role in a space by membership, narrowed by the key.
+    /// The role in a space: admin for an operator, else by membership. A key for another space allows none.
     pub fn role_in(&self, space: SpaceId) -> Option<Role> {
         if self
             .key

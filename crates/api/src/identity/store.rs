@@ -14,9 +14,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Caller, Freshness, Identity, IdentityError, KeyLimits};
 use crate::token_hash;
 
-/// Callers that are kept at hand.
+/// At most this many callers are cached.
 const CALLERS_MAX: usize = 10_000;
-/// How exactly the last use of a key is known.
+/// The last use of a key is noted at most this often.
 const USE_NOTED_EVERY: SignedDuration = SignedDuration::from_mins(1);
 
 /// People, tokens and keys of the store.

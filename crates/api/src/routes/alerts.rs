@@ -1,4 +1,4 @@
-//! Alerts as history tells them, and resolving one.
+//! The history of alerts, and resolving one.
 
 use std::sync::Arc;
 
@@ -74,18 +74,18 @@ fn alert_query(raw: Option<&str>) -> Result<AlertQuery, ApiError> {
     ];
     let mut query = Query::new(raw, &known);
     let parsed = AlertQuery {
-        statuses: distinct(query.all("status", AlertStatus::parse, "active or resolved")),
-        severities: distinct(query.all(
+        statuses: query.filter("status", AlertStatus::parse, "active or resolved"),
+        severities: query.filter(
             "severity",
             Severity::parse,
             "one of low, medium, high, critical",
-        )),
-        alert_types: distinct(query.all(
+        ),
+        alert_types: query.filter(
             "alert_type",
             AlertType::parse,
             "an alert type (1 to 64 of a-z 0-9 _ . -)",
-        )),
-        dedup_keys: distinct(query.all("dedup_key", |key| Some(dedup_key(key)), "")),
+        ),
+        dedup_keys: query.filter("dedup_key", |key| Some(dedup_key(key)), ""),
         since: query.times("since").into_iter().min(),
         until: query.times("until").into_iter().max(),
         limit: query.limit(),
@@ -95,32 +95,8 @@ fn alert_query(raw: Option<&str>) -> Result<AlertQuery, ApiError> {
             "a next_cursor that this list gave",
         ),
     };
-    // Each wanted value costs a look into an index.
-    let wanted = parsed.alert_types.len().max(parsed.dedup_keys.len());
     query.finish()?;
-    if wanted > VALUES_MAX {
-        let loc = alert_connectors_model::Loc::query("alert_type");
-        let kind = alert_connectors_model::FaultKind::TooMany;
-        return Err(ApiError::invalid(vec![alert_connectors_model::Fault::new(
-            loc,
-            kind,
-            "At most 64 values.",
-        )]));
-    }
     Ok(parsed)
-}
-
-/// At most so many values of one filter.
-const VALUES_MAX: usize = 64;
-
-fn distinct<T: PartialEq>(values: Vec<T>) -> Vec<T> {
-    let mut kept = Vec::with_capacity(values.len());
-    for value in values {
-        if !kept.contains(&value) {
-            kept.push(value);
-        }
-    }
-    kept
 }
 
 /// Show an alert with its deliveries, their attempts, and what today's connectors would do with it.
@@ -200,7 +176,7 @@ pub(super) fn json(text: impl Into<Body>) -> Response {
         .into_response()
 }
 
-/// What stands before an alert's own words.
+/// The fields that stand before an alert's own content.
 struct Head {
     id: AlertId,
     space_id: SpaceId,
@@ -219,7 +195,7 @@ impl Head {
         }
     }
 
-    /// The whole alert: the JSON of its words is copied, not read again.
+    /// The whole alert: the JSON of its content is copied, not parsed again.
     fn with(&self, content: &str, warnings: &str, deliveries: &str, left_out: usize) -> String {
         let Self {
             id,
@@ -250,7 +226,7 @@ impl Head {
     }
 }
 
-/// What stands around an alert's own words takes fewer bytes than this.
+/// What stands around an alert's own content takes fewer bytes than this.
 const HEAD_BYTES: usize = 256;
 
 /// The answer to an alert that was just accepted.

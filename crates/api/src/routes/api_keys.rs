@@ -120,7 +120,7 @@ pub(super) async fn create(
     if !added? {
         return Err(ApiError::new(
             ErrorKind::Conflict,
-            "You have 100 keys, which is the most; delete one first.",
+            "You have 100 keys, which is the maximum; delete one first.",
         ));
     }
     let body = schema::ApiKey::from(key).shown(&secret);
@@ -157,7 +157,7 @@ fn refuse_keys(caller: &Caller) -> Result<(), ApiError> {
     match caller.key {
         Some(_) => Err(ApiError::new(
             ErrorKind::Forbidden,
-            "An API key manages no keys; sign in instead.",
+            "An API key can't manage keys; sign in instead.",
         )),
         None => Ok(()),
     }

@@ -41,7 +41,7 @@ pub(super) async fn sign_in(
     let bytes =
         body::read_from(&app, Sender::Stranger, &headers, request, SIGN_IN_BYTES_MAX).await?;
     let (email, password) = credentials(body::parse(&bytes)?)?;
-    // Nobody has an address that is none.
+    // No user has an invalid address.
     let email = Email::parse(&email).map_err(|_malformed| refused())?;
     let client = app
         .trusted_proxies
@@ -79,7 +79,7 @@ pub(super) async fn sign_in(
     Ok(axum::Json(body).into_response())
 }
 
-/// The user, if there is one with this password; "no" takes as long where there is none.
+/// The user, if the e-mail and the password are right; an unknown e-mail takes as long as a wrong password.
 async fn judged(
     app: &App,
     email: &Email,
@@ -91,12 +91,12 @@ async fn judged(
         .as_ref()
         .and_then(|record| record.password_hash.clone());
     let judged = app.passwords.verify(password, hash).await;
-    let detail = "Too many sign-ins are under way. Repeat it in a second.";
+    let detail = "Too many sign-ins are under way; repeat the request in a second.";
     let right = judged.ok_or_else(|| ApiError::unavailable(detail))?;
     Ok(record.filter(|_| right))
 }
 
-/// Keeps a token for as long as the user is who was judged: a password that was changed meanwhile opens nothing.
+/// Stores a token if the user has not changed since the check: a password that was replaced meanwhile opens nothing.
 async fn admit(
     app: &App,
     token: NewToken,

@@ -22,7 +22,7 @@ use crate::{
 };
 
 impl<'c> schema::Connector<'c> {
-    /// Whoever may edit connectors sees the whole URL, others only its host.
+    /// Callers who may edit connectors see the whole URL, others only its host.
     fn of(connector: &'c Connector, role: Role) -> Self {
         let url = &connector.webhook_url;
         Self {
@@ -95,7 +95,7 @@ pub(super) async fn create(
         )
             .into_response()),
         Created::TooMany => {
-            let detail = "The space has 500 connectors, which is the most; delete one first.";
+            let detail = "The space has 500 connectors, which is the maximum; delete one first.";
             Err(ApiError::new(ErrorKind::Conflict, detail))
         }
         Created::NoSpace => Err(ApiError::not_found("space")),

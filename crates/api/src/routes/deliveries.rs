@@ -1,4 +1,4 @@
-//! Deliveries as history tells them, sending them again, and a connector's health.
+//! The history of deliveries, their retry and replay, and a connector's health.
 
 use alert_connectors_model::{
     Attempt, Delivery, DeliveryId, DeliveryState, EndReason, Fault, FaultKind, Json, Loc,
@@ -22,7 +22,7 @@ use crate::{
     query::Query,
 };
 
-/// What is replayed if nothing is said.
+/// The states that are replayed by default.
 const REPLAYED: [DeliveryState; 3] = [
     DeliveryState::Failed,
     DeliveryState::Expired,
@@ -128,7 +128,7 @@ pub(super) async fn retry(
             ));
         }
         Retried::ConnectorGone => {
-            return conflict("Its connector is deleted, so there is nobody to send it to.".into());
+            return conflict("Its connector is deleted, so it can't be sent.".into());
         }
         Retried::ConnectorInactive => return conflict(INACTIVE.into()),
         Retried::Absent => return Err(absent()),

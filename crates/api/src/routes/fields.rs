@@ -73,7 +73,7 @@ pub(super) fn name(text: &str, faults: &mut Vec<Fault>) -> Option<String> {
     display_name(text).map_err(fault).ok()
 }
 
-/// Fields that nobody took.
+/// Adds a fault for each unknown field.
 pub(super) fn unknown(object: &ObjectReader<'_>, known: &[&'static str], faults: &mut Vec<Fault>) {
     for name in object.left_over() {
         let hint = closest_match(name, known.iter().copied())

@@ -1,4 +1,4 @@
-//! Who posts alerts over HTTP is let in, by memory first.
+//! Authorises callers who post alerts over HTTP, from memory first.
 
 use http::HeaderMap;
 
@@ -20,11 +20,11 @@ impl<'r> Gate<'r> {
         Self { app, headers, slug }
     }
 
-    /// Lets the caller in by what is in memory; the store checks it when it accepts.
+    /// Authorises the caller from memory; the store checks that when it accepts.
     pub(super) async fn enter(&self) -> Result<Grant, ApiError> {
         match self.entry(Freshness::Cached).await {
             Ok(entry) => Ok(entry.into()),
-            // A refusal that rests on memory is not given before it was checked.
+            // A refusal that rests on memory is checked before it is given.
             Err(_refused) => self.grant().await,
         }
     }
@@ -33,7 +33,7 @@ impl<'r> Gate<'r> {
         enter(self.app, self.headers, self.slug, Wanted::Send, freshness).await
     }
 
-    /// Passes a result on; before an error, the caller must still be who memory says.
+    /// Passes a result on. Before an error is shown, the caller is authorised again, and not from memory.
     pub(super) async fn held<T>(&self, result: Result<T, ApiError>) -> Result<T, ApiError> {
         if result.is_err() {
             self.grant().await?;

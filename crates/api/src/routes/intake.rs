@@ -140,7 +140,7 @@ pub(super) async fn post_batch(
     Ok(json(results.finish("]}")))
 }
 
-/// What was mended, and that the alert resolves nothing if it does not.
+/// The corrections, and a warning if the alert resolves nothing.
 fn warnings<'p>(prepared: &'p PreparedAlert, stored: &Stored, loc: &Loc) -> Cow<'p, [Warning]> {
     if !stored.accepted.ends_nothing {
         return Cow::Borrowed(&prepared.warnings);
@@ -214,10 +214,10 @@ pub(crate) fn one_of(bytes: &Bytes, now: Timestamp) -> Result<PreparedAlert, Api
     Ok(PreparedAlert::of(parsed.map_err(ApiError::invalid)?))
 }
 
-/// A larger body is read beside the threads that answer requests, which it would hold up for milliseconds.
+/// A larger body is parsed on other threads, since it would hold up those that answer requests for milliseconds.
 const LARGE_BYTES: usize = 64 * 1_024;
 
-/// Reads a body where it holds nobody up.
+/// Parses a body where it holds up no other request.
 async fn off_if_large<T: Send + 'static>(
     bytes: &Bytes,
     read: impl FnOnce(&Bytes) -> Result<T, ApiError> + Send + 'static,
@@ -294,7 +294,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
     sound_key(value.to_str().unwrap_or_default()).map(Some)
 }
 
-/// An idempotency key, if it is one.
+/// An idempotency key, if it is valid.
 pub(crate) fn sound_key(key: &str) -> Result<&str, ApiError> {
     let is_sound = (1..=255).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
     let fault = || {
@@ -306,7 +306,7 @@ pub(crate) fn sound_key(key: &str) -> Result<&str, ApiError> {
         .ok_or_else(|| ApiError::invalid(vec![fault()]))
 }
 
-/// What makes a repeat of a request known.
+/// Identifies a repeat of a request.
 pub(crate) fn remembered(key: &str, route: Route, bytes: &[u8]) -> Idempotency {
     let mut body_hash = [0; 32];
     body_hash.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, bytes).as_ref());

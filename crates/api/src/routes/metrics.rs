@@ -21,16 +21,16 @@ use crate::{ApiError, App, ErrorKind};
 pub(super) async fn show(State(app): State<App>) -> Result<Response, ApiError> {
     let mut counted = Registry::with_prefix(PREFIX);
     let gauge = |count: u64| ConstGauge::new(i64::try_from(count).unwrap_or(i64::MAX));
-    // What only the store knows is left out while it does not answer: then the rest is wanted most.
+    // The store's figures are left out while it does not answer, which is when the others are needed most.
     if let Ok(census) = app.store.census().await {
         counted.register(
             "deliveries_pending",
-            "Deliveries that wait, held ones included",
+            "Pending deliveries, those of blocked webhooks included",
             gauge(census.pending),
         );
         counted.register(
             "destinations_blocked",
-            "Webhooks that take nothing until someone repairs them",
+            "Blocked webhooks, which refuse everything",
             gauge(census.blocked),
         );
     }
@@ -39,7 +39,7 @@ pub(super) async fn show(State(app): State<App>) -> Result<Response, ApiError> {
     encode(&mut text, &app.registry).map_err(internal)?;
     let mut more = String::new();
     encode(&mut more, &counted).map_err(internal)?;
-    // Each text ends with a line that says so; there may be one.
+    // Each text ends with an `# EOF` line, of which there may be only one.
     let whole = text.replace("# EOF\n", "") + &more;
     let content_type =
         HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");

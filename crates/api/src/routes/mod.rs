@@ -62,7 +62,7 @@ pub(crate) fn operations() -> OpenApiRouter<App> {
         .routes(routes!(docs::show))
 }
 
-/// The people that come with this service.
+/// The users, keys, spaces and members that come with this service.
 pub(crate) fn people() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(auth::sign_in))
@@ -91,7 +91,7 @@ pub fn operations_router(app: &App) -> Router {
     layered(operations(), app)
 }
 
-/// The whole API of the service. Any other route is a problem document.
+/// The whole API of the service. Any other route is answered with an error.
 pub fn whole(app: &App) -> Router {
     let all = core().merge(people()).merge(operations());
     let router = all.split_for_parts().0;
@@ -114,7 +114,7 @@ fn finished(router: Router<App>, app: &App) -> Router {
         .with_state(app.clone())
 }
 
-/// What every answer carries where the route does not say otherwise. An answer may hold secrets, and none of them is a page.
+/// Headers of every answer, unless its route sets them. An answer may hold secrets, and only `/docs` is a page.
 const USUAL_HEADERS: [(HeaderName, HeaderValue); 4] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     (
@@ -133,10 +133,10 @@ const USUAL_HEADERS: [(HeaderName, HeaderValue); 4] = [
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Gives every answer a name, by which the log knows it.
+/// Gives every answer a request id, which the log names too.
 async fn named(State(app): State<App>, request: Request, next: Next) -> Response {
     let id = AlertId::new(app.clock.now(), &*app.random).to_string();
-    // Only what is going to be told is worth copying.
+    // Copied only if it will be logged.
     let route = tracing::enabled!(tracing::Level::DEBUG)
         .then(|| format!("{} {}", request.method(), request.uri().path()));
     let mut response = match head::refusal(&request) {

@@ -16,14 +16,14 @@ const WITHIN: Duration = Duration::from_mins(5);
 /// Failures that are remembered, some 150 bytes each; past that the oldest is forgotten. More passwords than this can't be
 /// checked in five minutes, one at a time and some 20 ms each.
 const REMEMBERED_MAX: usize = 50_000;
-/// An IPv6 network of one customer: whoever has it has all its addresses.
+/// The IPv6 network of one customer, who can use all its addresses.
 const IPV6_NETWORK_BITS: u32 = 64;
 
 /// Counts failed sign-ins.
 #[derive(Default)]
 pub(crate) struct SignInLimit(Mutex<Pairs>);
 
-/// An e-mail and an address in a size that no caller chooses.
+/// A hash of an e-mail and an address, so callers can't choose its size.
 type Pair = [u8; 16];
 
 #[derive(Default)]
@@ -42,7 +42,7 @@ pub(crate) struct Try {
 }
 
 impl SignInLimit {
-    /// Begins a sign-in, or says how long to wait. It counts as failed from here on, so that tries at the same moment see
+    /// Begins a sign-in, or returns how long to wait. It counts as failed until it succeeds, so simultaneous ones count
     /// each other.
     pub(crate) fn begin(&self, email: &Email, client: Option<IpAddr>) -> Result<Try, Duration> {
         let (pair, at) = (pair(email, client), Instant::now());
@@ -58,12 +58,12 @@ impl SignInLimit {
         Ok(Try { pair, at })
     }
 
-    /// Forgets the failures of someone who is in.
+    /// Forgets the failures of a caller who has signed in.
     pub(crate) fn succeeded(&self, tried: &Try) {
         self.pairs().failures.remove(&tried.pair);
     }
 
-    /// A sign-in was not judged at all, so that it is no failure.
+    /// Takes back a sign-in that was not judged, which is no failure.
     pub(crate) fn not_judged(&self, tried: &Try) {
         let mut pairs = self.pairs();
         // It was begun a moment ago, so it stands near the end.
@@ -85,7 +85,7 @@ impl SignInLimit {
 }
 
 impl Pairs {
-    /// Forgets what was long ago; and where too many failed since, what is the longest ago.
+    /// Forgets failures that are too old, and the oldest ones where too many are remembered.
     fn forget_old(&mut self, now: Instant) {
         while let Some((at, pair)) = self.order.front().copied()
             && (now.duration_since(at) >= WITHIN || self.order.len() >= REMEMBERED_MAX)

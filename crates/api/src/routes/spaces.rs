@@ -1,4 +1,4 @@
-//! The spaces that one may enter, and making new ones.
+//! The spaces that a caller may enter, and creating new ones.
 
 use alert_connectors_model::{
     Fault, FaultKind, Json, Loc, Role, Slug, Space, SpaceId, rfc3339_millis,
@@ -80,7 +80,7 @@ pub(super) async fn create(
     let judge = |caller: &Caller| {
         let is_narrowed = caller.key.is_some_and(|key| key.space.is_some());
         let may = caller.is_operator && !is_narrowed;
-        let refused = || ApiError::new(ErrorKind::Forbidden, "Only operators make spaces.");
+        let refused = || ApiError::new(ErrorKind::Forbidden, "Only operators may create spaces.");
         if may { Ok(()) } else { Err(refused()) }
     };
     judge(&signed_in.0)?;

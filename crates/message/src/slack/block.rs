@@ -16,8 +16,8 @@ pub(super) enum Block {
         #[serde(skip_serializing_if = "Vec::is_empty")]
         fields: Vec<Text>,
     },
-    /// Nothing is parsed in its texts, so foreign text needs no escape. Slack documents it for messages; whether it is taken
-    /// inside an attachment as well is not measured, so the plain form is the net below it.
+    /// Slack parses nothing in its texts, so foreign text needs no escape. Slack documents it for messages; whether
+    /// attachments take it as well is not measured, so the plain form is the fallback.
     RichText {
         elements: Vec<RichElement>,
     },
@@ -176,7 +176,7 @@ impl Inline {
 }
 
 impl Button {
-    /// What looks like a token is broken up in the label, as nobody knows what plain text of a button makes of it.
+    /// A label that looks like a token is broken up, since it is not known how Slack reads the plain text of a button.
     pub(super) fn new(number: usize, label: &str, url: String) -> Self {
         let tokens = ["<!", "<@", "<#"];
         let label = tokens.iter().fold(label.to_owned(), |label, token| {

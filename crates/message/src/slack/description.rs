@@ -1,5 +1,5 @@
-//! A description in Slack, in the first of three vessels in which every character is shown as it came: plain text, mrkdwn,
-//! rich text. Only the last takes anything, and only the first two are known to be taken inside an attachment.
+//! A description in Slack, in the first of three forms that shows every character as it came: plain text, mrkdwn, rich
+//! text. Only the last can show any text, and only the first two are known to work inside an attachment.
 
 use alert_connectors_model::{Alert, DescriptionFormat};
 
@@ -70,7 +70,7 @@ fn calm_lines(text: &str) -> String {
     mrkdwn::escape(&mrkdwn::calm(text, mrkdwn::Begin::Line)).into_owned()
 }
 
-/// Most descriptions are short plain text without anything that means something to anybody.
+/// Most descriptions are short plain text in which Slack would read nothing.
 fn usual(source: &str, max: usize) -> Option<Block> {
     let text = without_blank_ends(source);
     let is_usual = !text.contains(['<', '\t']) && !text.contains("://") && units(text) <= max;
@@ -116,7 +116,7 @@ fn fitting(
     (shortened.lines, shortened.left_out)
 }
 
-/// Lines in which nothing is drawn in any way, as one text; Slack might still read what looks like a token.
+/// Lines without styles and links, as one text, unless it holds what Slack might read as a token.
 fn plain_text(lines: &[Line<'_>]) -> Option<String> {
     let is_plain = |line: &Line<'_>| {
         line.kind == LineKind::Text

@@ -1,4 +1,4 @@
-//! What Slack reads in mrkdwn text, and foreign text written so that it reads nothing.
+//! What Slack reads in mrkdwn text, and how to write foreign text in which it reads nothing.
 //!
 //! Only `&`, `<` and `>` can be escaped (<https://docs.slack.dev/messaging/formatting-message-text>); `*`, `_`, `~` and
 //! backticks have no escape. A mark opens formatting where no letter or digit stands before it and no white space after
@@ -67,8 +67,7 @@ fn has_neither_quote_nor_emoji(text: &str) -> bool {
         && emoji_colons(text, |before| !before.is_ascii_digit()).is_empty()
 }
 
-/// Whether text beside our own marks would be shown character for character as well: a mark inside a word is the only one
-/// in it.
+/// Whether text beside our own marks would also be shown character for character: it has no mark but inside a word.
 pub(super) fn is_unmarked(text: &str) -> bool {
     let mut before = ' ';
     let mut chars = text.chars().peekable();
@@ -95,8 +94,8 @@ pub(super) enum Begin {
     Inside,
 }
 
-/// Text that is shown as it is but for the very characters that Slack would read as formatting: those become look-alikes.
-/// URLs stay as they are, so that they lead where they did.
+/// Text as it is, except that the characters which Slack would read as formatting become look-alikes. URLs stay as they
+/// are, so that they lead where they did.
 pub(super) fn calm(text: &str, begin: Begin) -> Cow<'_, str> {
     let mut live = live_marks(text);
     live.extend(emoji_colons(text, |before| !before.is_ascii_alphanumeric()));

@@ -20,7 +20,7 @@ const TITLE_UNITS_MAX: usize = 22;
 /// The buttons of a card: a first row in the card's own place for them, further ones in its body.
 pub(super) struct Actions {
     pub(super) row: Vec<Action>,
-    /// What of them stands in the body.
+    /// What stands in the body: further buttons, and the names of those left out.
     pub(super) more: Vec<Element>,
 }
 

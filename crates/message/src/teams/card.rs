@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use crate::rich::Look;
 
-/// The envelope: its one attachment is the card. An array of none would post nothing and still be accepted.
+/// The envelope: its one attachment is the card. A workflow would accept an empty array, but post nothing.
 #[derive(Serialize)]
 pub(super) struct Message {
     r#type: &'static str,

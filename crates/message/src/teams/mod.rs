@@ -32,7 +32,7 @@ pub(crate) struct Teams;
 
 /// Below the 28,672 bytes at which Teams refuses, counted on the escaped form.
 const CARD_WEIGHT_MAX: usize = 24_000;
-/// What stands in notifications and where cards can't be drawn.
+/// The longest summary, which is shown in notifications and where cards can't be drawn.
 const SUMMARY_UNITS_MAX: usize = 250;
 /// The plain form is kept this short.
 const PLAIN_UNITS_MAX: usize = 1_000;

@@ -103,8 +103,8 @@ pub(super) fn in_markdown(text: &str) -> Option<String> {
     Line::text(text).runs.iter().map(run).collect()
 }
 
-/// Whether Markdown finds nothing inside a line. Both parsers of the clients are meant: the one that follows `CommonMark`
-/// and the smaller one of the mobile apps.
+/// Whether Markdown finds nothing inside a line. That holds for both parsers of the clients: the one that follows
+/// `CommonMark` and the smaller one of the mobile apps.
 fn reads_nothing(text: &str) -> bool {
     if !text.bytes().any(|byte| br"\*`~_]<&{".contains(&byte)) {
         return true;

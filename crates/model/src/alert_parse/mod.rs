@@ -1,4 +1,4 @@
-//! From JSON to an alert: what can be mended is mended and listed, and only what can't be is refused.
+//! From JSON to an alert: what can be corrected is corrected and listed, and only the rest is refused.
 
 mod fields;
 mod links;
@@ -21,7 +21,7 @@ const FIELDS_MAX: usize = 40;
 const FIELD_NAME_CHARS_MAX: usize = 100;
 const FIELD_VALUE_CHARS_MAX: usize = 4_000;
 const LABEL_CHARS_MAX: usize = 60;
-/// More warnings than this help nobody; the rest is counted in the last one.
+/// At most this many warnings are listed; a last one counts the others.
 const WARNINGS_MAX: usize = 100;
 
 const KNOWN: [&str; 13] = [
@@ -40,18 +40,18 @@ const KNOWN: [&str; 13] = [
     "occurred_at",
 ];
 
-/// An alert that can be stored and sent, and what had to be mended for that.
+/// An alert that can be stored and sent, with the corrections that this took.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ParsedAlert {
     /// The alert.
     pub alert: Alert,
-    /// Whether it says itself when it happened.
+    /// Whether it has a valid `occurred_at` of its own.
     pub has_own_time: bool,
     /// What was cut or dropped.
     pub warnings: Vec<Warning>,
 }
 
-/// Something that was mended.
+/// A correction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Warning {
     /// Where it stood.
@@ -60,7 +60,7 @@ pub struct Warning {
     pub msg: String,
 }
 
-/// Reads one alert that stands at `loc`; `now` stands in for an absent `occurred_at`.
+/// Reads one alert that stands at `loc`; `now` stands in for an absent or invalid `occurred_at`.
 pub fn parse_alert(json: Json<'_>, loc: &Loc, now: Timestamp) -> Result<ParsedAlert, Vec<Fault>> {
     let mut reader = AlertReader {
         loc,
@@ -428,7 +428,7 @@ pub(crate) fn not_one_of<const N: usize>(
     format!("{name} must be one of {}.{hint}", words.join(", "))
 }
 
-/// Whether a reader would see anything of it.
+/// Whether a reader would see the character.
 pub fn is_visible(c: char) -> bool {
     let invisible = matches!(c,
         '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}'

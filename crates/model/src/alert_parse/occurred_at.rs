@@ -1,4 +1,4 @@
-//! When an alert happened, in the ways in which producers write it.
+//! Reads when an alert happened, in the ways in which producers write it.
 
 use jiff::{Timestamp, civil::DateTime, tz::Offset};
 

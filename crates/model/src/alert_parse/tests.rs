@@ -1,4 +1,4 @@
-//! What is mended, and what is refused.
+//! What is corrected, and what is refused.
 
 use super::*;
 use crate::FieldValue;

@@ -17,7 +17,7 @@ pub(super) struct Server {
     /// The server, such as <https://alerts.example.com>
     #[arg(long, env = "ALERT_CONNECTORS_SERVER", value_name = "URL")]
     server: String,
-    /// The space
+    /// The slug of the space
     #[arg(long)]
     space: String,
     /// Print the API's JSON
@@ -41,16 +41,16 @@ pub(super) struct Values {
     /// slack or teams
     #[arg(long = "type", value_name = "TYPE")]
     connector_type: Option<String>,
-    /// The incoming webhook; `-` reads it from standard input, so that no process list shows it
+    /// The incoming webhook; `-` reads it from standard input, which keeps it out of process lists
     #[arg(long, value_name = "URL")]
     webhook_url: Option<String>,
-    /// A severity to forward; repeatable. `all` for every one
+    /// A severity to forward, or `all`; repeatable
     #[arg(long = "severity", value_name = "SEVERITY", value_delimiter = ',')]
     severities: Option<Vec<String>>,
-    /// An alert type to forward; repeatable. `all` for every one
+    /// An alert type to forward, or `all`; repeatable
     #[arg(long = "alert-type", value_name = "TYPE", value_delimiter = ',')]
     alert_types: Option<Vec<String>>,
-    /// Whether it hears of alerts
+    /// Whether the connector gets alerts
     #[arg(long, value_name = "true|false")]
     active: Option<bool>,
 }
@@ -77,9 +77,9 @@ pub(super) enum Command {
         #[command(flatten)]
         values: Values,
     },
-    /// Change what is given
+    /// Change the given values of a connector
     Update {
-        /// The connector
+        /// The connector's id
         id: String,
         #[command(flatten)]
         server: Server,
@@ -88,14 +88,14 @@ pub(super) enum Command {
     },
     /// Delete a connector
     Delete {
-        /// The connector
+        /// The connector's id
         id: String,
         #[command(flatten)]
         server: Server,
     },
     /// Send a test message
     Test {
-        /// The connector
+        /// The connector's id
         id: String,
         #[command(flatten)]
         server: Server,
@@ -240,7 +240,7 @@ impl Server {
         Ok(say(table(&heading, rows))?)
     }
 
-    /// What came of a test. That it failed is a failure of the command.
+    /// Prints the result of a test. If the test failed, so does the command.
     fn tell(&self, report: &Value) -> Outcome {
         if self.json {
             say(report)?;

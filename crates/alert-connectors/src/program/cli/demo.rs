@@ -1,4 +1,4 @@
-//! `demo`: the whole product on one machine, with nothing to set up and nothing to reach.
+//! `demo`: the whole product on one machine, with no setup and no external services.
 
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
@@ -32,7 +32,7 @@ pub(super) struct Options {
     /// Keep the database in this folder
     #[arg(long, value_name = "FOLDER")]
     data_dir: Option<PathBuf>,
-    /// Where to listen; another port is taken if this one is not free
+    /// Where to listen; if the port is in use, the system chooses another one
     #[arg(long, default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
     /// The time between two sample alerts, in milliseconds
@@ -153,7 +153,7 @@ impl StandIn {
     }
 }
 
-/// Starts what runs beside the service: the inbox, a line for each of its messages, and the sample alerts.
+/// Starts the tasks beside the service: the inbox, the listing of its messages, and the sample alerts.
 fn play(service: &Service, stand_in: StandIn, token: Secret, every: Duration) {
     let lifecycle = service.lifecycle();
     let (tasks, stopping) = (lifecycle.tasks.clone(), lifecycle.soft.clone());
@@ -195,7 +195,7 @@ struct SignIn {
     first_connector: String,
 }
 
-/// A user, a space, three connectors. A kept folder has them already and only gets a new sign-in.
+/// Makes a user, a space and three connectors. A kept folder has them already, and only gets a new sign-in.
 async fn furnish(store: &dyn Store, rules: &UrlRules) -> anyhow::Result<SignIn> {
     let now = SystemClock.now();
     let (user, password) = alice(store, now).await?;
@@ -285,7 +285,7 @@ async fn analytics(
     store.roster(&slug).await?.context(missing)
 }
 
-/// Takes the wanted port, or any other one if it is not free.
+/// Listens on the wanted port, or on any other if it is in use.
 async fn listen(wanted: SocketAddr) -> anyhow::Result<(TcpListener, Option<SocketAddr>)> {
     match TcpListener::bind(wanted).await {
         Ok(listener) => Ok((listener, None)),
@@ -332,7 +332,7 @@ fn welcome(
     ))
 }
 
-/// A readable line for each message.
+/// Prints a readable line for each message.
 async fn tell(mut arriving: broadcast::Receiver<Message>) {
     loop {
         match arriving.recv().await {
@@ -357,7 +357,7 @@ async fn tell(mut arriving: broadcast::Receiver<Message>) {
     }
 }
 
-/// The severity word, and the title after it; of a digest the counts, and how many alerts it holds.
+/// Splits a notification into its severity word and its title, or a digest's into its counts and its total.
 fn split_word(text: &str) -> (&str, &str) {
     if text.starts_with(|c: char| c.is_ascii_digit())
         && let Some((total, counts)) = text.split_once(": ")

@@ -23,13 +23,13 @@ pub(super) struct Options {
     /// Where to listen
     #[arg(long, default_value = "127.0.0.1:8443")]
     listen: SocketAddr,
-    /// A further name that the certificate is for; repeatable
+    /// A further host name for the certificate; repeatable
     #[arg(long = "name", value_name = "HOST")]
     names: Vec<String>,
-    /// Where to write the certificate of the authority, for --ca-file
+    /// Where to write the CA certificate, for `serve --ca-file`
     #[arg(long, value_name = "FILE")]
     ca_out: Option<PathBuf>,
-    /// Print nothing of what arrives
+    /// Do not print the messages that arrive
     #[arg(long)]
     quiet: bool,
 }

@@ -11,13 +11,13 @@ use super::{Failure, Outcome, Place, say, talk, wait_for};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Make a key file, readable by its owner alone; never writes over one
+    /// Make a key file that only its owner can read; never overwrites a file
     #[command(after_help = "Example:\n  alert-connectors key new /etc/alert-connectors/secret.key")]
     New {
         /// The file
         file: PathBuf,
     },
-    /// Seal stored webhook URLs again under the first key of the file, also while a server runs
+    /// Re-seal stored webhook URLs with the first key of the file, also while a server runs
     #[command(
         after_help = "Examples:\n  alert-connectors key rotate --new\n  alert-connectors key rotate --database-url sqlite:///srv/alerts.db\n\n\
         The server reads the file again by itself. The old keys stay in the file: remove them once backups that need them are gone."
@@ -29,7 +29,7 @@ pub(super) enum Command {
     },
 }
 
-/// URLs that are sealed again in one transaction.
+/// One transaction re-seals at most this many URLs.
 const STEP: usize = 200;
 
 pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
@@ -41,7 +41,7 @@ pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
         }
         Command::Rotate { new } => {
             wait_for(async move {
-                // Opened before the file is touched: what it can't open, it must not be the cause of.
+                // Opened before the file changes: where the database can't be opened, a new key must not be the cause.
                 let store = place.open().await?;
                 if new {
                     add_key(&place.key_file()?, &SealingKey::generate(&*random))?;

@@ -1,4 +1,4 @@
-//! `member`: who may enter a space, in the database itself.
+//! `member`: the members of a space, in the database itself.
 
 use alert_connectors_model::{Clock, Role, SystemClock, rfc3339_seconds};
 use alert_connectors_store::{Member, MemberChange};
@@ -9,14 +9,14 @@ use super::{Failure, Outcome, Place, say, space::slug, table::table, user::email
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Make a user a member, or give a member another role
+    /// Add a member, or change a member's role
     #[command(
         after_help = "Example:\n  alert-connectors member set analytics alice@example.com --role editor"
     )]
     Set {
-        /// The space
+        /// The slug of the space
         slug: String,
-        /// The user's address
+        /// The user's e-mail address
         email: String,
         /// viewer, editor or admin
         #[arg(long)]
@@ -24,14 +24,14 @@ pub(super) enum Command {
     },
     /// Remove a member
     Remove {
-        /// The space
+        /// The slug of the space
         slug: String,
-        /// The member's address
+        /// The member's e-mail address
         email: String,
     },
     /// List the members of a space
     List {
-        /// The space
+        /// The slug of the space
         slug: String,
     },
 }
@@ -55,7 +55,7 @@ pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
                 ..
             } => {
                 let role = Role::parse(&role).ok_or_else(|| {
-                    Failure::Usage(vec!["--role is viewer, editor or admin".to_owned()])
+                    Failure::Usage(vec!["--role must be viewer, editor or admin".to_owned()])
                 })?;
                 let change = store
                     .set_member(space.id, &email(&address)?, role, SystemClock.now())

@@ -1,4 +1,4 @@
-//! The command line: one file for each command. Standard output is data, standard error is talk.
+//! The command line: one file for each command. Data goes to standard output, messages for people to standard error.
 
 mod check;
 mod completions;
@@ -33,7 +33,7 @@ use crate::{
     lifecycle::doomed,
 };
 
-/// Brings a data platform's alerts into Slack and Microsoft Teams, until they arrive.
+/// Delivers a data platform's alerts to Slack and Microsoft Teams, and retries until they arrive.
 #[derive(Debug, Parser)]
 #[command(name = "alert-connectors", version, after_help = EXAMPLES)]
 struct Cli {
@@ -52,44 +52,44 @@ const EXAMPLES: &str = "Examples:
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// The whole product on this machine, with nothing to set up and nothing to reach
+    /// Run the whole product on this machine, with no setup and no external services
     Demo(demo::Options),
-    /// The service
+    /// Run the service
     Serve(crate::config::ServeOptions),
-    /// The stand-in for Slack and Teams alone: an HTTPS receiver that checks, keeps and shows what arrives
+    /// Run only the stand-in for Slack and Teams: an HTTPS receiver that checks, keeps and shows messages
     Inbox(inbox::Options),
-    /// People
+    /// Manage users
     #[command(subcommand)]
     User(user::Command),
-    /// Spaces
+    /// Manage spaces
     #[command(subcommand)]
     Space(space::Command),
-    /// Who may enter a space
+    /// Manage the members of a space
     #[command(subcommand)]
     Member(member::Command),
-    /// Session tokens
+    /// Issue session tokens
     #[command(subcommand)]
     Token(token::Command),
-    /// The secret key file
+    /// Manage the secret key file
     #[command(subcommand)]
     Key(key::Command),
-    /// Read all that is stored, open every webhook URL, and say what is wrong
+    /// Check that everything stored can be read and every webhook URL opened
     #[command(after_help = check::EXAMPLES)]
     Check,
-    /// Bring an older schema up to date, as the start of a server does
+    /// Migrate an older schema, as a server does when it starts
     MigrateSchema,
-    /// Connectors of a space, on a running server
+    /// Manage the connectors of a space on a running server
     #[command(subcommand)]
     Connectors(connectors::Command),
     /// Post one alert to a running server
     Send(send::Options),
-    /// Completions for a shell, on standard output
+    /// Print completions for a shell
     Completions(completions::Options),
 }
 
-/// How a command ended otherwise than well.
+/// Why a command did not succeed.
 pub(crate) enum Failure {
-    /// It was used wrongly.
+    /// Wrong usage, one line for each fault.
     Usage(Vec<String>),
     /// It did not work.
     Failed(anyhow::Error),
@@ -118,7 +118,7 @@ pub(crate) fn run() -> ExitCode {
             }
             ExitCode::from(2)
         }
-        // Whoever reads our output has seen enough.
+        // The reader of our output closed the pipe, which is no failure.
         Err(Failure::Failed(error)) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(Failure::Failed(error)) => {
             talk(format_args!("error: {error:#}"));
@@ -133,7 +133,7 @@ fn command() -> clap::Command {
         ["database-url", "secret-key-file", "config"]
             .into_iter()
             .fold(command, |command, name| {
-                // It stands in the place of the option of that name that holds for all commands.
+                // It replaces the global option of the same name.
                 let hidden = Arg::new(name.replace('-', "_")).long(name).hide(true);
                 command.arg(hidden.global(true))
             })
@@ -189,7 +189,7 @@ impl Place<'_> {
         self.open_for(Use::Command).await
     }
 
-    /// The same, and makes a new one where there is none.
+    /// The same, but makes a new database where there is none.
     pub(crate) async fn open_or_make(&self) -> Result<Arc<dyn Store>, Failure> {
         self.open_for(Use::Founding).await
     }
@@ -229,17 +229,17 @@ pub(crate) fn name_of(text: &str) -> Result<String, Failure> {
     display_name(text).map_err(|what| Failure::Usage(vec![format!("--name: {what}")]))
 }
 
-/// Threads for what blocks: at most 32 look up the names of webhooks, and a few that of a proxy.
+/// Threads for blocking calls: at most 32 look up the names of webhooks, and a few that of a proxy.
 const BLOCKING_THREADS_MAX: usize = 40;
 
-/// Runs a command that waits for things.
+/// Runs an asynchronous command.
 pub(crate) fn wait_for(work: impl Future<Output = Outcome>) -> Outcome {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS_MAX)
         .build()?;
     let outcome = runtime.block_on(work);
-    // What is left hangs in the system or in a request that was dropped; there is nothing to wait for.
+    // The threads that are left hang in a system call or in a dropped request: waiting for them is no use.
     runtime.shutdown_background();
     outcome
 }
@@ -251,7 +251,7 @@ pub(crate) fn say(line: impl std::fmt::Display) -> io::Result<()> {
     out.flush()
 }
 
-/// Writes a line of talk. That it can't be read is no reason to fail.
+/// Writes a line to standard error. If that fails, the command goes on.
 pub(crate) fn talk(line: std::fmt::Arguments<'_>) {
     drop(writeln!(io::stderr().lock(), "{line}"));
 }

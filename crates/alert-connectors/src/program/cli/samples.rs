@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-/// They follow each other in this order, again and again.
+/// The demo posts them in this order, again and again.
 pub(super) fn samples() -> Vec<Value> {
     vec![
         json!({"alert_type": "dq_alert", "severity": "critical", "title": "Freshness check failed: orders_daily is 7 h late",

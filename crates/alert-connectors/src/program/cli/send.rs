@@ -22,7 +22,7 @@ pub(super) struct Options {
     /// The server, such as <https://alerts.example.com>
     #[arg(long, env = "ALERT_CONNECTORS_SERVER", value_name = "URL")]
     server: String,
-    /// The space
+    /// The slug of the space
     #[arg(long)]
     space: String,
     /// The alert's type
@@ -31,19 +31,19 @@ pub(super) struct Options {
     /// low, medium, high or critical
     #[arg(long)]
     severity: String,
-    /// What happened, at length
+    /// What happened, in detail
     #[arg(long)]
     description: Option<String>,
-    /// A fact; repeatable
+    /// A fact about the alert; repeatable
     #[arg(long = "field", value_name = "NAME=VALUE")]
     fields: Vec<String>,
-    /// Names the ongoing problem
+    /// The key of the ongoing problem
     #[arg(long)]
     dedup_key: Option<String>,
-    /// The problem is gone
+    /// Resolve the problem
     #[arg(long)]
     resolved: bool,
-    /// Wait until it arrived everywhere
+    /// Wait until every delivery has arrived
     #[arg(long)]
     wait: bool,
     /// A session token or API key
@@ -58,7 +58,7 @@ pub(super) struct Options {
     title: String,
 }
 
-/// How often to look whether it arrived.
+/// How often `--wait` asks whether the alert arrived.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 const REQUEST_MAX: Duration = Duration::from_secs(30);
 
@@ -144,7 +144,7 @@ async fn send(options: &Options, space: &Slug, token: &str, alert: &Value) -> an
     }
 }
 
-/// Why an alert that was accepted is not sent to anybody, if it is not.
+/// Why an accepted alert has no deliveries, if it has none.
 fn nobody_hears(alert: &Value) -> Option<&'static str> {
     if alert["deliveries"]
         .as_array()
@@ -159,7 +159,7 @@ fn nobody_hears(alert: &Value) -> Option<&'static str> {
         } else if is_repeat {
             "the problem is active already, so nothing new is sent"
         } else {
-            "no connector of the space matches this alert, so nobody hears of it"
+            "no connector of the space matches this alert, so nothing is sent"
         },
     )
 }
@@ -187,7 +187,7 @@ async fn arrived(client: &reqwest::Client, url: &str, token: &str) -> anyhow::Re
         let answered = answer.status();
         if !answered.is_success() {
             bail!(
-                "it was accepted, but whether it arrived can't be asked ({answered}); a send-only key may not"
+                "the alert was accepted, but its deliveries can't be read ({answered}); a send-only key may not"
             );
         }
         let alert: Value = answer.json().await?;

@@ -9,30 +9,30 @@ use super::{Failure, Outcome, Place, name_of, say, table::table, wait_for};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Make a space
+    /// Create a space
     #[command(after_help = "Example:\n  alert-connectors space add analytics --name \"Analytics\"")]
     Add {
         /// Its name in URLs: 1 to 63 of a-z, 0-9 and -
         slug: String,
-        /// Its name for people
+        /// Display name
         #[arg(long)]
         name: String,
     },
     /// List all spaces
     List,
-    /// Give a space another name for people
+    /// Change the display name of a space
     Rename {
-        /// The space
+        /// The slug of the space
         slug: String,
-        /// Its new name
+        /// The new display name
         #[arg(long)]
         name: String,
     },
     /// Remove a space with everything in it
     Remove {
-        /// The space
+        /// The slug of the space
         slug: String,
-        /// Yes, with everything in it
+        /// Confirm the removal of everything in it
         #[arg(long)]
         yes: bool,
     },
@@ -46,7 +46,7 @@ pub(super) fn slug(text: &str) -> Result<Slug, Failure> {
 pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
     if let Command::Remove { slug, yes: false } = &command {
         return Err(Failure::Usage(vec![format!(
-            "removing {slug} takes its connectors, alerts and members along; say --yes if you mean it"
+            "removing {slug} also removes its connectors, alerts and members; confirm with --yes"
         )]));
     }
     wait_for(async move {

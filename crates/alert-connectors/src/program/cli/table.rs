@@ -2,7 +2,7 @@
 
 use comfy_table::{Table, presets::NOTHING};
 
-/// A cell as a terminal may show it: what would steer it, or turn the direction of the text, is shown as `?`.
+/// A cell that is safe for a terminal: characters that control it, or the direction of the text, are shown as `?`.
 fn harmless(cell: &str) -> String {
     let steers = |c: char| {
         c.is_control()

@@ -18,7 +18,7 @@ pub(super) enum Command {
         after_help = "Example:\n  T=$(alert-connectors token issue alice@example.com --ttl 1h)"
     )]
     Issue {
-        /// The user's address
+        /// The user's e-mail address
         email: String,
         /// How long it lasts, such as 90s, 30m, 12h or 7d
         #[arg(long, default_value = "12h")]

@@ -1,4 +1,4 @@
-//! `user`: people, in the database itself.
+//! `user`: users, in the database itself.
 
 use std::io::{IsTerminal, Read, stdin};
 
@@ -12,22 +12,22 @@ use std::sync::Arc;
 
 use super::{Failure, Outcome, Place, name_of, say, table::table, wait_for};
 
-/// Shorter passwords are guessed too soon (NIST SP 800-63B asks for at least 8).
+/// Shorter passwords are guessed too easily (NIST SP 800-63B asks for at least 8).
 const PASSWORD_CHARS_MIN: usize = 8;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Make a user; without --password-stdin the user has no password, only issued tokens
+    /// Add a user; without --password-stdin the user has no password, only issued tokens
     #[command(
         after_help = "Example:\n  echo \"$PASSWORD\" | alert-connectors user add alice@example.com --name \"Alice Johnson\" --password-stdin"
     )]
     Add {
-        /// The address that the user signs in with
+        /// The e-mail address that the user signs in with
         email: String,
-        /// The name that people know the user by
+        /// Display name
         #[arg(long)]
         name: String,
-        /// The user creates spaces and enters all of them
+        /// Let the user create spaces and enter all of them
         #[arg(long)]
         operator: bool,
         /// Read a password from standard input
@@ -36,19 +36,19 @@ pub(super) enum Command {
     },
     /// List all users
     List,
-    /// Lock a user out; tokens and keys end at once, what the user made stays
+    /// Lock a user out: tokens and keys end at once; what the user made stays
     Disable {
-        /// The user's address
+        /// The user's e-mail address
         email: String,
     },
     /// Let a user in again
     Enable {
-        /// The user's address
+        /// The user's e-mail address
         email: String,
     },
     /// Set a new password; the user's sessions end
     Password {
-        /// The user's address
+        /// The user's e-mail address
         email: String,
         /// Read the password from standard input
         #[arg(long, required = true)]

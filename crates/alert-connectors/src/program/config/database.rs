@@ -6,7 +6,7 @@ use alert_connectors::DatabaseUrl;
 
 use super::{Faults, Layers};
 
-/// Where the database is when nothing is said.
+/// The default database.
 pub(crate) const DATABASE_URL_DEFAULT: &str = "sqlite://data/alert-connectors.db";
 
 /// The database and its key file.
@@ -19,7 +19,7 @@ pub(crate) struct DatabaseConfig {
 }
 
 impl DatabaseConfig {
-    /// Reads what the layers say of it.
+    /// Reads the database settings from the layers.
     pub(crate) fn parse(layers: &Layers, faults: &mut Faults) -> Self {
         let (url, origin) = layers
             .one("database-url")

@@ -1,4 +1,4 @@
-//! The settings in their layers, each with where it comes from.
+//! The settings from flags, environment and file, each with its origin.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -28,7 +28,7 @@ const SETTINGS: [(&str, bool); 16] = [
     ("log-format", false),
 ];
 
-/// Everything that is wrong with the settings, a line each.
+/// All faults of the settings, one line each.
 #[derive(Debug, Default)]
 pub(crate) struct Faults(pub(crate) Vec<String>);
 
@@ -48,7 +48,7 @@ struct Setting {
 pub(crate) struct Layers(BTreeMap<&'static str, Setting>);
 
 impl Layers {
-    /// Flags and environment as clap found them, above the file.
+    /// Reads the settings. Flags and environment variables, as clap found them, override the file.
     pub(crate) fn read(
         database: &DatabaseOptions,
         serve: Option<(&ServeOptions, &ArgMatches)>,
@@ -86,7 +86,7 @@ impl Layers {
     }
 
     fn put(&mut self, name: &'static str, values: Vec<String>, matches: &ArgMatches) {
-        // An empty variable is as good as none.
+        // An empty variable counts as not set.
         let values: Vec<String> = values
             .into_iter()
             .filter(|value| !value.is_empty())

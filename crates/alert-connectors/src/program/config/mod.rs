@@ -1,4 +1,4 @@
-//! Configuration: flags, environment and file, in that order, parsed once into types that hold only what makes sense.
+//! Configuration: flags, environment and file, in that order, parsed once into types that hold only valid values.
 
 mod database;
 mod layers;

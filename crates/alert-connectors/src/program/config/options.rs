@@ -1,4 +1,4 @@
-//! Every option by name: the flag, the environment variable and the help. What they mean is parsed elsewhere.
+//! Every option by name: the flag, the environment variable and the help. Their values are parsed elsewhere.
 
 use clap::Args;
 
@@ -14,7 +14,8 @@ pub(crate) struct DatabaseOptions {
         hide_env_values = true
     )]
     pub(crate) database_url: Option<String>,
-    /// The key that seals webhook URLs; made if need be [default: secret.key beside the SQLite file; must be named with PostgreSQL]
+    /// The keys that seal webhook URLs; made for a new SQLite database [default: secret.key beside the SQLite file;
+    /// required with PostgreSQL]
     #[arg(
         long,
         global = true,
@@ -49,7 +50,7 @@ pub(crate) struct ServeOptions {
         value_delimiter = ','
     )]
     pub(crate) allow_network: Vec<String>,
-    /// If given, only these webhook hosts, such as hooks.slack.com or *.example.com; repeatable
+    /// Allow only these webhook hosts, such as hooks.slack.com or *.example.com; repeatable
     #[arg(
         long,
         value_name = "PATTERN",
@@ -84,7 +85,7 @@ pub(crate) struct ServeOptions {
         value_delimiter = ','
     )]
     pub(crate) trust_proxy: Vec<String>,
-    /// How often a platform's webhooks are posted to, such as slack=1/1s,burst=4 or teams=unlimited; repeatable
+    /// The rate limit of a platform's webhooks, such as slack=1/1s,burst=4 or teams=unlimited; repeatable
     /// [default: slack=1/1s,burst=4 and teams=1/15s,burst=5]
     #[arg(
         long,
@@ -93,26 +94,26 @@ pub(crate) struct ServeOptions {
         value_delimiter = ','
     )]
     pub(crate) rate: Vec<String>,
-    /// Connections to webhooks that are open at once, shared fairly by the spaces [default: 512]
+    /// The maximum number of open connections to webhooks, shared fairly by spaces [default: 512]
     #[arg(
         long,
         value_name = "NUMBER",
         env = "ALERT_CONNECTORS_WEBHOOK_CONNECTIONS"
     )]
     pub(crate) webhook_connections: Option<String>,
-    /// How long a delivery is tried before it expires [default: 24h]
+    /// How long a delivery is retried before it expires [default: 24h]
     #[arg(long, value_name = "DURATION", env = "ALERT_CONNECTORS_RETRY_FOR")]
     pub(crate) retry_for: Option<String>,
-    /// After how long a repeat of an active problem is told of again [default: 4h]
+    /// How long after the last notification a repeat of an active problem notifies again [default: 4h]
     #[arg(long, value_name = "DURATION", env = "ALERT_CONNECTORS_RENOTIFY")]
     pub(crate) renotify: Option<String>,
-    /// History older than this is removed, never what is pending nor an active problem [default: 30d]
+    /// Remove history older than this, but no pending delivery and no active problem [default: 30d]
     #[arg(long, value_name = "DURATION", env = "ALERT_CONNECTORS_RETENTION")]
     pub(crate) retention: Option<String>,
-    /// text or json [default: text on a terminal, else json]
+    /// The format of the log: text or json [default: text on a terminal, else json]
     #[arg(long, value_name = "FORMAT", env = "ALERT_CONNECTORS_LOG_FORMAT")]
     pub(crate) log_format: Option<String>,
-    /// Print the settings that hold, and where each comes from, and end
+    /// Print the effective settings and the origin of each, then exit
     #[arg(long)]
     pub(crate) print_config: bool,
 }

@@ -1,4 +1,4 @@
-//! What `serve` needs to know, every fault said at once.
+//! The configuration of `serve`. All faults are reported at once.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -26,18 +26,18 @@ pub(crate) struct ServeConfig {
     pub(crate) no_proxy: Vec<HostPattern>,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) rates: Rates,
-    /// Connections to webhooks that are open at once, if the system lets us.
+    /// The maximum number of open connections to webhooks, if the system allows that many.
     pub(crate) webhook_connections: usize,
     pub(crate) spans: Spans,
     pub(crate) log_format: LogFormat,
 }
 
-/// How long things are kept up.
+/// The lengths of time that can be set.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Spans {
     /// How long a delivery is tried.
     pub(crate) retry_for: SignedDuration,
-    /// After so long a repeat of an active problem is told of again.
+    /// How old the last notification of a problem is when the next repeat reminds of it.
     pub(crate) renotify: SignedDuration,
     /// History older than this is removed.
     pub(crate) retention: SignedDuration,
@@ -109,7 +109,7 @@ fn rates(layers: &Layers, faults: &mut Faults) -> Rates {
 }
 
 impl ServeConfig {
-    /// Reads what the layers say.
+    /// Reads the configuration from the layers.
     pub(crate) fn parse(layers: &Layers, faults: &mut Faults) -> Self {
         let (listen, origin) = layers.one("listen").unwrap_or((LISTEN_DEFAULT, "default"));
         let listen = listen.parse().unwrap_or_else(|_malformed| {

@@ -1,5 +1,5 @@
-//! How many connections of callers are open at once. Where there is no room, one gives way: first that of a stranger, and of
-//! those the one that has waited the longest.
+//! Limits the open connections of callers. When all are taken, one is closed for a new one: a stranger's before a known
+//! caller's, and the one that has waited longest first.
 
 use std::{
     collections::BTreeMap,
@@ -28,26 +28,26 @@ struct Inner {
 #[derive(Default)]
 struct Yielding {
     order: BTreeMap<Place, CancellationToken>,
-    /// Tells connections apart that came to their places at the same time.
+    /// Distinguishes connections that came to their places at the same time.
     next: u64,
 }
 
 /// A place in that order. A connection that works for a known caller has none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
-    health: DestinationHealth,
+    standing: Standing,
     since: Instant,
     number: u64,
 }
 
 /// Whose a connection is, and what it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum DestinationHealth {
-    /// Nobody has shown a token on it, and it waits for a request or for its client to read.
+enum Standing {
+    /// No valid token was shown on it, and it waits for a request or for its client to read.
     IdleStranger,
-    /// Nobody has shown a token on it, and a request is worked on.
+    /// No valid token was shown on it, and a request is worked on.
     BusyStranger,
-    /// A known caller's, which waits for the next request.
+    /// Its caller is known, and it waits for the next request or for its client to read.
     IdleCaller,
 }
 
@@ -60,7 +60,7 @@ impl Admission {
         }))
     }
 
-    /// The right to hold a connection open. It waits where every connection works for a known caller.
+    /// Returns the right to hold a connection open. Waits while every connection works for a known caller.
     pub(super) async fn admit(&self) -> Option<Admitted> {
         let free = Arc::clone(&self.0.free);
         let permit = match Arc::clone(&free).try_acquire_owned() {
@@ -87,7 +87,7 @@ impl Admission {
         if let Some(count) = self.0.closed.count() {
             tracing::warn!(
                 count,
-                "all connections for callers are taken; those of strangers and the longest idle ones are closed for new ones"
+                "all connections for callers are taken; new ones close those of strangers and the longest idle ones"
             );
         }
     }
@@ -116,18 +116,18 @@ struct State {
 }
 
 impl State {
-    fn health(&self) -> Option<DestinationHealth> {
+    fn standing(&self) -> Option<Standing> {
         match (self.is_known, self.is_busy) {
-            (false, false) => Some(DestinationHealth::IdleStranger),
-            (false, true) => Some(DestinationHealth::BusyStranger),
-            (true, false) => Some(DestinationHealth::IdleCaller),
+            (false, false) => Some(Standing::IdleStranger),
+            (false, true) => Some(Standing::BusyStranger),
+            (true, false) => Some(Standing::IdleCaller),
             (true, true) => None,
         }
     }
 }
 
 impl Admitted {
-    /// Waits until the connection is to give way.
+    /// Waits until the connection has to give way.
     pub(super) async fn gives_way(&self) {
         self.closing.cancelled().await;
     }
@@ -154,10 +154,10 @@ impl Admitted {
         if let Some(before) = state.place.take() {
             yielding.order.remove(&before);
         }
-        state.place = state.health().map(|health| {
+        state.place = state.standing().map(|standing| {
             yielding.next += 1;
             let place = Place {
-                health,
+                standing,
                 since: Instant::now(),
                 number: yielding.next,
             };

@@ -1,12 +1,12 @@
-//! The files and connections that the system lets this process open, and who may have how many of them.
+//! Shares out the file descriptors that the system grants this process.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// For the store, the listener, the log and what the runtime needs.
 const RESERVE: u64 = 64;
-/// More callers than this are not served at once, however many descriptors there are.
+/// At most this many callers are served at once, however many descriptors there are.
 const CALLERS_MAX: u64 = 8_192;
-/// More descriptors are of no use.
+/// No more descriptors than this are asked for.
 const WANTED: u64 = 16_384;
 
 /// How many connections may be open at once.
@@ -19,8 +19,8 @@ pub(crate) struct Descriptors {
 }
 
 impl Descriptors {
-    /// Asks the system for as many as are of use, and shares out what it gives. `webhooks` is how many connections to
-    /// webhooks there should be.
+    /// Asks the system for enough descriptors, and shares out what it grants. `webhooks` is the wanted number of
+    /// connections to webhooks.
     pub(crate) fn share_out(webhooks: usize) -> Self {
         let limit = getrlimit(Resource::Nofile);
         let most = limit.maximum.unwrap_or(u64::MAX);

@@ -1,22 +1,22 @@
-//! Finds the request whose head frames its body twice: one with a `Content-Length` and a `Transfer-Encoding` may end at
-//! different places for a proxy and for us (RFC 9112, 6.3). The library for HTTP reads such a request by its chunks and drops
-//! the length without a word, so the bytes are followed here as well.
+//! Finds requests whose head frames the body twice: with both a `Content-Length` and a `Transfer-Encoding`, the body
+//! may end at different places for a proxy and for us (RFC 9112, 6.3). The HTTP library reads such a request by its
+//! chunks and silently drops the length, so the bytes are followed here as well.
 
 /// The longest line that is followed. The library refuses a head long before.
 const LINE_BYTES_MAX: usize = 64 * 1_024;
 
-/// Where the bytes of a connection stand.
+/// The current place in the bytes of a connection.
 #[derive(Debug)]
 enum Place {
     /// Before the request line.
     Between,
     /// In the fields of a head.
     Head,
-    /// In a body, with so many bytes to come.
+    /// In a body, with this many bytes to come.
     Body(u64),
     /// Before the line with the size of a chunk.
     ChunkSize,
-    /// In a chunk, with so many bytes to come.
+    /// In a chunk, with this many bytes to come.
     Chunk(u64),
     /// At the end of a chunk.
     ChunkEnd,
@@ -49,7 +49,7 @@ impl Framing {
         }
     }
 
-    /// Follows more bytes; says which request, counted from 0, is framed twice as soon as its head has ended.
+    /// Follows more bytes. As soon as a head that frames its body twice has ended, returns its request, counted from 0.
     pub(super) fn read(&mut self, mut bytes: &[u8]) -> Option<u64> {
         while !bytes.is_empty() {
             match &mut self.place {
@@ -142,7 +142,7 @@ impl Framing {
             self.is_chunked = true;
         } else if name.eq_ignore_ascii_case(b"content-length") {
             let value = std::str::from_utf8(value.get(1..).unwrap_or_default());
-            // The library refuses a length that is no number; it only does not look where it has seen a chunked body.
+            // The library refuses a length that is not a number, unless it has seen that the body is chunked.
             self.length = Some(
                 value
                     .ok()

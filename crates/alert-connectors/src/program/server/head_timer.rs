@@ -1,5 +1,5 @@
-//! How long a connection waits for the head of a request. Who has shown a token keeps it between two requests for longer than
-//! proxies and clients keep theirs, so that no request meets a connection which we are just closing.
+//! How long a connection waits for the head of a request. A caller who has shown a token keeps it between two requests
+//! for longer than proxies and clients do: no request then meets a connection that the server is closing.
 
 use std::{
     pin::Pin,
@@ -25,7 +25,7 @@ pub(super) struct HeadWait(Arc<Mutex<State>>);
 #[derive(Debug, Default)]
 struct State {
     is_known: bool,
-    /// When the head that is arriving began to.
+    /// When the arriving head began.
     began: Option<Instant>,
 }
 
@@ -35,7 +35,7 @@ impl HeadWait {
         self.state().is_known = true;
     }
 
-    /// More bytes were read; says whether they end inside of a head.
+    /// Notes that more bytes were read, and whether they end inside a head.
     pub(super) fn read(&self, in_head: bool) {
         let mut state = self.state();
         state.began = match state.began {
@@ -59,7 +59,7 @@ impl HeadWait {
     }
 }
 
-/// The library asks it for one thing only: when the wait for a head ends. The time it names is ours anyway.
+/// The library uses it only to wait for a head. The time that it passes is ignored: it is our own `HEAD_MAX`.
 impl Timer for HeadWait {
     fn sleep(&self, _duration: Duration) -> Pin<Box<dyn Sleep>> {
         let since = Instant::now();
@@ -76,7 +76,7 @@ impl Timer for HeadWait {
     }
 }
 
-/// Ends when it has taken too long. The library polls it again whenever a part of the head arrives.
+/// Ends when the head has taken too long. The library polls it again whenever a part of the head arrives.
 struct Waiting {
     wait: HeadWait,
     since: Instant,

@@ -1,5 +1,5 @@
-//! The answer to a client that can't be served: one whose request could not be read, or who comes while the clock says what
-//! cannot be. It is written without the library for HTTP, and the connection ends with it.
+//! The answer to a client that can't be served: its request could not be read, or the server's clock shows an
+//! impossible time. It is written without the HTTP library, and the connection ends with it.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use alert_connectors_model::{Clock, SystemClock};
 use axum::response::Response;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-/// The answer must have left within this time.
+/// Sending the answer takes at most this long.
 const SAYING_MAX: Duration = Duration::from_secs(10);
-/// A problem is a kilobyte.
+/// The largest answer; an error takes about a kilobyte.
 const ANSWER_BYTES_MAX: usize = 16 * 1_024;
-/// How much of what a client goes on sending is read before its connection is closed.
+/// At most this much of what a client still sends is read before its connection is closed.
 const DISREGARDED_MAX: u64 = 1_024 * 1_024;
 
-/// Below 1970 and beyond 9999 no date can be written into an answer, which the library for HTTP insists on.
+/// Before 1970 and after 9999 no date can be written into an answer, but the HTTP library requires one.
 const ODD_CLOCK: &str = "{\"type\":\"/problems/unavailable\",\"title\":\"Unavailable\",\"status\":503,\"detail\":\
     \"The clock of the machine that serves this says a time before 1970 or after 9998. Its operator has to set it.\"}";
 

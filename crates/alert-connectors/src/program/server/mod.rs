@@ -39,7 +39,7 @@ use head_timer::{HEAD_MAX, HeadWait};
 use seldom::Seldom;
 use watched::Watched;
 
-/// The head of a request has at most this many bytes. Every connection may hold so many, and no body budget counts them.
+/// The head of a request has at most this many bytes, on every connection: the body budget does not count them.
 const HEAD_BYTES_MAX: usize = 64 * 1_024;
 /// A client must read something of its answer within this time.
 const UNREAD_MAX: Duration = Duration::from_secs(30);
@@ -153,7 +153,7 @@ async fn converse(
         .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), service);
     tokio::select! {
-        // A client that breaks off is no fault of ours.
+        // A client that disconnects is no error of the server.
         _ended = &mut connection => {}
         () = admitted.gives_way() => return,
         () = soft.cancelled() => {
@@ -185,7 +185,7 @@ async fn answer(mut router: Router, request: Request<Body>) -> Response {
     }
 }
 
-/// The answer to a request that panicked, which the log tells of.
+/// The answer to a request that panicked; the panic is logged.
 fn failed() -> Response {
     let detail = "Something went wrong here. The operator finds it in the log by the time.";
     ApiError::new(ErrorKind::Internal, detail).into_response()

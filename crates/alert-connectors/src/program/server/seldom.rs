@@ -1,4 +1,4 @@
-//! A condition that may hold many times a second and is said once a minute.
+//! Reports a condition at most once a minute, although it may occur many times a second.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -7,10 +7,10 @@ use std::{
 
 use tokio::time::Instant;
 
-/// How often it is said.
+/// How often it is reported.
 const EVERY: Duration = Duration::from_mins(1);
 
-/// Counts how often something happened since it was said last.
+/// Counts how often something happened since the last report.
 #[derive(Debug, Default)]
 pub(super) struct Seldom(Mutex<State>);
 
@@ -21,7 +21,7 @@ struct State {
 }
 
 impl Seldom {
-    /// It happened once more. Says how often since it was said last, if it is time to say so again.
+    /// Counts one more. Returns the count since the last report, if the next one is due.
     pub(super) fn count(&self) -> Option<u64> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.count += 1;

@@ -1,5 +1,5 @@
-//! The stream of a connection as the library for HTTP sees it. It notices what the library does not tell: heads that frame
-//! their body twice, and answers of the library's own, which are held back so that ours take their place.
+//! The stream of a connection as the HTTP library sees it. It notices what the library does not report: heads that
+//! frame their body twice, and the library's own answers, which are held back and replaced with ours.
 
 use std::{
     io::{self, IoSlice},
@@ -30,7 +30,7 @@ impl FramedTwice {
     }
 }
 
-/// A stream with an eye on it.
+/// A stream that is watched.
 pub(super) struct Watched<S> {
     stream: S,
     framing: Framing,
@@ -54,7 +54,7 @@ impl<S> Watched<S> {
         self.framed_twice.clone()
     }
 
-    /// The stream, and what the library wanted to answer by itself.
+    /// The stream, and the fault that the library would have answered.
     pub(super) fn into_parts(self) -> (S, Option<HeadFault>) {
         (self.stream, self.held_back)
     }

@@ -16,16 +16,16 @@ use std::{
 use prometheus_client::metrics::counter::Counter;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Lines that may wait.
+/// At most this many lines wait.
 const LINES_MAX: usize = 16_384;
-/// What they may weigh together, in bytes.
+/// The most that they may weigh together, in bytes.
 const BYTES_MAX: usize = 4 * 1_024 * 1_024;
 /// How long the last lines may take to be written when the program ends.
 const FLUSH_MAX: Duration = Duration::from_secs(1);
 
 enum Entry {
     Line(Vec<u8>),
-    /// Everything before is written.
+    /// Answered once everything before it is written.
     Flush(SyncSender<()>),
 }
 
@@ -160,7 +160,7 @@ impl<W: Write> WriterThread<W> {
         }
     }
 
-    /// Whether a line is written. Whatever a write does, panic included, the thread goes on: without it nothing is logged.
+    /// Writes a line; returns whether that worked. Even after a panic the thread goes on: without it nothing is logged.
     fn write(&mut self, line: &[u8]) -> bool {
         let write = || self.out.write_all(line).and_then(|()| self.out.flush());
         matches!(catch_unwind(AssertUnwindSafe(write)), Ok(Ok(())))

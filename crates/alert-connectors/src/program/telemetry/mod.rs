@@ -1,4 +1,4 @@
-//! Logs to standard error: text for people, JSON for machines. `RUST_LOG` says how much.
+//! Logs to standard error: text for people, JSON for machines. `RUST_LOG` sets the level.
 
 mod log_queue;
 
@@ -42,7 +42,7 @@ fn panics() -> &'static Counter {
     PANICS.get_or_init(Counter::default)
 }
 
-/// Starts to log. Called once, before anything is worth telling.
+/// Starts to log. Called once, before anything is logged.
 pub(crate) fn start(format: LogFormat) -> std::io::Result<Logging> {
     let queue = LogQueue::start(stderr())?;
     let filter = EnvFilter::builder()
@@ -59,7 +59,7 @@ pub(crate) fn start(format: LogFormat) -> std::io::Result<Logging> {
     });
     panic::set_hook(Box::new(|panic| {
         panics().inc();
-        // Its words may hold what was worked on, which may be secret. Its place tells a developer enough.
+        // Its message may hold secrets that were being worked on. Its place is enough for a developer.
         let place = panic.location().map(ToString::to_string);
         tracing::error!(place, "a bug: something panicked");
     }));
@@ -67,7 +67,7 @@ pub(crate) fn start(format: LogFormat) -> std::io::Result<Logging> {
 }
 
 impl Logging {
-    /// Shows what was dropped, and what panicked.
+    /// Registers the counters of dropped lines and of panics.
     pub(crate) fn register(&self, registry: &mut Registry) {
         registry.register(
             "log_lines_dropped",
@@ -76,7 +76,7 @@ impl Logging {
         );
         registry.register(
             "panics",
-            "Bugs that were met: panics of any thread or task",
+            "Panics of any thread or task, each of which is a bug",
             panics().clone(),
         );
     }

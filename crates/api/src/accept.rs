@@ -63,7 +63,7 @@ pub(crate) trait Poster: Sync {
 }
 
 /// A request to store alerts.
-pub(crate) struct Posting<'p> {
+pub(crate) struct PostRequest<'p> {
     pub(crate) alerts: &'p [PreparedAlert],
     pub(crate) idempotency: Option<Idempotency>,
     /// The answer lists at most this many deliveries of each alert.
@@ -79,7 +79,7 @@ impl App {
         &self,
         poster: &impl Poster,
         mut grant: Grant,
-        posting: Posting<'_>,
+        posting: PostRequest<'_>,
     ) -> Result<StoredAlerts, ApiError> {
         let expiry = self.expiry();
         let mut stored = Vec::with_capacity(posting.alerts.len());

@@ -23,7 +23,7 @@ pub(crate) struct SignedIn(pub(crate) Caller);
 pub(crate) struct Entry {
     pub(crate) caller: Caller,
     pub(crate) role: Role,
-    wanted: Wanted,
+    access: Access,
     pub(crate) roster: Arc<Roster>,
 }
 
@@ -38,7 +38,7 @@ impl Entry {
     /// Authorises the caller again, since connectors or permissions changed during the request.
     pub(crate) async fn again(&mut self, app: &App, headers: &HeaderMap) -> Result<(), ApiError> {
         let slug = self.space().slug.to_string();
-        *self = enter(app, headers, &slug, self.wanted, Freshness::Now).await?;
+        *self = enter(app, headers, &slug, self.access, Freshness::Now).await?;
         Ok(())
     }
 
@@ -115,7 +115,7 @@ pub(crate) async fn sign_in(
 
 /// What a caller wants in a space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wanted {
+pub(crate) enum Access {
     /// To post alerts.
     Send,
     /// What this role allows.
@@ -127,7 +127,7 @@ pub(crate) async fn enter(
     app: &App,
     headers: &HeaderMap,
     slug: &str,
-    wanted: Wanted,
+    access: Access,
     freshness: Freshness,
 ) -> Result<Entry, ApiError> {
     let caller = sign_in(app, headers, freshness).await?;
@@ -136,9 +136,9 @@ pub(crate) async fn enter(
     let roster = app.roster(&slug, freshness).await?.ok_or_else(no_space)?;
     let role = app.identity.role(&caller, &roster.space).await?;
     let role = role.ok_or_else(forbidden)?;
-    let (needed, sends) = match wanted {
-        Wanted::Send => (Role::Editor, true),
-        Wanted::Role(role) => (role, false),
+    let (needed, sends) = match access {
+        Access::Send => (Role::Editor, true),
+        Access::Role(role) => (role, false),
     };
     if caller.only_sends() && !sends {
         return Err(ApiError::new(
@@ -157,7 +157,7 @@ pub(crate) async fn enter(
     Ok(Entry {
         caller,
         role,
-        wanted,
+        access,
         roster,
     })
 }
@@ -191,7 +191,7 @@ async fn enter_with(parts: &mut Parts, app: &App, role: Role) -> Result<Entry, A
         app,
         &parts.headers,
         &slug.unwrap_or_default(),
-        Wanted::Role(role),
+        Access::Role(role),
         Freshness::Now,
     )
     .await

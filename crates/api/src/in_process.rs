@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::{
     ApiError, App, Freshness,
-    accept::{Grant, Poster, Posting},
+    accept::{Grant, PostRequest, Poster},
     body::{BODY_BYTES_MAX, too_large},
     routes::intake::{one_of, remembered, sound_key},
 };
@@ -44,7 +44,7 @@ impl App {
         let prepared = one_of(&alert, self.clock.now())?;
         let poster = Program { app: self, space };
         let grant = poster.granted(Freshness::Cached).await?;
-        let posting = Posting {
+        let posting = PostRequest {
             alerts: std::slice::from_ref(&prepared),
             idempotency: key.map(|key| remembered(key, Route::Alert, &alert)),
             listed_max: usize::MAX,

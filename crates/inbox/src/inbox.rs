@@ -260,7 +260,7 @@ async fn receive(State(inbox): State<Inbox>, request: Request) -> Response {
     let behaviour = inbox.behaviour(path, &body);
     let answer = behaviour
         .as_ref()
-        .map_or_else(|| as_they_do(kind, &parts, problem), Answer::of);
+        .map_or_else(|| as_they_do(kind, &parts, problem), PlannedAnswer::of);
     let hangs = behaviour.as_ref().is_some_and(|behaviour| behaviour.hang);
     let is_cut = behaviour.as_ref().is_some_and(|behaviour| behaviour.cut);
     inbox.keep(Message {
@@ -316,15 +316,23 @@ fn text(headers: &HeaderMap, name: &http::HeaderName) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
 }
 
-struct Answer {
+struct PlannedAnswer {
     status: u16,
     body: String,
     headers: Vec<(String, String)>,
 }
 
 /// The answer of the platform itself.
-fn as_they_do(kind: Kind, request: &http::request::Parts, problem: Option<&'static str>) -> Answer {
-    let named = |name: &str| Row::named(name).map(Answer::of_row).unwrap_or_default();
+fn as_they_do(
+    kind: Kind,
+    request: &http::request::Parts,
+    problem: Option<&'static str>,
+) -> PlannedAnswer {
+    let named = |name: &str| {
+        Row::named(name)
+            .map(PlannedAnswer::of_row)
+            .unwrap_or_default()
+    };
     if request.method != http::Method::POST {
         return named("slack:method_not_allowed");
     }
@@ -333,7 +341,7 @@ fn as_they_do(kind: Kind, request: &http::request::Parts, problem: Option<&'stat
     }
     match (kind, problem) {
         (Kind::Slack, None) => named("slack:ok"),
-        (Kind::Slack, Some(word)) => Answer {
+        (Kind::Slack, Some(word)) => PlannedAnswer {
             status: 400,
             body: word.to_owned(),
             headers: Vec::new(),
@@ -348,7 +356,7 @@ fn as_they_do(kind: Kind, request: &http::request::Parts, problem: Option<&'stat
                 "x-ms-workflow-run-id".to_owned(),
                 "08584000000000000000000000000CU00".to_owned(),
             );
-            Answer {
+            PlannedAnswer {
                 headers: vec![run],
                 ..named("workflow:accepted")
             }
@@ -356,7 +364,7 @@ fn as_they_do(kind: Kind, request: &http::request::Parts, problem: Option<&'stat
     }
 }
 
-impl Default for Answer {
+impl Default for PlannedAnswer {
     fn default() -> Self {
         Self {
             status: 200,
@@ -366,7 +374,7 @@ impl Default for Answer {
     }
 }
 
-impl Answer {
+impl PlannedAnswer {
     fn of_row(row: &Row) -> Self {
         let retry_after = row
             .retry_after

@@ -75,7 +75,7 @@ impl Counts {
 }
 
 /// How much of a digest is shown. The first step that fits is taken.
-pub(crate) struct Step {
+pub(crate) struct DigestFit {
     /// Alerts in full.
     pub(crate) full: usize,
     /// Alerts in a line each.
@@ -87,7 +87,7 @@ pub(crate) struct Step {
 }
 
 /// The last step fits by its numbers; a property test holds it to that.
-pub(crate) const STEPS: [Step; 5] = [
+pub(crate) const DIGEST_FITS: [DigestFit; 5] = [
     step(3, 30, 150, 400),
     step(3, 20, 120, 300),
     step(3, 12, 100, 200),
@@ -95,8 +95,8 @@ pub(crate) const STEPS: [Step; 5] = [
     step(1, 2, 60, 60),
 ];
 
-const fn step(full: usize, lines: usize, title: usize, description: usize) -> Step {
-    Step {
+const fn step(full: usize, lines: usize, title: usize, description: usize) -> DigestFit {
+    DigestFit {
         full,
         lines,
         title,
@@ -106,7 +106,7 @@ const fn step(full: usize, lines: usize, title: usize, description: usize) -> St
 
 impl<'a> Digest<'a> {
     /// The alerts in full, and those in a line each.
-    pub(crate) fn parts(&self, step: &Step) -> (&[Shown<'a>], &[Shown<'a>]) {
+    pub(crate) fn parts(&self, step: &DigestFit) -> (&[Shown<'a>], &[Shown<'a>]) {
         let shown = self.worst.len().min(step.full + step.lines);
         let shown = self.worst.get(..shown).unwrap_or_default();
         shown.split_at(shown.len().min(step.full))

@@ -58,14 +58,14 @@ pub(crate) fn utc_minute(time: Timestamp) -> String {
 /// Facts in the order in which they are shown: the product, the check, then the alert's own.
 pub(crate) fn facts(alert: &Alert) -> impl Iterator<Item = Fact<'_>> {
     let parts = [
-        (Place::Product, &alert.product),
-        (Place::Check, &alert.check),
+        (FactSource::Product, &alert.product),
+        (FactSource::Check, &alert.check),
     ];
     let parts = parts
         .into_iter()
         .filter_map(|(place, part)| Some(Fact::of_part(place, part.as_ref()?)));
     let own = alert.fields.iter().enumerate();
-    parts.chain(own.map(|(index, field)| Fact::of_field(Place::Field(index), field)))
+    parts.chain(own.map(|(index, field)| Fact::of_field(FactSource::Field(index), field)))
 }
 
 /// `+8 more facts`, where not all are shown; they are added to the list of what did not fit.
@@ -79,8 +79,8 @@ pub(crate) fn more_facts(
     }
     let from = alert.fields.len();
     let parts = [
-        (Place::Product, &alert.product),
-        (Place::Check, &alert.check),
+        (FactSource::Product, &alert.product),
+        (FactSource::Check, &alert.check),
     ];
     let parts = parts
         .into_iter()
@@ -106,7 +106,7 @@ pub(crate) fn more_facts(
 
 /// A name and a value to show.
 pub(crate) struct Fact<'a> {
-    pub(crate) place: Place,
+    pub(crate) place: FactSource,
     pub(crate) name: &'a str,
     pub(crate) value: Cow<'a, str>,
     pub(crate) url: Option<&'a Link>,
@@ -114,15 +114,15 @@ pub(crate) struct Fact<'a> {
 
 /// Where a fact stands in the alert, as the list of what was trimmed names it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum FactSource {
     Product,
     Check,
     Field(usize),
 }
 
 impl<'a> Fact<'a> {
-    fn of_part(place: Place, part: &'a Part) -> Self {
-        let name = if place == Place::Product {
+    fn of_part(place: FactSource, part: &'a Part) -> Self {
+        let name = if place == FactSource::Product {
             "Product"
         } else {
             "Check"
@@ -135,7 +135,7 @@ impl<'a> Fact<'a> {
         }
     }
 
-    fn of_field(place: Place, field: &'a Field) -> Self {
+    fn of_field(place: FactSource, field: &'a Field) -> Self {
         let value = match &field.value {
             FieldValue::Text(text) if is_blank(text) => Cow::Borrowed("–"),
             FieldValue::Text(text) => Cow::Borrowed(text.as_str()),
@@ -150,7 +150,7 @@ impl<'a> Fact<'a> {
     }
 }
 
-impl Place {
+impl FactSource {
     /// Where the name of the fact stands.
     pub(crate) fn name(self) -> String {
         match self {
@@ -160,7 +160,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for FactSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Product => f.write_str("product.name"),

@@ -27,7 +27,7 @@ const CONTENT: &str = "SELECT seq, content FROM alerts WHERE seq = ANY ($1)";
 
 /// How much to read.
 #[derive(Clone, Copy)]
-pub(crate) struct Wanted {
+pub(crate) struct BatchQuery {
     /// The number of the first delivery.
     pub(crate) from: i64,
     pub(crate) at_most: usize,
@@ -40,7 +40,7 @@ pub(crate) struct Wanted {
 pub(crate) async fn read(
     session: &Session,
     mut connectors: Vec<(i64, Connector, Space)>,
-    wanted: Wanted,
+    wanted: BatchQuery,
 ) -> Result<Option<DigestBatch>, StoreError> {
     connectors.retain(|(_, connector, _)| connector.is_active);
     let numbers: Vec<i64> = connectors.iter().map(|(no, _, _)| *no).collect();

@@ -169,7 +169,7 @@ impl Queue for PostgresStore {
             let repaired_at = destination_health::read(session, destination)
                 .await?
                 .repaired_at;
-            let wanted = digest_batch::Wanted {
+            let wanted = digest_batch::BatchQuery {
                 from,
                 at_most,
                 in_full,

@@ -194,7 +194,7 @@ impl<'r> Columns<'r> {
     fn of(round: &[(usize, Given<'r>)]) -> Self {
         let given = || round.iter().map(|(_, given)| *given);
         let outcomes = || given().map(|(_, outcome)| outcome);
-        let steps = || outcomes().map(|outcome| Step::of(outcome.next));
+        let steps = || outcomes().map(|outcome| NextColumns::of(outcome.next));
         let destinations: BTreeSet<_> = given()
             .map(|(report, _)| &report.destination.0[..])
             .collect();
@@ -212,14 +212,14 @@ impl<'r> Columns<'r> {
 }
 
 /// How a delivery goes on, as columns.
-struct Step {
+struct NextColumns {
     state: i16,
     reason: Option<i16>,
     at: i64,
     plain: bool,
 }
 
-impl Step {
+impl NextColumns {
     fn of(next: NextStep) -> Self {
         match next {
             NextStep::Again { form, at } => Self {

@@ -23,22 +23,22 @@ const FORGET: &str = "DELETE FROM type_zones WHERE (space_no, alert_type, zone) 
 const NOTES_A_ROUND: i64 = 1_000;
 
 /// A zone holds an alert of this space and type.
-pub(crate) type Fact = (i64, AlertType, i64);
+pub(crate) type ZoneEntry = (i64, AlertType, i64);
 
 /// What was noted of the newest zone, so that it is noted once.
 #[derive(Default)]
 pub(crate) struct Noted {
-    facts: HashSet<Fact>,
+    facts: HashSet<ZoneEntry>,
 }
 
 impl Noted {
     /// What a group adds, from the zones of its alerts.
-    pub(crate) fn lacks(&self, facts: impl Iterator<Item = Fact>) -> BTreeSet<Fact> {
+    pub(crate) fn lacks(&self, facts: impl Iterator<Item = ZoneEntry>) -> BTreeSet<ZoneEntry> {
         facts.filter(|fact| !self.facts.contains(fact)).collect()
     }
 
     /// The facts are committed. The next alert will be in the zone `newest`, or in one after it.
-    pub(crate) fn keep(&mut self, noted: BTreeSet<Fact>, newest: i64) {
+    pub(crate) fn keep(&mut self, noted: BTreeSet<ZoneEntry>, newest: i64) {
         if !noted.is_empty() {
             self.facts.extend(noted);
             self.facts.retain(|(_, _, zone)| *zone >= newest);
@@ -47,7 +47,7 @@ impl Noted {
 }
 
 /// Notes what a group adds.
-pub(crate) async fn note(session: &Session, facts: &BTreeSet<Fact>) -> Result<(), StoreError> {
+pub(crate) async fn note(session: &Session, facts: &BTreeSet<ZoneEntry>) -> Result<(), StoreError> {
     if facts.is_empty() {
         return Ok(());
     }

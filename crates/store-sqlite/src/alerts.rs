@@ -15,7 +15,7 @@ use crate::{
     SqliteStore, deliveries,
     error::Failure,
     order::{CLOCK_STEP, first_since},
-    zones::Wanted,
+    zones::ZoneQuery,
 };
 
 const COLUMNS: &str = "seq, id, received_at, occurrences, content, warnings";
@@ -199,11 +199,11 @@ fn by_zones(
     rows: &mut Vec<StoredAlert>,
 ) -> Result<(), Failure> {
     let wanted = if !query.alert_types.is_empty() {
-        Wanted::Types(space_no, &query.alert_types)
+        ZoneQuery::Types(space_no, &query.alert_types)
     } else if query.severities.is_empty() {
-        Wanted::Severities(space_no, &Severity::ALL)
+        ZoneQuery::Severities(space_no, &Severity::ALL)
     } else {
-        Wanted::Severities(space_no, &query.severities)
+        ZoneQuery::Severities(space_no, &query.severities)
     };
     let bound = |time: Option<Timestamp>, step| match time {
         Some(time) => {

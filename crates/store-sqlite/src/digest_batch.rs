@@ -28,7 +28,7 @@ const CONTENT: &str = "SELECT content FROM alerts WHERE seq = ?1";
 
 /// How much to read.
 #[derive(Clone, Copy)]
-pub(crate) struct Wanted {
+pub(crate) struct BatchQuery {
     /// The number of the first delivery.
     pub(crate) from: i64,
     pub(crate) at_most: usize,
@@ -41,7 +41,7 @@ pub(crate) struct Wanted {
 pub(crate) fn read(
     connection: &Connection,
     connectors: Vec<(i64, Connector, Space)>,
-    wanted: Wanted,
+    wanted: BatchQuery,
 ) -> Result<Option<DigestBatch>, Failure> {
     let cutoff = wanted.cutoff.as_millisecond();
     let mut oldest: Option<(i64, (i64, Connector, Space))> = None;
@@ -74,7 +74,7 @@ pub(crate) fn read(
 fn entries(
     connection: &Connection,
     connector_no: i64,
-    wanted: Wanted,
+    wanted: BatchQuery,
 ) -> Result<Vec<(i64, DigestEntry)>, Failure> {
     let limit = i64::try_from(wanted.at_most).unwrap_or(i64::MAX);
     let mut statement = connection.prepare_cached(ENTRIES)?;

@@ -16,7 +16,7 @@ use crate::{
     deliveries, destination_health,
     error::Failure,
     order::{CLOCK_STEP, first_since},
-    zones::Wanted,
+    zones::ZoneQuery,
 };
 
 // By the unique index on id.
@@ -323,7 +323,7 @@ impl StoredConnector {
             found.extend(deliveries::select(connection, ARRIVED, &parameters)?);
             Ok::<_, Failure>(found.len() <= query.limit)
         };
-        let wanted = Wanted::Connector(self.no);
+        let wanted = ZoneQuery::Connector(self.no);
         wanted.walk(connection, before, 0, read)?;
         Ok(found)
     }
@@ -359,7 +359,7 @@ impl StoredConnector {
                             [&self.no, &code, &first, &since, &until, &least, &most];
                         look(ARRIVED_BETWEEN, &arrived).map(|()| true)
                     };
-                    let wanted = Wanted::Connector(self.no);
+                    let wanted = ZoneQuery::Connector(self.no);
                     wanted.walk(connection, i64::MAX, first, read)?;
                 }
                 DeliveryLook::Overdue => {
@@ -436,7 +436,7 @@ impl StoredConnector {
             last = maybe_time(found);
             Ok::<_, rusqlite::Error>(last.is_none())
         };
-        Wanted::Connector(self.no).walk(connection, i64::MAX, 0, read)?;
+        ZoneQuery::Connector(self.no).walk(connection, i64::MAX, 0, read)?;
         Ok(last)
     }
 }

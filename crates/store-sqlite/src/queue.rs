@@ -19,7 +19,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
     SqliteStore, connectors, destination_health, digest_batch, error::Failure, openings::opening,
-    zones::Wanted,
+    zones::ZoneQuery,
 };
 
 // By primary key.
@@ -152,7 +152,7 @@ impl Queue for SqliteStore {
         self.read(move |connection| {
             let connectors = connectors::of_destination(connection, &sealing, destination)?;
             let repaired_at = destination_health::repaired_at(connection, destination)?;
-            let wanted = digest_batch::Wanted {
+            let wanted = digest_batch::BatchQuery {
                 from,
                 at_most,
                 in_full,
@@ -248,7 +248,7 @@ fn last_request(connection: &Connection, connector_no: i64) -> rusqlite::Result<
         last = last.max(found);
         Ok::<_, rusqlite::Error>(found.is_none())
     };
-    Wanted::Connector(connector_no).walk(connection, i64::MAX, 0, read)?;
+    ZoneQuery::Connector(connector_no).walk(connection, i64::MAX, 0, read)?;
     Ok(last)
 }
 

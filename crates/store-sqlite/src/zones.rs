@@ -121,7 +121,7 @@ pub(crate) fn note_severity(
 }
 
 /// What a list looks for.
-pub(crate) enum Wanted<'w> {
+pub(crate) enum ZoneQuery<'w> {
     /// Alerts of a space, of any of these severities.
     Severities(i64, &'w [Severity]),
     /// Alerts of a space, of any of these types.
@@ -130,7 +130,7 @@ pub(crate) enum Wanted<'w> {
     Connector(i64),
 }
 
-impl Wanted<'_> {
+impl ZoneQuery<'_> {
     /// The newest zone up to a given one that holds something of it.
     fn newest(&self, connection: &Connection, up_to: i64) -> rusqlite::Result<Option<i64>> {
         let look = |sql, parameters: &[&dyn ToSql]| {

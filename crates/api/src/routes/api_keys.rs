@@ -183,14 +183,14 @@ async fn open_space(
     role.map(|_| (space.id, slug.to_string())).ok_or_else(fault)
 }
 
-struct Wanted {
+struct KeyRequest {
     name: String,
     space: Option<String>,
     scope: KeyScope,
     expires_at: Option<Timestamp>,
 }
 
-fn wanted(json: Json<'_>, now: Timestamp) -> Result<Wanted, ApiError> {
+fn wanted(json: Json<'_>, now: Timestamp) -> Result<KeyRequest, ApiError> {
     let mut object = object(json)?;
     let mut faults = Vec::new();
     let name = text(&mut object, "name", &mut faults).and_then(|text| name(&text, &mut faults));
@@ -225,7 +225,7 @@ fn wanted(json: Json<'_>, now: Timestamp) -> Result<Wanted, ApiError> {
         &mut faults,
     );
     match name {
-        Some(name) if faults.is_empty() => Ok(Wanted {
+        Some(name) if faults.is_empty() => Ok(KeyRequest {
             name,
             space,
             scope: scope.unwrap_or(KeyScope::All),

@@ -5,7 +5,7 @@ use http::HeaderMap;
 use crate::{
     ApiError, App, Freshness,
     accept::{Grant, Poster},
-    entry::{Entry, Wanted, enter},
+    entry::{Access, Entry, enter},
 };
 
 /// Authorises a caller who posts alerts to a space.
@@ -30,7 +30,7 @@ impl<'r> Gate<'r> {
     }
 
     async fn entry(&self, freshness: Freshness) -> Result<Entry, ApiError> {
-        enter(self.app, self.headers, self.slug, Wanted::Send, freshness).await
+        enter(self.app, self.headers, self.slug, Access::Send, freshness).await
     }
 
     /// Passes a result on. Before an error is shown, the caller is authorised again, and not from memory.

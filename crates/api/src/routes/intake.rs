@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     ApiError, App, ErrorKind,
-    accept::{Posting, Stored},
+    accept::{PostRequest, Stored},
     body::{self, BATCH_BYTES_MAX, BODY_BYTES_MAX, Received},
     entry::Viewer,
     heavy,
@@ -63,7 +63,7 @@ pub(super) async fn post(
     );
     let ((bytes, parsed), key) = gate.held(read).await?;
     let idempotency = key.map(|key| remembered(key, Route::Alert, &bytes));
-    let posting = Posting {
+    let posting = PostRequest {
         alerts: std::slice::from_ref(&parsed),
         idempotency,
         listed_max: usize::MAX,
@@ -111,7 +111,7 @@ pub(super) async fn post_batch(
         .iter()
         .filter_map(|item| item.as_ref().ok().cloned())
         .collect();
-    let posting = Posting {
+    let posting = PostRequest {
         alerts: &good,
         idempotency,
         listed_max: DELIVERIES_LISTED_MAX,

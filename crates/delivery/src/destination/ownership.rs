@@ -39,7 +39,7 @@ pub(super) enum Ownership {
 
 /// What a renewal says of the destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Renewal {
+pub(super) enum RenewalEffect {
     /// The lease is no longer held, or another one is.
     Stale,
     /// Nothing changed.
@@ -67,19 +67,19 @@ impl Ownership {
     }
 
     /// A lease was renewed until a later time.
-    pub(super) fn renewed(&mut self, renewed: Lease, later: Instant) -> Renewal {
+    pub(super) fn renewed(&mut self, renewed: Lease, later: Instant) -> RenewalEffect {
         match self {
             Self::Leased { lease, until, .. } if lease.number == renewed.number => {
                 *until = later;
                 let is_same = lease.changes == renewed.changes;
                 *lease = renewed;
                 if is_same {
-                    Renewal::Unchanged
+                    RenewalEffect::Unchanged
                 } else {
-                    Renewal::Changed
+                    RenewalEffect::Changed
                 }
             }
-            Self::Leased { .. } | Self::Unowned | Self::Exclusive => Renewal::Stale,
+            Self::Leased { .. } | Self::Unowned | Self::Exclusive => RenewalEffect::Stale,
         }
     }
 
@@ -162,7 +162,7 @@ impl Destination {
     /// The lease holds on. What others changed meanwhile is read.
     pub(crate) fn renewed(&self, renewed: Lease, later: Instant) {
         let mut state = self.state();
-        if state.ownership.renewed(renewed, later) == Renewal::Changed {
+        if state.ownership.renewed(renewed, later) == RenewalEffect::Changed {
             state.invalidated = true;
             state.window.backlog_grew();
             drop(state);
@@ -285,14 +285,14 @@ mod tests {
         tokio::time::advance(Duration::from_secs(9)).await;
         assert!(!ownership.is_owned(Instant::now()) && ownership.fence().is_some());
         let other = ownership.renewed(lease(8), Instant::now() + Duration::from_secs(9));
-        assert_eq!(other, Renewal::Stale);
+        assert_eq!(other, RenewalEffect::Stale);
         let changed = Lease {
             changes: 1,
             ..lease(7)
         };
         let later = Instant::now() + Duration::from_secs(9);
-        assert_eq!(ownership.renewed(changed, later), Renewal::Changed);
-        assert_eq!(ownership.renewed(changed, later), Renewal::Unchanged);
+        assert_eq!(ownership.renewed(changed, later), RenewalEffect::Changed);
+        assert_eq!(ownership.renewed(changed, later), RenewalEffect::Unchanged);
         assert!(ownership.is_owned(Instant::now()));
     }
 }

@@ -25,7 +25,7 @@ const START_OVER_AFTER: Duration = Duration::from_secs(1);
 const START_OVER_AFTER_MAX: Duration = Duration::from_mins(1);
 
 /// What to do next.
-enum Step {
+enum WorkerStep {
     /// Give the destination up: it is another server's.
     GiveUp,
     Load(ConnectorType),
@@ -72,7 +72,7 @@ impl Destination {
                 return;
             }
             match self.next_step(&context) {
-                Step::GiveUp => {
+                WorkerStep::GiveUp => {
                     if let Some((lease, has_work)) = self.give_up() {
                         context.lease_requests.release(lease, has_work);
                     }
@@ -80,24 +80,24 @@ impl Destination {
                         return;
                     }
                 }
-                Step::Load(connector_type) => {
+                WorkerStep::Load(connector_type) => {
                     if let Err(error) = self.load(connector_type, &context).await {
                         self.unreadable(&error).await;
                     }
                 }
-                Step::Send => self.send_next(&context, &mut slot).await,
-                Step::Read => self.read(&context).await,
-                Step::WaitForOthers => self.wait(&context, &mut slot, None).await,
-                Step::WaitUntil(until) => {
+                WorkerStep::Send => self.send_next(&context, &mut slot).await,
+                WorkerStep::Read => self.read(&context).await,
+                WorkerStep::WaitForOthers => self.wait(&context, &mut slot, None).await,
+                WorkerStep::WaitUntil(until) => {
                     self.shed_until(until);
                     self.wait(&context, &mut slot, Some(until)).await;
                 }
-                Step::Idle if slot.is_idle_for_long() => {
+                WorkerStep::Idle if slot.is_idle_for_long() => {
                     if self.stop_if_idle(&context) {
                         return;
                     }
                 }
-                Step::Idle => {
+                WorkerStep::Idle => {
                     let until = slot.idle_since() + IDLE_MAX;
                     self.wait(&context, &mut slot, Some(until)).await;
                 }
@@ -105,15 +105,15 @@ impl Destination {
         }
     }
 
-    fn next_step(&self, context: &Context) -> Step {
+    fn next_step(&self, context: &Context) -> WorkerStep {
         let now = Instant::now();
         let mut state = self.state();
         let may_yield = state.ownership.is_yielding() && state.unrecorded == 0;
         if may_yield || !state.ownership.is_owned(now) {
-            return Step::GiveUp;
+            return WorkerStep::GiveUp;
         }
         if state.ownership.is_yielding() {
-            return Step::WaitForOthers;
+            return WorkerStep::WaitForOthers;
         }
         if state.invalidated && state.unrecorded == 0 {
             state.invalidated = false;
@@ -121,50 +121,50 @@ impl Destination {
             state.window.reset();
         }
         if state.unrecorded >= UNRECORDED_MAX || state.paused_by > 0 {
-            return Step::WaitForOthers;
+            return WorkerStep::WaitForOthers;
         }
         // A delivery that is unrecorded would be read as pending, so nothing is read or ended before it is on disk.
         let once_recorded = |step| match state.unrecorded {
             0 => step,
-            _ => Step::WaitForOthers,
+            _ => WorkerStep::WaitForOthers,
         };
         let set_aside = state.next_set_aside(context, now);
         if state.window.is_empty() {
             return match (&state.policy, set_aside) {
                 (Some(policy), Some((_, due))) => match policy.wait_until(now).max(Some(due)) {
-                    Some(until) if until > now => Step::WaitUntil(until),
-                    _ => once_recorded(Step::Send),
+                    Some(until) if until > now => WorkerStep::WaitUntil(until),
+                    _ => once_recorded(WorkerStep::Send),
                 },
-                _ => once_recorded(Step::Idle),
+                _ => once_recorded(WorkerStep::Idle),
             };
         }
         let Some(front) = state.window.front() else {
-            return once_recorded(Step::Read);
+            return once_recorded(WorkerStep::Read);
         };
         let Some(policy) = &state.policy else {
-            return Step::Load(front.delivery.connector.connector_type);
+            return WorkerStep::Load(front.delivery.connector.connector_type);
         };
         if let Some(until) = policy.wait_until(now) {
-            return Step::WaitUntil(until);
+            return WorkerStep::WaitUntil(until);
         }
         if state.turn_of_set_aside(set_aside, now).is_some() {
-            return once_recorded(Step::Send);
+            return once_recorded(WorkerStep::Send);
         }
         let is_suspected = state.suspect_at_front().is_some();
         let may_read = state.window.has_more_on_disk() && state.window.len() <= READ_FOR_OTHERS;
         if is_suspected && may_read && context.memory.is_left() && !state.window.has_other() {
-            return once_recorded(Step::Read);
+            return once_recorded(WorkerStep::Read);
         }
         if front.delivery.opening == OpeningState::Pending {
-            return once_recorded(Step::Send);
+            return once_recorded(WorkerStep::Send);
         }
         match policy.tokens(now) {
-            Some(tokens) if state.window.len() > tokens => once_recorded(Step::Send),
+            Some(tokens) if state.window.len() > tokens => once_recorded(WorkerStep::Send),
             // Whether more waits than there are tokens is only known once enough of it was read.
             Some(_) if state.window.has_more_on_disk() && state.window.len() <= LOOK_AHEAD => {
-                once_recorded(Step::Read)
+                once_recorded(WorkerStep::Read)
             }
-            _ => Step::Send,
+            _ => WorkerStep::Send,
         }
     }
 

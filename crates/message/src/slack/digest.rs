@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Digest, Shown, autolink,
-    digest::{STEPS, Step},
+    digest::{DIGEST_FITS, DigestFit},
     rich::Line,
     text::one_line,
     truncate::{cut, fit, units},
@@ -25,7 +25,7 @@ const LINES_A_SECTION: usize = 10;
 
 pub(super) fn payload(digest: &Digest<'_>) -> Vec<u8> {
     let mut fewest = Vec::new();
-    for step in &STEPS {
+    for step in &DIGEST_FITS {
         let (payload, blocks) = render(digest, step);
         let fits = fits(&payload, &blocks);
         fewest = payload;
@@ -37,7 +37,7 @@ pub(super) fn payload(digest: &Digest<'_>) -> Vec<u8> {
 }
 
 /// The message, and the blocks that it shows.
-fn render(digest: &Digest<'_>, step: &Step) -> (Vec<u8>, Vec<Block>) {
+fn render(digest: &Digest<'_>, step: &DigestFit) -> (Vec<u8>, Vec<Block>) {
     let (full, lines) = digest.parts(step);
     let (total, words) = digest.heading();
     let space = fit(&one_line(digest.space), 120, calm).text;
@@ -62,7 +62,7 @@ fn resolved_color(full: &[Shown<'_>]) -> &'static str {
         .map_or(color_of(Severity::Low), |shown| color(shown.alert))
 }
 
-fn in_full(shown: Shown<'_>, step: &Step, blocks: &mut Vec<Block>) {
+fn in_full(shown: Shown<'_>, step: &DigestFit, blocks: &mut Vec<Block>) {
     blocks.push(Block::section(Text::mrkdwn(line(shown, step))));
     let mut left_out = Vec::new();
     blocks.extend(description::block(
@@ -125,7 +125,7 @@ fn may_name(title: &str, shown: Shown<'_>) -> bool {
 }
 
 /// `*HIGH* <link|title> · note · time`
-fn line(shown: Shown<'_>, step: &Step) -> String {
+fn line(shown: Shown<'_>, step: &DigestFit) -> String {
     let alert: &Alert = shown.alert;
     let title = one_line(title(alert));
     let target = shown

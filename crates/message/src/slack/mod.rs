@@ -49,12 +49,12 @@ const USUAL_BYTES: usize = 2_048;
 
 /// How much of what may be long is shown. The first step that fits the whole is taken: long facts are cut first, then
 /// the description, then facts are dropped from the end.
-struct Step {
+struct Fit {
     description: usize,
     facts: Room,
 }
 
-const STEPS: [Step; 7] = [
+const FITS: [Fit; 7] = [
     step(SECTION_UNITS_MAX, 1_800, 42),
     step(SECTION_UNITS_MAX, 400, 42),
     step(SECTION_UNITS_MAX, 150, 42),
@@ -64,8 +64,8 @@ const STEPS: [Step; 7] = [
     step(300, 60, 4),
 ];
 
-const fn step(description: usize, value: usize, facts: usize) -> Step {
-    Step {
+const fn step(description: usize, value: usize, facts: usize) -> Fit {
+    Fit {
         description,
         facts: Room { value, facts },
     }
@@ -95,7 +95,7 @@ struct Plain {
 impl Platform for Slack {
     fn message(&self, shown: Shown<'_>) -> Rendering {
         let mut fewest = None;
-        for step in &STEPS {
+        for step in &FITS {
             let (rendering, blocks) = render(shown, step);
             if fits(&rendering.payload, &blocks) {
                 return rendering;
@@ -147,7 +147,7 @@ fn fits(payload: &[u8], blocks: &[Block]) -> bool {
 }
 
 /// The message, and the blocks that it shows.
-fn render(shown: Shown<'_>, step: &Step) -> (Rendering, Vec<Block>) {
+fn render(shown: Shown<'_>, step: &Fit) -> (Rendering, Vec<Block>) {
     let alert = shown.alert;
     let mut trimmed = Vec::new();
     let title_link = title_link(shown.alert);

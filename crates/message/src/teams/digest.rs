@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Digest, Shown,
-    digest::{STEPS, Step},
+    digest::{DIGEST_FITS, DigestFit},
     rich::Line,
     text::one_line,
     truncate::{cut, fit},
@@ -27,7 +27,7 @@ const WEIGHT_PER_UNIT: usize = 2;
 
 pub(super) fn payload(digest: &Digest<'_>) -> Vec<u8> {
     let mut card = String::new();
-    for step in &STEPS {
+    for step in &DIGEST_FITS {
         card = json(&render(digest, step));
         if fits(&card) {
             break;
@@ -45,7 +45,7 @@ fn summary(digest: &Digest<'_>) -> String {
     .text
 }
 
-fn render(digest: &Digest<'_>, step: &Step) -> Card {
+fn render(digest: &Digest<'_>, step: &DigestFit) -> Card {
     let (full, lines) = digest.parts(step);
     let (total, words) = digest.heading();
     let (status, severity) = match digest.counts.worst() {
@@ -73,7 +73,7 @@ fn render(digest: &Digest<'_>, step: &Step) -> Card {
     Card::full(body, Vec::new(), summary(digest))
 }
 
-fn in_full(shown: Shown<'_>, step: &Step, body: &mut Vec<Element>) {
+fn in_full(shown: Shown<'_>, step: &DigestFit, body: &mut Vec<Element>) {
     body.push(line(shown, step));
     let room = step.description * WEIGHT_PER_UNIT;
     description::blocks(shown.alert, room, &mut Vec::new(), body);
@@ -89,7 +89,7 @@ fn in_full(shown: Shown<'_>, step: &Step, body: &mut Vec<Element>) {
 
 /// `**HIGH** title · note · time · [open](link)`: the label of the link is ours, so that no foreign text names it. A title
 /// in which Markdown would read something stands in text runs.
-fn line(shown: Shown<'_>, step: &Step) -> Element {
+fn line(shown: Shown<'_>, step: &DigestFit) -> Element {
     let alert = shown.alert;
     let title = cut(&one_line(title(alert)), step.title).text;
     let word = headline(shown);

@@ -39,7 +39,7 @@ const PLAIN_UNITS_MAX: usize = 1_000;
 
 /// How much of what may be long is shown. The first step that fits the whole is taken: facts go first, then text is
 /// cut, then the buttons of product and check go.
-struct Step {
+struct Fit {
     title: usize,
     /// In weight, as the card is measured.
     description: usize,
@@ -50,7 +50,7 @@ struct Step {
 /// The alert's link, its page, five actions, product and check.
 const ACTIONS_MAX: usize = 9;
 
-const STEPS: [Step; 8] = [
+const FITS: [Fit; 8] = [
     step(1_003, 12_000, 1_000, 12, ACTIONS_MAX),
     step(1_003, 12_000, 200, 12, ACTIONS_MAX),
     step(1_003, 9_000, 200, 12, ACTIONS_MAX),
@@ -61,14 +61,8 @@ const STEPS: [Step; 8] = [
     step(100, 300, 60, 0, ACTIONS_MAX - 2),
 ];
 
-const fn step(
-    title: usize,
-    description: usize,
-    value: usize,
-    facts: usize,
-    actions: usize,
-) -> Step {
-    Step {
+const fn step(title: usize, description: usize, value: usize, facts: usize, actions: usize) -> Fit {
+    Fit {
         title,
         description,
         facts: Room { value, facts },
@@ -79,7 +73,7 @@ const fn step(
 impl Platform for Teams {
     fn message(&self, shown: Shown<'_>) -> Rendering {
         let mut last = None;
-        for step in &STEPS {
+        for step in &FITS {
             let (card, trimmed) = render(shown, step);
             let card = json(&card);
             let fits = fits(&card);
@@ -147,7 +141,7 @@ fn summary(shown: Shown<'_>, max: usize) -> String {
     fit(&text, max, |text| notification(text).into_owned()).text
 }
 
-fn render(shown: Shown<'_>, step: &Step) -> (Card, Vec<Trim>) {
+fn render(shown: Shown<'_>, step: &Fit) -> (Card, Vec<Trim>) {
     let alert = shown.alert;
     let mut trimmed = Vec::new();
     let mut body = vec![heading(shown, step, &mut trimmed)];
@@ -170,7 +164,7 @@ fn render(shown: Shown<'_>, step: &Step) -> (Card, Vec<Trim>) {
 }
 
 /// The severity as a tinted container with its word; colour is never the only signal.
-fn heading(shown: Shown<'_>, step: &Step, trimmed: &mut Vec<Trim>) -> Element {
+fn heading(shown: Shown<'_>, step: &Fit, trimmed: &mut Vec<Trim>) -> Element {
     let alert = shown.alert;
     let (style, sign) = style_of(alert.status, alert.severity);
     let source = one_line(title(alert));

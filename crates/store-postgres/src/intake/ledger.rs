@@ -66,7 +66,7 @@ pub(super) struct DeliveryRow {
 
 impl AlertRow {
     /// The zone that it is in, with what it holds there.
-    pub(super) fn zone(&self) -> zones::Fact {
+    pub(super) fn zone(&self) -> zones::ZoneEntry {
         let alert_type = self.alert.alert_type.clone();
         (self.space_no, alert_type, self.seq / zones::ZONE)
     }

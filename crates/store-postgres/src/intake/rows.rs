@@ -46,7 +46,7 @@ pub(super) const STATEMENTS: [&str; 4] = [CHANGE_ALERTS, INSERT, KEEP_ANSWERS, F
 pub(super) async fn write(
     session: &Session,
     rows: &GroupRows,
-    zones: &BTreeSet<zones::Fact>,
+    zones: &BTreeSet<zones::ZoneEntry>,
 ) -> Result<(), StoreError> {
     if rows.is_empty() {
         return session.command("COMMIT").await;

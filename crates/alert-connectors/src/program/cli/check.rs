@@ -1,6 +1,6 @@
 //! `check`: whether everything that is stored can be read, and every webhook URL opened.
 
-use super::{Failure, Outcome, Place, say, talk, wait_for};
+use super::{CommandContext, Failure, Outcome, say, talk, wait_for};
 
 pub(super) const EXAMPLES: &str = "Examples:
   alert-connectors check
@@ -9,9 +9,9 @@ pub(super) const EXAMPLES: &str = "Examples:
 It may run beside a server. It reads the whole database, which takes minutes where that is large. Each fault is a line of
 standard output; without faults it prints one line that begins with `good`. Exit status: 0 good, 1 faults.";
 
-pub(super) fn run(place: &Place<'_>) -> Outcome {
+pub(super) fn run(context: &CommandContext<'_>) -> Outcome {
     wait_for(async {
-        let inspection = place.open().await?.inspect().await?;
+        let inspection = context.open().await?.inspect().await?;
         for what in &inspection.not_looked_at {
             talk(format_args!("not checked: {what}"));
         }

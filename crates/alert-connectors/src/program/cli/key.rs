@@ -7,7 +7,7 @@ use alert_connectors_model::Random;
 use alert_connectors_store::{SealingKey, add_key, write_new_key_file};
 use clap::Subcommand;
 
-use super::{Failure, Outcome, Place, say, talk, wait_for};
+use super::{CommandContext, Failure, Outcome, say, talk, wait_for};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -32,7 +32,7 @@ pub(super) enum Command {
 /// One transaction re-seals at most this many URLs.
 const STEP: usize = 200;
 
-pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
+pub(super) fn run(command: Command, context: &CommandContext<'_>) -> Outcome {
     let random: Arc<dyn Random> = Arc::new(SystemRandom::default());
     match command {
         Command::New { file } => {
@@ -42,9 +42,9 @@ pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
         Command::Rotate { new } => {
             wait_for(async move {
                 // Opened before the file changes: where the database can't be opened, a new key must not be the cause.
-                let store = place.open().await?;
+                let store = context.open().await?;
                 if new {
-                    add_key(&place.key_file()?, &SealingKey::generate(&*random))?;
+                    add_key(&context.key_file()?, &SealingKey::generate(&*random))?;
                     store.reload_keys()?;
                 }
                 let mut sealed = 0;

@@ -5,7 +5,9 @@ use alert_connectors_store::{Member, MemberChange};
 use anyhow::anyhow;
 use clap::Subcommand;
 
-use super::{Failure, Outcome, Place, say, space::slug, table::table, user::email, wait_for};
+use super::{
+    CommandContext, Failure, Outcome, say, space::slug, table::table, user::email, wait_for,
+};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -36,9 +38,9 @@ pub(super) enum Command {
     },
 }
 
-pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
+pub(super) fn run(command: Command, context: &CommandContext<'_>) -> Outcome {
     wait_for(async move {
-        let store = place.open().await?;
+        let store = context.open().await?;
         let text = match &command {
             Command::Set { slug, .. } | Command::Remove { slug, .. } | Command::List { slug } => {
                 slug.clone()

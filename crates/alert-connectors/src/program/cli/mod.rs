@@ -153,22 +153,22 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 
 fn dispatch(cli: Cli, matches: &ArgMatches) -> Outcome {
     let below = matches.subcommand().map_or(matches, |(_, below)| below);
-    let place = Place {
+    let context = CommandContext {
         database: cli.database,
         matches: below,
     };
     match cli.command {
         Command::Demo(options) => demo::run(options),
-        Command::Serve(options) => serve::run(&options, &place),
+        Command::Serve(options) => serve::run(&options, &context),
         Command::Inbox(options) => inbox::run(options),
-        Command::User(command) => user::run(command, &place),
-        Command::Space(command) => space::run(command, &place),
-        Command::Member(command) => member::run(command, &place),
-        Command::Token(command) => token::run(command, &place),
-        Command::Key(command) => key::run(command, &place),
-        Command::Check => check::run(&place),
+        Command::User(command) => user::run(command, &context),
+        Command::Space(command) => space::run(command, &context),
+        Command::Member(command) => member::run(command, &context),
+        Command::Token(command) => token::run(command, &context),
+        Command::Key(command) => key::run(command, &context),
+        Command::Check => check::run(&context),
         Command::MigrateSchema => wait_for(async {
-            place.open_for(Use::Migration).await?;
+            context.open_for(Use::Migration).await?;
             Ok(say("the schema is up to date")?)
         }),
         Command::Connectors(command) => connectors::run(command),
@@ -178,12 +178,12 @@ fn dispatch(cli: Cli, matches: &ArgMatches) -> Outcome {
 }
 
 /// Where a command finds its database.
-pub(crate) struct Place<'m> {
+pub(crate) struct CommandContext<'m> {
     pub(crate) database: DatabaseOptions,
     pub(crate) matches: &'m ArgMatches,
 }
 
-impl Place<'_> {
+impl CommandContext<'_> {
     /// Opens the database, also while a server runs on it.
     pub(crate) async fn open(&self) -> Result<Arc<dyn Store>, Failure> {
         self.open_for(Use::Command).await

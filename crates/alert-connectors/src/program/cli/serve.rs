@@ -3,22 +3,22 @@
 use std::sync::Arc;
 
 use alert_connectors::{SystemResolver, Use};
-use anyhow::Context;
+use anyhow::Context as _;
 use tokio::net::TcpListener;
 
-use super::{Failure, Outcome, Place, open, say, wait_for};
+use super::{CommandContext, Failure, Outcome, open, say, wait_for};
 use crate::{
     config::{Faults, Layers, ServeConfig, ServeOptions},
     service::Service,
     telemetry::{self, Logging},
 };
 
-pub(super) fn run(options: &ServeOptions, place: &Place<'_>) -> Outcome {
+pub(super) fn run(options: &ServeOptions, context: &CommandContext<'_>) -> Outcome {
     let mut faults = Faults::default();
     let layers = Layers::read(
-        &place.database,
-        Some((options, place.matches)),
-        place.matches,
+        &context.database,
+        Some((options, context.matches)),
+        context.matches,
         &mut faults,
     );
     let config = ServeConfig::parse(&layers, &mut faults);

@@ -5,7 +5,7 @@ use alert_connectors_model::{Clock, Slug, Space, SpaceId, SystemClock, rfc3339_s
 use alert_connectors_store::SpaceChange;
 use clap::Subcommand;
 
-use super::{Failure, Outcome, Place, name_of, say, table::table, wait_for};
+use super::{CommandContext, Failure, Outcome, name_of, say, table::table, wait_for};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -43,7 +43,7 @@ pub(super) fn slug(text: &str) -> Result<Slug, Failure> {
     Slug::parse(text).ok_or_else(|| Failure::Usage(vec![format!("{text}: {}", Slug::RULE)]))
 }
 
-pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
+pub(super) fn run(command: Command, context: &CommandContext<'_>) -> Outcome {
     if let Command::Remove { slug, yes: false } = &command {
         return Err(Failure::Usage(vec![format!(
             "removing {slug} also removes its connectors, alerts and members; confirm with --yes"
@@ -51,8 +51,8 @@ pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
     }
     wait_for(async move {
         let store = match &command {
-            Command::Add { .. } => place.open_or_make().await?,
-            _ => place.open().await?,
+            Command::Add { .. } => context.open_or_make().await?,
+            _ => context.open().await?,
         };
         let (name, change) = match command {
             Command::Add { slug: text, name } => {

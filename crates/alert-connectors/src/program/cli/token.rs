@@ -9,7 +9,7 @@ use anyhow::{anyhow, bail};
 use clap::Subcommand;
 use jiff::SignedDuration;
 
-use super::{Failure, Outcome, Place, say, user::email, wait_for};
+use super::{CommandContext, Failure, Outcome, say, user::email, wait_for};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -29,7 +29,7 @@ pub(super) enum Command {
 /// No token lasts longer than a year.
 const TTL_MAX: SignedDuration = SignedDuration::from_hours(24 * 366);
 
-pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
+pub(super) fn run(command: Command, context: &CommandContext<'_>) -> Outcome {
     let Command::Issue {
         email: address,
         ttl,
@@ -37,7 +37,7 @@ pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
     let ttl =
         self::ttl(&ttl).map_err(|error| Failure::Usage(vec![format!("--ttl {ttl}: {error}")]))?;
     wait_for(async move {
-        let store = place.open().await?;
+        let store = context.open().await?;
         let address = email(&address)?;
         let user = store
             .user(&address)

@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use clap::Subcommand;
 use std::sync::Arc;
 
-use super::{Failure, Outcome, Place, name_of, say, table::table, wait_for};
+use super::{CommandContext, Failure, Outcome, name_of, say, table::table, wait_for};
 
 /// Shorter passwords are guessed too easily (NIST SP 800-63B asks for at least 8).
 const PASSWORD_CHARS_MIN: usize = 8;
@@ -61,11 +61,11 @@ pub(super) fn email(text: &str) -> Result<Email, Failure> {
     Email::parse(text).map_err(|what| Failure::Usage(vec![format!("{text}: {what}")]))
 }
 
-pub(super) fn run(command: Command, place: &Place<'_>) -> Outcome {
+pub(super) fn run(command: Command, context: &CommandContext<'_>) -> Outcome {
     wait_for(async move {
         let store = match &command {
-            Command::Add { .. } => place.open_or_make().await?,
-            _ => place.open().await?,
+            Command::Add { .. } => context.open_or_make().await?,
+            _ => context.open().await?,
         };
         match command {
             Command::Add {

@@ -27,14 +27,14 @@ struct Inner {
 /// The connections that may have to give way, in that order.
 #[derive(Default)]
 struct Yielding {
-    order: BTreeMap<Place, CancellationToken>,
+    order: BTreeMap<Rank, CancellationToken>,
     /// Distinguishes connections that came to their places at the same time.
     next: u64,
 }
 
 /// A place in that order. A connection that works for a known caller has none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+struct Rank {
     standing: Standing,
     since: Instant,
     number: u64,
@@ -112,7 +112,7 @@ pub(super) struct Admitted {
 struct State {
     is_known: bool,
     is_busy: bool,
-    place: Option<Place>,
+    place: Option<Rank>,
 }
 
 impl State {
@@ -156,7 +156,7 @@ impl Admitted {
         }
         state.place = state.standing().map(|standing| {
             yielding.next += 1;
-            let place = Place {
+            let place = Rank {
                 standing,
                 since: Instant::now(),
                 number: yielding.next,

@@ -7,7 +7,7 @@ const LINE_BYTES_MAX: usize = 64 * 1_024;
 
 /// The current place in the bytes of a connection.
 #[derive(Debug)]
-enum Place {
+enum Position {
     /// Before the request line.
     Between,
     /// In the fields of a head.
@@ -29,7 +29,7 @@ enum Place {
 /// Follows the requests of one connection.
 #[derive(Debug)]
 pub(super) struct Framing {
-    place: Place,
+    place: Position,
     /// A line that has not ended yet.
     line: Vec<u8>,
     length: Option<u64>,
@@ -41,7 +41,7 @@ pub(super) struct Framing {
 impl Framing {
     pub(super) const fn new() -> Self {
         Self {
-            place: Place::Between,
+            place: Position::Between,
             line: Vec::new(),
             length: None,
             is_chunked: false,
@@ -53,8 +53,8 @@ impl Framing {
     pub(super) fn read(&mut self, mut bytes: &[u8]) -> Option<u64> {
         while !bytes.is_empty() {
             match &mut self.place {
-                Place::Over => return None,
-                Place::Body(left) | Place::Chunk(left) => {
+                Position::Over => return None,
+                Position::Body(left) | Position::Chunk(left) => {
                     let step =
                         usize::try_from(*left).map_or(bytes.len(), |left| left.min(bytes.len()));
                     *left -= step as u64;
@@ -63,7 +63,7 @@ impl Framing {
                 }
                 _ => {
                     bytes = self.read_line(bytes);
-                    if let Place::Over = self.place
+                    if let Position::Over = self.place
                         && self.is_framed_twice()
                     {
                         return Some(self.heads);
@@ -77,8 +77,8 @@ impl Framing {
     /// Whether what was read ends inside of a head.
     pub(super) fn in_head(&self) -> bool {
         match self.place {
-            Place::Between => !self.line.is_empty(),
-            Place::Head => true,
+            Position::Between => !self.line.is_empty(),
+            Position::Head => true,
             _ => false,
         }
     }
@@ -89,8 +89,8 @@ impl Framing {
 
     fn after_bytes(&mut self) {
         match self.place {
-            Place::Body(0) => self.place = Place::Between,
-            Place::Chunk(0) => self.place = Place::ChunkEnd,
+            Position::Body(0) => self.place = Position::Between,
+            Position::Chunk(0) => self.place = Position::ChunkEnd,
             _ => {}
         }
     }
@@ -99,7 +99,7 @@ impl Framing {
     fn read_line<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
         let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else {
             if self.line.len() + bytes.len() > LINE_BYTES_MAX {
-                self.place = Place::Over;
+                self.place = Position::Over;
             } else {
                 self.line.extend_from_slice(bytes);
             }
@@ -116,26 +116,26 @@ impl Framing {
         after.get(1..).unwrap_or_default()
     }
 
-    fn after_line(&mut self, line: &[u8]) -> Place {
+    fn after_line(&mut self, line: &[u8]) -> Position {
         match self.place {
             // Blank lines before a request are passed over, and one ends a trailer.
-            Place::Between | Place::Trailer if line.is_empty() => Place::Between,
-            Place::Between => {
+            Position::Between | Position::Trailer if line.is_empty() => Position::Between,
+            Position::Between => {
                 (self.length, self.is_chunked) = (None, false);
-                Place::Head
+                Position::Head
             }
-            Place::Head if line.is_empty() => self.after_head(),
-            Place::Head => self.after_field(line),
-            Place::ChunkSize => after_size(line),
-            Place::ChunkEnd => Place::ChunkSize,
-            Place::Trailer => Place::Trailer,
-            Place::Body(_) | Place::Chunk(_) | Place::Over => Place::Over,
+            Position::Head if line.is_empty() => self.after_head(),
+            Position::Head => self.after_field(line),
+            Position::ChunkSize => after_size(line),
+            Position::ChunkEnd => Position::ChunkSize,
+            Position::Trailer => Position::Trailer,
+            Position::Body(_) | Position::Chunk(_) | Position::Over => Position::Over,
         }
     }
 
-    fn after_field(&mut self, line: &[u8]) -> Place {
+    fn after_field(&mut self, line: &[u8]) -> Position {
         let Some(colon) = line.iter().position(|byte| *byte == b':') else {
-            return Place::Over;
+            return Position::Over;
         };
         let (name, value) = line.split_at(colon);
         if name.eq_ignore_ascii_case(b"transfer-encoding") {
@@ -150,29 +150,29 @@ impl Framing {
                     .unwrap_or(0),
             );
         }
-        Place::Head
+        Position::Head
     }
 
-    fn after_head(&mut self) -> Place {
+    fn after_head(&mut self) -> Position {
         if self.is_framed_twice() {
-            return Place::Over;
+            return Position::Over;
         }
         self.heads += 1;
         match self.length {
-            _ if self.is_chunked => Place::ChunkSize,
-            None | Some(0) => Place::Between,
-            Some(length) => Place::Body(length),
+            _ if self.is_chunked => Position::ChunkSize,
+            None | Some(0) => Position::Between,
+            Some(length) => Position::Body(length),
         }
     }
 }
 
-fn after_size(line: &[u8]) -> Place {
+fn after_size(line: &[u8]) -> Position {
     let size = line.split(|byte| *byte == b';').next().unwrap_or_default();
     let size = std::str::from_utf8(size).map(str::trim);
     match size.map(|size| u64::from_str_radix(size, 16)) {
-        Ok(Ok(0)) => Place::Trailer,
-        Ok(Ok(size)) => Place::Chunk(size),
-        _ => Place::Over,
+        Ok(Ok(0)) => Position::Trailer,
+        Ok(Ok(size)) => Position::Chunk(size),
+        _ => Position::Over,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use alert_connectors_api::{
-    ApiError, App, PostedAlert, operations_router, people_router, router, whole,
+    ApiError, App, PostedAlert, operations_router, router, users_router, whole,
 };
 use alert_connectors_model::{Clock, Random, Slug, Space, SpaceId};
 use alert_connectors_store::{SpaceChange, Store, StoreError};
@@ -56,8 +56,8 @@ impl AlertConnectors {
     }
 
     /// Users, tokens, API keys, spaces and members of the database, for hosts without users of their own.
-    pub fn people_router(&self) -> Router {
-        people_router(&self.app)
+    pub fn users_router(&self) -> Router {
+        users_router(&self.app)
     }
 
     /// Probes, metrics and the description of the API.

@@ -35,4 +35,4 @@ pub use known_callers::telling_of_callers;
 pub use openapi::openapi_json;
 pub use passwords::{Password, Passwords, new_token, token_hash};
 pub use peer::{Peer, TrustedProxies};
-pub use routes::{METRICS_PREFIX, operations_router, people_router, router, whole};
+pub use routes::{METRICS_PREFIX, operations_router, router, users_router, whole};

@@ -10,7 +10,7 @@ use utoipa::{
     },
 };
 
-use crate::routes::{core, operations, people, schema};
+use crate::routes::{core, operations, schema, users};
 
 /// The document as JSON, made once.
 pub fn openapi_json() -> &'static str {
@@ -34,7 +34,7 @@ fn document() -> OpenApi {
     let mut document = OpenApiBuilder::new().info(info).build();
     document.merge(
         core()
-            .merge(people())
+            .merge(users())
             .merge(operations())
             .split_for_parts()
             .1,

@@ -86,7 +86,7 @@ async fn announce(
 async fn was_announced(registry: &Registry, fingerprint: Fingerprint) -> Result<bool, StoreError> {
     let context = &registry.context;
     let destination = registry.destination(fingerprint);
-    if let Some(announced) = destination.with_policy(|policy| policy.health().told) {
+    if let Some(announced) = destination.with_policy(|policy| policy.health().announced) {
         return Ok(announced);
     }
     // Another server works it, or none.
@@ -94,7 +94,7 @@ async fn was_announced(registry: &Registry, fingerprint: Fingerprint) -> Result<
         .store
         .destination_state(fingerprint, context.now())
         .await?;
-    Ok(known.health.told)
+    Ok(known.health.announced)
 }
 
 async fn announce_health(
@@ -122,7 +122,7 @@ async fn announce_health(
     }
     // The policy may have been dropped at this moment, because another server changed the destination: then it is loaded again.
     while destination
-        .update_policy(context, |policy| policy.told(announced))
+        .update_policy(context, |policy| policy.announced(announced))
         .await
         .is_none()
         && destination.is_owned()
@@ -134,7 +134,7 @@ async fn announce_health(
 
 /// Returns the notice that the spaces have not received yet, and whether it is one of trouble.
 fn notice_due(health: &DestinationHealth) -> Option<(ConnectorNotice, bool)> {
-    match (&health.block, health.told) {
+    match (&health.block, health.announced) {
         (Some(block), false) if !block.quiet => {
             Some((ConnectorNotice::Blocked(block.clone()), true))
         }

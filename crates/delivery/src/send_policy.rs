@@ -340,8 +340,8 @@ impl SendPolicy {
     }
 
     /// The spaces were notified that it is blocked, or that it no longer is.
-    pub(crate) fn told(&mut self, told: bool) {
-        (self.health.told, self.changed) = (told, true);
+    pub(crate) fn announced(&mut self, announced: bool) {
+        (self.health.announced, self.changed) = (announced, true);
     }
 
     /// The health, if it has to be written.

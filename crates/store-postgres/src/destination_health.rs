@@ -41,7 +41,7 @@ pub(crate) const WRITE: &str = "INSERT INTO destinations AS d (fingerprint, fail
         unanswered = excluded.unanswered, failing_messages = excluded.failing_messages
     WHERE d.repaired_at IS NULL OR excluded.repaired_at >= d.repaired_at";
 // By primary key. The server that notified the spaces writes this, even if a repair came in between.
-pub(crate) const TOLD: &str = "UPDATE destinations d SET told = g.told
+pub(crate) const ANNOUNCED: &str = "UPDATE destinations d SET told = g.told
     FROM unnest($1::bytea[], $2::int8[], $3::bool[]) AS g (fingerprint, lease, told)
     WHERE d.fingerprint = g.fingerprint AND d.told <> g.told AND (g.lease IS NULL
         OR EXISTS (SELECT FROM leases l WHERE l.destination = g.fingerprint AND l.number = g.lease))";
@@ -112,7 +112,7 @@ fn health(row: &Row) -> Result<DestinationHealth, StoreError> {
         // The store wrote it; if it can't be read, counting starts again.
         refused: serde_json::from_str(&refused).unwrap_or_default(),
         block,
-        told: row.at(12)?,
+        announced: row.at(12)?,
         repaired_at: maybe(13)?,
     })
 }
@@ -142,8 +142,8 @@ async fn write(
         biased;
         columns.write(session),
         async {
-            let told: Parameters<'_> = &[&columns.fingerprints, &columns.leases, &columns.told];
-            session.run(TOLD, told).await
+            let announced: Parameters<'_> = &[&columns.fingerprints, &columns.leases, &columns.announced];
+            session.run(ANNOUNCED, announced).await
         },
     )
     .map(drop)
@@ -166,7 +166,7 @@ struct HealthColumns<'h> {
     blocked_since: Vec<Option<i64>>,
     block_reasons: Vec<Option<String>>,
     probes: Vec<i64>,
-    told: Vec<bool>,
+    announced: Vec<bool>,
     repaired_at: Vec<Option<i64>>,
     quiet: Vec<bool>,
     unanswered: Vec<i64>,
@@ -209,7 +209,7 @@ impl<'h> HealthColumns<'h> {
             .push(block.map(|block| text(&block.reason)));
         self.probes
             .push(block.map_or(0, |block| block.probes.into()));
-        self.told.push(health.told);
+        self.announced.push(health.announced);
         self.repaired_at.push(millis(health.repaired_at));
         self.quiet.push(block.is_some_and(|block| block.quiet));
         self.unanswered.push(health.unanswered.into());
@@ -232,7 +232,7 @@ impl<'h> HealthColumns<'h> {
             &self.blocked_since,
             &self.block_reasons,
             &self.probes,
-            &self.told,
+            &self.announced,
             &self.repaired_at,
             &self.quiet,
             &self.unanswered,

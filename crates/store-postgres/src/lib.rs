@@ -15,13 +15,13 @@ mod leases;
 mod listen;
 mod open;
 mod openings;
-mod people;
 mod queue;
 mod record;
 mod session;
 mod spaces;
 mod upkeep;
 mod url;
+mod users;
 mod writer;
 mod zones;
 
@@ -56,7 +56,7 @@ struct Shared {
     looks: Looks,
     /// Names this replica.
     replica: Uuid,
-    told: mpsc::Sender<Vec<Event>>,
+    event_sender: mpsc::Sender<Vec<Event>>,
     events: Mutex<mpsc::Receiver<Vec<Event>>>,
     tasks: Tasks,
 }
@@ -78,9 +78,9 @@ impl PostgresStore {
     }
 
     /// Sends events to the engine. In a command, no engine receives them.
-    async fn tell(&self, events: Vec<Event>) {
+    async fn emit(&self, events: Vec<Event>) {
         if !events.is_empty() {
-            drop(self.shared.told.send(events).await);
+            drop(self.shared.event_sender.send(events).await);
         }
     }
 }

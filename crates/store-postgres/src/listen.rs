@@ -63,10 +63,10 @@ pub(crate) fn start(
     tasks: &Tasks,
     config: Config,
     tls: MakeRustlsConnect,
-    told: mpsc::Sender<Vec<Event>>,
+    event_sender: mpsc::Sender<Vec<Event>>,
 ) {
     tasks.worker("postgres-listener", async move {
-        while !told.is_closed() {
+        while !event_sender.is_closed() {
             if let Ok((client, connection)) = config.connect(tls.clone()).await {
                 let listen = async {
                     // Notifications sent meanwhile were missed; polling finds what they said.
@@ -75,8 +75,8 @@ pub(crate) fn start(
                 };
                 tokio::select! {
                     () = listen => {}
-                    () = hear(connection, &told) => {}
-                    () = told.closed() => {}
+                    () = hear(connection, &event_sender) => {}
+                    () = event_sender.closed() => {}
                 }
             }
             time::sleep(AGAIN).await;
@@ -86,12 +86,12 @@ pub(crate) fn start(
 
 async fn hear<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin>(
     mut connection: Connection<Socket, S>,
-    told: &mpsc::Sender<Vec<Event>>,
+    event_sender: &mpsc::Sender<Vec<Event>>,
 ) {
     while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
         if let AsyncMessage::Notification(said) = message {
             let events = events(said.payload());
-            if !events.is_empty() && told.send(events).await.is_err() {
+            if !events.is_empty() && event_sender.send(events).await.is_err() {
                 return;
             }
         }
@@ -142,7 +142,7 @@ impl PostgresStore {
             }
         }
         change.commit().await?;
-        self.tell(events).await;
+        self.emit(events).await;
         Ok(())
     }
 }

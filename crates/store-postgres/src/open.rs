@@ -162,14 +162,19 @@ impl PostgresStore {
             // First, so that if PostgreSQL allows too few connections, only those for reading are missing.
             pools.open_writers().await.map_err(failed)?;
         }
-        let (told, events) = mpsc::channel(EVENT_GROUPS_MAX);
+        let (event_sender, events) = mpsc::channel(EVENT_GROUPS_MAX);
         let mut replica = [0; 16];
         opening.random.fill(&mut replica);
         let meters = GroupMeters::default();
         let groups = IntakeGroups::new(Arc::clone(&opening.random));
-        let writer = Writer::start(&tasks, &pools, &told, groups, &meters);
+        let writer = Writer::start(&tasks, &pools, &event_sender, groups, &meters);
         if listens && opening.url.listens() {
-            listen::start(&tasks, opening.url.config().clone(), tls, told.clone());
+            listen::start(
+                &tasks,
+                opening.url.config().clone(),
+                tls,
+                event_sender.clone(),
+            );
         }
         Ok(Self {
             shared: Arc::new(Shared {
@@ -179,7 +184,7 @@ impl PostgresStore {
                 sealing: Arc::new(sealing),
                 looks: Looks::default(),
                 replica: Uuid::from_bytes(replica),
-                told,
+                event_sender,
                 events: Mutex::new(events),
                 tasks,
             }),

@@ -22,7 +22,7 @@ use crate::{
 };
 
 // By the primary key of pending, from connector to connector, then by primary key.
-const OWED: &str = "SELECT DISTINCT c.destination FROM owed_connectors() AS owed (no)
+const PENDING: &str = "SELECT DISTINCT c.destination FROM owed_connectors() AS owed (no)
     JOIN connectors c ON c.no = owed.no AND c.deleted_at IS NULL";
 // By primary key, and a walk over leases: whether any lapsed lately, which only happens where a replica died.
 const NEXT: &str =
@@ -95,8 +95,8 @@ impl Queue for PostgresStore {
                 });
             }
             let before = looks.next_delivery.swap(next, Ordering::Relaxed);
-            let owed = if is_thorough || next - before > FEW {
-                fingerprints(OWED).await?
+            let pending = if is_thorough || next - before > FEW {
+                fingerprints(PENDING).await?
             } else {
                 let rows = session.rows(QUEUED, &[&before, &next]).await?;
                 rows.iter()
@@ -104,7 +104,7 @@ impl Queue for PostgresStore {
                     .collect::<Result<Vec<_>, _>>()?
             };
             Ok(Backlog {
-                pending: owed,
+                pending,
                 troubled,
                 queued_elsewhere: before != next,
             })
@@ -131,7 +131,7 @@ impl Queue for PostgresStore {
         .await
     }
 
-    async fn due(
+    async fn pending(
         &self,
         destination: Fingerprint,
         after: i64,
@@ -150,7 +150,7 @@ impl Queue for PostgresStore {
                 .filter(|(_, connector, _)| connector.is_active)
                 .map(|(no, connector, space)| (no, (Arc::new(connector), Arc::new(space))))
                 .collect();
-            due_of(session, &owners, after, at_most, cutoff, expiry).await
+            pending_of(session, &owners, after, at_most, cutoff, expiry).await
         })
         .await
     }
@@ -216,7 +216,7 @@ impl Queue for PostgresStore {
     }
 }
 
-async fn due_of(
+async fn pending_of(
     session: &Session,
     owners: &HashMap<i64, (Arc<Connector>, Arc<Space>)>,
     after: i64,
@@ -233,7 +233,7 @@ async fn due_of(
         .rows(DUE, &[&numbers, &after, &limit, &cutoff])
         .await?;
     let mut alerts: HashMap<i64, Arc<Alert>> = HashMap::new();
-    let mut owed = Vec::with_capacity(rows.len());
+    let mut pending = Vec::with_capacity(rows.len());
     for row in &rows {
         let (seq, alert_seq): (i64, i64) = (row.at(0)?, row.at(7)?);
         let alert = match alerts.get(&alert_seq) {
@@ -249,7 +249,7 @@ async fn due_of(
             continue;
         };
         let plain: bool = row.at(2)?;
-        owed.push(PendingDelivery {
+        pending.push(PendingDelivery {
             seq,
             id: DeliveryId::from_bytes(row.id(1)?),
             alert_id: AlertId::from_bytes(row.id(8)?),
@@ -264,13 +264,13 @@ async fn due_of(
             attempts: u32::try_from(row.at::<i32>(3)?).unwrap_or(0),
         });
     }
-    let follow_ups: Vec<i64> = owed
+    let follow_ups: Vec<i64> = pending
         .iter()
         .filter(|due| due.kind != DeliveryKind::Opening)
         .map(|due| due.seq)
         .collect();
     let openings = openings(session, &follow_ups, expiry).await?;
-    for due in &mut owed {
+    for due in &mut pending {
         if due.kind != DeliveryKind::Opening {
             due.opening = openings
                 .get(&due.seq)
@@ -278,7 +278,7 @@ async fn due_of(
                 .unwrap_or(OpeningState::Undelivered);
         }
     }
-    Ok(owed)
+    Ok(pending)
 }
 
 /// The destinations among some events.

@@ -61,7 +61,7 @@ pub(crate) fn statements() -> Vec<&'static str> {
         KEEP,
         REVIVE,
         destination_health::WRITE,
-        destination_health::TOLD,
+        destination_health::ANNOUNCED,
     ]
 }
 

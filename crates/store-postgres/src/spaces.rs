@@ -13,8 +13,8 @@ use crate::{
     PostgresStore,
     alerts::uuid,
     error::Columns,
-    people::user,
     session::{Change, Session},
+    users::user,
 };
 
 /// What [`StoredSpace`] is read from.

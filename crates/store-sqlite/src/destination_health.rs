@@ -73,7 +73,7 @@ fn health(row: &Row<'_>) -> rusqlite::Result<DestinationHealth> {
         // The store wrote it; if it can't be read, counting starts again.
         refused: serde_json::from_str(&refused).unwrap_or_default(),
         block,
-        told: row.get(12)?,
+        announced: row.get(12)?,
         repaired_at: maybe_time(row.get(13)?),
     })
 }
@@ -102,7 +102,7 @@ pub(crate) fn write(
         millis(block.map(|block| block.since)),
         block.map(|block| block.reason.as_str()),
         block.map_or(0, |block| block.probes),
-        health.told,
+        health.announced,
         millis(health.repaired_at),
         block.is_some_and(|block| block.quiet),
         health.unanswered,

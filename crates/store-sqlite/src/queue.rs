@@ -25,7 +25,8 @@ use crate::{
 // By primary key.
 const DESTINATION: &str = "SELECT destination FROM connectors WHERE no = ?1 AND deleted_at IS NULL";
 // By deliveries_pending: the next connector with pending deliveries.
-const NEXT_OWED: &str = "SELECT connector_no FROM deliveries WHERE state = 0 AND connector_no > ?1
+const NEXT_WITH_PENDING: &str =
+    "SELECT connector_no FROM deliveries WHERE state = 0 AND connector_no > ?1
     ORDER BY connector_no LIMIT 1";
 // Walks the destinations that ever gave trouble.
 const TROUBLED: &str = "SELECT fingerprint FROM destinations WHERE blocked_at IS NOT NULL OR told
@@ -80,7 +81,7 @@ impl Queue for SqliteStore {
     async fn backlog(&self) -> Result<Backlog, StoreError> {
         self.read(|connection| {
             Ok(Backlog {
-                pending: owed(connection)?,
+                pending: pending(connection)?,
                 troubled: fingerprints(connection, TROUBLED)?,
                 queued_elsewhere: true,
             })
@@ -107,7 +108,7 @@ impl Queue for SqliteStore {
         .await
     }
 
-    async fn due(
+    async fn pending(
         &self,
         destination: Fingerprint,
         after: i64,
@@ -116,7 +117,7 @@ impl Queue for SqliteStore {
     ) -> Result<Vec<PendingDelivery>, StoreError> {
         let sealing = Arc::clone(&self.shared.sealing);
         self.read(move |connection| {
-            let mut owed = Vec::new();
+            let mut pending = Vec::new();
             let repaired_at = destination_health::repaired_at(connection, destination)?;
             let mut look = Look {
                 connection,
@@ -130,12 +131,12 @@ impl Queue for SqliteStore {
                 connectors::of_destination(connection, &sealing, destination)?
             {
                 if connector.is_active {
-                    look.due_of(no, &Arc::new(connector), &Arc::new(space), &mut owed)?;
+                    look.pending_of(no, &Arc::new(connector), &Arc::new(space), &mut pending)?;
                 }
             }
-            owed.sort_by_key(|due: &PendingDelivery| due.seq);
-            owed.truncate(at_most);
-            Ok(owed)
+            pending.sort_by_key(|due: &PendingDelivery| due.seq);
+            pending.truncate(at_most);
+            Ok(pending)
         })
         .await
     }
@@ -209,23 +210,26 @@ impl Queue for SqliteStore {
 impl Leases for SqliteStore {}
 
 /// The destinations with pending deliveries, from connector to connector.
-fn owed(connection: &Connection) -> rusqlite::Result<Vec<Fingerprint>> {
-    let (mut owed, mut after) = (HashSet::new(), 0);
-    while let Some(no) = next_owed(connection, after)? {
+fn pending(connection: &Connection) -> rusqlite::Result<Vec<Fingerprint>> {
+    let (mut pending, mut after) = (HashSet::new(), 0);
+    while let Some(no) = next_with_pending(connection, after)? {
         let destination: Option<_> = connection
             .prepare_cached(DESTINATION)?
             .query_row([no], |row| row.get(0))
             .optional()?;
-        owed.extend(destination.map(Fingerprint));
+        pending.extend(destination.map(Fingerprint));
         after = no;
     }
-    Ok(owed.into_iter().collect())
+    Ok(pending.into_iter().collect())
 }
 
 /// The next connector with pending deliveries.
-pub(crate) fn next_owed(connection: &Connection, after: i64) -> rusqlite::Result<Option<i64>> {
+pub(crate) fn next_with_pending(
+    connection: &Connection,
+    after: i64,
+) -> rusqlite::Result<Option<i64>> {
     connection
-        .prepare_cached(NEXT_OWED)?
+        .prepare_cached(NEXT_WITH_PENDING)?
         .query_row([after], |row| row.get(0))
         .optional()
 }
@@ -263,12 +267,12 @@ struct Look<'c> {
 }
 
 impl Look<'_> {
-    fn due_of(
+    fn pending_of(
         &mut self,
         connector_no: i64,
         connector: &Arc<Connector>,
         space: &Arc<Space>,
-        owed: &mut Vec<PendingDelivery>,
+        pending: &mut Vec<PendingDelivery>,
     ) -> Result<(), Failure> {
         let limit = i64::try_from(self.at_most).unwrap_or(i64::MAX);
         let mut statement = self.connection.prepare_cached(DUE)?;
@@ -287,7 +291,7 @@ impl Look<'_> {
             };
             let plain: bool = row.get(2)?;
             let kind = delivery_kind(row.get(4)?, seq)?;
-            owed.push(PendingDelivery {
+            pending.push(PendingDelivery {
                 seq,
                 id: DeliveryId::from_bytes(row.get(1)?),
                 alert_id: AlertId::from_bytes(row.get(8)?),

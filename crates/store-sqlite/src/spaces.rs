@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::{SqliteStore, alerts::space_no, error::Failure, people::user, zones::ZONE};
+use crate::{SqliteStore, alerts::space_no, error::Failure, users::user, zones::ZONE};
 
 const ALL: &str = "SELECT no, id, slug, name, created_at, version FROM spaces ORDER BY slug";
 // By the unique index on slug.

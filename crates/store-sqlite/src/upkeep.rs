@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::{SqliteStore, connectors, error::Failure, inspection, queue::next_owed, zones};
+use crate::{SqliteStore, connectors, error::Failure, inspection, queue::next_with_pending, zones};
 
 // By deliveries_pending.
 const OLDEST_WAITING: &str = "SELECT coalesce(requeued_at, created_at) FROM deliveries
@@ -117,7 +117,7 @@ fn write_ends(connection: &Connection, now: Timestamp, after: i64) -> rusqlite::
     let cutoff = cutoff.as_millisecond();
     let mut after = after;
     for _ in 0..CONNECTORS_A_STEP {
-        let Some(no) = next_owed(connection, after)? else {
+        let Some(no) = next_with_pending(connection, after)? else {
             return Ok(Tidied::More(Progress::History(0)));
         };
         if cancel(connection, no)? > 0 || expire(connection, no, cutoff)? > 0 {

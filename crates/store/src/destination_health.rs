@@ -33,7 +33,7 @@ pub struct DestinationHealth {
     /// Whether it is blocked.
     pub block: Option<Block>,
     /// Whether the spaces were notified that it is blocked, and not yet that it works again.
-    pub told: bool,
+    pub announced: bool,
     /// When it was repaired last: expiry counts from here.
     pub repaired_at: Option<Timestamp>,
 }

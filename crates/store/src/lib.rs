@@ -17,7 +17,6 @@ mod intake;
 mod key_file;
 mod leases;
 mod meters;
-mod people;
 mod prepared;
 mod queue;
 mod seal;
@@ -26,6 +25,7 @@ mod spaces;
 pub mod stored;
 mod upkeep;
 mod usage;
+mod users;
 
 use std::sync::Arc;
 
@@ -50,10 +50,6 @@ pub use intake::{
 pub use key_file::{KeyFileError, add_key, read_key_file, write_new_key_file};
 pub use leases::{Lease, Leases, ReleasedLease, Renewal, Renewed};
 pub use meters::GroupMeters;
-pub use people::{
-    AddedUser, ApiKey, Disabled, NewApiKey, NewToken, NewUser, People, Session, TokenHash,
-    UserRecord,
-};
 pub use prepared::PreparedAlert;
 pub use queue::{
     Backlog, DigestBatch, DigestEntry, Event, Fence, Form, NextStep, OpeningState, Outcome,
@@ -64,11 +60,15 @@ pub use sealing::{Sealing, UnsealError, make_key_file_if_missing};
 pub use spaces::{Member, MemberChange, MembershipFacts, SpaceChange, Spaces};
 pub use upkeep::{Census, Progress, Tidied, Tidying, Upkeep};
 pub use usage::Use;
+pub use users::{
+    AddedUser, ApiKey, Disabled, NewApiKey, NewToken, NewUser, Session, TokenHash, UserRecord,
+    Users,
+};
 
 /// A whole store, as the binary wires it.
 #[async_trait::async_trait]
 pub trait Store:
-    Intake + Alerts + History + Connectors + People + Spaces + Queue + Leases + Upkeep
+    Intake + Alerts + History + Connectors + Users + Spaces + Queue + Leases + Upkeep
 {
     /// The same store for a caller who was authorised at this version of identity. A change through it checks that
     /// version in its own transaction, and fails as [`StoreError::Stale`] if it has moved. [`Intake::accept`] gets the

@@ -32,7 +32,7 @@ pub trait Queue: Send + Sync {
 
     /// The oldest deliveries pending for a destination after the one numbered `after`, oldest first, at most `at_most`.
     /// Those that have expired, and those of connectors that are switched off, are left out.
-    async fn due(
+    async fn pending(
         &self,
         destination: Fingerprint,
         after: i64,
@@ -66,7 +66,7 @@ pub trait Queue: Send + Sync {
     async fn record(&self, reports: Arc<[Report]>) -> Result<Vec<Recorded>, StoreError>;
 
     /// Waits for what was committed since the last call, in the order of the commits; `None` once the store stopped.
-    /// Events are hints: a caller that misses one finds the same with [`Queue::due`]. For one caller at a time.
+    /// Events are hints: a caller that misses one finds the same with [`Queue::pending`]. For one caller at a time.
     async fn next_events(&self) -> Option<Vec<Event>>;
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use alert_connectors_model::{Clock, KeyId};
-use alert_connectors_store::{ApiKey, People, Session, StoreError, TokenHash};
+use alert_connectors_store::{ApiKey, Session, StoreError, TokenHash, Users};
 use async_trait::async_trait;
 use http::{HeaderMap, header};
 use jiff::{SignedDuration, Timestamp};
@@ -19,9 +19,9 @@ const CALLERS_MAX: usize = 10_000;
 /// The last use of a key is noted at most this often.
 const USE_NOTED_EVERY: SignedDuration = SignedDuration::from_mins(1);
 
-/// People, tokens and keys of the store.
+/// Users, tokens and keys of the store.
 pub struct StoreIdentity {
-    store: Arc<dyn People>,
+    store: Arc<dyn Users>,
     clock: Arc<dyn Clock>,
     known: RwLock<HashMap<TokenHash, CachedCaller>>,
     noted: Mutex<HashMap<KeyId, Timestamp>>,
@@ -36,7 +36,7 @@ struct CachedCaller {
 
 impl StoreIdentity {
     /// The identity of a store.
-    pub fn new(store: Arc<dyn People>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(store: Arc<dyn Users>, clock: Arc<dyn Clock>) -> Self {
         Self {
             store,
             clock,

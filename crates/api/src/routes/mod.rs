@@ -63,7 +63,7 @@ pub(crate) fn operations() -> OpenApiRouter<App> {
 }
 
 /// The users, keys, spaces and members that come with this service.
-pub(crate) fn people() -> OpenApiRouter<App> {
+pub(crate) fn users() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(auth::sign_in))
         .routes(routes!(auth::sign_out))
@@ -82,8 +82,8 @@ pub fn router(app: &App) -> Router {
 }
 
 /// Users, tokens, keys, spaces and members, likewise without a fallback.
-pub fn people_router(app: &App) -> Router {
-    layered(people(), app)
+pub fn users_router(app: &App) -> Router {
+    layered(users(), app)
 }
 
 /// Probes, metrics and the description of the API, likewise without a fallback.
@@ -93,7 +93,7 @@ pub fn operations_router(app: &App) -> Router {
 
 /// The whole API of the service. Any other route is answered with an error.
 pub fn whole(app: &App) -> Router {
-    let all = core().merge(people()).merge(operations());
+    let all = core().merge(users()).merge(operations());
     let router = all.split_for_parts().0;
     finished(router.fallback(async || ApiError::not_found("route")), app)
 }

@@ -155,7 +155,7 @@ impl Destination {
     ) -> Option<Planned> {
         let read = context
             .store
-            .due(self.fingerprint, one.seq - 1, REFILL, context.expiry());
+            .pending(self.fingerprint, one.seq - 1, REFILL, context.expiry());
         let mut read = match read.await {
             Ok(read) => read,
             Err(error) => {

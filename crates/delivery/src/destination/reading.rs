@@ -26,7 +26,7 @@ impl Destination {
         let at_most = if context.memory.is_left() { REFILL } else { 1 };
         let read = context
             .store
-            .due(self.fingerprint, cursor.after, at_most, context.expiry());
+            .pending(self.fingerprint, cursor.after, at_most, context.expiry());
         let read = match read.await {
             Ok(read) => read,
             Err(error) => return self.unreadable(&error).await,

@@ -49,7 +49,7 @@ async fn a_held_message_is_the_probe_and_its_success_releases_the_rest() {
         .map(|one| (one.seq, one.attempt.as_ref().unwrap().outcome))
         .collect();
     assert_eq!(refused, [(1, AttemptOutcome::DestinationRefused); 2]);
-    let health = until(|| world.queue.health(), |health| !health.told).await;
+    let health = until(|| world.queue.health(), |health| !health.announced).await;
     assert!(health.block.is_none() && health.repaired_at.is_some());
     let Some((name, ConnectorNotice::Blocked(block))) = world.told.all().first().cloned() else {
         unreachable!("the first notice tells of the block");

@@ -150,7 +150,7 @@ impl Queue for MemoryQueue {
         })
     }
 
-    async fn due(
+    async fn pending(
         &self,
         destination: Fingerprint,
         after: i64,
@@ -175,7 +175,9 @@ impl Queue for MemoryQueue {
         in_full: usize,
         expiry: Expiry,
     ) -> Result<Option<DigestBatch>, StoreError> {
-        let due = self.due(destination, from - 1, usize::MAX, expiry).await?;
+        let due = self
+            .pending(destination, from - 1, usize::MAX, expiry)
+            .await?;
         let Some(first) = due.first() else {
             return Ok(None);
         };

@@ -164,7 +164,7 @@ async fn whoever_does_not_know_of_a_repair_does_not_undo_it() {
         .unwrap();
     let failing = DestinationHealth {
         failures: 4,
-        told: true,
+        announced: true,
         ..failing
     };
     one.store
@@ -178,7 +178,7 @@ async fn whoever_does_not_know_of_a_repair_does_not_undo_it() {
         .unwrap()
         .health;
     assert_eq!((known.failures, known.repaired_at), (0, Some(now)));
-    assert!(known.told, "who told the spaces says so");
+    assert!(known.announced, "who told the spaces says so");
 }
 
 #[tokio::test]

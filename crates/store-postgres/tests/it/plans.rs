@@ -35,7 +35,7 @@ fn statements() -> Vec<String> {
         include_str!("../../src/intake/rows.rs"),
         include_str!("../../src/leases.rs"),
         include_str!("../../src/listen.rs"),
-        include_str!("../../src/people.rs"),
+        include_str!("../../src/users.rs"),
         include_str!("../../src/openings.rs"),
         include_str!("../../src/queue.rs"),
         include_str!("../../src/record.rs"),

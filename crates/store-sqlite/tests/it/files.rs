@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use alert_connectors_store::{People, Spaces, Store, StoreError, conformance::World};
+use alert_connectors_store::{Spaces, Store, StoreError, Users, conformance::World};
 use alert_connectors_store_sqlite::{OpenError, SqliteStore, Use};
 
 use crate::opening;

@@ -14,7 +14,7 @@ fn statements() -> Vec<String> {
         include_str!("../../src/idempotency.rs"),
         include_str!("../../src/intake.rs"),
         include_str!("../../src/openings.rs"),
-        include_str!("../../src/people.rs"),
+        include_str!("../../src/users.rs"),
         include_str!("../../src/ledger.rs"),
         include_str!("../../src/queue.rs"),
         include_str!("../../src/spaces.rs"),

@@ -132,7 +132,7 @@ pub async fn a_retry_gives_a_delivery_its_place_and_its_time_back(world: World) 
     );
     let late = world.hours_later(30);
     assert_eq!(retry(id, late).await, Retried::Queued);
-    let due = world.store.due(connector.destination, 0, 9, late).await;
+    let due = world.store.pending(connector.destination, 0, 9, late).await;
     let due = due.unwrap();
     assert_eq!((due.len(), due[0].queued_at), (1, late.now));
     world
@@ -295,7 +295,7 @@ pub async fn a_new_url_repairs(world: World) {
         .unwrap();
     assert_eq!(known.health.block, None);
     assert_eq!(known.health.repaired_at, Some(late.now));
-    let due = world.store.due(connector.destination, 0, 9, late).await;
+    let due = world.store.pending(connector.destination, 0, 9, late).await;
     assert_eq!(due.unwrap().len(), 1);
 }
 

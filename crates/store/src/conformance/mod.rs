@@ -13,9 +13,9 @@ mod connectors;
 mod health;
 mod history;
 mod intake;
-mod people;
 mod problem;
 mod queue;
+mod users;
 mod world;
 
 pub use alerts::*;
@@ -23,9 +23,9 @@ pub use connectors::*;
 pub use health::*;
 pub use history::*;
 pub use intake::*;
-pub use people::*;
 pub use problem::*;
 pub use queue::*;
+pub use users::*;
 pub use world::{Opened, World, idempotency, stored};
 
 /// Makes a test of every property for one store. The argument is an async function that opens an empty one.

@@ -103,7 +103,7 @@ pub async fn due_is_read_in_order_across_connectors(world: World) {
     assert!(all.windows(2).all(|pair| pair[0].seq < pair[1].seq));
     let rest = world
         .store
-        .due(one.destination, all[1].seq, 3, world.expiry())
+        .pending(one.destination, all[1].seq, 3, world.expiry())
         .await
         .unwrap();
     assert_eq!(
@@ -155,7 +155,7 @@ fn with_everything(world: &World, connector: &Connector) -> DestinationHealth {
             probes: 2,
             quiet: true,
         }),
-        told: true,
+        announced: true,
         repaired_at: Some(world.later(-900)),
     }
 }
@@ -293,7 +293,10 @@ pub async fn what_has_expired_is_owed_no_more_until_a_repair(world: World) {
         ..world.expiry()
     };
     let due = async |expiry| {
-        let due = world.store.due(connector.destination, 0, 10, expiry).await;
+        let due = world
+            .store
+            .pending(connector.destination, 0, 10, expiry)
+            .await;
         due.unwrap().len()
     };
     assert_eq!((due(later(23)).await, due(later(24)).await), (1, 0));

@@ -274,7 +274,7 @@ impl World {
     /// The deliveries pending for a connector's destination.
     pub async fn due(&self, connector: &Connector) -> Vec<PendingDelivery> {
         self.store
-            .due(connector.destination, 0, 100, self.expiry())
+            .pending(connector.destination, 0, 100, self.expiry())
             .await
             .unwrap()
     }

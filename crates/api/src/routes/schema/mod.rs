@@ -7,13 +7,13 @@
 mod alerts;
 mod connectors;
 mod deliveries;
-mod people;
+mod users;
 
 pub(crate) use alerts::*;
 pub(crate) use connectors::*;
 pub(crate) use deliveries::*;
-pub(crate) use people::*;
 use serde_json::Value;
+pub(crate) use users::*;
 use utoipa::{ToResponse, ToSchema};
 
 macro_rules! schemas {

@@ -2,8 +2,8 @@
 
 use alert_connectors_model::{Email, KeyId, KeyScope, Role, SpaceId, User, UserId};
 use alert_connectors_store::{
-    AddedUser, ApiKey, Disabled, NewApiKey, NewToken, NewUser, People, Session as Signed,
-    StoreError, TokenHash, UserRecord,
+    AddedUser, ApiKey, Disabled, NewApiKey, NewToken, NewUser, Session as Signed, StoreError,
+    TokenHash, UserRecord, Users,
     stored::{maybe_time, time, unreadable},
 };
 use async_trait::async_trait;
@@ -54,7 +54,7 @@ const FORGET_TOKENS: &str = "DELETE FROM tokens WHERE hash IN
     (SELECT hash FROM tokens WHERE expires_at <= $1 ORDER BY expires_at LIMIT 20 FOR UPDATE SKIP LOCKED)";
 
 #[async_trait]
-impl People for PostgresStore {
+impl Users for PostgresStore {
     async fn add_user(&self, new: NewUser) -> Result<AddedUser, StoreError> {
         let change = self.change().await?;
         let added = change

@@ -2,8 +2,8 @@
 
 use alert_connectors_model::{Email, KeyId, KeyScope, Role, SpaceId, User, UserId};
 use alert_connectors_store::{
-    AddedUser, ApiKey, Disabled, NewApiKey, NewToken, NewUser, People, Session, StoreError,
-    TokenHash, UserRecord,
+    AddedUser, ApiKey, Disabled, NewApiKey, NewToken, NewUser, Session, StoreError, TokenHash,
+    UserRecord, Users,
     stored::{time, unreadable},
 };
 use async_trait::async_trait;
@@ -44,7 +44,7 @@ const FORGET_TOKENS: &str = "DELETE FROM tokens WHERE hash IN
     (SELECT hash FROM tokens WHERE expires_at <= ?1 ORDER BY expires_at LIMIT 20)";
 
 #[async_trait]
-impl People for SqliteStore {
+impl Users for SqliteStore {
     async fn add_user(&self, new: NewUser) -> Result<AddedUser, StoreError> {
         self.change(move |connection, _events| {
             let added = connection.execute(

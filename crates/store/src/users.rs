@@ -9,10 +9,10 @@ use crate::StoreError;
 /// SHA-256 of a token or key: all that is kept of it.
 pub type TokenHash = [u8; 32];
 
-/// People and how they prove who they are. Changing a user, or ending a token or key, bumps the version of identity in
+/// Users and how they prove who they are. Changing a user, or ending a token or key, bumps the version of identity in
 /// its own transaction.
 #[async_trait]
-pub trait People: Send + Sync {
+pub trait Users: Send + Sync {
     /// Makes a user.
     async fn add_user(&self, new: NewUser) -> Result<AddedUser, StoreError>;
 

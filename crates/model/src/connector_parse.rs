@@ -1,23 +1,12 @@
 //! From JSON to a new connector or a change of one, with every fault at once.
 
-use std::borrow::Cow;
-
 use crate::{
     AddressPolicy, AlertType, AlertTypeFilter, Connector, ConnectorChange, ConnectorType, Fault,
-    FaultKind, HostPattern, Json, Loc, ObjectReader, Severity, SeverityFilter, WebhookUrl,
+    FaultKind, FieldReader, HostPattern, Json, Loc, Severity, SeverityFilter, WebhookUrl,
     alert_parse::{alert_type_fault, is_visible, not_one_of},
-    closest_match,
 };
 
 const NAME_CHARS_MAX: usize = 120;
-const WRITABLE: [&str; 6] = [
-    "name",
-    "connector_type",
-    "webhook_url",
-    "is_active",
-    "severity_filter",
-    "alert_type_filter",
-];
 /// What a GET shows and a client may send back; ignored.
 const READ_ONLY: [&str; 5] = ["id", "space_id", "created_by", "created_at", "updated_at"];
 
@@ -69,33 +58,25 @@ pub struct NewConnector {
 
 /// Reads the body of a create request.
 pub fn parse_new_connector(json: Json<'_>, rules: &UrlRules) -> Result<NewConnector, Vec<Fault>> {
-    let mut reader = ConnectorReader::new(json)?;
+    let mut reader = ConnectorReader(FieldReader::of_body(json)?);
     let change = reader.change();
-    for (name, absent) in [
-        ("name", change.name.is_none()),
-        ("connector_type", change.connector_type.is_none()),
-        ("webhook_url", change.webhook_url.is_none()),
-    ] {
-        if absent && !reader.seen.contains(&name) {
-            reader.fault(name, FaultKind::Missing, format!("{name} is required."));
-        }
+    for name in ["name", "connector_type", "webhook_url"] {
+        reader.0.require(name);
     }
     if let (Some(url), Some(connector_type)) = (&change.webhook_url, change.connector_type) {
-        reader.faults.extend(rules.judge(url, connector_type).err());
+        reader.judge(rules, url, connector_type);
     }
-    match (change.name, change.connector_type, change.webhook_url) {
-        (Some(name), Some(connector_type), Some(webhook_url)) if reader.faults.is_empty() => {
-            Ok(NewConnector {
-                name,
-                connector_type,
-                webhook_url,
-                is_active: change.is_active.unwrap_or(true),
-                severity_filter: change.severity_filter.unwrap_or_default(),
-                alert_type_filter: change.alert_type_filter.unwrap_or_default(),
-            })
-        }
-        _ => Err(reader.faults),
-    }
+    let new = || {
+        Some(NewConnector {
+            name: change.name?,
+            connector_type: change.connector_type?,
+            webhook_url: change.webhook_url?,
+            is_active: change.is_active.unwrap_or(true),
+            severity_filter: change.severity_filter.unwrap_or_default(),
+            alert_type_filter: change.alert_type_filter.unwrap_or_default(),
+        })
+    };
+    reader.0.finish(new())
 }
 
 /// Reads the body of a PATCH of `current`; type and URL are judged as they will be together.
@@ -104,42 +85,18 @@ pub fn parse_connector_change(
     current: &Connector,
     rules: &UrlRules,
 ) -> Result<ConnectorChange, Vec<Fault>> {
-    let mut reader = ConnectorReader::new(json)?;
+    let mut reader = ConnectorReader(FieldReader::of_body(json)?);
     let change = reader.change();
     if change.webhook_url.is_some() || change.connector_type.is_some() {
         let merged = change.applied_to(current);
-        reader.faults.extend(
-            rules
-                .judge(&merged.webhook_url, merged.connector_type)
-                .err(),
-        );
+        reader.judge(rules, &merged.webhook_url, merged.connector_type);
     }
-    if reader.faults.is_empty() {
-        Ok(change)
-    } else {
-        Err(reader.faults)
-    }
+    reader.0.finish(Some(change))
 }
 
-struct ConnectorReader<'j> {
-    object: ObjectReader<'j>,
-    seen: Vec<&'static str>,
-    faults: Vec<Fault>,
-}
+struct ConnectorReader<'j>(FieldReader<'j>);
 
-impl<'j> ConnectorReader<'j> {
-    fn new(json: Json<'j>) -> Result<Self, Vec<Fault>> {
-        let object = ObjectReader::new(json).map_err(|other| {
-            let msg = format!("The body must be an object; this is {}.", other.type_name());
-            vec![Fault::new(Loc::body(), FaultKind::WrongType, msg)]
-        })?;
-        Ok(Self {
-            object,
-            seen: Vec::new(),
-            faults: Vec::new(),
-        })
-    }
-
+impl ConnectorReader<'_> {
     fn change(&mut self) -> ConnectorChange {
         let change = ConnectorChange {
             name: self.name(),
@@ -149,57 +106,33 @@ impl<'j> ConnectorReader<'j> {
             severity_filter: self.severity_filter(),
             alert_type_filter: self.alert_type_filter(),
         };
-        self.unknown();
+        self.0.refuse_unknown(&READ_ONLY);
         change
     }
 
-    fn fault(&mut self, name: &'static str, kind: FaultKind, msg: impl Into<String>) {
-        self.faults
-            .push(Fault::new(Loc::body().field(name), kind, msg));
-    }
-
-    fn wrong_type(&mut self, name: &'static str, wanted: &str, found: &Json<'_>) {
-        self.faults.push(Fault::wrong_type(
-            Loc::body().field(name),
-            name,
-            wanted,
-            found,
-        ));
-    }
-
-    fn take(&mut self, name: &'static str) -> Option<Json<'j>> {
-        let json = self.object.take(name)?;
-        self.seen.push(name);
-        Some(json)
-    }
-
-    fn text(&mut self, name: &'static str) -> Option<Cow<'j, str>> {
-        match self.take(name)? {
-            Json::Text(text) => Some(text),
-            other => {
-                self.wrong_type(name, "a string", &other);
-                None
-            }
+    fn judge(&mut self, rules: &UrlRules, url: &WebhookUrl, connector_type: ConnectorType) {
+        if let Err(fault) = rules.judge(url, connector_type) {
+            self.0.push(fault);
         }
     }
 
     fn name(&mut self) -> Option<String> {
-        let text = self.text("name")?;
+        let text = self.0.text("name")?;
         let name = text.trim();
         if !name.chars().any(is_visible) {
-            self.fault(
+            self.0.fault(
                 "name",
                 FaultKind::TooShort,
                 "name must show at least one character.",
             );
         } else if name.chars().count() > NAME_CHARS_MAX {
-            self.fault(
+            self.0.fault(
                 "name",
                 FaultKind::TooLong,
                 "name has at most 120 characters.",
             );
         } else if name.chars().any(char::is_control) {
-            self.fault(
+            self.0.fault(
                 "name",
                 FaultKind::NotOneOf,
                 "name must not hold control characters or line breaks.",
@@ -211,7 +144,7 @@ impl<'j> ConnectorReader<'j> {
     }
 
     fn connector_type(&mut self) -> Option<ConnectorType> {
-        let text = self.text("connector_type")?;
+        let text = self.0.text("connector_type")?;
         let parsed = ConnectorType::parse(&text);
         if parsed.is_none() {
             let msg = not_one_of(
@@ -219,30 +152,30 @@ impl<'j> ConnectorReader<'j> {
                 &text,
                 ConnectorType::ALL.map(ConnectorType::as_str),
             );
-            self.fault("connector_type", FaultKind::NotOneOf, msg);
+            self.0.fault("connector_type", FaultKind::NotOneOf, msg);
         }
         parsed
     }
 
     fn webhook_url(&mut self) -> Option<WebhookUrl> {
-        let text = self.text("webhook_url")?;
+        let text = self.0.text("webhook_url")?;
         WebhookUrl::parse(&text)
-            .map_err(|(kind, msg)| self.fault("webhook_url", kind, msg))
+            .map_err(|(kind, msg)| self.0.fault("webhook_url", kind, msg))
             .ok()
     }
 
     fn is_active(&mut self) -> Option<bool> {
-        match self.take("is_active")? {
+        match self.0.take("is_active")? {
             Json::Bool(value) => Some(value),
             other => {
-                self.wrong_type("is_active", "true or false", &other);
+                self.0.wrong_type("is_active", "true or false", &other);
                 None
             }
         }
     }
 
     fn severity_filter(&mut self) -> Option<SeverityFilter> {
-        let json = self.take("severity_filter")?;
+        let json = self.0.take("severity_filter")?;
         let items = self.items("severity_filter", json, |text| {
             Severity::parse(text).ok_or_else(|| {
                 let msg = not_one_of("A severity", text, Severity::ALL.map(Severity::as_str));
@@ -253,7 +186,7 @@ impl<'j> ConnectorReader<'j> {
     }
 
     fn alert_type_filter(&mut self) -> Option<AlertTypeFilter> {
-        let json = match self.take("alert_type_filter")? {
+        let json = match self.0.take("alert_type_filter")? {
             Json::Null => return Some(AlertTypeFilter::All),
             json => json,
         };
@@ -265,7 +198,7 @@ impl<'j> ConnectorReader<'j> {
             .types()
             .is_some_and(|types| types.len() > AlertTypeFilter::ENTRIES_MAX)
         {
-            self.fault(
+            self.0.fault(
                 "alert_type_filter",
                 FaultKind::TooMany,
                 "alert_type_filter has at most 64 entries.",
@@ -283,10 +216,10 @@ impl<'j> ConnectorReader<'j> {
         parse: impl Fn(&str) -> Result<T, (FaultKind, String)>,
     ) -> Option<Vec<T>> {
         let Json::List(items) = json else {
-            self.wrong_type(name, "a list of strings", &json);
+            self.0.wrong_type(name, "a list of strings", &json);
             return None;
         };
-        let faults_before = self.faults.len();
+        let faults_before = self.0.fault_count();
         let mut parsed = Vec::with_capacity(items.len().min(AlertTypeFilter::ENTRIES_MAX));
         for (index, item) in items.iter().enumerate() {
             let outcome = match item {
@@ -302,30 +235,10 @@ impl<'j> ConnectorReader<'j> {
             };
             match outcome {
                 Ok(item) => parsed.push(item),
-                Err((kind, msg)) => {
-                    self.faults
-                        .push(Fault::new(Loc::body().field(name).item(index), kind, msg));
-                }
+                Err((kind, msg)) => self.0.fault_of_item(name, index, kind, msg),
             }
         }
-        (self.faults.len() == faults_before).then_some(parsed)
-    }
-
-    fn unknown(&mut self) {
-        for name in self
-            .object
-            .left_over()
-            .filter(|name| !READ_ONLY.contains(name))
-        {
-            let shown: String = name.chars().take(NAME_CHARS_MAX).collect();
-            let hint = closest_match(name, WRITABLE).map(|known| format!(" Did you mean {known}?"));
-            let msg = format!("There is no such field.{}", hint.unwrap_or_default());
-            self.faults.push(Fault::new(
-                Loc::body().field(shown),
-                FaultKind::UnknownField,
-                msg,
-            ));
-        }
+        (self.0.fault_count() == faults_before).then_some(parsed)
     }
 }
 

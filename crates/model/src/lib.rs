@@ -10,6 +10,7 @@ mod connector_parse;
 mod dedup_key;
 mod delivery;
 mod fault;
+mod field_reader;
 mod filter;
 mod id;
 mod json;
@@ -38,6 +39,7 @@ pub use connector_parse::{NewConnector, UrlRules, parse_connector_change, parse_
 pub use dedup_key::dedup_key;
 pub use delivery::{Delivery, DeliveryKind, DeliveryState, EndReason};
 pub use fault::{Fault, FaultKind, Loc, LocPart};
+pub use field_reader::FieldReader;
 pub use filter::{AlertTypeFilter, SeverityFilter};
 pub use id::{AlertId, AttemptId, ConnectorId, DeliveryId, KeyId, SpaceId, UserId};
 pub use json::{Json, JsonError, ObjectReader};

@@ -1,7 +1,9 @@
 //! A user's own API keys.
 
+use std::borrow::Cow;
+
 use alert_connectors_model::{
-    Fault, FaultKind, Json, KeyId, KeyScope, Loc, Secret, Slug, rfc3339_millis,
+    Fault, FaultKind, FieldReader, Json, KeyId, KeyScope, Loc, Secret, Slug, rfc3339_millis,
 };
 use alert_connectors_store::{ApiKey, NewApiKey};
 use axum::{
@@ -12,10 +14,7 @@ use axum::{
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 
-use super::{
-    fields::{name, object, optional_text, text, unknown},
-    schema,
-};
+use super::{fields::name, schema};
 use crate::{
     ApiError, App, Caller, ErrorKind,
     body::{self, BODY_BYTES_MAX},
@@ -191,46 +190,33 @@ struct KeyRequest {
 }
 
 fn wanted(json: Json<'_>, now: Timestamp) -> Result<KeyRequest, ApiError> {
-    let mut object = object(json)?;
-    let mut faults = Vec::new();
-    let name = text(&mut object, "name", &mut faults).and_then(|text| name(&text, &mut faults));
-    let space = optional_text(&mut object, "space", &mut faults);
-    let scope = optional_text(&mut object, "scope", &mut faults).map(|text| {
-        KeyScope::parse(&text).unwrap_or_else(|| {
-            let msg = "scope must be all or send.";
-            faults.push(Fault::new(
-                Loc::body().field("scope"),
-                FaultKind::NotOneOf,
-                msg,
-            ));
-            KeyScope::Send
-        })
+    let mut reader = FieldReader::of_body(json).map_err(ApiError::invalid)?;
+    let name = name(&mut reader);
+    let space = reader.optional_text("space").map(Cow::into_owned);
+    let scope = reader.optional_text("scope");
+    let scope = scope.and_then(|text| {
+        let scope = KeyScope::parse(&text);
+        if scope.is_none() {
+            reader.fault("scope", FaultKind::NotOneOf, "scope must be all or send.");
+        }
+        scope
     });
-    let expires_at = optional_text(&mut object, "expires_at", &mut faults).and_then(|text| {
+    let expires_at = reader.optional_text("expires_at");
+    let expires_at = expires_at.and_then(|text| {
         let time = text.parse::<Timestamp>().ok().filter(|time| *time > now);
         if time.is_none() {
             let msg =
                 "expires_at must be an RFC 3339 time in the future, such as 2030-01-01T00:00:00Z.";
-            faults.push(Fault::new(
-                Loc::body().field("expires_at"),
-                FaultKind::NotOneOf,
-                msg,
-            ));
+            reader.fault("expires_at", FaultKind::NotOneOf, msg);
         }
         time
     });
-    unknown(
-        &object,
-        &["name", "space", "scope", "expires_at"],
-        &mut faults,
-    );
-    match name {
-        Some(name) if faults.is_empty() => Ok(KeyRequest {
-            name,
-            space,
-            scope: scope.unwrap_or(KeyScope::All),
-            expires_at,
-        }),
-        _ => Err(ApiError::invalid(faults)),
-    }
+    reader.refuse_unknown(&[]);
+    let request = name.map(|name| KeyRequest {
+        name,
+        space,
+        scope: scope.unwrap_or(KeyScope::All),
+        expires_at,
+    });
+    reader.finish(request).map_err(ApiError::invalid)
 }

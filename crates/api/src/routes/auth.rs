@@ -1,6 +1,8 @@
 //! Signing in and out.
 
-use alert_connectors_model::{Email, Fault, FaultKind, Json, Loc, Secret, rfc3339_millis};
+use std::borrow::Cow;
+
+use alert_connectors_model::{Email, FaultKind, FieldReader, Json, Secret, rfc3339_millis};
 use alert_connectors_store::{NewToken, StoreError, UserRecord};
 use axum::{
     body::Body,
@@ -10,11 +12,7 @@ use axum::{
 use http::{HeaderMap, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{
-    fields::{object, text, unknown},
-    schema,
-    spaces::enterable,
-};
+use super::{schema, spaces::enterable};
 use crate::{
     ApiError, App, ErrorKind, Password, Peer,
     body::{self, SIGN_IN_BYTES_MAX},
@@ -126,22 +124,18 @@ fn refused() -> ApiError {
 }
 
 fn credentials(json: Json<'_>) -> Result<(String, Password), ApiError> {
-    let mut object = object(json)?;
-    let mut faults = Vec::new();
-    let email = text(&mut object, "email", &mut faults);
-    let password = text(&mut object, "password", &mut faults);
+    let mut reader = FieldReader::of_body(json).map_err(ApiError::invalid)?;
+    let email = reader.required_text("email").map(Cow::into_owned);
+    let password = reader.required_text("password");
     let password = password.and_then(|text| {
-        let too_long = |msg| {
-            let loc = Loc::body().field("password");
-            faults.push(Fault::new(loc, FaultKind::TooLong, msg));
-        };
-        Password::new(Secret::new(text)).map_err(too_long).ok()
+        Password::new(Secret::new(text.into_owned()))
+            .map_err(|msg| reader.fault("password", FaultKind::TooLong, msg))
+            .ok()
     });
-    unknown(&object, &["email", "password"], &mut faults);
-    match (email, password) {
-        (Some(email), Some(password)) if faults.is_empty() => Ok((email, password)),
-        _ => Err(ApiError::invalid(faults)),
-    }
+    reader.refuse_unknown(&[]);
+    reader
+        .finish(email.zip(password))
+        .map_err(ApiError::invalid)
 }
 
 /// Sign out: the token is dead at once, everywhere.

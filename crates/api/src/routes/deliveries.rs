@@ -1,8 +1,8 @@
 //! The history of deliveries, their retry and replay, and a connector's health.
 
 use alert_connectors_model::{
-    Attempt, Delivery, DeliveryId, DeliveryState, EndReason, Fault, FaultKind, Json, Loc,
-    ObjectReader, rfc3339_millis,
+    Attempt, Delivery, DeliveryId, DeliveryState, EndReason, FaultKind, FieldReader, Json,
+    rfc3339_millis,
 };
 use alert_connectors_store::{DeliveryQuery, Replay, Replayed, Retried};
 use axum::{
@@ -11,7 +11,6 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, StatusCode};
-use jiff::Timestamp;
 
 use super::{connectors::connector_of, fields, schema};
 use crate::{
@@ -181,42 +180,28 @@ pub(super) async fn replay(
 }
 
 fn parse_replay(json: Json<'_>) -> Result<Replay, ApiError> {
-    let mut object = fields::object(json)?;
-    let mut faults = Vec::new();
-    let since = fields::text(&mut object, "since", &mut faults);
-    let since = time("since", since, &mut faults);
-    let until = fields::optional_text(&mut object, "until", &mut faults);
-    let until = time("until", until, &mut faults);
-    let states = states(&mut object, &mut faults);
-    fields::unknown(&object, &["since", "until", "states"], &mut faults);
-    match since {
-        Some(since) if faults.is_empty() => Ok(Replay {
-            since,
-            until,
-            states,
-        }),
-        _ => Err(ApiError::invalid(faults)),
-    }
+    let mut reader = FieldReader::of_body(json).map_err(ApiError::invalid)?;
+    let since = reader.required_text("since");
+    let since = since.and_then(|text| fields::time(&mut reader, "since", &text));
+    let until = reader.optional_text("until");
+    let until = until.and_then(|text| fields::time(&mut reader, "until", &text));
+    let states = states(&mut reader);
+    reader.refuse_unknown(&[]);
+    let replay = since.map(|since| Replay {
+        since,
+        until,
+        states,
+    });
+    reader.finish(replay).map_err(ApiError::invalid)
 }
 
-fn time(name: &'static str, text: Option<String>, faults: &mut Vec<Fault>) -> Option<Timestamp> {
-    let parsed = text?.parse();
-    if parsed.is_err() {
-        let msg = format!("{name} must be an RFC 3339 time such as 2026-11-23T12:00:00Z.");
-        let loc = Loc::body().field(name);
-        faults.push(Fault::new(loc, FaultKind::NotOneOf, msg));
-    }
-    parsed.ok()
-}
-
-fn states(object: &mut ObjectReader<'_>, faults: &mut Vec<Fault>) -> Vec<DeliveryState> {
-    let loc = Loc::body().field("states");
-    let items = match object.take("states") {
+fn states(reader: &mut FieldReader<'_>) -> Vec<DeliveryState> {
+    let items = match reader.take("states") {
         None => return REPLAYED.to_vec(),
         Some(Json::List(items)) => items,
         Some(other) => {
             let msg = format!("states must be a list; this is {}.", other.type_name());
-            faults.push(Fault::new(loc, FaultKind::WrongType, msg));
+            reader.fault("states", FaultKind::WrongType, msg);
             return Vec::new();
         }
     };
@@ -231,11 +216,7 @@ fn states(object: &mut ObjectReader<'_>, faults: &mut Vec<Fault>) -> Vec<Deliver
             Some(state) => states.push(state),
             None => {
                 let msg = "A state is one of delivered, accepted, failed, expired, cancelled.";
-                faults.push(Fault::new(
-                    loc.clone().item(index),
-                    FaultKind::NotOneOf,
-                    msg,
-                ));
+                reader.fault_of_item("states", index, FaultKind::NotOneOf, msg);
             }
         }
     }

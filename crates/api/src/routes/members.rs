@@ -1,6 +1,6 @@
 //! The members of a space.
 
-use alert_connectors_model::{Email, Fault, FaultKind, Json, Loc, Role, rfc3339_millis};
+use alert_connectors_model::{Email, FaultKind, FieldReader, Json, Role, rfc3339_millis};
 use alert_connectors_store::{Member, MemberChange};
 use axum::{
     body::Body,
@@ -9,10 +9,7 @@ use axum::{
 };
 use http::{HeaderMap, StatusCode};
 
-use super::{
-    fields::{object, text, unknown},
-    schema,
-};
+use super::schema;
 use crate::{
     ApiError, App, ErrorKind,
     body::{self, BODY_BYTES_MAX},
@@ -147,21 +144,16 @@ fn user_email(text: &str) -> Result<Email, ApiError> {
 }
 
 fn new_role(json: Json<'_>) -> Result<Role, ApiError> {
-    let mut object = object(json)?;
-    let mut faults = Vec::new();
-    let role = text(&mut object, "role", &mut faults).and_then(|text| {
+    let mut reader = FieldReader::of_body(json).map_err(ApiError::invalid)?;
+    let role = reader.required_text("role");
+    let role = role.and_then(|text| {
         let role = Role::parse(&text);
         if role.is_none() {
             let msg = "role must be one of viewer, editor, admin.";
-            faults.push(Fault::new(
-                Loc::body().field("role"),
-                FaultKind::NotOneOf,
-                msg,
-            ));
+            reader.fault("role", FaultKind::NotOneOf, msg);
         }
         role
     });
-    unknown(&object, &["role"], &mut faults);
-    role.filter(|_| faults.is_empty())
-        .ok_or_else(|| ApiError::invalid(faults))
+    reader.refuse_unknown(&[]);
+    reader.finish(role).map_err(ApiError::invalid)
 }

@@ -1,7 +1,7 @@
 //! The spaces that a caller may enter, and creating new ones.
 
 use alert_connectors_model::{
-    Fault, FaultKind, Json, Loc, Role, Slug, Space, SpaceId, rfc3339_millis,
+    FaultKind, FieldReader, Json, Role, Slug, Space, SpaceId, rfc3339_millis,
 };
 use alert_connectors_store::SpaceChange;
 use axum::{
@@ -11,10 +11,7 @@ use axum::{
 };
 use http::{HeaderMap, StatusCode};
 
-use super::{
-    fields::{name, object, text, unknown},
-    schema,
-};
+use super::{fields::name, schema};
 use crate::{
     ApiError, App, Caller, ErrorKind,
     body::{self, BODY_BYTES_MAX},
@@ -113,23 +110,16 @@ pub(super) async fn create(
 }
 
 fn new_space(json: Json<'_>) -> Result<(Slug, String), ApiError> {
-    let mut object = object(json)?;
-    let mut faults = Vec::new();
-    let slug = text(&mut object, "slug", &mut faults).and_then(|text| {
+    let mut reader = FieldReader::of_body(json).map_err(ApiError::invalid)?;
+    let slug = reader.required_text("slug");
+    let slug = slug.and_then(|text| {
         let slug = Slug::parse(&text);
         if slug.is_none() {
-            faults.push(Fault::new(
-                Loc::body().field("slug"),
-                FaultKind::NotOneOf,
-                Slug::RULE,
-            ));
+            reader.fault("slug", FaultKind::NotOneOf, Slug::RULE);
         }
         slug
     });
-    let name = text(&mut object, "name", &mut faults).and_then(|text| name(&text, &mut faults));
-    unknown(&object, &["slug", "name"], &mut faults);
-    match (slug, name) {
-        (Some(slug), Some(name)) if faults.is_empty() => Ok((slug, name)),
-        _ => Err(ApiError::invalid(faults)),
-    }
+    let name = name(&mut reader);
+    reader.refuse_unknown(&[]);
+    reader.finish(slug.zip(name)).map_err(ApiError::invalid)
 }

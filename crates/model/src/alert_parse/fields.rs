@@ -8,10 +8,10 @@ use crate::{Field, FieldValue, Json, Loc, ObjectReader, is_visible};
 /// A longer number is kept as text: nobody reads it as a number.
 const NUMBER_CHARS_MAX: usize = 40;
 
-impl AlertReader<'_> {
-    pub(super) fn fields(&mut self, json: Option<Json<'_>>) -> Vec<Field> {
+impl AlertReader<'_, '_> {
+    pub(super) fn fields(&mut self) -> Vec<Field> {
         let loc = self.loc.field("fields");
-        match json {
+        match self.fields.take("fields") {
             Some(Json::Object(entries)) => {
                 let entries = self.at_most("fields", entries, FIELDS_MAX).into_iter();
                 let entries = entries.enumerate();

@@ -3,14 +3,15 @@
 use super::{AlertReader, LABEL_CHARS_MAX, NAME_CHARS_MAX, scalar_text};
 use crate::{ACTIONS_MAX, Action, Json, Link, Loc, ObjectReader, Part, is_visible};
 
-impl AlertReader<'_> {
-    pub(super) fn url(&mut self, json: Option<Json<'_>>) -> Option<Link> {
-        let json = json?;
+impl AlertReader<'_, '_> {
+    pub(super) fn url(&mut self) -> Option<Link> {
+        let json = self.fields.take("url")?;
         self.link(self.loc.field("url"), json)
     }
 
-    pub(super) fn actions(&mut self, json: Option<Json<'_>>) -> Vec<Action> {
+    pub(super) fn actions(&mut self) -> Vec<Action> {
         let loc = self.loc.field("actions");
+        let json = self.fields.take("actions");
         let items = self
             .list("actions", json, ACTIONS_MAX)
             .into_iter()
@@ -47,7 +48,8 @@ impl AlertReader<'_> {
     }
 
     /// A product or a check: an object, or its name alone.
-    pub(super) fn part(&mut self, name: &'static str, json: Option<Json<'_>>) -> Option<Part> {
+    pub(super) fn part(&mut self, name: &'static str) -> Option<Part> {
+        let json = self.fields.take(name);
         let json = json.filter(|json| *json != Json::Null)?;
         let loc = self.loc.field(name);
         let mut object = match json {

@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
-    Alert, AlertStatus, AlertType, DescriptionFormat, Fault, FaultKind, Json, Loc, ObjectReader,
-    Severity, closest_match, dedup_key, left_out,
+    Alert, AlertStatus, AlertType, DescriptionFormat, Fault, FaultKind, FieldReader, Json, Loc,
+    ObjectReader, Severity, closest_match, dedup_key, left_out,
 };
 
 const TITLE_CHARS_MAX: usize = 1_000;
@@ -62,32 +62,26 @@ pub struct Warning {
 
 /// Reads one alert that stands at `loc`; `now` stands in for an absent or invalid `occurred_at`.
 pub fn parse_alert(json: Json<'_>, loc: &Loc, now: Timestamp) -> Result<ParsedAlert, Vec<Fault>> {
+    let fields = FieldReader::new(json, loc.clone(), "An alert is")?;
     let mut reader = AlertReader {
         loc,
+        fields,
         warnings: Vec::new(),
-        faults: Vec::new(),
     };
-    let mut object = match ObjectReader::new(json) {
-        Ok(object) => object,
-        Err(other) => {
-            let msg = format!("An alert is an object; this is {}.", other.type_name());
-            return Err(vec![Fault::new(loc.clone(), FaultKind::WrongType, msg)]);
-        }
-    };
-    let alert_type = reader.alert_type(object.take("alert_type"));
-    let title = reader.title(object.take("title"));
-    let severity = reader.severity(object.take("severity"));
-    let status = reader.status(object.take("status"));
-    let description = reader.description(object.take("description"));
-    let description_format = reader.description_format(object.take("description_format"));
-    let product = reader.part("product", object.take("product"));
-    let check = reader.part("check", object.take("check"));
-    let fields = reader.fields(object.take("fields"));
-    let url = reader.url(object.take("url"));
-    let actions = reader.actions(object.take("actions"));
-    let dedup_key = reader.dedup_key(object.take("dedup_key"));
-    let own_time = reader.occurred_at(object.take("occurred_at"));
-    reader.unknown(&object);
+    let alert_type = reader.alert_type();
+    let title = reader.title();
+    let severity = reader.severity();
+    let status = reader.status();
+    let description = reader.description();
+    let description_format = reader.description_format();
+    let product = reader.part("product");
+    let check = reader.part("check");
+    let fields = reader.fields();
+    let url = reader.url();
+    let actions = reader.actions();
+    let dedup_key = reader.dedup_key();
+    let own_time = reader.occurred_at();
+    reader.unknown();
     reader
         .finish(|| {
             Some(Alert {
@@ -130,13 +124,13 @@ pub fn parse_stored_alert(mut json: Json<'_>, loc: &Loc) -> Result<Alert, Vec<Fa
     })
 }
 
-struct AlertReader<'l> {
+struct AlertReader<'l, 'j> {
     loc: &'l Loc,
+    fields: FieldReader<'j>,
     warnings: Vec<Warning>,
-    faults: Vec<Fault>,
 }
 
-impl AlertReader<'_> {
+impl<'j> AlertReader<'_, 'j> {
     fn finish(mut self, alert: impl FnOnce() -> Option<Alert>) -> Result<ParsedAlert, Vec<Fault>> {
         if self.warnings.len() > WARNINGS_MAX {
             let more = self.warnings.len() - WARNINGS_MAX;
@@ -146,14 +140,11 @@ impl AlertReader<'_> {
                 format!("{more} more warnings are not listed."),
             );
         }
-        match alert() {
-            Some(alert) if self.faults.is_empty() => Ok(ParsedAlert {
-                alert,
-                has_own_time: false,
-                warnings: self.warnings,
-            }),
-            _ => Err(self.faults),
-        }
+        Ok(ParsedAlert {
+            alert: self.fields.finish(alert())?,
+            has_own_time: false,
+            warnings: self.warnings,
+        })
     }
 
     fn warn(&mut self, loc: Loc, msg: impl Into<String>) {
@@ -163,29 +154,22 @@ impl AlertReader<'_> {
         });
     }
 
-    fn fault(&mut self, name: &'static str, kind: FaultKind, msg: impl Into<String>) {
-        self.faults
-            .push(Fault::new(self.loc.field(name), kind, msg));
-    }
-
-    fn wrong_type(&mut self, name: &'static str, wanted: &str, found: &Json<'_>) {
-        self.faults
-            .push(Fault::wrong_type(self.loc.field(name), name, wanted, found));
-    }
-
     /// A required text.
-    fn required<'j>(&mut self, name: &'static str, json: Option<Json<'j>>) -> Option<Cow<'j, str>> {
+    fn required(&mut self, name: &'static str, json: Option<Json<'j>>) -> Option<Cow<'j, str>> {
         match json {
-            None => self.fault(name, FaultKind::Missing, format!("{name} is required.")),
+            None => self
+                .fields
+                .fault(name, FaultKind::Missing, format!("{name} is required.")),
             Some(json @ (Json::Null | Json::List(_) | Json::Object(_))) => {
-                self.wrong_type(name, "a string", &json);
+                self.fields.wrong_type(name, "a string", &json);
             }
             Some(json) => return scalar_text(json),
         }
         None
     }
 
-    fn alert_type(&mut self, json: Option<Json<'_>>) -> Option<AlertType> {
+    fn alert_type(&mut self) -> Option<AlertType> {
+        let json = self.fields.take("alert_type");
         let text = self.required("alert_type", json)?;
         if let Some(usual) = AlertType::parse(&text) {
             return Some(usual);
@@ -195,14 +179,15 @@ impl AlertReader<'_> {
         let parsed = AlertType::parse(&name);
         if parsed.is_none() {
             let (kind, msg) = alert_type_fault(&text);
-            self.fault("alert_type", kind, msg);
+            self.fields.fault("alert_type", kind, msg);
         } else if name != text {
             self.warn(self.loc.field("alert_type"), format!("Read as {name}."));
         }
         parsed
     }
 
-    fn title(&mut self, json: Option<Json<'_>>) -> Option<String> {
+    fn title(&mut self) -> Option<String> {
+        let json = self.fields.take("title");
         let text = self.required("title", json)?;
         let title = self.text(self.loc.field("title"), text, TITLE_CHARS_MAX);
         if !title.chars().any(is_visible) {
@@ -214,18 +199,20 @@ impl AlertReader<'_> {
         Some(title)
     }
 
-    fn severity(&mut self, json: Option<Json<'_>>) -> Option<Severity> {
+    fn severity(&mut self) -> Option<Severity> {
+        let json = self.fields.take("severity");
         let text = self.required("severity", json)?;
         let severity = Severity::parse(&text);
         let severity = severity.or_else(|| Severity::parse(&text.trim().to_lowercase()));
         if severity.is_none() {
             let msg = not_one_of("severity", &text, Severity::ALL.map(Severity::as_str));
-            self.fault("severity", FaultKind::NotOneOf, msg);
+            self.fields.fault("severity", FaultKind::NotOneOf, msg);
         }
         severity
     }
 
-    fn status(&mut self, json: Option<Json<'_>>) -> Option<AlertStatus> {
+    fn status(&mut self) -> Option<AlertStatus> {
+        let json = self.fields.take("status");
         if matches!(json, None | Some(Json::Null)) {
             return Some(AlertStatus::Active);
         }
@@ -234,14 +221,14 @@ impl AlertReader<'_> {
         let status = status.or_else(|| AlertStatus::parse(&text.trim().to_lowercase()));
         if status.is_none() {
             let msg = not_one_of("status", &text, AlertStatus::ALL.map(AlertStatus::as_str));
-            self.fault("status", FaultKind::NotOneOf, msg);
+            self.fields.fault("status", FaultKind::NotOneOf, msg);
         }
         status
     }
 
     /// Logs and tracebacks have their cause in the last lines, so what is too long loses its middle.
-    fn description(&mut self, json: Option<Json<'_>>) -> Option<String> {
-        let text = match json? {
+    fn description(&mut self) -> Option<String> {
+        let text = match self.fields.take("description")? {
             Json::Null => return None,
             nested @ (Json::List(_) | Json::Object(_)) => Cow::Owned(nested.to_string()),
             json => scalar_text(json)?,
@@ -259,8 +246,8 @@ impl AlertReader<'_> {
         Some(cut)
     }
 
-    fn description_format(&mut self, json: Option<Json<'_>>) -> DescriptionFormat {
-        let text = match json {
+    fn description_format(&mut self) -> DescriptionFormat {
+        let text = match self.fields.take("description_format") {
             None | Some(Json::Null) => return DescriptionFormat::Plain,
             Some(json) => scalar_text(json).unwrap_or_default(),
         };
@@ -274,7 +261,8 @@ impl AlertReader<'_> {
         format.unwrap_or(DescriptionFormat::Plain)
     }
 
-    fn dedup_key(&mut self, json: Option<Json<'_>>) -> Option<String> {
+    fn dedup_key(&mut self) -> Option<String> {
+        let json = self.fields.take("dedup_key");
         let json = json.filter(|json| *json != Json::Null)?;
         let loc = self.loc.field("dedup_key");
         let Some(text) = scalar_text(json) else {
@@ -297,7 +285,8 @@ impl AlertReader<'_> {
         Some(key)
     }
 
-    fn occurred_at(&mut self, json: Option<Json<'_>>) -> Option<Timestamp> {
+    fn occurred_at(&mut self) -> Option<Timestamp> {
+        let json = self.fields.take("occurred_at");
         let json = json.filter(|json| *json != Json::Null)?;
         let loc = self.loc.field("occurred_at");
         match occurred_at::read(&json) {
@@ -318,12 +307,7 @@ impl AlertReader<'_> {
     }
 
     /// The items of a list, those past `max` dropped.
-    fn list<'j>(
-        &mut self,
-        name: &'static str,
-        json: Option<Json<'j>>,
-        max: usize,
-    ) -> Vec<Json<'j>> {
+    fn list(&mut self, name: &'static str, json: Option<Json<'j>>, max: usize) -> Vec<Json<'j>> {
         match json {
             None | Some(Json::Null) => Vec::new(),
             Some(Json::List(items)) => self.at_most(name, items, max),
@@ -376,23 +360,30 @@ impl AlertReader<'_> {
     }
 
     fn drop_unknown(&mut self, loc: &Loc, object: &ObjectReader<'_>, known: &[&'static str]) {
-        for name in object.left_over() {
-            let shown: String = name.chars().take(NAME_CHARS_MAX).collect();
-            let hint = closest_match(name, known.iter().copied());
-            let hint = hint
-                .map(|known| format!(" Did you mean {known}?"))
-                .unwrap_or_default();
-            let msg = format!("There is no such field; dropped.{hint}");
-            self.warnings.push(Warning {
-                loc: loc.field(shown),
-                msg,
-            });
-        }
+        let warnings = unknown_fields(loc, object, known);
+        self.warnings.extend(warnings);
     }
 
-    fn unknown(&mut self, object: &ObjectReader<'_>) {
-        self.drop_unknown(&self.loc.clone(), object, &KNOWN);
+    fn unknown(&mut self) {
+        let warnings = unknown_fields(self.loc, self.fields.object(), &KNOWN);
+        self.warnings.extend(warnings);
     }
+}
+
+/// A warning for each field of an object that is not known.
+fn unknown_fields(loc: &Loc, object: &ObjectReader<'_>, known: &[&'static str]) -> Vec<Warning> {
+    let warning = |name: &str| {
+        let shown: String = name.chars().take(NAME_CHARS_MAX).collect();
+        let hint = closest_match(name, known.iter().copied());
+        let hint = hint
+            .map(|known| format!(" Did you mean {known}?"))
+            .unwrap_or_default();
+        Warning {
+            loc: loc.field(shown),
+            msg: format!("There is no such field; dropped.{hint}"),
+        }
+    };
+    object.left_over().map(warning).collect()
 }
 
 /// A string as it is, a number or boolean as it is written; nothing for anything else.

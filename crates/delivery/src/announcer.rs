@@ -35,7 +35,18 @@ pub trait NotifySpace: Send + Sync {
         space: &Space,
         connector: &Connector,
         notice: &ConnectorNotice,
-    ) -> Result<(), StoreError>;
+    ) -> Result<(), NotifyError>;
+}
+
+/// Why a space was not notified.
+#[derive(Debug, thiserror::Error)]
+pub enum NotifyError {
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The alert was matched again and again, and the connectors changed each time.
+    #[error("the space's connectors change too fast")]
+    ChangesTooFast,
 }
 
 /// Runs until the engine stops. A failed announcement is retried, and those behind it wait for it.
@@ -69,7 +80,7 @@ async fn announce(
     registry: &Registry,
     notify: &dyn NotifySpace,
     announcement: &Announcement,
-) -> Result<(), StoreError> {
+) -> Result<(), NotifyError> {
     match announcement {
         Announcement::Health(destination) => announce_health(registry, notify, *destination).await,
         Announcement::Detached(destination, space, connector) => {
@@ -101,7 +112,7 @@ async fn announce_health(
     registry: &Registry,
     notify: &dyn NotifySpace,
     fingerprint: Fingerprint,
-) -> Result<(), StoreError> {
+) -> Result<(), NotifyError> {
     let context = &registry.context;
     let destination = registry.destination(fingerprint);
     // The server that works it announces it.

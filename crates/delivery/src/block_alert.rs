@@ -13,7 +13,7 @@ use alert_connectors_store::{
 use async_trait::async_trait;
 use jiff::SignedDuration;
 
-use crate::{ConnectorNotice, NotifySpace};
+use crate::{ConnectorNotice, NotifyError, NotifySpace};
 
 /// The type of these alerts.
 pub(crate) const ALERT_TYPE: &str = "connector_blocked";
@@ -41,7 +41,7 @@ impl<S: Alerts + Intake + Connectors + ?Sized> NotifySpace for BlockAlerts<S> {
         space: &Space,
         connector: &Connector,
         notice: &ConnectorNotice,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), NotifyError> {
         let Some(alert) = alert(connector, notice, self.clock.now()) else {
             return Ok(());
         };
@@ -64,9 +64,7 @@ impl<S: Alerts + Intake + Connectors + ?Sized> NotifySpace for BlockAlerts<S> {
                 return Ok(());
             }
         }
-        Err(StoreError::Unavailable(
-            "the space's connectors change too fast".into(),
-        ))
+        Err(NotifyError::ChangesTooFast)
     }
 }
 

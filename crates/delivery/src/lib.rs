@@ -26,7 +26,7 @@ mod rendered_alert;
 mod send_policy;
 mod test_call;
 
-pub use announcer::{ConnectorNotice, NotifySpace};
+pub use announcer::{ConnectorNotice, NotifyError, NotifySpace};
 pub use answer::{Answer, Body, Family, Reason, Verdict, classify};
 pub use backoff::{BackoffConfig, retry_after};
 pub use block_alert::BlockAlerts;

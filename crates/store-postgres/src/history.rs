@@ -3,7 +3,7 @@
 use alert_connectors_model::{AlertId, ConnectorId, Delivery, DeliveryId, Fingerprint, SpaceId};
 use alert_connectors_store::{
     DeliveryLook, DeliveryQuery, Event, Expiry, Health, HealthFacts, History, Page, Replay,
-    Replayed, Retried, StoreError,
+    ReplayPlan, Replayed, Retried, StoreError,
     stored::{StoredDelivery, maybe_time, time},
 };
 use async_trait::async_trait;
@@ -159,22 +159,25 @@ impl History for PostgresStore {
         replay: Replay,
         expiry: Expiry,
     ) -> Result<Replayed, StoreError> {
-        let found = self
+        let plan = self
             .read(async |session| {
                 let found = KnownConnector::find(session, space_id, connector).await?;
                 let Some(connector) = found else {
-                    return Ok(Err(Replayed::Absent));
+                    return Ok(ReplayPlan::Refused(Replayed::Absent));
                 };
                 if !connector.is_active {
-                    return Ok(Err(Replayed::ConnectorInactive));
+                    return Ok(ReplayPlan::Refused(Replayed::ConnectorInactive));
                 }
                 let seqs = connector.to_replay(session, &replay, expiry).await?;
-                Ok(Ok((connector.destination, seqs)))
+                Ok(ReplayPlan::Queue {
+                    destination: connector.destination,
+                    seqs,
+                })
             })
             .await?;
-        let (destination, seqs) = match found {
-            Ok(found) => found,
-            Err(refused) => return Ok(refused),
+        let (destination, seqs) = match plan {
+            ReplayPlan::Queue { destination, seqs } => (destination, seqs),
+            ReplayPlan::Refused(refusal) => return Ok(refusal),
         };
         // The caller's permission is checked even where there is nothing to queue.
         let nothing = seqs.is_empty().then_some(&seqs[..]);

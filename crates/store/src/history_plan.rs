@@ -2,9 +2,9 @@
 //!
 //! A delivery's state is what is written and what follows from times. So some states are found in several places.
 
-use alert_connectors_model::{Delivery, DeliveryState};
+use alert_connectors_model::{Delivery, DeliveryState, Fingerprint};
 
-use crate::{DeliveryQuery, Expiry, Page, Replay, stored::StoredDelivery};
+use crate::{DeliveryQuery, Expiry, Page, Replay, Replayed, stored::StoredDelivery};
 
 /// One place to look for deliveries of a connector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,6 +111,20 @@ impl Replay {
         seqs.truncate(Self::MOST);
         seqs
     }
+}
+
+/// What a replay comes to before anything is written.
+#[derive(Debug)]
+pub enum ReplayPlan {
+    /// Nothing is queued, for this reason.
+    Refused(Replayed),
+    /// These deliveries of a destination are queued again, oldest first.
+    Queue {
+        /// The destination.
+        destination: Fingerprint,
+        /// The places of the deliveries in their order.
+        seqs: Vec<i64>,
+    },
 }
 
 #[cfg(test)]

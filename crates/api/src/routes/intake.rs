@@ -183,8 +183,8 @@ pub(super) async fn preview(
 impl schema::PreviewMessage {
     fn of(connector_type: ConnectorType, shown: Shown<'_>) -> Self {
         let raw = |bytes: Vec<u8>| {
-            let text = String::from_utf8(bytes).unwrap_or_default();
-            RawValue::from_string(text).unwrap_or_default()
+            let text = String::from_utf8(bytes).expect("a payload is UTF-8");
+            RawValue::from_string(text).expect("a payload is JSON")
         };
         let platform = platform(connector_type);
         let message = platform.message(shown);

@@ -8,8 +8,8 @@ use std::{
 };
 
 use alert_connectors_delivery::{
-    BackoffConfig, ConnectorNotice, DeliveryMeters, Engine, EngineOptions, NotifySpace, Proxy,
-    Rates, Resolve, Sender, SenderOptions, TimeLimits, Trust,
+    BackoffConfig, ConnectorNotice, DeliveryMeters, Engine, EngineOptions, NotifyError,
+    NotifySpace, Proxy, Rates, Resolve, Sender, SenderOptions, TimeLimits, Trust,
 };
 use alert_connectors_inbox::{Authority, Behaviour, Inbox, serve};
 use alert_connectors_model::{
@@ -18,7 +18,7 @@ use alert_connectors_model::{
     SeverityFilter, Slug, Space, SpaceId, SystemClock, UrlRules, User, UserId, WebhookUrl,
     parse_alert,
 };
-use alert_connectors_store::{Form, OpeningState, PendingDelivery, StoreError};
+use alert_connectors_store::{Form, OpeningState, PendingDelivery};
 use alert_connectors_tasks::Tasks;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -78,7 +78,7 @@ impl NotifySpace for Told {
         _space: &Space,
         connector: &Connector,
         notice: &ConnectorNotice,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), NotifyError> {
         let told = (connector.name.clone(), notice.clone());
         self.0.lock().unwrap().push(told);
         Ok(())

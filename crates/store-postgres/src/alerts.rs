@@ -307,19 +307,7 @@ impl Listing {
 
     /// The conditions that the index does not answer.
     fn rest(&mut self, query: &AlertQuery) -> String {
-        let mut rest = String::new();
-        let numbers = |values: Vec<i16>| {
-            let values: Vec<_> = values.iter().map(i16::to_string).collect();
-            values.join(", ")
-        };
-        if !query.severities.is_empty() {
-            let severities = query.severities.iter().map(|one| *one as i16).collect();
-            rest.push_str(&format!(" AND severity IN ({})", numbers(severities)));
-        }
-        if !query.statuses.is_empty() {
-            let statuses = query.statuses.iter().map(|one| *one as i16).collect();
-            rest.push_str(&format!(" AND status IN ({})", numbers(statuses)));
-        }
+        let mut rest = query.number_conditions();
         if !query.alert_types.is_empty() {
             let names: Vec<String> = query
                 .alert_types
@@ -327,12 +315,6 @@ impl Listing {
                 .map(|name| name.as_str().to_owned())
                 .collect();
             rest.push_str(&format!(" AND alert_type = ANY ({})", self.value(names)));
-        }
-        if let Some(since) = query.since {
-            rest.push_str(&format!(" AND received_at >= {}", since.as_millisecond()));
-        }
-        if let Some(until) = query.until {
-            rest.push_str(&format!(" AND received_at < {}", until.as_millisecond()));
         }
         rest
     }

@@ -3,7 +3,7 @@
 use alert_connectors_model::{AlertId, ConnectorId, Delivery, DeliveryId, Fingerprint, SpaceId};
 use alert_connectors_store::{
     DeliveryLook, DeliveryQuery, Event, Expiry, Health, HealthFacts, History, Page, Replay,
-    ReplayPlan, Replayed, Retried, StoreError,
+    ReplayPlan, Replayed, Retried, StoreError, retry_of,
     stored::{StoredDelivery, maybe_time, time},
 };
 use async_trait::async_trait;
@@ -132,22 +132,15 @@ impl History for PostgresStore {
         let Some(stored) = find(change.session(), space_id, id).await? else {
             return change.nothing(Retried::Absent).await;
         };
-        let state = stored.kept.now(expiry).0;
-        if !state.may_be_retried() {
-            return change.nothing(Retried::Stands(state)).await;
-        }
-        if stored.kept.deleted_at.is_some() {
-            return change.nothing(Retried::ConnectorGone).await;
-        }
-        let found = KnownConnector::find(change.session(), space_id, stored.connector_id).await?;
-        let Some(connector) = found else {
-            return change.nothing(Retried::ConnectorGone).await;
+        let connector =
+            KnownConnector::find(change.session(), space_id, stored.connector_id).await?;
+        let connector = connector.map(|found| (found.destination, found.is_active));
+        let destination = match retry_of(&stored, connector, expiry) {
+            Ok(destination) => destination,
+            Err(refusal) => return change.nothing(refusal).await,
         };
-        if !connector.is_active {
-            return change.nothing(Retried::ConnectorInactive).await;
-        }
         queue_again(&change, &[stored.seq], expiry).await?;
-        self.commit(change, vec![Event::Changed(connector.destination)])
+        self.commit(change, vec![Event::Changed(destination)])
             .await?;
         Ok(Retried::Queued)
     }

@@ -301,19 +301,7 @@ impl Listing {
 
     /// The conditions that the index or the zone does not answer.
     fn rest(&mut self, query: &AlertQuery) -> String {
-        let mut rest = String::new();
-        let numbers = |values: Vec<i64>| {
-            let values: Vec<_> = values.iter().map(i64::to_string).collect();
-            values.join(", ")
-        };
-        if !query.severities.is_empty() {
-            let severities = query.severities.iter().map(|one| *one as i64).collect();
-            rest.push_str(&format!(" AND severity IN ({})", numbers(severities)));
-        }
-        if !query.statuses.is_empty() {
-            let statuses = query.statuses.iter().map(|one| *one as i64).collect();
-            rest.push_str(&format!(" AND status IN ({})", numbers(statuses)));
-        }
+        let mut rest = query.number_conditions();
         if !query.alert_types.is_empty() {
             let names: Vec<_> = query
                 .alert_types
@@ -321,12 +309,6 @@ impl Listing {
                 .map(|name| self.value(name.as_str().to_owned()))
                 .collect();
             rest.push_str(&format!(" AND alert_type IN ({})", names.join(", ")));
-        }
-        if let Some(since) = query.since {
-            rest.push_str(&format!(" AND received_at >= {}", since.as_millisecond()));
-        }
-        if let Some(until) = query.until {
-            rest.push_str(&format!(" AND received_at < {}", until.as_millisecond()));
         }
         rest
     }

@@ -3,7 +3,7 @@
 use alert_connectors_model::{AlertId, ConnectorId, Delivery, DeliveryId, Fingerprint, SpaceId};
 use alert_connectors_store::{
     DeliveryLook, DeliveryQuery, Event, Expiry, Health, HealthFacts, History, Page, Replay,
-    ReplayPlan, Replayed, Retried, StoreError,
+    ReplayPlan, Replayed, Retried, StoreError, retry_of,
     stored::{StoredDelivery, maybe_time, time},
 };
 use async_trait::async_trait;
@@ -122,22 +122,14 @@ impl History for SqliteStore {
             let Some(stored) = find(connection, space_id, id)? else {
                 return Ok(Retried::Absent);
             };
-            let state = stored.kept.now(expiry).0;
-            if !state.may_be_retried() {
-                return Ok(Retried::Stands(state));
-            }
-            if stored.kept.deleted_at.is_some() {
-                return Ok(Retried::ConnectorGone);
-            }
             let connector = StoredConnector::find(connection, space_id, stored.connector_id)?;
-            let Some(connector) = connector else {
-                return Ok(Retried::ConnectorGone);
+            let connector = connector.map(|found| (found.destination, found.is_active));
+            let destination = match retry_of(&stored, connector, expiry) {
+                Ok(destination) => destination,
+                Err(refusal) => return Ok(refusal),
             };
-            if !connector.is_active {
-                return Ok(Retried::ConnectorInactive);
-            }
             queue_again(connection, &[stored.seq], expiry)?;
-            events.push(Event::Changed(connector.destination));
+            events.push(Event::Changed(destination));
             Ok(Retried::Queued)
         })
         .await

@@ -80,6 +80,34 @@ pub struct AlertQuery {
 }
 
 impl AlertQuery {
+    /// The conditions on numbers, each as SQL that begins with ` AND `: severity, status and time of receipt.
+    pub fn number_conditions(&self) -> String {
+        let mut conditions = String::new();
+        let mut one_of = |column: &str, codes: Vec<u8>| {
+            if !codes.is_empty() {
+                let codes: Vec<_> = codes.iter().map(u8::to_string).collect();
+                conditions.push_str(&format!(" AND {column} IN ({})", codes.join(", ")));
+            }
+        };
+        one_of(
+            "severity",
+            self.severities.iter().map(|one| one.code()).collect(),
+        );
+        one_of(
+            "status",
+            self.statuses.iter().map(|one| one.code()).collect(),
+        );
+        if let Some(since) = self.since {
+            conditions.push_str(&format!(" AND received_at >= {}", since.as_millisecond()));
+        }
+        if let Some(until) = self.until {
+            conditions.push_str(&format!(" AND received_at < {}", until.as_millisecond()));
+        }
+        conditions
+    }
+}
+
+impl AlertQuery {
     /// Whether only resolved alerts are wanted.
     pub fn only_resolved(&self) -> bool {
         self.statuses == [AlertStatus::Resolved]

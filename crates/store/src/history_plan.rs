@@ -4,7 +4,7 @@
 
 use alert_connectors_model::{Delivery, DeliveryState, Fingerprint};
 
-use crate::{DeliveryQuery, Expiry, Page, Replay, Replayed, stored::StoredDelivery};
+use crate::{DeliveryQuery, Expiry, Page, Replay, Replayed, Retried, stored::StoredDelivery};
 
 /// One place to look for deliveries of a connector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,6 +110,23 @@ impl Replay {
         seqs.sort_unstable();
         seqs.truncate(Self::MOST);
         seqs
+    }
+}
+
+/// Whether a delivery is retried: its destination, or why not. `connector` is the destination of its connector and whether that is
+/// active; nothing if it is gone.
+pub fn retry_of(
+    stored: &StoredDelivery,
+    connector: Option<(Fingerprint, bool)>,
+    expiry: Expiry,
+) -> Result<Fingerprint, Retried> {
+    let state = stored.kept.now(expiry).0;
+    let connector = connector.filter(|_| stored.kept.deleted_at.is_none());
+    match connector {
+        _ if !state.may_be_retried() => Err(Retried::Stands(state)),
+        None => Err(Retried::ConnectorGone),
+        Some((_, false)) => Err(Retried::ConnectorInactive),
+        Some((destination, true)) => Ok(destination),
     }
 }
 

@@ -41,7 +41,7 @@ pub use failing::{FailingMessages, SET_ASIDE_MAX, SetAside, Suspect};
 pub use history::{
     DeliveryQuery, Health, HealthFacts, HealthState, History, Replay, Replayed, Retried,
 };
-pub use history_plan::{DeliveryLook, ReplayPlan};
+pub use history_plan::{DeliveryLook, ReplayPlan, retry_of};
 pub use inspection::Inspection;
 pub use intake::{
     Acceptance, Accepted, AcceptedDelivery, Idempotency, Intake, NewAlert, Route, SMALL_ROWS_MAX,

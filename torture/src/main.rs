@@ -67,7 +67,7 @@ fn run(program: &str, scenario: &str, rounds: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(
         out,
-        "{scenario}: {rounds} rounds, {accepted} alerts accepted, {requests} requests, 0 lost, {repeated} told again \
+        "{scenario}: {rounds} rounds, {accepted} alerts accepted, {requests} requests, 0 lost, {repeated} duplicates \
          (at most {worst_repeats:.2} for a destination and kill)"
     )?;
     Ok(())

@@ -83,6 +83,10 @@ fn check_documents(files: &[String], faults: &mut Vec<String>) -> anyhow::Result
         }
     }
     check_names(&architecture, files, faults);
+    let is_document = |path: &&String| Path::new(*path).extension().is_some_and(|end| end == "md");
+    for path in files.iter().filter(is_document) {
+        check_paths(path, &fs::read_to_string(root().join(path))?, files, faults);
+    }
     for name in [
         "README.md",
         "CONTRIBUTING.md",
@@ -96,6 +100,16 @@ fn check_documents(files: &[String], faults: &mut Vec<String>) -> anyhow::Result
         }
     }
     Ok(())
+}
+
+/// Every path below `crates/` that a document names exists.
+fn check_paths(document: &str, text: &str, files: &[String], faults: &mut Vec<String>) {
+    let named = text.split('`').skip(1).step_by(2);
+    for name in named.filter(|name| name.starts_with("crates/") && !name.contains('*')) {
+        if !files.iter().any(|path| path.starts_with(name)) {
+            faults.push(format!("{document} names `{name}`, which does not exist"));
+        }
+    }
 }
 
 /// Every file that the architecture names exists, and it names every file of the engine, by itself or by its folder.

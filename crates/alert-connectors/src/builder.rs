@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     AlertConnectors, Database, DatabaseUrl, StartError,
     settings::{self, Settings},
-    wiring::wire,
+    wiring::{Lifetime, wire},
 };
 
 /// Builds [`AlertConnectors`].
@@ -156,6 +156,7 @@ impl Builder {
     /// Opens the database and starts to work its pending deliveries. Creates an absent SQLite file, and migrates an old
     /// schema.
     pub async fn start(self) -> Result<AlertConnectors, StartError> {
+        let owns_tasks = self.tasks.is_none();
         let (tasks, stopping) = self.tasks.unwrap_or_else(|| {
             let stopping = CancellationToken::new();
             (Tasks::new(stopping.clone(), None), stopping)
@@ -167,7 +168,12 @@ impl Builder {
         if let Some(loss) = database.log_loss() {
             tracing::error!("{loss}");
         }
-        wire(self.settings, database, tasks, stopping)
+        let lifetime = Lifetime {
+            tasks,
+            stopping,
+            owns_tasks,
+        };
+        wire(self.settings, database, lifetime)
     }
 }
 

@@ -10,14 +10,15 @@ use alert_connectors_store::{SpaceChange, Store, StoreError};
 use alert_connectors_tasks::Tasks;
 use axum::Router;
 use serde::Serialize;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{Builder, Database};
 
 /// How long requests in flight may take to end.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// A service that delivers until it is stopped.
+/// A service that delivers until it is stopped. Dropping it stops it too, and waits for nothing: requests in flight may be
+/// repeated after the next start.
 pub struct AlertConnectors {
     pub(crate) app: App,
     pub(crate) database: Database,
@@ -26,6 +27,8 @@ pub struct AlertConnectors {
     pub(crate) random: Arc<dyn Random>,
     pub(crate) tasks: Tasks,
     pub(crate) stopping: CancellationToken,
+    /// Stops what the host drops without [`AlertConnectors::stop`], unless the host's own token does so.
+    pub(crate) _stop_on_drop: Option<DropGuard>,
 }
 
 /// Why an alert was not posted.

@@ -23,13 +23,25 @@ struct Common {
     stopping: CancellationToken,
 }
 
+/// Where the service's tasks live, and until when.
+pub(crate) struct Lifetime {
+    pub(crate) tasks: Tasks,
+    pub(crate) stopping: CancellationToken,
+    /// They are the service's own, not the host's.
+    pub(crate) owns_tasks: bool,
+}
+
 /// Starts everything; once this returns, requests can be answered.
 pub(crate) fn wire(
     mut settings: Settings,
     database: Database,
-    tasks: Tasks,
-    stopping: CancellationToken,
+    lifetime: Lifetime,
 ) -> Result<AlertConnectors, StartError> {
+    let Lifetime {
+        tasks,
+        stopping,
+        owns_tasks,
+    } = lifetime;
     let common = Common {
         store: database.store(),
         clock: Arc::new(SystemClock),
@@ -52,6 +64,7 @@ pub(crate) fn wire(
         clock: common.clock,
         random: common.random,
         tasks: common.tasks,
+        _stop_on_drop: owns_tasks.then(|| common.stopping.clone().drop_guard()),
         stopping: common.stopping,
     })
 }

@@ -182,3 +182,14 @@ async fn what_is_wrong_with_a_post_or_a_start_is_said() {
         .await;
     assert!(matches!(key_file, Err(StartError::NoKeyFile)));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_dropped_lets_go_of_its_database() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(started(folder.path()).await);
+    let again = async || {
+        let url = format!("sqlite://{}", folder.path().join("alerts.db").display());
+        AlertConnectors::builder(&url).start().await.is_ok()
+    };
+    crate::world::until(again, |is_open| *is_open).await;
+}

@@ -111,13 +111,11 @@ pub fn close<L: Ledger>(
     closing: &Closing,
     events: &mut Vec<Event>,
 ) -> Result<Closed, L::Error> {
-    if !is_current(ledger, closing.identity_version)? {
-        return Ok(Closed::Stale);
-    }
     let Some(space) = ledger.space(closing.roster.space.id)? else {
         return Ok(Closed::Absent);
     };
-    if space.version != closing.roster.version {
+    let is_current = is_current(ledger, closing.identity_version)?;
+    if space.version != closing.roster.version || !is_current {
         return Ok(Closed::Stale);
     }
     let Some(problem) = ledger.problem(space.no, closing.id)? else {

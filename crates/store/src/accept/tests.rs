@@ -338,6 +338,8 @@ fn closing_notifies_once_and_only_with_the_current_versions() {
     assert_eq!(world.queued_since(CONNECTORS).len(), CONNECTORS);
     assert_eq!(world.close(opened.id, None), Closed::Done);
     assert_eq!(world.queued_since(2 * CONNECTORS), []);
+    world.ledger.space = None;
+    assert_eq!(world.close(opened.id, Some(4)), Closed::Absent);
 }
 
 /// One step of a random life of a space.

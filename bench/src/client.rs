@@ -83,7 +83,7 @@ impl Target {
         Ok(times)
     }
 
-    /// Posts so many a second for a while, whatever the answers take.
+    /// Posts this many a second for a while, however long the answers take.
     pub(crate) async fn post_paced(
         self,
         rate: u64,
@@ -113,7 +113,7 @@ impl Target {
         Ok(times)
     }
 
-    /// Posts alerts of the types `d{first}` to `d{first + count}` in turn, so many a second for a while.
+    /// Posts alerts of the types `d{first}` to `d{first + count}` in turn, this many a second for a while.
     pub(crate) async fn post_types(
         self,
         first: usize,

@@ -25,7 +25,7 @@ impl Store {
 
 /// A fresh database, gone with its handle.
 pub(crate) struct Home {
-    /// How a program is told of it.
+    /// The options that name it to the program.
     pub(crate) arguments: Vec<String>,
     cluster: Option<Cluster>,
 }

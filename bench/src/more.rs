@@ -42,7 +42,7 @@ impl Place {
     }
 }
 
-/// Memory while so many deliveries wait for channels that never answer.
+/// Memory while this many deliveries are pending for channels that never answer.
 pub(crate) async fn waiting(server: &str, store: Store, count: usize) -> anyhow::Result<()> {
     let place = Place::new(store)?;
     let lab = place.lab(server, PACED).await?;

@@ -33,7 +33,7 @@ struct Phase {
     on_the_way: String,
 }
 
-/// Measures a release server with so many alerts.
+/// Measures a release server with this many alerts.
 pub(crate) async fn run(server: &str, store: Store, alerts: &str) -> anyhow::Result<()> {
     let alerts: usize = alerts.parse().context("a number of alerts")?;
     let alerts = alerts / (DESTINATIONS * BATCH) * (DESTINATIONS * BATCH);
@@ -75,7 +75,7 @@ pub(crate) async fn run(server: &str, store: Store, alerts: &str) -> anyhow::Res
     calm(&bench, &receiver, half.unwrap_or(1_000)).await
 }
 
-/// The machine is not always equally fast, so the yardstick is laid on anew in each round, and the median round is told.
+/// The speed of the machine varies, so each round measures the bare client again, and the median round is shown.
 struct Round {
     bare: f64,
     single: Phase,
@@ -120,7 +120,7 @@ impl Bench {
         Ok(Self { lab, target })
     }
 
-    /// Posts so many alerts and waits until all of them arrived.
+    /// Posts this many alerts and waits until all of them have arrived.
     async fn phase(
         &self,
         receiver: &Receiver,

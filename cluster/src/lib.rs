@@ -279,7 +279,7 @@ impl TestDatabase {
     }
 }
 
-/// Makes a key file with the program, and says how the program is told of it and of a database.
+/// Makes a key file with the program, and returns the options that name it and a database.
 pub fn arguments(program: &Path, url: &str, key_file: &Path) -> anyhow::Result<Vec<String>> {
     let made = Command::new(program)
         .args(["key", "new"])

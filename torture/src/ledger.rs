@@ -27,7 +27,7 @@ pub(crate) struct Account {
     pub(crate) accepted: usize,
     /// Requests that it took.
     pub(crate) requests: usize,
-    /// Requests that told of what an earlier one had told of.
+    /// Requests that repeat what an earlier one carried.
     pub(crate) repeated: usize,
 }
 

@@ -20,7 +20,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// One request that was taken: the titles that it told of, or how many.
+/// One request that was accepted: the titles that it carried, or how many.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Arrival {
     One(String),

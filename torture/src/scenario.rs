@@ -63,7 +63,7 @@ pub(crate) const TYPES: [&str; 6] = [
     "slack_a", "slack_b", "slack_c", "slack_d", "teams_a", "teams_b",
 ];
 pub(crate) const RATE: &str = "slack=unlimited,teams=1/40ms,burst=3";
-/// After a crash at most so many requests of a destination are repeated.
+/// After a crash at most this many requests of a destination are repeated.
 const REPEATS_MAX: usize = 4;
 /// A small PostgreSQL that three replicas fit in, and not many more.
 const SETTINGS: [&str; 4] = [
@@ -231,7 +231,7 @@ fn add(figures: &mut Figures, account: Account) {
     figures.repeated += account.repeated;
 }
 
-/// A moment up to so many milliseconds away.
+/// A moment at most this many milliseconds away.
 pub(crate) fn moment(random: &dyn Random, millis: u64) -> Duration {
     Duration::from_millis(random.below(millis))
 }

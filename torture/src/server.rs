@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 /// The space that everything happens in.
 pub(crate) const SPACE: &str = "torture";
 
-/// A database, as the program is told of it.
+/// A database, with the options that name it to the program.
 #[derive(Clone)]
 pub(crate) struct Home(Vec<String>);
 

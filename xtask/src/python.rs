@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 
 use crate::run::{root, talk};
 
-/// The folder of the environment's programs, made anew whenever the list of packages is another one.
+/// The folder of the environment's programs, made again when the list of packages changes.
 pub(crate) fn programs() -> anyhow::Result<PathBuf> {
     let requirements = root().join("xtask/python-requirements.txt");
     let wanted = fs::read_to_string(&requirements)?;

@@ -98,7 +98,7 @@ fn ordinary<'t>(line: &'t str, levels: &mut Levels) -> Line<'t> {
 struct Levels(Vec<usize>);
 
 impl Levels {
-    /// How deep an item stands that is indented by so many characters.
+    /// The level of an item that is indented by this many characters.
     fn of(&mut self, indent: usize) -> usize {
         self.0.retain(|outer| *outer < indent);
         self.0.push(indent);

@@ -257,7 +257,7 @@ impl Preparation<'_> {
         Ok(())
     }
 
-    /// Applies the migrations that are missing, if whoever opens the database may.
+    /// Applies the missing migrations, where `used_by` may.
     async fn migrate(&self) -> Result<(), OpenError> {
         let failed = |error| self.failed(error);
         self.client

@@ -25,7 +25,8 @@ const WAITING_MAX: usize = 1_024;
 const GROUP_MAX: usize = 512;
 /// No more share a commit once it has this many alerts and deliveries, or outcomes.
 const GROUP_ROWS_MAX: usize = 8_000;
-/// A group of so many is large: the next begins a while after it at the soonest, so that more share it. In calm nobody waits.
+/// A group of this many is large: the next one begins a while later, which lets more requests share it. Small groups do not
+/// wait.
 const MANY: usize = 16;
 /// How long after a large group of requests the next begins. Somebody waits for the answer.
 const ACCEPT_EVERY: Duration = Duration::from_millis(3);

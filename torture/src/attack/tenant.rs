@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::Attackers;
 use crate::server::{Server, talk};
 
-/// The tenant's spaces, each with so many connectors whose webhooks never answer.
+/// The tenant's spaces, each with this many connectors whose webhooks never answer.
 const SPACES: [&str; 3] = ["hostile-a", "hostile-b", "hostile-c"];
 const CONNECTORS: usize = 400;
 /// Alerts of one batch that every connector of a space hears of.

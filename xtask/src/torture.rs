@@ -15,8 +15,7 @@ const USUAL: [(&str, &str); 4] = [
     ("clock", "30"),
 ];
 
-/// Only where they are asked for: honest requests are slower under attack than they should be, and a soak takes long and more
-/// memory than it should.
+/// Only where they are asked for: honest requests are slower under attack than they should be, and a soak takes half an hour.
 const SELDOM: [(&str, &str); 2] = [("attack", "2"), ("soak", "30")];
 
 /// The same on PostgreSQL.

@@ -7,7 +7,7 @@
 
 mod users;
 
-use std::{error::Error, io::Write};
+use std::{error::Error, io::Write, process::ExitCode};
 
 use alert_connectors::{AlertConnectors, Slug};
 use axum::{Router, routing::get};
@@ -20,7 +20,18 @@ use tokio::{
 use users::PlatformUsers;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The errors of the library are sentences for people.
+            drop(writeln!(std::io::stderr(), "error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let address = arguments.next().unwrap_or("127.0.0.1:8081".to_owned());
     let folder = arguments.next().unwrap_or("platform-data".to_owned());

@@ -37,6 +37,9 @@ pub enum PostError {
     /// The alert cannot be written as JSON.
     #[error("the alert can't be written as JSON")]
     Json(#[from] serde_json::Error),
+    /// The service was stopped, and delivers nothing until the next start.
+    #[error("the service is stopped")]
+    Stopped,
     /// The alert, the space or the key is refused, or the store cannot take it now.
     #[error(transparent)]
     Refused(#[from] ApiError),
@@ -80,8 +83,7 @@ impl AlertConnectors {
         space: &Slug,
         alert: &impl Serialize,
     ) -> Result<PostedAlert, PostError> {
-        let alert = serde_json::to_vec(alert)?;
-        Ok(self.app.post(space, alert.into(), None).await?)
+        self.post_with(space, None, alert).await
     }
 
     /// Posts an alert like [`AlertConnectors::post`], but at most once: for 24 hours a repeat with the same key and the same
@@ -92,9 +94,20 @@ impl AlertConnectors {
         idempotency_key: &str,
         alert: &impl Serialize,
     ) -> Result<PostedAlert, PostError> {
+        self.post_with(space, Some(idempotency_key), alert).await
+    }
+
+    async fn post_with(
+        &self,
+        space: &Slug,
+        idempotency_key: Option<&str>,
+        alert: &impl Serialize,
+    ) -> Result<PostedAlert, PostError> {
+        if self.stopping.is_cancelled() {
+            return Err(PostError::Stopped);
+        }
         let alert = serde_json::to_vec(alert)?;
-        let posted = self.app.post(space, alert.into(), Some(idempotency_key));
-        Ok(posted.await?)
+        Ok(self.app.post(space, alert.into(), idempotency_key).await?)
     }
 
     /// Creates a space with this slug unless one exists. Returns whether it is new.

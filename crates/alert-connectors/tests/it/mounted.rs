@@ -129,6 +129,8 @@ async fn an_alert_is_posted_without_http_and_outlives_the_program() {
     let other = alerts.post(&data(), &orders_are_late()).await.unwrap();
     assert_ne!(other.id, first.id);
     alerts.stop().await;
+    let late = alerts.post(&data(), &orders_are_late()).await;
+    assert!(matches!(late, Err(PostError::Stopped)));
     drop(alerts);
 
     let alerts = started(folder.path()).await;

@@ -92,8 +92,17 @@ impl DeliveryId {
         Self::from_bytes(bytes)
     }
 
+    /// The least and the greatest id that the delivery's alert may have.
+    pub fn alert_ids(self) -> (AlertId, AlertId) {
+        let (mut least, mut greatest) = (*self.as_bytes(), *self.as_bytes());
+        for (least, greatest) in least.iter_mut().zip(&mut greatest).skip(Self::SHARED_BYTES) {
+            (*least, *greatest) = (0, u8::MAX);
+        }
+        (AlertId::from_bytes(least), AlertId::from_bytes(greatest))
+    }
+
     /// This many bytes are the alert's.
-    pub const SHARED_BYTES: usize = 10;
+    const SHARED_BYTES: usize = 10;
 }
 
 #[cfg(test)]

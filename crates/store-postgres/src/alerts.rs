@@ -4,19 +4,19 @@ use std::{collections::HashMap, sync::Arc};
 
 use alert_connectors_model::{AlertId, AlertStatus, Delivery, Severity, SpaceId};
 use alert_connectors_store::{
-    AlertQuery, AlertRecord, Alerts, DELIVERIES_LISTED_MAX, Expiry, Page, Resolution, Roster,
-    StoreError,
+    AlertQuery, AlertRecord, Alerts, CLOCK_STEP, DELIVERIES_LISTED_MAX, Expiry, Page, Resolution,
+    Roster, StoreError,
     accept::Closing,
     stored::{StoredAlert, StoredDelivery},
 };
 use async_trait::async_trait;
-use jiff::{SignedDuration, Timestamp};
-use tokio_postgres::{Row, types::ToSql};
+use jiff::Timestamp;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use crate::{PostgresStore, deliveries, error::Columns, session::Session};
+use crate::{PostgresStore, deliveries, session::Session};
 
-const COLUMNS: &str = "seq, id, received_at, occurrences, content, warnings";
+const COLUMNS: &str = StoredAlert::COLUMNS;
 // By alerts_by_id.
 const ONE: &str =
     "SELECT a.seq, a.id, a.received_at, a.occurrences, a.content, a.warnings FROM alerts a
@@ -24,9 +24,6 @@ const ONE: &str =
 // By the unique index on id.
 const SPACE_NO: &str = "SELECT no FROM spaces WHERE id = $1";
 const SINCE: &str = "SELECT first_alert_since($1)";
-
-/// A clock may have stepped by about this much.
-pub(crate) const CLOCK_STEP: SignedDuration = SignedDuration::from_hours(2);
 
 #[async_trait]
 impl Alerts for PostgresStore {
@@ -47,10 +44,7 @@ impl Alerts for PostgresStore {
     ) -> Result<Page<AlertRecord>, StoreError> {
         self.read(async |session| match space_no(session, space_id).await? {
             Some(space_no) => page(session, space_no, &query, expiry).await,
-            None => Ok(Page {
-                items: Vec::new(),
-                next: None,
-            }),
+            None => Ok(Page::empty()),
         })
         .await
     }
@@ -127,18 +121,7 @@ async fn stored(
     let found = session
         .row(ONE, &[&uuid(id.as_bytes()), &uuid(space_id.as_bytes())])
         .await?;
-    found.map(|row| alert(&row)?.read()).transpose()
-}
-
-fn alert(row: &Row) -> Result<StoredAlert, StoreError> {
-    Ok(StoredAlert {
-        seq: row.at(0)?,
-        id: row.id(1)?,
-        received_at: row.at(2)?,
-        occurrences: row.count(3)?,
-        content: row.at(4)?,
-        warnings: row.at(5)?,
-    })
+    found.map(|row| StoredAlert::of(&row)?.read()).transpose()
 }
 
 /// Adds to each alert these of its deliveries.
@@ -198,12 +181,11 @@ async fn page(
     };
     let until = bound(query.until, CLOCK_STEP, i64::MAX).await?;
     let first: i64 = bound(query.since, -CLOCK_STEP, 0).await?;
-    let before = query.before.unwrap_or(i64::MAX).min(until);
-    let limit = i64::try_from(query.limit).unwrap_or(i64::MAX - 1) + 1;
+    let before = query.before().min(until);
     let mut listing = Listing::new(vec![
         Box::new(space_no),
         Box::new(before),
-        Box::new(limit),
+        Box::new(query.rows_max()),
         Box::new(first),
     ]);
     let sql = listing.sql(query);
@@ -212,14 +194,12 @@ async fn page(
         .iter()
         .map(|value| &**value as &(dyn ToSql + Sync))
         .collect();
-    let mut rows = session.rows(&sql, &values).await?;
-    let more = rows.len() > query.limit;
-    rows.truncate(query.limit);
-    let alerts: Vec<(i64, AlertRecord)> = rows
-        .iter()
-        .map(|row| alert(row)?.read())
-        .collect::<Result<_, _>>()?;
-    let next = alerts.last().filter(|_| more).map(|(seq, _)| *seq);
+    let rows = session.rows(&sql, &values).await?;
+    let rows = rows.iter().map(|row| StoredAlert::of(row));
+    let mut rows: Vec<StoredAlert> = rows.collect::<Result<_, _>>()?;
+    let next = query.cut(&mut rows);
+    let alerts = rows.into_iter().map(StoredAlert::read);
+    let alerts: Vec<(i64, AlertRecord)> = alerts.collect::<Result<_, _>>()?;
     Ok(Page {
         items: with_first_deliveries(session, alerts, expiry).await?,
         next,

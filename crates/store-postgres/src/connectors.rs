@@ -8,24 +8,24 @@ use alert_connectors_model::{
 };
 use alert_connectors_store::{
     Changed, Connectors, Created, Edit, Event, Roster, Sealing, StoreError,
-    stored::{StoredConnector, creator_json, severities_json, types_json},
+    stored::{
+        self, Columns as _, SPACE_COLUMNS, StoredConnector, creator_json, severities_json,
+        types_json,
+    },
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
-use tokio_postgres::Row;
 
 use crate::{
     PostgresStore,
     alerts::uuid,
     destination_health,
-    error::Columns,
+    row::Row,
     session::{Change, Session},
     spaces,
 };
 
-pub(crate) const COLUMNS: &str =
-    "c.no, c.id, c.name, c.connector_type, c.url_key_id, c.url_sealed, c.destination, c.is_active,
-    c.severity_filter, c.alert_type_filter, c.creator, c.created_at, c.updated_at";
+const COLUMNS: &str = StoredConnector::COLUMNS;
 // By connectors_by_space.
 const OF_SPACE: &str =
     "FROM connectors c WHERE c.space_no = $1 AND c.deleted_at IS NULL ORDER BY c.no";
@@ -68,7 +68,11 @@ impl Connectors for PostgresStore {
                 return Ok(None);
             };
             let sql = format!("SELECT {COLUMNS} {OF_SPACE}");
-            let read = |row: &Row| Ok(Arc::new(stored(row)?.read(&sealing, space.id)?.1));
+            let read = |row: &Row| {
+                Ok(Arc::new(
+                    StoredConnector::of(row)?.read(&sealing, space.id)?.1,
+                ))
+            };
             let connectors = session.rows(&sql, &[&no]).await?;
             let connectors = connectors
                 .iter()
@@ -191,15 +195,8 @@ impl Connectors for PostgresStore {
             return change.nothing(false).await;
         };
         change.run(DELETE, &[&no, &now.as_millisecond()]).await?;
-        let mut events = vec![Event::Changed(current.destination)];
-        if let Some(space) = spaces::by_no(change.session(), space_no).await? {
-            let (space, destination) = (Arc::new(space), current.destination);
-            events.push(Event::ConnectorDetached(
-                destination,
-                space,
-                Arc::new(current),
-            ));
-        }
+        let space = spaces::by_no(change.session(), space_no).await?;
+        let events = Edit::deletion(current, space);
         self.commit(change, events).await?;
         self.cancel_rest(id).await?;
         Ok(true)
@@ -219,7 +216,7 @@ pub(crate) async fn reseal(
         .await?;
     for row in &rows {
         let space_id = SpaceId::from_bytes(row.id(13)?);
-        let (no, connector) = stored(row)?.read(sealing, space_id)?;
+        let (no, connector) = StoredConnector::of(row)?.read(sealing, space_id)?;
         let sealed = sealing.seal(&connector);
         change
             .run(RESEAL, &[&no, &&sealed.key_id[..], &sealed.bytes])
@@ -228,11 +225,11 @@ pub(crate) async fn reseal(
     if !rows.is_empty() {
         return Ok(rows.len());
     }
-    let stored: Vec<u8> = match change.row(FINGERPRINT_KEY, &[]).await? {
+    let sealed: Vec<u8> = match change.row(FINGERPRINT_KEY, &[]).await? {
         Some(row) => row.at(0)?,
         None => return Ok(0),
     };
-    if stored.starts_with(&sealing.first_key()) {
+    if sealed.starts_with(&sealing.first_key()) {
         return Ok(0);
     }
     let sealed = sealing.sealed_fingerprint_key();
@@ -273,11 +270,11 @@ pub(crate) async fn of_destination(
     sealing: &Sealing,
     destination: Fingerprint,
 ) -> Result<Vec<(i64, Connector, Space)>, StoreError> {
-    let sql = format!("SELECT {COLUMNS}, {} {OF_DESTINATION}", spaces::COLUMNS);
+    let sql = format!("SELECT {COLUMNS}, {SPACE_COLUMNS} {OF_DESTINATION}");
     let rows = session.rows(&sql, &[&&destination.0[..]]).await?;
     let read = |row: &Row| {
-        let (_, space, _) = spaces::stored(row, 13)?.read()?;
-        let (no, connector) = stored(row)?.read(sealing, space.id)?;
+        let (_, space, _) = stored::space(row, 13)?;
+        let (no, connector) = StoredConnector::of(row)?.read(sealing, space.id)?;
         Ok((no, connector, space))
     };
     rows.iter().map(read).collect()
@@ -293,25 +290,6 @@ async fn one(
     let sql = format!("SELECT {COLUMNS} {ONE}");
     let found = change.row(&sql, &[&uuid(id.as_bytes()), &space_no]).await?;
     found
-        .map(|row| stored(&row)?.read(sealing, space_id))
+        .map(|row| StoredConnector::of(&row)?.read(sealing, space_id))
         .transpose()
-}
-
-/// A row of [`COLUMNS`].
-pub(crate) fn stored(row: &Row) -> Result<StoredConnector, StoreError> {
-    Ok(StoredConnector {
-        no: row.at(0)?,
-        id: row.id(1)?,
-        name: row.at(2)?,
-        connector_type: row.at(3)?,
-        url_key_id: row.at(4)?,
-        url_sealed: row.at(5)?,
-        destination: row.fingerprint(6)?.0,
-        is_active: row.at(7)?,
-        severity_filter: row.at(8)?,
-        alert_type_filter: row.at(9)?,
-        creator: row.at(10)?,
-        created_at: row.at(11)?,
-        updated_at: row.at(12)?,
-    })
 }

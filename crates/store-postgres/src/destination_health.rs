@@ -4,20 +4,14 @@ use std::collections::BTreeMap;
 
 use alert_connectors_model::Fingerprint;
 use alert_connectors_store::{
-    Block, DestinationHealth, FailingMessages, Report, StoreError, Wait,
-    stored::{maybe_time, time},
+    DestinationHealth, Report, StoreError,
+    stored::{HEALTH_COLUMNS, health},
 };
 use jiff::{SignedDuration, Timestamp};
 use tokio::try_join;
-use tokio_postgres::Row;
 
-use crate::{
-    error::Columns,
-    session::{Change, Parameters, Session},
-};
+use crate::session::{Change, Parameters, Session};
 
-const COLUMNS: &str = "failures, failing_since, recovered_at, last_error, throttles, wait_set_at, wait_ms, wait_asked,
-    refused, blocked_at, block_reason, probes, told, repaired_at, quiet, unanswered, failing_messages";
 // By primary key.
 const READ: &str = "FROM destinations WHERE fingerprint = $1";
 // By primary key. A report that does not know of the last repair does not overwrite the health.
@@ -57,7 +51,7 @@ pub(crate) async fn read(
     session: &Session,
     destination: Fingerprint,
 ) -> Result<DestinationHealth, StoreError> {
-    let sql = format!("SELECT {COLUMNS} {READ}");
+    let sql = format!("SELECT {HEALTH_COLUMNS} {READ}");
     let found = session.row(&sql, &[&&destination.0[..]]).await?;
     found.map_or(Ok(DestinationHealth::default()), |row| health(&row))
 }
@@ -79,42 +73,6 @@ pub(crate) async fn read_at(
         }
     }
     Ok(health)
-}
-
-fn health(row: &Row) -> Result<DestinationHealth, StoreError> {
-    let maybe = |column| Ok::<_, StoreError>(maybe_time(row.at(column)?));
-    let length = SignedDuration::from_millis(row.at(6)?);
-    let asked = row.at(7)?;
-    let wait = maybe(5)?.map(|set_at| Wait {
-        set_at,
-        length,
-        asked,
-    });
-    let refused: String = row.at(8)?;
-    let (reason, probes) = (row.at::<Option<String>>(10)?, row.count(11)?);
-    let quiet = row.at(14)?;
-    let failing: String = row.at(16)?;
-    let block = row.at::<Option<i64>>(9)?.map(|since| Block {
-        reason: reason.unwrap_or_default(),
-        since: time(since),
-        probes,
-        quiet,
-    });
-    Ok(DestinationHealth {
-        failures: row.count(0)?,
-        unanswered: row.count(15)?,
-        failing: FailingMessages::from_json(&failing),
-        failing_since: maybe(1)?,
-        recovered_at: maybe(2)?,
-        last_error: row.at(3)?,
-        throttles: row.count(4)?,
-        wait,
-        // The store wrote it; if it can't be read, counting starts again.
-        refused: serde_json::from_str(&refused).unwrap_or_default(),
-        block,
-        announced: row.at(12)?,
-        repaired_at: maybe(13)?,
-    })
 }
 
 /// Writes the health of the reports' destinations, where it changed; the last report of each counts.

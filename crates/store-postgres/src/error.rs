@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use alert_connectors_store::{BoxError, StoreError};
-use tokio_postgres::{error::SqlState, types::FromSqlOwned};
+use tokio_postgres::error::SqlState;
 
 /// What an error of the driver means for the caller. Its text holds what the server says of the statement, and nothing of
 /// the values that it was given.
@@ -74,45 +74,4 @@ pub(crate) fn no_connection(error: deadpool_postgres::PoolError) -> StoreError {
         return meaning(error);
     }
     StoreError::Unavailable(without_values(&error))
-}
-
-/// Reading columns with the store's errors.
-pub(crate) trait Columns {
-    /// The value of a column.
-    fn at<T: FromSqlOwned>(&self, column: usize) -> Result<T, StoreError>;
-
-    /// A small number that stands for a word.
-    fn code(&self, column: usize) -> Result<u8, StoreError> {
-        // A number out of range stands for no word, and neither does this one.
-        Ok(u8::try_from(self.at::<i16>(column)?).unwrap_or(u8::MAX))
-    }
-
-    /// A count.
-    fn count<T: TryFrom<i64> + Default>(&self, column: usize) -> Result<T, StoreError> {
-        Ok(T::try_from(self.at(column)?).unwrap_or_default())
-    }
-
-    /// Sixteen bytes.
-    fn id(&self, column: usize) -> Result<[u8; 16], StoreError> {
-        Ok(*self.at::<uuid::Uuid>(column)?.as_bytes())
-    }
-
-    /// The fingerprint of a destination.
-    fn fingerprint(
-        &self,
-        column: usize,
-    ) -> Result<alert_connectors_model::Fingerprint, StoreError> {
-        let bytes: Vec<u8> = self.at(column)?;
-        <[u8; 16]>::try_from(bytes)
-            .map(alert_connectors_model::Fingerprint)
-            .map_err(|_length| {
-                alert_connectors_store::stored::unreadable("connectors", "destination", "")
-            })
-    }
-}
-
-impl Columns for tokio_postgres::Row {
-    fn at<T: FromSqlOwned>(&self, column: usize) -> Result<T, StoreError> {
-        self.try_get(column).map_err(meaning)
-    }
 }

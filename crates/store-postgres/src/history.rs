@@ -1,10 +1,10 @@
 //! The history of deliveries, their retry and replay, and a connector's health.
 
-use alert_connectors_model::{AlertId, ConnectorId, Delivery, DeliveryId, Fingerprint, SpaceId};
+use alert_connectors_model::{ConnectorId, Delivery, DeliveryId, SpaceId};
 use alert_connectors_store::{
-    DeliveryLook, DeliveryQuery, Event, Expiry, Health, HealthFacts, History, Page, Replay,
+    DeliveryLook, DeliveryQuery, Event, Expiry, Health, History, KnownConnector, Page, Replay,
     ReplayPlan, Replayed, Retried, StoreError, retry_of,
-    stored::{StoredDelivery, maybe_time, time},
+    stored::{Columns as _, StoredDelivery},
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -12,9 +12,8 @@ use tokio_postgres::types::ToSql;
 
 use crate::{
     PostgresStore,
-    alerts::{CLOCK_STEP, uuid},
+    alerts::uuid,
     deliveries, destination_health,
-    error::Columns,
     session::{Change, Session},
 };
 
@@ -79,9 +78,6 @@ const LAST_ARRIVED: &str = "SELECT max(ended_at) FROM (
             ORDER BY seq DESC LIMIT 256)) these
     WHERE state BETWEEN 1 AND 2";
 
-/// At most this many deliveries are queued again in one transaction.
-const STEP: usize = 500;
-
 #[async_trait]
 impl History for PostgresStore {
     async fn deliveries(
@@ -91,15 +87,12 @@ impl History for PostgresStore {
         query: DeliveryQuery,
         expiry: Expiry,
     ) -> Result<Page<Delivery>, StoreError> {
-        self.read(async |session| {
-            match KnownConnector::find(session, space_id, connector).await? {
-                Some(connector) => connector.page(session, &query, expiry).await,
-                None => Ok(Page {
-                    items: Vec::new(),
-                    next: None,
-                }),
-            }
-        })
+        self.read(
+            async |session| match connector_of(session, space_id, connector).await? {
+                Some(connector) => page(session, &connector, &query, expiry).await,
+                None => Ok(Page::empty()),
+            },
+        )
         .await
     }
 
@@ -132,10 +125,8 @@ impl History for PostgresStore {
         let Some(stored) = find(change.session(), space_id, id).await? else {
             return change.nothing(Retried::Absent).await;
         };
-        let connector =
-            KnownConnector::find(change.session(), space_id, stored.connector_id).await?;
-        let connector = connector.map(|found| (found.destination, found.is_active));
-        let destination = match retry_of(&stored, connector, expiry) {
+        let connector = connector_of(change.session(), space_id, stored.connector_id).await?;
+        let destination = match retry_of(&stored, connector.as_ref(), expiry) {
             Ok(destination) => destination,
             Err(refusal) => return change.nothing(refusal).await,
         };
@@ -154,30 +145,23 @@ impl History for PostgresStore {
     ) -> Result<Replayed, StoreError> {
         let plan = self
             .read(async |session| {
-                let found = KnownConnector::find(session, space_id, connector).await?;
-                let Some(connector) = found else {
-                    return Ok(ReplayPlan::Refused(Replayed::Absent));
+                let found = connector_of(session, space_id, connector).await?;
+                let connector = match ReplayPlan::connector(found) {
+                    Ok(connector) => connector,
+                    Err(refused) => return Ok(refused),
                 };
-                if !connector.is_active {
-                    return Ok(ReplayPlan::Refused(Replayed::ConnectorInactive));
-                }
-                let seqs = connector.to_replay(session, &replay, expiry).await?;
-                Ok(ReplayPlan::Queue {
-                    destination: connector.destination,
-                    seqs,
-                })
+                let seqs = to_replay(session, &connector, &replay, expiry).await?;
+                Ok(ReplayPlan::queue(&connector, seqs))
             })
             .await?;
-        let (destination, seqs) = match plan {
-            ReplayPlan::Queue { destination, seqs } => (destination, seqs),
+        let (destination, steps) = match plan {
+            ReplayPlan::Queue { destination, steps } => (destination, steps),
             ReplayPlan::Refused(refusal) => return Ok(refusal),
         };
-        // The caller's permission is checked even where there is nothing to queue.
-        let nothing = seqs.is_empty().then_some(&seqs[..]);
         let mut queued = 0;
-        for step in seqs.chunks(STEP).chain(nothing) {
+        for step in steps {
             let change = self.change().await?;
-            queued += queue_again(&change, step, expiry).await?;
+            queued += queue_again(&change, &step, expiry).await?;
             self.commit(change, vec![Event::Changed(destination)])
                 .await?;
         }
@@ -190,12 +174,12 @@ impl History for PostgresStore {
         connector: ConnectorId,
         expiry: Expiry,
     ) -> Result<Option<Health>, StoreError> {
-        self.read(async |session| {
-            match KnownConnector::find(session, space_id, connector).await? {
-                Some(connector) => connector.health(session, expiry).await.map(Some),
+        self.read(
+            async |session| match connector_of(session, space_id, connector).await? {
+                Some(connector) => health(session, connector, expiry).await.map(Some),
                 None => Ok(None),
-            }
-        })
+            },
+        )
         .await
     }
 }
@@ -206,10 +190,7 @@ async fn find(
     space_id: SpaceId,
     id: DeliveryId,
 ) -> Result<Option<StoredDelivery>, StoreError> {
-    let (mut least, mut most) = (*id.as_bytes(), *id.as_bytes());
-    least[DeliveryId::SHARED_BYTES..].fill(0);
-    most[DeliveryId::SHARED_BYTES..].fill(u8::MAX);
-    let (least, most) = (AlertId::from_bytes(least), AlertId::from_bytes(most));
+    let (least, most) = id.alert_ids();
     let rows = session
         .rows(
             ALERTS_NAMED,
@@ -239,149 +220,128 @@ fn code(code: u8) -> Bound {
     Box::new(i16::from(code))
 }
 
-struct KnownConnector {
-    no: i64,
+async fn connector_of(
+    session: &Session,
+    space_id: SpaceId,
     id: ConnectorId,
-    destination: Fingerprint,
-    is_active: bool,
-    created_at: Timestamp,
-    switched_at: Timestamp,
+) -> Result<Option<KnownConnector>, StoreError> {
+    let parameters = (uuid(id.as_bytes()), uuid(space_id.as_bytes()));
+    let found = session
+        .row(CONNECTOR, &[&parameters.0, &parameters.1])
+        .await?;
+    found.map(|row| KnownConnector::of(id, &row)).transpose()
 }
 
-impl KnownConnector {
-    async fn find(
-        session: &Session,
-        space_id: SpaceId,
-        id: ConnectorId,
-    ) -> Result<Option<Self>, StoreError> {
-        let found = session
-            .row(
-                CONNECTOR,
-                &[&uuid(id.as_bytes()), &uuid(space_id.as_bytes())],
-            )
-            .await?;
-        let Some(row) = found else { return Ok(None) };
-        Ok(Some(Self {
-            no: row.at(0)?,
-            id,
-            destination: row.fingerprint(1)?,
-            is_active: row.at(2)?,
-            created_at: time(row.at(3)?),
-            switched_at: time(row.at(4)?),
-        }))
-    }
+/// What was queued at this time or before has expired; in milliseconds.
+async fn cutoff(
+    session: &Session,
+    connector: &KnownConnector,
+    expiry: Expiry,
+) -> Result<i64, StoreError> {
+    let health = destination_health::read(session, connector.destination).await?;
+    Ok(expiry.cutoff(health.repaired_at).as_millisecond())
+}
 
-    async fn cutoff(&self, session: &Session, expiry: Expiry) -> Result<i64, StoreError> {
-        let repaired_at = destination_health::read(session, self.destination)
-            .await?
-            .repaired_at;
-        Ok(expiry.cutoff(repaired_at).as_millisecond())
-    }
-
-    /// One look for each wanted state, each no deeper than the page, merged by the order of acceptance.
-    async fn page(
-        &self,
-        session: &Session,
-        query: &DeliveryQuery,
-        expiry: Expiry,
-    ) -> Result<Page<Delivery>, StoreError> {
-        let cutoff = self.cutoff(session, expiry).await?;
-        let before = query.before.unwrap_or(i64::MAX);
-        let limit = query.rows_max();
-        let mut found = Vec::new();
-        for look in query.looks(self.is_active) {
-            // What bounds the look, beside the page.
-            let (from, bounds): (_, Vec<Bound>) = match look {
-                DeliveryLook::Pending => (WAITING, vec![Box::new(cutoff)]),
-                DeliveryLook::Withheld => (WAITING, vec![Box::new(i64::MIN)]),
-                DeliveryLook::Overdue => (OVERDUE, vec![Box::new(cutoff)]),
-                DeliveryLook::Missed(state) => (MISSED, vec![code(state.code())]),
-                DeliveryLook::Arrived { first, last } => (ARRIVED, vec![code(first), code(last)]),
-            };
-            let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&self.no, &before, &limit];
-            parameters.extend(bounds.iter().map(|bound| &**bound as &(dyn ToSql + Sync)));
-            let more = deliveries::select(session, from, NEWEST_FIRST, &parameters);
-            found.extend(more.await?);
-        }
-        Ok(query.page(found, expiry))
-    }
-
-    /// The deliveries to queue again, oldest first.
-    async fn to_replay(
-        &self,
-        session: &Session,
-        replay: &Replay,
-        expiry: Expiry,
-    ) -> Result<Vec<i64>, StoreError> {
-        let since = replay.since.checked_sub(CLOCK_STEP);
-        let since = since.unwrap_or(Timestamp::MIN).as_millisecond();
-        let first = session.row(SINCE, &[&since]).await?;
-        let first: i64 = first.map_or(Ok(0), |row| row.at(0))?;
-        let (since, until) = (
-            replay.since.as_millisecond(),
-            replay.until.unwrap_or(Timestamp::MAX).as_millisecond(),
-        );
-        let limit = i64::try_from(Replay::MOST).unwrap_or(i64::MAX);
-        let mut seqs: Vec<i64> = Vec::new();
-        for look in replay.looks() {
-            let (sql, bound): (_, Bound) = match look {
-                DeliveryLook::Arrived { first, .. } => (ARRIVED_BETWEEN, code(first)),
-                DeliveryLook::Missed(state) => (MISSED_BETWEEN, code(state.code())),
-                DeliveryLook::Overdue => (
-                    OVERDUE_BETWEEN,
-                    Box::new(self.cutoff(session, expiry).await?),
-                ),
-                DeliveryLook::Pending | DeliveryLook::Withheld => continue,
-            };
-            let rows = session
-                .rows(sql, &[&self.no, &*bound, &first, &since, &until, &limit])
-                .await?;
-            for row in rows {
-                seqs.push(row.at(0)?);
-            }
-        }
-        Ok(Replay::oldest(seqs))
-    }
-
-    async fn health(&self, session: &Session, expiry: Expiry) -> Result<Health, StoreError> {
-        let health = destination_health::read(session, self.destination).await?;
-        let cutoff = expiry.cutoff(health.repaired_at).as_millisecond();
-        let (queue_depth, oldest_pending_at) = self.depth(session, cutoff).await?;
-        let last = session.row(LAST_ARRIVED, &[&self.no]).await?;
-        Ok(HealthFacts {
-            connector_id: self.id,
-            is_active: self.is_active,
-            created_at: self.created_at,
-            switched_at: self.switched_at,
-            health,
-            queue_depth,
-            oldest_pending_at,
-            last_success_at: maybe_time(last.map_or(Ok(None), |row| row.at(0))?),
-        }
-        .into())
-    }
-
-    /// How many deliveries are pending, and when the oldest of them was made.
-    async fn depth(
-        &self,
-        session: &Session,
-        cutoff: i64,
-    ) -> Result<(u64, Option<Timestamp>), StoreError> {
-        if !self.is_active {
-            return Ok((0, None));
-        }
-        let Some(oldest) = session.row(OLDEST_WAITING, &[&self.no]).await? else {
-            return Ok((0, None));
+/// One look for each wanted state, each no deeper than the page, merged by the order of acceptance.
+async fn page(
+    session: &Session,
+    connector: &KnownConnector,
+    query: &DeliveryQuery,
+    expiry: Expiry,
+) -> Result<Page<Delivery>, StoreError> {
+    let cutoff = cutoff(session, connector, expiry).await?;
+    let (before, limit) = (query.before(), query.rows_max());
+    let mut found = Vec::new();
+    for look in query.looks(connector.is_active) {
+        // What bounds the look, beside the page.
+        let (from, bounds): (_, Vec<Bound>) = match look {
+            DeliveryLook::Pending => (WAITING, vec![Box::new(cutoff)]),
+            DeliveryLook::Withheld => (WAITING, vec![Box::new(i64::MIN)]),
+            DeliveryLook::Overdue => (OVERDUE, vec![Box::new(cutoff)]),
+            DeliveryLook::Missed(state) => (MISSED, vec![code(state.code())]),
+            DeliveryLook::Arrived { first, last } => (ARRIVED, vec![code(first), code(last)]),
         };
-        let (created_at, queued_at): (i64, i64) = (oldest.at(0)?, oldest.at(1)?);
-        if queued_at > cutoff {
-            let depth = session.row(DEPTH, &[&self.no]).await?;
-            let depth = depth.map_or(Ok(0), |row| row.count(0))?;
-            return Ok((depth, Some(time(created_at))));
+        let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&connector.no, &before, &limit];
+        parameters.extend(bounds.iter().map(|bound| &**bound as &(dyn ToSql + Sync)));
+        let more = deliveries::select(session, from, NEWEST_FIRST, &parameters);
+        found.extend(more.await?);
+    }
+    Ok(query.page(found, expiry))
+}
+
+/// The deliveries to queue again.
+async fn to_replay(
+    session: &Session,
+    connector: &KnownConnector,
+    replay: &Replay,
+    expiry: Expiry,
+) -> Result<Vec<i64>, StoreError> {
+    let earliest = replay.earliest().as_millisecond();
+    let first = session.row(SINCE, &[&earliest]).await?;
+    let first: i64 = first.map_or(Ok(0), |row| row.at(0))?;
+    let (since, until) = replay.span_ms();
+    let mut seqs = Vec::new();
+    for look in replay.looks() {
+        let (sql, bound): (_, Bound) = match look {
+            DeliveryLook::Arrived { first, .. } => (ARRIVED_BETWEEN, code(first)),
+            DeliveryLook::Missed(state) => (MISSED_BETWEEN, code(state.code())),
+            DeliveryLook::Overdue => {
+                let cutoff = cutoff(session, connector, expiry).await?;
+                (OVERDUE_BETWEEN, Box::new(cutoff))
+            }
+            DeliveryLook::Pending | DeliveryLook::Withheld => continue,
+        };
+        let parameters: [&(dyn ToSql + Sync); 6] = [
+            &connector.no,
+            &*bound,
+            &first,
+            &since,
+            &until,
+            &Replay::MOST_ROWS,
+        ];
+        for row in session.rows(sql, &parameters).await? {
+            seqs.push(row.at(0)?);
         }
-        match session.row(DEPTH_IN_TIME, &[&self.no, &cutoff]).await? {
-            Some(row) => Ok((row.count(0)?, maybe_time(row.at(1)?))),
-            None => Ok((0, None)),
-        }
+    }
+    Ok(seqs)
+}
+
+async fn health(
+    session: &Session,
+    connector: KnownConnector,
+    expiry: Expiry,
+) -> Result<Health, StoreError> {
+    let health = destination_health::read(session, connector.destination).await?;
+    let cutoff = expiry.cutoff(health.repaired_at).as_millisecond();
+    let depth = depth(session, &connector, cutoff).await?;
+    let last = session.row(LAST_ARRIVED, &[&connector.no]).await?;
+    let last = last.map_or(Ok(None), |row| row.maybe_time(0))?;
+    Ok(connector.health(health, depth, last))
+}
+
+/// How many deliveries are pending, and when the oldest of them was made.
+async fn depth(
+    session: &Session,
+    connector: &KnownConnector,
+    cutoff: i64,
+) -> Result<(u64, Option<Timestamp>), StoreError> {
+    if !connector.is_active {
+        return Ok((0, None));
+    }
+    let Some(oldest) = session.row(OLDEST_WAITING, &[&connector.no]).await? else {
+        return Ok((0, None));
+    };
+    let (created_at, queued_at) = (oldest.time(0)?, oldest.number(1)?);
+    if queued_at > cutoff {
+        let depth = session.row(DEPTH, &[&connector.no]).await?;
+        let depth = depth.map_or(Ok(0), |row| row.count(0))?;
+        return Ok((depth, Some(created_at)));
+    }
+    match session
+        .row(DEPTH_IN_TIME, &[&connector.no, &cutoff])
+        .await?
+    {
+        Some(row) => Ok((row.count(0)?, row.maybe_time(1)?)),
+        None => Ok((0, None)),
     }
 }

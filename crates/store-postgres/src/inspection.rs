@@ -2,9 +2,12 @@
 //! webhook URL is opened.
 
 use alert_connectors_model::SpaceId;
-use alert_connectors_store::{Inspection, StoreError};
+use alert_connectors_store::{
+    Inspection, StoreError,
+    stored::{Columns as _, StoredConnector},
+};
 
-use crate::{PostgresStore, connectors, error::Columns, session::Session};
+use crate::{PostgresStore, connectors, session::Session};
 
 /// An inspection has no time limit, and reads whole tables.
 const SETTINGS: &str = "SET statement_timeout = 0; SET lock_timeout = '10s'; SET enable_seqscan = on; SET enable_hashjoin = on";
@@ -32,8 +35,7 @@ pub(crate) async fn inspect(store: &PostgresStore) -> Result<Inspection, StoreEr
     if inspection.findings.is_empty() {
         open_urls(store, &session, &mut inspection).await?;
     } else {
-        let why = "the webhook URLs, because the database is broken";
-        inspection.not_looked_at.push(why.to_owned());
+        inspection.leaves_webhook_urls();
     }
     Ok(inspection)
 }
@@ -74,11 +76,11 @@ async fn open_urls(
     session: &Session,
     inspection: &mut Inspection,
 ) -> Result<(), StoreError> {
-    let (columns, every) = (connectors::COLUMNS, connectors::EVERY);
+    let (columns, every) = (StoredConnector::COLUMNS, connectors::EVERY);
     let sql = format!("SELECT {columns}, s.slug, s.id {every}");
     for row in session.rows(&sql, &[]).await? {
         let (slug, space): (String, _) = (row.at(13)?, SpaceId::from_bytes(row.id(14)?));
-        let stored = connectors::stored(&row)?;
+        let stored = StoredConnector::of(&row)?;
         inspection.connector(&store.shared.sealing, stored, &slug, space);
     }
     Ok(())

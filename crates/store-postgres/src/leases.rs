@@ -3,14 +3,15 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use alert_connectors_model::Fingerprint;
-use alert_connectors_store::{Lease, Leases, ReleasedLease, Renewal, Renewed, StoreError};
+use alert_connectors_store::{
+    Lease, Leases, ReleasedLease, Renewal, Renewed, StoreError, stored::Columns as _,
+};
 use async_trait::async_trait;
-use tokio_postgres::Row;
 
 use crate::{
     PostgresStore,
-    error::Columns,
     listen::{NOTIFY, Word},
+    row::Row,
 };
 
 /// How long a lease holds without renewal. The statements below say the same.

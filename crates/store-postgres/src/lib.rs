@@ -17,6 +17,7 @@ mod open;
 mod openings;
 mod queue;
 mod record;
+mod row;
 mod session;
 mod spaces;
 mod upkeep;

@@ -3,7 +3,9 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use alert_connectors_model::Random;
-use alert_connectors_store::{GroupMeters, KeyFileError, Sealing, StoreError, UnsealError, Use};
+use alert_connectors_store::{
+    GroupMeters, KeyFileError, Sealing, StoreError, UnsealError, Use, group::EVENT_GROUPS_MAX,
+};
 use alert_connectors_tasks::Tasks;
 use tokio::{
     sync::{Mutex, mpsc},
@@ -35,8 +37,6 @@ const MIGRATE_LOCK: &str = "SELECT pg_advisory_xact_lock(8317492650011)";
 const FINGERPRINT_KEY: &str = "SELECT value FROM meta WHERE name = 'fingerprint_key'";
 /// How long PostgreSQL may take to accept the first connection.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
-/// At most this many groups of events wait for the engine.
-const EVENT_GROUPS_MAX: usize = 256;
 
 /// What to open, and how.
 pub struct OpenOptions {

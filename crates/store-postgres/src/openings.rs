@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use alert_connectors_model::DeliveryState;
-use alert_connectors_store::{Expiry, OpeningState, StoreError, stored::time};
+use alert_connectors_store::{Expiry, OpeningState, StoreError, stored::Columns as _};
 
-use crate::{error::Columns as _, session::Session};
+use crate::session::Session;
 
 // By primary key, then by deliveries_by_alert.
 const BEFORE: &str = "SELECT f.seq, b.state, coalesce(b.requeued_at, b.created_at) FROM deliveries f
@@ -26,12 +26,10 @@ pub(crate) async fn openings(
         let opening = openings
             .entry(row.at(0)?)
             .or_insert(OpeningState::Undelivered);
-        let state: Option<i16> = row.at(1)?;
-        let state = state
-            .and_then(|code| u8::try_from(code).ok())
-            .and_then(DeliveryState::from_code);
-        let queued_at = row.at::<Option<i64>>(2)?.map(time);
-        if let (Some(state), Some(queued_at)) = (state, queued_at) {
+        // Both are absent where no other delivery came before.
+        let state = row.maybe_number(1)?.map(|_| row.code(1)).transpose()?;
+        let state = state.and_then(DeliveryState::from_code);
+        if let (Some(state), Some(queued_at)) = (state, row.maybe_time(2)?) {
             *opening = opening.with(state, queued_at, expiry);
         }
     }

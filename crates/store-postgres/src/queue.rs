@@ -5,20 +5,18 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use alert_connectors_model::{
-    Alert, AlertId, Connector, DeliveryId, DeliveryKind, Fingerprint, Space,
-};
+use alert_connectors_model::{Connector, Fingerprint, Space};
 use alert_connectors_store::{
-    Backlog, DestinationState, DigestBatch, Event, Expiry, Form, OpeningState, PendingDelivery,
-    Queue, Recorded, Report, StoreError, UNANSWERED_TOLD,
-    stored::{self, delivery_kind, time},
+    Backlog, BatchQuery, DestinationState, DigestBatch, Event, Expiry, OpeningState,
+    PendingDelivery, Queue, Recorded, Report, StoreError,
+    stored::{self, Columns as _, IDENTITY_VERSION, PENDING_COLUMNS, SharedAlerts, TROUBLED, time},
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::{
-    PostgresStore, connectors, destination_health, digest_batch, error::Columns,
-    openings::openings, session::Session,
+    PostgresStore, connectors, destination_health, digest_batch, openings::openings,
+    session::Session,
 };
 
 // By the primary key of pending, from connector to connector, then by primary key.
@@ -31,15 +29,8 @@ const NEXT: &str =
 // By primary key.
 const QUEUED: &str = "SELECT DISTINCT c.destination FROM deliveries d
     JOIN connectors c ON c.no = d.connector_no AND c.deleted_at IS NULL WHERE d.seq >= $1 AND d.seq < $2";
-// Walks the destinations that ever gave trouble.
-const TROUBLED: &str = "SELECT fingerprint FROM destinations WHERE blocked_at IS NOT NULL OR told
-    OR unanswered >= 3";
-const _: () = assert!(UNANSWERED_TOLD == 3, "TROUBLED says so");
-// By primary key.
-const VERSION: &str = "SELECT version FROM identity WHERE one = 1";
 // By the primary key of pending, each connector no deeper than what is wanted, then by primary keys.
-const DUE: &str = "SELECT d.seq, d.id, d.plain, d.attempts, d.kind, d.created_at, p.queued_at, a.seq, a.id,
-    a.content, p.connector_no FROM (SELECT p.* FROM unnest($1::int8[]) AS wanted (no) CROSS JOIN LATERAL
+const DUE: &str = "p.queued_at, p.connector_no FROM (SELECT p.* FROM unnest($1::int8[]) AS wanted (no) CROSS JOIN LATERAL
         (SELECT connector_no, seq, queued_at FROM pending WHERE connector_no = wanted.no AND seq > $2 AND queued_at > $4
          ORDER BY seq LIMIT $3) p ORDER BY p.seq LIMIT $3) p
     JOIN deliveries d ON d.seq = p.seq JOIN alerts a ON a.seq = d.alert_seq ORDER BY d.seq";
@@ -61,7 +52,7 @@ const FEW: i64 = 2_000;
 impl Queue for PostgresStore {
     async fn version(&self) -> Result<i64, StoreError> {
         self.read(async |session| {
-            let row = session.row(VERSION, &[]).await?;
+            let row = session.row(IDENTITY_VERSION, &[]).await?;
             row.map_or(Ok(0), |row| row.at(0))
         })
         .await
@@ -158,10 +149,7 @@ impl Queue for PostgresStore {
     async fn digest_batch(
         &self,
         destination: Fingerprint,
-        from: i64,
-        at_most: usize,
-        in_full: usize,
-        expiry: Expiry,
+        query: BatchQuery,
     ) -> Result<Option<DigestBatch>, StoreError> {
         let sealing = Arc::clone(&self.shared.sealing);
         self.read(async |session| {
@@ -169,14 +157,7 @@ impl Queue for PostgresStore {
             let repaired_at = destination_health::read(session, destination)
                 .await?
                 .repaired_at;
-            let wanted = digest_batch::BatchQuery {
-                from,
-                at_most,
-                in_full,
-                expiry,
-                cutoff: expiry.cutoff(repaired_at),
-            };
-            digest_batch::read(session, found, wanted).await
+            digest_batch::read(session, found, repaired_at, query).await
         })
         .await
     }
@@ -229,49 +210,26 @@ async fn pending_of(
     }
     let numbers: Vec<i64> = owners.keys().copied().collect();
     let limit = i64::try_from(at_most).unwrap_or(i64::MAX);
+    let sql = format!("SELECT {PENDING_COLUMNS}, {DUE}");
     let rows = session
-        .rows(DUE, &[&numbers, &after, &limit, &cutoff])
+        .rows(&sql, &[&numbers, &after, &limit, &cutoff])
         .await?;
-    let mut alerts: HashMap<i64, Arc<Alert>> = HashMap::new();
+    let mut alerts = SharedAlerts::default();
     let mut pending = Vec::with_capacity(rows.len());
     for row in &rows {
-        let (seq, alert_seq): (i64, i64) = (row.at(0)?, row.at(7)?);
-        let alert = match alerts.get(&alert_seq) {
-            Some(alert) => Arc::clone(alert),
-            None => {
-                let content: String = row.at(9)?;
-                let alert = Arc::new(stored::alert(&content, alert_seq)?);
-                alerts.insert(alert_seq, Arc::clone(&alert));
-                alert
-            }
-        };
-        let Some((connector, space)) = owners.get(&row.at(10)?) else {
-            continue;
-        };
-        let plain: bool = row.at(2)?;
-        pending.push(PendingDelivery {
-            seq,
-            id: DeliveryId::from_bytes(row.id(1)?),
-            alert_id: AlertId::from_bytes(row.id(8)?),
-            kind: delivery_kind(row.code(4)?, seq)?,
-            opening: OpeningState::Arrived,
-            space: Arc::clone(space),
-            alert,
-            created_at: time(row.at(5)?),
-            queued_at: time(row.at(6)?),
-            connector: Arc::clone(connector),
-            form: if plain { Form::Plain } else { Form::Full },
-            attempts: u32::try_from(row.at::<i32>(3)?).unwrap_or(0),
-        });
+        if let Some((connector, space)) = owners.get(&row.at(10)?) {
+            let (_, due) = stored::pending(row, connector, space, &mut alerts)?;
+            pending.push(due);
+        }
     }
     let follow_ups: Vec<i64> = pending
         .iter()
-        .filter(|due| due.kind != DeliveryKind::Opening)
+        .filter(|due| due.is_follow_up())
         .map(|due| due.seq)
         .collect();
     let openings = openings(session, &follow_ups, expiry).await?;
     for due in &mut pending {
-        if due.kind != DeliveryKind::Opening {
+        if due.is_follow_up() {
             due.opening = openings
                 .get(&due.seq)
                 .copied()

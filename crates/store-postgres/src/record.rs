@@ -9,7 +9,7 @@ use futures_util::future::try_join_all;
 use tokio::try_join;
 use uuid::Uuid;
 
-use crate::{destination_health, error::Columns as _, session::Session};
+use crate::{destination_health, session::Session};
 
 // By primary keys, in the order of the given rows, which is that of their keys. What a previous holder reports late
 // changes nothing here: a lease's number is never given twice, and a lease is found by its destination.

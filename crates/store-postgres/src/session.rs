@@ -8,12 +8,13 @@ use deadpool_postgres::{
 };
 use futures_util::future::try_join_all;
 use tokio::time;
-use tokio_postgres::{Row, types::ToSql};
+use tokio_postgres::types::ToSql;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::{
     PostgresStore,
-    error::{Columns as _, meaning, no_connection},
+    error::{meaning, no_connection},
+    row::Row,
 };
 
 /// Connections for everything but the hot path.
@@ -139,7 +140,11 @@ impl Session {
     ) -> Result<Vec<Row>, StoreError> {
         let client = self.client()?;
         let statement = client.prepare_cached(sql).await.map_err(meaning)?;
-        client.query(&statement, parameters).await.map_err(meaning)
+        let rows = client
+            .query(&statement, parameters)
+            .await
+            .map_err(meaning)?;
+        Ok(rows.into_iter().map(Row::from).collect())
     }
 
     /// The first row of a query, if there is one.

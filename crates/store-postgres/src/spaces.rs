@@ -1,24 +1,20 @@
 //! Spaces and their members.
 
-use alert_connectors_model::{Email, Role, Slug, Space, SpaceId, User, UserId};
+use alert_connectors_model::{Email, Role, Slug, Space, SpaceId, User};
 use alert_connectors_store::{
     Event, Member, MemberChange, MembershipFacts, SpaceChange, Spaces, StoreError,
-    stored::{StoredSpace, time, unreadable},
+    stored::{self, Columns as _, SPACE_COLUMNS},
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
-use tokio_postgres::Row;
 
 use crate::{
     PostgresStore,
     alerts::uuid,
-    error::Columns,
     session::{Change, Session},
     users::user,
 };
 
-/// What [`StoredSpace`] is read from.
-pub(crate) const COLUMNS: &str = "s.no, s.id, s.slug, s.name, s.created_at, s.version";
 const ALL: &str = "FROM spaces s ORDER BY s.slug";
 // By the unique index on slug.
 const BY_SLUG: &str = "FROM spaces s WHERE s.slug = $1";
@@ -85,10 +81,10 @@ impl Spaces for PostgresStore {
     async fn spaces(&self) -> Result<Vec<Space>, StoreError> {
         self.read(async |session| {
             let rows = session
-                .rows(&format!("SELECT {COLUMNS} {ALL}"), &[])
+                .rows(&format!("SELECT {SPACE_COLUMNS} {ALL}"), &[])
                 .await?;
             rows.iter()
-                .map(|row| stored(row, 0)?.read().map(|(_, space, _)| space))
+                .map(|row| stored::space(row, 0).map(|(_, space, _)| space))
                 .collect()
         })
         .await
@@ -147,7 +143,7 @@ impl Spaces for PostgresStore {
     async fn members(&self, space_id: SpaceId) -> Result<Vec<Member>, StoreError> {
         self.read(async |session| {
             let rows = session.rows(MEMBERS, &[&uuid(space_id.as_bytes())]).await?;
-            rows.iter().map(member).collect()
+            rows.iter().map(|row| stored::member(row)).collect()
         })
         .await
     }
@@ -206,22 +202,13 @@ async fn membership(
     let Some((space_no, _)) = number(change, space_id).await? else {
         return Ok(None);
     };
-    let found = user(change.session(), email).await?;
-    let found = found.map(|(no, record)| (no, record.user));
-    // No user has this number.
-    let user_no = found.as_ref().map_or(0, |(no, _)| *no);
+    let facts = MembershipFacts::of(user(change.session(), email).await?);
+    let user_no = facts.user_no();
     let member = change.row(MEMBER, &[&space_no, &user_no]).await?;
-    let member = member.map(|row| {
-        let role =
-            Role::from_code(row.code(0)?).ok_or_else(|| unreadable("members", "role", space_no))?;
-        Ok::<_, StoreError>((role, time(row.at(1)?)))
-    });
+    let member = member.map(|row| stored::role_since(&row)).transpose()?;
     let others = change.row(OTHER_ADMINS, &[&space_no, &user_no]).await?;
-    let facts = MembershipFacts {
-        user: found,
-        member: member.transpose()?,
-        other_admins: others.map_or(Ok(0), |row| row.count(0))?,
-    };
+    let others = others.map(|row| row.count(0)).transpose()?;
+    let facts = facts.with(member, others);
     Ok(Some((space_no, facts)))
 }
 
@@ -236,44 +223,17 @@ pub(crate) async fn by_slug(
     session: &Session,
     slug: &Slug,
 ) -> Result<Option<(i64, Space, i64)>, StoreError> {
-    let sql = format!("SELECT {COLUMNS} {BY_SLUG}");
+    let sql = format!("SELECT {SPACE_COLUMNS} {BY_SLUG}");
     let found = session.row(&sql, &[&slug.as_str()]).await?;
-    found.map(|row| stored(&row, 0)?.read()).transpose()
+    found.map(|row| stored::space(&row, 0)).transpose()
 }
 
 /// A space by its number.
 pub(crate) async fn by_no(session: &Session, no: i64) -> Result<Option<Space>, StoreError> {
     let found = session
-        .row(&format!("SELECT {COLUMNS} {BY_NO}"), &[&no])
+        .row(&format!("SELECT {SPACE_COLUMNS} {BY_NO}"), &[&no])
         .await?;
     found
-        .map(|row| stored(&row, 0)?.read().map(|(_, space, _)| space))
+        .map(|row| stored::space(&row, 0).map(|(_, space, _)| space))
         .transpose()
-}
-
-/// A row in which [`COLUMNS`] begin at `first`.
-pub(crate) fn stored(row: &Row, first: usize) -> Result<StoredSpace, StoreError> {
-    Ok(StoredSpace {
-        no: row.at(first)?,
-        id: row.id(first + 1)?,
-        slug: row.at(first + 2)?,
-        name: row.at(first + 3)?,
-        created_at: row.at(first + 4)?,
-        version: row.at(first + 5)?,
-    })
-}
-
-fn member(row: &Row) -> Result<Member, StoreError> {
-    let email: String = row.at(1)?;
-    let code = row.code(3)?;
-    Ok(Member {
-        user: User {
-            id: UserId::from_bytes(row.id(0)?),
-            email: Email::parse(&email)
-                .map_err(|_fault| unreadable("users", "email", "of a member"))?,
-            full_name: row.at(2)?,
-        },
-        role: Role::from_code(code).ok_or_else(|| unreadable("members", "role", code))?,
-        added_at: time(row.at(4)?),
-    })
 }

@@ -4,14 +4,12 @@ use std::sync::Arc;
 
 use alert_connectors_model::ConnectorId;
 use alert_connectors_store::{
-    Census, Expiry, Inspection, Progress, StoreError, Tidied, Tidying, Upkeep,
+    ALERTS_A_STEP, Census, ENDS_A_STEP, Expiry, Inspection, Progress, StoreError, Tidied, Tidying,
+    Upkeep, stored::BLOCKED,
 };
 use async_trait::async_trait;
-use jiff::Timestamp;
 
-use crate::{
-    PostgresStore, alerts::uuid, connectors, error::Columns, inspection, session::Change, zones,
-};
+use crate::{PostgresStore, alerts::uuid, connectors, inspection, session::Change, zones};
 
 /// One replica tidies at a time. The number only has to be the same everywhere, and differ from that of migrations.
 const TIDY_LOCK: &str = "SELECT pg_try_advisory_xact_lock(8317492650012)";
@@ -53,14 +51,9 @@ const REMOVE: &str =
     DELETE FROM alerts a USING unnest($1::int8[]) AS g (seq) WHERE a.seq = g.seq";
 // The primary key alone.
 const PENDING: &str = "SELECT count(*) FROM pending";
-const BLOCKED: &str = "SELECT count(*) FROM destinations WHERE blocked_at IS NOT NULL";
 
-/// One step writes down at most this many ends.
-const ENDS_A_STEP: u64 = 500;
 /// One step looks at no more connectors with pending deliveries than this.
 const CONNECTORS_A_STEP: usize = 100;
-/// One step looks at no more alerts than this, and removes old ones with all that belongs to them.
-const ALERTS_A_STEP: usize = 100;
 
 #[async_trait]
 impl Upkeep for PostgresStore {
@@ -71,11 +64,8 @@ impl Upkeep for PostgresStore {
             return step.nothing(Tidied::Done).await;
         }
         let tidied = match progress {
-            Progress::Ends(after) => write_ends(&step, rules.now, after).await?,
-            Progress::History(after) => {
-                let before = rules.now.checked_sub(rules.retention);
-                remove_old(&step, before.unwrap_or(Timestamp::MIN), after).await?
-            }
+            Progress::Ends(after) => write_ends(&step, rules.expired_until(), after).await?,
+            Progress::History(after) => remove_old(&step, rules.history_begins(), after).await?,
         };
         step.commit().await?;
         Ok(tidied)
@@ -126,16 +116,14 @@ impl PostgresStore {
 }
 
 /// Writes down ends that were only computed, from connector to connector, as far as one step goes.
-async fn write_ends(step: &Change, now: Timestamp, after: i64) -> Result<Tidied, StoreError> {
-    let cutoff = now.checked_sub(Expiry::LONGEST).unwrap_or(Timestamp::MIN);
-    let longest = i64::try_from(Expiry::LONGEST.as_millis()).unwrap_or(i64::MAX);
+async fn write_ends(step: &Change, expired_until: i64, after: i64) -> Result<Tidied, StoreError> {
     let mut after = after;
     for _ in 0..CONNECTORS_A_STEP {
         let Some(row) = step.row(NEXT_OWED, &[&after]).await? else {
             return Ok(Tidied::More(Progress::History(0)));
         };
         let no: i64 = row.at(0)?;
-        let expire = [&no, &cutoff.as_millisecond(), &longest, &some(ENDS_A_STEP)];
+        let expire = [&no, &expired_until, &Expiry::LONGEST_MS, &some(ENDS_A_STEP)];
         let expire = expire.map(|value| value as &(dyn tokio_postgres::types::ToSql + Sync));
         if cancel(step, no).await? > 0 || step.run(EXPIRE, &expire).await? > 0 {
             // There may be more of it.
@@ -147,17 +135,17 @@ async fn write_ends(step: &Change, now: Timestamp, after: i64) -> Result<Tidied,
 }
 
 /// Cancels some pending deliveries of a connector that is off or deleted.
-async fn cancel(step: &Change, no: i64) -> Result<u64, StoreError> {
-    step.run(CANCEL, &[&no, &some(ENDS_A_STEP)]).await
+async fn cancel(step: &Change, no: i64) -> Result<usize, StoreError> {
+    let cancelled = step.run(CANCEL, &[&no, &some(ENDS_A_STEP)]).await?;
+    Ok(usize::try_from(cancelled).unwrap_or(usize::MAX))
 }
 
-async fn remove_old(step: &Change, before: Timestamp, after: i64) -> Result<Tidied, StoreError> {
-    let at_most = i64::try_from(ALERTS_A_STEP).unwrap_or(i64::MAX);
-    let rows = step.rows(OLDEST, &[&after, &at_most]).await?;
+async fn remove_old(step: &Change, before: i64, after: i64) -> Result<Tidied, StoreError> {
+    let rows = step.rows(OLDEST, &[&after, &some(ALERTS_A_STEP)]).await?;
     let (mut after, mut old, mut done) = (after, Vec::new(), rows.len() < ALERTS_A_STEP);
     for row in &rows {
         let received_at: i64 = row.at(1)?;
-        if received_at >= before.as_millisecond() {
+        if received_at >= before {
             done = true;
             break;
         }
@@ -177,6 +165,6 @@ async fn remove_old(step: &Change, before: Timestamp, after: i64) -> Result<Tidi
     Ok(Tidied::More(Progress::History(after)))
 }
 
-fn some(count: u64) -> i64 {
+fn some(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }

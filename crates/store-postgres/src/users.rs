@@ -1,21 +1,18 @@
 //! Users, session tokens and API keys.
 
-use alert_connectors_model::{Email, KeyId, KeyScope, Role, SpaceId, User, UserId};
+use alert_connectors_model::{Email, KeyId, UserId};
 use alert_connectors_store::{
     AddedUser, ApiKey, Disabled, NewApiKey, NewToken, NewUser, Session as Signed, StoreError,
     TokenHash, UserRecord, Users,
-    stored::{maybe_time, time, unreadable},
+    stored::{self, IDENTITY_VERSION, KEY_COLUMNS, USER_COLUMNS},
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::try_join;
-use tokio_postgres::Row;
 use uuid::Uuid;
 
-use crate::{PostgresStore, alerts::uuid, error::Columns, session::Session};
+use crate::{PostgresStore, alerts::uuid, session::Session};
 
-const COLUMNS: &str =
-    "u.no, u.id, u.email, u.full_name, u.password_hash, u.is_operator, u.is_disabled, u.created_at";
 const ALL: &str = "FROM users u ORDER BY u.email";
 // By the unique index on email.
 const BY_EMAIL: &str = "FROM users u WHERE u.email = $1";
@@ -26,16 +23,12 @@ const INSERT_USER: &str =
 const SESSION: &str =
     "t.expires_at FROM tokens t JOIN users u ON u.no = t.user_no WHERE t.hash = $1";
 // By the unique index on hash, then by the users' own.
-const KEY_SESSION: &str = "k.expires_at, k.id, k.name, k.scope, k.created_at, k.last_used_at, s.id, s.slug
-    FROM api_keys k JOIN users u ON u.no = k.user_no LEFT JOIN spaces s ON s.no = k.space_no WHERE k.hash = $1";
-// By primary key.
-const VERSION: &str = "SELECT version FROM identity WHERE one = 1";
+const KEY_SESSION: &str = "FROM api_keys k JOIN users u ON u.no = k.user_no LEFT JOIN spaces s ON s.no = k.space_no WHERE k.hash = $1";
 // By members_by_user.
 const MEMBERSHIPS: &str =
     "SELECT s.id, m.role FROM members m JOIN spaces s ON s.no = m.space_no WHERE m.user_no = $1";
 // By api_keys_by_user.
-const KEYS: &str = "SELECT k.expires_at, k.id, k.name, k.scope, k.created_at, k.last_used_at, s.id, s.slug FROM api_keys k
-    LEFT JOIN spaces s ON s.no = k.space_no WHERE k.user_no = (SELECT no FROM users WHERE id = $1)
+const KEYS: &str = "FROM api_keys k LEFT JOIN spaces s ON s.no = k.space_no WHERE k.user_no = (SELECT no FROM users WHERE id = $1)
     ORDER BY k.name, k.id";
 // By api_keys_by_user.
 const KEY_COUNT: &str =
@@ -80,10 +73,10 @@ impl Users for PostgresStore {
     async fn users(&self) -> Result<Vec<UserRecord>, StoreError> {
         self.read(async |session| {
             let rows = session
-                .rows(&format!("SELECT {COLUMNS} {ALL}"), &[])
+                .rows(&format!("SELECT {USER_COLUMNS} {ALL}"), &[])
                 .await?;
             rows.iter()
-                .map(|row| user_record(row).map(|(_, record)| record))
+                .map(|row| stored::user(row).map(|(_, record)| record))
                 .collect()
         })
         .await
@@ -154,24 +147,28 @@ impl Users for PostgresStore {
     async fn session(&self, hash: TokenHash) -> Result<Option<Signed>, StoreError> {
         self.read(async |session| {
             // The version first, in a snapshot before the rest: what changes in between makes the session stale, not wrong.
-            let (version, found) = try_join!(
+            let (tokens, keys) = (
+                format!("SELECT {USER_COLUMNS}, {SESSION}"),
+                format!("SELECT {USER_COLUMNS}, {KEY_COLUMNS} {KEY_SESSION}"),
+            );
+            let (version, token) = try_join!(
                 biased;
-                session.row(VERSION, &[]),
-                token_session(session, hash),
+                session.row(IDENTITY_VERSION, &[]),
+                async { session.row(&tokens, &[&&hash[..]]).await },
             )?;
-            let found = match found {
-                Some(signed) => Some(signed),
-                None => key_session(session, hash).await?,
+            let found = match token {
+                Some(row) => stored::token_session(&row)?,
+                None => match session.row(&keys, &[&&hash[..]]).await? {
+                    Some(row) => stored::key_session(&row)?,
+                    None => None,
+                },
             };
             let (Some((user_no, mut signed)), Some(version)) = (found, version) else {
                 return Ok(None);
             };
             signed.version = version.at(0)?;
             for row in session.rows(MEMBERSHIPS, &[&user_no]).await? {
-                let space = SpaceId::from_bytes(row.id(0)?);
-                let role = Role::from_code(row.code(1)?);
-                let role = role.ok_or_else(|| unreadable("members", "role", user_no))?;
-                signed.memberships.push((space, role));
+                signed.memberships.push(stored::membership(&row)?);
             }
             Ok(Some(signed))
         })
@@ -209,8 +206,9 @@ impl Users for PostgresStore {
 
     async fn keys(&self, user_id: UserId) -> Result<Vec<ApiKey>, StoreError> {
         self.read(async |session| {
-            let rows = session.rows(KEYS, &[&uuid(user_id.as_bytes())]).await?;
-            rows.iter().map(|row| key(row, 0)).collect()
+            let sql = format!("SELECT {KEY_COLUMNS} {KEYS}");
+            let rows = session.rows(&sql, &[&uuid(user_id.as_bytes())]).await?;
+            rows.iter().map(|row| stored::key(row, 0)).collect()
         })
         .await
     }
@@ -236,81 +234,7 @@ pub(crate) async fn user(
     session: &Session,
     email: &Email,
 ) -> Result<Option<(i64, UserRecord)>, StoreError> {
-    let sql = format!("SELECT {COLUMNS} {BY_EMAIL}");
+    let sql = format!("SELECT {USER_COLUMNS} {BY_EMAIL}");
     let found = session.row(&sql, &[&email.as_str()]).await?;
-    found.map(|row| user_record(&row)).transpose()
-}
-
-fn user_record(row: &Row) -> Result<(i64, UserRecord), StoreError> {
-    let no: i64 = row.at(0)?;
-    let email: String = row.at(2)?;
-    let record = UserRecord {
-        user: User {
-            id: UserId::from_bytes(row.id(1)?),
-            email: Email::parse(&email).map_err(|_fault| unreadable("users", "email", no))?,
-            full_name: row.at(3)?,
-        },
-        password_hash: row.at(4)?,
-        is_operator: row.at(5)?,
-        is_disabled: row.at(6)?,
-        created_at: time(row.at(7)?),
-    };
-    Ok((no, record))
-}
-
-fn signed(row: &Row, key: Option<ApiKey>) -> Result<Option<(i64, Signed)>, StoreError> {
-    let (no, record) = user_record(row)?;
-    if record.is_disabled {
-        return Ok(None);
-    }
-    let session = Signed {
-        user: record.user,
-        is_operator: record.is_operator,
-        expires_at: maybe_time(row.at(8)?),
-        key,
-        memberships: Vec::new(),
-        version: 0,
-    };
-    Ok(Some((no, session)))
-}
-
-async fn token_session(
-    session: &Session,
-    hash: TokenHash,
-) -> Result<Option<(i64, Signed)>, StoreError> {
-    let sql = format!("SELECT {COLUMNS}, {SESSION}");
-    match session.row(&sql, &[&&hash[..]]).await? {
-        Some(row) => signed(&row, None),
-        None => Ok(None),
-    }
-}
-
-async fn key_session(
-    session: &Session,
-    hash: TokenHash,
-) -> Result<Option<(i64, Signed)>, StoreError> {
-    let sql = format!("SELECT {COLUMNS}, {KEY_SESSION}");
-    match session.row(&sql, &[&&hash[..]]).await? {
-        Some(row) => signed(&row, Some(key(&row, 8)?)),
-        None => Ok(None),
-    }
-}
-
-/// A key whose columns begin at `first`.
-fn key(row: &Row, first: usize) -> Result<ApiKey, StoreError> {
-    let scope: String = row.at(first + 3)?;
-    let space_id: Option<Uuid> = row.at(first + 6)?;
-    let slug: Option<String> = row.at(first + 7)?;
-    let name: String = row.at(first + 2)?;
-    Ok(ApiKey {
-        id: KeyId::from_bytes(row.id(first + 1)?),
-        scope: KeyScope::parse(&scope).ok_or_else(|| unreadable("api_keys", "scope", &name))?,
-        name,
-        space: space_id
-            .map(|id| SpaceId::from_bytes(*id.as_bytes()))
-            .zip(slug),
-        created_at: time(row.at(first + 4)?),
-        expires_at: maybe_time(row.at(first)?),
-        last_used_at: maybe_time(row.at(first + 5)?),
-    })
+    found.map(|row| stored::user(&row)).transpose()
 }

@@ -3,7 +3,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use alert_connectors_store::{Event, GroupMeters, Recorded, Report, StoreError};
+use alert_connectors_store::{
+    Event, GroupMeters, Recorded, Report, StoreError,
+    group::{GROUP_MAX, GROUP_ROWS_MAX, WAITING_MAX},
+};
 use alert_connectors_tasks::Tasks;
 use deadpool_postgres::Pool;
 use tokio::{
@@ -19,16 +22,10 @@ use crate::{
     session::{Pools, Session, within},
 };
 
-/// Requests that may wait for a writer; a caller beyond that waits to be let in.
-const WAITING_MAX: usize = 1_024;
-/// At most this many requests share a commit, which bounds how long one takes.
-const GROUP_MAX: usize = 512;
-/// No more share a commit once it has this many alerts and deliveries, or outcomes.
-const GROUP_ROWS_MAX: usize = 8_000;
 /// A group of this many is large: the next one begins a while later, which lets more requests share it. Small groups do not
 /// wait.
 const MANY: usize = 16;
-/// How long after a large group of requests the next begins. Somebody waits for the answer.
+/// How long after a large group of requests the next begins; it is short, since callers wait for the answers.
 const ACCEPT_EVERY: Duration = Duration::from_millis(3);
 /// How long after a large group of reports the next begins.
 const RECORD_EVERY: Duration = Duration::from_millis(6);

@@ -4,21 +4,22 @@ use std::sync::Arc;
 
 use alert_connectors_model::{AlertId, Delivery, Severity, SpaceId};
 use alert_connectors_store::{
-    AlertQuery, AlertRecord, Alerts, Expiry, Page, Resolution, Roster, StoreError, accept::Closing,
-    stored::StoredAlert,
+    AlertQuery, AlertRecord, Alerts, CLOCK_STEP, Expiry, Page, Resolution, Roster, StoreError,
+    accept::Closing, stored::StoredAlert,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, ToSql, params, types::Value};
+use rusqlite::{Connection, OptionalExtension, ToSql, params, types::Value};
 
 use crate::{
     SqliteStore, deliveries,
     error::Failure,
-    order::{CLOCK_STEP, first_since},
+    order::first_since,
+    row::{row, rows},
     zones::ZoneQuery,
 };
 
-const COLUMNS: &str = "seq, id, received_at, occurrences, content, warnings";
+const COLUMNS: &str = StoredAlert::COLUMNS;
 // By alerts_by_id.
 const ONE: &str = "SELECT seq, id, received_at, occurrences, content, warnings FROM alerts
     WHERE id = ?1 AND space_no = ?2";
@@ -53,10 +54,7 @@ impl Alerts for SqliteStore {
     ) -> Result<Page<AlertRecord>, StoreError> {
         self.read(move |connection| match space_no(connection, space_id)? {
             Some(space_no) => page(connection, space_no, &query, expiry),
-            None => Ok(Page {
-                items: Vec::new(),
-                next: None,
-            }),
+            None => Ok(Page::empty()),
         })
         .await
     }
@@ -131,21 +129,9 @@ fn stored(
     space_no: i64,
     id: AlertId,
 ) -> Result<Option<(i64, AlertRecord)>, Failure> {
-    let mut statement = connection.prepare_cached(ONE)?;
-    let raw = statement
-        .query_row(params![&id.as_bytes()[..], space_no], alert)
-        .optional()?;
-    Ok(raw.map(StoredAlert::read).transpose()?)
-}
-
-fn alert(row: &Row<'_>) -> rusqlite::Result<StoredAlert> {
-    Ok(StoredAlert {
-        seq: row.get(0)?,
-        id: row.get(1)?,
-        received_at: row.get(2)?,
-        occurrences: row.get(3)?,
-        content: row.get(4)?,
-        warnings: row.get(5)?,
+    let parameters = params![&id.as_bytes()[..], space_no];
+    row(connection, ONE, parameters, |row| {
+        StoredAlert::of(row)?.read()
     })
 }
 
@@ -162,13 +148,7 @@ fn page(
     } else {
         by_index(connection, space_no, query, &mut rows)?;
     }
-    let more = rows.len() > query.limit;
-    rows.truncate(query.limit);
-    let next = if more {
-        rows.last().map(|row| row.seq)
-    } else {
-        None
-    };
+    let next = query.cut(&mut rows);
     let mut items = Vec::with_capacity(rows.len());
     for raw in rows {
         let (seq, mut record) = raw.read()?;
@@ -185,7 +165,7 @@ fn by_index(
     space_no: i64,
     query: &AlertQuery,
     rows: &mut Vec<StoredAlert>,
-) -> rusqlite::Result<()> {
+) -> Result<(), Failure> {
     let mut listing = Listing::new(space_no, query);
     let sql = listing.sql(query);
     listing.read(connection, &sql, rows)
@@ -217,16 +197,14 @@ fn by_zones(
         Some(_) => bound(query.since, -CLOCK_STEP)?,
         None => 0,
     };
-    let before = query.before.unwrap_or(i64::MAX).min(until);
+    let before = query.before().min(until);
     let mut read = |least: i64, most: i64| {
         let mut listing = Listing::new(space_no, query);
         let sql = listing.zone_sql(query, least, most);
         listing.read(connection, &sql, rows)?;
-        Ok::<_, rusqlite::Error>(rows.len() <= query.limit)
+        Ok::<_, Failure>(rows.len() <= query.limit)
     };
-    wanted
-        .walk(connection, before, first, &mut read)
-        .map_err(Failure::from)
+    wanted.walk(connection, before, first, &mut read)
 }
 
 /// The query of a page, as it grows.
@@ -236,8 +214,7 @@ struct Listing {
 
 impl Listing {
     fn new(space_no: i64, query: &AlertQuery) -> Self {
-        let before = query.before.unwrap_or(i64::MAX);
-        let limit = i64::try_from(query.limit).unwrap_or(i64::MAX - 1) + 1;
+        let (before, limit) = (query.before(), query.rows_max());
         Self {
             values: vec![space_no.into(), before.into(), limit.into()],
         }
@@ -285,17 +262,14 @@ impl Listing {
         &self,
         connection: &Connection,
         sql: &str,
-        rows: &mut Vec<StoredAlert>,
-    ) -> rusqlite::Result<()> {
-        let mut statement = connection.prepare_cached(sql)?;
+        found: &mut Vec<StoredAlert>,
+    ) -> Result<(), Failure> {
         let values: Vec<&dyn ToSql> = self
             .values
             .iter()
             .map(|value| value as &dyn ToSql)
             .collect();
-        for raw in statement.query_map(values.as_slice(), alert)? {
-            rows.push(raw?);
-        }
+        found.extend(rows(connection, sql, values.as_slice(), StoredAlert::of)?);
         Ok(())
     }
 

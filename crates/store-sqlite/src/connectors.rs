@@ -8,23 +8,28 @@ use alert_connectors_model::{
 };
 use alert_connectors_store::{
     Changed, Connectors, Created, Edit, Event, Roster, Sealing, StoreError,
-    stored::{StoredConnector, creator_json, severities_json, types_json},
+    stored::{self, SPACE_COLUMNS, StoredConnector, creator_json, severities_json, types_json},
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::{SqliteStore, destination_health, error::Failure, fingerprint_key, spaces};
+use crate::{
+    SqliteStore, destination_health,
+    error::Failure,
+    fingerprint_key,
+    row::{row, rows},
+    spaces,
+};
 
-const COLUMNS: &str =
-    "no, id, name, connector_type, url_key_id, url_sealed, destination, is_active, severity_filter,
-    alert_type_filter, creator, created_at, updated_at";
+const COLUMNS: &str = StoredConnector::COLUMNS;
 // By connectors_by_space.
-const OF_SPACE: &str = "FROM connectors WHERE space_no = ?1 AND deleted_at IS NULL ORDER BY no";
-// By connectors_by_destination.
-const OF_DESTINATION: &str = "FROM connectors WHERE destination = ?1 AND deleted_at IS NULL";
+const OF_SPACE: &str = "FROM connectors c WHERE space_no = ?1 AND deleted_at IS NULL ORDER BY no";
+// By connectors_by_destination, then by primary key. A connector whose space is being removed receives nothing any more.
+const OF_DESTINATION: &str = "FROM connectors c JOIN spaces s ON s.no = c.space_no
+    WHERE destination = ?1 AND deleted_at IS NULL";
 // By the unique index on id.
-const ONE: &str = "FROM connectors WHERE id = ?1 AND space_no = ?2 AND deleted_at IS NULL";
+const ONE: &str = "FROM connectors c WHERE id = ?1 AND space_no = ?2 AND deleted_at IS NULL";
 // By connectors_by_space.
 const COUNT: &str = "SELECT count(*) FROM connectors WHERE space_no = ?1 AND deleted_at IS NULL";
 const INSERT: &str = "INSERT INTO connectors (id, space_no, name, connector_type, url_key_id, url_sealed, destination,
@@ -40,13 +45,11 @@ const DELETE: &str =
 // By the unique index on id.
 const NUMBER: &str = "SELECT no FROM connectors WHERE id = ?1";
 // Walks the connectors; none of the tables that grow with history.
-const SEALED_OTHERWISE: &str =
-    "FROM connectors WHERE deleted_at IS NULL AND url_key_id <> ?1 ORDER BY no LIMIT ?2";
+const SEALED_OTHERWISE: &str = "FROM connectors c JOIN spaces s ON s.no = c.space_no
+    WHERE deleted_at IS NULL AND url_key_id <> ?1 ORDER BY c.no LIMIT ?2";
 // Walks the connectors. Only an inspection asks for all of them.
 pub(crate) const EVERY: &str =
-    "SELECT c.no, c.id, c.name, connector_type, url_key_id, url_sealed, destination, is_active, severity_filter,
-    alert_type_filter, creator, c.created_at, updated_at, s.slug, s.id
-    FROM connectors c JOIN spaces s ON s.no = c.space_no WHERE deleted_at IS NULL ORDER BY c.no";
+    "FROM connectors c JOIN spaces s ON s.no = c.space_no WHERE deleted_at IS NULL ORDER BY c.no";
 // By primary key.
 const RESEAL: &str = "UPDATE connectors SET url_key_id = ?2, url_sealed = ?3 WHERE no = ?1";
 // By the unique index on id.
@@ -179,15 +182,10 @@ impl Connectors for SqliteStore {
                     return Ok(false);
                 };
                 connection.execute(DELETE, params![no, now.as_millisecond()])?;
-                events.push(Event::Changed(current.destination));
-                if let Some(space) = spaces::by_no(connection, space_no)? {
-                    let (space, destination) = (Arc::new(space), current.destination);
-                    events.push(Event::ConnectorDetached(
-                        destination,
-                        space,
-                        Arc::new(current),
-                    ));
-                }
+                events.extend(Edit::deletion(
+                    current,
+                    spaces::by_no(connection, space_no)?,
+                ));
                 Ok(true)
             })
             .await?;
@@ -212,30 +210,21 @@ pub(crate) fn reseal(
     at_most: usize,
 ) -> Result<usize, Failure> {
     let limit = i64::try_from(at_most).unwrap_or(i64::MAX);
-    let sql = format!("SELECT {COLUMNS}, space_no {SEALED_OTHERWISE}");
-    let mut statement = connection.prepare_cached(&sql)?;
-    let raw: Vec<(StoredConnector, i64)> = statement
-        .query_map(params![&sealing.first_key()[..], limit], |row| {
-            Ok((stored(row)?, row.get(13)?))
-        })
-        .and_then(Iterator::collect)?;
-    for (raw, space_no) in &raw {
-        let no = raw.no;
-        let Some(space) = spaces::by_no(connection, *space_no)? else {
-            continue;
-        };
-        let (_, connector) = raw.clone().read(sealing, space.id)?;
-        let sealed = sealing.seal(&connector);
-        connection
-            .prepare_cached(RESEAL)
-            .and_then(|mut statement| {
-                statement.execute(params![no, &sealed.key_id[..], sealed.bytes])
-            })?;
+    let sql = format!("SELECT {COLUMNS}, s.id {SEALED_OTHERWISE}");
+    let parameters = params![&sealing.first_key()[..], limit];
+    let resealed = rows(connection, &sql, parameters, |row| {
+        let space_id = SpaceId::from_bytes(row.id(13)?);
+        let (no, connector) = StoredConnector::of(row)?.read(sealing, space_id)?;
+        Ok((no, sealing.seal(&connector)))
+    })?;
+    let mut statement = connection.prepare_cached(RESEAL)?;
+    for (no, sealed) in &resealed {
+        statement.execute(params![no, &sealed.key_id[..], sealed.bytes])?;
     }
-    if raw.is_empty() {
+    if resealed.is_empty() {
         return fingerprint_key::reseal(connection, sealing).map_err(Failure::from);
     }
-    Ok(raw.len())
+    Ok(resealed.len())
 }
 
 fn space(connection: &Connection, id: SpaceId) -> rusqlite::Result<Option<(i64, i64)>> {
@@ -274,10 +263,11 @@ fn of_space(
     space_no: i64,
     space_id: SpaceId,
 ) -> Result<Vec<Arc<Connector>>, Failure> {
-    let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} {OF_SPACE}"))?;
-    let rows = statement.query_map([space_no], stored)?;
-    rows.map(|raw| Ok(Arc::new(raw?.read(sealing, space_id)?.1)))
-        .collect()
+    let sql = format!("SELECT {COLUMNS} {OF_SPACE}");
+    rows(connection, &sql, [space_no], |row| {
+        let (_, connector) = StoredConnector::of(row)?.read(sealing, space_id)?;
+        Ok(Arc::new(connector))
+    })
 }
 
 /// The connectors that point at a destination, with their numbers and spaces.
@@ -286,20 +276,12 @@ pub(crate) fn of_destination(
     sealing: &Sealing,
     destination: Fingerprint,
 ) -> Result<Vec<(i64, Connector, Space)>, Failure> {
-    let sql = format!("SELECT {COLUMNS}, space_no {OF_DESTINATION}");
-    let mut statement = connection.prepare_cached(&sql)?;
-    let read = |row: &Row<'_>| Ok((stored(row)?, row.get::<_, i64>(13)?));
-    let rows = statement.query_map([&destination.0[..]], read)?;
-    let mut connectors = Vec::new();
-    for row in rows {
-        let (raw, space_no) = row?;
-        // A connector whose space is being removed receives nothing any more.
-        if let Some(space) = spaces::by_no(connection, space_no)? {
-            let (no, connector) = raw.read(sealing, space.id)?;
-            connectors.push((no, connector, space));
-        }
-    }
-    Ok(connectors)
+    let sql = format!("SELECT {COLUMNS}, {SPACE_COLUMNS} {OF_DESTINATION}");
+    rows(connection, &sql, [&destination.0[..]], |row| {
+        let (_, space, _) = stored::space(row, 13)?;
+        let (no, connector) = StoredConnector::of(row)?.read(sealing, space.id)?;
+        Ok((no, connector, space))
+    })
 }
 
 fn one(
@@ -309,31 +291,9 @@ fn one(
     space_id: SpaceId,
     id: ConnectorId,
 ) -> Result<Option<(i64, Connector)>, Failure> {
-    let raw = connection
-        .query_row(
-            &format!("SELECT {COLUMNS} {ONE}"),
-            params![&id.as_bytes()[..], space_no],
-            stored,
-        )
-        .optional()?;
-    Ok(raw.map(|raw| raw.read(sealing, space_id)).transpose()?)
-}
-
-/// A row of [`COLUMNS`].
-pub(crate) fn stored(row: &Row<'_>) -> rusqlite::Result<StoredConnector> {
-    Ok(StoredConnector {
-        no: row.get(0)?,
-        id: row.get(1)?,
-        name: row.get(2)?,
-        connector_type: row.get(3)?,
-        url_key_id: row.get(4)?,
-        url_sealed: row.get(5)?,
-        destination: row.get(6)?,
-        is_active: row.get(7)?,
-        severity_filter: row.get(8)?,
-        alert_type_filter: row.get(9)?,
-        creator: row.get(10)?,
-        created_at: row.get(11)?,
-        updated_at: row.get(12)?,
+    let sql = format!("SELECT {COLUMNS} {ONE}");
+    let parameters = params![&id.as_bytes()[..], space_no];
+    row(connection, &sql, parameters, |row| {
+        StoredConnector::of(row)?.read(sealing, space_id)
     })
 }

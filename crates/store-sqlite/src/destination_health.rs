@@ -2,15 +2,14 @@
 
 use alert_connectors_model::Fingerprint;
 use alert_connectors_store::{
-    Block, DestinationHealth, FailingMessages, Wait,
-    stored::{maybe_time, time},
+    DestinationHealth,
+    stored::{HEALTH_COLUMNS, health, time},
 };
-use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
 
-// By primary key.
-const READ: &str = "SELECT failures, failing_since, recovered_at, last_error, throttles, wait_set_at, wait_ms,
-    wait_asked, refused, blocked_at, block_reason, probes, told, repaired_at, quiet, unanswered, failing_messages FROM destinations WHERE fingerprint = ?1";
+use crate::{error::Failure, row::row};
+
 const WRITE: &str = "INSERT OR REPLACE INTO destinations (fingerprint, failures, failing_since, recovered_at, last_error,
     throttles, wait_set_at, wait_ms, wait_asked, refused, blocked_at, block_reason, probes, told, repaired_at, quiet,
     unanswered, failing_messages)
@@ -19,15 +18,13 @@ const WRITE: &str = "INSERT OR REPLACE INTO destinations (fingerprint, failures,
 const REPAIRED: &str =
     "SELECT repaired_at FROM destinations WHERE fingerprint = ?1 AND repaired_at IS NOT NULL";
 
-/// The health of a destination.
+/// The health of a destination, by primary key.
 pub(crate) fn read(
     connection: &Connection,
     destination: Fingerprint,
-) -> rusqlite::Result<DestinationHealth> {
-    let found = connection
-        .prepare_cached(READ)?
-        .query_row([&destination.0[..]], health)
-        .optional()?;
+) -> Result<DestinationHealth, Failure> {
+    let sql = format!("SELECT {HEALTH_COLUMNS} FROM destinations WHERE fingerprint = ?1");
+    let found = row(connection, &sql, [&destination.0[..]], health)?;
     Ok(found.unwrap_or_default())
 }
 
@@ -41,41 +38,6 @@ pub(crate) fn repaired_at(
         .query_row([&destination.0[..]], |row| row.get(0))
         .optional()?;
     Ok(found.map(time))
-}
-
-fn health(row: &Row<'_>) -> rusqlite::Result<DestinationHealth> {
-    let length = SignedDuration::from_millis(row.get(6)?);
-    let asked = row.get(7)?;
-    let wait = maybe_time(row.get(5)?).map(|set_at| Wait {
-        set_at,
-        length,
-        asked,
-    });
-    let refused: String = row.get(8)?;
-    let (reason, probes) = (row.get::<_, Option<String>>(10)?, row.get(11)?);
-    let quiet = row.get(14)?;
-    let failing: String = row.get(16)?;
-    let block = maybe_time(row.get(9)?).map(|since| Block {
-        reason: reason.unwrap_or_default(),
-        since,
-        probes,
-        quiet,
-    });
-    Ok(DestinationHealth {
-        failures: row.get(0)?,
-        unanswered: row.get(15)?,
-        failing: FailingMessages::from_json(&failing),
-        failing_since: maybe_time(row.get(1)?),
-        recovered_at: maybe_time(row.get(2)?),
-        last_error: row.get(3)?,
-        throttles: row.get(4)?,
-        wait,
-        // The store wrote it; if it can't be read, counting starts again.
-        refused: serde_json::from_str(&refused).unwrap_or_default(),
-        block,
-        announced: row.get(12)?,
-        repaired_at: maybe_time(row.get(13)?),
-    })
 }
 
 /// Writes the health of a destination.
@@ -117,8 +79,8 @@ pub(crate) fn repair(
     connection: &Connection,
     destination: Fingerprint,
     now: Timestamp,
-) -> rusqlite::Result<()> {
+) -> Result<(), Failure> {
     let mut health = read(connection, destination)?;
     health.repair(now);
-    write(connection, destination, &health)
+    Ok(write(connection, destination, &health)?)
 }

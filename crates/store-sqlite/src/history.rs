@@ -1,21 +1,21 @@
 //! The history of deliveries, their retry and replay, and a connector's health.
 
-use alert_connectors_model::{AlertId, ConnectorId, Delivery, DeliveryId, Fingerprint, SpaceId};
+use alert_connectors_model::{ConnectorId, Delivery, DeliveryId, SpaceId};
 use alert_connectors_store::{
-    DeliveryLook, DeliveryQuery, Event, Expiry, Health, HealthFacts, History, Page, Replay,
-    ReplayPlan, Replayed, Retried, StoreError, retry_of,
-    stored::{StoredDelivery, maybe_time, time},
+    DeliveryLook, DeliveryQuery, Event, Expiry, Health, History, KnownConnector, Page, Replay,
+    ReplayPlan, Replayed, Retried, StoreError, retry_of, stored::StoredDelivery,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
+use rusqlite::{Connection, ToSql, params};
 
 use crate::{
     SqliteStore,
     alerts::space_no,
     deliveries, destination_health,
     error::Failure,
-    order::{CLOCK_STEP, first_since},
+    order::first_since,
+    row::{row, rows},
     zones::ZoneQuery,
 };
 
@@ -69,9 +69,6 @@ const LAST_ARRIVED: &str =
     "SELECT max(ended_at) FROM deliveries WHERE seq BETWEEN ?2 AND ?3 AND connector_no = ?1
     AND state BETWEEN 1 AND 2";
 
-/// At most this many deliveries are queued again in one transaction.
-const STEP: usize = 500;
-
 #[async_trait]
 impl History for SqliteStore {
     async fn deliveries(
@@ -82,12 +79,9 @@ impl History for SqliteStore {
         expiry: Expiry,
     ) -> Result<Page<Delivery>, StoreError> {
         self.read(
-            move |connection| match StoredConnector::find(connection, space_id, connector)? {
-                Some(connector) => connector.page(connection, &query, expiry),
-                None => Ok(Page {
-                    items: Vec::new(),
-                    next: None,
-                }),
+            move |connection| match connector_of(connection, space_id, connector)? {
+                Some(connector) => page(connection, &connector, &query, expiry),
+                None => Ok(Page::empty()),
             },
         )
         .await
@@ -122,9 +116,8 @@ impl History for SqliteStore {
             let Some(stored) = find(connection, space_id, id)? else {
                 return Ok(Retried::Absent);
             };
-            let connector = StoredConnector::find(connection, space_id, stored.connector_id)?;
-            let connector = connector.map(|found| (found.destination, found.is_active));
-            let destination = match retry_of(&stored, connector, expiry) {
+            let connector = connector_of(connection, space_id, stored.connector_id)?;
+            let destination = match retry_of(&stored, connector.as_ref(), expiry) {
                 Ok(destination) => destination,
                 Err(refusal) => return Ok(refusal),
             };
@@ -144,29 +137,21 @@ impl History for SqliteStore {
     ) -> Result<Replayed, StoreError> {
         let plan = self
             .read(move |connection| {
-                let Some(connector) = StoredConnector::find(connection, space_id, connector)?
-                else {
-                    return Ok(ReplayPlan::Refused(Replayed::Absent));
+                let found = connector_of(connection, space_id, connector)?;
+                let connector = match ReplayPlan::connector(found) {
+                    Ok(connector) => connector,
+                    Err(refused) => return Ok(refused),
                 };
-                if !connector.is_active {
-                    return Ok(ReplayPlan::Refused(Replayed::ConnectorInactive));
-                }
-                let seqs = connector.to_replay(connection, &replay, expiry)?;
-                Ok(ReplayPlan::Queue {
-                    destination: connector.destination,
-                    seqs,
-                })
+                let seqs = to_replay(connection, &connector, &replay, expiry)?;
+                Ok(ReplayPlan::queue(&connector, seqs))
             })
             .await?;
-        let (destination, seqs) = match plan {
-            ReplayPlan::Queue { destination, seqs } => (destination, seqs),
+        let (destination, steps) = match plan {
+            ReplayPlan::Queue { destination, steps } => (destination, steps),
             ReplayPlan::Refused(refusal) => return Ok(refusal),
         };
-        // The caller's permission is checked even where there is nothing to queue.
-        let nothing = seqs.is_empty().then_some(&seqs[..]);
         let mut queued = 0;
-        for step in seqs.chunks(STEP).chain(nothing) {
-            let step = step.to_vec();
+        for step in steps {
             queued += self
                 .change(move |connection, events| {
                     events.push(Event::Changed(destination));
@@ -184,9 +169,9 @@ impl History for SqliteStore {
         expiry: Expiry,
     ) -> Result<Option<Health>, StoreError> {
         self.read(move |connection| {
-            let connector = StoredConnector::find(connection, space_id, connector)?;
+            let connector = connector_of(connection, space_id, connector)?;
             connector
-                .map(|connector| connector.health(connection, expiry))
+                .map(|connector| health(connection, connector, expiry))
                 .transpose()
         })
         .await
@@ -202,10 +187,7 @@ fn find(
     let Some(space_no) = space_no(connection, space_id)? else {
         return Ok(None);
     };
-    let (mut least, mut most) = (*id.as_bytes(), *id.as_bytes());
-    least[DeliveryId::SHARED_BYTES..].fill(0);
-    most[DeliveryId::SHARED_BYTES..].fill(u8::MAX);
-    let (least, most) = (AlertId::from_bytes(least), AlertId::from_bytes(most));
+    let (least, most) = id.alert_ids();
     let mut statement = connection.prepare_cached(ALERTS_NAMED)?;
     let alerts = statement.query_map(
         params![&least.as_bytes()[..], &most.as_bytes()[..], space_no],
@@ -233,205 +215,167 @@ fn queue_again(connection: &Connection, seqs: &[i64], expiry: Expiry) -> rusqlit
     Ok(queued)
 }
 
-struct StoredConnector {
-    no: i64,
+fn connector_of(
+    connection: &Connection,
+    space_id: SpaceId,
     id: ConnectorId,
-    destination: Fingerprint,
-    is_active: bool,
-    created_at: Timestamp,
-    switched_at: Timestamp,
+) -> Result<Option<KnownConnector>, Failure> {
+    let Some(space_no) = space_no(connection, space_id)? else {
+        return Ok(None);
+    };
+    let parameters = params![&id.as_bytes()[..], space_no];
+    row(connection, CONNECTOR, parameters, |row| {
+        KnownConnector::of(id, row)
+    })
 }
 
-impl StoredConnector {
-    fn find(
-        connection: &Connection,
-        space_id: SpaceId,
-        id: ConnectorId,
-    ) -> Result<Option<Self>, Failure> {
-        let Some(space_no) = space_no(connection, space_id)? else {
-            return Ok(None);
-        };
-        let read = |row: &Row<'_>| {
-            Ok(Self {
-                no: row.get(0)?,
-                id,
-                destination: Fingerprint(row.get(1)?),
-                is_active: row.get(2)?,
-                created_at: time(row.get(3)?),
-                switched_at: time(row.get(4)?),
-            })
-        };
-        let mut statement = connection.prepare_cached(CONNECTOR)?;
-        statement
-            .query_row(params![&id.as_bytes()[..], space_no], read)
-            .optional()
-            .map_err(Failure::from)
-    }
+/// What was queued at this time or before has expired; in milliseconds.
+fn cutoff(
+    connection: &Connection,
+    connector: &KnownConnector,
+    expiry: Expiry,
+) -> Result<i64, Failure> {
+    let repaired_at = destination_health::repaired_at(connection, connector.destination)?;
+    Ok(expiry.cutoff(repaired_at).as_millisecond())
+}
 
-    fn cutoff(&self, connection: &Connection, expiry: Expiry) -> Result<i64, Failure> {
-        let repaired_at = destination_health::repaired_at(connection, self.destination)?;
-        Ok(expiry.cutoff(repaired_at).as_millisecond())
-    }
-
-    /// One look for each wanted state, each no deeper than the page, merged by the order of acceptance.
-    fn page(
-        &self,
-        connection: &Connection,
-        query: &DeliveryQuery,
-        expiry: Expiry,
-    ) -> Result<Page<Delivery>, Failure> {
-        let cutoff = self.cutoff(connection, expiry)?;
-        let before = query.before.unwrap_or(i64::MAX);
-        let limit = query.rows_max();
-        let mut found = Vec::new();
-        for look in query.looks(self.is_active) {
-            let (condition, last) = match look {
-                DeliveryLook::Pending => (WAITING, cutoff),
-                DeliveryLook::Withheld => (WAITING, i64::MIN),
-                DeliveryLook::Overdue => (OVERDUE, cutoff),
-                DeliveryLook::Missed(state) => (MISSED, state.code().into()),
-                DeliveryLook::Arrived { first, last } => {
-                    found.extend(self.arrived(connection, query, first, last)?);
-                    continue;
-                }
-            };
-            let parameters: [&dyn ToSql; 4] = [&self.no, &before, &limit, &last];
-            found.extend(deliveries::select(connection, condition, &parameters)?);
-        }
-        Ok(query.page(found, expiry))
-    }
-
-    /// The newest that arrived, found zone by zone.
-    fn arrived(
-        &self,
-        connection: &Connection,
-        query: &DeliveryQuery,
-        first: u8,
-        last: u8,
-    ) -> Result<Vec<StoredDelivery>, Failure> {
-        let before = query.before.unwrap_or(i64::MAX);
-        let limit = query.rows_max();
-        let mut found = Vec::new();
-        let read = |least: i64, most: i64| {
-            let parameters: [&dyn ToSql; 7] =
-                [&self.no, &before, &limit, &least, &most, &first, &last];
-            found.extend(deliveries::select(connection, ARRIVED, &parameters)?);
-            Ok::<_, Failure>(found.len() <= query.limit)
-        };
-        let wanted = ZoneQuery::Connector(self.no);
-        wanted.walk(connection, before, 0, read)?;
-        Ok(found)
-    }
-
-    /// The deliveries to queue again, oldest first.
-    fn to_replay(
-        &self,
-        connection: &Connection,
-        replay: &Replay,
-        expiry: Expiry,
-    ) -> Result<Vec<i64>, Failure> {
-        let since = replay.since.checked_sub(CLOCK_STEP);
-        let since = since.unwrap_or(Timestamp::MIN);
-        let first = first_since(connection, CREATED, NEWEST, since)?;
-        let (since, until) = (
-            replay.since.as_millisecond(),
-            replay.until.unwrap_or(Timestamp::MAX).as_millisecond(),
-        );
-        let limit = i64::try_from(Replay::MOST).unwrap_or(i64::MAX);
-        let mut seqs: Vec<i64> = Vec::new();
-        let mut look = |sql, parameters: &[&dyn ToSql]| -> rusqlite::Result<()> {
-            let mut statement = connection.prepare_cached(sql)?;
-            for seq in statement.query_map(parameters, |row| row.get(0))? {
-                seqs.push(seq?);
+/// One look for each wanted state, each no deeper than the page, merged by the order of acceptance.
+fn page(
+    connection: &Connection,
+    connector: &KnownConnector,
+    query: &DeliveryQuery,
+    expiry: Expiry,
+) -> Result<Page<Delivery>, Failure> {
+    let cutoff = cutoff(connection, connector, expiry)?;
+    let (before, limit) = (query.before(), query.rows_max());
+    let mut found = Vec::new();
+    for look in query.looks(connector.is_active) {
+        let (condition, last) = match look {
+            DeliveryLook::Pending => (WAITING, cutoff),
+            DeliveryLook::Withheld => (WAITING, i64::MIN),
+            DeliveryLook::Overdue => (OVERDUE, cutoff),
+            DeliveryLook::Missed(state) => (MISSED, state.code().into()),
+            DeliveryLook::Arrived { first, last } => {
+                found.extend(arrived(connection, connector.no, query, (first, last))?);
+                continue;
             }
-            Ok(())
         };
-        for place in replay.looks() {
-            match place {
-                DeliveryLook::Arrived { first: code, .. } => {
-                    let read = |least: i64, most: i64| {
-                        let arrived: [&dyn ToSql; 7] =
-                            [&self.no, &code, &first, &since, &until, &least, &most];
-                        look(ARRIVED_BETWEEN, &arrived).map(|()| true)
-                    };
-                    let wanted = ZoneQuery::Connector(self.no);
-                    wanted.walk(connection, i64::MAX, first, read)?;
-                }
-                DeliveryLook::Overdue => {
-                    let cutoff = self.cutoff(connection, expiry)?;
-                    let overdue: [&dyn ToSql; 6] =
-                        [&self.no, &cutoff, &first, &since, &until, &limit];
-                    look(OVERDUE_BETWEEN, &overdue)?;
-                }
-                DeliveryLook::Missed(state) => {
-                    let code = state.code();
-                    let missed: [&dyn ToSql; 6] = [&self.no, &code, &first, &since, &until, &limit];
-                    look(MISSED_BETWEEN, &missed)?;
-                }
-                DeliveryLook::Pending | DeliveryLook::Withheld => {}
+        let parameters: [&dyn ToSql; 4] = [&connector.no, &before, &limit, &last];
+        found.extend(deliveries::select(connection, condition, &parameters)?);
+    }
+    Ok(query.page(found, expiry))
+}
+
+/// The newest that arrived, in a state whose code is in a range, found zone by zone.
+fn arrived(
+    connection: &Connection,
+    connector_no: i64,
+    query: &DeliveryQuery,
+    (first, last): (u8, u8),
+) -> Result<Vec<StoredDelivery>, Failure> {
+    let (before, limit) = (query.before(), query.rows_max());
+    let mut found = Vec::new();
+    let read = |least: i64, most: i64| {
+        let parameters: [&dyn ToSql; 7] =
+            [&connector_no, &before, &limit, &least, &most, &first, &last];
+        found.extend(deliveries::select(connection, ARRIVED, &parameters)?);
+        Ok::<_, Failure>(found.len() <= query.limit)
+    };
+    ZoneQuery::Connector(connector_no).walk(connection, before, 0, read)?;
+    Ok(found)
+}
+
+/// The deliveries to queue again.
+fn to_replay(
+    connection: &Connection,
+    connector: &KnownConnector,
+    replay: &Replay,
+    expiry: Expiry,
+) -> Result<Vec<i64>, Failure> {
+    let first = first_since(connection, CREATED, NEWEST, replay.earliest())?;
+    let (since, until) = replay.span_ms();
+    let mut seqs = Vec::new();
+    let mut look = |sql, parameters: &[&dyn ToSql]| -> Result<(), Failure> {
+        seqs.extend(rows(connection, sql, parameters, |row| row.number(0))?);
+        Ok(())
+    };
+    for place in replay.looks() {
+        let (sql, value) = match place {
+            DeliveryLook::Arrived { first: code, .. } => {
+                let read = |least: i64, most: i64| {
+                    let arrived: [&dyn ToSql; 7] =
+                        [&connector.no, &code, &first, &since, &until, &least, &most];
+                    look(ARRIVED_BETWEEN, &arrived).map(|()| true)
+                };
+                let wanted = ZoneQuery::Connector(connector.no);
+                wanted.walk(connection, i64::MAX, first, read)?;
+                continue;
             }
-        }
-        Ok(Replay::oldest(seqs))
-    }
-
-    fn health(&self, connection: &Connection, expiry: Expiry) -> Result<Health, Failure> {
-        let health = destination_health::read(connection, self.destination)?;
-        let (queue_depth, oldest_pending_at) = self.depth(connection, expiry)?;
-        let last_success_at = self.last_success(connection)?;
-        Ok(HealthFacts {
-            connector_id: self.id,
-            is_active: self.is_active,
-            created_at: self.created_at,
-            switched_at: self.switched_at,
-            health,
-            queue_depth,
-            oldest_pending_at,
-            last_success_at,
-        }
-        .into())
-    }
-
-    /// How many deliveries are pending, and when the oldest of them was made.
-    fn depth(
-        &self,
-        connection: &Connection,
-        expiry: Expiry,
-    ) -> rusqlite::Result<(u64, Option<Timestamp>)> {
-        if !self.is_active {
-            return Ok((0, None));
-        }
-        let repaired_at = destination_health::repaired_at(connection, self.destination)?;
-        let cutoff = expiry.cutoff(repaired_at).as_millisecond();
-        let oldest: Option<(i64, i64)> = connection
-            .prepare_cached(OLDEST_WAITING)?
-            .query_row([self.no], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        match oldest {
-            None => Ok((0, None)),
-            Some((created_at, queued_at)) if queued_at > cutoff => {
-                let depth = connection
-                    .prepare_cached(DEPTH)?
-                    .query_row([self.no], |row| row.get(0))?;
-                Ok((depth, Some(time(created_at))))
-            }
-            Some(_) => connection
-                .prepare_cached(DEPTH_IN_TIME)?
-                .query_row([self.no, cutoff], |row| {
-                    Ok((row.get(0)?, maybe_time(row.get(1)?)))
-                }),
-        }
-    }
-
-    fn last_success(&self, connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
-        let mut last = None;
-        let read = |least: i64, most: i64| {
-            let found: Option<i64> = connection
-                .prepare_cached(LAST_ARRIVED)?
-                .query_row([self.no, least, most], |row| row.get(0))?;
-            last = maybe_time(found);
-            Ok::<_, rusqlite::Error>(last.is_none())
+            DeliveryLook::Overdue => (OVERDUE_BETWEEN, cutoff(connection, connector, expiry)?),
+            DeliveryLook::Missed(state) => (MISSED_BETWEEN, state.code().into()),
+            DeliveryLook::Pending | DeliveryLook::Withheld => continue,
         };
-        ZoneQuery::Connector(self.no).walk(connection, i64::MAX, 0, read)?;
-        Ok(last)
+        let parameters: [&dyn ToSql; 6] = [
+            &connector.no,
+            &value,
+            &first,
+            &since,
+            &until,
+            &Replay::MOST_ROWS,
+        ];
+        look(sql, &parameters)?;
     }
+    Ok(seqs)
+}
+
+fn health(
+    connection: &Connection,
+    connector: KnownConnector,
+    expiry: Expiry,
+) -> Result<Health, Failure> {
+    let health = destination_health::read(connection, connector.destination)?;
+    let cutoff = expiry.cutoff(health.repaired_at).as_millisecond();
+    let depth = depth(connection, &connector, cutoff)?;
+    let last = last_success(connection, connector.no)?;
+    Ok(connector.health(health, depth, last))
+}
+
+/// How many deliveries are pending, and when the oldest of them was made.
+fn depth(
+    connection: &Connection,
+    connector: &KnownConnector,
+    cutoff: i64,
+) -> Result<(u64, Option<Timestamp>), Failure> {
+    if !connector.is_active {
+        return Ok((0, None));
+    }
+    let oldest = row(connection, OLDEST_WAITING, [connector.no], |row| {
+        Ok((row.time(0)?, row.number(1)?))
+    })?;
+    let depth = match oldest {
+        None => None,
+        Some((created_at, queued_at)) if queued_at > cutoff => {
+            row(connection, DEPTH, [connector.no], |row| {
+                Ok((row.count(0)?, Some(created_at)))
+            })?
+        }
+        Some(_) => row(connection, DEPTH_IN_TIME, [connector.no, cutoff], |row| {
+            Ok((row.count(0)?, row.maybe_time(1)?))
+        })?,
+    };
+    Ok(depth.unwrap_or_default())
+}
+
+fn last_success(connection: &Connection, connector_no: i64) -> Result<Option<Timestamp>, Failure> {
+    let mut last = None;
+    let read = |least: i64, most: i64| {
+        let parameters = [connector_no, least, most];
+        last = row(connection, LAST_ARRIVED, parameters, |row| {
+            row.maybe_time(0)
+        })?
+        .flatten();
+        Ok::<_, Failure>(last.is_none())
+    };
+    ZoneQuery::Connector(connector_no).walk(connection, i64::MAX, 0, read)?;
+    Ok(last)
 }

@@ -4,7 +4,7 @@ use alert_connectors_model::SpaceId;
 use alert_connectors_store::{Inspection, Sealing, stored::StoredConnector};
 use rusqlite::{Connection, Row};
 
-use crate::{connectors, error::Failure};
+use crate::{connectors, error::Failure, row::rows};
 
 // SQLite's own: every page, every index against its table, every constraint.
 const INTEGRITY: &str = "PRAGMA integrity_check(1000)";
@@ -24,8 +24,7 @@ pub(crate) fn inspect(
     if inspection.findings.is_empty() {
         open_urls(connection, sealing, &mut inspection)?;
     } else {
-        let why = "the webhook URLs, because the database is broken";
-        inspection.not_looked_at.push(why.to_owned());
+        inspection.leaves_webhook_urls();
     }
     Ok(inspection)
 }
@@ -54,15 +53,12 @@ fn open_urls(
     sealing: &Sealing,
     inspection: &mut Inspection,
 ) -> Result<(), Failure> {
-    let mut statement = connection.prepare(connectors::EVERY)?;
-    let read = |row: &Row<'_>| {
-        let space: (String, [u8; 16]) = (row.get(13)?, row.get(14)?);
-        Ok((connectors::stored(row)?, space))
-    };
-    let rows = statement.query_map([], read)?;
-    for row in rows {
-        let (stored, (slug, space)): (StoredConnector, _) = row?;
-        inspection.connector(sealing, stored, &slug, SpaceId::from_bytes(space));
-    }
-    Ok(())
+    let (columns, every) = (StoredConnector::COLUMNS, connectors::EVERY);
+    let sql = format!("SELECT {columns}, s.slug, s.id {every}");
+    rows(connection, &sql, [], |row| {
+        let (slug, space) = (row.text(13)?, SpaceId::from_bytes(row.id(14)?));
+        inspection.connector(sealing, StoredConnector::of(row)?, &slug, space);
+        Ok(())
+    })
+    .map(drop)
 }

@@ -21,9 +21,7 @@ pub(crate) fn accept(
 ) -> Result<Acceptance, Failure> {
     let mut ledger = cache.on(connection);
     match accept::accept(&mut ledger, random, submission, events)? {
-        Decision::Stored(accepted) => Ok(Acceptance::Stored(accepted)),
-        Decision::Stale => Ok(Acceptance::Stale),
-        Decision::KeyReused => Ok(Acceptance::KeyReused),
+        Decision::Answered(acceptance) => Ok(acceptance),
         Decision::Repeated(kept) => {
             let space = ledger.space(submission.roster.space.id)?;
             let (Some(space), Some(idempotency)) = (space, &submission.idempotency) else {
@@ -67,9 +65,7 @@ pub(crate) fn close(
                 return Ok(Resolution::Absent);
             };
             let record = alerts::one(connection, space.no, closing.id, closing.expiry)?;
-            Ok(record.map_or(Resolution::Absent, |record| {
-                Resolution::Now(Box::new(record))
-            }))
+            Ok(Resolution::of(record))
         }
     }
 }

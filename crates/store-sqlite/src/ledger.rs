@@ -9,7 +9,8 @@ use alert_connectors_model::{AlertId, AlertStatus, ConnectorId, SpaceId};
 use alert_connectors_store::{
     Expiry, Idempotency, NewAlert,
     accept::{KeptAnswer, Ledger, NewDelivery, Problem, Recipients, SpaceRow, recipients_of},
-    stored::{self, time, warnings_json},
+    group::CONNECTOR_NUMBERS_MAX,
+    stored::{self, IDENTITY_VERSION, warnings_json},
 };
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Params, params};
@@ -18,11 +19,10 @@ use crate::{
     deliveries,
     error::Failure,
     idempotency,
+    row::row,
     zones::{Zones, note_severity},
 };
 
-// By primary key.
-pub(crate) const IDENTITY_VERSION: &str = "SELECT version FROM identity WHERE one = 1";
 // By the unique index on id.
 const SPACE: &str = "SELECT no, version FROM spaces WHERE id = ?1";
 const CONNECTOR_NO: &str = "SELECT no FROM connectors WHERE id = ?1";
@@ -43,9 +43,6 @@ const UPDATE_ALERT: &str = "UPDATE alerts SET severity = ?2, status = ?3, occurr
 const INSERT_DELIVERY: &str =
     "INSERT INTO deliveries (seq, id, alert_seq, connector_no, kind, state, created_at)
     VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6)";
-
-/// Connectors whose numbers are kept in memory.
-const CONNECTOR_NUMBERS_MAX: usize = 50_000;
 
 /// What the writer knows without reading: the next numbers, and the numbers of connectors, which never change.
 pub(crate) struct LedgerCache {
@@ -137,21 +134,9 @@ impl SqliteLedger<'_> {
     }
 
     fn find(&self, sql: &str, parameters: impl Params) -> Result<Option<Problem>, Failure> {
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query(parameters)?;
-        let Some(found) = rows.next()? else {
-            return Ok(None);
-        };
-        let seq = found.get(0)?;
-        let content: String = found.get(4)?;
-        Ok(Some(Problem {
-            seq,
-            id: AlertId::from_bytes(found.get(1)?),
-            received_at: time(found.get(2)?),
-            occurrences: found.get(3)?,
-            alert: Arc::new(stored::alert(&content, seq)?),
-            notified_at: time(found.get(5)?),
-        }))
+        row(self.connection, sql, parameters, |row| {
+            stored::problem(row, 0)
+        })
     }
 }
 

@@ -22,6 +22,7 @@ mod order;
 mod plans;
 mod queue;
 mod reader;
+mod row;
 mod spaces;
 mod upkeep;
 mod users;

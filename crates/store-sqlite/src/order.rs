@@ -1,10 +1,7 @@
 //! From times to places in the order. Both grow together, except where a clock steps.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
-
-/// A clock may have stepped by about this much.
-pub(crate) const CLOCK_STEP: SignedDuration = SignedDuration::from_hours(2);
 
 /// The first place in the order at a time or later, by binary search. `from` reads the place and the time of the first
 /// row at or after a place, `newest` the last place.

@@ -1,17 +1,12 @@
 //! The pending deliveries of destinations, and the outcomes of attempts.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::HashSet, sync::Arc};
 
-use alert_connectors_model::{
-    Alert, AlertId, Connector, DeliveryId, DeliveryKind, Fingerprint, Space,
-};
+use alert_connectors_model::{Connector, Fingerprint, Space};
 use alert_connectors_store::{
-    Backlog, DestinationState, DigestBatch, Event, Expiry, Form, Leases, NextStep, OpeningState,
-    Outcome, PendingDelivery, Queue, Recorded, Report, StoreError, UNANSWERED_TOLD,
-    stored::{self, delivery_kind, time},
+    Backlog, BatchQuery, DestinationState, DigestBatch, Event, Expiry, Form, Leases, NextStep,
+    OpeningState, Outcome, PendingDelivery, Queue, Recorded, Report, StoreError,
+    stored::{self, IDENTITY_VERSION, PENDING_COLUMNS, SharedAlerts, TROUBLED, time},
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -19,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
     SqliteStore, connectors, destination_health, digest_batch, error::Failure, openings::opening,
-    zones::ZoneQuery,
+    row::rows, zones::ZoneQuery,
 };
 
 // By primary key.
@@ -28,16 +23,8 @@ const DESTINATION: &str = "SELECT destination FROM connectors WHERE no = ?1 AND 
 const NEXT_WITH_PENDING: &str =
     "SELECT connector_no FROM deliveries WHERE state = 0 AND connector_no > ?1
     ORDER BY connector_no LIMIT 1";
-// Walks the destinations that ever gave trouble.
-const TROUBLED: &str = "SELECT fingerprint FROM destinations WHERE blocked_at IS NOT NULL OR told
-    OR unanswered >= 3";
-const _: () = assert!(UNANSWERED_TOLD == 3, "TROUBLED says so");
-// By primary key.
-const VERSION: &str = "SELECT version FROM identity WHERE one = 1";
 // By deliveries_pending, then by primary key.
-const DUE: &str = "SELECT d.seq, d.id, d.plain, d.attempts, d.kind, d.created_at,
-    coalesce(d.requeued_at, d.created_at), a.seq, a.id, a.content
-    FROM deliveries d JOIN alerts a ON a.seq = d.alert_seq
+const DUE: &str = "coalesce(d.requeued_at, d.created_at) FROM deliveries d JOIN alerts a ON a.seq = d.alert_seq
     WHERE d.connector_no = ?1 AND d.state = 0 AND d.seq > ?2 AND coalesce(d.requeued_at, d.created_at) > ?4
     ORDER BY d.seq LIMIT ?3";
 // By primary key.
@@ -72,7 +59,7 @@ impl Queue for SqliteStore {
     async fn version(&self) -> Result<i64, StoreError> {
         self.read(|connection| {
             connection
-                .query_row(VERSION, [], |row| row.get(0))
+                .query_row(IDENTITY_VERSION, [], |row| row.get(0))
                 .map_err(Failure::from)
         })
         .await
@@ -125,7 +112,7 @@ impl Queue for SqliteStore {
                 at_most,
                 expiry,
                 cutoff: expiry.cutoff(repaired_at).as_millisecond(),
-                alerts: HashMap::new(),
+                alerts: SharedAlerts::default(),
             };
             for (no, connector, space) in
                 connectors::of_destination(connection, &sealing, destination)?
@@ -144,23 +131,13 @@ impl Queue for SqliteStore {
     async fn digest_batch(
         &self,
         destination: Fingerprint,
-        from: i64,
-        at_most: usize,
-        in_full: usize,
-        expiry: Expiry,
+        query: BatchQuery,
     ) -> Result<Option<DigestBatch>, StoreError> {
         let sealing = Arc::clone(&self.shared.sealing);
         self.read(move |connection| {
             let connectors = connectors::of_destination(connection, &sealing, destination)?;
             let repaired_at = destination_health::repaired_at(connection, destination)?;
-            let wanted = digest_batch::BatchQuery {
-                from,
-                at_most,
-                in_full,
-                expiry,
-                cutoff: expiry.cutoff(repaired_at),
-            };
-            digest_batch::read(connection, connectors, wanted)
+            digest_batch::read(connection, connectors, repaired_at, query)
         })
         .await
     }
@@ -263,7 +240,7 @@ struct Look<'c> {
     at_most: usize,
     expiry: Expiry,
     cutoff: i64,
-    alerts: HashMap<i64, Arc<Alert>>,
+    alerts: SharedAlerts,
 }
 
 impl Look<'_> {
@@ -275,40 +252,23 @@ impl Look<'_> {
         pending: &mut Vec<PendingDelivery>,
     ) -> Result<(), Failure> {
         let limit = i64::try_from(self.at_most).unwrap_or(i64::MAX);
-        let mut statement = self.connection.prepare_cached(DUE)?;
-        let mut rows = statement.query(params![connector_no, self.after, limit, self.cutoff])?;
-        while let Some(row) = rows.next()? {
-            let number = |at| row.get::<_, i64>(at).map_err(Failure::from);
-            let (seq, alert_seq) = (number(0)?, number(7)?);
-            let alert = match self.alerts.get(&alert_seq) {
-                Some(alert) => Arc::clone(alert),
-                None => {
-                    let content: String = row.get(9)?;
-                    let alert = Arc::new(stored::alert(&content, alert_seq)?);
-                    self.alerts.insert(alert_seq, Arc::clone(&alert));
-                    alert
-                }
-            };
-            let plain: bool = row.get(2)?;
-            let kind = delivery_kind(row.get(4)?, seq)?;
-            pending.push(PendingDelivery {
-                seq,
-                id: DeliveryId::from_bytes(row.get(1)?),
-                alert_id: AlertId::from_bytes(row.get(8)?),
-                kind,
-                opening: if kind == DeliveryKind::Opening {
-                    OpeningState::Arrived
-                } else {
-                    opening(self.connection, alert_seq, connector_no, seq, self.expiry)?
-                },
-                space: Arc::clone(space),
-                alert,
-                created_at: time(number(5)?),
-                queued_at: time(number(6)?),
-                connector: Arc::clone(connector),
-                form: if plain { Form::Plain } else { Form::Full },
-                attempts: row.get(3)?,
-            });
+        let sql = format!("SELECT {PENDING_COLUMNS}, {DUE}");
+        let parameters = [connector_no, self.after, limit, self.cutoff];
+        let alerts = &mut self.alerts;
+        let found = rows(self.connection, &sql, parameters, |row| {
+            stored::pending(row, connector, space, alerts)
+        })?;
+        for (alert_seq, mut due) in found {
+            if due.is_follow_up() {
+                due.opening = opening(
+                    self.connection,
+                    alert_seq,
+                    connector_no,
+                    due.seq,
+                    self.expiry,
+                )?;
+            }
+            pending.push(due);
         }
         Ok(())
     }

@@ -1,21 +1,28 @@
 //! Spaces and their members.
 
-use alert_connectors_model::{Email, Role, Slug, Space, SpaceId, User, UserId};
+use alert_connectors_model::{Email, Role, Slug, Space, SpaceId, User};
 use alert_connectors_store::{
     Event, Member, MemberChange, MembershipFacts, SpaceChange, Spaces, StoreError,
-    stored::{StoredSpace, time, unreadable},
+    stored::{self, SPACE_COLUMNS},
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::{SqliteStore, alerts::space_no, error::Failure, users::user, zones::ZONE};
+use crate::{
+    SqliteStore,
+    alerts::space_no,
+    error::Failure,
+    row::{row, rows},
+    users::user,
+    zones::ZONE,
+};
 
-const ALL: &str = "SELECT no, id, slug, name, created_at, version FROM spaces ORDER BY slug";
+const ALL: &str = "FROM spaces s ORDER BY s.slug";
 // By the unique index on slug.
-const BY_SLUG: &str = "SELECT no, id, slug, name, created_at, version FROM spaces WHERE slug = ?1";
+const BY_SLUG: &str = "FROM spaces s WHERE s.slug = ?1";
 // By primary key.
-const BY_NO: &str = "SELECT no, id, slug, name, created_at, version FROM spaces WHERE no = ?1";
+const BY_NO: &str = "FROM spaces s WHERE s.no = ?1";
 const INSERT: &str =
     "INSERT OR IGNORE INTO spaces (id, slug, name, created_at) VALUES (?1, ?2, ?3, ?4)";
 // By the unique index on id.
@@ -71,10 +78,10 @@ impl Spaces for SqliteStore {
 
     async fn spaces(&self) -> Result<Vec<Space>, StoreError> {
         self.read(|connection| {
-            let mut statement = connection.prepare_cached(ALL)?;
-            let rows = statement.query_map([], stored)?;
-            rows.map(|raw| Ok(raw?.read().map(|(_, space, _)| space)?))
-                .collect()
+            let sql = format!("SELECT {SPACE_COLUMNS} {ALL}");
+            rows(connection, &sql, [], |row| {
+                stored::space(row, 0).map(|(_, space, _)| space)
+            })
         })
         .await
     }
@@ -119,13 +126,12 @@ impl Spaces for SqliteStore {
 
     async fn members(&self, space_id: SpaceId) -> Result<Vec<Member>, StoreError> {
         self.read(move |connection| {
-            let mut statement = connection.prepare_cached(MEMBERS)?;
-            let mut rows = statement.query([&space_id.as_bytes()[..]])?;
-            let mut members = Vec::new();
-            while let Some(row) = rows.next()? {
-                members.push(member(row)?);
-            }
-            Ok(members)
+            rows(
+                connection,
+                MEMBERS,
+                [&space_id.as_bytes()[..]],
+                stored::member,
+            )
         })
         .await
     }
@@ -187,24 +193,11 @@ fn membership(
     let Some(space_no) = space_no else {
         return Ok(None);
     };
-    let found = user(connection, email)?;
-    let found = found.map(|(no, record)| (no, record.user));
-    // No user has this number.
-    let user_no = found.as_ref().map_or(0, |(no, _)| *no);
-    let member: Option<(u8, i64)> = connection
-        .query_row(MEMBER, [space_no, user_no], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })
-        .optional()?;
-    let member = member.map(|(code, added_at)| {
-        let role = Role::from_code(code).ok_or_else(|| unreadable("members", "role", space_no))?;
-        Ok::<_, StoreError>((role, time(added_at)))
-    });
-    let facts = MembershipFacts {
-        user: found,
-        member: member.transpose()?,
-        other_admins: connection.query_row(OTHER_ADMINS, [space_no, user_no], |row| row.get(0))?,
-    };
+    let facts = MembershipFacts::of(user(connection, email)?);
+    let parameters = [space_no, facts.user_no()];
+    let member = row(connection, MEMBER, parameters, stored::role_since)?;
+    let others = row(connection, OTHER_ADMINS, parameters, |row| row.count(0))?;
+    let facts = facts.with(member, others);
     Ok(Some((space_no, facts)))
 }
 
@@ -273,43 +266,15 @@ pub(crate) fn by_slug(
     connection: &Connection,
     slug: &Slug,
 ) -> Result<Option<(i64, Space, i64)>, Failure> {
-    let mut statement = connection.prepare_cached(BY_SLUG)?;
-    let raw = statement.query_row([slug.as_str()], stored).optional()?;
-    Ok(raw.map(StoredSpace::read).transpose()?)
+    let sql = format!("SELECT {SPACE_COLUMNS} {BY_SLUG}");
+    row(connection, &sql, [slug.as_str()], |row| {
+        stored::space(row, 0)
+    })
 }
 
 /// A space by its number.
 pub(crate) fn by_no(connection: &Connection, no: i64) -> Result<Option<Space>, Failure> {
-    let mut statement = connection.prepare_cached(BY_NO)?;
-    let raw = statement.query_row([no], stored).optional()?;
-    Ok(raw
-        .map(StoredSpace::read)
-        .transpose()?
-        .map(|(_, space, _)| space))
-}
-
-fn stored(row: &Row<'_>) -> rusqlite::Result<StoredSpace> {
-    Ok(StoredSpace {
-        no: row.get(0)?,
-        id: row.get(1)?,
-        slug: row.get(2)?,
-        name: row.get(3)?,
-        created_at: row.get(4)?,
-        version: row.get(5)?,
-    })
-}
-
-fn member(row: &Row<'_>) -> Result<Member, Failure> {
-    let email: String = row.get(1)?;
-    let code = row.get(3)?;
-    Ok(Member {
-        user: User {
-            id: UserId::from_bytes(row.get(0)?),
-            email: Email::parse(&email)
-                .map_err(|_fault| unreadable("users", "email", "of a member"))?,
-            full_name: row.get(2)?,
-        },
-        role: Role::from_code(code).ok_or_else(|| unreadable("members", "role", code))?,
-        added_at: time(row.get(4)?),
-    })
+    let sql = format!("SELECT {SPACE_COLUMNS} {BY_NO}");
+    let found = row(connection, &sql, [no], |row| stored::space(row, 0))?;
+    Ok(found.map(|(_, space, _)| space))
 }

@@ -2,10 +2,10 @@
 
 use alert_connectors_model::{ConnectorId, EndReason};
 use alert_connectors_store::{
-    Census, Expiry, Inspection, Progress, StoreError, Tidied, Tidying, Upkeep,
+    ALERTS_A_STEP, Census, ENDS_A_STEP, Expiry, Inspection, Progress, StoreError, Tidied, Tidying,
+    Upkeep, stored::BLOCKED,
 };
 use async_trait::async_trait;
-use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{SqliteStore, connectors, error::Failure, inspection, queue::next_with_pending, zones};
@@ -41,14 +41,9 @@ const REMOVE_ALERT: &str = "DELETE FROM alerts WHERE seq = ?1";
 // The partial index alone.
 const PENDING: &str =
     "SELECT count(*) FROM deliveries INDEXED BY deliveries_pending WHERE state = 0";
-const BLOCKED: &str = "SELECT count(*) FROM destinations WHERE blocked_at IS NOT NULL";
 
-/// One step writes down at most this many ends.
-const ENDS_A_STEP: usize = 500;
 /// One step looks at no more connectors with pending deliveries than this.
 const CONNECTORS_A_STEP: usize = 500;
-/// One step looks at no more alerts than this, and removes old ones with all that belongs to them.
-const ALERTS_A_STEP: usize = 100;
 /// One round removes at most this many zones of each kind.
 const ZONES_A_ROUND: usize = 1_000;
 
@@ -56,11 +51,8 @@ const ZONES_A_ROUND: usize = 1_000;
 impl Upkeep for SqliteStore {
     async fn tidy(&self, rules: Tidying, progress: Progress) -> Result<Tidied, StoreError> {
         self.change(move |connection, _events| match progress {
-            Progress::Ends(after) => Ok(write_ends(connection, rules.now, after)?),
-            Progress::History(after) => {
-                let before = rules.now.checked_sub(rules.retention);
-                remove_old(connection, before.unwrap_or(Timestamp::MIN), after)
-            }
+            Progress::Ends(after) => Ok(write_ends(connection, rules.expired_until(), after)?),
+            Progress::History(after) => remove_old(connection, rules.history_begins(), after),
         })
         .await
     }
@@ -112,15 +104,13 @@ impl SqliteStore {
 }
 
 /// Writes down ends that were only computed, from connector to connector, as far as one step goes.
-fn write_ends(connection: &Connection, now: Timestamp, after: i64) -> rusqlite::Result<Tidied> {
-    let cutoff = now.checked_sub(Expiry::LONGEST).unwrap_or(Timestamp::MIN);
-    let cutoff = cutoff.as_millisecond();
+fn write_ends(connection: &Connection, expired_until: i64, after: i64) -> rusqlite::Result<Tidied> {
     let mut after = after;
     for _ in 0..CONNECTORS_A_STEP {
         let Some(no) = next_with_pending(connection, after)? else {
             return Ok(Tidied::More(Progress::History(0)));
         };
-        if cancel(connection, no)? > 0 || expire(connection, no, cutoff)? > 0 {
+        if cancel(connection, no)? > 0 || expire(connection, no, expired_until)? > 0 {
             // There may be more of it.
             return Ok(Tidied::More(Progress::Ends(after)));
         }
@@ -130,18 +120,20 @@ fn write_ends(connection: &Connection, now: Timestamp, after: i64) -> rusqlite::
 }
 
 /// Writes down that some of a connector's deliveries have expired, which no repair can bring back.
-fn expire(connection: &Connection, no: i64, cutoff: i64) -> rusqlite::Result<usize> {
+fn expire(connection: &Connection, no: i64, until: i64) -> rusqlite::Result<usize> {
     let oldest: Option<i64> = connection
         .prepare_cached(OLDEST_WAITING)?
         .query_row([no], |row| row.get(0))
         .optional()?;
-    if oldest.is_none_or(|oldest| oldest > cutoff) {
+    if oldest.is_none_or(|oldest| oldest > until) {
         return Ok(0);
     }
-    let longest = i64::try_from(Expiry::LONGEST.as_millis()).unwrap_or(i64::MAX);
-    connection
-        .prepare_cached(EXPIRE)?
-        .execute(params![no, cutoff, longest, step(ENDS_A_STEP)])
+    connection.prepare_cached(EXPIRE)?.execute(params![
+        no,
+        until,
+        Expiry::LONGEST_MS,
+        step(ENDS_A_STEP)
+    ])
 }
 
 /// Cancels some pending deliveries of a connector that is off or deleted.
@@ -162,7 +154,7 @@ fn cancel(connection: &Connection, no: i64) -> rusqlite::Result<usize> {
         .execute(params![no, reason, at, step(ENDS_A_STEP)])
 }
 
-fn remove_old(connection: &Connection, before: Timestamp, after: i64) -> Result<Tidied, Failure> {
+fn remove_old(connection: &Connection, before: i64, after: i64) -> Result<Tidied, Failure> {
     let mut statement = connection.prepare_cached(OLDEST)?;
     let looked_at: Vec<(i64, i64, bool)> = statement
         .query_map(params![after, step(ALERTS_A_STEP)], |row| {
@@ -171,7 +163,7 @@ fn remove_old(connection: &Connection, before: Timestamp, after: i64) -> Result<
         .collect::<rusqlite::Result<_>>()?;
     let mut after = after;
     for (seq, received_at, is_problem) in &looked_at {
-        if *received_at >= before.as_millisecond() {
+        if *received_at >= before {
             return forget_zones(connection);
         }
         after = *seq;

@@ -1,36 +1,34 @@
 //! Users, session tokens and API keys.
 
-use alert_connectors_model::{Email, KeyId, KeyScope, Role, SpaceId, User, UserId};
+use alert_connectors_model::{Email, KeyId, UserId};
 use alert_connectors_store::{
     AddedUser, ApiKey, Disabled, NewApiKey, NewToken, NewUser, Session, StoreError, TokenHash,
     UserRecord, Users,
-    stored::{time, unreadable},
+    stored::{self, Columns, IDENTITY_VERSION, KEY_COLUMNS, USER_COLUMNS},
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 
-use crate::{SqliteStore, error::Failure};
+use crate::{
+    SqliteStore,
+    error::Failure,
+    row::{row, rows},
+};
 
-const USER_COLUMNS: &str =
-    "no, id, email, full_name, password_hash, is_operator, is_disabled, created_at";
 const INSERT_USER: &str =
     "INSERT OR IGNORE INTO users (id, email, full_name, password_hash, is_operator, created_at)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 // By primary key, then by the users' own.
 const SESSION: &str =
-    "SELECT u.no, u.id, u.email, u.full_name, u.password_hash, u.is_operator, u.is_disabled,
-    u.created_at, t.expires_at FROM tokens t JOIN users u ON u.no = t.user_no WHERE t.hash = ?1";
+    "t.expires_at FROM tokens t JOIN users u ON u.no = t.user_no WHERE t.hash = ?1";
 // By the unique index on hash, then by the users' own.
-const KEY_SESSION: &str = "SELECT u.no, u.id, u.email, u.full_name, u.password_hash, u.is_operator, u.is_disabled,
-    u.created_at, k.expires_at, k.id, k.name, k.scope, k.created_at, k.last_used_at, s.id, s.slug
-    FROM api_keys k JOIN users u ON u.no = k.user_no LEFT JOIN spaces s ON s.no = k.space_no WHERE k.hash = ?1";
+const KEY_SESSION: &str = "FROM api_keys k JOIN users u ON u.no = k.user_no LEFT JOIN spaces s ON s.no = k.space_no WHERE k.hash = ?1";
 // By members_by_user.
 const MEMBERSHIPS: &str =
     "SELECT s.id, m.role FROM members m JOIN spaces s ON s.no = m.space_no WHERE m.user_no = ?1";
 // By api_keys_by_user.
-const KEYS: &str = "SELECT k.expires_at, k.id, k.name, k.scope, k.created_at, k.last_used_at, s.id, s.slug FROM api_keys k
-    LEFT JOIN spaces s ON s.no = k.space_no WHERE k.user_no = (SELECT no FROM users WHERE id = ?1)
+const KEYS: &str = "FROM api_keys k LEFT JOIN spaces s ON s.no = k.space_no WHERE k.user_no = (SELECT no FROM users WHERE id = ?1)
     ORDER BY k.name, k.id";
 // By api_keys_by_user.
 const KEY_COUNT: &str =
@@ -69,14 +67,10 @@ impl Users for SqliteStore {
 
     async fn users(&self) -> Result<Vec<UserRecord>, StoreError> {
         self.read(|connection| {
-            let sql = format!("SELECT {USER_COLUMNS} FROM users ORDER BY email");
-            let mut statement = connection.prepare_cached(&sql)?;
-            let mut rows = statement.query([])?;
-            let mut users = Vec::new();
-            while let Some(row) = rows.next()? {
-                users.push(user_record(row)?.1);
-            }
-            Ok(users)
+            let sql = format!("SELECT {USER_COLUMNS} FROM users u ORDER BY u.email");
+            rows(connection, &sql, [], |row| {
+                stored::user(row).map(|(_, record)| record)
+            })
         })
         .await
     }
@@ -147,18 +141,19 @@ impl Users for SqliteStore {
 
     async fn session(&self, hash: TokenHash) -> Result<Option<Session>, StoreError> {
         self.read(move |connection| {
-            let found = match token_session(connection, hash)? {
+            let find = |sql: &str, read: fn(&dyn Columns) -> _| {
+                let sql = format!("SELECT {USER_COLUMNS}, {sql}");
+                row(connection, &sql, [&hash[..]], read).map(Option::flatten)
+            };
+            let found = match find(SESSION, stored::token_session)? {
                 Some(session) => Some(session),
-                None => key_session(connection, hash)?,
+                None => find(&format!("{KEY_COLUMNS} {KEY_SESSION}"), stored::key_session)?,
             };
             let Some((user_no, mut session)) = found else {
                 return Ok(None);
             };
-            session.memberships = memberships(connection, user_no)?;
-            session.version =
-                connection.query_row("SELECT version FROM identity WHERE one = 1", [], |row| {
-                    row.get(0)
-                })?;
+            session.memberships = rows(connection, MEMBERSHIPS, [user_no], stored::membership)?;
+            session.version = connection.query_row(IDENTITY_VERSION, [], |row| row.get(0))?;
             Ok(Some(session))
         })
         .await
@@ -192,13 +187,9 @@ impl Users for SqliteStore {
 
     async fn keys(&self, user_id: UserId) -> Result<Vec<ApiKey>, StoreError> {
         self.read(move |connection| {
-            let mut statement = connection.prepare_cached(KEYS)?;
-            let mut rows = statement.query([&user_id.as_bytes()[..]])?;
-            let mut keys = Vec::new();
-            while let Some(row) = rows.next()? {
-                keys.push(key(row, 0)?);
-            }
-            Ok(keys)
+            let parameters = [&user_id.as_bytes()[..]];
+            let sql = format!("SELECT {KEY_COLUMNS} {KEYS}");
+            rows(connection, &sql, parameters, |row| stored::key(row, 0))
         })
         .await
     }
@@ -232,95 +223,6 @@ pub(crate) fn user(
     connection: &Connection,
     email: &Email,
 ) -> Result<Option<(i64, UserRecord)>, Failure> {
-    let sql = format!("SELECT {USER_COLUMNS} FROM users WHERE email = ?1");
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query([email.as_str()])?;
-    rows.next()?.map(user_record).transpose()
-}
-
-fn user_record(row: &Row<'_>) -> Result<(i64, UserRecord), Failure> {
-    let no: i64 = row.get(0)?;
-    let email: String = row.get(2)?;
-    let record = UserRecord {
-        user: User {
-            id: UserId::from_bytes(row.get(1)?),
-            email: Email::parse(&email).map_err(|_fault| unreadable("users", "email", no))?,
-            full_name: row.get(3)?,
-        },
-        password_hash: row.get(4)?,
-        is_operator: row.get(5)?,
-        is_disabled: row.get(6)?,
-        created_at: time(row.get(7)?),
-    };
-    Ok((no, record))
-}
-
-fn session_of(row: &Row<'_>, key: Option<ApiKey>) -> Result<Option<(i64, Session)>, Failure> {
-    let (no, record) = user_record(row)?;
-    if record.is_disabled {
-        return Ok(None);
-    }
-    let expires_at: Option<i64> = row.get(8)?;
-    let session = Session {
-        user: record.user,
-        is_operator: record.is_operator,
-        expires_at: expires_at.map(time),
-        key,
-        memberships: Vec::new(),
-        version: 0,
-    };
-    Ok(Some((no, session)))
-}
-
-fn token_session(
-    connection: &Connection,
-    hash: TokenHash,
-) -> Result<Option<(i64, Session)>, Failure> {
-    let mut statement = connection.prepare_cached(SESSION)?;
-    let mut rows = statement.query([&hash[..]])?;
-    match rows.next()? {
-        Some(row) => session_of(row, None),
-        None => Ok(None),
-    }
-}
-
-fn key_session(
-    connection: &Connection,
-    hash: TokenHash,
-) -> Result<Option<(i64, Session)>, Failure> {
-    let mut statement = connection.prepare_cached(KEY_SESSION)?;
-    let mut rows = statement.query([&hash[..]])?;
-    match rows.next()? {
-        Some(row) => session_of(row, Some(key(row, 8)?)),
-        None => Ok(None),
-    }
-}
-
-/// A key whose columns begin at `first`.
-fn key(row: &Row<'_>, first: usize) -> Result<ApiKey, Failure> {
-    let scope: String = row.get(first + 3)?;
-    let space_id: Option<[u8; 16]> = row.get(first + 6)?;
-    let slug: Option<String> = row.get(first + 7)?;
-    let name: String = row.get(first + 2)?;
-    Ok(ApiKey {
-        id: KeyId::from_bytes(row.get(first + 1)?),
-        scope: KeyScope::parse(&scope).ok_or_else(|| unreadable("api_keys", "scope", &name))?,
-        name,
-        space: space_id.map(SpaceId::from_bytes).zip(slug),
-        created_at: time(row.get(first + 4)?),
-        expires_at: row.get::<_, Option<i64>>(first)?.map(time),
-        last_used_at: row.get::<_, Option<i64>>(first + 5)?.map(time),
-    })
-}
-
-fn memberships(connection: &Connection, user_no: i64) -> Result<Vec<(SpaceId, Role)>, Failure> {
-    let mut statement = connection.prepare_cached(MEMBERSHIPS)?;
-    let mut rows = statement.query([user_no])?;
-    let mut memberships = Vec::new();
-    while let Some(row) = rows.next()? {
-        let code = row.get(1)?;
-        let role = Role::from_code(code).ok_or_else(|| unreadable("members", "role", user_no))?;
-        memberships.push((SpaceId::from_bytes(row.get(0)?), role));
-    }
-    Ok(memberships)
+    let sql = format!("SELECT {USER_COLUMNS} FROM users u WHERE u.email = ?1");
+    row(connection, &sql, [email.as_str()], stored::user)
 }

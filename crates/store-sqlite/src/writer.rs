@@ -6,6 +6,8 @@ use alert_connectors_model::Random;
 use alert_connectors_store::{
     Acceptance, Event, GroupMeters, Recorded, Report, Resolution, StoreError, Submission,
     accept::Closing,
+    group::{EVENT_GROUPS_MAX, GROUP_MAX, GROUP_ROWS_MAX, WAITING_MAX},
+    stored::IDENTITY_VERSION,
 };
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -15,20 +17,11 @@ use crate::{
     checkpoint::Checkpoint,
     error::{ChangeFailed, Failure, fatal, meaning},
     intake,
-    ledger::{IDENTITY_VERSION, LedgerCache},
+    ledger::LedgerCache,
     log_loss::end_use,
     queue,
     watched::Watched,
 };
-
-/// At most this many requests wait for the writer; further callers wait for room in the queue.
-const WAITING_MAX: usize = 1_024;
-/// At most this many requests share a commit, which bounds how long one takes.
-const GROUP_MAX: usize = 512;
-/// A group takes no more requests once it has this many alerts, deliveries and outcomes.
-const GROUP_ROWS_MAX: usize = 8_000;
-/// Groups of events that may wait for the engine before the writer waits for it.
-const EVENT_GROUPS_MAX: usize = 256;
 
 pub(crate) struct Writer {
     jobs: mpsc::Sender<Message>,

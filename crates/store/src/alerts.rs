@@ -8,7 +8,7 @@ use alert_connectors_model::{
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::{AcceptedDelivery, Expiry, Roster, StoreError};
+use crate::{AcceptedDelivery, Expiry, Roster, StoreError, stored::StoredAlert};
 
 /// The history of alerts.
 #[async_trait]
@@ -56,6 +56,13 @@ pub enum Resolution {
     Absent,
     /// The space's connectors, or identity, changed since the roster was read: read it and authorise again.
     Stale,
+}
+
+impl Resolution {
+    /// The answer where the problem is closed: the alert as it is now, if it is still there.
+    pub fn of(record: Option<AlertRecord>) -> Self {
+        record.map_or(Self::Absent, |record| Self::Now(Box::new(record)))
+    }
 }
 
 /// Which alerts to list; within one filter, several values mean "or", and an empty list means all.
@@ -108,10 +115,32 @@ impl AlertQuery {
 }
 
 impl AlertQuery {
+    /// The page begins before this place in the order.
+    pub fn before(&self) -> i64 {
+        self.before.unwrap_or(i64::MAX)
+    }
+
+    /// A query reads at most this many rows: one more than the page holds, which says whether there is another page.
+    pub fn rows_max(&self) -> i64 {
+        rows_max(self.limit)
+    }
+
+    /// Cuts what was read to the page, and returns where the next one begins.
+    pub fn cut(&self, rows: &mut Vec<StoredAlert>) -> Option<i64> {
+        let has_more = rows.len() > self.limit;
+        rows.truncate(self.limit);
+        rows.last().filter(|_| has_more).map(|row| row.seq)
+    }
+
     /// Whether only resolved alerts are wanted.
     pub fn only_resolved(&self) -> bool {
         self.statuses == [AlertStatus::Resolved]
     }
+}
+
+/// One row more than a page holds, which says whether there is another page.
+pub(crate) fn rows_max(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX - 1) + 1
 }
 
 /// Part of a list.
@@ -121,6 +150,16 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Where the next page begins, if there is one.
     pub next: Option<i64>,
+}
+
+impl<T> Page<T> {
+    /// A list without an item.
+    pub const fn empty() -> Self {
+        Self {
+            items: Vec::new(),
+            next: None,
+        }
+    }
 }
 
 /// An alert as it is stored.

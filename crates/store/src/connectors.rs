@@ -118,6 +118,17 @@ impl Edit {
         }
     }
 
+    /// The events for the engine where a connector is deleted, of which a space that is being removed sends no message.
+    pub fn deletion(deleted: Connector, space: Option<Space>) -> Vec<Event> {
+        let destination = deleted.destination;
+        let mut events = vec![Event::Changed(destination)];
+        if let Some(space) = space {
+            let (space, deleted) = (Arc::new(space), Arc::new(deleted));
+            events.push(Event::ConnectorDetached(destination, space, deleted));
+        }
+        events
+    }
+
     /// The events for the engine. `space` is needed only where the connector leaves its destination.
     pub fn events(&self, space: Option<Space>) -> Vec<Event> {
         let mut events = Vec::new();

@@ -4,6 +4,9 @@
 use alert_connectors_model::{DeliveryState, EndReason};
 use jiff::{SignedDuration, Timestamp};
 
+/// A clock may have stepped by about this much, so a time only says to within this span where a row is in the order.
+pub const CLOCK_STEP: SignedDuration = SignedDuration::from_hours(2);
+
 /// The rule of expiry at one moment: counted from acceptance, a retry or the destination's last repair, whichever is
 /// latest, and never more than seven days from acceptance or a retry.
 #[derive(Debug, Clone, Copy)]
@@ -17,6 +20,9 @@ pub struct Expiry {
 impl Expiry {
     /// No repair brings back what was accepted longer ago than this.
     pub const LONGEST: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+    /// The same in milliseconds.
+    pub const LONGEST_MS: i64 = Self::LONGEST.as_secs() * 1_000;
 
     /// When a delivery expires that was queued at a time and whose destination was repaired at another.
     pub fn deadline(&self, queued_at: Timestamp, repaired_at: Option<Timestamp>) -> Timestamp {

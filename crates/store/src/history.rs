@@ -77,6 +77,8 @@ pub struct Replay {
 impl Replay {
     /// At most this many at once.
     pub const MOST: usize = 10_000;
+    /// The same as a number of rows.
+    pub const MOST_ROWS: i64 = 10_000;
 }
 
 /// Result of a retry.

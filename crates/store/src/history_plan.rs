@@ -2,9 +2,15 @@
 //!
 //! A delivery's state is what is written and what follows from times. So some states are found in several places.
 
-use alert_connectors_model::{Delivery, DeliveryState, Fingerprint};
+use alert_connectors_model::{ConnectorId, Delivery, DeliveryState, Fingerprint};
+use jiff::Timestamp;
 
-use crate::{DeliveryQuery, Expiry, Page, Replay, Replayed, Retried, stored::StoredDelivery};
+use crate::{
+    CLOCK_STEP, DeliveryQuery, DestinationHealth, Expiry, Health, HealthFacts, Page, Replay,
+    Replayed, Retried, StoreError,
+    alerts::rows_max,
+    stored::{Columns, StoredDelivery},
+};
 
 /// One place to look for deliveries of a connector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,9 +66,14 @@ impl DeliveryQuery {
         looks
     }
 
+    /// The page begins before this place in the order.
+    pub fn before(&self) -> i64 {
+        self.before.unwrap_or(i64::MAX)
+    }
+
     /// A look reads at most this many rows: one more than the page holds, which says whether there is another page.
     pub fn rows_max(&self) -> i64 {
-        i64::try_from(self.limit).unwrap_or(i64::MAX - 1) + 1
+        rows_max(self.limit)
     }
 
     /// The page, from what the looks found.
@@ -105,19 +116,72 @@ impl Replay {
         looks
     }
 
-    /// The oldest that were found, as many as are queued at once.
-    pub fn oldest(mut seqs: Vec<i64>) -> Vec<i64> {
-        seqs.sort_unstable();
-        seqs.truncate(Self::MOST);
-        seqs
+    /// No clock says that a delivery of the span was made before this time.
+    pub fn earliest(&self) -> Timestamp {
+        let earliest = self.since.checked_sub(CLOCK_STEP);
+        earliest.unwrap_or(Timestamp::MIN)
+    }
+
+    /// Deliveries of the span were made at or after the first of these times and before the second, both in milliseconds.
+    pub fn span_ms(&self) -> (i64, i64) {
+        let until = self.until.unwrap_or(Timestamp::MAX);
+        (self.since.as_millisecond(), until.as_millisecond())
     }
 }
 
-/// Whether a delivery is retried: its destination, or why not. `connector` is the destination of its connector and whether that is
-/// active; nothing if it is gone.
+/// What history needs to know of a connector.
+pub struct KnownConnector {
+    /// The number by which rows refer to it.
+    pub no: i64,
+    /// Its id.
+    pub id: ConnectorId,
+    /// Where it sends.
+    pub destination: Fingerprint,
+    /// Whether it is switched on.
+    pub is_active: bool,
+    created_at: Timestamp,
+    switched_at: Timestamp,
+}
+
+impl KnownConnector {
+    /// A connector from a row of number, destination, whether it is active, creation and last switch.
+    pub fn of(id: ConnectorId, row: &dyn Columns) -> Result<Self, StoreError> {
+        Ok(Self {
+            no: row.number(0)?,
+            id,
+            destination: row.fingerprint(1)?,
+            is_active: row.flag(2)?,
+            created_at: row.time(3)?,
+            switched_at: row.time(4)?,
+        })
+    }
+
+    /// Its health, from that of its destination, how many of its deliveries are pending, when the oldest of them was made,
+    /// and when one last arrived.
+    pub fn health(
+        self,
+        health: DestinationHealth,
+        (queue_depth, oldest_pending_at): (u64, Option<Timestamp>),
+        last_success_at: Option<Timestamp>,
+    ) -> Health {
+        HealthFacts {
+            connector_id: self.id,
+            is_active: self.is_active,
+            created_at: self.created_at,
+            switched_at: self.switched_at,
+            health,
+            queue_depth,
+            oldest_pending_at,
+            last_success_at,
+        }
+        .into()
+    }
+}
+
+/// Whether a delivery is retried: its destination, or why not. `connector` is its connector, if that is still there.
 pub fn retry_of(
     stored: &StoredDelivery,
-    connector: Option<(Fingerprint, bool)>,
+    connector: Option<&KnownConnector>,
     expiry: Expiry,
 ) -> Result<Fingerprint, Retried> {
     let state = stored.kept.now(expiry).0;
@@ -125,8 +189,8 @@ pub fn retry_of(
     match connector {
         _ if !state.may_be_retried() => Err(Retried::Stands(state)),
         None => Err(Retried::ConnectorGone),
-        Some((_, false)) => Err(Retried::ConnectorInactive),
-        Some((destination, true)) => Ok(destination),
+        Some(connector) if !connector.is_active => Err(Retried::ConnectorInactive),
+        Some(connector) => Ok(connector.destination),
     }
 }
 
@@ -139,9 +203,40 @@ pub enum ReplayPlan {
     Queue {
         /// The destination.
         destination: Fingerprint,
-        /// The places of the deliveries in their order.
-        seqs: Vec<i64>,
+        /// The places of the deliveries in their order, by the transaction that queues them. An empty transaction checks
+        /// the caller's permission where there is nothing to queue.
+        steps: Vec<Vec<i64>>,
     },
+}
+
+impl ReplayPlan {
+    /// At most this many deliveries are queued again in one transaction.
+    const STEP: usize = 500;
+
+    /// What a replay comes to that found these deliveries of a connector.
+    pub fn queue(connector: &KnownConnector, mut found: Vec<i64>) -> Self {
+        found.sort_unstable();
+        found.truncate(Replay::MOST);
+        let mut steps: Vec<Vec<i64>> = found.chunks(Self::STEP).map(<[i64]>::to_vec).collect();
+        if steps.is_empty() {
+            steps.push(Vec::new());
+        }
+        Self::Queue {
+            destination: connector.destination,
+            steps,
+        }
+    }
+
+    /// The connector whose deliveries are replayed, or the plan to refuse.
+    pub fn connector(found: Option<KnownConnector>) -> Result<KnownConnector, Self> {
+        match found {
+            None => Err(Self::Refused(Replayed::Absent)),
+            Some(connector) if !connector.is_active => {
+                Err(Self::Refused(Replayed::ConnectorInactive))
+            }
+            Some(connector) => Ok(connector),
+        }
+    }
 }
 
 #[cfg(test)]

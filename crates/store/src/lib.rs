@@ -10,13 +10,13 @@ mod destination_health;
 mod error;
 mod expiry;
 mod failing;
+pub mod group;
 mod history;
 mod history_plan;
 mod inspection;
 mod intake;
 mod key_file;
 mod leases;
-mod meters;
 mod prepared;
 mod queue;
 mod seal;
@@ -36,12 +36,13 @@ pub use alerts::{
 pub use connectors::{Changed, Connectors, Created, Edit, Roster};
 pub use destination_health::{Block, DestinationHealth, DestinationState, UNANSWERED_TOLD, Wait};
 pub use error::{BoxError, StoreError};
-pub use expiry::{Expiry, Kept};
+pub use expiry::{CLOCK_STEP, Expiry, Kept};
 pub use failing::{FailingMessages, SET_ASIDE_MAX, SetAside, Suspect};
+pub use group::GroupMeters;
 pub use history::{
     DeliveryQuery, Health, HealthFacts, HealthState, History, Replay, Replayed, Retried,
 };
-pub use history_plan::{DeliveryLook, ReplayPlan, retry_of};
+pub use history_plan::{DeliveryLook, KnownConnector, ReplayPlan, retry_of};
 pub use inspection::Inspection;
 pub use intake::{
     Acceptance, Accepted, AcceptedDelivery, Idempotency, Intake, NewAlert, Route, SMALL_ROWS_MAX,
@@ -49,16 +50,15 @@ pub use intake::{
 };
 pub use key_file::{KeyFileError, add_key, read_key_file, write_new_key_file};
 pub use leases::{Lease, Leases, ReleasedLease, Renewal, Renewed};
-pub use meters::GroupMeters;
 pub use prepared::PreparedAlert;
 pub use queue::{
-    Backlog, DigestBatch, DigestEntry, Event, Fence, Form, NextStep, OpeningState, Outcome,
-    PendingDelivery, Queue, Recorded, Report,
+    Backlog, BatchQuery, DigestBatch, DigestEntry, Event, Fence, Form, NextStep, OpeningState,
+    Outcome, PendingDelivery, Queue, Recorded, Report,
 };
 pub use seal::{Keyring, SealError, Sealed, SealingKey, fingerprint};
 pub use sealing::{Sealing, UnsealError, make_key_file_if_missing};
 pub use spaces::{Member, MemberChange, MembershipFacts, SpaceChange, Spaces};
-pub use upkeep::{Census, Progress, Tidied, Tidying, Upkeep};
+pub use upkeep::{ALERTS_A_STEP, Census, ENDS_A_STEP, Progress, Tidied, Tidying, Upkeep};
 pub use usage::Use;
 pub use users::{
     AddedUser, ApiKey, Disabled, NewApiKey, NewToken, NewUser, Session, TokenHash, UserRecord,

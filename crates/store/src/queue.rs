@@ -40,16 +40,12 @@ pub trait Queue: Send + Sync {
         expiry: Expiry,
     ) -> Result<Vec<PendingDelivery>, StoreError>;
 
-    /// The deliveries pending at a destination for the connector of the oldest one, in order, at most `at_most`, each
-    /// in short; the worst `in_full` alerts come in full. `None` if none is pending. Deliveries before the one numbered
-    /// `from` are left out.
+    /// The deliveries pending at a destination for the connector of the oldest one, in order, each in short; the worst
+    /// alerts come in full. `None` if none is pending.
     async fn digest_batch(
         &self,
         destination: Fingerprint,
-        from: i64,
-        at_most: usize,
-        in_full: usize,
-        expiry: Expiry,
+        query: BatchQuery,
     ) -> Result<Option<DigestBatch>, StoreError>;
 
     /// The state of the opening that a follow-up waits behind.
@@ -180,6 +176,19 @@ pub struct DigestBatch {
     pub connector: Arc<Connector>,
     /// Pending deliveries, in order.
     pub entries: Vec<DigestEntry>,
+}
+
+/// How much of a destination's pending deliveries one digest may carry.
+#[derive(Debug, Clone, Copy)]
+pub struct BatchQuery {
+    /// The place of the first delivery in the order.
+    pub from: i64,
+    /// At most this many deliveries.
+    pub at_most: usize,
+    /// At most this many alerts in full.
+    pub in_full: usize,
+    /// By which rule deliveries expire.
+    pub expiry: Expiry,
 }
 
 /// A pending delivery, in short.

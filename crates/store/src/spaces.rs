@@ -4,7 +4,7 @@ use alert_connectors_model::{Email, Role, Slug, Space, SpaceId, User};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::StoreError;
+use crate::{StoreError, UserRecord};
 
 /// Spaces and who may enter them. A change of a space or its members bumps the version of identity in its own
 /// transaction; a new space without an admin does not.
@@ -78,14 +78,38 @@ pub enum MemberChange {
 #[derive(Debug, Clone)]
 pub struct MembershipFacts {
     /// The user by the e-mail that was named, and the number by which rows refer to it.
-    pub user: Option<(i64, User)>,
+    user: Option<(i64, User)>,
     /// The user's role in the space, and since when.
-    pub member: Option<(Role, Timestamp)>,
+    member: Option<(Role, Timestamp)>,
     /// How many other admins the space has.
-    pub other_admins: u64,
+    other_admins: u64,
 }
 
 impl MembershipFacts {
+    /// What is known of a user before the membership is read.
+    pub fn of(user: Option<(i64, UserRecord)>) -> Self {
+        Self {
+            user: user.map(|(no, record)| (no, record.user)),
+            member: None,
+            other_admins: 0,
+        }
+    }
+
+    /// The number of the user; 0, which no user has, where there is none.
+    pub fn user_no(&self) -> i64 {
+        self.user.as_ref().map_or(0, |(no, _)| *no)
+    }
+
+    /// The same with the user's membership, and how many other admins the space has.
+    #[must_use]
+    pub fn with(self, member: Option<(Role, Timestamp)>, other_admins: Option<u64>) -> Self {
+        Self {
+            member,
+            other_admins: other_admins.unwrap_or_default(),
+            ..self
+        }
+    }
+
     /// What giving the user a role does: the user's number and the answer, or the answer alone where nothing is written.
     pub fn set(self, role: Role, now: Timestamp) -> Result<(i64, MemberChange), MemberChange> {
         let Some((no, user)) = self.user else {

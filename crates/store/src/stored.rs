@@ -1,6 +1,12 @@
 //! How stores write values as text and numbers and read them back, for any database.
 
+mod columns;
 mod delivery;
+mod health;
+mod pending;
+mod users;
+
+use std::sync::Arc;
 
 use alert_connectors_model::{
     Alert, AlertId, AlertType, AlertTypeFilter, Connector, ConnectorId, ConnectorType, DeliveryId,
@@ -10,9 +16,16 @@ use alert_connectors_model::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Accepted, AlertRecord, Sealed, Sealing, StoreError};
+use crate::{Accepted, AlertRecord, Sealed, Sealing, StoreError, accept::Problem};
 
-pub use delivery::{AttemptRow, DeliveryRow, StoredDelivery, delivery_kind};
+pub use columns::Columns;
+pub use delivery::{DELIVERY_COLUMNS, StoredDelivery, attempt, delivery_kind};
+pub use health::{BLOCKED, HEALTH_COLUMNS, TROUBLED, health};
+pub use pending::{ENTRY_COLUMNS, PENDING_COLUMNS, SharedAlerts, digest_entry, pending};
+pub use users::{
+    KEY_COLUMNS, USER_COLUMNS, key, key_session, member, membership, role_since, token_session,
+    user,
+};
 
 /// An error that names what could not be read.
 pub fn unreadable(
@@ -26,6 +39,9 @@ pub fn unreadable(
         row: format!("{row}"),
     }
 }
+
+/// The version of identity and spaces, by primary key.
+pub const IDENTITY_VERSION: &str = "SELECT version FROM identity WHERE one = 1";
 
 /// A time as it is stored: milliseconds since 1970 in UTC.
 pub fn time(millis: i64) -> Timestamp {
@@ -66,6 +82,21 @@ pub struct StoredAlert {
 }
 
 impl StoredAlert {
+    /// The columns that [`StoredAlert::of`] reads, in its order.
+    pub const COLUMNS: &str = "seq, id, received_at, occurrences, content, warnings";
+
+    /// A row of [`StoredAlert::COLUMNS`].
+    pub fn of(row: &dyn Columns) -> Result<Self, StoreError> {
+        Ok(Self {
+            seq: row.number(0)?,
+            id: row.id(1)?,
+            received_at: row.number(2)?,
+            occurrences: row.count(3)?,
+            content: row.text(4)?,
+            warnings: row.maybe_text(5)?,
+        })
+    }
+
     /// The alert with its place in the order, without its deliveries.
     pub fn read(self) -> Result<(i64, AlertRecord), StoreError> {
         let record = AlertRecord {
@@ -81,40 +112,39 @@ impl StoredAlert {
     }
 }
 
+/// A problem, from columns that begin at `first`: place, id, receipt, occurrences, content, last notification.
+pub fn problem(row: &dyn Columns, first: usize) -> Result<Problem, StoreError> {
+    let seq = row.number(first)?;
+    Ok(Problem {
+        seq,
+        id: AlertId::from_bytes(row.id(first + 1)?),
+        received_at: row.time(first + 2)?,
+        occurrences: row.count(first + 3)?,
+        alert: Arc::new(alert(&row.text(first + 4)?, seq)?),
+        notified_at: row.time(first + 5)?,
+    })
+}
+
 /// What was corrected in an alert, as it is stored; `None` if nothing was.
 pub fn warnings_json(warnings: &[Warning]) -> Option<String> {
     (!warnings.is_empty())
         .then(|| serde_json::to_string(warnings).expect("strings and lists always serialise"))
 }
 
-/// A space as it is stored.
-pub struct StoredSpace {
-    /// Its number in the database.
-    pub no: i64,
-    /// Its id.
-    pub id: [u8; 16],
-    /// Its name in URLs.
-    pub slug: String,
-    /// Its name for people.
-    pub name: String,
-    /// When it was made.
-    pub created_at: i64,
-    /// Counts the changes of its connectors.
-    pub version: i64,
-}
+/// The columns that [`space`] reads, in its order: spaces are `s`.
+pub const SPACE_COLUMNS: &str = "s.no, s.id, s.slug, s.name, s.created_at, s.version";
 
-impl StoredSpace {
-    /// The space with its number and its version.
-    pub fn read(self) -> Result<(i64, Space, i64), StoreError> {
-        let slug = Slug::parse(&self.slug).ok_or_else(|| unreadable("spaces", "slug", self.no))?;
-        let space = Space {
-            id: SpaceId::from_bytes(self.id),
-            slug,
-            name: self.name,
-            created_at: time(self.created_at),
-        };
-        Ok((self.no, space, self.version))
-    }
+/// A space with its number and its version, from columns that begin at `first`.
+pub fn space(row: &dyn Columns, first: usize) -> Result<(i64, Space, i64), StoreError> {
+    let no = row.number(first)?;
+    let slug = Slug::parse(&row.text(first + 2)?);
+    let space = Space {
+        id: SpaceId::from_bytes(row.id(first + 1)?),
+        slug: slug.ok_or_else(|| unreadable("spaces", "slug", no))?,
+        name: row.text(first + 3)?,
+        created_at: row.time(first + 4)?,
+    };
+    Ok((no, space, row.number(first + 5)?))
 }
 
 /// A connector as it is stored.
@@ -133,7 +163,7 @@ pub struct StoredConnector {
     /// Its URL, sealed.
     pub url_sealed: Vec<u8>,
     /// The fingerprint of its URL.
-    pub destination: [u8; 16],
+    pub destination: Fingerprint,
     /// Whether it is switched on.
     pub is_active: bool,
     /// A list of words, as JSON.
@@ -143,12 +173,35 @@ pub struct StoredConnector {
     /// Who made it, as JSON.
     pub creator: String,
     /// When it was made.
-    pub created_at: i64,
+    pub created_at: Timestamp,
     /// When it was changed last.
-    pub updated_at: i64,
+    pub updated_at: Timestamp,
 }
 
 impl StoredConnector {
+    /// The columns that [`StoredConnector::of`] reads, in its order: connectors are `c`.
+    pub const COLUMNS: &str = "c.no, c.id, c.name, c.connector_type, c.url_key_id, c.url_sealed, c.destination, c.is_active,
+        c.severity_filter, c.alert_type_filter, c.creator, c.created_at, c.updated_at";
+
+    /// A row of [`StoredConnector::COLUMNS`].
+    pub fn of(row: &dyn Columns) -> Result<Self, StoreError> {
+        Ok(Self {
+            no: row.number(0)?,
+            id: row.id(1)?,
+            name: row.text(2)?,
+            connector_type: row.text(3)?,
+            url_key_id: row.bytes(4)?,
+            url_sealed: row.bytes(5)?,
+            destination: row.fingerprint(6)?,
+            is_active: row.flag(7)?,
+            severity_filter: row.text(8)?,
+            alert_type_filter: row.maybe_text(9)?,
+            creator: row.text(10)?,
+            created_at: row.time(11)?,
+            updated_at: row.time(12)?,
+        })
+    }
+
     /// The connector with its number.
     pub fn read(
         self,
@@ -171,15 +224,15 @@ impl StoredConnector {
             connector_type: ConnectorType::parse(&self.connector_type)
                 .ok_or_else(|| unreadable("connector_type"))?,
             webhook_url: WebhookUrl::parse(&url).map_err(|_fault| unreadable("url_sealed"))?,
-            destination: Fingerprint(self.destination),
+            destination: self.destination,
             is_active: self.is_active,
             severity_filter: severities(&self.severity_filter)
                 .ok_or_else(|| unreadable("severity_filter"))?,
             alert_type_filter: types(self.alert_type_filter.as_deref())
                 .ok_or_else(|| unreadable("alert_type_filter"))?,
             created_by: creator(&self.creator).ok_or_else(|| unreadable("creator"))?,
-            created_at: time(self.created_at),
-            updated_at: time(self.updated_at),
+            created_at: self.created_at,
+            updated_at: self.updated_at,
         };
         Ok((self.no, connector))
     }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{Inspection, StoreError};
+use crate::{Expiry, Inspection, StoreError};
 
 /// Keeping a store tidy.
 #[async_trait]
@@ -30,6 +30,26 @@ pub struct Tidying {
     /// History older than this goes.
     pub retention: SignedDuration,
 }
+
+impl Tidying {
+    /// Alerts that were received before this time go; in milliseconds.
+    pub fn history_begins(&self) -> i64 {
+        let begins = self.now.checked_sub(self.retention);
+        begins.unwrap_or(Timestamp::MIN).as_millisecond()
+    }
+
+    /// Deliveries that were queued at or before this time have expired, whatever the rule and whatever is repaired; in
+    /// milliseconds.
+    pub fn expired_until(&self) -> i64 {
+        let until = self.now.checked_sub(Expiry::LONGEST);
+        until.unwrap_or(Timestamp::MIN).as_millisecond()
+    }
+}
+
+/// One step of tidying writes down at most this many ends.
+pub const ENDS_A_STEP: usize = 500;
+/// One step of tidying looks at no more alerts than this, and removes old ones with all that belongs to them.
+pub const ALERTS_A_STEP: usize = 100;
 
 /// How far a round of tidying has come, in the store's own numbers. A round begins with the default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use alert_connectors_message::DIGEST_ITEMS_MAX;
 use alert_connectors_model::DeliveryKind;
-use alert_connectors_store::{DigestBatch, Form, OpeningState, Outcome, SetAside};
+use alert_connectors_store::{BatchQuery, DigestBatch, Form, OpeningState, Outcome, SetAside};
 use tokio::time::Instant;
 
 use super::{
@@ -67,9 +67,13 @@ impl Destination {
         context: &Arc<Context>,
     ) -> Digest {
         let (expiry, fingerprint) = (context.expiry(), self.fingerprint);
-        let read = context
-            .store
-            .digest_batch(fingerprint, from, at_most, DIGEST_ITEMS_MAX, expiry);
+        let query = BatchQuery {
+            from,
+            at_most,
+            in_full: DIGEST_ITEMS_MAX,
+            expiry,
+        };
+        let read = context.store.digest_batch(fingerprint, query);
         let batch = match read.await {
             Ok(batch) => batch.map(|batch| self.without_failing(batch, suspect)),
             Err(error) => {

@@ -7,8 +7,9 @@ use std::sync::{
 
 use alert_connectors_model::{Connector, DeliveryState, Fingerprint, Space};
 use alert_connectors_store::{
-    Backlog, DestinationHealth, DestinationState, DigestBatch, DigestEntry, Event, Expiry, Form,
-    NextStep, OpeningState, Outcome, PendingDelivery, Queue, Recorded, Report, StoreError,
+    Backlog, BatchQuery, DestinationHealth, DestinationState, DigestBatch, DigestEntry, Event,
+    Expiry, Form, NextStep, OpeningState, Outcome, PendingDelivery, Queue, Recorded, Report,
+    StoreError,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -170,13 +171,10 @@ impl Queue for MemoryQueue {
     async fn digest_batch(
         &self,
         destination: Fingerprint,
-        from: i64,
-        at_most: usize,
-        in_full: usize,
-        expiry: Expiry,
+        query: BatchQuery,
     ) -> Result<Option<DigestBatch>, StoreError> {
         let due = self
-            .pending(destination, from - 1, usize::MAX, expiry)
+            .pending(destination, query.from - 1, usize::MAX, query.expiry)
             .await?;
         let Some(first) = due.first() else {
             return Ok(None);
@@ -194,12 +192,12 @@ impl Queue for MemoryQueue {
             status: due.alert.status,
             attempts: due.attempts,
             created_at: due.created_at,
-            alert: (at < in_full).then(|| Arc::clone(&due.alert)),
+            alert: (at < query.in_full).then(|| Arc::clone(&due.alert)),
         };
         Ok(Some(DigestBatch {
             space: Arc::clone(&first.space),
             connector: Arc::clone(&first.connector),
-            entries: mine.take(at_most).enumerate().map(entry).collect(),
+            entries: mine.take(query.at_most).enumerate().map(entry).collect(),
         }))
     }
 

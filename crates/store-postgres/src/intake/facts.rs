@@ -2,20 +2,19 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::{Arc, LazyLock},
+    sync::LazyLock,
 };
 
 use alert_connectors_model::{AlertId, ConnectorId, SpaceId};
 use alert_connectors_store::{
     Idempotency, Roster, StoreError, Submission,
     accept::{Closing, KeptAnswer, Problem, SpaceRow},
-    stored::{self, StoredDelivery, time},
+    stored::{self, Columns as _, DELIVERY_COLUMNS, StoredDelivery},
 };
 use tokio::try_join;
-use tokio_postgres::Row;
 use uuid::Uuid;
 
-use crate::{alerts::uuid, deliveries, error::Columns, session::Session};
+use crate::{alerts::uuid, row::Row, session::Session};
 
 // By primary key. Held until the commit.
 const NUMBERING: &str = "SELECT next_alert, next_delivery FROM numbering WHERE one = 1 FOR UPDATE";
@@ -50,7 +49,7 @@ struct Sql {
 }
 
 static SQL: LazyLock<Sql> = LazyLock::new(|| {
-    let columns = deliveries::COLUMNS;
+    let columns = DELIVERY_COLUMNS;
     Sql {
         active: format!("{PROBLEM} {ACTIVE}"),
         active_deliveries: format!("SELECT {columns} {ACTIVE} {DELIVERIES}"),
@@ -265,7 +264,7 @@ fn kept(row: &Row) -> Result<(AnswerKey, KeptAnswer), StoreError> {
     let answer = KeptAnswer {
         body_hash: <[u8; 32]>::try_from(row.at::<Vec<u8>>(3)?).map_err(unreadable)?,
         json: row.at(4)?,
-        created_at: time(row.at(5)?),
+        created_at: row.time(5)?,
     };
     let key = AnswerKey {
         space_no: row.at(0)?,
@@ -278,24 +277,16 @@ fn kept(row: &Row) -> Result<(AnswerKey, KeptAnswer), StoreError> {
 fn problems(rows: &[Row], deliveries: &[Row]) -> Result<Vec<ProblemFacts>, StoreError> {
     let mut of_alerts: HashMap<AlertId, Vec<StoredDelivery>> = HashMap::new();
     for row in deliveries {
-        let delivery = deliveries::delivery(row)?;
+        let delivery = StoredDelivery::of(row)?;
         let of_alert = of_alerts.entry(delivery.alert_id).or_default();
         of_alert.push(delivery);
     }
     let problem = |row: &Row| {
-        let (seq, id) = (row.at(1)?, AlertId::from_bytes(row.id(2)?));
-        let content: String = row.at(5)?;
+        let problem = stored::problem(row, 1)?;
         Ok(ProblemFacts {
             space_no: row.at(0)?,
-            deliveries: of_alerts.remove(&id).unwrap_or_default(),
-            problem: Problem {
-                seq,
-                id,
-                received_at: time(row.at(3)?),
-                occurrences: row.count(4)?,
-                alert: Arc::new(stored::alert(&content, seq)?),
-                notified_at: time(row.at(6)?),
-            },
+            deliveries: of_alerts.remove(&problem.id).unwrap_or_default(),
+            problem,
         })
     };
     rows.iter().map(problem).collect()

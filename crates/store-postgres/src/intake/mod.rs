@@ -1,7 +1,7 @@
 //! Accepting alerts: one transaction of two round trips for all that wait, however many.
 //!
-//! The first takes the numbering and reads what the group needs to know, the second writes and commits. Whoever holds the
-//! numbering is alone, so what was read stays true.
+//! The first takes the numbering and reads what the group needs to know, the second writes and commits. A writer
+//! that holds the numbering is alone, so what it read stays true.
 
 mod facts;
 mod job;
@@ -14,6 +14,7 @@ use alert_connectors_model::{AlertId, ConnectorId, Random, SpaceId};
 use alert_connectors_store::{
     Acceptance, AlertRecord, Event, Expiry, Intake, Resolution, StoreError, Submission,
     accept::{Closed, Closing, Decision},
+    group::CONNECTOR_NUMBERS_MAX,
     stored,
 };
 use async_trait::async_trait;
@@ -28,9 +29,6 @@ use crate::{
     session::Session,
     zones::{self, Noted, ZONE},
 };
-
-/// Connectors whose numbers are kept in memory.
-const CONNECTOR_NUMBERS_MAX: usize = 50_000;
 
 /// What the writer keeps between groups: the numbers of connectors, which never change, where its last group ended, and
 /// which zones are noted.
@@ -101,9 +99,7 @@ impl Intake for PostgresStore {
         let key = submission.idempotency.as_ref().map(|one| one.key.clone());
         let writer = &self.shared.writer;
         match writer.accept(Box::new(submission), Job::Accept).await? {
-            Decision::Stored(accepted) => Ok(Acceptance::Stored(accepted)),
-            Decision::Stale => Ok(Acceptance::Stale),
-            Decision::KeyReused => Ok(Acceptance::KeyReused),
+            Decision::Answered(acceptance) => Ok(acceptance),
             Decision::Repeated(kept) => {
                 let mut accepted = Vec::new();
                 for one in stored::answer(&kept.json, &key.unwrap_or_default())? {
@@ -136,9 +132,7 @@ impl PostgresStore {
             Closed::Stale => Ok(Resolution::Stale),
             Closed::Done => {
                 let record = self.record_of(space_id, id, expiry).await?;
-                Ok(record.map_or(Resolution::Absent, |record| {
-                    Resolution::Now(Box::new(record))
-                }))
+                Ok(Resolution::of(record))
             }
         }
     }

@@ -16,19 +16,15 @@ pub use follow_ups::{Recipients, ends_nothing_warning, recipients_of};
 pub use ledger::{KeptAnswer, Ledger, NewDelivery, Problem, SpaceRow};
 use posting::Posting;
 
-use crate::{Accepted, Event, Expiry, Roster, Submission, stored::answer_json};
+use crate::{Acceptance, Event, Expiry, Roster, Submission, stored::answer_json};
 
 /// What becomes of a submission.
 #[derive(Debug)]
 pub enum Decision {
-    /// It is written to the ledger; an answer for each alert, in order.
-    Stored(Vec<Accepted>),
-    /// The same request was answered before; nothing is written.
+    /// The caller's answer: nothing is written, unless it says [`Acceptance::Stored`].
+    Answered(Acceptance),
+    /// The same request was answered before: the caller gets that answer again. Nothing is written.
     Repeated(KeptAnswer),
-    /// Connectors or identity changed since it was matched; nothing is written.
-    Stale,
-    /// The idempotency key was used with another body; nothing is written.
-    KeyReused,
 }
 
 /// A request to close a problem by its id.
@@ -65,10 +61,10 @@ pub fn accept<L: Ledger>(
 ) -> Result<Decision, L::Error> {
     let roster = &submission.roster;
     let Some(space) = ledger.space(roster.space.id)? else {
-        return Ok(Decision::Stale);
+        return Ok(Decision::Answered(Acceptance::Stale));
     };
     if space.version != roster.version || !is_current(ledger, submission.identity_version)? {
-        return Ok(Decision::Stale);
+        return Ok(Decision::Answered(Acceptance::Stale));
     }
     let received_at = submission.received_at();
     if let Some(idempotency) = &submission.idempotency
@@ -77,7 +73,7 @@ pub fn accept<L: Ledger>(
         return Ok(if kept.body_hash == idempotency.body_hash {
             Decision::Repeated(kept)
         } else {
-            Decision::KeyReused
+            Decision::Answered(Acceptance::KeyReused)
         });
     }
     let mut posting = Posting {
@@ -101,7 +97,7 @@ pub fn accept<L: Ledger>(
         };
         ledger.keep_answer(space.no, idempotency, answer)?;
     }
-    Ok(Decision::Stored(accepted))
+    Ok(Decision::Answered(Acceptance::Stored(accepted)))
 }
 
 /// Closes a problem by its id. What is queued is added to `events`.

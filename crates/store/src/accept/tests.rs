@@ -14,7 +14,9 @@ use memory_ledger::MemoryLedger;
 use proptest::prelude::*;
 
 use super::{Closed, Closing, Decision, SpaceRow, accept, close};
-use crate::{Accepted, Event, Expiry, Idempotency, NewAlert, Roster, Route, Submission};
+use crate::{
+    Acceptance, Accepted, Event, Expiry, Idempotency, NewAlert, Roster, Route, Submission,
+};
 
 const RENOTIFY: SignedDuration = SignedDuration::from_hours(4);
 const CONNECTORS: usize = 3;
@@ -102,7 +104,7 @@ impl World {
     fn post(&mut self, alert: Alert, matched: u8) -> Accepted {
         let submission = self.submission(alert, matched);
         let decision = self.decide(&submission);
-        let Decision::Stored(mut accepted) = decision else {
+        let Decision::Answered(Acceptance::Stored(mut accepted)) = decision else {
             unreachable!("{decision:?}");
         };
         accepted.remove(0)
@@ -274,14 +276,20 @@ fn what_was_matched_or_authorised_with_another_version_is_stale_and_writes_nothi
     ] {
         world.ledger.space = space;
         world.ledger.identity_version = identity_version;
-        assert!(matches!(world.decide(&submission), Decision::Stale));
+        assert!(matches!(
+            world.decide(&submission),
+            Decision::Answered(Acceptance::Stale)
+        ));
         assert_eq!(world.ledger.len(), (0, 0, 0));
     }
     let unversioned = Submission {
         identity_version: None,
         ..submission
     };
-    assert!(matches!(world.decide(&unversioned), Decision::Stored(_)));
+    assert!(matches!(
+        world.decide(&unversioned),
+        Decision::Answered(Acceptance::Stored(_))
+    ));
 }
 
 #[test]
@@ -295,7 +303,7 @@ fn a_key_answers_the_same_body_again_and_refuses_another() {
         body_hash: [body; 32],
     };
     submission.idempotency = Some(idempotency(1));
-    let Decision::Stored(first) = world.decide(&submission) else {
+    let Decision::Answered(Acceptance::Stored(first)) = world.decide(&submission) else {
         unreachable!("the key is new");
     };
     let (written, queued) = (world.ledger.len(), world.events.len());
@@ -304,7 +312,10 @@ fn a_key_answers_the_same_body_again_and_refuses_another() {
     };
     assert_eq!(kept.json, crate::stored::answer_json(&first));
     submission.idempotency = Some(idempotency(2));
-    assert!(matches!(world.decide(&submission), Decision::KeyReused));
+    assert!(matches!(
+        world.decide(&submission),
+        Decision::Answered(Acceptance::KeyReused)
+    ));
     assert_eq!((world.ledger.len(), world.events.len()), (written, queued));
 }
 

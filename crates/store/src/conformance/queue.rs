@@ -244,9 +244,13 @@ pub async fn a_digest_batch_is_of_one_connector_and_its_attempt_is_shared(world:
         ids.push(super::world::stored(accepted).remove(0).id);
     }
     let digest = async |from, most| {
-        let batch = world
-            .store
-            .digest_batch(one.destination, from, most, 2, world.expiry());
+        let query = crate::BatchQuery {
+            from,
+            at_most: most,
+            in_full: 2,
+            expiry: world.expiry(),
+        };
+        let batch = world.store.digest_batch(one.destination, query);
         batch.await.unwrap().unwrap()
     };
     let batch = digest(0, 10).await;

@@ -1,8 +1,20 @@
-//! The metrics of a writer, for any database: how large its groups are and how long they take.
+//! The groups of requests that share one commit, for any database: how large they may grow, and the metrics of their sizes
+//! and durations.
 
 use std::time::Duration;
 
 use prometheus_client::{metrics::histogram::Histogram, registry::Registry};
+
+/// At most this many requests wait for a writer; further callers wait for room in its queue.
+pub const WAITING_MAX: usize = 1_024;
+/// At most this many requests share a commit, which bounds how long one takes.
+pub const GROUP_MAX: usize = 512;
+/// A group takes no more requests once it has this many alerts, deliveries and outcomes.
+pub const GROUP_ROWS_MAX: usize = 8_000;
+/// At most this many groups of events wait for the engine. Beyond that, the writer waits for it.
+pub const EVENT_GROUPS_MAX: usize = 256;
+/// At most this many numbers of connectors are kept in memory between groups.
+pub const CONNECTOR_NUMBERS_MAX: usize = 50_000;
 
 /// The metrics of a writer. Clones share them.
 #[derive(Debug, Clone)]

@@ -186,7 +186,7 @@ fn crowded(url: &str) -> anyhow::Result<Vec<Child>> {
     (0..40).map(|_| one()).collect()
 }
 
-/// Posts an alert that nobody hears of, and asks whether the server is ready.
+/// Posts an alert that no connector matches, and asks whether the server is ready.
 async fn probe(server: &Server) -> anyhow::Result<(StatusCode, StatusCode)> {
     let (client, url, token) = server.target();
     let body = json!({"alert_type": "nobody", "severity": "low", "title": "probe"});
@@ -240,7 +240,7 @@ pub async fn full(plan: &Plan) -> anyhow::Result<Figures> {
             ensure!(since.elapsed() < SETTLE_MAX, "the disk does not get full");
         }
         fs::remove_file(ballast)?;
-        // A log that can't be written ends PostgreSQL itself; whoever runs it starts it again.
+        // A log that can't be written ends PostgreSQL itself; its operator starts it again.
         if let Some(cluster) = &mut stage.cluster
             && cluster.has_ended()
         {

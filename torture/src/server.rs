@@ -45,7 +45,7 @@ pub(crate) struct Server {
     descriptors: Option<u64>,
     child: Option<Child>,
     log: Arc<Mutex<String>>,
-    /// Held while nobody reads the log.
+    /// Held while the log is left unread.
     log_reader: Arc<Mutex<()>>,
     port: u16,
     pub(crate) client: Client,
@@ -148,7 +148,7 @@ impl Server {
         shell
     }
 
-    /// Nobody reads what it logs for as long as the answer lives, so that its pipe fills.
+    /// Leaves its log unread for as long as the returned guard lives, so that the pipe fills.
     pub(crate) fn stop_reading_log(&self) -> mpsc::Sender<()> {
         let (stop, stopped) = mpsc::channel();
         let reader = Arc::clone(&self.log_reader);

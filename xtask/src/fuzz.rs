@@ -73,7 +73,7 @@ fn fuzz(seconds: &str, more: &[&str]) -> anyhow::Result<()> {
             "--header",
             &authorization,
         ][..],
-        // It would sign out whoever tries the other calls.
+        // It would sign out the caller that tries the other calls.
         &["--exclude-path", "/auth/logout", "--warnings", "off"],
         &["--checks", CHECKS, "--max-time", seconds, "--workers", "2"],
         more,

@@ -40,10 +40,10 @@ pub struct AppOptions {
 
 /// What every route has at hand. Clones share it.
 #[derive(Clone)]
-pub struct App(Arc<Inner>);
+pub struct App(Arc<AppParts>);
 
 /// The insides of [`App`].
-pub struct Inner {
+pub struct AppParts {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) identity: Arc<dyn Identity>,
     pub(crate) engine: Engine,
@@ -64,9 +64,9 @@ pub struct Inner {
 }
 
 impl std::ops::Deref for App {
-    type Target = Inner;
+    type Target = AppParts;
 
-    fn deref(&self) -> &Inner {
+    fn deref(&self) -> &AppParts {
         &self.0
     }
 }
@@ -76,7 +76,7 @@ impl App {
     pub fn new(options: AppOptions) -> Self {
         let (meters, mut registry) = (ApiMeters::default(), options.registry);
         meters.register(&mut registry);
-        Self(Arc::new(Inner {
+        Self(Arc::new(AppParts {
             passwords: Passwords::new(Arc::clone(&options.random)),
             store: options.store,
             identity: options.identity,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use alert_connectors_model::{DeliveryState, EndReason, Random};
-use alert_connectors_store::{Form, NextStep, Outcome};
+use alert_connectors_store::{Disposition, Form, Outcome};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
@@ -14,8 +14,8 @@ use crate::{
 };
 
 /// What follows from an attempt.
-pub(crate) struct Transition {
-    pub(crate) next: NextStep,
+pub(crate) struct NextStep {
+    pub(crate) disposition: Disposition,
     /// Deliveries that are pending again.
     pub(crate) revived: Vec<i64>,
     /// The message that is set aside, if one is, and when it is tried again.
@@ -38,10 +38,10 @@ pub(crate) fn next_step(
     verdict: &Verdict,
     now: Moment,
     random: &dyn Random,
-) -> Transition {
+) -> NextStep {
     let Some(policy) = policy else {
         // The lease was lost during the request, and the policy with it. The fence is stale, so only the attempt is kept.
-        return Transition::next(again(request.payload.form(), Duration::ZERO, now));
+        return NextStep::of(retry(request.payload.form(), Duration::ZERO, now));
     };
     let was_troubled = policy.is_troubled();
     let set_aside = match (request.turn, verdict) {
@@ -51,19 +51,19 @@ pub(crate) fn next_step(
         _ => None,
     };
     let mut revived = Vec::new();
-    let next = match request.turn {
+    let disposition = match request.turn {
         Turn::SetAside => after_set_aside(policy, request, verdict, now, random),
         Turn::Front | Turn::Trial(_) => {
             after_another(policy, request, verdict, now, random, &mut revived)
         }
     };
-    Transition {
-        next,
+    NextStep {
+        disposition,
         revived,
         set_aside: set_aside.map(|one| Outcome {
             seq: one.seq,
             attempt: None,
-            next: NextStep::Again {
+            disposition: Disposition::Retry {
                 form: Form::Plain,
                 at: one.wait.ends_at(),
             },
@@ -79,7 +79,7 @@ fn after_set_aside(
     verdict: &Verdict,
     now: Moment,
     random: &dyn Random,
-) -> NextStep {
+) -> Disposition {
     let seq = request.payload.first().map_or(0, |(_, _, seq)| seq);
     let wait = match verdict {
         Verdict::Delivered | Verdict::Accepted => {
@@ -103,7 +103,7 @@ fn after_set_aside(
             policy.failed_again(seq, Failure::Other { asked }, now, random)
         }
     };
-    again(Form::Plain, wait, now)
+    retry(Form::Plain, wait, now)
 }
 
 fn after_another(
@@ -113,7 +113,7 @@ fn after_another(
     now: Moment,
     random: &dyn Random,
     revived: &mut Vec<i64>,
-) -> NextStep {
+) -> Disposition {
     let payload = request.payload;
     let (form, quiet) = (payload.form(), payload.is_of_type(ALERT_TYPE));
     let blocked_before = policy.is_blocked();
@@ -122,28 +122,28 @@ fn after_another(
             policy.arrived(now);
             arrived(verdict, now)
         }
-        Verdict::Throttled { wait, .. } => again(form, policy.throttled(*wait, now, random), now),
+        Verdict::Throttled { wait, .. } => retry(form, policy.throttled(*wait, now, random), now),
         Verdict::Transient { wait, reason } => {
             suspect(policy, request);
             let wait = policy.failed(&reason.to_string(), *wait, now, random);
-            again(form, wait, now)
+            retry(form, wait, now)
         }
         Verdict::Unanswered(reason) => {
             suspect(policy, request);
             let wait = policy.unanswered(&reason.to_string(), quiet, now, random);
-            again(form, wait, now)
+            retry(form, wait, now)
         }
         Verdict::Destination(reason) => {
             suspect(policy, request);
             let wait = policy.condemned(&reason.to_string(), quiet, now, random);
-            again(form, wait, now)
+            retry(form, wait, now)
         }
         Verdict::Message(reason) if payload.is_many() => {
             policy.refused_digest(payload.size(), &reason.to_string(), now);
-            again(Form::Full, Duration::ZERO, now)
+            retry(Form::Full, Duration::ZERO, now)
         }
         Verdict::Message(_) if form == Form::Full && !blocked_before => {
-            again(Form::Plain, Duration::ZERO, now)
+            retry(Form::Plain, Duration::ZERO, now)
         }
         Verdict::Message(reason) => {
             let seq = payload.first().map_or(0, |(_, _, seq)| seq);
@@ -154,7 +154,7 @@ fn after_another(
             }
             // It may be refused where another is not, so that the next probe is made with another.
             suspect(policy, request);
-            again(Form::Full, policy.wait_left(now.instant), now)
+            retry(Form::Full, policy.wait_left(now.instant), now)
         }
     }
 }
@@ -173,38 +173,38 @@ fn suspect(policy: &mut SendPolicy, request: &Request<'_>) {
     }
 }
 
-fn arrived(verdict: &Verdict, now: Moment) -> NextStep {
+fn arrived(verdict: &Verdict, now: Moment) -> Disposition {
     let state = if *verdict == Verdict::Delivered {
         DeliveryState::Delivered
     } else {
         DeliveryState::Accepted
     };
-    NextStep::End {
+    Disposition::End {
         state,
         reason: None,
         at: now.wall,
     }
 }
 
-fn failed(now: Moment) -> NextStep {
-    NextStep::End {
+fn failed(now: Moment) -> Disposition {
+    Disposition::End {
         state: DeliveryState::Failed,
         reason: Some(EndReason::MessageRefused),
         at: now.wall,
     }
 }
 
-fn again(form: Form, wait: Duration, now: Moment) -> NextStep {
-    NextStep::Again {
+fn retry(form: Form, wait: Duration, now: Moment) -> Disposition {
+    Disposition::Retry {
         form,
         at: after(now.wall, wait),
     }
 }
 
-impl Transition {
-    const fn next(next: NextStep) -> Self {
+impl NextStep {
+    const fn of(disposition: Disposition) -> Self {
         Self {
-            next,
+            disposition,
             revived: Vec::new(),
             set_aside: None,
             turned: false,

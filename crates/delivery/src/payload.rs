@@ -7,7 +7,7 @@ use alert_connectors_model::{
     Alert, AlertId, AlertType, Attempt, Connector, DeliveryId, DeliveryKind, DeliveryState,
     EndReason,
 };
-use alert_connectors_store::{DigestBatch, DigestEntry, Form, NextStep, OpeningState, Outcome};
+use alert_connectors_store::{DigestBatch, DigestEntry, Disposition, Form, OpeningState, Outcome};
 use bytes::Bytes;
 use jiff::Timestamp;
 
@@ -80,7 +80,7 @@ pub(crate) fn cancelled(seq: i64, at: Timestamp) -> Outcome {
     Outcome {
         seq,
         attempt: None,
-        next: NextStep::End { state, reason, at },
+        disposition: Disposition::End { state, reason, at },
     }
 }
 
@@ -156,11 +156,15 @@ impl Payload {
     }
 
     /// The same outcome for all that it carries.
-    pub(crate) fn outcomes(&self, attempt: &Arc<Attempt>, next: NextStep) -> Vec<Outcome> {
+    pub(crate) fn outcomes(
+        &self,
+        attempt: &Arc<Attempt>,
+        disposition: Disposition,
+    ) -> Vec<Outcome> {
         let outcome = |seq| Outcome {
             seq,
             attempt: Some(Arc::clone(attempt)),
-            next,
+            disposition,
         };
         match self {
             Self::Message(waiting) => waiting

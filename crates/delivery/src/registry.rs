@@ -72,7 +72,7 @@ impl Registry {
     pub(crate) fn forget_idle(&self) {
         let now = Instant::now();
         let mut destinations = self.destinations();
-        // While the map is locked nobody else can get hold of a destination, so its count of owners does not grow.
+        // While the map is locked, no other task can reach a destination, so its number of owners does not grow.
         destinations
             .retain(|_, one| Arc::strong_count(one) > 1 || !one.was_idle_for(IDLE_MAX, now));
         self.context.meters.destinations(destinations.len());

@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use alert_connectors_model::{Attempt, EndReason};
-use alert_connectors_store::{Form, NextStep, Outcome, Recorded, Report, StoreError};
+use alert_connectors_store::{Disposition, Form, Outcome, Recorded, Report, StoreError};
 use futures_util::future::try_join_all;
 use tokio::try_join;
 use uuid::Uuid;
@@ -194,7 +194,7 @@ impl<'r> Columns<'r> {
     fn of(round: &[(usize, Given<'r>)]) -> Self {
         let given = || round.iter().map(|(_, given)| *given);
         let outcomes = || given().map(|(_, outcome)| outcome);
-        let steps = || outcomes().map(|outcome| NextColumns::of(outcome.next));
+        let steps = || outcomes().map(|outcome| DispositionColumns::of(outcome.disposition));
         let destinations: BTreeSet<_> = given()
             .map(|(report, _)| &report.destination.0[..])
             .collect();
@@ -211,24 +211,24 @@ impl<'r> Columns<'r> {
     }
 }
 
-/// How a delivery goes on, as columns.
-struct NextColumns {
+/// What becomes of a delivery, as columns.
+struct DispositionColumns {
     state: i16,
     reason: Option<i16>,
     at: i64,
     plain: bool,
 }
 
-impl NextColumns {
-    fn of(next: NextStep) -> Self {
-        match next {
-            NextStep::Again { form, at } => Self {
+impl DispositionColumns {
+    fn of(disposition: Disposition) -> Self {
+        match disposition {
+            Disposition::Retry { form, at } => Self {
                 state: 0,
                 reason: None,
                 at: at.as_millisecond(),
                 plain: form == Form::Plain,
             },
-            NextStep::End { state, reason, at } => Self {
+            Disposition::End { state, reason, at } => Self {
                 state: state.code().into(),
                 reason: reason.map(EndReason::code).map(i16::from),
                 at: at.as_millisecond(),

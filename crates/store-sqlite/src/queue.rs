@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use alert_connectors_model::{Connector, Fingerprint, Space};
 use alert_connectors_store::{
-    Backlog, BatchQuery, DestinationState, DigestBatch, Event, Expiry, Form, Leases, NextStep,
+    Backlog, BatchQuery, DestinationState, DigestBatch, Disposition, Event, Expiry, Form, Leases,
     OpeningState, Outcome, PendingDelivery, Queue, Recorded, Report, StoreError,
     stored::{self, IDENTITY_VERSION, PENDING_COLUMNS, SharedAlerts, TROUBLED, time},
 };
@@ -296,20 +296,22 @@ pub(crate) fn record(
 
 fn record_one(connection: &Connection, outcome: &Outcome) -> rusqlite::Result<Recorded> {
     let seq = outcome.seq;
-    let changed = match outcome.next {
-        NextStep::Again { form, at } => connection.prepare_cached(AGAIN)?.execute(params![
+    let changed = match outcome.disposition {
+        Disposition::Retry { form, at } => connection.prepare_cached(AGAIN)?.execute(params![
             seq,
             form == Form::Plain,
             at.as_millisecond(),
             outcome.attempt.is_some(),
         ])?,
-        NextStep::End { state, reason, at } => connection.prepare_cached(END)?.execute(params![
-            seq,
-            state.code(),
-            reason.map(alert_connectors_model::EndReason::code),
-            at.as_millisecond(),
-            outcome.attempt.is_some(),
-        ])?,
+        Disposition::End { state, reason, at } => {
+            connection.prepare_cached(END)?.execute(params![
+                seq,
+                state.code(),
+                reason.map(alert_connectors_model::EndReason::code),
+                at.as_millisecond(),
+                outcome.attempt.is_some(),
+            ])?
+        }
     };
     if changed == 0
         && connection

@@ -52,7 +52,7 @@ pub use key_file::{KeyFileError, add_key, read_key_file, write_new_key_file};
 pub use leases::{Lease, Leases, ReleasedLease, Renewal, Renewed};
 pub use prepared::PreparedAlert;
 pub use queue::{
-    Backlog, BatchQuery, DigestBatch, DigestEntry, Event, Fence, Form, NextStep, OpeningState,
+    Backlog, BatchQuery, DigestBatch, DigestEntry, Disposition, Event, Fence, Form, OpeningState,
     Outcome, PendingDelivery, Queue, Recorded, Report,
 };
 pub use seal::{Keyring, SealError, Sealed, SealingKey, fingerprint};

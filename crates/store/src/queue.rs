@@ -286,14 +286,14 @@ pub struct Outcome {
     /// message is set aside since another arrived in its place.
     pub attempt: Option<Arc<Attempt>>,
     /// What follows for the delivery.
-    pub next: NextStep,
+    pub disposition: Disposition,
 }
 
-/// What follows for a delivery after an attempt.
+/// What becomes of a delivery after an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NextStep {
+pub enum Disposition {
     /// It is tried again.
-    Again {
+    Retry {
         /// In this form.
         form: Form,
         /// Not before this time.

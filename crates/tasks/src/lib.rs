@@ -60,7 +60,7 @@ impl Tasks {
             let ended = contained(task).await;
             match ended {
                 Ok(()) if all.stopping.is_cancelled() => {}
-                Ok(()) => all.fail(format!("the task {name} ended although nobody asked it to")),
+                Ok(()) => all.fail(format!("the task {name} ended without being asked to")),
                 Err(Panicked) => all.fail(format!("the task {name} panicked")),
             }
         });
@@ -151,11 +151,7 @@ mod tests {
     async fn what_the_service_needs_fails_with_a_panic_and_with_an_end() {
         for (essential, panics, failure) in [
             (true, true, Some("the task x panicked")),
-            (
-                true,
-                false,
-                Some("the task x ended although nobody asked it to"),
-            ),
+            (true, false, Some("the task x ended without being asked to")),
             (false, true, Some("the task x panicked")),
             (false, false, None),
         ] {

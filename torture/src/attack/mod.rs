@@ -1,4 +1,4 @@
-//! The server under attack: strangers and a hostile tenant do their worst beside an honest load, while nobody reads its log. No
+//! The server under attack: strangers and a hostile tenant do their worst beside an honest load, while its log is left unread. No
 //! honest request may fail or become slow, and the server must stay within its memory and its descriptors.
 
 mod strangers;

@@ -41,7 +41,7 @@ pub struct Answer<'a> {
 pub enum Verdict {
     /// The message stands in the channel.
     Delivered,
-    /// A workflow took it; nobody can know more.
+    /// A workflow took it, which is all that it tells.
     Accepted,
     /// The channel asks to wait. It counts as no failure.
     Throttled {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// More of it helps nobody.
+/// A longer text helps no reader.
 const CHARS_MAX: usize = 120;
 /// A longer word could be a token.
 const WORD_CHARS_MAX: usize = 24;

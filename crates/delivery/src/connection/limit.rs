@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 /// A space that holds this many times as many connections as are free gets no more.
 const PER_FREE: usize = 4;
 
-/// The bound on open connections. Whoever waits for one lets the idle ones know. Clones share it.
+/// The bound on open connections. A task that waits for a connection asks the idle ones to close. Clones share it.
 #[derive(Clone)]
 pub(crate) struct ConnectionLimit(Arc<Inner>);
 
@@ -169,7 +169,7 @@ impl Drop for Permit {
                 given.push((waiter, shares.grant(space, &self.inner)));
             }
         }
-        // Outside of the lock: a permit that nobody takes any more is given back at once.
+        // Outside of the lock: a permit whose waiter has gone is given back at once.
         for (waiter, permit) in given {
             drop(waiter.send(permit));
         }

@@ -9,7 +9,7 @@ pub enum PostError {
     /// Sending the request took too long.
     #[error("Connection timeout")]
     Timeout,
-    /// Nobody listens there.
+    /// No server listens there.
     #[error("Connection refused")]
     Refused,
     /// The name is not known.
@@ -89,7 +89,7 @@ pub enum CertificateFault {
         "its issuer is unknown and the server sent no intermediate certificate (incomplete chain); let it send the whole chain, or name the authority with --ca-file"
     )]
     IncompleteChain,
-    /// It leads to nobody who is trusted.
+    /// Its chain leads to no trusted authority.
     #[error("its authority is unknown; name it with --ca-file if it is meant to be trusted")]
     UnknownAuthority,
     /// Anything else.

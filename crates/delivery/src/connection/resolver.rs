@@ -137,7 +137,7 @@ impl SystemResolver {
         let permit = permit.map_err(|_closed| io::ErrorKind::Other)?;
         let (look_up, host) = (Arc::clone(&self.look_up), host.to_owned());
         let work = move || {
-            // It is held until the thread is free again, whoever still waits for the answer.
+            // It is held until the thread is free again, even if no task waits for the answer any more.
             let _permit = permit;
             look_up(&host)
         };

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use alert_connectors_model::{Attempt, AttemptId, Connector, SpaceId};
-use alert_connectors_store::{Fence, NextStep};
+use alert_connectors_store::{Disposition, Fence};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
@@ -14,7 +14,7 @@ use crate::{
     answer::{Sending, blame, classify_result, outcome_of, reason_of},
     connection::{ConnectionSlot, WebhookResponse},
     context::Context,
-    next_step::{Request, Transition, next_step},
+    next_step::{NextStep, Request, next_step},
     payload::Payload,
     recorder::{CompletedRequest, Recording},
     send_policy::{Blame, Turn},
@@ -137,25 +137,25 @@ impl Destination {
             blame,
         };
         let (now, random) = (context.moment(), &*context.random);
-        let transition = next_step(self.state().policy.as_mut(), &request, verdict, now, random);
+        let next_step = next_step(self.state().policy.as_mut(), &request, verdict, now, random);
         let attempt = Arc::new(attempt);
-        let mut outcomes = planned.payload.outcomes(&attempt, transition.next);
-        outcomes.extend(transition.set_aside.clone());
+        let mut outcomes = planned.payload.outcomes(&attempt, next_step.disposition);
+        outcomes.extend(next_step.set_aside.clone());
         let unrecorded = {
             let mut state = self.state();
             // It is put back before it can be recorded, so that the window never looks empty.
-            state.put_back(planned, &transition);
+            state.put_back(planned, &next_step);
             Box::new(self.unrecorded(&mut state))
         };
         let completed = CompletedRequest {
             unrecorded,
             fence,
             outcomes,
-            revived: transition.revived,
+            revived: next_step.revived,
         };
         // The recorder ends only with the store. What it did not record is sent again after the next start.
         drop(context.recorder.send(completed).await);
-        if transition.turned {
+        if next_step.turned {
             let health = Announcement::Health(self.fingerprint);
             context.announce(health).await;
         }
@@ -165,14 +165,14 @@ impl Destination {
 impl State {
     /// Puts a message that is retried back in its place. All else leaves memory, and is read from disk where it is still
     /// pending.
-    fn put_back(&mut self, planned: Planned, transition: &Transition) {
+    fn put_back(&mut self, planned: Planned, next_step: &NextStep) {
         let (generation, turn) = (planned.generation, planned.turn);
-        let is_retried = matches!(transition.next, NextStep::Again { .. });
+        let is_retried = matches!(next_step.disposition, Disposition::Retry { .. });
         let alone = planned.payload.size() == 1;
         let has_place = alone && is_retried && turn != Turn::SetAside;
         if let Payload::Message(message) = planned.payload {
             for mut queued in message {
-                if let NextStep::Again { form, .. } = transition.next {
+                if let Disposition::Retry { form, .. } = next_step.disposition {
                     queued.delivery.form = form;
                     queued.delivery.attempts += 1;
                 }
@@ -186,7 +186,7 @@ impl State {
             Turn::SetAside => !is_retried,
             Turn::Front | Turn::Trial(_) => !alone && is_retried,
         };
-        if is_on_disk || !transition.revived.is_empty() {
+        if is_on_disk || !next_step.revived.is_empty() {
             self.window.reset();
         }
         if matches!(turn, Turn::Trial(_)) && !is_retried {

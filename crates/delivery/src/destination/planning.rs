@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::{
     Destination,
     reading::{REFILL, queue_all},
-    turn::Next,
+    turn::NextMessage,
     window::{QueuedDelivery, Window},
 };
 use crate::{
@@ -36,13 +36,13 @@ impl Destination {
             let now = Instant::now();
             let mut state = self.state();
             let next = state.next(context, now);
-            state.was_set_aside = matches!(next, Next::SetAside(_));
+            state.was_set_aside = matches!(next, NextMessage::SetAside(_));
             (next, state.digest_of(next, now))
         };
         let suspect = match next {
-            Next::SetAside(one) => return self.plan_set_aside(one, context).await,
-            Next::InPlaceOf(suspect, _) => Some(suspect),
-            Next::Front => None,
+            NextMessage::SetAside(one) => return self.plan_set_aside(one, context).await,
+            NextMessage::InPlaceOf(suspect, _) => Some(suspect),
+            NextMessage::Front => None,
         };
         if let Some((from, at_most)) = digest {
             match self.plan_digest(from, at_most, suspect, context).await {
@@ -52,8 +52,10 @@ impl Destination {
             }
         }
         let (queued, generation) = match next {
-            Next::InPlaceOf(_, tried) => self.take(context, |window| window.take_other(tried))?,
-            Next::Front | Next::SetAside(_) => self.take(context, Window::take)?,
+            NextMessage::InPlaceOf(_, tried) => {
+                self.take(context, |window| window.take_other(tried))?
+            }
+            NextMessage::Front | NextMessage::SetAside(_) => self.take(context, Window::take)?,
         };
         self.plan_message(queued, generation, suspect, context)
             .await

@@ -11,7 +11,7 @@ use crate::{
 
 /// Whose turn it is, and what belongs to that.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Next {
+pub(super) enum NextMessage {
     Front,
     /// Another message goes in the place of this one, after this many that failed.
     InPlaceOf(MessageRef, u32),
@@ -76,25 +76,27 @@ impl State {
     }
 
     /// Whose turn it is.
-    pub(super) fn next(&self, context: &Context, now: Instant) -> Next {
+    pub(super) fn next(&self, context: &Context, now: Instant) -> NextMessage {
         if let Some(one) = self.turn_of_set_aside(self.next_set_aside(context, now), now) {
-            return Next::SetAside(one);
+            return NextMessage::SetAside(one);
         }
         match self.suspect_at_front() {
-            Some((suspect, tried)) if self.window.has_other() => Next::InPlaceOf(suspect, tried),
-            _ => Next::Front,
+            Some((suspect, tried)) if self.window.has_other() => {
+                NextMessage::InPlaceOf(suspect, tried)
+            }
+            _ => NextMessage::Front,
         }
     }
 
     /// The first delivery of the next digest and how many it holds at most; `None` if the next request is a single message.
     /// The digest begins with the delivery that would go alone, so that its connector has something to send.
-    pub(super) fn digest_of(&self, next: Next, now: Instant) -> Option<(i64, usize)> {
+    pub(super) fn digest_of(&self, next: NextMessage, now: Instant) -> Option<(i64, usize)> {
         let policy = self.policy.as_ref()?;
         let tokens = policy.tokens(now)?;
         let crowded = self.window.len() > tokens && !policy.is_blocked();
         let first = match next {
-            Next::InPlaceOf(..) => self.window.first_other(),
-            Next::Front | Next::SetAside(_) => self.window.front(),
+            NextMessage::InPlaceOf(..) => self.window.first_other(),
+            NextMessage::Front | NextMessage::SetAside(_) => self.window.front(),
         };
         (crowded && policy.digest_max() > 1).then_some((first?.delivery.seq, policy.digest_max()))
     }

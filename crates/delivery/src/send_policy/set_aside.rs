@@ -69,7 +69,7 @@ pub(crate) enum Blame {
 /// How a message that is set aside failed again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// It left whole, and nobody knows what came of it.
+    /// It was sent whole, and its result is unknown.
     Unanswered,
     /// The attempt failed in another way. The next one waits at least `asked`, as the channel asks.
     Other { asked: Duration },

@@ -2,7 +2,7 @@
 
 use alert_connectors_delivery::ConnectorNotice;
 use alert_connectors_model::{AttemptOutcome, DeliveryState};
-use alert_connectors_store::{Event, NextStep};
+use alert_connectors_store::{Disposition, Event};
 
 use crate::world::{PATH, Receiver, Setting, URL, World, impatient, row, until};
 
@@ -10,8 +10,8 @@ fn delivered(world: &World) -> Vec<i64> {
     let outcomes = world.queue.outcomes();
     let arrived = outcomes.iter().filter(|outcome| {
         matches!(
-            outcome.next,
-            NextStep::End {
+            outcome.disposition,
+            Disposition::End {
                 state: DeliveryState::Delivered,
                 ..
             }

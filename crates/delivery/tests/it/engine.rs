@@ -3,7 +3,7 @@
 use alert_connectors_delivery::TestReport;
 use alert_connectors_inbox::Behaviour;
 use alert_connectors_model::{AttemptOutcome, DeliveryState, EndReason};
-use alert_connectors_store::NextStep;
+use alert_connectors_store::Disposition;
 
 use crate::{
     memory_queue::MemoryQueue,
@@ -21,9 +21,9 @@ fn titles(receiver: &Receiver) -> Vec<String> {
 
 fn states(world: &World) -> Vec<(i64, AttemptOutcome, Option<DeliveryState>)> {
     let one = |outcome: &alert_connectors_store::Outcome| {
-        let state = match outcome.next {
-            NextStep::End { state, .. } => Some(state),
-            NextStep::Again { .. } => None,
+        let state = match outcome.disposition {
+            Disposition::End { state, .. } => Some(state),
+            Disposition::Retry { .. } => None,
         };
         (
             outcome.seq,
@@ -115,8 +115,8 @@ async fn a_condemned_message_is_sent_once_more_in_its_plain_form() {
         .await;
     let outcomes = until(|| world.queue.outcomes(), |outcomes| outcomes.len() == 4).await;
     assert!(matches!(
-        outcomes[1].next,
-        NextStep::End {
+        outcomes[1].disposition,
+        Disposition::End {
             state: DeliveryState::Failed,
             reason: Some(EndReason::MessageRefused),
             ..

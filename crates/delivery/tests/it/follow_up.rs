@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alert_connectors_inbox::Behaviour;
 use alert_connectors_model::{Alert, AlertStatus, DeliveryKind, DeliveryState, EndReason};
-use alert_connectors_store::{NextStep, OpeningState, PendingDelivery};
+use alert_connectors_store::{Disposition, OpeningState, PendingDelivery};
 use jiff::SignedDuration;
 
 use crate::world::{PATH, Receiver, Setting, URL, World, until};
@@ -92,8 +92,8 @@ async fn a_follow_up_is_cancelled_when_its_opening_did_not_arrive() {
     let outcomes = until(|| world.queue.outcomes(), |outcomes| outcomes.len() == 3).await;
     assert!(outcomes[2].attempt.is_none());
     assert!(matches!(
-        outcomes[2].next,
-        NextStep::End {
+        outcomes[2].disposition,
+        Disposition::End {
             state: DeliveryState::Cancelled,
             reason: Some(EndReason::OpeningNotDelivered),
             ..

@@ -7,9 +7,9 @@ use std::sync::{
 
 use alert_connectors_model::{Connector, DeliveryState, Fingerprint, Space};
 use alert_connectors_store::{
-    Backlog, BatchQuery, DestinationHealth, DestinationState, DigestBatch, DigestEntry, Event,
-    Expiry, Form, NextStep, OpeningState, Outcome, PendingDelivery, Queue, Recorded, Report,
-    StoreError,
+    Backlog, BatchQuery, DestinationHealth, DestinationState, DigestBatch, DigestEntry,
+    Disposition, Event, Expiry, Form, OpeningState, Outcome, PendingDelivery, Queue, Recorded,
+    Report, StoreError,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -93,8 +93,8 @@ impl MemoryQueue {
 
     fn apply(&self, outcome: &Outcome) {
         let mut owed = self.owed.lock().unwrap();
-        match outcome.next {
-            NextStep::End { state, .. } => {
+        match outcome.disposition {
+            Disposition::End { state, .. } => {
                 let ended = owed.iter().find(|due| due.seq == outcome.seq).cloned();
                 owed.retain(|due| due.seq != outcome.seq);
                 self.ended
@@ -102,7 +102,7 @@ impl MemoryQueue {
                     .unwrap()
                     .extend(ended.map(|due| (due, state)));
             }
-            NextStep::Again { form, .. } => {
+            Disposition::Retry { form, .. } => {
                 for due in owed.iter_mut().filter(|due| due.seq == outcome.seq) {
                     due.form = form;
                     due.attempts += u32::from(outcome.attempt.is_some());

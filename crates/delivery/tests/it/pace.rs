@@ -3,7 +3,7 @@
 use alert_connectors_delivery::Rates;
 use alert_connectors_inbox::Behaviour;
 use alert_connectors_model::{AttemptOutcome, DeliveryState, EndReason};
-use alert_connectors_store::{NextStep, Outcome};
+use alert_connectors_store::{Disposition, Outcome};
 
 use crate::{
     memory_queue::MemoryQueue,
@@ -32,9 +32,9 @@ fn payloads(receiver: &Receiver) -> Vec<String> {
 fn ends(outcomes: &[Outcome]) -> Vec<(i64, DeliveryState)> {
     let mut ends: Vec<_> = outcomes
         .iter()
-        .filter_map(|outcome| match outcome.next {
-            NextStep::End { state, .. } => Some((outcome.seq, state)),
-            NextStep::Again { .. } => None,
+        .filter_map(|outcome| match outcome.disposition {
+            Disposition::End { state, .. } => Some((outcome.seq, state)),
+            Disposition::Retry { .. } => None,
         })
         .collect();
     ends.sort_unstable_by_key(|(seq, _)| *seq);
@@ -191,8 +191,8 @@ async fn what_expired_while_it_waited_is_not_sent() {
     let reasons = world.queue.outcomes();
     let time_up = |one: &Outcome| {
         matches!(
-            one.next,
-            NextStep::End {
+            one.disposition,
+            Disposition::End {
                 reason: Some(EndReason::TimeUp),
                 ..
             }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use alert_connectors_delivery::{BackoffConfig, ConnectorNotice, Rates, TimeLimits};
 use alert_connectors_inbox::Behaviour;
 use alert_connectors_model::{AttemptOutcome, DeliveryState};
-use alert_connectors_store::{Form, NextStep};
+use alert_connectors_store::{Disposition, Form};
 
 use crate::world::{PATH, Receiver, Setting, URL, World, impatient, row, until};
 
@@ -14,7 +14,7 @@ fn arrived(world: &World) -> Vec<i64> {
     let outcomes = world.queue.outcomes();
     let ended = outcomes.iter().filter(|outcome| {
         let delivered = DeliveryState::Delivered;
-        matches!(outcome.next, NextStep::End { state, .. } if state == delivered)
+        matches!(outcome.disposition, Disposition::End { state, .. } if state == delivered)
     });
     ended.map(|outcome| outcome.seq).collect()
 }
@@ -25,9 +25,9 @@ fn tries(world: &World, seq: i64) -> Vec<(AttemptOutcome, Option<Form>)> {
     let of_it = outcomes.iter().filter(|outcome| outcome.seq == seq);
     of_it
         .filter_map(|outcome| {
-            let form = match outcome.next {
-                NextStep::Again { form, .. } => Some(form),
-                NextStep::End { .. } => None,
+            let form = match outcome.disposition {
+                Disposition::Retry { form, .. } => Some(form),
+                Disposition::End { .. } => None,
             };
             Some((outcome.attempt.as_ref()?.outcome, form))
         })
@@ -41,7 +41,7 @@ fn is_postponed(world: &World, seq: i64) -> bool {
     of_it.any(|outcome| {
         let plain = Form::Plain;
         outcome.attempt.is_none()
-            && matches!(outcome.next, NextStep::Again { form, .. } if form == plain)
+            && matches!(outcome.disposition, Disposition::Retry { form, .. } if form == plain)
     })
 }
 

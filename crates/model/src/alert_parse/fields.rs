@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::{AlertReader, FIELD_NAME_CHARS_MAX, FIELD_VALUE_CHARS_MAX, FIELDS_MAX, scalar_text};
 use crate::{Field, FieldValue, Json, Loc, ObjectReader, is_visible};
 
-/// A longer number is kept as text: nobody reads it as a number.
+/// A longer number is kept as text: no reader could use it as a number.
 const NUMBER_CHARS_MAX: usize = 40;
 
 impl AlertReader<'_, '_> {

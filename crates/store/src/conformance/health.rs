@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 
 use super::world::World;
 use crate::{
-    DestinationHealth, FailingMessages, Form, HealthState, NextStep, Outcome, SetAside, Wait,
+    DestinationHealth, Disposition, FailingMessages, Form, HealthState, Outcome, SetAside, Wait,
 };
 
 /// Health tells how a connector fares.
@@ -109,14 +109,14 @@ pub async fn what_is_set_aside_is_told_when_it_is_tried(world: World) {
     let space = world.space_id().await;
     world.post("").await;
     let due = world.due(&connector).await.remove(0);
-    let next = NextStep::Again {
+    let next = Disposition::Retry {
         form: Form::Plain,
         at: world.later(60),
     };
     let postponed = Outcome {
         seq: due.seq,
         attempt: None,
-        next,
+        disposition: next,
     };
     let set_aside = SetAside {
         seq: due.seq,

@@ -7,13 +7,13 @@ use jiff::SignedDuration;
 
 use super::world::World;
 use crate::{
-    DeliveryQuery, DestinationHealth, Expiry, Fence, Form, NextStep, Progress, Replay, Replayed,
+    DeliveryQuery, DestinationHealth, Disposition, Expiry, Fence, Form, Progress, Replay, Replayed,
     Report, Retried, Tidied, Tidying,
 };
 
 impl World {
-    fn failed(&self) -> NextStep {
-        NextStep::End {
+    fn failed(&self) -> Disposition {
+        Disposition::End {
             state: DeliveryState::Failed,
             reason: Some(EndReason::MessageRefused),
             at: self.now,
@@ -98,7 +98,7 @@ pub async fn a_delivery_is_found_by_its_name(world: World) {
     let connector = world.connect("").await;
     let id = world.post("").await.deliveries[0].id;
     let due = world.due(&connector).await;
-    let again = NextStep::Again {
+    let again = Disposition::Retry {
         form: Form::Full,
         at: world.later(5),
     };
@@ -178,7 +178,7 @@ pub async fn every_attempt_stays_whatever_becomes_of_its_delivery(world: World) 
         world.report(&connector, vec![outcome]).await;
         due[0].clone()
     };
-    let again = NextStep::Again {
+    let again = Disposition::Retry {
         form: Form::Full,
         at: world.now,
     };

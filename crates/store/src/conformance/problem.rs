@@ -111,7 +111,7 @@ pub async fn the_end_is_told_to_those_who_heard_of_it(world: World) {
     let opened = world.problem(Severity::High, 0, "").await;
     world.all_arrive(&heard).await;
     let due = world.due(&failed).await;
-    let refused = crate::NextStep::End {
+    let refused = crate::Disposition::End {
         state: alert_connectors_model::DeliveryState::Failed,
         reason: Some(alert_connectors_model::EndReason::MessageRefused),
         at: world.now,

@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 
 use super::world::World;
 use crate::{
-    Block, DestinationHealth, Expiry, FailingMessages, Fence, Form, NextStep, OpeningState,
+    Block, DestinationHealth, Disposition, Expiry, FailingMessages, Fence, Form, OpeningState,
     Outcome, Recorded, Report, SetAside, Suspect, Wait,
 };
 
@@ -41,7 +41,7 @@ pub async fn a_recorded_retry_is_due_again_with_its_form_and_wait(world: World) 
     let connector = world.connect("").await;
     let id = world.post("").await.id;
     let due = world.due(&connector).await;
-    let again = NextStep::Again {
+    let again = Disposition::Retry {
         form: Form::Plain,
         at: world.later(30),
     };
@@ -202,7 +202,7 @@ pub async fn what_failed_is_revived_and_what_arrived_is_not(world: World) {
         world.post("").await;
     }
     let due = world.due(&connector).await;
-    let failed = NextStep::End {
+    let failed = Disposition::End {
         state: DeliveryState::Failed,
         reason: Some(EndReason::MessageRefused),
         at: world.now,
@@ -326,7 +326,7 @@ pub async fn a_follow_up_knows_its_opening(world: World) {
     world.resolve(id).await;
     let due = world.due(&connector).await;
     assert_eq!((due.len(), due[1].opening), (2, OpeningState::Pending));
-    let failed = NextStep::End {
+    let failed = Disposition::End {
         state: DeliveryState::Failed,
         reason: Some(EndReason::MessageRefused),
         at: world.now,

@@ -10,9 +10,9 @@ use alert_connectors_model::{
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    Acceptance, Accepted, AlertRecord, Created, DestinationHealth, Expiry, Fence, Idempotency,
-    NewAlert, NewToken, NewUser, NextStep, Outcome, PendingDelivery, Recorded, Report, Resolution,
-    Roster, Store, Submission,
+    Acceptance, Accepted, AlertRecord, Created, DestinationHealth, Disposition, Expiry, Fence,
+    Idempotency, NewAlert, NewToken, NewUser, Outcome, PendingDelivery, Recorded, Report,
+    Resolution, Roster, Store, Submission,
 };
 
 /// A store that was opened for a test, and what must live as long as it.
@@ -280,7 +280,7 @@ impl World {
     }
 
     /// The outcome of an attempt.
-    pub fn outcome(&self, due: &PendingDelivery, next: NextStep) -> Outcome {
+    pub fn outcome(&self, due: &PendingDelivery, disposition: Disposition) -> Outcome {
         let attempt = Attempt {
             id: AttemptId::new(self.now, &self.random),
             started_at: self.now,
@@ -293,13 +293,13 @@ impl World {
         Outcome {
             seq: due.seq,
             attempt: Some(Arc::new(attempt)),
-            next,
+            disposition,
         }
     }
 
     /// The next step of a delivery that arrived.
-    pub fn arrived(&self) -> NextStep {
-        NextStep::End {
+    pub fn arrived(&self) -> Disposition {
+        Disposition::End {
             state: DeliveryState::Delivered,
             reason: None,
             at: self.now,

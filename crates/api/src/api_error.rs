@@ -342,6 +342,10 @@ impl From<IdentityError> for ApiError {
                 ErrorKind::Unauthenticated,
                 "Send a valid session token or API key as Authorization: Bearer TOKEN.",
             ),
+            IdentityError::ForeignOrigin => Self::new(
+                ErrorKind::Forbidden,
+                "A session cookie is good only for requests of the service's own pages; send Authorization: Bearer TOKEN.",
+            ),
             IdentityError::Unavailable(error) => error.into(),
         }
     }

@@ -6,7 +6,9 @@ use utoipa::{
     ToResponse,
     openapi::{
         InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder,
-        security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
+        security::{
+            ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+        },
     },
 };
 
@@ -19,6 +21,10 @@ pub fn openapi_json() -> &'static str {
         serde_json::to_string_pretty(&document()).expect("a document of our own serialises") + "\n"
     })
 }
+
+/// What the document says of the session cookie.
+const COOKIE: &str = "What POST /auth/session sets. It is good only for requests of the service's own pages, by \
+    Sec-Fetch-Site, or by Origin where that is missing. Over plain HTTP its name is session.";
 
 fn document() -> OpenApi {
     let description = "Takes a data platform's alerts and brings them into Slack and Microsoft Teams. \
@@ -42,13 +48,15 @@ fn document() -> OpenApi {
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
     let components = document.components.get_or_insert_default();
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    let cookie = ApiKeyValue::with_description("__Host-session", COOKIE);
+    let cookie = SecurityScheme::ApiKey(ApiKey::Cookie(cookie));
+    components.add_security_scheme("session", cookie);
     // Routes refer to it, but the routers collect only the schemas that they refer to, not the responses.
     let (name, problem) = schema::AnyProblem::response();
     components.responses.insert(name.to_owned(), problem);
-    document.security = Some(vec![SecurityRequirement::new(
-        "bearer",
-        Vec::<String>::new(),
-    )]);
+    let either = ["bearer", "session"];
+    let either = either.map(|scheme| SecurityRequirement::new(scheme, Vec::<String>::new()));
+    document.security = Some(either.to_vec());
     document
 }
 

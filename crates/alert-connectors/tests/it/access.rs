@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::world::{World, answer};
 
 /// What a route needs: `public`, `session` for any signed-in user, or a role in the space.
 fn needs() -> BTreeMap<(&'static str, &'static str), &'static str> {
@@ -17,6 +17,8 @@ fn needs() -> BTreeMap<(&'static str, &'static str), &'static str> {
         (("get", "/metrics"), "public"),
         (("post", "/auth/token"), "public"),
         (("post", "/auth/logout"), "session"),
+        (("post", "/auth/session"), "public"),
+        (("delete", "/auth/session"), "session"),
         (("get", "/auth/me"), "session"),
         (("get", "/api-keys"), "session"),
         (("post", "/api-keys"), "session"),
@@ -208,6 +210,7 @@ async fn check(
         return;
     }
     refuses_whoever_is_not_signed_in(world, callers, &verb, &here()).await;
+    refuses_the_cookie_of_another_origin(world, callers, &verb, &here()).await;
     let sends = if need == "send" { 422 } else { 403 };
     assert_eq!(
         status(&callers.send_key, here()).await,
@@ -279,6 +282,73 @@ async fn refuses_whoever_is_not_signed_in(
         assert_eq!(answer.status, 401, "{method} {path} by {who}");
         assert_eq!(answer.headers["www-authenticate"], "Bearer");
     }
+}
+
+/// A viewer's cookie opens nothing for another site, and for the own pages as much as the viewer's header does.
+async fn refuses_the_cookie_of_another_origin(
+    world: &World,
+    callers: &Callers,
+    method: &Method,
+    path: &str,
+) {
+    let token = callers.viewer.strip_prefix("Bearer ").unwrap();
+    let status = async |headers: &[(&str, &str)]| {
+        let request = world
+            .client
+            .request(method.clone(), format!("{}{path}", world.server.base));
+        let request = request
+            .header("content-type", "application/json")
+            .header("cookie", format!("__Host-session={token}"))
+            .body("{}");
+        let request = headers.iter().fold(request, |request, (name, value)| {
+            request.header(*name, *value)
+        });
+        answer(request).await.status.as_u16()
+    };
+    for foreign in [
+        &[][..],
+        &[("sec-fetch-site", "cross-site")],
+        &[
+            ("sec-fetch-site", "same-site"),
+            ("origin", world.server.base.as_str()),
+        ],
+        &[("origin", "https://evil.example.com")],
+    ] {
+        assert_eq!(
+            status(foreign).await,
+            403,
+            "{method} {path} with {foreign:?}"
+        );
+    }
+    let unknown = [
+        ("sec-fetch-site", "same-origin"),
+        ("authorization", "Bearer acs_0000"),
+    ];
+    assert_eq!(
+        status(&unknown).await,
+        401,
+        "{method} {path}: the header wins"
+    );
+    if ends_the_session(path) {
+        return;
+    }
+    let by_header = world
+        .ask_as(&callers.viewer, method.clone(), path, Some(&json!({})))
+        .await;
+    for own in [
+        ("sec-fetch-site", "same-origin"),
+        ("origin", world.server.base.as_str()),
+    ] {
+        assert_eq!(
+            status(&[own]).await,
+            by_header.status.as_u16(),
+            "{method} {path} with {own:?}"
+        );
+    }
+}
+
+fn ends_the_session(path: &str) -> bool {
+    ["/auth/logout", "/auth/session"].contains(&path)
 }
 
 #[tokio::test]

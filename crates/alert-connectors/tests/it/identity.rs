@@ -8,7 +8,7 @@ use std::{
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::world::{PROGRAM, World};
+use crate::world::{Answer, PROGRAM, World, answer};
 
 fn set_password(world: &World, email: &str, password: &str) {
     let mut child = Command::new(PROGRAM)
@@ -79,6 +79,81 @@ async fn a_password_gives_a_session_that_ends_with_logout() {
             .status,
         401
     );
+}
+
+/// Sends a request as a browser does from one of the service's pages, unless `site` says otherwise.
+async fn browse(
+    world: &World,
+    method: Method,
+    path: &str,
+    (site, cookie): (&str, &str),
+    body: Option<&Value>,
+) -> Answer {
+    let url = format!("{}{path}", world.server.base);
+    let mut request = world
+        .client
+        .request(method, url)
+        .header("sec-fetch-site", site);
+    if !cookie.is_empty() {
+        request = request.header("cookie", cookie);
+    }
+    if let Some(body) = body {
+        request = request
+            .header("content-type", "application/json")
+            .body(body.to_string());
+    }
+    answer(request).await
+}
+
+#[tokio::test]
+async fn a_browser_is_signed_in_by_a_cookie_until_it_signs_out() {
+    let world = World::start().await;
+    set_password(&world, "alice@example.com", "correct horse\n");
+    let own = ("same-origin", "");
+    let good = json!({"email": "alice@example.com", "password": "correct horse"});
+    let sign_in = async |way, body: &Value| {
+        browse(&world, Method::POST, "/auth/session", way, Some(body)).await
+    };
+    let wrong = json!({"email": "alice@example.com", "password": "wrong"});
+    assert_eq!(sign_in(own, &wrong).await.status, 401);
+    assert_eq!(sign_in(("cross-site", ""), &good).await.status, 403);
+    let session = sign_in(own, &good).await;
+    assert_eq!((session.status.as_u16(), session.text.as_str()), (204, ""));
+    let set = session.headers["set-cookie"].to_str().unwrap();
+    let (cookie, rest) = set.split_once("; ").unwrap();
+    assert_eq!(
+        rest,
+        "Path=/; Max-Age=43200; HttpOnly; SameSite=Strict; Secure"
+    );
+    let signed_in = ("same-origin", cookie);
+    let me = browse(&world, Method::GET, "/auth/me", signed_in, None).await;
+    assert_eq!(me.body["user"]["email"], "alice@example.com");
+    let stolen = ("cross-site", cookie);
+    let space = json!({"slug": "stolen", "name": "Stolen"});
+    let refused = browse(&world, Method::POST, "/spaces", stolen, Some(&space)).await;
+    assert_eq!(refused.status, 403);
+    let out = browse(&world, Method::DELETE, "/auth/session", signed_in, None).await;
+    assert_eq!(out.status, 204);
+    let forgotten = out.headers["set-cookie"].to_str().unwrap();
+    assert!(forgotten.starts_with("__Host-session=; Path=/; Max-Age=0;"));
+    let after = browse(&world, Method::GET, "/auth/me", signed_in, None).await;
+    assert_eq!(after.status, 401);
+}
+
+#[tokio::test]
+async fn too_many_failed_sign_ins_are_refused_for_that_address_however_one_signs_in() {
+    let world = World::start().await;
+    let body = json!({"email": "alice@example.com", "password": "guess"});
+    let attempt = async |path: &str| {
+        let answer = world.ask_as("", Method::POST, path, Some(&body)).await;
+        answer.status.as_u16()
+    };
+    for _ in 0..5 {
+        assert_eq!(attempt("/auth/token").await, 401);
+        assert_eq!(attempt("/auth/session").await, 401);
+    }
+    assert_eq!(attempt("/auth/token").await, 429);
+    assert_eq!(attempt("/auth/session").await, 429);
 }
 
 #[tokio::test]

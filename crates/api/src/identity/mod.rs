@@ -1,5 +1,6 @@
 //! Who calls, and which spaces they may enter: the one trait that a platform implements to bring its own users.
 
+mod session_cookie;
 mod store;
 
 use alert_connectors_model::{KeyScope, Role, Space, SpaceId, User};
@@ -7,8 +8,8 @@ use alert_connectors_store::StoreError;
 use async_trait::async_trait;
 use http::HeaderMap;
 
+pub(crate) use session_cookie::{forget_cookie, is_foreign, session_token, set_cookie};
 pub use store::StoreIdentity;
-pub(crate) use store::bearer;
 
 /// Identifies callers.
 #[async_trait]
@@ -44,6 +45,9 @@ pub enum IdentityError {
     /// The credentials are missing, malformed, unknown, expired or revoked.
     #[error("nobody is signed in")]
     Unauthenticated,
+    /// The credentials are a browser's, which another site made it send.
+    #[error("the session of a browser is good only for requests of the service's own pages")]
+    ForeignOrigin,
     /// The source of identity does not answer.
     #[error("identity can't be checked")]
     Unavailable(#[from] StoreError),

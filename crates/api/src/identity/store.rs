@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use http::{HeaderMap, header};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Caller, Freshness, Identity, IdentityError, KeyLimits};
+use super::{Caller, Freshness, Identity, IdentityError, KeyLimits, session_token};
 use crate::token_hash;
 
 /// At most this many callers are cached.
@@ -110,8 +110,7 @@ impl Identity for StoreIdentity {
         headers: &HeaderMap,
         freshness: Freshness,
     ) -> Result<Caller, IdentityError> {
-        let token = bearer(headers).ok_or(IdentityError::Unauthenticated)?;
-        let hash = token_hash(token);
+        let hash = token_hash(session_token(headers)?);
         let cached = match freshness {
             Freshness::Cached => self
                 .known
@@ -140,7 +139,7 @@ impl Identity for StoreIdentity {
 }
 
 /// The token of `Authorization: Bearer T`, the scheme in any case.
-pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     let token = token.trim();

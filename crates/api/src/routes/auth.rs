@@ -2,23 +2,23 @@
 
 use std::borrow::Cow;
 
-use alert_connectors_model::{Email, FaultKind, FieldReader, Json, Secret, rfc3339_millis};
+use alert_connectors_model::{Email, FaultKind, FieldReader, Json, Secret, User, rfc3339_millis};
 use alert_connectors_store::{NewToken, StoreError, UserRecord};
 use axum::{
     body::Body,
     extract::{Extension, State},
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{schema, spaces::enterable};
 use crate::{
-    ApiError, App, ErrorKind, Password, Peer,
+    ApiError, App, Caller, ErrorKind, IdentityError, Password, Peer,
     body::{self, SIGN_IN_BYTES_MAX},
     body_budget::Sender,
     entry::{SignedIn, TRIES_MAX},
-    identity::bearer,
+    identity::{forget_cookie, is_foreign, session_token, set_cookie},
     new_token, token_hash,
 };
 
@@ -36,45 +36,103 @@ pub(super) async fn sign_in(
     headers: HeaderMap,
     request: Body,
 ) -> Result<Response, ApiError> {
-    let bytes =
-        body::read_from(&app, Sender::Stranger, &headers, request, SIGN_IN_BYTES_MAX).await?;
-    let (email, password) = credentials(body::parse(&bytes)?)?;
-    // No user has an invalid address.
-    let email = Email::parse(&email).map_err(|_malformed| refused())?;
-    let client = app
-        .trusted_proxies
-        .client(peer.map(|Extension(peer)| peer), &headers);
-    let tried = app.sign_in_limit.begin(&email, client).map_err(|wait| {
-        ApiError::too_many(
-            "Too many failed sign-ins for this e-mail from this address; wait a few minutes.",
-            wait,
-        )
-    })?;
-    let record = match judged(&app, &email, password).await {
-        Ok(Some(record)) => record,
-        Ok(None) => return Err(refused()),
-        Err(problem) => {
-            app.sign_in_limit.not_judged(&tried);
-            return Err(problem);
-        }
-    };
-    app.sign_in_limit.succeeded(&tried);
-    let now = app.clock.now();
-    let expires_at = now.checked_add(SESSION).unwrap_or(now);
-    let token = new_token("acs_", &*app.random);
-    let new = NewToken {
-        hash: token_hash(token.expose()),
-        user_id: record.user.id,
-        expires_at,
-    };
-    admit(&app, new, &record, now).await?;
+    let session = Session::begin(&app, peer, &headers, request).await?;
     let body = schema::Token {
-        access_token: token.expose(),
+        access_token: session.token.expose(),
         token_type: "bearer",
-        expires_at: rfc3339_millis(expires_at),
-        user: &record.user,
+        expires_at: rfc3339_millis(session.expires_at),
+        user: &session.user,
     };
     Ok(axum::Json(body).into_response())
+}
+
+/// Sign in a browser with e-mail and password: the session token is kept in a cookie that no script can read.
+#[utoipa::path(
+    post, path = "/auth/session", operation_id = "beginSession", tag = "identity", request_body = schema::SignIn, security(()),
+    responses((status = 204, description = "The cookie is set", headers(("set-cookie" = String, description = "The session token"))), (status = "default", response = schema::AnyProblem))
+)]
+pub(super) async fn begin_session(
+    State(app): State<App>,
+    peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
+    request: Body,
+) -> Result<Response, ApiError> {
+    if is_foreign(&headers) {
+        return Err(IdentityError::ForeignOrigin.into());
+    }
+    let session = Session::begin(&app, peer, &headers, request).await?;
+    let cookie = set_cookie(&headers, session.token.expose(), SESSION);
+    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response())
+}
+
+/// Sign out a browser: its token is dead at once, everywhere, and its cookie is gone.
+#[utoipa::path(
+    delete, path = "/auth/session", operation_id = "endSession", tag = "identity",
+    responses((status = 204, description = "The token is dead"), (status = "default", response = schema::AnyProblem))
+)]
+pub(super) async fn end_session(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    end(&app, &caller, &headers).await?;
+    let cookie = forget_cookie(&headers);
+    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response())
+}
+
+/// A session that has just begun.
+struct Session {
+    token: Secret,
+    expires_at: Timestamp,
+    user: User,
+}
+
+impl Session {
+    /// Begins a session for the e-mail and the password of a body.
+    async fn begin(
+        app: &App,
+        peer: Option<Extension<Peer>>,
+        headers: &HeaderMap,
+        request: Body,
+    ) -> Result<Self, ApiError> {
+        let bytes =
+            body::read_from(app, Sender::Stranger, headers, request, SIGN_IN_BYTES_MAX).await?;
+        let (email, password) = credentials(body::parse(&bytes)?)?;
+        // No user has an invalid address.
+        let email = Email::parse(&email).map_err(|_malformed| refused())?;
+        let client = app
+            .trusted_proxies
+            .client(peer.map(|Extension(peer)| peer), headers);
+        let tried = app.sign_in_limit.begin(&email, client).map_err(|wait| {
+            ApiError::too_many(
+                "Too many failed sign-ins for this e-mail from this address; wait a few minutes.",
+                wait,
+            )
+        })?;
+        let record = match judged(app, &email, password).await {
+            Ok(Some(record)) => record,
+            Ok(None) => return Err(refused()),
+            Err(problem) => {
+                app.sign_in_limit.not_judged(&tried);
+                return Err(problem);
+            }
+        };
+        app.sign_in_limit.succeeded(&tried);
+        let now = app.clock.now();
+        let expires_at = now.checked_add(SESSION).unwrap_or(now);
+        let token = new_token("acs_", &*app.random);
+        let new = NewToken {
+            hash: token_hash(token.expose()),
+            user_id: record.user.id,
+            expires_at,
+        };
+        admit(app, new, &record, now).await?;
+        Ok(Self {
+            token,
+            expires_at,
+            user: record.user,
+        })
+    }
 }
 
 /// The user, if the e-mail and the password are right; an unknown e-mail takes as long as a wrong password.
@@ -148,14 +206,20 @@ pub(super) async fn sign_out(
     SignedIn(caller): SignedIn,
     headers: HeaderMap,
 ) -> Result<StatusCode, ApiError> {
+    end(&app, &caller, &headers).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn end(app: &App, caller: &Caller, headers: &HeaderMap) -> Result<(), ApiError> {
     if caller.key.is_some() {
         let detail = "An API key has no session; end it with DELETE /api-keys/{id}.";
         return Err(ApiError::new(ErrorKind::Forbidden, detail));
     }
-    if let Some(token) = bearer(&headers) {
+    // A platform that brings its own identity may know the caller by something else.
+    if let Ok(token) = session_token(headers) {
         app.store.end_token(token_hash(token)).await?;
     }
-    Ok(StatusCode::NO_CONTENT)
+    Ok(())
 }
 
 /// Who the caller is, and which spaces are open.

@@ -67,6 +67,7 @@ pub(crate) fn users() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(auth::sign_in))
         .routes(routes!(auth::sign_out))
+        .routes(routes!(auth::begin_session, auth::end_session))
         .routes(routes!(auth::me))
         .routes(routes!(api_keys::list, api_keys::create))
         .routes(routes!(api_keys::revoke))

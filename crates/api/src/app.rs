@@ -11,7 +11,7 @@ use prometheus_client::registry::Registry;
 use crate::{
     ApiError, Freshness, Identity, Passwords, TrustedProxies, accept::LARGE_STEP_REST_MAX,
     body_budget::BodyBudget, meters::ApiMeters, rosters::Rosters,
-    routes::sign_in_limit::SignInLimit, turn::Turns,
+    routes::sign_in_limit::SignInLimit, test_limit::TestLimit, turn::Turns,
 };
 
 /// What the API is made of.
@@ -57,6 +57,7 @@ pub struct AppParts {
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) passwords: Passwords,
     pub(crate) sign_in_limit: SignInLimit,
+    pub(crate) test_limit: TestLimit,
     pub(crate) bodies: BodyBudget,
     /// Whose turn it is to store a large step of a request.
     pub(crate) large_steps: Turns,
@@ -90,6 +91,7 @@ impl App {
             meters,
             trusted_proxies: options.trusted_proxies,
             sign_in_limit: SignInLimit::default(),
+            test_limit: TestLimit::default(),
             bodies: BodyBudget::default(),
             large_steps: Turns::new(LARGE_STEP_REST_MAX),
             rosters: Rosters::default(),

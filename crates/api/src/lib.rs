@@ -23,6 +23,7 @@ mod rosters;
 mod routes;
 mod serialised;
 mod surrogates;
+mod test_limit;
 mod turn;
 mod unread;
 

@@ -37,4 +37,4 @@ pub use connection::{
 pub use engine::{Engine, EngineOptions};
 pub use meters::DeliveryMeters;
 pub use rate_limit::{Rate, Rates, duration};
-pub use test_call::{TestError, TestReport};
+pub use test_call::{TestError, TestReport, TestTarget};

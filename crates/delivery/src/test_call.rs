@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use alert_connectors_message::{Shown, platform, test_alert};
-use alert_connectors_model::Connector;
+use alert_connectors_model::{Connector, ConnectorType, Fingerprint, WebhookUrl};
 use alert_connectors_store::{Form, StoreError};
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -32,6 +32,30 @@ pub struct TestReport {
     pub error: Option<String>,
 }
 
+/// Where a test message goes: to a connector, or to a webhook for which there is none yet.
+#[derive(Debug, Clone, Copy)]
+pub struct TestTarget<'t> {
+    /// The platform behind the webhook.
+    pub connector_type: ConnectorType,
+    /// The webhook.
+    pub webhook_url: &'t WebhookUrl,
+    /// The fingerprint of its URL.
+    pub destination: Fingerprint,
+    /// The connector's name, which stands in the message.
+    pub name: &'t str,
+}
+
+impl<'t> From<&'t Connector> for TestTarget<'t> {
+    fn from(connector: &'t Connector) -> Self {
+        Self {
+            connector_type: connector.connector_type,
+            webhook_url: &connector.webhook_url,
+            destination: connector.destination,
+            name: &connector.name,
+        }
+    }
+}
+
 /// Why no test message was sent.
 #[derive(Debug, thiserror::Error)]
 pub enum TestError {
@@ -53,29 +77,29 @@ pub enum TestError {
 const NO_RESPONSE: u16 = 500;
 
 impl Engine {
-    /// Posts a test message to a connector, whether or not it is active.
+    /// Posts a test message, to a connector whether or not it is active.
     pub async fn test(
         &self,
-        connector: &Connector,
+        target: TestTarget<'_>,
         space_name: &str,
     ) -> Result<TestReport, TestError> {
         let context = &self.registry.context;
-        let destination = self.registry.destination(connector.destination);
+        let destination = self.registry.destination(target.destination);
         destination
             .allow_test()
             .map_err(|retry_after| TestError::TooMany { retry_after })?;
         if !acquire_for_test(context, &destination).await? {
             return Err(TestError::HeldElsewhere);
         }
-        destination.load(connector.connector_type, context).await?;
-        Ok(post_test(context, &destination, connector, space_name).await)
+        destination.load(target.connector_type, context).await?;
+        Ok(post_test(context, &destination, target, space_name).await)
     }
 }
 
 async fn post_test(
     context: &Context,
     destination: &Arc<Destination>,
-    connector: &Connector,
+    target: TestTarget<'_>,
     space_name: &str,
 ) -> TestReport {
     let started = Instant::now();
@@ -84,8 +108,8 @@ async fn post_test(
         return TestReport::waiting(wait);
     }
     let now = context.now();
-    match post(context, destination, connector, space_name, now).await {
-        Ok(response) => conclude(context, destination, connector, &response, now).await,
+    match post(context, destination, target, space_name, now).await {
+        Ok(response) => conclude(context, destination, target, &response, now).await,
         Err(error) => TestReport::failed(NO_RESPONSE, error.to_string()),
     }
 }
@@ -94,23 +118,23 @@ async fn post_test(
 async fn post(
     context: &Context,
     destination: &Arc<Destination>,
-    connector: &Connector,
+    target: TestTarget<'_>,
     space_name: &str,
     now: Timestamp,
 ) -> Result<WebhookResponse, PostError> {
     let (Some(alert), Some(head)) = (
-        test_alert(&connector.name, space_name, now),
-        RequestHead::of(&connector.webhook_url),
+        test_alert(target.name, space_name, now),
+        RequestHead::of(target.webhook_url),
     ) else {
         return Err(PostError::NotConnected);
     };
-    let message = platform(connector.connector_type).message(Shown::whole(&alert, None));
+    let message = platform(target.connector_type).message(Shown::whole(&alert, None));
     let started = Instant::now();
     destination
         .update_policy(context, |policy| policy.posted(started))
         .await;
     let (mut connection, payload) = (None, Bytes::from(message.payload));
-    let (url, limit) = (&connector.webhook_url, context.sender.limits.test);
+    let (url, limit) = (target.webhook_url, context.sender.limits.test);
     context
         .sender
         .post(url, &head, &mut connection, payload, limit)
@@ -120,17 +144,17 @@ async fn post(
 async fn conclude(
     context: &Context,
     destination: &Arc<Destination>,
-    connector: &Connector,
+    target: TestTarget<'_>,
     response: &WebhookResponse,
     now: Timestamp,
 ) -> TestReport {
-    let url = &connector.webhook_url;
+    let url = target.webhook_url;
     let sending = Sending {
         form: Form::Full,
         attempts: 0,
         url,
     };
-    let family = Family::of(connector.connector_type, url.host());
+    let family = Family::of(target.connector_type, url.host());
     match classify(family, &answer_of(response, &sending, now)) {
         Verdict::Delivered | Verdict::Accepted => {
             repaired(context, destination).await;

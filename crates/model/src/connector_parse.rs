@@ -79,6 +79,23 @@ pub fn parse_new_connector(json: Json<'_>, rules: &UrlRules) -> Result<NewConnec
     reader.0.finish(new())
 }
 
+/// Reads a webhook that is tried before a connector is made for it: its type and its URL.
+pub fn parse_webhook(
+    json: Json<'_>,
+    rules: &UrlRules,
+) -> Result<(ConnectorType, WebhookUrl), Vec<Fault>> {
+    let mut reader = ConnectorReader(FieldReader::of_body(json)?);
+    let (connector_type, url) = (reader.connector_type(), reader.webhook_url());
+    reader.0.refuse_unknown(&[]);
+    for name in ["connector_type", "webhook_url"] {
+        reader.0.require(name);
+    }
+    if let (Some(url), Some(connector_type)) = (&url, connector_type) {
+        reader.judge(rules, url, connector_type);
+    }
+    reader.0.finish(connector_type.zip(url))
+}
+
 /// Reads the body of a PATCH of `current`; type and URL are judged as they will be together.
 pub fn parse_connector_change(
     json: Json<'_>,

@@ -35,7 +35,9 @@ pub use alert_parse::{ParsedAlert, Warning, is_visible, parse_alert, parse_store
 pub use attempt::{Attempt, AttemptOutcome};
 pub use clock::{Clock, ManualClock, SystemClock, rfc3339_millis, rfc3339_seconds};
 pub use connector::{CONNECTORS_PER_SPACE_MAX, Connector, ConnectorChange, ConnectorType, Matched};
-pub use connector_parse::{NewConnector, UrlRules, parse_connector_change, parse_new_connector};
+pub use connector_parse::{
+    NewConnector, UrlRules, parse_connector_change, parse_new_connector, parse_webhook,
+};
 pub use dedup_key::dedup_key;
 pub use delivery::{Delivery, DeliveryKind, DeliveryState, EndReason};
 pub use fault::{Fault, FaultKind, Loc, LocPart};

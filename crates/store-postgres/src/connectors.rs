@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alert_connectors_model::{
     CONNECTORS_PER_SPACE_MAX, Connector, ConnectorChange, ConnectorId, Fingerprint, NewConnector,
-    Slug, Space, SpaceId, User,
+    Slug, Space, SpaceId, User, WebhookUrl,
 };
 use alert_connectors_store::{
     Changed, Connectors, Created, Edit, Event, Roster, Sealing, StoreError,
@@ -60,6 +60,10 @@ const SET_FINGERPRINT_KEY: &str = "UPDATE meta SET value = $1 WHERE name = 'fing
 
 #[async_trait]
 impl Connectors for PostgresStore {
+    fn destination(&self, url: &WebhookUrl) -> Fingerprint {
+        self.shared.sealing.fingerprint(url)
+    }
+
     async fn roster(&self, slug: &Slug) -> Result<Option<Roster>, StoreError> {
         let sealing = Arc::clone(&self.shared.sealing);
         self.read(async |session| {

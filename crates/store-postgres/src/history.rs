@@ -1,25 +1,30 @@
 //! The history of deliveries, their retry and replay, and a connector's health.
 
-use alert_connectors_model::{ConnectorId, Delivery, DeliveryId, SpaceId};
+use std::collections::HashMap;
+
+use alert_connectors_model::{ConnectorId, Delivery, DeliveryId, Fingerprint, SpaceId};
 use alert_connectors_store::{
-    DeliveryLook, DeliveryQuery, Event, Expiry, Health, History, KnownConnector, Page, Replay,
-    ReplayPlan, Replayed, Retried, StoreError, retry_of,
-    stored::{Columns as _, StoredDelivery},
+    DeliveryLook, DeliveryQuery, DestinationHealth, Event, Expiry, Health, History, KnownConnector,
+    Page, Replay, ReplayPlan, Replayed, Retried, StoreError, retry_of,
+    stored::{self, Columns as _, HEALTH_COLUMNS, StoredDelivery},
 };
 use async_trait::async_trait;
-use jiff::Timestamp;
 use tokio_postgres::types::ToSql;
 
 use crate::{
     PostgresStore,
     alerts::uuid,
     deliveries, destination_health,
+    row::Row,
     session::{Change, Session},
 };
 
 // By the unique index on id.
 const CONNECTOR: &str = "SELECT c.no, c.destination, c.is_active, c.created_at, coalesce(c.switched_at, c.created_at)
     FROM connectors c JOIN spaces s ON s.no = c.space_no WHERE c.id = $1 AND s.id = $2 AND c.deleted_at IS NULL";
+// By connectors_by_space.
+const CONNECTORS: &str = "SELECT c.no, c.destination, c.is_active, c.created_at, coalesce(c.switched_at, c.created_at), c.id
+    FROM connectors c JOIN spaces s ON s.no = c.space_no WHERE s.id = $1 AND c.deleted_at IS NULL ORDER BY c.no";
 // By alerts_by_id: the ids of an alert's deliveries begin like its own.
 const ALERTS_NAMED: &str = "SELECT a.seq FROM alerts a JOIN spaces s ON s.no = a.space_no
     WHERE a.id >= $1 AND a.id <= $2 AND s.id = $3";
@@ -60,23 +65,21 @@ const QUEUE_AGAIN: &str = "WITH these AS (SELECT d.* FROM unnest($1::int8[]) AS 
     noted AS (DELETE FROM missed m USING again a WHERE m.connector_no = a.connector_no AND m.state IN (3, 4, 5) AND m.seq = a.seq)
     INSERT INTO pending (connector_no, seq, queued_at) SELECT connector_no, seq, $2 FROM again
     ON CONFLICT (connector_no, seq) DO UPDATE SET queued_at = excluded.queued_at";
-// By the primary key of pending, then by primary key.
-const OLDEST_WAITING: &str = "SELECT d.created_at, p.queued_at FROM (SELECT seq, queued_at FROM pending WHERE connector_no = $1
-    ORDER BY seq LIMIT 1) p JOIN deliveries d ON d.seq = p.seq";
-// By the primary key of pending.
-const DEPTH: &str = "SELECT count(*) FROM pending WHERE connector_no = $1";
-// By the primary key of pending, then by primary key.
-const DEPTH_IN_TIME: &str =
-    "SELECT count(*), min(d.created_at) FROM pending p JOIN deliveries d ON d.seq = p.seq
-    WHERE p.connector_no = $1 AND p.queued_at > $2";
+// By primary key.
+const DESTINATIONS: &str = "FROM destinations WHERE fingerprint = ANY ($1)";
+// By the primary key of pending, then by primary key; in the order of what is wanted.
+const DEPTHS: &str = "SELECT (SELECT count(*) FROM pending p WHERE p.connector_no = wanted.no AND p.queued_at > wanted.cutoff),
+    (SELECT d.created_at FROM pending p JOIN deliveries d ON d.seq = p.seq
+        WHERE p.connector_no = wanted.no AND p.queued_at > wanted.cutoff ORDER BY p.seq LIMIT 1)
+    FROM unnest($1::int8[], $2::int8[]) WITH ORDINALITY AS wanted (no, cutoff, at) ORDER BY wanted.at";
 // By deliveries_by_connector, a few of the newest and of those before what waits; the newest by order are about the newest
-// by time.
-const LAST_ARRIVED: &str = "SELECT max(ended_at) FROM (
-        (SELECT state, ended_at FROM deliveries WHERE connector_no = $1 ORDER BY seq DESC LIMIT 256)
-        UNION ALL (SELECT state, ended_at FROM deliveries WHERE connector_no = $1 AND state BETWEEN 1 AND 2
-            AND seq < coalesce((SELECT min(seq) FROM pending WHERE connector_no = $1), 9223372036854775807)
+// by time. In the order of what is wanted.
+const LAST_ARRIVED: &str = "SELECT (SELECT max(ended_at) FROM (
+        (SELECT state, ended_at FROM deliveries WHERE connector_no = wanted.no ORDER BY seq DESC LIMIT 256)
+        UNION ALL (SELECT state, ended_at FROM deliveries WHERE connector_no = wanted.no AND state BETWEEN 1 AND 2
+            AND seq < coalesce((SELECT min(seq) FROM pending WHERE connector_no = wanted.no), 9223372036854775807)
             ORDER BY seq DESC LIMIT 256)) these
-    WHERE state BETWEEN 1 AND 2";
+    WHERE state BETWEEN 1 AND 2) FROM unnest($1::int8[]) WITH ORDINALITY AS wanted (no, at) ORDER BY wanted.at";
 
 #[async_trait]
 impl History for PostgresStore {
@@ -174,12 +177,24 @@ impl History for PostgresStore {
         connector: ConnectorId,
         expiry: Expiry,
     ) -> Result<Option<Health>, StoreError> {
-        self.read(
-            async |session| match connector_of(session, space_id, connector).await? {
-                Some(connector) => health(session, connector, expiry).await.map(Some),
-                None => Ok(None),
-            },
-        )
+        self.read(async |session| {
+            let connector = connector_of(session, space_id, connector).await?;
+            let connectors = connector.into_iter().collect();
+            Ok(healths(session, connectors, expiry).await?.pop())
+        })
+        .await
+    }
+
+    async fn healths(&self, space_id: SpaceId, expiry: Expiry) -> Result<Vec<Health>, StoreError> {
+        self.read(async |session| {
+            let rows = session
+                .rows(CONNECTORS, &[&uuid(space_id.as_bytes())])
+                .await?;
+            let connector =
+                |row: &Row| KnownConnector::of(ConnectorId::from_bytes(row.id(5)?), row);
+            let connectors = rows.iter().map(connector).collect::<Result<_, _>>()?;
+            healths(session, connectors, expiry).await
+        })
         .await
     }
 }
@@ -306,42 +321,39 @@ async fn to_replay(
     Ok(seqs)
 }
 
-async fn health(
+/// The health of connectors, in their order.
+async fn healths(
     session: &Session,
-    connector: KnownConnector,
+    connectors: Vec<KnownConnector>,
     expiry: Expiry,
-) -> Result<Health, StoreError> {
-    let health = destination_health::read(session, connector.destination).await?;
-    let cutoff = expiry.cutoff(health.repaired_at).as_millisecond();
-    let depth = depth(session, &connector, cutoff).await?;
-    let last = session.row(LAST_ARRIVED, &[&connector.no]).await?;
-    let last = last.map_or(Ok(None), |row| row.maybe_time(0))?;
-    Ok(connector.health(health, depth, last))
-}
-
-/// How many deliveries are pending, and when the oldest of them was made.
-async fn depth(
-    session: &Session,
-    connector: &KnownConnector,
-    cutoff: i64,
-) -> Result<(u64, Option<Timestamp>), StoreError> {
-    if !connector.is_active {
-        return Ok((0, None));
+) -> Result<Vec<Health>, StoreError> {
+    let destinations: Vec<&[u8]> = connectors
+        .iter()
+        .map(|one| &one.destination.0[..])
+        .collect();
+    let sql = format!("SELECT {HEALTH_COLUMNS}, fingerprint {DESTINATIONS}");
+    let mut known: HashMap<Fingerprint, DestinationHealth> = HashMap::new();
+    for row in session.rows(&sql, &[&destinations]).await? {
+        known.insert(row.fingerprint(17)?, stored::health(&row)?);
     }
-    let Some(oldest) = session.row(OLDEST_WAITING, &[&connector.no]).await? else {
-        return Ok((0, None));
+    let health = |one: &KnownConnector| known.get(&one.destination).cloned().unwrap_or_default();
+    let cutoff = |one: &KnownConnector| {
+        if one.is_active {
+            expiry.cutoff(health(one).repaired_at).as_millisecond()
+        } else {
+            // What is written as pending counts as cancelled.
+            i64::MAX
+        }
     };
-    let (created_at, queued_at) = (oldest.time(0)?, oldest.number(1)?);
-    if queued_at > cutoff {
-        let depth = session.row(DEPTH, &[&connector.no]).await?;
-        let depth = depth.map_or(Ok(0), |row| row.count(0))?;
-        return Ok((depth, Some(created_at)));
+    let numbers: Vec<i64> = connectors.iter().map(|one| one.no).collect();
+    let cutoffs: Vec<i64> = connectors.iter().map(cutoff).collect();
+    let depths = session.rows(DEPTHS, &[&numbers, &cutoffs]).await?;
+    let last = session.rows(LAST_ARRIVED, &[&numbers]).await?;
+    let mut healths = Vec::with_capacity(connectors.len());
+    for ((one, depth), last) in connectors.into_iter().zip(depths).zip(last) {
+        let health = health(&one);
+        let depth = (depth.count(0)?, depth.maybe_time(1)?);
+        healths.push(one.health(health, depth, last.maybe_time(0)?));
     }
-    match session
-        .row(DEPTH_IN_TIME, &[&connector.no, &cutoff])
-        .await?
-    {
-        Some(row) => Ok((row.count(0)?, row.maybe_time(1)?)),
-        None => Ok((0, None)),
-    }
+    Ok(healths)
 }

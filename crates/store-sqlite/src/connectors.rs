@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alert_connectors_model::{
     CONNECTORS_PER_SPACE_MAX, Connector, ConnectorChange, ConnectorId, Fingerprint, NewConnector,
-    Slug, Space, SpaceId, User,
+    Slug, Space, SpaceId, User, WebhookUrl,
 };
 use alert_connectors_store::{
     Changed, Connectors, Created, Edit, Event, Roster, Sealing, StoreError,
@@ -57,6 +57,10 @@ const SPACE: &str = "SELECT no, version FROM spaces WHERE id = ?1";
 
 #[async_trait]
 impl Connectors for SqliteStore {
+    fn destination(&self, url: &WebhookUrl) -> Fingerprint {
+        self.shared.sealing.fingerprint(url)
+    }
+
     async fn roster(&self, slug: &Slug) -> Result<Option<Roster>, StoreError> {
         let (sealing, wanted) = (Arc::clone(&self.shared.sealing), slug.clone());
         self.read(move |connection| {

@@ -23,6 +23,10 @@ use crate::{
 const CONNECTOR: &str =
     "SELECT no, destination, is_active, created_at, coalesce(switched_at, created_at)
     FROM connectors WHERE id = ?1 AND space_no = ?2 AND deleted_at IS NULL";
+// By connectors_by_space.
+const CONNECTORS: &str =
+    "SELECT no, destination, is_active, created_at, coalesce(switched_at, created_at), id
+    FROM connectors WHERE space_no = ?1 AND deleted_at IS NULL ORDER BY no";
 // By alerts_by_id: the ids of an alert's deliveries begin like its own.
 const ALERTS_NAMED: &str = "SELECT seq FROM alerts WHERE id >= ?1 AND id <= ?2 AND space_no = ?3";
 // By deliveries_missed.
@@ -173,6 +177,20 @@ impl History for SqliteStore {
             connector
                 .map(|connector| health(connection, connector, expiry))
                 .transpose()
+        })
+        .await
+    }
+
+    async fn healths(&self, space_id: SpaceId, expiry: Expiry) -> Result<Vec<Health>, StoreError> {
+        self.read(move |connection| {
+            let Some(space_no) = space_no(connection, space_id)? else {
+                return Ok(Vec::new());
+            };
+            let connectors = rows(connection, CONNECTORS, [space_no], |row| {
+                KnownConnector::of(ConnectorId::from_bytes(row.id(5)?), row)
+            })?;
+            let health = |connector| health(connection, connector, expiry);
+            connectors.into_iter().map(health).collect()
         })
         .await
     }

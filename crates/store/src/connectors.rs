@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use alert_connectors_model::{
     Connector, ConnectorChange, ConnectorId, Fingerprint, NewConnector, Slug, Space, SpaceId, User,
+    WebhookUrl,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -13,6 +14,9 @@ use crate::{Event, Sealing, StoreError};
 /// The connectors of spaces. Each change bumps the space's version in its own transaction.
 #[async_trait]
 pub trait Connectors: Send + Sync {
+    /// The fingerprint by which a webhook URL is known.
+    fn destination(&self, url: &WebhookUrl) -> Fingerprint;
+
     /// The space of that slug with all its connectors, as they are now.
     async fn roster(&self, slug: &Slug) -> Result<Option<Roster>, StoreError>;
 

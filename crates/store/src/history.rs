@@ -50,6 +50,9 @@ pub trait History: Send + Sync {
         connector: ConnectorId,
         expiry: Expiry,
     ) -> Result<Option<Health>, StoreError>;
+
+    /// The health of all connectors of a space, oldest connector first, in one read.
+    async fn healths(&self, space_id: SpaceId, expiry: Expiry) -> Result<Vec<Health>, StoreError>;
 }
 
 /// Which deliveries to list.
@@ -110,6 +113,8 @@ pub enum Replayed {
 /// The health of a connector.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
+    /// The connector.
+    pub connector_id: ConnectorId,
     /// In one word.
     pub state: HealthState,
     /// Since when it has this state.
@@ -182,6 +187,7 @@ impl From<HealthFacts> for Health {
             (HealthState::Idle, facts.created_at)
         };
         Self {
+            connector_id: facts.connector_id,
             state,
             since,
             queue_depth: facts.queue_depth,

@@ -30,6 +30,8 @@ fn needs() -> BTreeMap<(&'static str, &'static str), &'static str> {
         (("delete", "/spaces/{slug}/members/{email}"), "admin"),
         (("get", "/spaces/{slug}/alert-connectors"), "viewer"),
         (("post", "/spaces/{slug}/alert-connectors"), "editor"),
+        (("get", "/spaces/{slug}/alert-connectors/health"), "viewer"),
+        (("post", "/spaces/{slug}/alert-connectors/test"), "editor"),
         (("get", "/spaces/{slug}/alert-connectors/{id}"), "viewer"),
         (("patch", "/spaces/{slug}/alert-connectors/{id}"), "editor"),
         (("delete", "/spaces/{slug}/alert-connectors/{id}"), "editor"),

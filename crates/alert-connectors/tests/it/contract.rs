@@ -200,6 +200,62 @@ async fn bodies_are_judged_by_length_then_type_then_syntax() {
 }
 
 #[tokio::test]
+async fn a_webhook_is_tested_before_there_is_a_connector_for_it() {
+    let world = World::start().await;
+    let path = "/spaces/data/alert-connectors/test";
+    let webhook = |path: &str| json!({"connector_type": "slack", "webhook_url": format!("{}{path}", world.receiver)});
+    let good = world.post(path, &webhook("/services/a")).await;
+    assert_eq!(
+        (good.status.as_u16(), &good.body),
+        (
+            200,
+            &json!({"success": true, "status_code": 200, "error": null})
+        )
+    );
+    assert!(world.texts("/services/a")[0].contains("Test message"));
+    let refused = alert_connectors_inbox::Behaviour {
+        row: Some("slack:no_service".to_owned()),
+        ..alert_connectors_inbox::Behaviour::default()
+    };
+    world.inbox.behave("/services/b", refused);
+    let bad = world.post(path, &webhook("/services/b")).await.body;
+    assert_eq!(
+        (&bad["success"], &bad["status_code"]),
+        (&json!(false), &json!(404))
+    );
+    let nonsense = json!({"connector_type": "teams", "webhook_url": "https://hooks.slack.com/services/T/B/x", "name": "x"});
+    let refused = world.post(path, &nonsense).await;
+    let faults = [
+        ("body.name".to_owned(), "unknown_field".to_owned()),
+        ("body.webhook_url".to_owned(), "wrong_platform".to_owned()),
+    ];
+    assert_eq!(refused.faults(), faults);
+    for _ in 0..5 {
+        world.post(path, &webhook("/services/a")).await;
+    }
+    let too_many = world.post(path, &webhook("/services/a")).await;
+    assert_eq!(
+        too_many.status, 429,
+        "one webhook is tested five times in ten seconds"
+    );
+    // Another address each time: the space has a limit of its own.
+    let mut last = too_many;
+    for number in 0..20 {
+        last = world
+            .post(path, &webhook(&format!("/services/{number}")))
+            .await;
+    }
+    assert_eq!(last.status, 429);
+    assert!(
+        last.body["detail"]
+            .as_str()
+            .unwrap()
+            .contains("for each space")
+    );
+    assert_eq!(world.get(CONNECTORS).await.body, json!([]));
+}
+
+#[tokio::test]
 async fn the_test_call_tells_what_the_webhook_said() {
     let world = World::start().await;
     let id = world.connect("/services/a").await;

@@ -109,6 +109,10 @@ async fn what_failed_can_be_seen_and_sent_again() {
         (&health["state"], &health["queue_depth"]),
         (&json!("healthy"), &json!(0))
     );
+    let all = world.get("/spaces/data/alert-connectors/health").await.body;
+    let mut listed = health;
+    listed["connector_id"] = json!(connector);
+    assert_eq!(all, json!({ "items": [listed] }));
 }
 
 #[tokio::test]

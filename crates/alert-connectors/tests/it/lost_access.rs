@@ -28,6 +28,9 @@ fn body_of(path: &str) -> Option<Value> {
         "/spaces" => json!({"slug": "late", "name": "Late"}),
         "/spaces/{slug}/members/{email}" => json!({"role": "admin"}),
         "/spaces/{slug}/alert-connectors" => connector,
+        "/spaces/{slug}/alert-connectors/test" => {
+            json!({"connector_type": "slack", "webhook_url": "https://hooks.example.com/x"})
+        }
         "/api-keys" | "/spaces/{slug}/alert-connectors/{id}" => json!({"name": "late"}),
         "/spaces/{slug}/alert-connectors/{id}/replay" => json!({"since": "2020-01-01T00:00:00Z"}),
         "/spaces/{slug}/alerts" => alert,

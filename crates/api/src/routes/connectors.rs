@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use alert_connectors_delivery::{TestReport, TestTarget};
 use alert_connectors_model::{
-    Connector, ConnectorId, Role, parse_connector_change, parse_new_connector, rfc3339_seconds,
+    Connector, ConnectorId, Role, parse_connector_change, parse_new_connector, parse_webhook,
+    rfc3339_seconds,
 };
 use alert_connectors_store::{Changed, Created, StoreError};
 use axum::{
@@ -209,11 +211,53 @@ pub(super) async fn test(
     Path((_slug, id)): Path<(String, String)>,
 ) -> Result<Response, ApiError> {
     let connector = connector_of(&entry, &id)?;
-    let report = app.engine.test(connector, &entry.space().name).await?;
-    let body = schema::TestResult {
-        success: report.success,
-        status_code: report.status_code,
-        error: report.error,
+    let tested = app
+        .engine
+        .test((&**connector).into(), &entry.space().name)
+        .await;
+    Ok(Json(schema::TestResult::of(tested?)).into_response())
+}
+
+/// Send a test message to a webhook that no connector has yet.
+#[utoipa::path(
+    post, path = "/spaces/{slug}/alert-connectors/test", operation_id = "testWebhook", tag = "connectors",
+    params(("slug" = String, Path, description = "The space")),
+    request_body = schema::Webhook,
+    responses((status = 200, description = "What came of the test message, also where it failed", body = schema::TestResult), (status = "default", response = schema::AnyProblem))
+)]
+pub(super) async fn test_webhook(
+    State(app): State<App>,
+    Editor(mut entry): Editor,
+    headers: HeaderMap,
+    request: Body,
+) -> Result<Response, ApiError> {
+    let bytes = body::read(&app, &headers, request, BODY_BYTES_MAX).await?;
+    let webhook = parse_webhook(body::parse(&bytes)?, &app.rules);
+    let (connector_type, webhook_url) = webhook.map_err(ApiError::invalid)?;
+    // The body may have been long on its way, and a message is sent now.
+    entry.again(&app, &headers).await?;
+    app.test_limit.count(entry.space().id).map_err(|wait| {
+        ApiError::too_many(
+            "At most 20 tests of new webhooks in a minute for each space; wait a little.",
+            wait,
+        )
+    })?;
+    let target = TestTarget {
+        connector_type,
+        destination: app.store.destination(&webhook_url),
+        webhook_url: &webhook_url,
+        name: "New connector",
     };
-    Ok(Json(body).into_response())
+    let tested = app.engine.test(target, &entry.space().name).await;
+    Ok(Json(schema::TestResult::of(tested?)).into_response())
+}
+
+impl schema::TestResult {
+    fn of(report: TestReport) -> Self {
+        Self {
+            success: report.success,
+            status_code: report.status_code,
+            error: report.error,
+        }
+    }
 }

@@ -4,7 +4,7 @@ use alert_connectors_model::{
     Attempt, Delivery, DeliveryId, DeliveryState, EndReason, FaultKind, FieldReader, Json,
     rfc3339_millis,
 };
-use alert_connectors_store::{DeliveryQuery, Replay, Replayed, Retried};
+use alert_connectors_store::{DeliveryQuery, Health, Replay, Replayed, Retried};
 use axum::{
     body::Body,
     extract::{Path, RawQuery, State},
@@ -240,17 +240,44 @@ pub(super) async fn health(
         .health(entry.space().id, connector, app.expiry())
         .await?
         .ok_or_else(|| ApiError::not_found("connector in this space"))?;
-    let body = schema::ConnectorHealth {
-        state: health.state.as_str(),
-        since: rfc3339_millis(health.since),
-        queue_depth: health.queue_depth,
-        oldest_pending_at: health.oldest_pending_at.map(rfc3339_millis),
-        next_attempt_at: health.next_attempt_at.map(rfc3339_millis),
-        last_success_at: health.last_success_at.map(rfc3339_millis),
-        last_error: health.last_error,
-        consecutive_failures: health.consecutive_failures,
+    Ok(axum::Json(schema::ConnectorHealth::of(health)).into_response())
+}
+
+/// Show the health of all connectors of a space.
+#[utoipa::path(
+    get, path = "/spaces/{slug}/alert-connectors/health", operation_id = "listConnectorHealth", tag = "deliveries",
+    params(("slug" = String, Path, description = "The space")),
+    responses((status = 200, description = "The health of each connector", body = schema::ConnectorHealths), (status = "default", response = schema::AnyProblem))
+)]
+pub(super) async fn healths(
+    State(app): State<App>,
+    Viewer(entry): Viewer,
+) -> Result<Response, ApiError> {
+    let healths = app.store.healths(entry.space().id, app.expiry()).await?;
+    let items = healths.into_iter().map(|health| schema::ConnectorHealth {
+        connector_id: Some(health.connector_id),
+        ..schema::ConnectorHealth::of(health)
+    });
+    let body = schema::ConnectorHealths {
+        items: items.collect(),
     };
     Ok(axum::Json(body).into_response())
+}
+
+impl schema::ConnectorHealth {
+    fn of(health: Health) -> Self {
+        Self {
+            connector_id: None,
+            state: health.state.as_str(),
+            since: rfc3339_millis(health.since),
+            queue_depth: health.queue_depth,
+            oldest_pending_at: health.oldest_pending_at.map(rfc3339_millis),
+            next_attempt_at: health.next_attempt_at.map(rfc3339_millis),
+            last_success_at: health.last_success_at.map(rfc3339_millis),
+            last_error: health.last_error,
+            consecutive_failures: health.consecutive_failures,
+        }
+    }
 }
 
 impl<'d> schema::Delivery<'d> {

@@ -39,6 +39,7 @@ pub(crate) fn core() -> OpenApiRouter<App> {
             connectors::change,
             connectors::delete
         ))
+        .routes(routes!(connectors::test_webhook))
         .routes(routes!(connectors::test))
         .routes(routes!(alerts::list, intake::post))
         .routes(routes!(intake::post_batch))
@@ -46,6 +47,7 @@ pub(crate) fn core() -> OpenApiRouter<App> {
         .routes(routes!(alerts::one))
         .routes(routes!(alerts::resolve))
         .routes(routes!(deliveries::of_connector))
+        .routes(routes!(deliveries::healths))
         .routes(routes!(deliveries::health))
         .routes(routes!(deliveries::replay))
         .routes(routes!(deliveries::one))

@@ -75,7 +75,7 @@ async fn a_successful_test_releases_what_is_held() {
         .queue
         .push(vec![world.due(&connector, 2, "two")])
         .await;
-    let report = world.engine.test(&connector, "S").await.unwrap();
+    let report = world.test(&connector).await.unwrap();
     assert!(report.success);
     until(|| delivered(&world), |seqs| *seqs == [1, 2]).await;
     until(|| told(&world), |told| *told == ["blocked", "repaired"]).await;
@@ -87,7 +87,7 @@ async fn a_failed_test_changes_nothing() {
     receiver.inbox.behave(PATH, row("slack:no_service", None));
     let world = World::start(Setting::to(&receiver));
     let connector = world.connector(URL);
-    let report = world.engine.test(&connector, "S").await.unwrap();
+    let report = world.test(&connector).await.unwrap();
     assert!(!report.success);
     assert_eq!(
         world.queue.health(),

@@ -86,7 +86,7 @@ async fn says_of(
         stopping,
     ));
     let url = format!("https://{host}/");
-    let report = world.engine.test(&world.connector(&url), "S").await;
+    let report = world.test(&world.connector(&url)).await;
     report.unwrap().error.unwrap_or_default()
 }
 

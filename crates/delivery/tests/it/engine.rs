@@ -223,7 +223,7 @@ async fn a_test_call_tells_what_the_webhook_said() {
     let receiver = Receiver::start().await;
     let world = World::start(Setting::to(&receiver));
     let connector = world.connector(URL);
-    let good = world.engine.test(&connector, "S").await.unwrap();
+    let good = world.test(&connector).await.unwrap();
     assert_eq!(
         good,
         TestReport {
@@ -235,14 +235,14 @@ async fn a_test_call_tells_what_the_webhook_said() {
     receiver
         .inbox
         .behave(PATH, row("slack:no_service", Some(1)));
-    let bad = world.engine.test(&connector, "S").await.unwrap();
+    let bad = world.test(&connector).await.unwrap();
     assert_eq!((bad.success, bad.status_code), (false, 404));
     assert!(bad.error.unwrap().starts_with("no_service: "));
     receiver
         .inbox
         .behave(PATH, row("slack:rate_limited", Some(1)));
     for _ in 0..2 {
-        let waiting = world.engine.test(&connector, "S").await.unwrap();
+        let waiting = world.test(&connector).await.unwrap();
         assert_eq!((waiting.success, waiting.status_code), (false, 429));
     }
     assert_eq!(
@@ -250,9 +250,9 @@ async fn a_test_call_tells_what_the_webhook_said() {
         3,
         "nothing is posted while the channel has asked to wait"
     );
-    world.engine.test(&connector, "S").await.unwrap();
+    world.test(&connector).await.unwrap();
     assert!(
-        world.engine.test(&connector, "S").await.is_err(),
+        world.test(&connector).await.is_err(),
         "at most five tests in ten seconds"
     );
 }

@@ -43,8 +43,7 @@ impl Trap {
 
 async fn error_of(world: &World, url: &str) -> String {
     world
-        .engine
-        .test(&world.connector(url), "S")
+        .test(&world.connector(url))
         .await
         .unwrap()
         .error

@@ -155,7 +155,7 @@ async fn after_a_request_to_wait_nothing_is_posted_before_its_time_over_a_restar
     world.stopping.cancel();
     let queue = std::sync::Arc::clone(&world.queue);
     let restarted = World::start_with(Setting::to(&receiver), queue);
-    let report = restarted.engine.test(&connector, "S").await.unwrap();
+    let report = restarted.test(&connector).await.unwrap();
     assert_eq!((report.success, report.status_code), (false, 429));
     restarted
         .queue

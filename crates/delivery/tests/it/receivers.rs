@@ -27,7 +27,7 @@ const SHORT: TimeLimits = TimeLimits {
 const UNANSWERED: &str = "Connection timeout: the message was sent whole and may have arrived";
 
 async fn report(world: &World, url: &str) -> (u16, String) {
-    let report = world.engine.test(&world.connector(url), "S").await.unwrap();
+    let report = world.test(&world.connector(url)).await.unwrap();
     (report.status_code, report.error.unwrap_or_default())
 }
 

@@ -9,7 +9,8 @@ use std::{
 
 use alert_connectors_delivery::{
     BackoffConfig, ConnectorNotice, DeliveryMeters, Engine, EngineOptions, NotifyError,
-    NotifySpace, Proxy, Rates, Resolve, Sender, SenderOptions, TimeLimits, Trust,
+    NotifySpace, Proxy, Rates, Resolve, Sender, SenderOptions, TestError, TestReport, TimeLimits,
+    Trust,
 };
 use alert_connectors_inbox::{Authority, Behaviour, Inbox, serve};
 use alert_connectors_model::{
@@ -189,6 +190,11 @@ impl Drop for World {
 }
 
 impl World {
+    /// Posts a test message to a connector.
+    pub(crate) async fn test(&self, connector: &Connector) -> Result<TestReport, TestError> {
+        self.engine.test(connector.into(), "S").await
+    }
+
     pub(crate) fn start(setting: Setting) -> Self {
         Self::start_with(setting, MemoryQueue::new())
     }

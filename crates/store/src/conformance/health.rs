@@ -36,6 +36,50 @@ pub async fn health_tells_how_a_connector_fares(world: World) {
     assert_eq!(healthy.last_success_at, Some(world.now));
 }
 
+/// The health of a space's connectors is that of each of them, oldest connector first.
+pub async fn health_of_a_space_is_that_of_each_connector(world: World) {
+    let space = world.space_id().await;
+    let healths = async || world.store.healths(space, world.expiry()).await.unwrap();
+    assert_eq!(healths().await, []);
+    let connect = async |name: &str| {
+        let url = format!("https://hooks.slack.com/services/T/B/{name}");
+        world.connect_url("", Some(&url)).await
+    };
+    let (one, other) = (connect("one").await, connect("other").await);
+    let off = connect("off").await;
+    for _ in 0..2 {
+        world.post("").await;
+    }
+    let due = world.due(&one).await;
+    let outcomes = vec![world.outcome(&due[0], world.arrived())];
+    world.report(&one, outcomes).await;
+    world
+        .report_with(&other, Vec::new(), Some(failing(&world)))
+        .await;
+    let version = world.roster().await.version;
+    let switch_off = ConnectorChange {
+        is_active: Some(false),
+        ..ConnectorChange::default()
+    };
+    let changed = world
+        .store
+        .change_connector(space, version, off.id, switch_off, world.now);
+    changed.await.unwrap();
+    let found = healths().await;
+    let mut each = Vec::new();
+    for connector in [&one, &other, &off] {
+        let health = world.store.health(space, connector.id, world.expiry());
+        each.push(health.await.unwrap().unwrap());
+    }
+    assert_eq!(found, each);
+    let states: Vec<_> = found
+        .iter()
+        .map(|health| (health.state, health.queue_depth))
+        .collect();
+    assert_eq!(states[2], (HealthState::Paused, 0));
+    assert!(states.contains(&(HealthState::Retrying, 2)), "{states:?}");
+}
+
 /// Failures, a block and a pause are told in this order: the last of them says what the connector does.
 pub async fn health_tells_a_failure_a_block_and_a_pause(world: World) {
     let connector = world.connect("").await;

@@ -31,6 +31,15 @@ schemas! {
         #[schema(max_items = 64)]
         alert_type_filter: Option<Vec<String>>,
     }
+    /// A webhook that is tried before a connector is made for it.
+    #[schema(example = json!({"connector_type": "slack", "webhook_url": "https://hooks.slack.com/services/T00/B00/xxx"}))]
+    Webhook {
+        /// The platform that the webhook leads to.
+        connector_type: ConnectorType,
+        /// As for a new connector.
+        #[schema(max_length = 2048, format = "uri")]
+        webhook_url: String,
+    }
     /// What to change; what is left out stays.
     #[schema(example = json!({"name": "Updated Name", "is_active": false, "severity_filter": ["critical"]}))]
     ConnectorChange {
@@ -111,8 +120,18 @@ answers! {
         #[schema(required)]
         error: Option<String>,
     }
+    /// The health of all connectors of a space, in the order of their list.
+    ConnectorHealths {
+        /// The health of each connector.
+        #[schema(max_items = 500)]
+        items: Vec<ConnectorHealth>,
+    }
     /// The health of a connector.
     ConnectorHealth {
+        /// Names the connector. Left out where the address of the request does.
+        #[schema(value_type = Option<String>, nullable = false, format = "uuid")]
+        #[serde(skip_serializing_if = "Option::is_none")]
+        connector_id: Option<model::ConnectorId>,
         /// In a word.
         #[schema(value_type = HealthState)]
         state: &'static str,

@@ -3,8 +3,9 @@
 use std::sync::{Arc, atomic::AtomicU64};
 
 use alert_connectors_model::{AlertId, Random, Slug};
-use alert_connectors_store::{Leases, Queue};
+use alert_connectors_store::{DeliveryMessage, Leases, Queue};
 use alert_connectors_tasks::Tasks;
+use bytes::Bytes;
 use jiff::SignedDuration;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -16,6 +17,7 @@ use crate::{
     dispatcher, lease_keeper,
     lease_requests::LeaseRequests,
     memory::MemoryBudget,
+    payload,
     recorder::{self, Recording},
     registry::Registry,
 };
@@ -97,6 +99,12 @@ impl Engine {
         let notices = announcer::run(Arc::clone(&registry), options.notify, announced);
         tasks.essential("notices", notices);
         Self { registry }
+    }
+
+    /// Renders a delivery's own message, as it is posted where it is posted alone.
+    pub fn message(&self, slug: &Slug, message: &DeliveryMessage) -> Bytes {
+        let page = self.alert_url(slug, message.alert_id);
+        payload::message_of(message, page.as_deref())
     }
 
     /// Returns the address at which people find an alert, if this service has a public one.

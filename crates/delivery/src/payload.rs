@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use alert_connectors_message::{Counts, Digest, FollowUp, Shown, platform};
 use alert_connectors_model::{
-    Alert, AlertId, AlertType, Attempt, Connector, DeliveryId, DeliveryKind, DeliveryState,
-    EndReason,
+    Alert, AlertId, AlertType, Attempt, Connector, ConnectorType, DeliveryId, DeliveryKind,
+    DeliveryState, EndReason,
 };
-use alert_connectors_store::{DigestBatch, DigestEntry, Disposition, Form, OpeningState, Outcome};
+use alert_connectors_store::{
+    DeliveryMessage, DigestBatch, DigestEntry, Disposition, Form, OpeningState, Outcome,
+};
 use bytes::Bytes;
 use jiff::Timestamp;
 
@@ -203,6 +205,23 @@ fn message(waiting: &[QueuedDelivery]) -> Bytes {
         note,
         whole,
     };
+    bytes_of(connector_type, form, shown)
+}
+
+/// The bytes of a delivery's own message.
+pub(crate) fn message_of(message: &DeliveryMessage, page: Option<&str>) -> Bytes {
+    let (alert, told) = (&message.alert, (message.kind, message.created_at));
+    let (whole, note) = story(std::iter::once(told), alert);
+    let shown = Shown {
+        alert,
+        page,
+        note,
+        whole,
+    };
+    bytes_of(message.connector_type, message.form, shown)
+}
+
+fn bytes_of(connector_type: ConnectorType, form: Form, shown: Shown<'_>) -> Bytes {
     let platform = platform(connector_type);
     Bytes::from(match form {
         Form::Full => platform.message(shown).payload,

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use alert_connectors_model::{ConnectorId, Delivery, DeliveryId, Fingerprint, SpaceId};
 use alert_connectors_store::{
-    DeliveryLook, DeliveryQuery, DestinationHealth, Event, Expiry, Health, History, KnownConnector,
-    Page, Replay, ReplayPlan, Replayed, Retried, StoreError, retry_of,
-    stored::{self, Columns as _, HEALTH_COLUMNS, StoredDelivery},
+    DeliveryLook, DeliveryMessage, DeliveryQuery, DestinationHealth, Event, Expiry, Health,
+    History, KnownConnector, Page, Replay, ReplayPlan, Replayed, Retried, StoreError, retry_of,
+    stored::{self, Columns as _, HEALTH_COLUMNS, MESSAGE_COLUMNS, StoredDelivery},
 };
 use async_trait::async_trait;
 use tokio_postgres::types::ToSql;
@@ -28,6 +28,10 @@ const CONNECTORS: &str = "SELECT c.no, c.destination, c.is_active, c.created_at,
 // By alerts_by_id: the ids of an alert's deliveries begin like its own.
 const ALERTS_NAMED: &str = "SELECT a.seq FROM alerts a JOIN spaces s ON s.no = a.space_no
     WHERE a.id >= $1 AND a.id <= $2 AND s.id = $3";
+// By primary keys.
+const MESSAGE: &str = "CASE WHEN d.ended_by IS NOT NULL THEN d.digest_size
+    ELSE (SELECT t.digest_size FROM attempts t WHERE t.delivery_seq = d.seq ORDER BY t.id DESC LIMIT 1) END
+    FROM deliveries d JOIN alerts a ON a.seq = d.alert_seq JOIN connectors c ON c.no = d.connector_no WHERE d.seq = $1";
 // By the primary key of missed, then by primary key.
 const MISSED: &str =
     "FROM (SELECT seq FROM missed WHERE connector_no = $1 AND state = $4 AND seq < $2
@@ -114,6 +118,22 @@ impl History for PostgresStore {
                 attempts: attempts.remove(&stored.seq).unwrap_or_default(),
                 ..stored.read(expiry)
             }))
+        })
+        .await
+    }
+
+    async fn message(
+        &self,
+        space_id: SpaceId,
+        id: DeliveryId,
+    ) -> Result<Option<DeliveryMessage>, StoreError> {
+        self.read(async |session| {
+            let Some(found) = find(session, space_id, id).await? else {
+                return Ok(None);
+            };
+            let sql = format!("SELECT {MESSAGE_COLUMNS}, {MESSAGE}");
+            let row = session.row(&sql, &[&found.seq]).await?;
+            row.map(|row| stored::message(&row)).transpose()
         })
         .await
     }

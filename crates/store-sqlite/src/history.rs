@@ -2,8 +2,9 @@
 
 use alert_connectors_model::{ConnectorId, Delivery, DeliveryId, SpaceId};
 use alert_connectors_store::{
-    DeliveryLook, DeliveryQuery, Event, Expiry, Health, History, KnownConnector, Page, Replay,
-    ReplayPlan, Replayed, Retried, StoreError, retry_of, stored::StoredDelivery,
+    DeliveryLook, DeliveryMessage, DeliveryQuery, Event, Expiry, Health, History, KnownConnector,
+    Page, Replay, ReplayPlan, Replayed, Retried, StoreError, retry_of,
+    stored::{self, MESSAGE_COLUMNS, StoredDelivery},
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -29,6 +30,9 @@ const CONNECTORS: &str =
     FROM connectors WHERE space_no = ?1 AND deleted_at IS NULL ORDER BY no";
 // By alerts_by_id: the ids of an alert's deliveries begin like its own.
 const ALERTS_NAMED: &str = "SELECT seq FROM alerts WHERE id >= ?1 AND id <= ?2 AND space_no = ?3";
+// By primary keys.
+const MESSAGE: &str = "(SELECT digest_size FROM attempts WHERE delivery_seq = d.seq ORDER BY id DESC LIMIT 1)
+    FROM deliveries d JOIN alerts a ON a.seq = d.alert_seq JOIN connectors c ON c.no = d.connector_no WHERE d.seq = ?1";
 // By deliveries_missed.
 const MISSED: &str = "WHERE d.connector_no = ?1 AND d.state = ?4 AND d.state >= 3 AND d.seq < ?2 ORDER BY d.seq DESC LIMIT ?3";
 // By primary key, one zone.
@@ -106,6 +110,21 @@ impl History for SqliteStore {
                 attempts,
                 ..stored.read(expiry)
             }))
+        })
+        .await
+    }
+
+    async fn message(
+        &self,
+        space_id: SpaceId,
+        id: DeliveryId,
+    ) -> Result<Option<DeliveryMessage>, StoreError> {
+        self.read(move |connection| {
+            let Some(stored) = find(connection, space_id, id)? else {
+                return Ok(None);
+            };
+            let sql = format!("SELECT {MESSAGE_COLUMNS}, {MESSAGE}");
+            row(connection, &sql, [stored.seq], stored::message)
         })
         .await
     }

@@ -1,10 +1,13 @@
 //! The history of deliveries, their retry and replay, and a connector's health.
 
-use alert_connectors_model::{ConnectorId, Delivery, DeliveryId, DeliveryState, SpaceId};
+use alert_connectors_model::{
+    Alert, AlertId, ConnectorId, ConnectorType, Delivery, DeliveryId, DeliveryKind, DeliveryState,
+    SpaceId,
+};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::{DestinationHealth, Expiry, Page, SetAside, StoreError};
+use crate::{DestinationHealth, Expiry, Form, Page, SetAside, StoreError};
 
 /// The history of deliveries.
 #[async_trait]
@@ -25,6 +28,13 @@ pub trait History: Send + Sync {
         id: DeliveryId,
         expiry: Expiry,
     ) -> Result<Option<Delivery>, StoreError>;
+
+    /// What a delivery's message is made of: as it was sent last or, while it was not, as it would be sent now.
+    async fn message(
+        &self,
+        space_id: SpaceId,
+        id: DeliveryId,
+    ) -> Result<Option<DeliveryMessage>, StoreError>;
 
     /// Queues a delivery again after it failed, expired or was cancelled.
     async fn retry(
@@ -53,6 +63,25 @@ pub trait History: Send + Sync {
 
     /// The health of all connectors of a space, oldest connector first, in one read.
     async fn healths(&self, space_id: SpaceId, expiry: Expiry) -> Result<Vec<Health>, StoreError>;
+}
+
+/// What a delivery's message is made of.
+#[derive(Debug, Clone)]
+pub struct DeliveryMessage {
+    /// The alert, as it is now.
+    pub alert: Alert,
+    /// Names the alert.
+    pub alert_id: AlertId,
+    /// What the message says of the alert.
+    pub kind: DeliveryKind,
+    /// When the delivery was made.
+    pub created_at: Timestamp,
+    /// The platform that it is rendered for.
+    pub connector_type: ConnectorType,
+    /// The form of the last attempt or, before that, of the next one.
+    pub form: Form,
+    /// How many deliveries the last request carried; 1 where none was made.
+    pub digest_size: u32,
 }
 
 /// Which deliveries to list.

@@ -40,7 +40,8 @@ pub use expiry::{CLOCK_STEP, Expiry, Kept};
 pub use failing::{FailingMessages, SET_ASIDE_MAX, SetAside, Suspect};
 pub use group::GroupMeters;
 pub use history::{
-    DeliveryQuery, Health, HealthFacts, HealthState, History, Replay, Replayed, Retried,
+    DeliveryMessage, DeliveryQuery, Health, HealthFacts, HealthState, History, Replay, Replayed,
+    Retried,
 };
 pub use history_plan::{DeliveryLook, KnownConnector, ReplayPlan, retry_of};
 pub use inspection::Inspection;

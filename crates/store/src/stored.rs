@@ -19,7 +19,9 @@ use serde::{Deserialize, Serialize};
 use crate::{Accepted, AlertRecord, Sealed, Sealing, StoreError, accept::Problem};
 
 pub use columns::Columns;
-pub use delivery::{DELIVERY_COLUMNS, StoredDelivery, attempt, delivery_kind};
+pub use delivery::{
+    DELIVERY_COLUMNS, MESSAGE_COLUMNS, StoredDelivery, attempt, delivery_kind, message,
+};
 pub use health::{BLOCKED, HEALTH_COLUMNS, TROUBLED, health};
 pub use pending::{ENTRY_COLUMNS, PENDING_COLUMNS, SharedAlerts, digest_entry, pending};
 pub use users::{

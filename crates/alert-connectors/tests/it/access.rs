@@ -52,6 +52,7 @@ fn needs() -> BTreeMap<(&'static str, &'static str), &'static str> {
             "editor",
         ),
         (("get", "/spaces/{slug}/deliveries/{id}"), "viewer"),
+        (("get", "/spaces/{slug}/deliveries/{id}/message"), "viewer"),
         (("post", "/spaces/{slug}/deliveries/{id}/retry"), "editor"),
         (("get", "/spaces/{slug}/alerts"), "viewer"),
         (("post", "/spaces/{slug}/alerts"), "send"),

@@ -78,6 +78,17 @@ async fn what_failed_can_be_seen_and_sent_again() {
     assert_eq!(delivery, failed);
     assert_eq!(keys(&delivery), DELIVERY_FIELDS);
     assert_eq!(keys(&delivery["attempts"][0]), ATTEMPT_FIELDS);
+    // Slack refused the full message and the plain one, which was sent last.
+    let message = world.get(&format!("{path}/message")).await;
+    let sent = world.texts("/services/a").pop().unwrap();
+    assert!(message.text.contains(&sent), "{}: {sent}", message.text);
+    assert_eq!(
+        (
+            &message.body["connector_type"],
+            &message.body["digest_size"]
+        ),
+        (&json!("slack"), &json!(1))
+    );
     assert_eq!(
         (&delivery["kind"], &delivery["reason"]),
         (&json!("opening"), &json!("message_refused"))

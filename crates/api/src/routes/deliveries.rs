@@ -12,7 +12,7 @@ use axum::{
 };
 use http::{HeaderMap, StatusCode};
 
-use super::{connectors::connector_of, fields, schema};
+use super::{connectors::connector_of, fields, intake::raw, schema};
 use crate::{
     ApiError, App, ErrorKind,
     body::{self, BODY_BYTES_MAX},
@@ -91,6 +91,29 @@ pub(super) async fn one(
         .await?;
     let delivery = found.ok_or_else(absent)?;
     Ok(axum::Json(schema::Delivery::of(&delivery)).into_response())
+}
+
+/// Show a delivery's message: as it was sent or, while it is pending, as it would be sent now.
+#[utoipa::path(
+    get, path = "/spaces/{slug}/deliveries/{id}/message", operation_id = "getDeliveryMessage", tag = "deliveries",
+    params(("slug" = String, Path, description = "The space"), ("id" = String, Path, description = "The delivery")),
+    responses((status = 200, description = "The message", body = schema::DeliveryMessage), (status = "default", response = schema::AnyProblem))
+)]
+pub(super) async fn message(
+    State(app): State<App>,
+    Viewer(entry): Viewer,
+    Path((_slug, id)): Path<(String, String)>,
+) -> Result<Response, ApiError> {
+    let id: DeliveryId = id.parse().map_err(|_malformed| absent())?;
+    let found = app.store.message(entry.space().id, id).await?;
+    let message = found.ok_or_else(absent)?;
+    let payload = app.engine.message(&entry.space().slug, &message);
+    let body = schema::DeliveryMessage {
+        connector_type: message.connector_type,
+        payload: raw(payload.to_vec()),
+        digest_size: message.digest_size,
+    };
+    Ok(axum::Json(body).into_response())
 }
 
 fn absent() -> ApiError {

@@ -182,10 +182,6 @@ pub(super) async fn preview(
 
 impl schema::PreviewMessage {
     fn of(connector_type: ConnectorType, shown: Shown<'_>) -> Self {
-        let raw = |bytes: Vec<u8>| {
-            let text = String::from_utf8(bytes).expect("a payload is UTF-8");
-            RawValue::from_string(text).expect("a payload is JSON")
-        };
         let platform = platform(connector_type);
         let message = platform.message(shown);
         Self {
@@ -194,6 +190,12 @@ impl schema::PreviewMessage {
             trimmed: message.trimmed,
         }
     }
+}
+
+/// A payload as a part of an answer, byte for byte.
+pub(super) fn raw(payload: Vec<u8>) -> Box<RawValue> {
+    let text = String::from_utf8(payload).expect("a payload is UTF-8");
+    RawValue::from_string(text).expect("a payload is JSON")
 }
 
 async fn read_one(

@@ -51,6 +51,7 @@ pub(crate) fn core() -> OpenApiRouter<App> {
         .routes(routes!(deliveries::health))
         .routes(routes!(deliveries::replay))
         .routes(routes!(deliveries::one))
+        .routes(routes!(deliveries::message))
         .routes(routes!(deliveries::retry))
 }
 

@@ -37,8 +37,8 @@ const SUMMARY_UNITS_MAX: usize = 250;
 /// The plain form is kept this short.
 const PLAIN_UNITS_MAX: usize = 1_000;
 
-/// How much of what may be long is shown. The first step that fits the whole is taken: facts go first, then text is
-/// cut, then the buttons of product and check go.
+/// How much of what may be long is shown. The first step that fits is taken: values are shortened first, then the
+/// description, then facts go, then the buttons of product and check.
 struct Fit {
     title: usize,
     /// In weight, as the card is measured.

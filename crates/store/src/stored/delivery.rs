@@ -1,14 +1,14 @@
 //! Deliveries and their attempts, as rows.
 
 use alert_connectors_model::{
-    AlertId, Attempt, AttemptId, AttemptOutcome, ConnectorId, Delivery, DeliveryId, DeliveryKind,
-    DeliveryState, EndReason,
+    AlertId, Attempt, AttemptId, AttemptOutcome, ConnectorId, ConnectorType, Delivery, DeliveryId,
+    DeliveryKind, DeliveryState, EndReason,
 };
 
 use jiff::Timestamp;
 
-use super::{Columns, unreadable};
-use crate::{AcceptedDelivery, Expiry, Kept, StoreError};
+use super::{Columns, alert, unreadable};
+use crate::{AcceptedDelivery, DeliveryMessage, Expiry, Form, Kept, StoreError};
 
 /// A delivery as it is stored.
 pub struct StoredDelivery {
@@ -93,6 +93,34 @@ impl StoredDelivery {
             connector_name: self.connector_name,
         }
     }
+}
+
+/// The columns that [`message`] reads, in its order, without the size of the last digest: deliveries are `d`, alerts `a`
+/// and connectors `c`.
+pub const MESSAGE_COLUMNS: &str =
+    "a.seq, a.id, a.content, d.kind, d.created_at, c.connector_type, d.plain";
+
+/// What a delivery's message is made of, from a row of [`MESSAGE_COLUMNS`] and the size of the last digest.
+pub fn message(row: &dyn Columns) -> Result<DeliveryMessage, StoreError> {
+    let alert_seq = row.number(0)?;
+    let connector_type = ConnectorType::parse(&row.text(5)?);
+    let digest_size = row
+        .maybe_number(7)?
+        .and_then(|size| u32::try_from(size).ok());
+    Ok(DeliveryMessage {
+        alert: alert(&row.text(2)?, alert_seq)?,
+        alert_id: AlertId::from_bytes(row.id(1)?),
+        kind: delivery_kind(row.code(3)?, alert_seq)?,
+        created_at: row.time(4)?,
+        connector_type: connector_type
+            .ok_or_else(|| unreadable("connectors", "connector_type", "of a delivery"))?,
+        form: if row.flag(6)? {
+            Form::Plain
+        } else {
+            Form::Full
+        },
+        digest_size: digest_size.unwrap_or(1),
+    })
 }
 
 /// What the number of a kind means.

@@ -82,6 +82,18 @@ answers! {
         #[serde(skip_serializing_if = "Option::is_none")]
         attempts: Option<Vec<Attempt<'d>>>,
     }
+    /// The message of a delivery.
+    DeliveryMessage {
+        /// The platform that it is for.
+        #[schema(value_type = super::ConnectorType)]
+        connector_type: model::ConnectorType,
+        /// The body of the request that carries it alone, with the alert as it is now.
+        #[schema(value_type = Value)]
+        payload: Box<serde_json::value::RawValue>,
+        /// How many messages the last request carried. If there is more than one, it was a digest, which holds this message in short.
+        #[schema(minimum = 1)]
+        digest_size: u32,
+    }
     /// One HTTP request to a webhook.
     Attempt<'d> {
         /// Names the attempt.

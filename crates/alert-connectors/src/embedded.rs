@@ -71,9 +71,9 @@ impl AlertConnectors {
         operations_router(&self.app)
     }
 
-    /// The whole API with a fallback of its own, as `alert-connectors serve` serves it.
+    /// The whole API and the console, with a fallback of their own, as `alert-connectors serve` serves them.
     pub fn whole_router(&self) -> Router {
-        whole(&self.app)
+        whole(&self.app, alert_connectors_console::router())
     }
 
     /// Posts an alert to a space without HTTP. It serialises to the JSON of `POST /spaces/{slug}/alerts` and is corrected,

@@ -22,7 +22,7 @@ pub(crate) fn alert_url(
 ) -> Option<String> {
     public_url.map(|base| {
         format!(
-            "{}/spaces/{slug}/alerts/{alert_id}",
+            "{}/console/spaces/{slug}/alerts/{alert_id}",
             base.trim_end_matches('/')
         )
     })

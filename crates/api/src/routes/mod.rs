@@ -3,6 +3,7 @@
 mod alerts;
 mod api_keys;
 mod auth;
+mod browser;
 mod connectors;
 mod deliveries;
 mod docs;
@@ -95,11 +96,13 @@ pub fn operations_router(app: &App) -> Router {
     layered(operations(), app)
 }
 
-/// The whole API of the service. Any other route is answered with an error.
-pub fn whole(app: &App) -> Router {
+/// The whole API of the service, and pages beside it. Any other route is answered with an error, and a browser is led to
+/// the console from where a person may arrive.
+pub fn whole(app: &App, pages: Router<App>) -> Router {
     let all = core().merge(users()).merge(operations());
-    let router = all.split_for_parts().0;
-    finished(router.fallback(async || ApiError::not_found("route")), app)
+    let router = all.split_for_parts().0.merge(pages);
+    let router = router.fallback(async || ApiError::not_found("route"));
+    finished(router.layer(middleware::from_fn(browser::lead)), app)
 }
 
 fn layered(routes: OpenApiRouter<App>, app: &App) -> Router {

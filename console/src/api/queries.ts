@@ -1,0 +1,105 @@
+// The reads of the API, each with the key by which it is cached.
+import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+
+import {
+  getAlert,
+  getConnector,
+  getDeliveryMessage,
+  getMe,
+  listAlerts,
+  listApiKeys,
+  listConnectorHealth,
+  listConnectors,
+  listDeliveries,
+  listMembers,
+  previewAlert,
+} from "./generated";
+import type { DeliveryState, ListAlertsData, NewAlert } from "./generated";
+import { answer } from "./problem";
+
+/** How often what changes by itself is read again while it is looked at, in milliseconds. */
+const LIVE = 2_000;
+
+export const meQuery = queryOptions({ queryKey: ["me"], queryFn: () => answer(getMe()), staleTime: 30_000 });
+
+export const connectorsQuery = (slug: string) =>
+  queryOptions({
+    queryKey: ["connectors", slug],
+    queryFn: () => answer(listConnectors({ path: { slug } })),
+    refetchInterval: LIVE,
+  });
+
+export const connectorQuery = (slug: string, id: string) =>
+  queryOptions({
+    queryKey: ["connectors", slug, id],
+    queryFn: () => answer(getConnector({ path: { slug, id } })),
+  });
+
+export const healthQuery = (slug: string) =>
+  queryOptions({
+    queryKey: ["health", slug],
+    queryFn: async () => {
+      const { items } = await answer(listConnectorHealth({ path: { slug } }));
+      return new Map(items.map((health) => [health.connector_id ?? "", health]));
+    },
+    refetchInterval: LIVE,
+  });
+
+export type AlertFilters = Pick<
+  NonNullable<ListAlertsData["query"]>,
+  "status" | "severity" | "alert_type" | "dedup_key" | "since" | "until"
+>;
+
+export const alertsQuery = (slug: string, filters: AlertFilters) =>
+  infiniteQueryOptions({
+    queryKey: ["alerts", slug, filters],
+    queryFn: ({ pageParam }) =>
+      answer(listAlerts({ path: { slug }, query: { ...filters, cursor: pageParam, limit: 50 } })),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.next_cursor ?? undefined,
+    refetchInterval: LIVE,
+  });
+
+export const alertQuery = (slug: string, id: string) =>
+  queryOptions({
+    queryKey: ["alert", slug, id],
+    queryFn: () => answer(getAlert({ path: { slug, id } })),
+    refetchInterval: LIVE,
+  });
+
+export const deliveriesQuery = (slug: string, id: string, state: DeliveryState[] | undefined) =>
+  infiniteQueryOptions({
+    queryKey: ["deliveries", slug, id, state],
+    queryFn: ({ pageParam }) =>
+      answer(listDeliveries({ path: { slug, id }, query: { state, cursor: pageParam, limit: 50 } })),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.next_cursor ?? undefined,
+    refetchInterval: LIVE,
+  });
+
+export const messageQuery = (slug: string, id: string) =>
+  queryOptions({
+    queryKey: ["message", slug, id],
+    queryFn: () => answer(getDeliveryMessage({ path: { slug, id } })),
+  });
+
+/** What an alert would look like. The key is the alert itself, so each is rendered once. */
+export const previewQuery = (slug: string, alert: NewAlert) =>
+  queryOptions({
+    queryKey: ["preview", slug, alert],
+    queryFn: () => answer(previewAlert({ path: { slug }, body: alert })),
+    retry: false,
+    staleTime: 60_000,
+    placeholderData: (previous) => previous,
+  });
+
+export const membersQuery = (slug: string) =>
+  queryOptions({
+    queryKey: ["members", slug],
+    queryFn: () => answer(listMembers({ path: { slug }, query: { limit: 200 } })),
+  });
+
+export const keysQuery = queryOptions({
+  queryKey: ["keys"],
+  queryFn: () => answer(listApiKeys({ query: { limit: 200 } })),
+});

@@ -1,0 +1,141 @@
+// One's own account: who one is, and one's API keys.
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useState, type FormEvent } from "react";
+
+import { createApiKey, revokeApiKey, type ApiKey, type KeyScope } from "../api/generated";
+import { answer, ApiProblem } from "../api/problem";
+import { keysQuery, meQuery } from "../api/queries";
+import { PlainBadge } from "../parts/Badge";
+import { Button } from "../parts/Button";
+import { Confirm } from "../parts/Confirm";
+import { Select, TextField } from "../parts/Field";
+import { Empty, ErrorNotice, Loading } from "../parts/Notice";
+import { Time } from "../parts/Time";
+import styles from "./page.module.css";
+
+export function AccountPage() {
+  const me = useQuery(meQuery);
+  const keys = useQuery(keysQuery);
+  return (
+    <div className={styles.page}>
+      <h1>Account</h1>
+      {me.data && (
+        <p className={styles.subtle}>
+          {me.data.user.full_name} · {me.data.user.email}
+        </p>
+      )}
+      <h2>API keys</h2>
+      {keys.isError && <ErrorNotice error={keys.error} retry={() => void keys.refetch()} />}
+      {keys.isPending && <Loading />}
+      {keys.data?.items.length === 0 && (
+        <Empty title="No API key yet">
+          <p>Programs that post alerts use a key. One that may only send is enough for them.</p>
+        </Empty>
+      )}
+      <ul className={styles.rows}>
+        {keys.data?.items.map((key) => <Row key={key.id} apiKey={key} />)}
+      </ul>
+      <NewKey />
+    </div>
+  );
+}
+
+function Row({ apiKey }: { apiKey: ApiKey }) {
+  const queries = useQueryClient();
+  const [isAsking, setAsking] = useState(false);
+  const revoke = useMutation({
+    mutationFn: () => answer(revokeApiKey({ path: { id: apiKey.id } })),
+    onSettled: () => queries.invalidateQueries({ queryKey: keysQuery.queryKey }),
+  });
+  return (
+    <li className={styles.row}>
+      <div className={styles.line}>
+        <span className={`${styles.name} ${styles.grow}`}>{apiKey.name}</span>
+        <PlainBadge>{apiKey.scope === "send" ? "only sends" : "everything"}</PlainBadge>
+        {apiKey.space !== null && <PlainBadge>{`space ${apiKey.space}`}</PlainBadge>}
+        <Button look="quiet" onClick={() => setAsking(true)}>
+          Revoke
+        </Button>
+      </div>
+      <p className={`${styles.subtle} ${styles.small}`}>
+        Created <Time at={apiKey.created_at} /> ·{" "}
+        {apiKey.last_used_at === null ? "never used" : <>last used <Time at={apiKey.last_used_at} /></>}
+        {apiKey.expires_at !== null && (
+          <>
+            {" "}
+            · ends <Time at={apiKey.expires_at} />
+          </>
+        )}
+      </p>
+      {revoke.isError && <ErrorNotice error={revoke.error} />}
+      <Confirm
+        title={`Revoke “${apiKey.name}”?`}
+        action="Revoke key"
+        isOpen={isAsking}
+        onClose={() => setAsking(false)}
+        onConfirm={() => revoke.mutate()}
+      >
+        Whatever uses it is refused from now on. This can’t be undone.
+      </Confirm>
+    </li>
+  );
+}
+
+const SCOPES: readonly (readonly [KeyScope, string])[] = [
+  ["send", "Only send alerts"],
+  ["all", "Everything I may do"],
+];
+
+function NewKey() {
+  const me = useQuery(meQuery);
+  const queries = useQueryClient();
+  const [name, setName] = useState("");
+  const [scope, setScope] = useState<KeyScope>("send");
+  const [space, setSpace] = useState("");
+  const create = useMutation({
+    mutationFn: () => answer(createApiKey({ body: { name, scope, space: space === "" ? null : space } })),
+    onSuccess: () => {
+      setName("");
+      return queries.invalidateQueries({ queryKey: keysQuery.queryKey });
+    },
+  });
+  const fault = create.error instanceof ApiProblem ? create.error.of("name") : undefined;
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    create.mutate();
+  };
+  const spaces = [["", "Every space of mine"] as const, ...(me.data?.spaces ?? []).map(({ slug, name }) => [slug, name] as const)];
+  return (
+    <form className={styles.panel} onSubmit={submit} noValidate>
+      <h2>New API key</h2>
+      <div className={styles.filters}>
+        <TextField label="Name" value={name} fault={fault} onChange={(event) => setName(event.target.value)} />
+        <Select label="What it may do" value={scope} options={SCOPES} onChange={setScope} />
+        <Select label="Space" value={space} options={spaces} onChange={setSpace} />
+        <Button type="submit" look="primary" disabled={create.isPending}>
+          Create key
+        </Button>
+      </div>
+      {create.data && <Shown secret={create.data.key} />}
+      {create.isError && !fault && <ErrorNotice error={create.error} />}
+    </form>
+  );
+}
+
+/** The key itself, which is shown this once. */
+function Shown({ secret }: { secret: string }) {
+  const [isCopied, setCopied] = useState(false);
+  const copy = async () => {
+    await navigator.clipboard.writeText(secret);
+    setCopied(true);
+  };
+  return (
+    <div className={styles.form}>
+      <p>This is the key. It is shown only now: copy it to where it is used.</p>
+      <div className={styles.line}>
+        <code className={styles.break}>{secret}</code>
+        <Button onClick={() => void copy()}>{isCopied ? "Copied" : "Copy"}</Button>
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,231 @@
+// One alert: its life, who heard of it and why, each delivery with its attempts, and the messages.
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link, useParams } from "@tanstack/react-router";
+import { useState } from "react";
+
+import { resolveAlert, type AlertDetails } from "../api/generated";
+import { answer } from "../api/problem";
+import { alertQuery, messageQuery, previewQuery } from "../api/queries";
+import { PlainBadge, SeverityBadge } from "../parts/Badge";
+import { Button } from "../parts/Button";
+import { Confirm } from "../parts/Confirm";
+import { DeliveryRow } from "../parts/DeliveryRow";
+import { Empty, ErrorNotice, Loading } from "../parts/Notice";
+import { Time } from "../parts/Time";
+import { Preview } from "../preview/Preview";
+import { webAddress } from "../preview/slack";
+import { asPosted } from "../sample";
+import { count, ruleSentence } from "../words";
+import { useSpace } from "./Layout";
+import styles from "./page.module.css";
+
+export function AlertPage() {
+  const { slug, mayEdit } = useSpace();
+  const { id = "" } = useParams({ strict: false });
+  const alert = useQuery(alertQuery(slug, id));
+  if (alert.isError) {
+    return <ErrorNotice error={alert.error} retry={() => void alert.refetch()} />;
+  }
+  if (!alert.data) {
+    return <Loading />;
+  }
+  return (
+    <div className={styles.page}>
+      <Head slug={slug} alert={alert.data} mayEdit={mayEdit} />
+      <About alert={alert.data} />
+      <Deliveries slug={slug} alert={alert.data} mayEdit={mayEdit} />
+      <Connectors slug={slug} alert={alert.data} />
+      <Trimmed slug={slug} alert={alert.data} />
+    </div>
+  );
+}
+
+type Part = { slug: string; alert: AlertDetails };
+
+function Head({ slug, alert, mayEdit }: Part & { mayEdit: boolean }) {
+  const queries = useQueryClient();
+  const [isAsking, setAsking] = useState(false);
+  const resolve = useMutation({
+    mutationFn: () => answer(resolveAlert({ path: { slug, id: alert.id } })),
+    onSettled: () => queries.invalidateQueries({ queryKey: ["alert", slug, alert.id] }),
+  });
+  return (
+    <>
+      <div className={styles.head}>
+        <h1>{alert.title}</h1>
+        {mayEdit && alert.status === "active" && (
+          <Button disabled={resolve.isPending} onClick={() => setAsking(true)}>
+            Resolve
+          </Button>
+        )}
+      </div>
+      <div className={styles.line}>
+        <SeverityBadge severity={alert.severity} />
+        <PlainBadge tone={alert.status === "active" ? "warn" : "good"}>{alert.status === "active" ? "Active" : "Resolved"}</PlainBadge>
+        <span className={`${styles.subtle} ${styles.break}`}>{alert.alert_type}</span>
+      </div>
+      {resolve.isError && <ErrorNotice error={resolve.error} />}
+      <Confirm
+        title={`Resolve “${alert.title}”?`}
+        action="Resolve alert"
+        isOpen={isAsking}
+        onClose={() => setAsking(false)}
+        onConfirm={() => resolve.mutate()}
+      >
+        The channels that heard of it are told that it is resolved.
+      </Confirm>
+    </>
+  );
+}
+
+function About({ alert }: { alert: AlertDetails }) {
+  return (
+    <section className={styles.panel} aria-label="The alert">
+      <ol className={styles.timeline}>
+        <li>
+          Opened <Time at={alert.received_at} />
+          {alert.occurred_at !== alert.received_at && (
+            <>
+              , happened <Time at={alert.occurred_at} />
+            </>
+          )}
+        </li>
+        {alert.occurrences > 1 && <li>Repeated: posted {count(alert.occurrences, "time")} in all</li>}
+        {alert.deliveries.some(({ kind }) => kind === "raised") && <li>Its severity rose</li>}
+        {alert.resolved_at !== undefined && (
+          <li>
+            Resolved <Time at={alert.resolved_at} />
+          </li>
+        )}
+      </ol>
+      {alert.description !== null && (
+        <div className={styles.description} tabIndex={0} role="region" aria-label="Description">
+          {alert.description}
+        </div>
+      )}
+      <dl className={styles.facts}>
+        {alert.fields.map((field, at) => (
+          <Fact key={at} name={field.name} value={field.value === null ? "none" : String(field.value)} />
+        ))}
+        {alert.product && <Fact name="Product" value={alert.product.name} />}
+        {alert.check && <Fact name="Check" value={alert.check.name} />}
+        {alert.dedup_key !== null && <Fact name="Dedup key" value={alert.dedup_key} />}
+        <Fact name="Id" value={alert.id} />
+      </dl>
+      <div className={styles.actions}>
+        {[...(alert.url === null ? [] : [{ label: "Open", url: alert.url }]), ...alert.actions].map(({ label, url }, at) => (
+          <a key={at} href={webAddress(url)} target="_blank" rel="noreferrer" className={styles.break}>
+            {label}
+          </a>
+        ))}
+      </div>
+      {alert.warnings.length > 0 && (
+        <ul className={styles.small}>
+          {alert.warnings.map(({ msg }, at) => (
+            <li key={at}>{msg}</li>
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}
+
+function Fact({ name, value }: { name: string; value: string }) {
+  return (
+    <>
+      <dt>{name}</dt>
+      <dd>{value}</dd>
+    </>
+  );
+}
+
+function Deliveries({ slug, alert, mayEdit }: Part & { mayEdit: boolean }) {
+  return (
+    <section className={styles.form} aria-label="Deliveries">
+      <h2>Deliveries</h2>
+      {alert.deliveries.length === 0 && (
+        <Empty title="Nobody was notified">
+          <p>No connector matched this alert. Below is what each of them says.</p>
+        </Empty>
+      )}
+      <ul className={styles.rows}>
+        {alert.deliveries.map((delivery) => (
+          <DeliveryRow key={delivery.id} slug={slug} delivery={delivery} mayEdit={mayEdit} title={delivery.connector_name}>
+            <Message slug={slug} id={delivery.id} />
+          </DeliveryRow>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+/** The message of a delivery, read when it is asked for. */
+function Message({ slug, id }: { slug: string; id: string }) {
+  const [isOpen, setOpen] = useState(false);
+  const message = useQuery({ ...messageQuery(slug, id), enabled: isOpen });
+  return (
+    <div className={styles.form}>
+      <div>
+        <Button look="quiet" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
+          {isOpen ? "Hide message" : "Show message"}
+        </Button>
+      </div>
+      {isOpen && message.isError && <ErrorNotice error={message.error} />}
+      {isOpen && message.data && (
+        <>
+          {message.data.digest_size > 1 && (
+            <p className={styles.subtle}>It was sent in a digest of {count(message.data.digest_size, "message")}. This is its own message.</p>
+          )}
+          <Preview platform={message.data.connector_type} payload={message.data.payload} />
+        </>
+      )}
+    </div>
+  );
+}
+
+function Connectors({ slug, alert }: Part) {
+  return (
+    <section className={styles.form} aria-label="Connectors">
+      <h2>What each connector says</h2>
+      <ul className={styles.rows}>
+        {alert.connectors.map((connector) => (
+          <li key={connector.connector_id} className={styles.row}>
+            <div className={styles.line}>
+              <Link
+                className={`${styles.name} ${styles.grow}`}
+                to="/spaces/$slug/connectors/$id"
+                params={{ slug, id: connector.connector_id }}
+              >
+                {connector.connector_name}
+              </Link>
+              <PlainBadge tone={connector.matched ? "good" : "quiet"}>{connector.matched ? "Matches" : "Does not match"}</PlainBadge>
+            </div>
+            <p className={`${styles.subtle} ${styles.small}`}>{ruleSentence[connector.rule]}</p>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function Trimmed({ slug, alert }: Part) {
+  const preview = useQuery(previewQuery(slug, asPosted(alert)));
+  const trims = Object.entries(preview.data?.messages ?? {}).flatMap(([platform, { trimmed }]) =>
+    trimmed.map((trim) => ({ platform, ...trim })),
+  );
+  if (trims.length === 0) {
+    return null;
+  }
+  return (
+    <section className={styles.form} aria-label="Shortened">
+      <h2>What did not fit</h2>
+      <ul className={styles.small}>
+        {trims.map(({ platform, field, from, to }, at) => (
+          <li key={at}>
+            {platform === "slack" ? "Slack" : "Teams"}: {field} was shortened from {from.toLocaleString("en")} to {to.toLocaleString("en")}
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}

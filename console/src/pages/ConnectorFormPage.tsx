@@ -1,0 +1,199 @@
+// A new connector, or one that is edited: its webhook, its filters, a preview and a test before it is saved.
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useNavigate, useParams } from "@tanstack/react-router";
+import { useState, type FormEvent } from "react";
+
+import { createConnector, testConnector, testWebhook, updateConnector } from "../api/generated";
+import type { Connector, ConnectorType, Severity } from "../api/generated";
+import { answer, ApiProblem } from "../api/problem";
+import { connectorQuery } from "../api/queries";
+import { Button, ButtonLink } from "../parts/Button";
+import { Check, Group, Select, TextField } from "../parts/Field";
+import { ErrorNotice, Loading, Warn } from "../parts/Notice";
+import { Switch } from "../parts/Switch";
+import { TestOutcome } from "../parts/TestOutcome";
+import { filterSentence, SEVERITIES, severityWord } from "../words";
+import { recognise } from "../webhook";
+import { FormPreview } from "./FormPreview";
+import { useSpace } from "./Layout";
+import styles from "./page.module.css";
+import { TypeFilter } from "./TypeFilter";
+
+const FIELDS = ["name", "connector_type", "webhook_url", "severity_filter", "alert_type_filter"];
+
+export function ConnectorFormPage() {
+  const { slug, mayEdit } = useSpace();
+  const { id } = useParams({ strict: false });
+  const connector = useQuery({ ...connectorQuery(slug, id ?? ""), enabled: id !== undefined });
+  if (connector.isError) {
+    return <ErrorNotice error={connector.error} retry={() => void connector.refetch()} />;
+  }
+  if (id !== undefined && !connector.data) {
+    return <Loading />;
+  }
+  return <Form key={id} slug={slug} connector={connector.data} mayEdit={mayEdit} />;
+}
+
+type Draft = Pick<Connector, "name" | "connector_type" | "webhook_url" | "severity_filter" | "alert_type_filter" | "is_active">;
+
+const NEW: Draft = {
+  name: "",
+  connector_type: "slack",
+  webhook_url: "",
+  severity_filter: ["critical", "high"],
+  alert_type_filter: null,
+  is_active: true,
+};
+
+function Form({ slug, connector, mayEdit }: { slug: string; connector: Connector | undefined; mayEdit: boolean }) {
+  const [draft, setDraft] = useState<Draft>(connector ?? NEW);
+  const [isSure, setSure] = useState(false);
+  const set = (change: Partial<Draft>) => setDraft((draft) => ({ ...draft, ...change }));
+  const { save, test } = useCalls(slug, connector, draft);
+  const problem = save.error instanceof ApiProblem ? save.error : undefined;
+  const testProblem = test.error instanceof ApiProblem ? test.error : undefined;
+  const fault = (field: string) => problem?.of(field) ?? testProblem?.of(field);
+  const seen = recognise(draft.webhook_url);
+  const isUnfiltered =
+    draft.alert_type_filter === null && [0, SEVERITIES.length].includes(draft.severity_filter.length);
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    if (isUnfiltered && !isSure) {
+      setSure(true);
+    } else {
+      save.mutate();
+    }
+  };
+  return (
+    <div className={styles.page}>
+      <div className={styles.head}>
+        <h1>{connector ? (mayEdit ? `Edit ${connector.name}` : connector.name) : "New connector"}</h1>
+        {connector && (
+          <ButtonLink to="/spaces/$slug/connectors/$id/deliveries" params={{ slug, id: connector.id }}>
+            Deliveries
+          </ButtonLink>
+        )}
+      </div>
+      <div className={styles.columns}>
+        <form className={`${styles.panel} ${styles.form}`} onSubmit={submit} noValidate>
+          <TextField
+            label="Webhook URL"
+            placeholder="https://hooks.slack.com/services/…"
+            autoComplete="off"
+            spellCheck={false}
+            disabled={!mayEdit}
+            value={draft.webhook_url}
+            fault={fault("webhook_url")}
+            hint={
+              seen ? (
+                <>
+                  {seen.kind}
+                  {seen.advice && <>. {seen.advice}</>}
+                </>
+              ) : (
+                "Paste the URL of an incoming webhook of a Slack app, or of a Teams workflow."
+              )
+            }
+            onChange={(event) => {
+              const webhook_url = event.target.value.trim();
+              const platform = recognise(webhook_url)?.platform;
+              set(platform ? { webhook_url, connector_type: platform } : { webhook_url });
+            }}
+          />
+          <Select<ConnectorType>
+            label="Platform"
+            value={draft.connector_type}
+            options={[
+              ["slack", "Slack"],
+              ["teams", "Microsoft Teams"],
+            ]}
+            onChange={(connector_type) => set({ connector_type })}
+          />
+          <TextField
+            label="Name"
+            placeholder="#data-quality-alerts"
+            disabled={!mayEdit}
+            value={draft.name}
+            fault={fault("name")}
+            onChange={(event) => set({ name: event.target.value })}
+          />
+          <Group legend="Severities" hint={draft.severity_filter.length === 0 ? "None is chosen, which means every severity." : undefined}>
+            {SEVERITIES.map((severity) => (
+              <Check
+                key={severity}
+                label={severityWord[severity]}
+                checked={draft.severity_filter.includes(severity)}
+                onChange={(on) => set({ severity_filter: toggled(draft.severity_filter, severity, on) })}
+              />
+            ))}
+          </Group>
+          <TypeFilter types={draft.alert_type_filter} fault={fault("alert_type_filter")} onChange={(alert_type_filter) => set({ alert_type_filter })} />
+          <p role="status">{filterSentence(draft)}</p>
+          {connector && (
+            <div className={styles.line}>
+              <Switch name="Active" checked={draft.is_active} disabled={!mayEdit} onChange={(is_active) => set({ is_active })} />
+              <span>{draft.is_active ? "Active" : "Paused: nothing is sent"}</span>
+            </div>
+          )}
+          {isUnfiltered && isSure && (
+            <Warn>
+              <p>This connector has no filter, so every alert of the space will be posted. Save again if that is what you want.</p>
+            </Warn>
+          )}
+          {problem && !problem.isAllOf(FIELDS) && <ErrorNotice error={problem} />}
+          {testProblem && !testProblem.isAllOf(FIELDS) && <ErrorNotice error={testProblem} />}
+          {test.data && <TestOutcome result={test.data} />}
+          {mayEdit && (
+            <div className={styles.actions}>
+              <Button type="submit" look="primary" disabled={save.isPending}>
+                Save
+              </Button>
+              <Button disabled={test.isPending || draft.webhook_url === ""} onClick={() => test.mutate()}>
+                {test.isPending ? "Testing…" : "Test"}
+              </Button>
+              <ButtonLink look="quiet" to="/spaces/$slug/connectors" params={{ slug }}>
+                Cancel
+              </ButtonLink>
+            </div>
+          )}
+        </form>
+        <FormPreview slug={slug} platform={draft.connector_type} />
+      </div>
+    </div>
+  );
+}
+
+/** Saving and testing. A stored connector whose URL was not touched is tested as it is stored. */
+function useCalls(slug: string, connector: Connector | undefined, draft: Draft) {
+  const queries = useQueryClient();
+  const navigate = useNavigate();
+  const hasOwnUrl = connector?.webhook_url === draft.webhook_url;
+  const save = useMutation({
+    mutationFn: () => {
+      if (!connector) {
+        const { is_active: _always, ...body } = draft;
+        return answer(createConnector({ path: { slug }, body }));
+      }
+      const { webhook_url, ...rest } = draft;
+      const body = hasOwnUrl ? rest : { ...rest, webhook_url };
+      return answer(updateConnector({ path: { slug, id: connector.id }, body }));
+    },
+    onSuccess: async () => {
+      await queries.invalidateQueries({ queryKey: ["connectors", slug] });
+      await navigate({ to: "/spaces/$slug/connectors", params: { slug } });
+    },
+  });
+  const test = useMutation({
+    mutationFn: () => {
+      const { connector_type, webhook_url } = draft;
+      return connector && hasOwnUrl
+        ? answer(testConnector({ path: { slug, id: connector.id } }))
+        : answer(testWebhook({ path: { slug }, body: { connector_type, webhook_url } }));
+    },
+  });
+  return { save, test };
+}
+
+function toggled(severities: Severity[], severity: Severity, on: boolean): Severity[] {
+  return SEVERITIES.filter((one) => (one === severity ? on : severities.includes(one)));
+}

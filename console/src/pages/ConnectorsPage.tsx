@@ -1,0 +1,137 @@
+// The connectors of a space and how they fare.
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { useState } from "react";
+
+import { deleteConnector, testConnector, updateConnector, type Connector, type ConnectorHealth } from "../api/generated";
+import { answer } from "../api/problem";
+import { connectorsQuery, healthQuery } from "../api/queries";
+import { HealthBadge } from "../parts/Badge";
+import { Button, ButtonLink } from "../parts/Button";
+import { Confirm } from "../parts/Confirm";
+import { Empty, ErrorNotice, Loading } from "../parts/Notice";
+import { Switch } from "../parts/Switch";
+import { TestOutcome } from "../parts/TestOutcome";
+import { Time } from "../parts/Time";
+import { platformName } from "../preview/Preview";
+import { count, filterWords, healthAdvice } from "../words";
+import { useSpace } from "./Layout";
+import styles from "./page.module.css";
+
+export function ConnectorsPage() {
+  const { slug, mayEdit } = useSpace();
+  const connectors = useQuery(connectorsQuery(slug));
+  const health = useQuery(healthQuery(slug));
+  return (
+    <div className={styles.page}>
+      <div className={styles.head}>
+        <h1>Connectors</h1>
+        {mayEdit && (
+          <ButtonLink look="primary" to="/spaces/$slug/connectors/new" params={{ slug }}>
+            New connector
+          </ButtonLink>
+        )}
+      </div>
+      {connectors.isError && <ErrorNotice error={connectors.error} retry={() => void connectors.refetch()} />}
+      {connectors.isPending && <Loading />}
+      {connectors.data?.length === 0 && (
+        <Empty title="No connector yet">
+          <p>A connector sends the alerts of this space to a channel of Slack or Teams.</p>
+          {mayEdit ? (
+            <p>Create one with the URL of an incoming webhook.</p>
+          ) : (
+            <p>Ask an editor or admin of this space to create one.</p>
+          )}
+        </Empty>
+      )}
+      <ul className={styles.rows}>
+        {connectors.data?.map((connector) => (
+          <Row key={connector.id} slug={slug} connector={connector} health={health.data?.get(connector.id)} mayEdit={mayEdit} />
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+type RowProps = { slug: string; connector: Connector; health: ConnectorHealth | undefined; mayEdit: boolean };
+
+function Row({ slug, connector, health, mayEdit }: RowProps) {
+  const { id } = connector;
+  const queries = useQueryClient();
+  const again = () => queries.invalidateQueries({ predicate: ({ queryKey }) => ["connectors", "health"].includes(String(queryKey[0])) });
+  const change = useMutation({
+    mutationFn: (is_active: boolean) => answer(updateConnector({ path: { slug, id }, body: { is_active } })),
+    onSettled: again,
+  });
+  const test = useMutation({ mutationFn: () => answer(testConnector({ path: { slug, id } })), onSettled: again });
+  const remove = useMutation({ mutationFn: () => answer(deleteConnector({ path: { slug, id } })), onSettled: again });
+  const [isAsking, setAsking] = useState(false);
+  const isActive = change.isPending ? change.variables : connector.is_active;
+  return (
+    <li className={styles.row} aria-label={connector.name}>
+      <div className={styles.line}>
+        <div className={styles.grow}>
+          <Link className={styles.name} to="/spaces/$slug/connectors/$id/deliveries" params={{ slug, id }}>
+            {connector.name}
+          </Link>
+          <div className={`${styles.subtle} ${styles.small}`}>
+            {platformName[connector.connector_type]} · {filterWords(connector)}
+          </div>
+        </div>
+        {health && <HealthBadge state={health.state} />}
+        <Switch name="Active" checked={isActive} disabled={!mayEdit} onChange={(on) => change.mutate(on)} />
+        {mayEdit && (
+          <div className={styles.actions}>
+            <Button disabled={test.isPending} onClick={() => test.mutate()}>
+              {test.isPending ? "Testing…" : "Test"}
+            </Button>
+            <ButtonLink to="/spaces/$slug/connectors/$id" params={{ slug, id }}>
+              Edit
+            </ButtonLink>
+            <Button look="quiet" onClick={() => setAsking(true)}>
+              Delete
+            </Button>
+          </div>
+        )}
+      </div>
+      {health && <HealthLine health={health} />}
+      {test.data && <TestOutcome result={test.data} />}
+      {[change, test, remove].map(({ error }, at) => error && <ErrorNotice key={at} error={error} />)}
+      <Confirm
+        title={`Delete “${connector.name}”?`}
+        action="Delete connector"
+        isOpen={isAsking}
+        onClose={() => setAsking(false)}
+        onConfirm={() => remove.mutate()}
+      >
+        Its pending messages are cancelled. Its history stays. This can’t be undone.
+      </Confirm>
+    </li>
+  );
+}
+
+function HealthLine({ health }: { health: ConnectorHealth }) {
+  const isTroubled = health.state === "retrying" || health.state === "blocked";
+  return (
+    <div className={`${styles.small} ${styles.form}`}>
+      <p className={styles.subtle}>
+        Since <Time at={health.since} />
+        {health.queue_depth > 0 && ` · ${count(health.queue_depth, "message")} pending`}
+        {health.last_success_at && (
+          <>
+            {" "}
+            · last delivered <Time at={health.last_success_at} />
+          </>
+        )}
+        {health.next_attempt_at && (
+          <>
+            {" "}
+            · next attempt <Time at={health.next_attempt_at} />
+          </>
+        )}
+      </p>
+      {isTroubled && health.last_error && <p className={styles.quote}>The channel said: {health.last_error}</p>}
+      {health.state !== "healthy" && <p className={styles.subtle}>{healthAdvice[health.state]}</p>}
+    </div>
+  );
+}

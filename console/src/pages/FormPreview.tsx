@@ -1,0 +1,30 @@
+// What an alert will look like in the channel of a connector: a sample, or one of the latest.
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+
+import type { ConnectorType } from "../api/generated";
+import { alertsQuery, previewQuery } from "../api/queries";
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { Select } from "../parts/Field";
+import { ErrorNotice } from "../parts/Notice";
+import { Preview } from "../preview/Preview";
+import { asPosted, sampleAlert } from "../sample";
+import styles from "./page.module.css";
+
+export function FormPreview({ slug, platform }: { slug: string; platform: ConnectorType }) {
+  const [chosen, setChosen] = useState("sample");
+  const recent = useInfiniteQuery(alertsQuery(slug, {})).data?.pages[0]?.items.slice(0, 10) ?? [];
+  const alert = recent.find((one) => one.id === chosen);
+  const preview = useQuery(previewQuery(slug, alert ? asPosted(alert) : sampleAlert));
+  const options = [["sample", "A sample"] as const, ...recent.map((one) => [one.id, one.title] as const)];
+  return (
+    <div className={styles.form}>
+      <Select label="Alert to preview" value={chosen} options={options} onChange={setChosen} />
+      {preview.isError ? (
+        <ErrorNotice error={preview.error} retry={() => void preview.refetch()} />
+      ) : (
+        <Preview platform={platform} payload={preview.data?.messages[platform].payload} />
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,104 @@
+// The frame of every page: where one is, and where else one may go.
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link, Outlet, useNavigate, useParams, useRouterState } from "@tanstack/react-router";
+import { useEffect } from "react";
+
+import { endSession } from "../api/generated";
+import { isSignedOut } from "../api/problem";
+import { meQuery } from "../api/queries";
+import { Button } from "../parts/Button";
+import styles from "./layout.module.css";
+
+/** The space of the address, and what the user may do in it. */
+export function useSpace() {
+  const { slug = "" } = useParams({ strict: false });
+  const me = useQuery(meQuery);
+  const space = me.data?.spaces.find((space) => space.slug === slug);
+  const role = space?.role ?? "viewer";
+  return { slug, space, mayEdit: role !== "viewer", isAdmin: role === "admin" };
+}
+
+export function Layout() {
+  const { slug, space, isAdmin } = useSpace();
+  const me = useQuery(meQuery);
+  useSignOutWhenExpired();
+  return (
+    <div className={styles.frame}>
+      <a className={styles.skip} href="#content">
+        Skip to content
+      </a>
+      <header className={styles.side}>
+        <Link to="/" className={styles.brand}>
+          <span className={styles.mark} aria-hidden="true" /> Alert Connectors
+        </Link>
+        {slug !== "" && (
+          <nav className={styles.nav} aria-label={`Space ${space?.name ?? slug}`}>
+            <Link to="/" className={styles.space}>
+              <span className={styles.caption}>Space</span>
+              {space?.name ?? slug}
+            </Link>
+            <Link to="/spaces/$slug/connectors" params={{ slug }} className={styles.link}>
+              Connectors
+            </Link>
+            <Link to="/spaces/$slug/alerts" params={{ slug }} className={styles.link}>
+              Alerts
+            </Link>
+            <Link to="/spaces/$slug/send" params={{ slug }} className={styles.link}>
+              Send
+            </Link>
+            {isAdmin && (
+              <Link to="/spaces/$slug/members" params={{ slug }} className={styles.link}>
+                Members
+              </Link>
+            )}
+          </nav>
+        )}
+        <nav className={styles.user} aria-label="Account">
+          <Link to="/account" className={styles.link}>
+            {me.data?.user.full_name ?? "Account"}
+          </Link>
+          <SignOut />
+        </nav>
+      </header>
+      <main className={styles.content} id="content" tabIndex={-1}>
+        <Outlet />
+      </main>
+    </div>
+  );
+}
+
+function SignOut() {
+  const queries = useQueryClient();
+  const navigate = useNavigate();
+  const signOut = async () => {
+    await endSession().catch(() => undefined);
+    queries.clear();
+    await navigate({ to: "/sign-in" });
+  };
+  return (
+    <Button look="quiet" onClick={() => void signOut()}>
+      Sign out
+    </Button>
+  );
+}
+
+/** Any call that finds the session gone leads to the sign-in, and back to the same place after it. */
+function useSignOutWhenExpired() {
+  const queries = useQueryClient();
+  const navigate = useNavigate();
+  const here = useRouterState({ select: (state) => state.location.href });
+  useEffect(() => {
+    const leave = (error: unknown) => {
+      if (isSignedOut(error)) {
+        queries.removeQueries({ queryKey: meQuery.queryKey });
+        void navigate({ to: "/sign-in", search: { to: here } });
+      }
+    };
+    const reads = queries.getQueryCache().subscribe((event) => leave(event.query.state.error));
+    const writes = queries.getMutationCache().subscribe((event) => leave(event.mutation?.state.error));
+    return () => {
+      reads();
+      writes();
+    };
+  }, [queries, navigate, here]);
+}

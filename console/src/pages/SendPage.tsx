@@ -1,0 +1,140 @@
+// Sends an alert by hand, with both platforms' messages and who would hear of it while one writes.
+import { useMutation, useQuery } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
+import { useDeferredValue, useState, type FormEvent } from "react";
+
+import { postAlert, type NewAlert, type Preview as PreviewData, type Severity } from "../api/generated";
+import { answer, ApiProblem } from "../api/problem";
+import { previewQuery } from "../api/queries";
+import { PlainBadge } from "../parts/Badge";
+import { Button } from "../parts/Button";
+import { Select, TextArea, TextField } from "../parts/Field";
+import { ErrorNotice, Warn } from "../parts/Notice";
+import { useDebounced } from "../parts/useDebounced";
+import { platformName, Preview } from "../preview/Preview";
+import { ruleSentence, SEVERITIES, severityWord } from "../words";
+import { useSpace } from "./Layout";
+import styles from "./page.module.css";
+
+const FIELDS = ["title", "severity", "alert_type", "description", "fields"];
+
+type Draft = { title: string; severity: Severity; alert_type: string; description: string; fields: string };
+
+/** What is typed, as an alert. Each line of fields is a name, a colon and a value. */
+function alertOf(draft: Draft): NewAlert {
+  const fields = draft.fields
+    .split("\n")
+    .filter((line) => line.trim() !== "")
+    .map((line) => {
+      const [name = "", ...value] = line.split(":");
+      return { name: name.trim(), value: value.join(":").trim() };
+    });
+  return {
+    title: draft.title,
+    severity: draft.severity,
+    alert_type: draft.alert_type,
+    description: draft.description === "" ? null : draft.description,
+    description_format: "markdown",
+    fields,
+  };
+}
+
+export function SendPage() {
+  const { slug, mayEdit } = useSpace();
+  const navigate = useNavigate();
+  const [draft, setDraft] = useState<Draft>({ title: "", severity: "high", alert_type: "manual", description: "", fields: "" });
+  const set = (change: Partial<Draft>) => setDraft((draft) => ({ ...draft, ...change }));
+  const shown = useDeferredValue(useDebounced(draft, 250));
+  const preview = useQuery({ ...previewQuery(slug, alertOf(shown)), enabled: shown.title.trim() !== "" });
+  const send = useMutation({
+    mutationFn: () =>
+      answer(postAlert({ path: { slug }, body: alertOf(draft), headers: { "Idempotency-Key": crypto.randomUUID() } })),
+    onSuccess: ({ id }) => navigate({ to: "/spaces/$slug/alerts/$id", params: { slug, id } }),
+  });
+  const problem = [send.error, preview.error].find((error) => error instanceof ApiProblem);
+  const fault = (field: string) => problem?.of(field);
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    send.mutate();
+  };
+  return (
+    <div className={styles.page}>
+      <h1>Send</h1>
+      {!mayEdit && <Warn>You may look at this page. Sending needs the role editor in this space.</Warn>}
+      <form className={`${styles.panel} ${styles.form}`} onSubmit={submit} noValidate>
+        <div className={styles.columns}>
+          <TextField label="Title" value={draft.title} fault={fault("title")} onChange={(event) => set({ title: event.target.value })} />
+          <div className={styles.columns}>
+            <Select
+              label="Severity"
+              value={draft.severity}
+              options={SEVERITIES.map((severity) => [severity, severityWord[severity]] as const)}
+              onChange={(severity) => set({ severity })}
+            />
+            <TextField
+              label="Alert type"
+              value={draft.alert_type}
+              fault={fault("alert_type")}
+              onChange={(event) => set({ alert_type: event.target.value })}
+            />
+          </div>
+        </div>
+        <div className={styles.columns}>
+          <TextArea
+            label="Description"
+            hint="Markdown: lists, tables, code, links."
+            value={draft.description}
+            fault={fault("description")}
+            onChange={(event) => set({ description: event.target.value })}
+          />
+          <TextArea
+            label="Fields"
+            hint="One in a line, such as: Failing rows: 37"
+            value={draft.fields}
+            fault={fault("fields")}
+            onChange={(event) => set({ fields: event.target.value })}
+          />
+        </div>
+        {problem && !problem.isAllOf(FIELDS) && <ErrorNotice error={problem} />}
+        {mayEdit && (
+          <div className={styles.actions}>
+            <Button type="submit" look="primary" disabled={send.isPending}>
+              Send alert
+            </Button>
+          </div>
+        )}
+      </form>
+      {preview.data && <Receivers preview={preview.data} />}
+      <div className={styles.columns}>
+        <Preview platform="slack" payload={preview.data?.messages.slack.payload} />
+        <Preview platform="teams" payload={preview.data?.messages.teams.payload} />
+      </div>
+    </div>
+  );
+}
+
+/** Who would hear of it, and what would be shortened. */
+function Receivers({ preview }: { preview: PreviewData }) {
+  const matched = preview.connectors.filter((connector) => connector.matched);
+  return (
+    <section className={styles.form} aria-label="Connectors">
+      <h2>{matched.length === 0 ? "No connector would hear of it" : "Who would hear of it"}</h2>
+      <ul className={styles.chips}>
+        {preview.connectors.map((connector) => (
+          <li key={connector.connector_id} className={styles.break} title={ruleSentence[connector.rule]}>
+            <PlainBadge tone={connector.matched ? "good" : "quiet"}>
+              {`${connector.connector_name}: ${connector.matched ? "yes" : "no"}`}
+            </PlainBadge>
+          </li>
+        ))}
+      </ul>
+      {(["slack", "teams"] as const).flatMap((platform) =>
+        preview.messages[platform].trimmed.map(({ field, from, to }) => (
+          <p key={`${platform} ${field}`} className={styles.small}>
+            {platformName[platform]} shortens {field} from {from.toLocaleString("en")} to {to.toLocaleString("en")}.
+          </p>
+        )),
+      )}
+    </section>
+  );
+}

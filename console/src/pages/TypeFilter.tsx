@@ -1,0 +1,65 @@
+// The choice of alert types: all of them, or some that are named.
+import { useId, useState, type KeyboardEvent } from "react";
+
+import { Button } from "../parts/Button";
+import { Check, Group } from "../parts/Field";
+import field from "../parts/field.module.css";
+import styles from "./page.module.css";
+
+type Props = { types: string[] | null; fault: string | undefined; onChange: (types: string[] | null) => void };
+
+export function TypeFilter({ types, fault, onChange }: Props) {
+  const [typed, setTyped] = useState("");
+  const id = useId();
+  const add = () => {
+    const name = typed.trim();
+    if (name !== "") {
+      onChange([...(types ?? []).filter((one) => one !== name), name]);
+      setTyped("");
+    }
+  };
+  const onKey = (event: KeyboardEvent) => {
+    if (event.key === "Enter") {
+      event.preventDefault();
+      add();
+    }
+  };
+  return (
+    <Group legend="Alert types">
+      <Check label="All types" checked={types === null} onChange={(all) => onChange(all ? null : [])} />
+      {types !== null && (
+        <div className={`${styles.form} ${styles.grow}`}>
+          <div className={field.field}>
+            <label htmlFor={id}>Add a type</label>
+            <div className={styles.line}>
+              <input
+                id={id}
+                className={`${field.input} ${styles.grow}`}
+                placeholder="dbt_test_failed"
+                value={typed}
+                onKeyDown={onKey}
+                onChange={(event) => setTyped(event.target.value)}
+              />
+              <Button onClick={add}>Add</Button>
+            </div>
+          </div>
+          <ul className={styles.chips}>
+            {types.map((name) => (
+              <li key={name} className={styles.chip}>
+                {name}
+                <button type="button" aria-label={`Remove ${name}`} onClick={() => onChange(types.filter((one) => one !== name))}>
+                  ×
+                </button>
+              </li>
+            ))}
+          </ul>
+        </div>
+      )}
+      {fault && (
+        <p className={field.fault} role="alert">
+          {fault}
+        </p>
+      )}
+    </Group>
+  );
+}

@@ -1,0 +1,46 @@
+// Asks before something that can't be taken back, and names the thing.
+import { AlertDialog } from "@base-ui/react/alert-dialog";
+import type { ReactNode } from "react";
+
+import { Button } from "./Button";
+import styles from "./confirm.module.css";
+
+export function Confirm({
+  title,
+  children,
+  action,
+  isOpen,
+  onClose,
+  onConfirm,
+}: {
+  title: string;
+  children: ReactNode;
+  action: string;
+  isOpen: boolean;
+  onClose: () => void;
+  onConfirm: () => void;
+}) {
+  return (
+    <AlertDialog.Root open={isOpen} onOpenChange={(open) => !open && onClose()}>
+      <AlertDialog.Portal>
+        <AlertDialog.Backdrop className={styles.backdrop} />
+        <AlertDialog.Popup className={styles.popup}>
+          <AlertDialog.Title className={styles.title}>{title}</AlertDialog.Title>
+          <AlertDialog.Description className={styles.text}>{children}</AlertDialog.Description>
+          <div className={styles.actions}>
+            <Button onClick={onClose}>Cancel</Button>
+            <Button
+              look="danger"
+              onClick={() => {
+                onClose();
+                onConfirm();
+              }}
+            >
+              {action}
+            </Button>
+          </div>
+        </AlertDialog.Popup>
+      </AlertDialog.Portal>
+    </AlertDialog.Root>
+  );
+}

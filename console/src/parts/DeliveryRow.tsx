@@ -1,0 +1,82 @@
+// A delivery with its attempts on a time line, and the way to retry it.
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import type { ReactNode } from "react";
+
+import { retryDelivery, type Attempt, type Delivery } from "../api/generated";
+import { answer } from "../api/problem";
+import styles from "../pages/page.module.css";
+import { count, kindWord, outcomeWord } from "../words";
+import { StateBadge } from "./Badge";
+import { Button } from "./Button";
+import { ErrorNotice } from "./Notice";
+import { Time } from "./Time";
+
+const RETRIED = ["failed", "expired", "cancelled"];
+
+const reasons: Record<string, string> = {
+  connector_inactive: "the connector was switched off",
+  connector_deleted: "the connector was deleted",
+  message_refused: "the channel refused the message",
+  time_up: "it could not be delivered in time",
+  opening_not_delivered: "the message it follows was not delivered",
+};
+
+type Props = { slug: string; delivery: Delivery; mayEdit: boolean; title: ReactNode; children?: ReactNode };
+
+export function DeliveryRow({ slug, delivery, mayEdit, title, children }: Props) {
+  const queries = useQueryClient();
+  const retry = useMutation({
+    mutationFn: () => answer(retryDelivery({ path: { slug, id: delivery.id } })),
+    onSettled: () => queries.invalidateQueries({ predicate: ({ queryKey }) => ["alert", "deliveries"].includes(String(queryKey[0])) }),
+  });
+  return (
+    <li className={styles.row}>
+      <div className={styles.line}>
+        <div className={`${styles.name} ${styles.grow}`}>{title}</div>
+        <span className={`${styles.subtle} ${styles.small}`}>{kindWord[delivery.kind]}</span>
+        <StateBadge state={delivery.state} />
+        {mayEdit && RETRIED.includes(delivery.state) && (
+          <Button disabled={retry.isPending} onClick={() => retry.mutate()}>
+            Retry
+          </Button>
+        )}
+      </div>
+      <p className={`${styles.subtle} ${styles.small}`}>
+        Queued <Time at={delivery.created_at} />
+        {delivery.ended_at !== null && (
+          <>
+            {" "}
+            · ended <Time at={delivery.ended_at} />
+          </>
+        )}
+        {delivery.next_attempt_at !== null && (
+          <>
+            {" "}
+            · next attempt <Time at={delivery.next_attempt_at} />
+          </>
+        )}
+        {delivery.reason !== null && ` · ${reasons[delivery.reason] ?? delivery.reason}`}
+      </p>
+      {delivery.attempts && delivery.attempts.length > 0 && (
+        <ol className={styles.timeline} aria-label="Attempts">
+          {delivery.attempts.map((attempt) => (
+            <AttemptLine key={attempt.id} attempt={attempt} />
+          ))}
+        </ol>
+      )}
+      {retry.isError && <ErrorNotice error={retry.error} />}
+      {children}
+    </li>
+  );
+}
+
+function AttemptLine({ attempt }: { attempt: Attempt }) {
+  return (
+    <li className={styles.small}>
+      {outcomeWord[attempt.outcome]} <Time at={attempt.started_at} /> ({attempt.duration_ms.toLocaleString("en")} ms
+      {attempt.status_code !== null && `, status ${attempt.status_code}`}
+      {attempt.digest_size > 1 && `, in a digest of ${count(attempt.digest_size, "message")}`})
+      {attempt.error !== null && <div className={styles.break}>{attempt.error}</div>}
+    </li>
+  );
+}

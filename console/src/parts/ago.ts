@@ -1,0 +1,16 @@
+// A moment in words relative to another one.
+
+const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
+  ["day", 86_400_000],
+  ["hour", 3_600_000],
+  ["minute", 60_000],
+  ["second", 1_000],
+];
+const relative = new Intl.RelativeTimeFormat("en");
+
+/** "just now", "3 minutes ago", "in 2 hours". */
+export function ago(at: number, now: number): string {
+  const difference = at - now;
+  const found = UNITS.find(([, length]) => Math.abs(difference) >= length);
+  return found ? relative.format(Math.trunc(difference / found[1]), found[0]) : "just now";
+}

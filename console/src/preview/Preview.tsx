@@ -1,0 +1,25 @@
+// The preview of one platform, whose renderer is loaded when it is first needed.
+import { lazy, Suspense } from "react";
+
+import type { ConnectorType } from "../api/generated";
+import styles from "./preview.module.css";
+
+const renderers = {
+  slack: lazy(() => import("./SlackPreview")),
+  teams: lazy(() => import("./TeamsPreview")),
+};
+
+export const platformName: Record<ConnectorType, string> = { slack: "Slack", teams: "Teams" };
+
+export function Preview({ platform, payload }: { platform: ConnectorType; payload: unknown }) {
+  const Renderer = renderers[platform];
+  const label = `${platformName[platform]} preview`;
+  return (
+    <section className={styles.preview} aria-label={label}>
+      <h3 className={styles.title}>{label}</h3>
+      <Suspense fallback={<div className={styles.waiting} />}>
+        {payload === undefined ? <div className={styles.waiting} /> : <Renderer payload={payload} />}
+      </Suspense>
+    </section>
+  );
+}

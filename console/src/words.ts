@@ -1,0 +1,96 @@
+// How things are called on every page, and sentences made of them.
+import type { Connector, DeliveryKind, DeliveryState, HealthState, MatchRule, Outcome, Severity } from "./api/generated";
+
+export const SEVERITIES: readonly Severity[] = ["critical", "high", "medium", "low"];
+
+export const severityWord: Record<Severity, string> = {
+  critical: "Critical",
+  high: "High",
+  medium: "Medium",
+  low: "Low",
+};
+
+export const healthWord: Record<HealthState, string> = {
+  healthy: "Healthy",
+  idle: "Idle",
+  retrying: "Retrying",
+  blocked: "Blocked",
+  paused: "Paused",
+};
+
+/** What a state means and what to do about it. */
+export const healthAdvice: Record<HealthState, string> = {
+  healthy: "Messages arrive.",
+  idle: "Nothing was sent yet. Send a test message to see whether it works.",
+  retrying: "The last attempt failed. It is repeated until it works.",
+  blocked: "The channel refuses everything. Enter a working webhook URL, or test it once it is repaired.",
+  paused: "Switched off. Alerts are stored and not sent here.",
+};
+
+export const stateWord: Record<DeliveryState, string> = {
+  pending: "Pending",
+  delivered: "Delivered",
+  accepted: "Accepted",
+  failed: "Failed",
+  expired: "Expired",
+  cancelled: "Cancelled",
+};
+
+export const outcomeWord: Record<Outcome, string> = {
+  delivered: "Delivered",
+  accepted: "Accepted by the workflow",
+  retry: "Failed, will be retried",
+  unanswered: "Not answered",
+  message_refused: "Message refused",
+  destination_refused: "Webhook refused",
+};
+
+export const kindWord: Record<DeliveryKind, string> = {
+  opening: "Alert",
+  raised: "Severity raised",
+  renotified: "Still active",
+  resolved: "Resolved",
+};
+
+export const ruleSentence: Record<MatchRule, string> = {
+  matched: "Its filters match.",
+  inactive: "It is switched off.",
+  severity_filter: "Its severity filter leaves this severity out.",
+  alert_type_filter: "Its type filter leaves this type out.",
+};
+
+/** "a", "a and b", "a, b and c". */
+export function list(words: readonly string[]): string {
+  const last = words.at(-1) ?? "";
+  return words.length < 2 ? last : `${words.slice(0, -1).join(", ")} and ${last}`;
+}
+
+const isEvery = (severities: readonly Severity[]): boolean =>
+  severities.length === 0 || severities.length === SEVERITIES.length;
+
+/** The filters of a connector in words, such as "critical and high · all types". */
+export function filterWords(filters: Pick<Connector, "severity_filter" | "alert_type_filter">): string {
+  const { severity_filter: severities, alert_type_filter: types } = filters;
+  const which = isEvery(severities)
+    ? "all severities"
+    : list(SEVERITIES.filter((severity) => severities.includes(severity)));
+  const what = types === null ? "all types" : types.length === 0 ? "no type" : list(types);
+  return `${which} · ${what}`;
+}
+
+/** What a connector with these filters receives, as a sentence. */
+export function filterSentence(filters: Pick<Connector, "severity_filter" | "alert_type_filter">): string {
+  const { severity_filter: severities, alert_type_filter: types } = filters;
+  if (types?.length === 0) {
+    return "This connector receives nothing: no alert type is chosen.";
+  }
+  const which = isEvery(severities)
+    ? "every alert"
+    : `every ${list(SEVERITIES.filter((one) => severities.includes(one))).replace(" and ", " or ")} alert`;
+  const what = types === null ? "" : ` of type ${list(types).replace(/ and ([^ ]*)$/, " or $1")}`;
+  return `This connector receives ${which}${what}.`;
+}
+
+/** "1 alert", "3 alerts". */
+export const count = (number: number, one: string, many = `${one}s`): string =>
+  `${number.toLocaleString("en")} ${number === 1 ? one : many}`;

@@ -1,6 +1,7 @@
-//! The chores of the project: `cargo xtask demo | test | lint | bench`.
+//! The chores of the project: `cargo xtask demo | build | test | lint | bench`.
 
 mod bench;
+mod console;
 mod fuzz;
 mod lint;
 mod python;
@@ -9,10 +10,11 @@ mod test;
 mod tidy;
 mod torture;
 
-use std::process::ExitCode;
+use std::{io::Write, process::ExitCode};
 
 const USAGE: &str = "usage: cargo xtask CHORE
   demo    the main job, visibly, with nothing to set up
+  build   a release of the program with the console inside; its path is the last line
   test    every test, installing what it needs
   fuzz [SECONDS]
           every call of the API with good and bad requests, held to the OpenAPI document
@@ -27,21 +29,8 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments.as_slice() {
-        ["demo", rest @ ..] => run::cargo(
-            &[
-                &[
-                    "run",
-                    "--quiet",
-                    "--locked",
-                    "--package",
-                    "alert-connectors",
-                    "--",
-                    "demo",
-                ],
-                rest,
-            ]
-            .concat(),
-        ),
+        ["demo", rest @ ..] => demo(rest),
+        ["build"] => build(),
         ["test", rest @ ..] => test::run(rest),
         ["fuzz", rest @ ..] => fuzz::run(rest),
         ["lint"] => lint::run(),
@@ -56,4 +45,27 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The main job, visibly.
+fn demo(rest: &[&str]) -> anyhow::Result<()> {
+    console::build_if_possible()?;
+    let run = [
+        "run",
+        "--quiet",
+        "--locked",
+        "--package",
+        "alert-connectors",
+    ];
+    run::cargo(&[&run[..], &["--", "demo"], rest].concat())
+}
+
+/// A release of the program with the console inside. Prints its path.
+fn build() -> anyhow::Result<()> {
+    console::build()?;
+    let build = ["build", "--release", "--locked", "--package"];
+    run::cargo(&[&build[..], &["alert-connectors"]].concat())?;
+    let program = run::root().join("target/release/alert-connectors");
+    let program = std::path::absolute(program)?;
+    Ok(writeln!(std::io::stdout(), "{}", program.display())?)
 }

@@ -9,7 +9,7 @@ use alert_connectors_cluster::{Cluster, SERVER, Setup};
 use anyhow::{Context, bail};
 
 use crate::{
-    fuzz,
+    console, fuzz,
     run::{cargo, cargo_with, ensure, root, talk},
 };
 
@@ -35,6 +35,7 @@ pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
     if rest.is_empty() {
         cargo(&["test", "--doc", "--locked", "--workspace", "--quiet"])?;
         cards()?;
+        console::test()?;
         fuzz::among_tests()?;
     }
     Ok(())

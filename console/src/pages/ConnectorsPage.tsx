@@ -113,7 +113,7 @@ function Row({ slug, connector, health, mayEdit }: RowProps) {
 function HealthLine({ health }: { health: ConnectorHealth }) {
   const isTroubled = health.state === "retrying" || health.state === "blocked";
   return (
-    <div className={`${styles.small} ${styles.form}`}>
+    <div className={`${styles.small} ${styles.lines}`}>
       <p className={styles.subtle}>
         Since <Time at={health.since} />
         {health.queue_depth > 0 && ` · ${count(health.queue_depth, "message")} pending`}
@@ -131,7 +131,7 @@ function HealthLine({ health }: { health: ConnectorHealth }) {
         )}
       </p>
       {isTroubled && health.last_error && <p className={styles.quote}>The channel said: {health.last_error}</p>}
-      {health.state !== "healthy" && <p className={styles.subtle}>{healthAdvice[health.state]}</p>}
+      {health.state !== "healthy" && !(isTroubled && health.last_error) && <p className={styles.subtle}>{healthAdvice[health.state]}</p>}
     </div>
   );
 }

@@ -1,13 +1,17 @@
 // What is shown where there is no page, or where a page fails as a whole.
 import { Link, type ErrorComponentProps } from "@tanstack/react-router";
 
-import { Empty, ErrorNotice } from "../parts/Notice";
+import { ErrorNotice } from "../parts/Notice";
+import styles from "./sign-in.module.css";
 
 export function NotFoundPage() {
   return (
-    <Empty title="There is no such page">
-      <Link to="/">Go to your spaces</Link>
-    </Empty>
+    <main className={styles.page}>
+      <h1>There is no such page</h1>
+      <p>
+        <Link to="/">Go to your spaces</Link>
+      </p>
+    </main>
   );
 }
 

@@ -10,6 +10,9 @@ import { TextField } from "../parts/Field";
 import { ErrorNotice, Warn } from "../parts/Notice";
 import styles from "./sign-in.module.css";
 
+/** Where the console lies; the addresses of its pages begin behind it. */
+const BASE = "/console";
+
 export function SignInPage() {
   const { to } = useSearch({ from: "/sign-in" });
   const [email, setEmail] = useState("");
@@ -21,7 +24,7 @@ export function SignInPage() {
     onSuccess: async () => {
       queries.clear();
       // Only a path of the console itself is followed.
-      router.history.push(to?.startsWith("/") && !to.startsWith("//") ? to : "/console/");
+      router.history.push(`${BASE}${to?.startsWith("/") ? to : "/"}`);
     },
   });
   const submit = (event: FormEvent) => {

@@ -16,7 +16,7 @@ export function Preview({ platform, payload }: { platform: ConnectorType; payloa
   const label = `${platformName[platform]} preview`;
   return (
     <section className={styles.preview} aria-label={label}>
-      <h3 className={styles.title}>{label}</h3>
+      <h2 className={styles.title}>{label}</h2>
       <Suspense fallback={<div className={styles.waiting} />}>
         {payload === undefined ? <div className={styles.waiting} /> : <Renderer payload={payload} />}
       </Suspense>

@@ -127,8 +127,9 @@ impl Builder {
         self
     }
 
-    /// The URL of the routes for people, such as `https://platform.example.com/notifications`: messages link to alerts
-    /// there.
+    /// Where people open the service, such as `https://platform.example.com/notifications`: messages link to
+    /// `/console/spaces/{slug}/alerts/{id}` below it, which is a page of the program's console. A host without that console
+    /// serves a page of its own there, or leaves the URL out, and messages have no such link.
     pub fn public_url(mut self, url: impl Into<String>) -> Self {
         self.settings.public_url = Some(url.into());
         self

@@ -317,6 +317,7 @@ fn welcome(
     }
     say(format_args!(
         "Alert Connectors demo\n\
+         Console   http://{server}/console/  (open this)\n\
          API       http://{server}  (OpenAPI: http://{server}/openapi.json)\n\
          Inbox     https://{inbox}/_inbox  (stands in for Slack and Teams)\n\
          Sign-in   {EMAIL}  {password}\n\

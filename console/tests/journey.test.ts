@@ -1,0 +1,228 @@
+// What people do on the console, in a real browser against the real program and its inbox.
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { World, type Visit } from "./world";
+
+let world: World;
+
+beforeAll(async () => {
+  world = await World.start();
+});
+afterAll(() => world?.stop());
+
+const row = (visit: Visit, name: string) => visit.page.getByRole("listitem", { name, exact: true });
+
+async function makeConnector(visit: Visit, name: string, path: string): Promise<void> {
+  const { page } = visit;
+  await visit.open("/spaces/data/connectors/new");
+  await page.getByLabel("Webhook URL").fill(`${world.inbox}${path}`);
+  await page.getByLabel("Name", { exact: true }).fill(name);
+  await page.getByRole("button", { name: "Save" }).click();
+  await row(visit, name).waitFor();
+}
+
+async function send(visit: Visit, title: string): Promise<void> {
+  const { page } = visit;
+  await visit.open("/spaces/data/send");
+  await page.getByLabel("Title").fill(title);
+  await page.getByRole("button", { name: "Send alert" }).click();
+  await page.getByRole("heading", { name: title }).waitFor();
+}
+
+test("from a webhook to a repaired channel", async () => {
+  const visit = await world.page();
+  const { page } = visit;
+  await visit.signIn("alice@example.com");
+  // The only space is entered at once.
+  await page.getByRole("heading", { name: "Connectors" }).waitFor();
+  await page.getByText("No connector yet").waitFor();
+  await page.getByRole("link", { name: "New connector" }).click();
+  await page.getByLabel("Webhook URL").fill(`${world.inbox}/services/T/B/orders`);
+  await page.getByLabel("Name", { exact: true }).fill("#orders");
+  const slack = page.getByRole("region", { name: "Slack preview" });
+  await slack.getByText("orders: 37 rows without a customer").waitFor();
+  await page.getByRole("button", { name: "Test" }).click();
+  await page.getByText("The test message was accepted").waitFor();
+  await page.getByRole("button", { name: "Save" }).click();
+  await row(visit, "#orders").getByText("Slack · critical and high · all types").waitFor();
+
+  await visit.open("/spaces/data/send");
+  await page.getByLabel("Title").fill("Rows are missing");
+  await page.getByLabel("Description").fill("See `orders`.");
+  await page.getByRole("region", { name: "Slack preview" }).getByText("Rows are missing").waitFor();
+  await page.getByRole("region", { name: "Teams preview" }).getByText("Rows are missing").waitFor();
+  await page.getByText("#orders: yes").waitFor();
+  await page.getByRole("button", { name: "Send alert" }).click();
+  const deliveries = page.getByRole("region", { name: "Deliveries" });
+  await deliveries.getByText("Delivered", { exact: true }).waitFor();
+  await deliveries.getByRole("button", { name: "Show message" }).click();
+  await deliveries.getByRole("region", { name: "Slack preview" }).getByText("Rows are missing").waitFor();
+
+  await world.behave("/services/T/B/orders", "slack:no_service");
+  await send(visit, "The channel is gone");
+  await visit.open("/spaces/data/connectors");
+  await row(visit, "#orders").getByText("Blocked", { exact: true }).waitFor();
+  await row(visit, "#orders").getByText("The channel said: no_service").waitFor();
+  await send(visit, "More waits behind it");
+  await visit.open("/spaces/data/connectors");
+  await row(visit, "#orders").getByText(/messages pending/).waitFor();
+
+  await world.behaveNormally();
+  await row(visit, "#orders").getByRole("button", { name: "Test" }).click();
+  await row(visit, "#orders").getByText("Healthy", { exact: true }).waitFor();
+  await row(visit, "#orders").getByText(/messages? pending/).waitFor({ state: "detached" });
+  await visit.open("/spaces/data/alerts");
+  await page.getByRole("link", { name: "More waits behind it" }).click();
+  await page.getByRole("region", { name: "Deliveries" }).getByText("Delivered", { exact: true }).waitFor();
+  expect(visit.faults).toEqual([]);
+  await visit.close();
+});
+
+test("a fault of the server stands at its field", async () => {
+  const visit = await world.page();
+  const { page } = visit;
+  await visit.signIn("alice@example.com", "/spaces/data/connectors/new");
+  await page.getByLabel("Webhook URL").fill("http://hooks.slack.com/services/x");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("must begin with https://").waitFor();
+  const name = page.getByLabel("Name", { exact: true });
+  expect(await name.getAttribute("aria-invalid")).toBe("true");
+  await page.getByLabel("Webhook URL").fill("https://acme.slack.com/archives/C1");
+  await page.getByText("Slack page, no webhook").waitFor();
+  await visit.close();
+});
+
+test("an unfiltered connector is saved only after a warning", async () => {
+  const visit = await world.page();
+  const { page } = visit;
+  await visit.signIn("alice@example.com", "/spaces/data/connectors/new");
+  await page.getByLabel("Webhook URL").fill(`${world.inbox}/services/T/B/all`);
+  await page.getByLabel("Name", { exact: true }).fill("#all");
+  for (const severity of ["Medium", "Low"]) {
+    await page.getByRole("checkbox", { name: severity }).check();
+  }
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("This connector has no filter").waitFor();
+  await page.getByRole("button", { name: "Save" }).click();
+  await row(visit, "#all").waitFor();
+  await row(visit, "#all").getByRole("button", { name: "Delete" }).click();
+  await page.getByRole("alertdialog").getByText("Delete “#all”?").waitFor();
+  await page.getByRole("button", { name: "Delete connector" }).click();
+  await row(visit, "#all").waitFor({ state: "detached" });
+  await visit.close();
+});
+
+test("a viewer sees no control that would fail", async () => {
+  const admin = await world.page();
+  await admin.signIn("alice@example.com");
+  await makeConnector(admin, "#seen", "/services/T/B/seen");
+  await admin.close();
+  const visit = await world.page();
+  const { page } = visit;
+  await visit.signIn("vera@example.com", "/spaces/data/connectors");
+  await row(visit, "#seen").waitFor();
+  for (const name of ["New connector", "Edit", "Members"]) {
+    expect(await page.getByRole("link", { name }).count(), name).toBe(0);
+  }
+  for (const name of ["Test", "Delete"]) {
+    expect(await page.getByRole("button", { name }).count(), name).toBe(0);
+  }
+  expect(await row(visit, "#seen").getByRole("switch", { name: "Active" }).isDisabled()).toBe(true);
+  await row(visit, "#seen").getByRole("link").click();
+  await page.getByRole("link", { name: "Show connector" }).click();
+  expect(await page.getByLabel("Webhook URL").inputValue()).toBe(`${world.inbox}/…`);
+  expect(await page.getByRole("button", { name: "Save" }).count()).toBe(0);
+  expect(visit.faults).toEqual([]);
+  await visit.close();
+});
+
+test("an expired session goes on where it was", async () => {
+  const visit = await world.page();
+  const { page } = visit;
+  await visit.signIn("alice@example.com", "/spaces/data/alerts?severity=high&severity=low");
+  await page.getByRole("heading", { name: "Alerts" }).waitFor();
+  await visit.context.clearCookies();
+  // The list is read again by itself, and finds the session gone.
+  await page.getByRole("heading", { name: "Sign in" }).waitFor();
+  await page.getByLabel("E-mail").fill("alice@example.com");
+  await page.getByLabel("Password").fill("correct horse battery staple");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("heading", { name: "Alerts" }).waitFor();
+  expect(page.url()).toBe(`${world.base}/console/spaces/data/alerts?severity=high&severity=low`);
+  expect(await page.getByRole("checkbox", { name: "High" }).isChecked()).toBe(true);
+  await visit.close();
+});
+
+test("the session is out of every script's reach, and of no use to another site", async () => {
+  const visit = await world.page();
+  const { page } = visit;
+  await visit.signIn("alice@example.com");
+  const [cookie] = await visit.context.cookies();
+  expect(cookie).toMatchObject({ name: "__Host-session", httpOnly: true, secure: true, sameSite: "Strict" });
+  expect(await page.evaluate(() => document.cookie + JSON.stringify({ ...localStorage, ...sessionStorage }))).not.toContain("acs_");
+  const stolen = await fetch(`${world.base}/spaces`, {
+    method: "POST",
+    headers: { cookie: `${cookie?.name}=${cookie?.value}`, origin: "https://evil.example.com", "content-type": "application/json" },
+    body: JSON.stringify({ slug: "stolen", name: "Stolen" }),
+  });
+  expect(stolen.status).toBe(403);
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByRole("heading", { name: "Sign in" }).waitFor();
+  expect(await visit.context.cookies()).toEqual([]);
+  await visit.close();
+});
+
+test("a connector is made by keyboard alone", async () => {
+  const visit = await world.page();
+  const { page } = visit;
+  await visit.signIn("alice@example.com", "/spaces/data/connectors");
+  const reach = async (role: "link" | "button" | "textbox" | "checkbox", name: string) => {
+    const wanted = page.getByRole(role, { name, exact: true });
+    await wanted.waitFor();
+    for (let steps = 0; steps < 60; steps += 1) {
+      if (await wanted.evaluate((element) => element === document.activeElement)) {
+        return;
+      }
+      await page.keyboard.press("Tab");
+    }
+    throw new Error(`${role} ${name} is out of the keyboard's reach`);
+  };
+  await reach("link", "New connector");
+  await page.keyboard.press("Enter");
+  await reach("textbox", "Webhook URL");
+  await page.keyboard.type(`${world.inbox}/services/T/B/keys`);
+  await reach("textbox", "Name");
+  await page.keyboard.type("#keys");
+  await reach("checkbox", "Medium");
+  await page.keyboard.press("Space");
+  await reach("button", "Save");
+  await page.keyboard.press("Enter");
+  await row(visit, "#keys").getByText("critical, high and medium").waitFor();
+  await visit.close();
+});
+
+test("links of messages and the root lead to the console", async () => {
+  const visit = await world.page();
+  await visit.page.goto(`${world.base}/`);
+  await visit.page.getByRole("heading", { name: "Sign in" }).waitFor();
+  await visit.page.goto(`${world.base}/spaces/data/alerts/0197c2a0-0000-7000-8000-000000000001`);
+  await visit.page.getByRole("heading", { name: "Sign in" }).waitFor();
+  expect(visit.page.url()).toContain("/console/sign-in?to=");
+  await visit.close();
+});
+
+test("a key is shown once and revoked", async () => {
+  const visit = await world.page();
+  const { page } = visit;
+  await visit.signIn("alice@example.com", "/account");
+  await page.getByLabel("Name", { exact: true }).fill("dbt");
+  await page.getByRole("button", { name: "Create key" }).click();
+  await page.getByText(/^ack_/).waitFor();
+  await page.reload();
+  await page.getByText("never used").waitFor();
+  expect(await page.getByText(/^ack_/).count()).toBe(0);
+  await page.getByRole("button", { name: "Revoke" }).click();
+  await page.getByRole("button", { name: "Revoke key" }).click();
+  await page.getByText("No API key yet").waitFor();
+  await visit.close();
+});

@@ -1,0 +1,151 @@
+// A server of the real program with its inbox, and a real browser in front of it.
+import { execFileSync, spawn, type ChildProcess } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { request } from "node:https";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Page } from "playwright-core";
+
+const PROGRAM = process.env.ALERT_CONNECTORS ?? "../target/debug/alert-connectors";
+const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const OFFLINE = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+export const PASSWORD = "correct horse battery staple";
+
+/** Starts a program and waits for the address that it says it listens on. What it says may come in pieces, so `says` matches what
+ * stands behind the address, too. */
+async function start(args: string[], says: RegExp): Promise<[ChildProcess, string]> {
+  const child = spawn(PROGRAM, args, { stdio: ["ignore", "pipe", "pipe"] });
+  let seen = "";
+  const address = await new Promise<string>((resolve, reject) => {
+    const read = (chunk: Buffer) => {
+      seen += chunk.toString();
+      const found = says.exec(seen)?.[1];
+      if (found !== undefined) {
+        resolve(found);
+      }
+    };
+    child.stdout?.on("data", read);
+    child.stderr?.on("data", read);
+    child.on("exit", () => reject(new Error(`${args[0]} ended: ${seen}`)));
+  });
+  return [child, address];
+}
+
+export class World {
+  private constructor(
+    readonly base: string,
+    readonly inbox: string,
+    private readonly folder: string,
+    private readonly children: ChildProcess[],
+    private readonly browser: Browser,
+  ) {}
+
+  /** Alice is admin of the space `data`, and Vera reads it. */
+  static async start(): Promise<World> {
+    const folder = mkdtempSync(join(tmpdir(), "console-"));
+    const database = ["--database-url", `sqlite://${join(folder, "test.db")}`];
+    const run = (args: string[], input = "") => execFileSync(PROGRAM, [...args, ...database], { input, encoding: "utf8" });
+    const ca = join(folder, "ca.pem");
+    const [inbox, inboxAddress] = await start(["inbox", "--listen", "127.0.0.1:0", "--ca-out", ca], /https:\/\/([^\s/";]+);/);
+    run(["space", "add", "data", "--name", "Data"]);
+    for (const [email, name, role] of [
+      ["alice@example.com", "Alice Johnson", "admin"],
+      ["vera@example.com", "Vera Chen", "viewer"],
+    ] as const) {
+      run(["user", "add", email, "--name", name, "--password-stdin"], `${PASSWORD}\n`);
+      run(["member", "set", "data", email, "--role", role]);
+    }
+    const serve = ["serve", "--listen", "127.0.0.1:0", "--ca-file", ca, "--allow-network", "127.0.0.0/8"];
+    const [server, address] = await start([...serve, "--rate", "slack=unlimited,teams=unlimited", ...database], /"address":"([^"]+)"/);
+    const browser = await chromium.launch({ executablePath: CHROMIUM, args: OFFLINE });
+    return new World(`http://${address}`, `https://${inboxAddress}`, folder, [inbox, server], browser);
+  }
+
+  async stop(): Promise<void> {
+    await this.browser.close();
+    for (const child of this.children) {
+      child.removeAllListeners("exit");
+      child.kill();
+    }
+    rmSync(this.folder, { recursive: true });
+  }
+
+  /** A page in a browser of its own. Whatever it asks another host, and whatever its policy refuses, is a fault. */
+  async page(options: BrowserContextOptions = {}): Promise<Visit> {
+    const context = await this.browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
+    const page = await context.newPage();
+    page.setDefaultTimeout(15_000);
+    return new Visit(this, context, page);
+  }
+
+  /** Tells the inbox how a path answers from now on. */
+  async behave(path: string, row: string): Promise<void> {
+    await this.ask("POST", "/_inbox/behaviour", JSON.stringify({ path, row }));
+  }
+
+  async behaveNormally(): Promise<void> {
+    await this.ask("DELETE", "/_inbox/behaviour", "");
+  }
+
+  private ask(method: string, path: string, body: string): Promise<void> {
+    const ca = readFileSync(join(this.folder, "ca.pem"));
+    return new Promise((resolve, reject) => {
+      const headers = { "content-type": "application/json" };
+      const call = request(`${this.inbox}${path}`, { method, ca, headers }, (answer) => {
+        answer.resume();
+        const isFine = (answer.statusCode ?? 500) < 300;
+        answer.on("end", () => (isFine ? resolve() : reject(new Error(`${method} ${path}: ${answer.statusCode}`))));
+      });
+      call.on("error", reject);
+      call.end(body);
+    });
+  }
+}
+
+export class Visit {
+  readonly faults: string[] = [];
+
+  constructor(
+    readonly world: World,
+    readonly context: BrowserContext,
+    readonly page: Page,
+  ) {
+    page.on("request", (asked) => {
+      if (!asked.url().startsWith(world.base)) {
+        this.faults.push(`asked ${asked.url()}`);
+      }
+    });
+    page.on("pageerror", (error) => this.faults.push(`failed: ${error.message}`));
+    page.on("console", (said) => {
+      if (/Content Security Policy|Refused to/.test(said.text())) {
+        this.faults.push(said.text());
+      }
+    });
+  }
+
+  async open(path: string): Promise<void> {
+    await this.page.goto(`${this.world.base}/console${path}`);
+  }
+
+  async signIn(email: string, path = "/"): Promise<void> {
+    await this.open(path);
+    await this.page.getByLabel("E-mail").fill(email);
+    await this.page.getByLabel("Password").fill(PASSWORD);
+    await this.page.getByRole("button", { name: "Sign in" }).click();
+    await this.page.getByRole("navigation", { name: "Account" }).waitFor();
+  }
+
+  async close(): Promise<void> {
+    await this.context.close();
+  }
+}

@@ -42,6 +42,11 @@ impl Builder {
     /// The maximum number of open connections to webhooks, by default.
     pub const WEBHOOK_CONNECTIONS: usize = settings::WEBHOOK_CONNECTIONS;
 
+    /// The most connections to webhooks that may be set.
+    pub const WEBHOOK_CONNECTIONS_MAX: usize = settings::WEBHOOK_CONNECTIONS_MAX;
+    /// The longest span that may be set: ten years.
+    pub const SPAN_MAX: SignedDuration = settings::SPAN_MAX;
+
     pub(crate) fn of_url(url: &str) -> Self {
         Self::of(Source::Url(url.to_owned()))
     }
@@ -103,13 +108,13 @@ impl Builder {
         self
     }
 
-    /// The maximum number of open connections to webhooks: 512 by default.
+    /// The maximum number of open connections to webhooks, from 1 to 8192: 512 by default.
     pub fn webhook_connections(mut self, most: usize) -> Self {
         self.settings.webhook_connections = most;
         self
     }
 
-    /// How long a delivery is tried until it expires: 24 hours by default.
+    /// How long a delivery is tried until it expires, at most ten years: 24 hours by default.
     pub fn retry_for(mut self, span: SignedDuration) -> Self {
         self.settings.retry_for = span;
         self
@@ -135,7 +140,8 @@ impl Builder {
         self
     }
 
-    /// Proxies whose `X-Forwarded-For` is trusted.
+    /// Proxies whose `X-Forwarded-For` is trusted. That takes the address of each connection, which the host puts into the
+    /// extensions of each request as a [`Peer`](crate::Peer).
     pub fn trusted_proxies(mut self, networks: Vec<IpNet>) -> Self {
         self.settings.trusted_proxies = TrustedProxies(networks);
         self

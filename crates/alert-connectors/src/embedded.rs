@@ -2,13 +2,18 @@
 
 use std::{sync::Arc, time::Duration};
 
-use alert_connectors_api::{
-    ApiError, App, PostedAlert, operations_router, router, users_router, whole,
-};
-use alert_connectors_model::{Clock, Random, Slug, Space, SpaceId};
+#[cfg(feature = "program")]
+use alert_connectors_api::whole;
+use alert_connectors_api::{ApiError, App, PostedAlert, operations_router, router, users_router};
+use alert_connectors_model::{Clock, Random, Slug, Space, SpaceId, display_name};
 use alert_connectors_store::{SpaceChange, Store, StoreError};
 use alert_connectors_tasks::Tasks;
-use axum::Router;
+use axum::{
+    Router,
+    extract::Request,
+    middleware::{self, Next},
+    response::IntoResponse,
+};
 use serde::Serialize;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -17,8 +22,8 @@ use crate::{Builder, Database};
 /// How long requests in flight may take to end.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// A service that delivers until it is stopped. Dropping it stops it too, and waits for nothing: requests in flight may be
-/// repeated after the next start.
+/// A service that delivers until it is stopped. Dropping it stops it too, unless it runs among the host's tasks, and waits for
+/// nothing: requests in flight may be repeated after the next start, and the database is free a moment later.
 pub struct AlertConnectors {
     pub(crate) app: App,
     pub(crate) database: Database,
@@ -45,6 +50,17 @@ pub enum PostError {
     Refused(#[from] ApiError),
 }
 
+/// Why a space was not created.
+#[derive(Debug, thiserror::Error)]
+pub enum SpaceError {
+    /// The name is no name for people.
+    #[error("{0}")]
+    Name(&'static str),
+    /// The store cannot create it now.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 impl AlertConnectors {
     /// Builds it on the database at a URL: `sqlite://` with a path, or a `postgres://` address.
     pub fn builder(database_url: &str) -> Builder {
@@ -58,12 +74,12 @@ impl AlertConnectors {
 
     /// Connectors, alerts and deliveries, to be nested under a prefix. It has no fallback and no operational routes.
     pub fn router(&self) -> Router {
-        router(&self.app)
+        self.until_stopped(router(&self.app))
     }
 
     /// Users, tokens, API keys, spaces and members of the database, for hosts without users of their own.
     pub fn users_router(&self) -> Router {
-        users_router(&self.app)
+        self.until_stopped(users_router(&self.app))
     }
 
     /// Probes, metrics and the description of the API.
@@ -71,9 +87,26 @@ impl AlertConnectors {
         operations_router(&self.app)
     }
 
-    /// The whole API and the console, with a fallback of their own, as `alert-connectors serve` serves them.
+    /// The whole API and the console, with a fallback of their own, as `alert-connectors serve` serves them. They take the root
+    /// of the server: nothing may be mounted beside them.
+    #[cfg(feature = "program")]
     pub fn whole_router(&self) -> Router {
         whole(&self.app, alert_connectors_console::router())
+    }
+
+    /// The same routes, which answer 503 once the service stops: nothing that they took would be delivered.
+    fn until_stopped(&self, router: Router) -> Router {
+        let stopping = self.stopping.clone();
+        router.layer(middleware::from_fn(move |request: Request, next: Next| {
+            let is_stopping = stopping.is_cancelled();
+            async move {
+                if is_stopping {
+                    let detail = "The service is stopping; repeat the request when it is back.";
+                    return ApiError::unavailable(detail).into_response();
+                }
+                next.run(request).await
+            }
+        }))
     }
 
     /// Posts an alert to a space without HTTP. It serialises to the JSON of `POST /spaces/{slug}/alerts` and is corrected,
@@ -110,13 +143,15 @@ impl AlertConnectors {
         Ok(self.app.post(space, alert.into(), idempotency_key).await?)
     }
 
-    /// Creates a space with this slug unless one exists. Returns whether it is new.
-    pub async fn ensure_space(&self, slug: &Slug, name: &str) -> Result<bool, StoreError> {
+    /// Creates a space with this slug unless one exists. Returns whether it is new. The name for people has 1 to 120
+    /// characters after trimming, none of them a control character.
+    pub async fn ensure_space(&self, slug: &Slug, name: &str) -> Result<bool, SpaceError> {
+        let name = display_name(name).map_err(SpaceError::Name)?;
         let now = self.clock.now();
         let space = Space {
             id: SpaceId::new(now, &*self.random),
             slug: slug.clone(),
-            name: name.to_owned(),
+            name,
             created_at: now,
         };
         let change = self.store.add_space(space, None).await?;
@@ -129,7 +164,7 @@ impl AlertConnectors {
     }
 
     /// Waits until the service cannot go on, and returns why in one sentence: the database is gone, or a task ended.
-    /// Every accepted alert is on disk; the host should stop the service and exit, or start it again.
+    /// Every accepted alert is on disk; the host should stop the service and exit.
     pub async fn failed(&self) -> String {
         tokio::select! {
             // A task may end because the store failed, which says more.
@@ -139,8 +174,12 @@ impl AlertConnectors {
         }
     }
 
-    /// Takes nothing new, lets requests in flight end within ten seconds, and closes the database. Pending deliveries
-    /// wait for the next start.
+    /// Takes nothing new, and waits at most ten seconds for the requests to webhooks that are in flight. What is still in flight
+    /// then is sent again after the next start; pending deliveries wait for it. It says nothing of the host's HTTP requests,
+    /// which the host bounds itself.
+    ///
+    /// The database is free for another start once the service and all of its routers are dropped as well. With
+    /// [`Builder::tasks`](crate::Builder::tasks), this cancels the host's token and waits for all of the host's tasks.
     pub async fn stop(&self) {
         self.stopping.cancel();
         self.tasks.close();

@@ -9,7 +9,7 @@ mod settings;
 mod wiring;
 
 pub use alert_connectors_api::{
-    ApiError, Caller, ErrorKind, Freshness, Identity, IdentityError, KeyLimits, PostedAlert,
+    ApiError, Caller, ErrorKind, Freshness, Identity, IdentityError, KeyLimits, Peer, PostedAlert,
 };
 pub use alert_connectors_delivery::{Proxy, Rates, Resolve, SystemResolver, Trust};
 pub use alert_connectors_model as model;
@@ -21,6 +21,6 @@ pub use alert_connectors_tasks::Tasks;
 
 pub use builder::Builder;
 pub use database::{Database, DatabaseUrl, OpenError};
-pub use embedded::{AlertConnectors, PostError};
+pub use embedded::{AlertConnectors, PostError, SpaceError};
 pub use random::{SystemRandom, own_names};
 pub use settings::StartError;

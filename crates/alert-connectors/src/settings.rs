@@ -21,6 +21,16 @@ pub enum StartError {
     /// The database's URL is not valid.
     #[error("the database URL {0}")]
     Url(String),
+    /// A setting has a value that it cannot have.
+    #[error("{setting} can't be {value}: it must be {rule}")]
+    Setting {
+        /// The setting, by the name of the builder's function.
+        setting: &'static str,
+        /// Its value.
+        value: String,
+        /// What its values are.
+        rule: &'static str,
+    },
     /// A PostgreSQL database without a secret key file.
     #[error(
         "the secret key file must be named with PostgreSQL, since all servers share it; `alert-connectors key new FILE` makes one"
@@ -50,6 +60,62 @@ pub(crate) struct Settings {
     pub(crate) public_url: Option<String>,
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) registry: Registry,
+}
+
+/// The longest span of a setting: ten years.
+pub(crate) const SPAN_MAX: SignedDuration = SignedDuration::from_hours(10 * 366 * 24);
+/// The most connections to webhooks.
+pub(crate) const WEBHOOK_CONNECTIONS_MAX: usize = 8_192;
+
+impl Settings {
+    /// Refuses the first setting that has a value that it cannot have.
+    pub(crate) fn check(&self) -> Result<(), StartError> {
+        let refused = |setting, value, rule| {
+            Err(StartError::Setting {
+                setting,
+                value,
+                rule,
+            })
+        };
+        for (setting, span) in [
+            ("retry_for", self.retry_for),
+            ("renotify", self.renotify),
+            ("retention", self.retention),
+        ] {
+            if span <= SignedDuration::ZERO || span > SPAN_MAX {
+                return refused(
+                    setting,
+                    format!("{span:#}"),
+                    "longer than nothing, and at most ten years",
+                );
+            }
+        }
+        let connections = self.webhook_connections;
+        if !(1..=WEBHOOK_CONNECTIONS_MAX).contains(&connections) {
+            return refused(
+                "webhook_connections",
+                connections.to_string(),
+                "from 1 to 8192",
+            );
+        }
+        match &self.public_url {
+            Some(url) if !is_web_address(url) => {
+                let rule = "an address that begins with https:// or http://";
+                refused("public_url", format!("{url:?}"), rule)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether a text is an address of the web with a host, without a query.
+fn is_web_address(text: &str) -> bool {
+    let uri = text.parse::<axum::http::Uri>().ok();
+    uri.is_some_and(|uri| {
+        matches!(uri.scheme_str(), Some("https" | "http"))
+            && uri.host().is_some_and(|host| !host.is_empty())
+            && uri.query().is_none()
+    })
 }
 
 impl Default for Settings {

@@ -37,6 +37,7 @@ pub(crate) fn wire(
     database: Database,
     lifetime: Lifetime,
 ) -> Result<AlertConnectors, StartError> {
+    settings.check()?;
     let Lifetime {
         tasks,
         stopping,

@@ -346,7 +346,10 @@ impl From<IdentityError> for ApiError {
                 ErrorKind::Forbidden,
                 "A session cookie is good only for requests of the service's own pages; send Authorization: Bearer TOKEN.",
             ),
-            IdentityError::Unavailable(error) => error.into(),
+            IdentityError::Unavailable(error) => {
+                tracing::warn!(error = cause_chain(&error), "identity can't be checked");
+                Self::unavailable("Who calls can't be checked now. Repeat the request later.")
+            }
         }
     }
 }

@@ -5,13 +5,10 @@ use std::sync::Arc;
 
 use alert_connectors_model::{Role, Slug, Space};
 use alert_connectors_store::{Roster, Store};
-use axum::{
-    extract::{FromRequestParts, RawPathParams},
-    http::request::Parts,
-};
+use axum::{extract::FromRequestParts, http::request::Parts};
 use http::HeaderMap;
 
-use crate::{ApiError, App, Caller, ErrorKind, Freshness, known_callers};
+use crate::{ApiError, App, Caller, ErrorKind, Freshness, known_callers, path};
 
 /// How often a change is authorised again because the space or permissions changed meanwhile.
 pub(crate) const TRIES_MAX: usize = 5;
@@ -179,18 +176,14 @@ impl FromRequestParts<App> for SignedIn {
 
 async fn enter_with(parts: &mut Parts, app: &App, role: Role) -> Result<Entry, ApiError> {
     // A path that can't be decoded names nothing, but the caller is authenticated first.
-    let Ok(parameters) = RawPathParams::from_request_parts(parts, app).await else {
+    let Some(slug) = path::last(parts, app, "slug").await else {
         sign_in(app, &parts.headers, Freshness::Now).await?;
         return Err(ApiError::not_found("space, connector, alert or member"));
     };
-    let slug = parameters
-        .iter()
-        .find(|(name, _)| *name == "slug")
-        .map(|(_, slug)| slug.to_owned());
     enter(
         app,
         &parts.headers,
-        &slug.unwrap_or_default(),
+        &slug,
         Access::Role(role),
         Freshness::Now,
     )

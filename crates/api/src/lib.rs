@@ -17,6 +17,7 @@ mod non_finite;
 mod openapi;
 mod page;
 mod passwords;
+mod path;
 mod peer;
 mod query;
 mod rosters;

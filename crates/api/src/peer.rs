@@ -5,7 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use http::HeaderMap;
 use ipnet::IpNet;
 
-/// The address at the other end of the connection; the server puts it into each request.
+/// The address at the other end of the connection. The server puts it into the extensions of each request. Without it, failed
+/// sign-ins are counted by e-mail alone.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub IpAddr);
 

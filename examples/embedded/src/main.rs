@@ -7,7 +7,7 @@
 
 mod users;
 
-use std::{error::Error, io::Write, process::ExitCode};
+use std::{error::Error, io::Write, pin::pin, process::ExitCode, time::Duration};
 
 use alert_connectors::{AlertConnectors, Slug};
 use axum::{Router, routing::get};
@@ -17,6 +17,8 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
+use tokio_util::sync::CancellationToken;
+
 use users::PlatformUsers;
 
 #[tokio::main]
@@ -24,8 +26,14 @@ async fn main() -> ExitCode {
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // The errors of the library are sentences for people.
-            drop(writeln!(std::io::stderr(), "error: {error}"));
+            // The errors of the library are sentences for people, and so are their causes.
+            let mut line = format!("error: {error}");
+            let mut cause = error.source();
+            while let Some(deeper) = cause {
+                line.push_str(&format!(": {deeper}"));
+                cause = deeper.source();
+            }
+            drop(writeln!(std::io::stderr(), "{line}"));
             ExitCode::FAILURE
         }
     }
@@ -57,16 +65,23 @@ async fn run() -> Result<(), Box<dyn Error>> {
     writeln!(std::io::stdout(), "http://{}", listener.local_addr()?)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let shutdown = async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    };
+    let stopping = CancellationToken::new();
+    let served = axum::serve(listener, app)
+        .with_graceful_shutdown(stopping.clone().cancelled_owned())
+        .into_future();
+    let mut served = pin!(served);
     tokio::select! {
-        served = axum::serve(listener, app).with_graceful_shutdown(shutdown).into_future() => served?,
+        ended = &mut served => return Ok(ended?),
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
         reason = alerts.failed() => return Err(reason.into()),
     }
+    stopping.cancel();
+    // A client that never ends its request must not hold up the end of the platform.
+    let _unended = tokio::time::timeout(GRACE, served).await;
     alerts.stop().await;
     Ok(())
 }
+
+/// How long requests may take to end once the platform stops.
+const GRACE: Duration = Duration::from_secs(10);

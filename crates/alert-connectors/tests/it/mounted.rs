@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use alert_connectors::{
-    AlertConnectors, Caller, Email, ErrorKind, Freshness, Identity, IdentityError, PostError, Slug,
-    StartError, SystemRandom, User, UserId,
+    AlertConnectors, Builder, Caller, Email, ErrorKind, Freshness, Identity, IdentityError,
+    PostError, Slug, SpaceError, StartError, SystemRandom, User, UserId,
 };
 use async_trait::async_trait;
 use axum::{
@@ -113,6 +113,69 @@ async fn it_lives_under_a_prefix_of_a_host_with_a_fallback_and_metrics() {
     alerts.stop().await;
 }
 
+fn request(method: &str, path: &str, body: &Value) -> Request<Body> {
+    let request = Request::builder().method(method).uri(path);
+    let request = request.header("host", "host").header("x-host-user", "1");
+    let request = request.header("content-type", "application/json");
+    request.body(Body::from(body.to_string())).unwrap()
+}
+
+#[tokio::test]
+async fn a_prefix_may_have_parameters_of_the_same_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let alerts = started(folder.path()).await;
+    for prefix in ["/t/{tenant}", "/t/{slug}", "/t/{id}"] {
+        let host = Router::new().nest(prefix, alerts.router());
+        let connectors = "/t/x/spaces/data/alert-connectors";
+        let new = json!({"name": "a", "connector_type": "slack", "webhook_url": "https://hooks.slack.com/services/T/B/x"});
+        let (status, made) = ask(&host, request("POST", connectors, &new)).await;
+        assert_eq!(status, StatusCode::CREATED, "{prefix}: {made}");
+        let made: Value = serde_json::from_str(&made).unwrap();
+        let one = format!("{connectors}/{}", made["id"].as_str().unwrap());
+        let (status, _) = ask(&host, request("GET", &one, &Value::Null)).await;
+        assert_eq!(status, StatusCode::OK, "{prefix}");
+        let (status, _) = ask(
+            &host,
+            request("POST", "/t/x/spaces/data/alerts", &orders_are_late()),
+        )
+        .await;
+        assert_eq!(status, StatusCode::ACCEPTED, "{prefix}");
+        // The prefix does not choose the space.
+        let (status, _) = ask(
+            &host,
+            request("GET", "/t/data/spaces/nowhere/alerts", &Value::Null),
+        )
+        .await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "{prefix}");
+        let (status, _) = ask(&host, request("DELETE", &one, &Value::Null)).await;
+        assert_eq!(status, StatusCode::NO_CONTENT, "{prefix}");
+    }
+    alerts.stop().await;
+}
+
+#[tokio::test]
+async fn its_routes_take_nothing_once_it_stops() {
+    let folder = tempfile::tempdir().unwrap();
+    let alerts = started(folder.path()).await;
+    let host = alerts.router();
+    let post = || request("POST", "/spaces/data/alerts", &orders_are_late());
+    assert_eq!(ask(&host, post()).await.0, StatusCode::ACCEPTED);
+    alerts.stop().await;
+    alerts.stop().await;
+    let (status, said) = ask(&host, post()).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{said}");
+}
+
+#[tokio::test]
+async fn http_2_names_its_host_in_its_own_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let alerts = started(folder.path()).await;
+    let list = Request::get("http://host/spaces/data/alerts").header("x-host-user", "1");
+    let list = list.version(http::Version::HTTP_2).body(Body::empty());
+    assert_eq!(ask(&alerts.router(), list.unwrap()).await.0, StatusCode::OK);
+    alerts.stop().await;
+}
+
 #[tokio::test]
 async fn an_alert_is_posted_without_http_and_outlives_the_program() {
     let folder = tempfile::tempdir().unwrap();
@@ -176,6 +239,25 @@ async fn what_is_wrong_with_a_post_or_a_start_is_said() {
         .await;
     assert!(matches!(key, Err(PostError::Refused(error)) if error.kind() == ErrorKind::Invalid));
     alerts.stop().await;
+
+    let unnamed = alerts
+        .ensure_space(&Slug::parse("other").unwrap(), "  ")
+        .await;
+    assert!(matches!(unnamed, Err(SpaceError::Name(_))));
+
+    let setting = async |change: fn(Builder) -> Builder| {
+        let url = format!("sqlite://{}", folder.path().join("other.db").display());
+        match change(AlertConnectors::builder(&url)).start().await {
+            Err(StartError::Setting { setting, .. }) => setting,
+            other => unreachable!("{:?}", other.err()),
+        }
+    };
+    let never = |builder: Builder| builder.retry_for(jiff::SignedDuration::ZERO);
+    assert_eq!(setting(never).await, "retry_for");
+    let none = |builder: Builder| builder.webhook_connections(0);
+    assert_eq!(setting(none).await, "webhook_connections");
+    let nowhere = |builder: Builder| builder.public_url("javascript:alert(1)");
+    assert_eq!(setting(nowhere).await, "public_url");
 
     let url = AlertConnectors::builder("mysql://x").start().await;
     assert!(matches!(url, Err(StartError::Url(_))));

@@ -9,7 +9,7 @@ use alert_connectors_model::{
 use alert_connectors_store::{AcceptedDelivery, AlertQuery, AlertRecord, Resolution, Roster};
 use axum::{
     body::Body,
-    extract::{Path, RawQuery, State},
+    extract::{RawQuery, State},
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, HeaderValue, header};
@@ -22,6 +22,7 @@ use crate::{
     entry::{Editor, TRIES_MAX, Viewer},
     list_body::ListBody,
     page::{decode, encode},
+    path::PathId,
     query::Query,
     serialised::serialised,
 };
@@ -108,7 +109,7 @@ fn alert_query(raw: Option<&str>) -> Result<AlertQuery, ApiError> {
 pub(super) async fn one(
     State(app): State<App>,
     Viewer(entry): Viewer,
-    Path((_slug, id)): Path<(String, String)>,
+    PathId(id): PathId,
 ) -> Result<Response, ApiError> {
     let id: AlertId = id.parse().map_err(|_malformed| absent())?;
     let record = app
@@ -146,7 +147,7 @@ fn absent() -> ApiError {
 pub(super) async fn resolve(
     State(app): State<App>,
     Editor(mut entry): Editor,
-    Path((_slug, id)): Path<(String, String)>,
+    PathId(id): PathId,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let id: AlertId = id.parse().map_err(|_malformed| absent())?;

@@ -8,7 +8,7 @@ use alert_connectors_model::{
 use alert_connectors_store::{ApiKey, NewApiKey};
 use axum::{
     body::Body,
-    extract::{Path, RawQuery, State},
+    extract::{RawQuery, State},
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, StatusCode};
@@ -21,6 +21,7 @@ use crate::{
     entry::{SignedIn, permitted},
     new_token,
     page::page_of,
+    path::PathId,
     token_hash,
 };
 
@@ -135,7 +136,7 @@ pub(super) async fn create(
 pub(super) async fn revoke(
     State(app): State<App>,
     mut signed_in: SignedIn,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     headers: HeaderMap,
 ) -> Result<StatusCode, ApiError> {
     refuse_keys(&signed_in.0)?;

@@ -11,7 +11,7 @@ use alert_connectors_store::{Changed, Created, StoreError};
 use axum::{
     Json,
     body::Body,
-    extract::{Path, State},
+    extract::State,
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, StatusCode};
@@ -21,6 +21,7 @@ use crate::{
     ApiError, App, ErrorKind,
     body::{self, BODY_BYTES_MAX},
     entry::{Editor, Entry, TRIES_MAX, Viewer, permitted},
+    path::PathId,
 };
 
 impl<'c> schema::Connector<'c> {
@@ -121,10 +122,7 @@ pub(super) fn connector_of<'e>(entry: &'e Entry, id: &str) -> Result<&'e Arc<Con
     params(("slug" = String, Path, description = "The space"), ("id" = String, Path, description = "The connector")),
     responses((status = 200, description = "The connector", body = schema::Connector<'static>), (status = "default", response = schema::AnyProblem))
 )]
-pub(super) async fn one(
-    Viewer(entry): Viewer,
-    Path((_slug, id)): Path<(String, String)>,
-) -> Result<Response, ApiError> {
+pub(super) async fn one(Viewer(entry): Viewer, PathId(id): PathId) -> Result<Response, ApiError> {
     let connector = connector_of(&entry, &id)?;
     Ok(Json(schema::Connector::of(connector, entry.role)).into_response())
 }
@@ -139,7 +137,7 @@ pub(super) async fn one(
 pub(super) async fn change(
     State(app): State<App>,
     Editor(mut entry): Editor,
-    Path((_slug, id)): Path<(String, String)>,
+    PathId(id): PathId,
     headers: HeaderMap,
     request: Body,
 ) -> Result<Response, ApiError> {
@@ -179,7 +177,7 @@ pub(super) async fn change(
 pub(super) async fn delete(
     State(app): State<App>,
     Editor(mut entry): Editor,
-    Path((_slug, id)): Path<(String, String)>,
+    PathId(id): PathId,
     headers: HeaderMap,
 ) -> Result<StatusCode, ApiError> {
     let (id, now) = (connector_of(&entry, &id)?.id, app.clock.now());
@@ -208,7 +206,7 @@ pub(super) async fn delete(
 pub(super) async fn test(
     State(app): State<App>,
     Editor(entry): Editor,
-    Path((_slug, id)): Path<(String, String)>,
+    PathId(id): PathId,
 ) -> Result<Response, ApiError> {
     let connector = connector_of(&entry, &id)?;
     let tested = app

@@ -7,7 +7,7 @@ use alert_connectors_model::{
 use alert_connectors_store::{DeliveryQuery, Health, Replay, Replayed, Retried};
 use axum::{
     body::Body,
-    extract::{Path, RawQuery, State},
+    extract::{RawQuery, State},
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, StatusCode};
@@ -18,6 +18,7 @@ use crate::{
     body::{self, BODY_BYTES_MAX},
     entry::{Editor, Viewer, permitted},
     page::{PageBody, decode, encode},
+    path::PathId,
     query::Query,
 };
 
@@ -42,7 +43,7 @@ const REPLAYED: [DeliveryState; 3] = [
 pub(super) async fn of_connector(
     State(app): State<App>,
     Viewer(entry): Viewer,
-    Path((_slug, id)): Path<(String, String)>,
+    PathId(id): PathId,
     RawQuery(raw): RawQuery,
 ) -> Result<Response, ApiError> {
     let connector = connector_of(&entry, &id)?.id;
@@ -82,7 +83,7 @@ fn state(word: &str) -> Option<DeliveryState> {
 pub(super) async fn one(
     State(app): State<App>,
     Viewer(entry): Viewer,
-    Path((_slug, id)): Path<(String, String)>,
+    PathId(id): PathId,
 ) -> Result<Response, ApiError> {
     let id: DeliveryId = id.parse().map_err(|_malformed| absent())?;
     let found = app
@@ -102,7 +103,7 @@ pub(super) async fn one(
 pub(super) async fn message(
     State(app): State<App>,
     Viewer(entry): Viewer,
-    Path((_slug, id)): Path<(String, String)>,
+    PathId(id): PathId,
 ) -> Result<Response, ApiError> {
     let id: DeliveryId = id.parse().map_err(|_malformed| absent())?;
     let found = app.store.message(entry.space().id, id).await?;
@@ -129,7 +130,7 @@ fn absent() -> ApiError {
 pub(super) async fn retry(
     State(app): State<App>,
     Editor(mut entry): Editor,
-    Path((_slug, id)): Path<(String, String)>,
+    PathId(id): PathId,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let id: DeliveryId = id.parse().map_err(|_malformed| absent())?;
@@ -176,7 +177,7 @@ const INACTIVE: &str = "The connector is switched off; switch it on first.";
 pub(super) async fn replay(
     State(app): State<App>,
     Editor(mut entry): Editor,
-    Path((_slug, id)): Path<(String, String)>,
+    PathId(id): PathId,
     headers: HeaderMap,
     request: Body,
 ) -> Result<Response, ApiError> {
@@ -255,7 +256,7 @@ fn states(reader: &mut FieldReader<'_>) -> Vec<DeliveryState> {
 pub(super) async fn health(
     State(app): State<App>,
     Viewer(entry): Viewer,
-    Path((_slug, id)): Path<(String, String)>,
+    PathId(id): PathId,
 ) -> Result<Response, ApiError> {
     let connector = connector_of(&entry, &id)?.id;
     let health = app

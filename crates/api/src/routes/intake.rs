@@ -14,7 +14,7 @@ use alert_connectors_store::{
 };
 use axum::{
     body::Body,
-    extract::{Path, State},
+    extract::State,
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
@@ -35,6 +35,7 @@ use crate::{
     heavy,
     list_body::ListBody,
     non_finite,
+    path::PathSlug,
     serialised::serialised,
     surrogates,
 };
@@ -51,7 +52,7 @@ use crate::{
 )]
 pub(super) async fn post(
     State(app): State<App>,
-    Path(slug): Path<String>,
+    PathSlug(slug): PathSlug,
     headers: HeaderMap,
     request: Body,
 ) -> Result<Response, ApiError> {
@@ -95,7 +96,7 @@ pub(super) async fn post(
 )]
 pub(super) async fn post_batch(
     State(app): State<App>,
-    Path(slug): Path<String>,
+    PathSlug(slug): PathSlug,
     headers: HeaderMap,
     request: Body,
 ) -> Result<Response, ApiError> {

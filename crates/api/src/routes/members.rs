@@ -4,7 +4,7 @@ use alert_connectors_model::{Email, FaultKind, FieldReader, Json, Role, rfc3339_
 use alert_connectors_store::{Member, MemberChange};
 use axum::{
     body::Body,
-    extract::{Path, RawQuery, State},
+    extract::{RawQuery, State},
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, StatusCode};
@@ -15,6 +15,7 @@ use crate::{
     body::{self, BODY_BYTES_MAX},
     entry::{Admin, Viewer, permitted},
     page::page_of,
+    path::PathEmail,
 };
 
 impl From<Member> for schema::Member {
@@ -64,7 +65,7 @@ pub(super) async fn list(
 pub(super) async fn set(
     State(app): State<App>,
     Admin(mut entry): Admin,
-    Path((_slug, email)): Path<(String, String)>,
+    PathEmail(email): PathEmail,
     headers: HeaderMap,
     request: Body,
 ) -> Result<Response, ApiError> {
@@ -106,7 +107,7 @@ pub(super) async fn set(
 pub(super) async fn remove(
     State(app): State<App>,
     Admin(mut entry): Admin,
-    Path((_slug, email)): Path<(String, String)>,
+    PathEmail(email): PathEmail,
     headers: HeaderMap,
 ) -> Result<StatusCode, ApiError> {
     let email = user_email(&email)?;

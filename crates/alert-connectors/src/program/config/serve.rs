@@ -72,18 +72,15 @@ impl Spans {
 fn connections(text: &str) -> Result<usize, String> {
     let number = text.parse().ok();
     number
-        .filter(|number| (1..=8_192).contains(number))
+        .filter(|number| (1..=Builder::WEBHOOK_CONNECTIONS_MAX).contains(number))
         .ok_or_else(|| format!("{text:?} is no number from 1 to 8192"))
 }
 
 fn span(text: &str) -> Result<SignedDuration, String> {
     let span = duration(text).and_then(|span| SignedDuration::try_from(span).ok());
-    span.filter(|span| !span.is_zero() && *span <= SPAN_MAX)
+    span.filter(|span| !span.is_zero() && *span <= Builder::SPAN_MAX)
         .ok_or_else(|| format!("{text:?} is no length of time; write it as 30m, 24h or 30d"))
 }
-
-/// Ten years.
-const SPAN_MAX: SignedDuration = SignedDuration::from_hours(10 * 366 * 24);
 
 /// The rates in their order. A comma divides the rates of a list and also stands before a burst.
 fn rates(layers: &Layers, faults: &mut Faults) -> Rates {

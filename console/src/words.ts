@@ -1,5 +1,5 @@
 // How things are called on every page, and sentences made of them.
-import type { Connector, DeliveryKind, DeliveryState, HealthState, MatchRule, Outcome, Severity } from "./api/generated";
+import type { AlertCount, AlertSummary, Connector, DeliveryKind, DeliveryState, HealthState, MatchRule, Outcome, Severity } from "./api/generated";
 
 export const SEVERITIES: readonly Severity[] = ["critical", "high", "medium", "low"];
 
@@ -89,6 +89,24 @@ export function filterSentence(filters: Pick<Connector, "severity_filter" | "ale
     : `every ${list(SEVERITIES.filter((one) => severities.includes(one))).replace(" and ", " or ")} alert`;
   const what = types === null ? "" : ` of type ${list(types).replace(/ and ([^ ]*)$/, " or $1")}`;
   return `This connector receives ${which}${what}.`;
+}
+
+/** How many of the alerts of a summary these filters let through, as a sentence about what would have been. */
+export function matchedSentence(
+  filters: Pick<Connector, "severity_filter" | "alert_type_filter">,
+  summary: AlertSummary,
+): string {
+  const { severity_filter: severities, alert_type_filter: types } = filters;
+  const matches = ({ severity, alert_type }: AlertCount) =>
+    (isEvery(severities) || severities.includes(severity)) && (types === null || types.includes(alert_type));
+  const sum = (counts: AlertCount[]) => counts.reduce((total, one) => total + one.count, 0);
+  const all = sum(summary.items) + summary.other;
+  if (all === 0) {
+    return "No alert came in the last seven days.";
+  }
+  const matched = sum(summary.items.filter(matches));
+  const least = summary.other > 0 ? "At least " : "";
+  return `${least}${matched.toLocaleString("en")} of ${count(all, "alert")} of the last seven days would have matched.`;
 }
 
 /** "1 alert", "3 alerts". */

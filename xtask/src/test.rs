@@ -19,6 +19,10 @@ pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
         &["cargo", "nextest", "--version"],
         "0.9.143",
     )?;
+    if rest.is_empty() {
+        // First, so that the program that is built has the console inside.
+        console::build()?;
+    }
     let cluster = match std::env::var_os(SERVER) {
         Some(_named) => None,
         None => Some(Cluster::start(&Setup {

@@ -3,6 +3,7 @@ import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
 import {
   getAlert,
+  getAlertSummary,
   getConnector,
   getDeliveryMessage,
   getMe,
@@ -58,6 +59,14 @@ export const alertsQuery = (slug: string, filters: AlertFilters) =>
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => page.next_cursor ?? undefined,
     refetchInterval: LIVE,
+  });
+
+/** How many alerts of each kind came in the last seven days. */
+export const summaryQuery = (slug: string) =>
+  queryOptions({
+    queryKey: ["summary", slug],
+    queryFn: () => answer(getAlertSummary({ path: { slug } })),
+    staleTime: 60_000,
   });
 
 export const alertQuery = (slug: string, id: string) =>

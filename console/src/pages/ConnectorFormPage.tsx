@@ -6,13 +6,13 @@ import { useState, type FormEvent } from "react";
 import { createConnector, testConnector, testWebhook, updateConnector } from "../api/generated";
 import type { Connector, ConnectorType, Severity } from "../api/generated";
 import { answer, ApiProblem } from "../api/problem";
-import { connectorQuery } from "../api/queries";
+import { connectorQuery, summaryQuery } from "../api/queries";
 import { Button, ButtonLink } from "../parts/Button";
 import { Check, Group, Select, TextField } from "../parts/Field";
 import { ErrorNotice, Loading, Warn } from "../parts/Notice";
 import { Switch } from "../parts/Switch";
 import { TestOutcome } from "../parts/TestOutcome";
-import { filterSentence, SEVERITIES, severityWord } from "../words";
+import { filterSentence, matchedSentence, SEVERITIES, severityWord } from "../words";
 import { recognise } from "../webhook";
 import { FormPreview } from "./FormPreview";
 import { useSpace } from "./Layout";
@@ -50,6 +50,7 @@ function Form({ slug, connector, mayEdit }: { slug: string; connector: Connector
   const [isSure, setSure] = useState(false);
   const set = (change: Partial<Draft>) => setDraft((draft) => ({ ...draft, ...change }));
   const { save, test } = useCalls(slug, connector, draft);
+  const summary = useQuery(summaryQuery(slug));
   const problem = save.error instanceof ApiProblem ? save.error : undefined;
   const testProblem = test.error instanceof ApiProblem ? test.error : undefined;
   const fault = (field: string) => problem?.of(field) ?? testProblem?.of(field);
@@ -127,8 +128,10 @@ function Form({ slug, connector, mayEdit }: { slug: string; connector: Connector
               />
             ))}
           </Group>
-          <TypeFilter types={draft.alert_type_filter} fault={fault("alert_type_filter")} onChange={(alert_type_filter) => set({ alert_type_filter })} />
-          <p role="status">{filterSentence(draft)}</p>
+          <TypeFilter known={[...new Set(summary.data?.items.map(({ alert_type }) => alert_type))]} types={draft.alert_type_filter} fault={fault("alert_type_filter")} onChange={(alert_type_filter) => set({ alert_type_filter })} />
+          <p role="status">
+            {filterSentence(draft)} {summary.data && matchedSentence(draft, summary.data)}
+          </p>
           {connector && (
             <div className={styles.line}>
               <Switch name="Active" checked={draft.is_active} disabled={!mayEdit} onChange={(is_active) => set({ is_active })} />

@@ -6,9 +6,9 @@ import { Check, Group } from "../parts/Field";
 import field from "../parts/field.module.css";
 import styles from "./page.module.css";
 
-type Props = { types: string[] | null; fault: string | undefined; onChange: (types: string[] | null) => void };
+type Props = { known: string[]; types: string[] | null; fault: string | undefined; onChange: (types: string[] | null) => void };
 
-export function TypeFilter({ types, fault, onChange }: Props) {
+export function TypeFilter({ known, types, fault, onChange }: Props) {
   const [typed, setTyped] = useState("");
   const id = useId();
   const add = () => {
@@ -36,12 +36,18 @@ export function TypeFilter({ types, fault, onChange }: Props) {
                 id={id}
                 className={`${field.input} ${styles.grow}`}
                 placeholder="dbt_test_failed"
+                list={`${id}-known`}
                 value={typed}
                 onKeyDown={onKey}
                 onChange={(event) => setTyped(event.target.value)}
               />
               <Button onClick={add}>Add</Button>
             </div>
+            <datalist id={`${id}-known`}>
+              {known.map((name) => (
+                <option key={name} value={name} />
+              ))}
+            </datalist>
           </div>
           <ul className={styles.chips}>
             {types.map((name) => (

@@ -4,8 +4,8 @@ use std::{collections::HashMap, sync::Arc};
 
 use alert_connectors_model::{AlertId, AlertStatus, Delivery, Severity, SpaceId};
 use alert_connectors_store::{
-    AlertQuery, AlertRecord, Alerts, CLOCK_STEP, DELIVERIES_LISTED_MAX, Expiry, Page, Resolution,
-    Roster, StoreError,
+    AlertQuery, AlertRecord, AlertSummary, Alerts, CLOCK_STEP, DELIVERIES_LISTED_MAX, Expiry, Page,
+    Resolution, Roster, StoreError,
     accept::Closing,
     stored::{StoredAlert, StoredDelivery},
 };
@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use crate::{PostgresStore, deliveries, session::Session};
+use crate::{PostgresStore, counts, deliveries, session::Session};
 
 const COLUMNS: &str = StoredAlert::COLUMNS;
 // By alerts_by_id.
@@ -67,6 +67,21 @@ impl Alerts for PostgresStore {
                 ..stored.read(expiry)
             };
             Ok(found.into_iter().map(read).collect())
+        })
+        .await
+    }
+
+    async fn summary(
+        &self,
+        space_id: SpaceId,
+        since: Timestamp,
+    ) -> Result<AlertSummary, StoreError> {
+        self.read(async |session| match space_no(session, space_id).await? {
+            Some(space_no) => counts::summary(session, space_no, since).await,
+            None => Ok(AlertSummary::of(
+                AlertSummary::first_hour(since),
+                Vec::new(),
+            )),
         })
         .await
     }

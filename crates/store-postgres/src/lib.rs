@@ -4,6 +4,7 @@
 mod alerts;
 mod asked;
 mod connectors;
+mod counts;
 mod deliveries;
 mod destination_health;
 mod digest_batch;

@@ -123,6 +123,7 @@ impl Spaces for PostgresStore {
             "DELETE FROM spaces WHERE no = $1",
             "UPDATE connectors SET deleted_at = 0, url_key_id = '', url_sealed = '' WHERE space_no = $1",
             "DELETE FROM idempotency WHERE space_no = $1",
+            "DELETE FROM alert_counts WHERE space_no = $1",
         ] {
             change.run(sql, &[&no]).await?;
         }

@@ -9,7 +9,7 @@ use alert_connectors_store::{
 };
 use async_trait::async_trait;
 
-use crate::{PostgresStore, alerts::uuid, connectors, inspection, session::Change, zones};
+use crate::{PostgresStore, alerts::uuid, connectors, counts, inspection, session::Change, zones};
 
 /// One replica tidies at a time. The number only has to be the same everywhere, and differ from that of migrations.
 const TIDY_LOCK: &str = "SELECT pg_try_advisory_xact_lock(8317492650012)";
@@ -64,6 +64,11 @@ impl Upkeep for PostgresStore {
             return step.nothing(Tidied::Done).await;
         }
         let tidied = match progress {
+            Progress::Counts => Tidied::More(if counts::step(&step, rules.now).await? {
+                Progress::Counts
+            } else {
+                Progress::Ends(0)
+            }),
             Progress::Ends(after) => write_ends(&step, rules.expired_until(), after).await?,
             Progress::History(after) => remove_old(&step, rules.history_begins(), after).await?,
         };

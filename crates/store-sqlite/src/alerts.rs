@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use alert_connectors_model::{AlertId, Delivery, Severity, SpaceId};
 use alert_connectors_store::{
-    AlertQuery, AlertRecord, Alerts, CLOCK_STEP, Expiry, Page, Resolution, Roster, StoreError,
-    accept::Closing, stored::StoredAlert,
+    AlertQuery, AlertRecord, AlertSummary, Alerts, CLOCK_STEP, Expiry, Page, Resolution, Roster,
+    StoreError, accept::Closing, stored::StoredAlert,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, ToSql, params, types::Value};
 
 use crate::{
-    SqliteStore, deliveries,
+    SqliteStore, counts, deliveries,
     error::Failure,
     order::first_since,
     row::{row, rows},
@@ -81,6 +81,21 @@ impl Alerts for SqliteStore {
                 });
             }
             Ok(found)
+        })
+        .await
+    }
+
+    async fn summary(
+        &self,
+        space_id: SpaceId,
+        since: Timestamp,
+    ) -> Result<AlertSummary, StoreError> {
+        self.read(move |connection| match space_no(connection, space_id)? {
+            Some(space_no) => counts::summary(connection, space_no, since),
+            None => Ok(AlertSummary::of(
+                AlertSummary::first_hour(since),
+                Vec::new(),
+            )),
         })
         .await
     }

@@ -4,6 +4,7 @@
 mod alerts;
 mod checkpoint;
 mod connectors;
+mod counts;
 mod deliveries;
 mod destination_health;
 mod digest_batch;

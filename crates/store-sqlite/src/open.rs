@@ -23,10 +23,11 @@ use crate::{
 };
 
 /// The migrations in their order; a database's `user_version` counts those it has.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../migrations/20261123120000_init.sql"),
     include_str!("../migrations/20261123180000_through_anything.sql"),
     include_str!("../migrations/20261126150000_failing_messages.sql"),
+    include_str!("../migrations/20261127220000_alert_counts.sql"),
 ];
 
 /// What to open, and how.

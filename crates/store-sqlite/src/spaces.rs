@@ -225,7 +225,12 @@ fn remove(
     }
     connection.execute("DELETE FROM spaces WHERE no = ?1", [no])?;
     connection.execute("UPDATE connectors SET deleted_at = 0, url_key_id = x'', url_sealed = x'' WHERE space_no = ?1", [no])?;
-    connection.execute("DELETE FROM idempotency WHERE space_no = ?1", [no])?;
+    for sql in [
+        "DELETE FROM idempotency WHERE space_no = ?1",
+        "DELETE FROM alert_counts WHERE space_no = ?1",
+    ] {
+        connection.execute(sql, [no])?;
+    }
     Ok(Some(no))
 }
 

@@ -8,7 +8,9 @@ use alert_connectors_store::{
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::{SqliteStore, connectors, error::Failure, inspection, queue::next_with_pending, zones};
+use crate::{
+    SqliteStore, connectors, counts, error::Failure, inspection, queue::next_with_pending, zones,
+};
 
 // By deliveries_pending.
 const OLDEST_WAITING: &str = "SELECT coalesce(requeued_at, created_at) FROM deliveries
@@ -51,6 +53,11 @@ const ZONES_A_ROUND: usize = 1_000;
 impl Upkeep for SqliteStore {
     async fn tidy(&self, rules: Tidying, progress: Progress) -> Result<Tidied, StoreError> {
         self.change(move |connection, _events| match progress {
+            Progress::Counts => Ok(Tidied::More(if counts::step(connection, rules.now)? {
+                Progress::Counts
+            } else {
+                Progress::Ends(0)
+            })),
             Progress::Ends(after) => Ok(write_ends(connection, rules.expired_until(), after)?),
             Progress::History(after) => remove_old(connection, rules.history_begins(), after),
         })

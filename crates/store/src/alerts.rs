@@ -8,7 +8,7 @@ use alert_connectors_model::{
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::{AcceptedDelivery, Expiry, Roster, StoreError, stored::StoredAlert};
+use crate::{AcceptedDelivery, AlertSummary, Expiry, Roster, StoreError, stored::StoredAlert};
 
 /// The history of alerts.
 #[async_trait]
@@ -36,6 +36,13 @@ pub trait Alerts: Send + Sync {
         id: AlertId,
         expiry: Expiry,
     ) -> Result<Vec<Delivery>, StoreError>;
+
+    /// How many alerts of the space came since the hour of a time, by type and severity.
+    async fn summary(
+        &self,
+        space_id: SpaceId,
+        since: Timestamp,
+    ) -> Result<AlertSummary, StoreError>;
 
     /// Closes the problem, and notifies the active connectors of the roster that any message of it reached or will
     /// reach. A second call changes nothing.

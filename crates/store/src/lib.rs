@@ -23,6 +23,7 @@ mod seal;
 mod sealing;
 mod spaces;
 pub mod stored;
+pub mod summary;
 mod upkeep;
 mod usage;
 mod users;
@@ -59,6 +60,7 @@ pub use queue::{
 pub use seal::{Keyring, SealError, Sealed, SealingKey, fingerprint};
 pub use sealing::{Sealing, UnsealError, make_key_file_if_missing};
 pub use spaces::{Member, MemberChange, MembershipFacts, SpaceChange, Spaces};
+pub use summary::{AlertSummary, KindCount};
 pub use upkeep::{ALERTS_A_STEP, Census, ENDS_A_STEP, Progress, Tidied, Tidying, Upkeep};
 pub use usage::Use;
 pub use users::{

@@ -52,18 +52,15 @@ pub const ENDS_A_STEP: usize = 500;
 pub const ALERTS_A_STEP: usize = 100;
 
 /// How far a round of tidying has come, in the store's own numbers. A round begins with the default.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Progress {
+    /// Alerts are counted, for [`AlertSummary`](crate::AlertSummary).
+    #[default]
+    Counts,
     /// Ends that were only computed are written down, up to this connector.
     Ends(i64),
     /// Old history is removed, up to this alert.
     History(i64),
-}
-
-impl Default for Progress {
-    fn default() -> Self {
-        Self::Ends(0)
-    }
 }
 
 /// Result of a step.

@@ -104,6 +104,24 @@ export type Alert = {
 };
 
 /**
+ * How many alerts of one type and severity came.
+ */
+export type AlertCount = {
+    /**
+     * The type.
+     */
+    alert_type: string;
+    /**
+     * How many. A repeat of an active problem does not count again.
+     */
+    count: number;
+    /**
+     * The severity.
+     */
+    severity: Severity;
+};
+
+/**
  * An alert with its deliveries in full, and what today's connectors would do with it.
  */
 export type AlertDetails = {
@@ -199,6 +217,24 @@ export type AlertPage = {
      * The cursor of the next page; null at the end.
      */
     next_cursor: string | null;
+};
+
+/**
+ * How many alerts of a space came since a time.
+ */
+export type AlertSummary = {
+    /**
+     * The most frequent kinds, most frequent first.
+     */
+    items: Array<AlertCount>;
+    /**
+     * How many alerts are of other kinds.
+     */
+    other: number;
+    /**
+     * The beginning of the hour from which they are counted.
+     */
+    since: string;
 };
 
 /**
@@ -2060,6 +2096,41 @@ export type PreviewAlertResponses = {
 };
 
 export type PreviewAlertResponse = PreviewAlertResponses[keyof PreviewAlertResponses];
+
+export type GetAlertSummaryData = {
+    body?: never;
+    path: {
+        /**
+         * The space
+         */
+        slug: string;
+    };
+    query?: {
+        /**
+         * Received at or after the hour of this time; the last seven days if left out, and at most 30 days
+         */
+        since?: string;
+    };
+    url: '/spaces/{slug}/alerts/summary';
+};
+
+export type GetAlertSummaryErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type GetAlertSummaryError = GetAlertSummaryErrors[keyof GetAlertSummaryErrors];
+
+export type GetAlertSummaryResponses = {
+    /**
+     * How many alerts came
+     */
+    200: AlertSummary;
+};
+
+export type GetAlertSummaryResponse = GetAlertSummaryResponses[keyof GetAlertSummaryResponses];
 
 export type GetAlertData = {
     body?: never;

@@ -6,13 +6,16 @@ use alert_connectors_model::{
     Alert, AlertId, AlertStatus, AlertType, Matched, Severity, SpaceId, Warning, dedup_key,
     rfc3339_millis,
 };
-use alert_connectors_store::{AcceptedDelivery, AlertQuery, AlertRecord, Resolution, Roster};
+use alert_connectors_store::{
+    AcceptedDelivery, AlertQuery, AlertRecord, AlertSummary, Resolution, Roster,
+};
 use axum::{
     body::Body,
     extract::{RawQuery, State},
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, HeaderValue, header};
+use jiff::{SignedDuration, Timestamp};
 use serde::Serializer as _;
 
 use super::schema;
@@ -99,6 +102,44 @@ fn alert_query(raw: Option<&str>) -> Result<AlertQuery, ApiError> {
     query.finish()?;
     Ok(parsed)
 }
+
+/// Count the alerts of a space since a time, by type and severity.
+#[utoipa::path(
+    get, path = "/spaces/{slug}/alerts/summary", operation_id = "getAlertSummary", tag = "alerts",
+    params(
+        ("slug" = String, Path, description = "The space"),
+        ("since" = Option<String>, Query, description = "Received at or after the hour of this time; the last seven days if left out, and at most 30 days", format = DateTime),
+    ),
+    responses((status = 200, description = "How many alerts came", body = schema::AlertSummary<'static>), (status = "default", response = schema::AnyProblem))
+)]
+pub(super) async fn summary(
+    State(app): State<App>,
+    Viewer(entry): Viewer,
+    RawQuery(raw): RawQuery,
+) -> Result<Response, ApiError> {
+    let mut query = Query::new(raw.as_deref(), &["since"]);
+    let wanted = query.times("since").into_iter().min();
+    query.finish()?;
+    let now = app.clock.now();
+    let before = |span| now.checked_sub(span).unwrap_or(Timestamp::MIN);
+    let wanted = wanted.unwrap_or_else(|| before(SUMMARY_DEFAULT));
+    let since = wanted.max(before(AlertSummary::LONGEST));
+    let summary = app.store.summary(entry.space().id, since).await?;
+    let items = summary.kinds.iter().map(|kind| schema::AlertCount {
+        alert_type: kind.alert_type.as_str(),
+        severity: kind.severity,
+        count: kind.count,
+    });
+    let body = schema::AlertSummary {
+        since: rfc3339_millis(summary.since),
+        items: items.collect(),
+        other: summary.other,
+    };
+    Ok(axum::Json(body).into_response())
+}
+
+/// How far a summary reaches back by default.
+const SUMMARY_DEFAULT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Show an alert with its deliveries, their attempts, and what today's connectors would do with it.
 #[utoipa::path(

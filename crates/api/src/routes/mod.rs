@@ -45,6 +45,7 @@ pub(crate) fn core() -> OpenApiRouter<App> {
         .routes(routes!(alerts::list, intake::post))
         .routes(routes!(intake::post_batch))
         .routes(routes!(intake::preview))
+        .routes(routes!(alerts::summary))
         .routes(routes!(alerts::one))
         .routes(routes!(alerts::resolve))
         .routes(routes!(deliveries::of_connector))

@@ -158,8 +158,7 @@ async fn what_stands_in_the_way_of_opening_is_said() {
 }
 
 /// Undoes the last migration.
-const LAST_UNDONE: &str = "ALTER TABLE destinations DROP COLUMN failing_messages;
-    ALTER TABLE destinations DROP COLUMN unanswered;
+const LAST_UNDONE: &str = "DROP TABLE alert_counts; DROP TABLE counting;
     DELETE FROM migrations WHERE no = (SELECT max(no) FROM migrations)";
 
 #[tokio::test]

@@ -10,6 +10,7 @@ fn statements() -> Vec<String> {
         include_str!("../../src/alerts.rs"),
         include_str!("../../src/digest_batch.rs"),
         include_str!("../../src/connectors.rs"),
+        include_str!("../../src/counts.rs"),
         include_str!("../../src/history.rs"),
         include_str!("../../src/idempotency.rs"),
         include_str!("../../src/intake.rs"),

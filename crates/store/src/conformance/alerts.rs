@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use alert_connectors_model::{Alert, AlertStatus, AlertType, Severity, Slug, Space, SpaceId};
+use jiff::SignedDuration;
 
 use super::world::World;
-use crate::{AlertQuery, Resolution};
+use crate::{AlertQuery, KindCount, Resolution, Tidying};
 
 async fn ids(world: &World, query: AlertQuery) -> Vec<alert_connectors_model::AlertId> {
     let page = world
@@ -269,4 +270,67 @@ pub async fn what_is_rare_is_found_among_many(world: World) {
         100,
         "the queue is as it was"
     );
+}
+
+/// A summary counts each alert once, whether or not it was counted before the question, and forgets the alerts of removed history
+/// only with their hours.
+pub async fn a_summary_counts_each_alert_once(world: World) {
+    let space = world.space_id().await;
+    let week = SignedDuration::from_hours(7 * 24);
+    let since = world.now.checked_sub(week).unwrap();
+    let counts = async |since| {
+        let summary = world.store.summary(space, since).await.unwrap();
+        assert_eq!(summary.other, 0);
+        let said = |kind: &KindCount| {
+            format!(
+                "{} {} {}",
+                kind.count,
+                kind.severity.as_str(),
+                kind.alert_type.as_str()
+            )
+        };
+        summary.kinds.iter().map(said).collect::<Vec<_>>()
+    };
+    let tidying = Tidying {
+        now: world.now,
+        retention: SignedDuration::from_hours(30 * 24),
+    };
+    assert_eq!(counts(since).await, Vec::<String>::new());
+    for _ in 0..3 {
+        world.post("").await;
+    }
+    world.post(r#","dedup_key":"k""#).await;
+    // A repeat of an active problem is no other alert.
+    world.post(r#","dedup_key":"k""#).await;
+    assert_eq!(counts(since).await, ["4 high dq_alert"]);
+    world.tidy_by(tidying).await;
+    assert_eq!(counts(since).await, ["4 high dq_alert"]);
+    let other = Alert {
+        alert_type: AlertType::parse("other").unwrap(),
+        severity: Severity::Low,
+        ..world.alert("")
+    };
+    let submission = world.submission(&[other]).await;
+    world.store.accept(submission).await.unwrap();
+    assert_eq!(counts(since).await, ["4 high dq_alert", "1 low other"]);
+    world.tidy_by(tidying).await;
+    world.tidy_by(tidying).await;
+    assert_eq!(counts(since).await, ["4 high dq_alert", "1 low other"]);
+    let later = world
+        .now
+        .checked_add(SignedDuration::from_hours(1))
+        .unwrap();
+    assert_eq!(counts(later).await, Vec::<String>::new());
+    let begins = world.store.summary(space, later).await.unwrap().since;
+    assert!(begins <= later && later.duration_since(begins) < SignedDuration::from_hours(1));
+    // Counts are forgotten once no summary can ask for them.
+    let forgetting = Tidying {
+        now: world
+            .now
+            .checked_add(SignedDuration::from_hours(32 * 24))
+            .unwrap(),
+        ..tidying
+    };
+    world.tidy_by(forgetting).await;
+    assert_eq!(counts(since).await, Vec::<String>::new());
 }

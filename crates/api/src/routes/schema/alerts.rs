@@ -211,6 +211,28 @@ answers! {
         #[schema(value_type = Vec<Warning>, max_items = 101)]
         warnings: &'p [model::Warning],
     }
+    /// How many alerts of a space came since a time.
+    AlertSummary<'s> {
+        /// The beginning of the hour from which they are counted.
+        #[schema(format = DateTime)]
+        since: String,
+        /// The most frequent kinds, most frequent first.
+        #[schema(max_items = 200)]
+        items: Vec<AlertCount<'s>>,
+        /// How many alerts are of other kinds.
+        other: u64,
+    }
+    /// How many alerts of one type and severity came.
+    AlertCount<'s> {
+        /// The type.
+        #[schema(value_type = String)]
+        alert_type: &'s str,
+        /// The severity.
+        #[schema(value_type = super::Severity)]
+        severity: model::Severity,
+        /// How many. A repeat of an active problem does not count again.
+        count: u64,
+    }
     /// Both platforms' messages.
     PreviewMessages {
         /// What Slack would be sent.

@@ -7,6 +7,11 @@ import light from "./hostConfigs/microsoft-teams-light.json";
 import { webAddress } from "./slack";
 import styles from "./teams.module.css";
 
+// The server writes no text that Markdown would read anything in, so all text is shown as it is, and none becomes HTML.
+AdaptiveCard.onProcessMarkdown = (_text, result) => {
+  result.didProcess = false;
+};
+
 type TeamsMessage = { attachments?: { content: Record<string, unknown> }[]; text?: string };
 
 export default function TeamsPreview({ payload }: { payload: unknown }) {

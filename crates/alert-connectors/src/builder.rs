@@ -147,7 +147,8 @@ impl Builder {
         self
     }
 
-    /// The metrics that [`AlertConnectors::operations_router`] shows beside those of the service.
+    /// The metrics that [`AlertConnectors::operations_router`] shows beside those of the service, whose names begin with
+    /// `alert_connectors_`.
     pub fn registry(mut self, registry: Registry) -> Self {
         self.settings.registry = registry;
         self
@@ -163,6 +164,8 @@ impl Builder {
     /// Opens the database and starts to work its pending deliveries. Creates an absent SQLite file, and migrates an old
     /// schema.
     pub async fn start(self) -> Result<AlertConnectors, StartError> {
+        // Before a database is made or migrated.
+        self.settings.check()?;
         let owns_tasks = self.tasks.is_none();
         let (tasks, stopping) = self.tasks.unwrap_or_else(|| {
             let stopping = CancellationToken::new();

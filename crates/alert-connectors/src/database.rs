@@ -29,7 +29,13 @@ impl DatabaseUrl {
             return PostgresUrl::parse(url).map(Box::new).map(Self::Postgres);
         }
         match url.strip_prefix("sqlite://") {
-            Some("") => Err("a path must follow sqlite://".to_owned()),
+            Some("") => Err("needs a path after sqlite://".to_owned()),
+            Some(":memory:") => {
+                Err("must name a file: what is only in memory is lost with the process".to_owned())
+            }
+            Some(path) if path.contains('?') => {
+                Err("takes no parameters after a SQLite path".to_owned())
+            }
             Some(path) => Ok(Self::Sqlite(PathBuf::from(path))),
             None => Err("must be sqlite:// and a path, or a postgres:// address".to_owned()),
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alert_connectors_api::{Identity, METRICS_PREFIX, TrustedProxies};
+use alert_connectors_api::{Identity, TrustedProxies};
 use alert_connectors_delivery::{Proxy, Rates, Resolve, SystemResolver, Trust};
 use alert_connectors_model::{HostPattern, UrlRules};
 use jiff::SignedDuration;
@@ -100,7 +100,7 @@ impl Settings {
         }
         match &self.public_url {
             Some(url) if !is_web_address(url) => {
-                let rule = "an address that begins with https:// or http://";
+                let rule = "an address that begins with https:// or http:// and has no query";
                 refused("public_url", format!("{url:?}"), rule)
             }
             _ => Ok(()),
@@ -137,7 +137,7 @@ impl Default for Settings {
             retention: RETENTION,
             public_url: None,
             trusted_proxies: TrustedProxies(Vec::new()),
-            registry: Registry::with_prefix(METRICS_PREFIX),
+            registry: Registry::default(),
         }
     }
 }

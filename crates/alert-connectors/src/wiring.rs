@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alert_connectors_api::{App, AppOptions, StoreIdentity};
+use alert_connectors_api::{App, AppOptions, METRICS_PREFIX, StoreIdentity};
 use alert_connectors_delivery::{
     BackoffConfig, BlockAlerts, DeliveryMeters, Engine, EngineOptions, Sender, SenderOptions,
     TimeLimits,
@@ -37,7 +37,6 @@ pub(crate) fn wire(
     database: Database,
     lifetime: Lifetime,
 ) -> Result<AlertConnectors, StartError> {
-    settings.check()?;
     let Lifetime {
         tasks,
         stopping,
@@ -51,8 +50,10 @@ pub(crate) fn wire(
         stopping,
     };
     let meters = DeliveryMeters::default();
-    meters.register(&mut settings.registry);
-    database.register_meters(&mut settings.registry);
+    // A host's registry holds metrics of its own, so the names of ours begin alike.
+    let ours = settings.registry.sub_registry_with_prefix(METRICS_PREFIX);
+    meters.register(ours);
+    database.register_meters(ours);
     let engine = common.engine(&settings, meters)?;
     let (store, clock) = (Arc::clone(&common.store), Arc::clone(&common.clock));
     let removing = retention::run(store, clock, settings.retention, common.stopping.clone());

@@ -9,9 +9,14 @@ use jiff::SignedDuration;
 use prometheus_client::registry::Registry;
 
 use crate::{
-    ApiError, Freshness, Identity, Passwords, TrustedProxies, accept::LARGE_STEP_REST_MAX,
-    body_budget::BodyBudget, meters::ApiMeters, rosters::Rosters,
-    routes::sign_in_limit::SignInLimit, test_limit::TestLimit, turn::Turns,
+    ApiError, Freshness, Identity, Passwords, TrustedProxies,
+    accept::LARGE_STEP_REST_MAX,
+    body_budget::BodyBudget,
+    meters::ApiMeters,
+    rosters::Rosters,
+    routes::{METRICS_PREFIX, sign_in_limit::SignInLimit},
+    test_limit::TestLimit,
+    turn::Turns,
 };
 
 /// What the API is made of.
@@ -76,7 +81,7 @@ impl App {
     /// Puts the API together.
     pub fn new(options: AppOptions) -> Self {
         let (meters, mut registry) = (ApiMeters::default(), options.registry);
-        meters.register(&mut registry);
+        meters.register(registry.sub_registry_with_prefix(METRICS_PREFIX));
         Self(Arc::new(AppParts {
             passwords: Passwords::new(Arc::clone(&options.random)),
             store: options.store,

@@ -80,6 +80,14 @@ impl Context {
         drop(self.announcements.send(announcement).await);
     }
 
+    /// Announces without waiting for room. The dispatcher does, since the announcer posts to the store, and the store waits for
+    /// the dispatcher to take its events. What finds no room is announced by a later poll, or not at all.
+    pub(crate) fn announce_at_once(&self, announcement: Announcement) {
+        if self.announcements.try_send(announcement).is_err() {
+            tracing::debug!("too many announcements are due; one is left to a later poll");
+        }
+    }
+
     /// The address at which people find an alert, if this service has a public one.
     pub(crate) fn alert_url(&self, slug: &Slug, id: AlertId) -> Option<String> {
         alert_url(self.public_url.as_deref(), slug, id)

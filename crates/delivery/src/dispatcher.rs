@@ -82,9 +82,7 @@ async fn handle(registry: &Arc<Registry>, event: Event, last: &mut Option<Arc<Re
         Event::Moved { from, to } => moved(registry, from, to),
         Event::Repaired(fingerprint) => repaired(registry, fingerprint).await,
         Event::ConnectorDetached(fingerprint, space, connector) => {
-            context
-                .announce(Announcement::Detached(fingerprint, space, connector))
-                .await;
+            context.announce_at_once(Announcement::Detached(fingerprint, space, connector));
         }
         Event::QueuedElsewhere => {
             context.epoch.fetch_add(1, Ordering::Relaxed);
@@ -124,7 +122,7 @@ async fn repaired(registry: &Registry, fingerprint: Fingerprint) {
         .update_policy(context, |policy| policy.repaired(now))
         .await;
     registry.reload(fingerprint);
-    context.announce(Announcement::Health(fingerprint)).await;
+    context.announce_at_once(Announcement::Health(fingerprint));
 }
 
 /// A request under way to the previous destination may still arrive there. The new one waits until that is known, so that
@@ -185,7 +183,7 @@ async fn try_reconcile(
     }
     for fingerprint in backlog.troubled {
         if registry.destination(fingerprint).is_owned() {
-            context.announce(Announcement::Health(fingerprint)).await;
+            context.announce_at_once(Announcement::Health(fingerprint));
         } else {
             context.lease_requests.request(fingerprint, Why::Troubled);
         }

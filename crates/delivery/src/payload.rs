@@ -144,7 +144,7 @@ impl Payload {
         }
     }
 
-    /// Whether all of it tells of blocked connectors.
+    /// Whether all of its alerts are of this type, as far as that is known.
     pub(crate) fn is_of_type(&self, alert_type: &str) -> bool {
         match self {
             Self::Message(waiting) => waiting

@@ -18,7 +18,8 @@
 //! Waiting -> Waiting  throttled, repaired: the channel still asks for it
 //! Waiting -> Blocked  condemned, third refused
 //! Blocked -> Healthy  arrived, repaired
-//! Blocked -> Blocked  failed, unanswered, refused, throttled, condemned: the next probe waits longer
+//! Blocked -> Blocked  failed, unanswered, refused, condemned: the next probe waits longer
+//! Blocked -> Blocked  throttled: the next probe waits as long as the channel asks
 //! ```
 
 use std::time::Duration;

@@ -215,5 +215,5 @@ impl TestReport {
 
 /// Whole seconds, rounded up.
 fn seconds(wait: Duration) -> u64 {
-    wait.as_secs() + 1
+    u64::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u64::MAX)
 }

@@ -141,6 +141,8 @@ impl PostgresStore {
                 }
             }
         }
+        // No group of alerts is under way meanwhile: what it matched its alerts with stays true until it is committed.
+        change.hold_intake().await?;
         change.commit().await?;
         self.emit(events).await;
         Ok(())

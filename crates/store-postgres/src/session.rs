@@ -14,6 +14,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use crate::{
     PostgresStore,
     error::{meaning, no_connection},
+    intake::NUMBERING,
     row::Row,
 };
 
@@ -236,6 +237,11 @@ impl Change {
 
     pub(crate) const fn session(&self) -> &Session {
         &self.session
+    }
+
+    /// Waits until no group of alerts is under way, and lets none begin before the end of this transaction.
+    pub(crate) async fn hold_intake(&self) -> Result<(), StoreError> {
+        self.row(NUMBERING, &[]).await.map(drop)
     }
 
     pub(crate) async fn commit(self) -> Result<(), StoreError> {

@@ -115,6 +115,8 @@ impl Spaces for PostgresStore {
         let Some((no, _, _)) = by_slug(change.session(), slug).await? else {
             return change.nothing(SpaceChange::Absent).await;
         };
+        // First of all locks: a group of alerts writes to the tables that are emptied here.
+        change.hold_intake().await?;
         let mut events = Vec::new();
         for row in change.rows(DESTINATIONS, &[&no]).await? {
             events.push(Event::Changed(row.fingerprint(0)?));

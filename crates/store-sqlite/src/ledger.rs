@@ -10,7 +10,7 @@ use alert_connectors_store::{
     Expiry, Idempotency, NewAlert,
     accept::{KeptAnswer, Ledger, NewDelivery, Problem, Recipients, SpaceRow, recipients_of},
     group::CONNECTOR_NUMBERS_MAX,
-    stored::{self, IDENTITY_VERSION, warnings_json},
+    stored::{IDENTITY_VERSION, warnings_json},
 };
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Params, params};
@@ -134,9 +134,7 @@ impl SqliteLedger<'_> {
     }
 
     fn find(&self, sql: &str, parameters: impl Params) -> Result<Option<Problem>, Failure> {
-        row(self.connection, sql, parameters, |row| {
-            stored::problem(row, 0)
-        })
+        row(self.connection, sql, parameters, |row| Problem::of(row, 0))
     }
 }
 

@@ -58,7 +58,8 @@ impl DestinationHealth {
         self.wait = self.wait.filter(|wait| wait.asked);
         self.refused.clear();
         self.block = None;
-        self.repaired_at = Some(now);
+        // The clock may have stepped back, or be that of another server: a repair is never older than the previous one.
+        self.repaired_at = self.repaired_at.max(Some(now));
     }
 }
 

@@ -239,7 +239,7 @@ impl DigestEntry {
 pub enum Form {
     /// With everything.
     Full,
-    /// Plain, after the full one was refused.
+    /// Plain: after the full one was refused, or while the message is set aside.
     Plain,
 }
 
@@ -296,7 +296,7 @@ pub enum Disposition {
     Retry {
         /// In this form.
         form: Form,
-        /// Not before this time.
+        /// When the next attempt is due, as history shows it. The destination's health decides when it is made.
         at: Timestamp,
     },
     /// It ended.

@@ -6,8 +6,6 @@ mod health;
 mod pending;
 mod users;
 
-use std::sync::Arc;
-
 use alert_connectors_model::{
     Alert, AlertId, AlertType, AlertTypeFilter, Connector, ConnectorId, ConnectorType, DeliveryId,
     Email, Fingerprint, Json, Loc, Severity, SeverityFilter, Slug, Space, SpaceId, User, UserId,
@@ -16,7 +14,7 @@ use alert_connectors_model::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Accepted, AlertRecord, Sealed, Sealing, StoreError, accept::Problem};
+use crate::{Accepted, AlertRecord, Sealed, Sealing, StoreError};
 
 pub use columns::Columns;
 pub use delivery::{
@@ -112,19 +110,6 @@ impl StoredAlert {
         };
         Ok((self.seq, record))
     }
-}
-
-/// A problem, from columns that begin at `first`: place, id, receipt, occurrences, content, last notification.
-pub fn problem(row: &dyn Columns, first: usize) -> Result<Problem, StoreError> {
-    let seq = row.number(first)?;
-    Ok(Problem {
-        seq,
-        id: AlertId::from_bytes(row.id(first + 1)?),
-        received_at: row.time(first + 2)?,
-        occurrences: row.count(first + 3)?,
-        alert: Arc::new(alert(&row.text(first + 4)?, seq)?),
-        notified_at: row.time(first + 5)?,
-    })
 }
 
 /// What was corrected in an alert, as it is stored; `None` if nothing was.

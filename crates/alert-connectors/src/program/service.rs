@@ -38,8 +38,8 @@ impl Service {
             .local_addr()
             .context("the listening address is not known")?;
         let descriptors = Descriptors::share_out(config.webhook_connections);
-        let mut registry = Registry::with_prefix(METRICS_PREFIX);
-        logging.register(&mut registry);
+        let mut registry = Registry::default();
+        logging.register(registry.sub_registry_with_prefix(METRICS_PREFIX));
         let builder = configured(AlertConnectors::on(database), config)
             .resolver(resolver)
             .webhook_connections(descriptors.webhooks)

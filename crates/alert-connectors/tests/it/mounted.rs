@@ -14,6 +14,7 @@ use axum::{
     routing::get,
 };
 use http::{HeaderMap, Request, StatusCode};
+use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 use tower_service::Service;
 
@@ -57,6 +58,8 @@ fn data() -> Slug {
 async fn started(folder: &Path) -> AlertConnectors {
     let url = format!("sqlite://{}", folder.join("alerts.db").display());
     let builder = AlertConnectors::builder(&url).identity(HostUsers::new());
+    // The host's own metrics, whose names have no prefix.
+    let builder = builder.registry(Registry::default());
     let alerts = builder.start().await.unwrap();
     alerts.ensure_space(&data(), "Data").await.unwrap();
     alerts
@@ -90,10 +93,10 @@ async fn it_lives_under_a_prefix_of_a_host_with_a_fallback_and_metrics() {
     assert_eq!(text("/nowhere").await, "the host's fallback");
     assert_eq!(text("/notifications/nowhere").await, "the host's fallback");
     let metrics = text("/operations/metrics").await;
-    assert!(
-        metrics.contains("alert_connectors_alerts_accepted_total"),
-        "{metrics}"
-    );
+    let names = metrics.lines().filter(|line| !line.starts_with('#'));
+    let foreign = names.filter(|line| !line.starts_with("alert_connectors_"));
+    assert_eq!(foreign.collect::<Vec<_>>(), Vec::<&str>::new());
+    assert!(metrics.contains("alert_connectors_alerts_accepted_total"));
 
     let post = || {
         let request = Request::post("/notifications/spaces/data/alerts").header("host", "host");
@@ -259,8 +262,15 @@ async fn what_is_wrong_with_a_post_or_a_start_is_said() {
     let nowhere = |builder: Builder| builder.public_url("javascript:alert(1)");
     assert_eq!(setting(nowhere).await, "public_url");
 
-    let url = AlertConnectors::builder("mysql://x").start().await;
-    assert!(matches!(url, Err(StartError::Url(_))));
+    for url in [
+        "mysql://x",
+        "sqlite://",
+        "sqlite://:memory:",
+        "sqlite://x.db?mode=ro",
+    ] {
+        let refused = AlertConnectors::builder(url).start().await;
+        assert!(matches!(refused, Err(StartError::Url(_))), "{url}");
+    }
     let key_file = AlertConnectors::builder("postgres://localhost/x")
         .start()
         .await;

@@ -36,7 +36,7 @@ pub struct Answer<'a> {
     pub attempts: u32,
 }
 
-/// What to do after an answer.
+/// What an answer means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// The message stands in the channel.

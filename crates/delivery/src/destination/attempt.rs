@@ -231,7 +231,7 @@ fn judged(
         url,
     };
     let family = Family::of(connector.connector_type, url.host());
-    let (verdict, status_code) = classify_result(family, result, &sending, started_at);
+    let (verdict, status_code) = classify_result(family, result, &sending, context.now());
     let attempt = Attempt {
         id: AttemptId::new(started_at, &*context.random),
         started_at,

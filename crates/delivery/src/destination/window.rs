@@ -39,7 +39,7 @@ impl QueuedDelivery {
 #[derive(Default)]
 pub(crate) struct Window {
     queued: VecDeque<QueuedDelivery>,
-    /// The newest delivery that was ever in the window.
+    /// Everything up to this number was read or taken from an event. Resetting and shedding the window move it back.
     last_seq: i64,
     /// Whether newer ones may wait on disk.
     on_disk: bool,
@@ -163,7 +163,7 @@ impl Window {
 
     /// Takes out the follow-ups of an alert to the same connector that wait behind it.
     pub(crate) fn take_followers(&mut self, first: &PendingDelivery) -> Vec<QueuedDelivery> {
-        // Only an alert with a `dedup_key` has follow-ups.
+        // Without a `dedup_key` the only follow-up is an end that a person asked for, which is sent apart.
         if first.alert.dedup_key.is_none() {
             return Vec::new();
         }

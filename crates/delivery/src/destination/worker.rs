@@ -71,7 +71,7 @@ impl Destination {
             if context.stopping.is_cancelled() {
                 return;
             }
-            match self.next_step(&context) {
+            match self.worker_step(&context) {
                 WorkerStep::GiveUp => {
                     if let Some((lease, has_work)) = self.give_up() {
                         context.lease_requests.release(lease, has_work);
@@ -105,7 +105,7 @@ impl Destination {
         }
     }
 
-    fn next_step(&self, context: &Context) -> WorkerStep {
+    fn worker_step(&self, context: &Context) -> WorkerStep {
         let now = Instant::now();
         let mut state = self.state();
         let may_yield = state.ownership.is_yielding() && state.unrecorded == 0;

@@ -17,7 +17,8 @@ use uuid::Uuid;
 use crate::{alerts::uuid, row::Row, session::Session};
 
 // By primary key. Held until the commit.
-const NUMBERING: &str = "SELECT next_alert, next_delivery FROM numbering WHERE one = 1 FOR UPDATE";
+pub(crate) const NUMBERING: &str =
+    "SELECT next_alert, next_delivery FROM numbering WHERE one = 1 FOR UPDATE";
 // By primary key, and by the unique index on id.
 const VERSIONS: &str = "SELECT (SELECT version FROM identity WHERE one = 1), id, no, version FROM spaces WHERE id = ANY ($1)";
 // By the unique index on id.
@@ -104,21 +105,11 @@ pub(super) struct AnswerKey {
 pub(super) struct FactKeys {
     spaces: BTreeSet<Uuid>,
     connectors: BTreeSet<Uuid>,
-    active: ActiveKeys,
-    by_id: IdKeys,
+    /// Spaces and deduplication keys, each pair once: what is read of a problem is read for all that concerns it.
+    active: BTreeSet<(Uuid, Vec<u8>)>,
+    /// Spaces and ids of problems, each pair once.
+    by_id: BTreeSet<(Uuid, Uuid)>,
     answers: AnswerKeys,
-}
-
-#[derive(Default)]
-struct ActiveKeys {
-    spaces: Vec<Uuid>,
-    dedup_keys: Vec<Vec<u8>>,
-}
-
-#[derive(Default)]
-struct IdKeys {
-    spaces: Vec<Uuid>,
-    ids: Vec<Uuid>,
 }
 
 #[derive(Default)]
@@ -135,8 +126,8 @@ impl FactKeys {
         let space = self.add_space(&submission.roster);
         for new in &submission.alerts {
             if let Some(dedup_key) = &new.alert.dedup_key {
-                self.active.spaces.push(space);
-                self.active.dedup_keys.push(dedup_key.clone().into_bytes());
+                let dedup_key = dedup_key.clone().into_bytes();
+                self.active.insert((space, dedup_key));
             }
         }
         if let Some(idempotency) = &submission.idempotency {
@@ -151,8 +142,7 @@ impl FactKeys {
     /// Adds the problem that a request closes.
     pub(super) fn add_closing(&mut self, closing: &Closing) {
         let space = self.add_space(&closing.roster);
-        self.by_id.spaces.push(space);
-        self.by_id.ids.push(uuid(closing.id.as_bytes()));
+        self.by_id.insert((space, uuid(closing.id.as_bytes())));
     }
 
     fn add_space(&mut self, roster: &Roster) -> Uuid {
@@ -215,10 +205,11 @@ impl FactKeys {
     }
 
     async fn active(&self, session: &Session) -> Result<Vec<ProblemFacts>, StoreError> {
-        let ActiveKeys { spaces, dedup_keys } = &self.active;
-        if spaces.is_empty() {
+        if self.active.is_empty() {
             return Ok(Vec::new());
         }
+        let (spaces, dedup_keys): (Vec<Uuid>, Vec<Vec<u8>>) = self.active.iter().cloned().unzip();
+        let (spaces, dedup_keys) = (&spaces, &dedup_keys);
         let (rows, deliveries) = try_join!(
             biased;
             async { session.rows(&SQL.active, &[spaces, dedup_keys]).await },
@@ -228,10 +219,11 @@ impl FactKeys {
     }
 
     async fn by_id(&self, session: &Session) -> Result<Vec<ProblemFacts>, StoreError> {
-        let IdKeys { spaces, ids } = &self.by_id;
-        if spaces.is_empty() {
+        if self.by_id.is_empty() {
             return Ok(Vec::new());
         }
+        let (spaces, ids): (Vec<Uuid>, Vec<Uuid>) = self.by_id.iter().copied().unzip();
+        let (spaces, ids) = (&spaces, &ids);
         let (rows, deliveries) = try_join!(
             biased;
             async { session.rows(&SQL.by_id, &[spaces, ids]).await },
@@ -282,7 +274,7 @@ fn problems(rows: &[Row], deliveries: &[Row]) -> Result<Vec<ProblemFacts>, Store
         of_alert.push(delivery);
     }
     let problem = |row: &Row| {
-        let problem = stored::problem(row, 1)?;
+        let problem = Problem::of(row, 1)?;
         Ok(ProblemFacts {
             space_no: row.at(0)?,
             deliveries: of_alerts.remove(&problem.id).unwrap_or_default(),

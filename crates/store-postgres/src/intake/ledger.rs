@@ -147,7 +147,8 @@ impl<'n> GroupLedger<'n> {
             stored,
             queued: Vec::new(),
         };
-        self.problems.insert(id, known);
+        // A problem that is read by its key and by its id is the same.
+        self.problems.entry(id).or_insert(known);
     }
 
     /// The group writes something even if nothing was decided.

@@ -19,11 +19,11 @@ use alert_connectors_store::{
 };
 use async_trait::async_trait;
 
-pub(crate) use self::job::Job;
 use self::{
     facts::FactKeys,
     ledger::{AlertRow, GroupLedger},
 };
+pub(crate) use self::{facts::NUMBERING, job::Job};
 use crate::{
     PostgresStore, alerts,
     session::Session,
@@ -56,14 +56,15 @@ impl IntakeGroups {
         session: &Session,
         jobs: &mut [Job],
     ) -> Result<Vec<Event>, StoreError> {
+        // Before the keys are gathered, which leave out the connectors that are known.
+        if self.connectors.len() >= CONNECTOR_NUMBERS_MAX {
+            self.connectors.clear();
+        }
         let mut keys = FactKeys::default();
         for job in &*jobs {
             job.add_keys(&mut keys, &self.connectors);
         }
         let mut facts = keys.read(session).await?;
-        if self.connectors.len() >= CONNECTOR_NUMBERS_MAX {
-            self.connectors.clear();
-        }
         self.connectors.extend(facts.connectors.drain(..));
         let first_delivery = facts.next_delivery;
         let mut ledger = GroupLedger::new(facts, &self.connectors);

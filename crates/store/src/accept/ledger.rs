@@ -6,9 +6,12 @@ use alert_connectors_model::{Alert, AlertId, ConnectorId, DeliveryId, DeliveryKi
 use jiff::Timestamp;
 
 use super::Recipients;
-use crate::{Expiry, Idempotency, NewAlert};
+use crate::{
+    Expiry, Idempotency, NewAlert, StoreError,
+    stored::{self, Columns},
+};
 
-/// A store inside one transaction that nobody else writes in. Each call sees what the calls before it wrote.
+/// A store inside one transaction, beside which no other one writes. Each call sees what the calls before it wrote.
 ///
 /// Calls are synchronous: SQLite answers from its own pages, and the PostgreSQL store reads all that a group may ask for in
 /// one round trip before the group is decided, and writes its decisions in another.
@@ -104,8 +107,23 @@ pub struct Problem {
     pub occurrences: u64,
     /// What it says now.
     pub alert: Arc<Alert>,
-    /// When its recipients were last notified.
+    /// When it last rose, or its recipients were last notified; the time until a reminder counts from here. Rows call it `told_at`.
     pub notified_at: Timestamp,
+}
+
+impl Problem {
+    /// A problem from columns that begin at `first`: place, id, receipt, occurrences, content, last notification.
+    pub fn of(row: &dyn Columns, first: usize) -> Result<Self, StoreError> {
+        let seq = row.number(first)?;
+        Ok(Self {
+            seq,
+            id: AlertId::from_bytes(row.id(first + 1)?),
+            received_at: row.time(first + 2)?,
+            occurrences: row.count(first + 3)?,
+            alert: Arc::new(stored::alert(&row.text(first + 4)?, seq)?),
+            notified_at: row.time(first + 5)?,
+        })
+    }
 }
 
 /// A delivery to be queued.

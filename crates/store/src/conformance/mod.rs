@@ -71,6 +71,7 @@ macro_rules! conformance {
             what_has_expired_is_owed_no_more_until_a_repair,
             a_follow_up_knows_its_opening,
             a_rise_is_told_to_those_who_know_and_opened_to_those_who_do_not,
+            one_request_raises_a_problem_and_ends_it,
             a_repeat_after_the_interval_is_a_reminder,
             the_end_is_told_to_those_who_heard_of_it,
             a_resolved_of_before_the_beginning_ends_nothing,

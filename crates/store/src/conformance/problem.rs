@@ -89,6 +89,24 @@ pub async fn a_rise_is_told_to_those_who_know_and_opened_to_those_who_do_not(wor
     assert_eq!(fell.deliveries.len(), 0);
 }
 
+/// One request that raises a problem and ends it notifies the connector of both.
+pub async fn one_request_raises_a_problem_and_ends_it(world: World) {
+    let connector = world.connect("").await;
+    world.titled("one", 0, Severity::High, "active").await;
+    world.all_arrive(&connector).await;
+    let alerts = [
+        world.titled_alert("two", 1, Severity::Critical, "active"),
+        world.titled_alert("three", 2, Severity::Critical, "resolved"),
+    ];
+    let submission = world.submission(&alerts).await;
+    let accepted = stored(world.store.accept(submission).await.unwrap());
+    assert_eq!(accepted[0].id, accepted[1].id);
+    assert_eq!(
+        world.kinds(&connector).await,
+        [DeliveryKind::Raised, DeliveryKind::Resolved]
+    );
+}
+
 /// A reminder comes with the first repeat after the interval, and then not before the next one.
 pub async fn a_repeat_after_the_interval_is_a_reminder(world: World) {
     let connector = world.connect("").await;

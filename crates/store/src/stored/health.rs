@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use super::Columns;
 use crate::{Block, DestinationHealth, FailingMessages, StoreError, UNANSWERED_TOLD, Wait};
 
-/// The columns that [`health`] reads, in its order.
+/// The columns that [`health`] reads, in its order. `told` is [`DestinationHealth::announced`].
 pub const HEALTH_COLUMNS: &str = "failures, failing_since, recovered_at, last_error, throttles, wait_set_at, wait_ms,
     wait_asked, refused, blocked_at, block_reason, probes, told, repaired_at, quiet, unanswered, failing_messages";
 

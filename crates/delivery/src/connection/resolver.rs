@@ -1,7 +1,8 @@
 //! Names to addresses. Whatever a resolver answers, the sender connects only to addresses that it has checked.
 //!
 //! The system's resolver holds a thread for as long as a name server is silent. So lookups are bounded, and names that
-//! were never resolved have a bound of their own, so that they cannot block known ones; each name is looked up once for all who want it, and what was found is kept.
+//! were never resolved have a bound of their own, so that they cannot block known ones; each name is looked up once for all
+//! who want it, and what was found is kept.
 
 use std::{
     collections::HashMap,
@@ -17,7 +18,7 @@ use tokio::{
     time::{self, Instant},
 };
 
-/// Names that are kept or looked up.
+/// Names that are kept. Those that somebody waits for come on top.
 const NAMES_MAX: usize = 4_096;
 /// Addresses that are kept of one name.
 const ADDRESSES_MAX: usize = 16;
@@ -54,6 +55,14 @@ pub struct SystemResolver {
 struct Name {
     found: Option<(Vec<IpAddr>, Instant)>,
     under_way: Option<Arc<OnceCell<Found>>>,
+}
+
+impl Name {
+    /// Whether somebody waits for the lookup. One that everybody gave up on stays under way.
+    fn is_awaited(&self) -> bool {
+        let under_way = self.under_way.as_ref();
+        under_way.is_some_and(|one| Arc::strong_count(one) > 1)
+    }
 }
 
 impl Default for SystemResolver {
@@ -154,7 +163,7 @@ impl SystemResolver {
     }
 }
 
-/// Forgets what is no longer of use where there are many names, and all that is not under way where that is not enough.
+/// Forgets what is no longer of use where there are many names, and all that nobody waits for where that is not enough.
 fn make_room(names: &mut HashMap<String, Name>) {
     if names.len() < NAMES_MAX {
         return;
@@ -164,9 +173,9 @@ fn make_room(names: &mut HashMap<String, Name>) {
             .as_ref()
             .is_some_and(|(_, at)| at.elapsed() < FRESH)
     };
-    names.retain(|_, name| name.under_way.is_some() || is_of_use(name));
+    names.retain(|_, name| name.is_awaited() || is_of_use(name));
     if names.len() >= NAMES_MAX {
-        names.retain(|_, name| name.under_way.is_some());
+        names.retain(|_, name| name.is_awaited());
     }
 }
 
@@ -239,6 +248,25 @@ mod tests {
         drop(release);
         assert!(waiting.await.iter().all(Result::is_err));
         assert_eq!(resolver.names().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_lookup_that_everybody_gave_up_on_is_forgotten() {
+        let resolver = SystemResolver::default();
+        let threads = u32::try_from(UNKNOWN_AT_ONCE).unwrap();
+        let _busy = resolver.unknown.acquire_many(threads).await.unwrap();
+        let looking = |number: usize| {
+            let resolver = &resolver;
+            async move { resolver.resolve(&format!("{number}.example"), 1).await }
+        };
+        let mut awaited = Box::pin(looking(0));
+        assert!(futures_util::poll!(&mut awaited).is_pending());
+        for number in 1..2 * NAMES_MAX {
+            let mut abandoned = Box::pin(looking(number));
+            assert!(futures_util::poll!(&mut abandoned).is_pending());
+        }
+        let names = resolver.names();
+        assert!(names.len() <= NAMES_MAX && names.contains_key("0.example"));
     }
 
     #[tokio::test(start_paused = true)]

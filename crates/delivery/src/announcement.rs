@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alert_connectors_model::{Connector, Fingerprint, Space};
 
-/// Capacity of the queue of announcements. Senders wait while it is full.
+/// Capacity of the queue of announcements. While it is full workers wait, and the dispatcher goes on without.
 pub(crate) const QUEUED_MAX: usize = 1_024;
 
 /// What may have to be announced.

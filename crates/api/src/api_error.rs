@@ -10,9 +10,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, StatusCode, header};
-use serde::Serialize;
 
-use crate::{IdentityError, serialised::serialised};
+use crate::{IdentityError, routes::schema::Problem, serialised::serialised};
 
 /// The closed list of errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,17 +166,6 @@ pub struct ApiError {
     retry_after: Option<Duration>,
 }
 
-/// The JSON of an error, as problem details.
-#[derive(Debug, Serialize)]
-pub(crate) struct ErrorBody<'p> {
-    r#type: String,
-    title: &'static str,
-    status: u16,
-    detail: &'p str,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    errors: &'p [Fault],
-}
-
 impl ApiError {
     /// An error of a kind. `detail` says what to do about it.
     pub fn new(kind: ErrorKind, detail: impl Into<String>) -> Self {
@@ -256,10 +244,10 @@ impl ApiError {
     }
 
     /// The problem details, for an answer of its own or inside another one.
-    pub(crate) fn body(&self) -> ErrorBody<'_> {
+    pub(crate) fn body(&self) -> Problem<'_> {
         let (_, name, title, status) = self.kind.row();
         let status = status.as_u16();
-        ErrorBody {
+        Problem {
             r#type: match name {
                 "about:blank" => name.to_owned(),
                 name => format!("/problems/{name}"),

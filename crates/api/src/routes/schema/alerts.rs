@@ -187,7 +187,7 @@ schemas! {
         alert: Option<Alert>,
         /// Why it was not stored; else left out.
         #[schema(nullable = false)]
-        problem: Option<Problem>,
+        problem: Option<Problem<'static>>,
     }
     /// What did not fit into a message.
     Trim {

@@ -9,6 +9,7 @@ mod connectors;
 mod deliveries;
 mod users;
 
+use alert_connectors_model as model;
 pub(crate) use alerts::*;
 pub(crate) use connectors::*;
 pub(crate) use deliveries::*;
@@ -47,22 +48,6 @@ macro_rules! words {
 use words;
 
 schemas! {
-    /// An error, as problem details (RFC 9457).
-    Problem {
-        /// What kind of problem it is: `/problems/` and a word of a closed list, or `about:blank` where the status says it all.
-        #[schema(format = "uri-reference")]
-        r#type: String,
-        /// The kind in words.
-        title: String,
-        /// The status of the answer.
-        #[schema(minimum = 400, maximum = 599)]
-        status: u16,
-        /// One sentence that says what to do.
-        detail: String,
-        /// The faults of a request, all at once: at most 100. Left out where there are none.
-        #[schema(nullable = false, max_items = 100)]
-        errors: Option<Vec<Fault>>,
-    }
     /// One fault of a request.
     Fault {
         /// Where it is: `body`, `query` or `header`, then the names of fields and the places in lists, counted from 0.
@@ -75,6 +60,25 @@ schemas! {
 }
 
 answers! {
+    /// An error, as problem details (RFC 9457).
+    Problem<'p> {
+        /// What kind of problem it is: `/problems/` and a word of a closed list, or `about:blank` where the status says it all.
+        #[schema(format = "uri-reference")]
+        r#type: String,
+        /// The kind in words.
+        #[schema(value_type = String)]
+        title: &'static str,
+        /// The status of the answer.
+        #[schema(minimum = 400, maximum = 599)]
+        status: u16,
+        /// One sentence that says what to do.
+        #[schema(value_type = String)]
+        detail: &'p str,
+        /// The faults of a request, all at once: at most 100. Left out where there are none.
+        #[serde(skip_serializing_if = "<[_]>::is_empty")]
+        #[schema(value_type = Option<Vec<Fault>>, nullable = false, max_items = 100)]
+        errors: &'p [model::Fault],
+    }
     /// How the service is.
     Health {
         /// `live` or `ready`.
@@ -98,5 +102,5 @@ words! {
     content_type = "application/problem+json"
 )]
 pub(crate) struct AnyProblem(
-    #[expect(dead_code, reason = "it is read by the OpenAPI document alone")] Problem,
+    #[expect(dead_code, reason = "it is read by the OpenAPI document alone")] Problem<'static>,
 );

@@ -18,7 +18,7 @@ import {
 import type { DeliveryState, ListAlertsData, NewAlert } from "./generated";
 import { answer } from "./problem";
 
-/** How often what changes by itself is read again while it is looked at, in milliseconds. */
+/** The interval at which an open page refreshes data that changes on the server, in milliseconds. */
 const LIVE = 2_000;
 
 export const meQuery = queryOptions({ queryKey: ["me"], queryFn: () => answer(getMe()), staleTime: 30_000 });

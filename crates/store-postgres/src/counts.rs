@@ -6,7 +6,7 @@ use alert_connectors_store::{
 };
 use jiff::Timestamp;
 
-use crate::session::{Change, Session};
+use crate::session::{Change, Parameters, Session};
 
 // By primary key.
 const STEP: &str = "SELECT coalesce(max(seq), 0), count(*) FROM (SELECT seq FROM alerts
@@ -22,12 +22,12 @@ const COUNTED: &str = "UPDATE counting SET counted = $1 WHERE one = 1";
 const FORGET: &str = "DELETE FROM alert_counts WHERE (space_no, hour, alert_type, severity) IN
     (SELECT space_no, hour, alert_type, severity FROM alert_counts WHERE hour < $1 LIMIT 500)";
 // By primary key: what is counted, and the few alerts that are not yet.
-const SUMMARY: &str = "SELECT alert_type, severity, sum(count)::int8 FROM (
+const SUMMARY: &str = "SELECT alert_type, severity, sum(count)::int8, (sum(sum(count)) OVER ())::int8 FROM (
     SELECT alert_type, severity, count FROM alert_counts WHERE space_no = $1 AND hour >= $2 UNION ALL
     SELECT alert_type, severity, 1 FROM (SELECT * FROM alerts
         WHERE seq > (SELECT counted FROM counting WHERE one = 1) ORDER BY seq LIMIT $4) latest
     WHERE space_no = $1 AND received_at >= $2 * $3) counts
-    GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2";
+    GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT $5";
 
 /// Counts some alerts that are not counted yet; returns whether there may be more.
 pub(crate) async fn step(change: &Change, now: Timestamp) -> Result<bool, StoreError> {
@@ -51,9 +51,14 @@ pub(crate) async fn summary(
     since: Timestamp,
 ) -> Result<AlertSummary, StoreError> {
     let first_hour = AlertSummary::first_hour(since);
-    let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
-        [&space_no, &first_hour, &HOUR_MS, &COUNTED_A_STEP];
-    let rows = session.rows(SUMMARY, &parameters).await?;
+    let parameters: Parameters<'_> = &[
+        &space_no,
+        &first_hour,
+        &HOUR_MS,
+        &COUNTED_A_STEP,
+        &AlertSummary::KINDS_MAX,
+    ];
+    let rows = session.rows(SUMMARY, parameters).await?;
     let kinds = rows.iter().map(|row| kind_count(row));
     Ok(AlertSummary::of(
         first_hour,

@@ -23,12 +23,12 @@ const COUNTED: &str = "UPDATE counting SET counted = ?1 WHERE one = 1";
 const FORGET: &str = "DELETE FROM alert_counts WHERE (space_no, hour, alert_type, severity) IN
     (SELECT space_no, hour, alert_type, severity FROM alert_counts WHERE hour < ?1 LIMIT 500)";
 // By primary key: what is counted, and the few alerts that are not yet.
-const SUMMARY: &str = "SELECT alert_type, severity, sum(count) FROM (
+const SUMMARY: &str = "SELECT alert_type, severity, sum(count), sum(sum(count)) OVER () FROM (
     SELECT alert_type, severity, count FROM alert_counts WHERE space_no = ?1 AND hour >= ?2 UNION ALL
     SELECT alert_type, severity, 1 FROM (SELECT * FROM alerts
         WHERE seq > (SELECT counted FROM counting WHERE one = 1) ORDER BY seq LIMIT ?4)
     WHERE space_no = ?1 AND received_at >= ?2 * ?3)
-    GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2";
+    GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT ?5";
 
 /// Counts some alerts that are not counted yet; returns whether there may be more.
 pub(crate) fn step(connection: &Connection, now: Timestamp) -> Result<bool, Failure> {
@@ -51,7 +51,13 @@ pub(crate) fn summary(
     since: Timestamp,
 ) -> Result<AlertSummary, Failure> {
     let first_hour = AlertSummary::first_hour(since);
-    let parameters = params![space_no, first_hour, HOUR_MS, COUNTED_A_STEP];
+    let parameters = params![
+        space_no,
+        first_hour,
+        HOUR_MS,
+        COUNTED_A_STEP,
+        AlertSummary::KINDS_MAX
+    ];
     let kinds = rows(connection, SUMMARY, parameters, kind_count)?;
     Ok(AlertSummary::of(first_hour, kinds))
 }

@@ -39,7 +39,7 @@ impl AlertSummary {
     /// No summary reaches back further than this, and counts are forgotten a little later.
     pub const LONGEST: SignedDuration = SignedDuration::from_hours(30 * 24);
     /// At most this many kinds are named.
-    pub const KINDS_MAX: usize = 200;
+    pub const KINDS_MAX: i64 = 200;
 
     /// The number of the hour in which a summary since a time begins.
     pub fn first_hour(since: Timestamp) -> i64 {
@@ -52,24 +52,27 @@ impl AlertSummary {
         Self::first_hour(longest) - 24
     }
 
-    /// A summary from the counts of all kinds, most frequent first.
-    pub fn of(first_hour: i64, mut kinds: Vec<KindCount>) -> Self {
-        let rest = kinds.split_off(kinds.len().min(Self::KINDS_MAX));
+    /// A summary from the most frequent kinds, each with the count of all kinds beside it.
+    pub fn of(first_hour: i64, counted: Vec<(KindCount, u64)>) -> Self {
+        let all = counted.first().map_or(0, |(_, all)| *all);
+        let kinds: Vec<_> = counted.into_iter().map(|(kind, _)| kind).collect();
+        let named: u64 = kinds.iter().map(|kind| kind.count).sum();
         Self {
             since: crate::stored::time(first_hour.saturating_mul(HOUR_MS)),
             kinds,
-            other: rest.iter().map(|kind| kind.count).sum(),
+            other: all.saturating_sub(named),
         }
     }
 }
 
-/// A kind and its count, from a row of type, severity and count.
-pub fn kind_count(row: &dyn Columns) -> Result<KindCount, StoreError> {
+/// A kind with its count and the count of all kinds, from a row of type, severity and both.
+pub fn kind_count(row: &dyn Columns) -> Result<(KindCount, u64), StoreError> {
     let text = row.text(0)?;
     let bad = |column| unreadable("alert_counts", column, &text);
-    Ok(KindCount {
+    let kind = KindCount {
         alert_type: AlertType::parse(&text).ok_or_else(|| bad("alert_type"))?,
         severity: Severity::from_code(row.code(1)?).ok_or_else(|| bad("severity"))?,
         count: row.count(2)?,
-    })
+    };
+    Ok((kind, row.count(3)?))
 }

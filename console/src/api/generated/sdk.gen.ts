@@ -163,7 +163,7 @@ export const listSpaces = <ThrowOnError extends boolean = false>(options?: Optio
 });
 
 /**
- * Make a space; only operators may. Whoever makes it is its admin.
+ * Create a space. Only operators can do this, and the creator becomes its admin.
  */
 export const createSpace = <ThrowOnError extends boolean = false>(options: Options<CreateSpaceData, ThrowOnError>) => (options.client ?? client).post<CreateSpaceResponses, CreateSpaceErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }, {
@@ -309,7 +309,7 @@ export const getConnectorHealth = <ThrowOnError extends boolean = false>(options
 });
 
 /**
- * Queue a connector's deliveries again, at most 10,000, oldest first. What waits already is not queued twice.
+ * Queue a connector's deliveries again, at most 10,000, oldest first. A delivery that is already pending is not queued twice.
  */
 export const replayDeliveries = <ThrowOnError extends boolean = false>(options: Options<ReplayDeliveriesData, ThrowOnError>) => (options.client ?? client).post<ReplayDeliveriesResponses, ReplayDeliveriesErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }, {

@@ -27,7 +27,7 @@ pub(crate) fn session_token(headers: &HeaderMap) -> Result<&str, IdentityError> 
     }
 }
 
-/// The header that makes a browser keep a token for so long.
+/// The `Set-Cookie` header that makes a browser keep a token for this long.
 pub(crate) fn set_cookie(headers: &HeaderMap, token: &str, lasts: SignedDuration) -> HeaderValue {
     let (name, secure) = if is_secure(headers) {
         (SECURE_NAME, "; Secure")
@@ -40,7 +40,7 @@ pub(crate) fn set_cookie(headers: &HeaderMap, token: &str, lasts: SignedDuration
     HeaderValue::try_from(cookie).expect("a token is of letters and digits")
 }
 
-/// The header that makes a browser forget its token.
+/// The `Set-Cookie` header that makes a browser forget its token.
 pub(crate) fn forget_cookie(headers: &HeaderMap) -> HeaderValue {
     set_cookie(headers, "", SignedDuration::ZERO)
 }

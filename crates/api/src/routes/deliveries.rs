@@ -167,7 +167,7 @@ pub(super) async fn retry(
 
 const INACTIVE: &str = "The connector is switched off; switch it on first.";
 
-/// Queue a connector's deliveries again, at most 10,000, oldest first. What waits already is not queued twice.
+/// Queue a connector's deliveries again, at most 10,000, oldest first. A delivery that is already pending is not queued twice.
 #[utoipa::path(
     post, path = "/spaces/{slug}/alert-connectors/{id}/replay", operation_id = "replayDeliveries", tag = "deliveries",
     params(("slug" = String, Path, description = "The space"), ("id" = String, Path, description = "The connector")),

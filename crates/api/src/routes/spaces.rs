@@ -63,7 +63,7 @@ pub(super) async fn list(
     Ok(axum::Json(page).into_response())
 }
 
-/// Make a space; only operators may. Whoever makes it is its admin.
+/// Create a space. Only operators can do this, and the creator becomes its admin.
 #[utoipa::path(
     post, path = "/spaces", operation_id = "createSpace", tag = "identity", request_body = schema::NewSpace,
     responses((status = 201, description = "The space, with its creator as admin", body = schema::Space), (status = "default", response = schema::AnyProblem))

@@ -6,7 +6,7 @@ use alert_connectors_model::{Alert, AlertStatus, AlertType, Severity, Slug, Spac
 use jiff::SignedDuration;
 
 use super::world::World;
-use crate::{AlertQuery, KindCount, Resolution, Tidying};
+use crate::{AlertQuery, AlertSummary, KindCount, Resolution, Tidying};
 
 async fn ids(world: &World, query: AlertQuery) -> Vec<alert_connectors_model::AlertId> {
     let page = world
@@ -269,6 +269,28 @@ pub async fn what_is_rare_is_found_among_many(world: World) {
         world.due(&connector).await.len(),
         100,
         "the queue is as it was"
+    );
+}
+
+/// A summary names the most frequent kinds, and counts the alerts of the others together.
+pub async fn a_summary_names_the_most_frequent_kinds(world: World) {
+    let named = usize::try_from(AlertSummary::KINDS_MAX).unwrap();
+    let of_type = |number: usize| Alert {
+        alert_type: AlertType::parse(&format!("type_{number}")).unwrap(),
+        ..world.alert("")
+    };
+    let mut alerts: Vec<_> = (0..named + 3).map(of_type).collect();
+    alerts.push(of_type(named + 2));
+    let submission = world.submission(&alerts).await;
+    world.store.accept(submission).await.unwrap();
+    let space = world.space_id().await;
+    let summary = world.store.summary(space, world.now).await.unwrap();
+    assert_eq!((summary.kinds.len(), summary.other), (named, 3));
+    let first = &summary.kinds[0];
+    let most_frequent = format!("type_{}", named + 2);
+    assert_eq!(
+        (first.alert_type.as_str(), first.count),
+        (&*most_frequent, 2)
     );
 }
 

@@ -49,6 +49,7 @@ macro_rules! conformance {
             filters_of_a_list_are_joined_by_or_within_and_by_and_between,
             a_span_of_time_has_its_beginning_and_not_its_end,
             a_summary_counts_each_alert_once,
+            a_summary_names_the_most_frequent_kinds,
             an_alert_of_another_space_is_absent,
             resolve_is_repeatable,
             what_is_rare_is_found_among_many,

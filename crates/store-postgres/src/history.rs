@@ -9,6 +9,7 @@ use alert_connectors_store::{
     stored::{self, Columns as _, HEALTH_COLUMNS, MESSAGE_COLUMNS, StoredDelivery},
 };
 use async_trait::async_trait;
+use jiff::Timestamp;
 use tokio_postgres::types::ToSql;
 
 use crate::{
@@ -32,23 +33,30 @@ const ALERTS_NAMED: &str = "SELECT a.seq FROM alerts a JOIN spaces s ON s.no = a
 const MESSAGE: &str = "CASE WHEN d.ended_by IS NOT NULL THEN d.digest_size
     ELSE (SELECT t.digest_size FROM attempts t WHERE t.delivery_seq = d.seq ORDER BY t.id DESC LIMIT 1) END
     FROM deliveries d JOIN alerts a ON a.seq = d.alert_seq JOIN connectors c ON c.no = d.connector_no WHERE d.seq = $1";
-// By the primary key of missed, then by primary key.
-const MISSED: &str =
-    "FROM (SELECT seq FROM missed WHERE connector_no = $1 AND state = $4 AND seq < $2
-    ORDER BY seq DESC LIMIT $3) m JOIN deliveries d ON d.seq = m.seq";
-// By deliveries_by_connector.
-const ARRIVED: &str = "FROM (SELECT * FROM deliveries WHERE connector_no = $1 AND seq < $2 AND state BETWEEN $4 AND $5
-    ORDER BY seq DESC LIMIT $3) d";
-// By the primary key of pending, then by primary key.
-const WAITING: &str =
-    "FROM (SELECT seq FROM pending WHERE connector_no = $1 AND seq < $2 AND queued_at > $4
-    ORDER BY seq DESC LIMIT $3) p JOIN deliveries d ON d.seq = p.seq";
-// By the primary key of pending, then by primary key.
-const OVERDUE: &str =
-    "FROM (SELECT seq FROM pending WHERE connector_no = $1 AND seq < $2 AND queued_at <= $4
-    ORDER BY seq DESC LIMIT $3) p JOIN deliveries d ON d.seq = p.seq";
+// By the primary key of missed, then by primary key, no deeper for each connector than the page.
+const MISSED: &str = "FROM (SELECT x.* FROM unnest($1::int8[]) AS wanted (no) CROSS JOIN LATERAL (SELECT d.* FROM missed m
+        JOIN deliveries d ON d.seq = m.seq WHERE m.connector_no = wanted.no AND m.state = $5 AND m.seq < $2 AND m.seq >= $4
+        /* filters */ ORDER BY m.seq DESC LIMIT $3) x ORDER BY x.seq DESC LIMIT $3) d";
+// By deliveries_by_connector, no deeper for each connector than the page.
+const ARRIVED: &str = "FROM (SELECT x.* FROM unnest($1::int8[]) AS wanted (no) CROSS JOIN LATERAL (SELECT d.* FROM deliveries d
+        WHERE d.connector_no = wanted.no AND d.seq < $2 AND d.seq >= $4 AND d.state BETWEEN $5 AND $6
+        /* filters */ ORDER BY d.seq DESC LIMIT $3) x ORDER BY x.seq DESC LIMIT $3) d";
+// By the primary key of pending, then by primary key, no deeper for each connector than the page.
+const WAITING: &str = "FROM (SELECT x.* FROM unnest($1::int8[], $5::int8[]) AS wanted (no, cutoff) CROSS JOIN LATERAL
+        (SELECT d.* FROM pending p JOIN deliveries d ON d.seq = p.seq
+        WHERE p.connector_no = wanted.no AND p.seq < $2 AND p.seq >= $4 AND p.queued_at > wanted.cutoff
+        /* filters */ ORDER BY p.seq DESC LIMIT $3) x ORDER BY x.seq DESC LIMIT $3) d";
+// By the primary key of pending, then by primary key, no deeper for each connector than the page.
+const OVERDUE: &str = "FROM (SELECT x.* FROM unnest($1::int8[], $5::int8[]) AS wanted (no, cutoff) CROSS JOIN LATERAL
+        (SELECT d.* FROM pending p JOIN deliveries d ON d.seq = p.seq
+        WHERE p.connector_no = wanted.no AND p.seq < $2 AND p.seq >= $4 AND p.queued_at <= wanted.cutoff
+        /* filters */ ORDER BY p.seq DESC LIMIT $3) x ORDER BY x.seq DESC LIMIT $3) d";
+/// Where a look takes the conditions of its query.
+const FILTERS: &str = "/* filters */";
 const NEWEST_FIRST: &str = "ORDER BY d.seq DESC";
 const SINCE: &str = "SELECT first_delivery_since($1)";
+// By primary key.
+const ENDS: &str = "SELECT coalesce((SELECT min(seq) FROM deliveries), 0), coalesce((SELECT max(seq) FROM deliveries), 0)";
 // By the primary key of missed, then by primary key.
 const MISSED_BETWEEN: &str = "SELECT d.seq FROM missed m JOIN deliveries d ON d.seq = m.seq WHERE m.connector_no = $1
     AND m.state = $2 AND m.seq >= $3 AND d.created_at >= $4 AND d.created_at < $5 ORDER BY m.seq LIMIT $6";
@@ -90,16 +98,14 @@ impl History for PostgresStore {
     async fn deliveries(
         &self,
         space_id: SpaceId,
-        connector: ConnectorId,
         query: DeliveryQuery,
         expiry: Expiry,
     ) -> Result<Page<Delivery>, StoreError> {
-        self.read(
-            async |session| match connector_of(session, space_id, connector).await? {
-                Some(connector) => page(session, &connector, &query, expiry).await,
-                None => Ok(Page::empty()),
-            },
-        )
+        self.read(async |session| {
+            let mut connectors = connectors_of(session, space_id).await?;
+            connectors.retain(|connector| query.names(connector));
+            page(session, connectors, &query, expiry).await
+        })
         .await
     }
 
@@ -207,12 +213,7 @@ impl History for PostgresStore {
 
     async fn healths(&self, space_id: SpaceId, expiry: Expiry) -> Result<Vec<Health>, StoreError> {
         self.read(async |session| {
-            let rows = session
-                .rows(CONNECTORS, &[&uuid(space_id.as_bytes())])
-                .await?;
-            let connector =
-                |row: &Row| KnownConnector::of(ConnectorId::from_bytes(row.id(5)?), row);
-            let connectors = rows.iter().map(connector).collect::<Result<_, _>>()?;
+            let connectors = connectors_of(session, space_id).await?;
             healths(session, connectors, expiry).await
         })
         .await
@@ -267,6 +268,17 @@ async fn connector_of(
     found.map(|row| KnownConnector::of(id, &row)).transpose()
 }
 
+/// The connectors of a space, oldest first.
+async fn connectors_of(
+    session: &Session,
+    space_id: SpaceId,
+) -> Result<Vec<KnownConnector>, StoreError> {
+    let space_id = uuid(space_id.as_bytes());
+    let rows = session.rows(CONNECTORS, &[&space_id]).await?;
+    let connector = |row: &Row| KnownConnector::of(ConnectorId::from_bytes(row.id(5)?), row);
+    rows.iter().map(connector).collect()
+}
+
 /// What was queued at this time or before has expired; in milliseconds.
 async fn cutoff(
     session: &Session,
@@ -277,31 +289,63 @@ async fn cutoff(
     Ok(expiry.cutoff(health.repaired_at).as_millisecond())
 }
 
-/// One look for each wanted state, each no deeper than the page, merged by the order of acceptance.
+/// The newest deliveries of connectors, merged by the order of acceptance: one look for each wanted state, no deeper for each
+/// connector than the page.
 async fn page(
     session: &Session,
-    connector: &KnownConnector,
+    connectors: Vec<KnownConnector>,
     query: &DeliveryQuery,
     expiry: Expiry,
 ) -> Result<Page<Delivery>, StoreError> {
-    let cutoff = cutoff(session, connector, expiry).await?;
-    let (before, limit) = (query.before(), query.rows_max());
-    let mut found = Vec::new();
-    for look in query.looks(connector.is_active) {
-        // What bounds the look, beside the page.
-        let (from, bounds): (_, Vec<Bound>) = match look {
-            DeliveryLook::Pending => (WAITING, vec![Box::new(cutoff)]),
-            DeliveryLook::Withheld => (WAITING, vec![Box::new(i64::MIN)]),
-            DeliveryLook::Overdue => (OVERDUE, vec![Box::new(cutoff)]),
-            DeliveryLook::Missed(state) => (MISSED, vec![code(state.code())]),
-            DeliveryLook::Arrived { first, last } => (ARRIVED, vec![code(first), code(last)]),
+    let since = match query.earliest() {
+        Some(earliest) => first_since(session, earliest).await?,
+        None => 0,
+    };
+    let ends = session.rows(ENDS, &[]).await?;
+    let (oldest, newest) = match ends.first() {
+        Some(row) => (row.at(0)?, row.at(1)?),
+        None => (0, 0),
+    };
+    let mut page = query.newest_deliveries(since, oldest, newest);
+    let known = health_of(session, &connectors).await?;
+    let (active, inactive): (Vec<_>, Vec<_>) = connectors
+        .into_iter()
+        .partition(|connector| connector.is_active);
+    let filters = query.conditions();
+    for (connectors, are_active) in [(active, true), (inactive, false)] {
+        if connectors.is_empty() {
+            continue;
+        }
+        let nos: Vec<i64> = connectors.iter().map(|connector| connector.no).collect();
+        let cutoff = |connector: &KnownConnector| {
+            let health = known.get(&connector.destination);
+            let repaired_at = health.and_then(|health| health.repaired_at);
+            expiry.cutoff(repaired_at).as_millisecond()
         };
-        let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&connector.no, &before, &limit];
-        parameters.extend(bounds.iter().map(|bound| &**bound as &(dyn ToSql + Sync)));
-        let more = deliveries::select(session, from, NEWEST_FIRST, &parameters);
-        found.extend(more.await?);
+        let cutoffs: Vec<i64> = connectors.iter().map(cutoff).collect();
+        for look in query.looks(are_active) {
+            // What bounds the look, beside the page.
+            let (from, bounds): (_, Vec<Bound>) = match look {
+                DeliveryLook::Pending => (WAITING, vec![Box::new(cutoffs.clone())]),
+                DeliveryLook::Withheld => (WAITING, vec![Box::new(vec![i64::MIN; nos.len()])]),
+                DeliveryLook::Overdue => (OVERDUE, vec![Box::new(cutoffs.clone())]),
+                DeliveryLook::Missed(state) => (MISSED, vec![code(state.code())]),
+                DeliveryLook::Arrived { first, last } => (ARRIVED, vec![code(first), code(last)]),
+            };
+            let (before, limit, first) = (page.before(), page.rows_max(), page.first());
+            let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&nos, &before, &limit, &first];
+            parameters.extend(bounds.iter().map(|bound| &**bound as &(dyn ToSql + Sync)));
+            let from = from.replace(FILTERS, &filters);
+            page.add(deliveries::select(session, &from, NEWEST_FIRST, &parameters).await?);
+        }
     }
-    Ok(query.page(found, expiry))
+    Ok(page.page(expiry))
+}
+
+/// The first place in the order at a time or later.
+async fn first_since(session: &Session, since: Timestamp) -> Result<i64, StoreError> {
+    let first = session.row(SINCE, &[&since.as_millisecond()]).await?;
+    first.map_or(Ok(0), |row| row.at(0))
 }
 
 /// The deliveries to queue again.
@@ -311,9 +355,7 @@ async fn to_replay(
     replay: &Replay,
     expiry: Expiry,
 ) -> Result<Vec<i64>, StoreError> {
-    let earliest = replay.earliest().as_millisecond();
-    let first = session.row(SINCE, &[&earliest]).await?;
-    let first: i64 = first.map_or(Ok(0), |row| row.at(0))?;
+    let first = first_since(session, replay.earliest()).await?;
     let (since, until) = replay.span_ms();
     let mut seqs = Vec::new();
     for look in replay.looks() {
@@ -341,21 +383,28 @@ async fn to_replay(
     Ok(seqs)
 }
 
+/// The health of the destinations of connectors that is stored.
+async fn health_of(
+    session: &Session,
+    connectors: &[KnownConnector],
+) -> Result<HashMap<Fingerprint, DestinationHealth>, StoreError> {
+    let destinations: Vec<&[u8]> = connectors
+        .iter()
+        .map(|one| &one.destination.0[..])
+        .collect();
+    let sql = format!("SELECT {HEALTH_COLUMNS}, fingerprint {DESTINATIONS}");
+    let rows = session.rows(&sql, &[&destinations]).await?;
+    let health = |row: &Row| Ok((row.fingerprint(17)?, stored::health(row)?));
+    rows.iter().map(health).collect()
+}
+
 /// The health of connectors, in their order.
 async fn healths(
     session: &Session,
     connectors: Vec<KnownConnector>,
     expiry: Expiry,
 ) -> Result<Vec<Health>, StoreError> {
-    let destinations: Vec<&[u8]> = connectors
-        .iter()
-        .map(|one| &one.destination.0[..])
-        .collect();
-    let sql = format!("SELECT {HEALTH_COLUMNS}, fingerprint {DESTINATIONS}");
-    let mut known: HashMap<Fingerprint, DestinationHealth> = HashMap::new();
-    for row in session.rows(&sql, &[&destinations]).await? {
-        known.insert(row.fingerprint(17)?, stored::health(&row)?);
-    }
+    let known = health_of(session, &connectors).await?;
     let health = |one: &KnownConnector| known.get(&one.destination).cloned().unwrap_or_default();
     let cutoff = |one: &KnownConnector| {
         if one.is_active {

@@ -3,7 +3,7 @@
 use alert_connectors_model::{ConnectorId, Delivery, DeliveryId, SpaceId};
 use alert_connectors_store::{
     DeliveryLook, DeliveryMessage, DeliveryQuery, Event, Expiry, Health, History, KnownConnector,
-    Page, Replay, ReplayPlan, Replayed, Retried, StoreError, retry_of,
+    NewestDeliveries, Page, Replay, ReplayPlan, Replayed, Retried, StoreError, retry_of,
     stored::{self, MESSAGE_COLUMNS, StoredDelivery},
 };
 use async_trait::async_trait;
@@ -34,20 +34,23 @@ const ALERTS_NAMED: &str = "SELECT seq FROM alerts WHERE id >= ?1 AND id <= ?2 A
 const MESSAGE: &str = "(SELECT digest_size FROM attempts WHERE delivery_seq = d.seq ORDER BY id DESC LIMIT 1)
     FROM deliveries d JOIN alerts a ON a.seq = d.alert_seq JOIN connectors c ON c.no = d.connector_no WHERE d.seq = ?1";
 // By deliveries_missed.
-const MISSED: &str = "WHERE d.connector_no = ?1 AND d.state = ?4 AND d.state >= 3 AND d.seq < ?2 ORDER BY d.seq DESC LIMIT ?3";
-// By primary key, one zone.
-const ARRIVED: &str = "WHERE d.seq BETWEEN ?4 AND ?5 AND d.seq < ?2 AND d.connector_no = ?1 AND d.state BETWEEN ?6 AND ?7
-    ORDER BY d.seq DESC LIMIT ?3";
+const MISSED: &str =
+    "WHERE d.connector_no = ?1 AND d.state = ?5 AND d.state >= 3 AND d.seq < ?2 AND d.seq >= ?4";
+// By primary key, one zone; the connectors as a list in JSON.
+const ARRIVED: &str = "WHERE d.seq BETWEEN ?4 AND ?5 AND d.seq < ?2 AND d.state BETWEEN ?6 AND ?7
+    AND d.connector_no IN (SELECT value FROM json_each(?1))";
 // By deliveries_pending.
-const WAITING: &str = "WHERE d.connector_no = ?1 AND d.state = 0 AND d.seq < ?2
-    AND coalesce(d.requeued_at, d.created_at) > ?4 ORDER BY d.seq DESC LIMIT ?3";
+const WAITING: &str = "WHERE d.connector_no = ?1 AND d.state = 0 AND d.seq < ?2 AND d.seq >= ?4
+    AND coalesce(d.requeued_at, d.created_at) > ?5";
 // By deliveries_pending.
-const OVERDUE: &str = "WHERE d.connector_no = ?1 AND d.state = 0 AND d.seq < ?2
-    AND coalesce(d.requeued_at, d.created_at) <= ?4 ORDER BY d.seq DESC LIMIT ?3";
+const OVERDUE: &str = "WHERE d.connector_no = ?1 AND d.state = 0 AND d.seq < ?2 AND d.seq >= ?4
+    AND coalesce(d.requeued_at, d.created_at) <= ?5";
 // By primary key.
 const CREATED: &str = "SELECT seq, created_at FROM deliveries WHERE seq >= ?1 ORDER BY seq LIMIT 1";
 // By primary key.
 const NEWEST: &str = "SELECT coalesce(max(seq), 0) FROM deliveries";
+// By primary key.
+const OLDEST: &str = "SELECT coalesce(min(seq), 0) FROM deliveries";
 // By deliveries_missed.
 const MISSED_BETWEEN: &str =
     "SELECT seq FROM deliveries WHERE connector_no = ?1 AND state = ?2 AND state >= 3
@@ -82,16 +85,14 @@ impl History for SqliteStore {
     async fn deliveries(
         &self,
         space_id: SpaceId,
-        connector: ConnectorId,
         query: DeliveryQuery,
         expiry: Expiry,
     ) -> Result<Page<Delivery>, StoreError> {
-        self.read(
-            move |connection| match connector_of(connection, space_id, connector)? {
-                Some(connector) => page(connection, &connector, &query, expiry),
-                None => Ok(Page::empty()),
-            },
-        )
+        self.read(move |connection| {
+            let mut connectors = connectors_of(connection, space_id)?;
+            connectors.retain(|connector| query.names(connector));
+            page(connection, &connectors, &query, expiry)
+        })
         .await
     }
 
@@ -202,12 +203,7 @@ impl History for SqliteStore {
 
     async fn healths(&self, space_id: SpaceId, expiry: Expiry) -> Result<Vec<Health>, StoreError> {
         self.read(move |connection| {
-            let Some(space_no) = space_no(connection, space_id)? else {
-                return Ok(Vec::new());
-            };
-            let connectors = rows(connection, CONNECTORS, [space_no], |row| {
-                KnownConnector::of(ConnectorId::from_bytes(row.id(5)?), row)
-            })?;
+            let connectors = connectors_of(connection, space_id)?;
             let health = |connector| health(connection, connector, expiry);
             connectors.into_iter().map(health).collect()
         })
@@ -266,6 +262,19 @@ fn connector_of(
     })
 }
 
+/// The connectors of a space, oldest first.
+fn connectors_of(
+    connection: &Connection,
+    space_id: SpaceId,
+) -> Result<Vec<KnownConnector>, Failure> {
+    let Some(space_no) = space_no(connection, space_id)? else {
+        return Ok(Vec::new());
+    };
+    rows(connection, CONNECTORS, [space_no], |row| {
+        KnownConnector::of(ConnectorId::from_bytes(row.id(5)?), row)
+    })
+}
+
 /// What was queued at this time or before has expired; in milliseconds.
 fn cutoff(
     connection: &Connection,
@@ -276,50 +285,71 @@ fn cutoff(
     Ok(expiry.cutoff(repaired_at).as_millisecond())
 }
 
-/// One look for each wanted state, each no deeper than the page, merged by the order of acceptance.
+/// The newest deliveries of connectors, merged by the order of acceptance: one look for each connector and wanted state, each no
+/// deeper than the page.
 fn page(
     connection: &Connection,
-    connector: &KnownConnector,
+    connectors: &[KnownConnector],
     query: &DeliveryQuery,
     expiry: Expiry,
 ) -> Result<Page<Delivery>, Failure> {
-    let cutoff = cutoff(connection, connector, expiry)?;
-    let (before, limit) = (query.before(), query.rows_max());
-    let mut found = Vec::new();
-    for look in query.looks(connector.is_active) {
-        let (condition, last) = match look {
-            DeliveryLook::Pending => (WAITING, cutoff),
-            DeliveryLook::Withheld => (WAITING, i64::MIN),
-            DeliveryLook::Overdue => (OVERDUE, cutoff),
-            DeliveryLook::Missed(state) => (MISSED, state.code().into()),
-            DeliveryLook::Arrived { first, last } => {
-                found.extend(arrived(connection, connector.no, query, (first, last))?);
-                continue;
-            }
-        };
-        let parameters: [&dyn ToSql; 4] = [&connector.no, &before, &limit, &last];
-        found.extend(deliveries::select(connection, condition, &parameters)?);
+    let since = match query.earliest() {
+        Some(earliest) => first_since(connection, CREATED, NEWEST, earliest)?,
+        None => 0,
+    };
+    let place = |sql| connection.query_row(sql, [], |row| row.get(0));
+    let mut page = query.newest_deliveries(since, place(OLDEST)?, place(NEWEST)?);
+    let filters = query.conditions();
+    for connector in connectors {
+        let cutoff = cutoff(connection, connector, expiry)?;
+        for look in query.looks(connector.is_active) {
+            let (condition, last) = match look {
+                DeliveryLook::Pending => (WAITING, cutoff),
+                DeliveryLook::Withheld => (WAITING, i64::MIN),
+                DeliveryLook::Overdue => (OVERDUE, cutoff),
+                DeliveryLook::Missed(state) => (MISSED, state.code().into()),
+                DeliveryLook::Arrived { .. } => continue,
+            };
+            let condition = format!("{condition}{filters} ORDER BY d.seq DESC LIMIT ?3");
+            let parameters: [&dyn ToSql; 5] = [
+                &connector.no,
+                &page.before(),
+                &page.rows_max(),
+                &page.first(),
+                &last,
+            ];
+            page.add(deliveries::select(connection, &condition, &parameters)?);
+        }
     }
-    Ok(query.page(found, expiry))
+    // The states that count as arrived depend on no connector.
+    for look in query.looks(true) {
+        if let DeliveryLook::Arrived { first, last } = look {
+            add_arrived(connection, connectors, &filters, (first, last), &mut page)?;
+        }
+    }
+    Ok(page.page(expiry))
 }
 
-/// The newest that arrived, in a state whose code is in a range, found zone by zone.
-fn arrived(
+/// Adds the newest that arrived, in a state whose code is in a range, found zone by zone.
+fn add_arrived(
     connection: &Connection,
-    connector_no: i64,
-    query: &DeliveryQuery,
+    connectors: &[KnownConnector],
+    filters: &str,
     (first, last): (u8, u8),
-) -> Result<Vec<StoredDelivery>, Failure> {
-    let (before, limit) = (query.before(), query.rows_max());
-    let mut found = Vec::new();
+    page: &mut NewestDeliveries,
+) -> Result<(), Failure> {
+    let nos: Vec<i64> = connectors.iter().map(|connector| connector.no).collect();
+    let listed: Vec<String> = nos.iter().map(i64::to_string).collect();
+    let listed = format!("[{}]", listed.join(","));
+    let condition = format!("{ARRIVED}{filters} ORDER BY d.seq DESC LIMIT ?3");
+    let (before, first_place) = (page.before(), page.first());
     let read = |least: i64, most: i64| {
-        let parameters: [&dyn ToSql; 7] =
-            [&connector_no, &before, &limit, &least, &most, &first, &last];
-        found.extend(deliveries::select(connection, ARRIVED, &parameters)?);
-        Ok::<_, Failure>(found.len() <= query.limit)
+        let (before, limit, least) = (page.before(), page.rows_max(), page.first().max(least));
+        let parameters: [&dyn ToSql; 7] = [&listed, &before, &limit, &least, &most, &first, &last];
+        let found = deliveries::select(connection, &condition, &parameters)?;
+        Ok::<_, Failure>(page.add(found) || page.first() < least)
     };
-    ZoneQuery::Connector(connector_no).walk(connection, before, 0, read)?;
-    Ok(found)
+    ZoneQuery::Connectors(&nos).walk(connection, before, first_place, read)
 }
 
 /// The deliveries to queue again.
@@ -344,7 +374,8 @@ fn to_replay(
                         [&connector.no, &code, &first, &since, &until, &least, &most];
                     look(ARRIVED_BETWEEN, &arrived).map(|()| true)
                 };
-                let wanted = ZoneQuery::Connector(connector.no);
+                let nos = [connector.no];
+                let wanted = ZoneQuery::Connectors(&nos);
                 wanted.walk(connection, i64::MAX, first, read)?;
                 continue;
             }
@@ -413,6 +444,6 @@ fn last_success(connection: &Connection, connector_no: i64) -> Result<Option<Tim
         .flatten();
         Ok::<_, Failure>(last.is_none())
     };
-    ZoneQuery::Connector(connector_no).walk(connection, i64::MAX, 0, read)?;
+    ZoneQuery::Connectors(&[connector_no]).walk(connection, i64::MAX, 0, read)?;
     Ok(last)
 }

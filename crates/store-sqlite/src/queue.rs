@@ -229,7 +229,7 @@ fn last_request(connection: &Connection, connector_no: i64) -> rusqlite::Result<
         last = last.max(found);
         Ok::<_, rusqlite::Error>(found.is_none())
     };
-    ZoneQuery::Connector(connector_no).walk(connection, i64::MAX, 0, read)?;
+    ZoneQuery::Connectors(&[connector_no]).walk(connection, i64::MAX, 0, read)?;
     Ok(last)
 }
 

@@ -126,8 +126,8 @@ pub(crate) enum ZoneQuery<'w> {
     Severities(i64, &'w [Severity]),
     /// Alerts of a space, of any of these types.
     Types(i64, &'w [AlertType]),
-    /// Deliveries of a connector.
-    Connector(i64),
+    /// Deliveries of any of these connectors.
+    Connectors(&'w [i64]),
 }
 
 impl ZoneQuery<'_> {
@@ -153,7 +153,14 @@ impl ZoneQuery<'_> {
                     newest = newest.max(found);
                 }
             }
-            Self::Connector(connector_no) => newest = look(OF_CONNECTOR, &[connector_no, &up_to])?,
+            Self::Connectors(connectors) => {
+                for connector_no in *connectors {
+                    newest = newest.max(look(OF_CONNECTOR, &[connector_no, &up_to])?);
+                    if newest == Some(up_to) {
+                        break;
+                    }
+                }
+            }
         }
         Ok(newest)
     }

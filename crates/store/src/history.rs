@@ -12,11 +12,10 @@ use crate::{DestinationHealth, Expiry, Form, Page, SetAside, StoreError};
 /// The history of deliveries.
 #[async_trait]
 pub trait History: Send + Sync {
-    /// A page of a connector's deliveries without their attempts, newest first by the order of acceptance.
+    /// A page of the deliveries of a space's connectors without their attempts, newest first by the order of acceptance.
     async fn deliveries(
         &self,
         space_id: SpaceId,
-        connector: ConnectorId,
         query: DeliveryQuery,
         expiry: Expiry,
     ) -> Result<Page<Delivery>, StoreError>;
@@ -87,8 +86,16 @@ pub struct DeliveryMessage {
 /// Which deliveries to list.
 #[derive(Debug, Clone, Default)]
 pub struct DeliveryQuery {
+    /// Of these connectors; of all that exist if empty.
+    pub connectors: Vec<ConnectorId>,
     /// Of these states; all if empty.
     pub states: Vec<DeliveryState>,
+    /// Of these kinds; all if empty.
+    pub kinds: Vec<DeliveryKind>,
+    /// Made at or after this time.
+    pub since: Option<Timestamp>,
+    /// Made before this time.
+    pub until: Option<Timestamp>,
     /// At most this many.
     pub limit: usize,
     /// Older than this position, from [`Page::next`].

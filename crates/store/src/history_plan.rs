@@ -32,8 +32,12 @@ pub enum DeliveryLook {
     },
 }
 
+/// A query by kind looks at most at this many places in the order for one page, since no index finds a rare kind. A page may
+/// then be shorter than its limit, or empty, and still have a next one.
+pub const KIND_PLACES_MAX: i64 = 250_000;
+
 impl DeliveryQuery {
-    /// Where to look for a page of a connector's deliveries: one place after the other, each no deeper than the page.
+    /// Where to look for a page of deliveries: one place after the other, each no deeper than the page.
     pub fn looks(&self, connector_is_active: bool) -> Vec<DeliveryLook> {
         let states = if self.states.is_empty() {
             &DeliveryState::ALL[..]
@@ -66,9 +70,73 @@ impl DeliveryQuery {
         looks
     }
 
+    /// The conditions that no look answers, each as SQL that begins with ` AND ` and is about the delivery `d`.
+    pub fn conditions(&self) -> String {
+        let mut conditions = String::new();
+        if !self.kinds.is_empty() {
+            let codes: Vec<_> = self
+                .kinds
+                .iter()
+                .map(|kind| kind.code().to_string())
+                .collect();
+            conditions.push_str(&format!(" AND d.kind IN ({})", codes.join(", ")));
+        }
+        if let Some(since) = self.since {
+            conditions.push_str(&format!(" AND d.created_at >= {}", since.as_millisecond()));
+        }
+        if let Some(until) = self.until {
+            conditions.push_str(&format!(" AND d.created_at < {}", until.as_millisecond()));
+        }
+        conditions
+    }
+
+    /// Whether the query asks about a connector.
+    pub fn names(&self, connector: &KnownConnector) -> bool {
+        self.connectors.is_empty() || self.connectors.contains(&connector.id)
+    }
+
+    /// No clock says that a delivery of the query was made before this time.
+    pub fn earliest(&self) -> Option<Timestamp> {
+        let since = self.since?;
+        Some(since.checked_sub(CLOCK_STEP).unwrap_or(Timestamp::MIN))
+    }
+
+    /// A page of this query. `since` is the first place in the order at the query's earliest time, `oldest` and `newest` are
+    /// the places of the oldest and the newest delivery of all.
+    pub fn newest_deliveries(&self, since: i64, oldest: i64, newest: i64) -> NewestDeliveries {
+        let before = self.before.unwrap_or(i64::MAX);
+        let first = since.max(oldest);
+        let cut = before.min(newest.saturating_add(1)) - KIND_PLACES_MAX;
+        let cut = Some(cut).filter(|cut| !self.kinds.is_empty() && *cut > first);
+        NewestDeliveries {
+            limit: self.limit,
+            before,
+            first: cut.unwrap_or(first),
+            cut,
+            found: Vec::new(),
+        }
+    }
+}
+
+/// A page of deliveries while it is read, look after look.
+pub struct NewestDeliveries {
+    limit: usize,
+    before: i64,
+    first: i64,
+    /// Where the page stops looking, if there may be more behind it.
+    cut: Option<i64>,
+    found: Vec<StoredDelivery>,
+}
+
+impl NewestDeliveries {
     /// The page begins before this place in the order.
     pub fn before(&self) -> i64 {
-        self.before.unwrap_or(i64::MAX)
+        self.before
+    }
+
+    /// What stands before this place in the order can't be on the page.
+    pub fn first(&self) -> i64 {
+        self.first
     }
 
     /// A look reads at most this many rows: one more than the page holds, which says whether there is another page.
@@ -76,16 +144,32 @@ impl DeliveryQuery {
         rows_max(self.limit)
     }
 
-    /// The page, from what the looks found.
-    pub fn page(&self, mut found: Vec<StoredDelivery>, expiry: Expiry) -> Page<Delivery> {
-        found.sort_by_key(|stored| std::cmp::Reverse(stored.seq));
-        let has_more = found.len() > self.limit;
-        found.truncate(self.limit);
-        let next = found.last().filter(|_| has_more).map(|stored| stored.seq);
-        let items = found.into_iter().map(|stored| stored.read(expiry));
+    /// Adds what a look found. Returns whether the page still has room.
+    pub fn add(&mut self, found: Vec<StoredDelivery>) -> bool {
+        self.found.extend(found);
+        if self.found.len() <= self.limit {
+            return true;
+        }
+        self.found
+            .sort_by_key(|stored| std::cmp::Reverse(stored.seq));
+        self.found.truncate(self.limit + 1);
+        if let Some(last) = self.found.last() {
+            self.first = self.first.max(last.seq);
+        }
+        false
+    }
+
+    /// The page.
+    pub fn page(mut self, expiry: Expiry) -> Page<Delivery> {
+        self.found
+            .sort_by_key(|stored| std::cmp::Reverse(stored.seq));
+        let has_more = self.found.len() > self.limit;
+        self.found.truncate(self.limit);
+        let last = self.found.last().map(|stored| stored.seq);
+        let items = self.found.into_iter().map(|stored| stored.read(expiry));
         Page {
             items: items.collect(),
-            next,
+            next: if has_more { last } else { self.cut },
         }
     }
 }
@@ -282,6 +366,41 @@ mod tests {
                 "{states:?}, {is_active}"
             );
         }
+    }
+
+    #[test]
+    fn a_page_by_kind_looks_no_deeper_than_its_bound_and_goes_on_there() {
+        let kinds = vec![alert_connectors_model::DeliveryKind::Raised];
+        let by_kind = |before| DeliveryQuery {
+            kinds: kinds.clone(),
+            before,
+            limit: 10,
+            ..DeliveryQuery::default()
+        };
+        let expiry = Expiry {
+            now: Timestamp::UNIX_EPOCH,
+            retry_for: jiff::SignedDuration::from_hours(24),
+        };
+        let (oldest, newest) = (7, 3 * KIND_PLACES_MAX);
+        let (mut before, mut spans) = (None, Vec::new());
+        loop {
+            let page = by_kind(before).newest_deliveries(0, oldest, newest);
+            spans.push((page.first(), page.before().min(newest + 1)));
+            let Some(next) = page.page(expiry).next else {
+                break;
+            };
+            before = Some(next);
+        }
+        assert_eq!(spans.len(), 3);
+        assert!(
+            spans
+                .iter()
+                .all(|(first, before)| before - first <= KIND_PLACES_MAX)
+        );
+        assert!(spans.windows(2).all(|pair| pair[1].1 == pair[0].0));
+        assert_eq!((spans[0].1, spans[2].0), (newest + 1, oldest));
+        let any_kind = DeliveryQuery::default().newest_deliveries(0, oldest, newest);
+        assert_eq!(any_kind.first(), oldest);
     }
 
     #[test]

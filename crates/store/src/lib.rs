@@ -44,7 +44,9 @@ pub use history::{
     DeliveryMessage, DeliveryQuery, Health, HealthFacts, HealthState, History, Replay, Replayed,
     Retried,
 };
-pub use history_plan::{DeliveryLook, KnownConnector, ReplayPlan, retry_of};
+pub use history_plan::{
+    DeliveryLook, KIND_PLACES_MAX, KnownConnector, NewestDeliveries, ReplayPlan, retry_of,
+};
 pub use inspection::Inspection;
 pub use intake::{
     Acceptance, Accepted, AcceptedDelivery, Idempotency, Intake, NewAlert, Route, SMALL_ROWS_MAX,

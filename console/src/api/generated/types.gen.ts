@@ -2200,6 +2200,65 @@ export type ResolveAlertResponses = {
 
 export type ResolveAlertResponse = ResolveAlertResponses[keyof ResolveAlertResponses];
 
+export type ListSpaceDeliveriesData = {
+    body?: never;
+    path: {
+        /**
+         * The space
+         */
+        slug: string;
+    };
+    query?: {
+        /**
+         * Repeatable
+         */
+        state?: Array<DeliveryState>;
+        /**
+         * Repeatable
+         */
+        kind?: Array<DeliveryKind>;
+        /**
+         * Repeatable; all connectors that exist if left out
+         */
+        connector_id?: Array<string>;
+        /**
+         * Made at or after this RFC 3339 time
+         */
+        since?: string;
+        /**
+         * Made before this RFC 3339 time
+         */
+        until?: string;
+        /**
+         * 1 to 200, 50 if left out
+         */
+        limit?: number;
+        /**
+         * The next_cursor of the page before
+         */
+        cursor?: string;
+    };
+    url: '/spaces/{slug}/deliveries';
+};
+
+export type ListSpaceDeliveriesErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ListSpaceDeliveriesError = ListSpaceDeliveriesErrors[keyof ListSpaceDeliveriesErrors];
+
+export type ListSpaceDeliveriesResponses = {
+    /**
+     * A page of deliveries
+     */
+    200: DeliveryPage;
+};
+
+export type ListSpaceDeliveriesResponse = ListSpaceDeliveriesResponses[keyof ListSpaceDeliveriesResponses];
+
 export type GetDeliveryData = {
     body?: never;
     path: {

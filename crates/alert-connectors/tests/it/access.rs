@@ -51,6 +51,7 @@ fn needs() -> BTreeMap<(&'static str, &'static str), &'static str> {
             ("post", "/spaces/{slug}/alert-connectors/{id}/replay"),
             "editor",
         ),
+        (("get", "/spaces/{slug}/deliveries"), "viewer"),
         (("get", "/spaces/{slug}/deliveries/{id}"), "viewer"),
         (("get", "/spaces/{slug}/deliveries/{id}/message"), "viewer"),
         (("post", "/spaces/{slug}/deliveries/{id}/retry"), "editor"),

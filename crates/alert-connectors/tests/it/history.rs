@@ -44,6 +44,19 @@ const DELIVERY_FIELDS: [&str; 11] = [
     "reason",
     "state",
 ];
+/// A delivery of a list has no attempts.
+const DELIVERY_IN_SHORT: [&str; 10] = [
+    "alert_id",
+    "connector_id",
+    "connector_name",
+    "created_at",
+    "ended_at",
+    "id",
+    "kind",
+    "next_attempt_at",
+    "reason",
+    "state",
+];
 const ATTEMPT_FIELDS: [&str; 7] = [
     "digest_size",
     "duration_ms",
@@ -63,6 +76,53 @@ const HEALTH_FIELDS: [&str; 8] = [
     "since",
     "state",
 ];
+
+#[tokio::test]
+async fn why_nothing_came_is_asked_of_the_whole_space() {
+    let world = World::start().await;
+    let (a, b) = (
+        world.connect("/services/a").await,
+        world.connect("/services/b").await,
+    );
+    world.inbox.behave("/services/b", refused());
+    let alert = json!({"alert_type": "a", "severity": "high", "title": "t"});
+    let posted = post(&world, alert).await;
+    let id = posted["id"].as_str().unwrap();
+    let states = async || {
+        let all = world.get("/spaces/data/deliveries").await.body;
+        let all = all["items"].as_array().unwrap().clone();
+        let state = |one: &Value| one["state"].as_str().unwrap().to_owned();
+        all.iter().map(state).collect::<Vec<_>>()
+    };
+    until(states, |states| *states == ["failed", "delivered"]).await;
+    let list = async |query: &str| {
+        let answer = world.get(&format!("/spaces/data/deliveries?{query}")).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        let items = answer.body["items"].as_array().unwrap().clone();
+        let of = |one: &Value| one["connector_id"].as_str().unwrap().to_owned();
+        items.iter().map(of).collect::<Vec<_>>()
+    };
+    assert_eq!(list("").await, [b.clone(), a.clone()]);
+    assert_eq!(list("state=failed").await, [b.clone()]);
+    assert_eq!(list(&format!("connector_id={a}")).await, [a.clone()]);
+    assert_eq!(list("kind=raised").await, [""; 0]);
+    assert_eq!(list("until=2020-01-01T00:00:00Z").await, [""; 0]);
+    let page = world.get("/spaces/data/deliveries?limit=1").await.body;
+    assert_eq!(keys(&page["items"][0]), DELIVERY_IN_SHORT);
+    assert_eq!(page["items"][0]["alert_id"], id);
+    let next = page["next_cursor"].as_str().unwrap();
+    assert_eq!(list(&format!("limit=1&cursor={next}")).await, [a]);
+    let refused = world
+        .get("/spaces/data/deliveries?state=gone&kind=x&connector_id=1&since=now&cursor=!&q=1")
+        .await;
+    assert_eq!(refused.status, 422);
+    assert_eq!(
+        refused.body["errors"].as_array().unwrap().len(),
+        6,
+        "{}",
+        refused.text
+    );
+}
 
 #[tokio::test]
 async fn what_failed_can_be_seen_and_sent_again() {

@@ -1,8 +1,8 @@
 //! The history of deliveries, their retry and replay, and a connector's health.
 
 use alert_connectors_model::{
-    Attempt, Delivery, DeliveryId, DeliveryState, EndReason, FaultKind, FieldReader, Json,
-    rfc3339_millis,
+    Attempt, Delivery, DeliveryId, DeliveryKind, DeliveryState, EndReason, FaultKind, FieldReader,
+    Json, rfc3339_millis,
 };
 use alert_connectors_store::{DeliveryQuery, Health, Replay, Replayed, Retried};
 use axum::{
@@ -16,7 +16,7 @@ use super::{connectors::connector_of, fields, intake::raw, schema};
 use crate::{
     ApiError, App, ErrorKind,
     body::{self, BODY_BYTES_MAX},
-    entry::{Editor, Viewer, permitted},
+    entry::{Editor, Entry, Viewer, permitted},
     page::{PageBody, decode, encode},
     path::PathId,
     query::Query,
@@ -49,18 +49,74 @@ pub(super) async fn of_connector(
     let connector = connector_of(&entry, &id)?.id;
     let mut query = Query::new(raw.as_deref(), &["state", "limit", "cursor"]);
     let wanted = DeliveryQuery {
-        states: query.all("state", state, STATES),
+        connectors: vec![connector],
+        ..page_query(&mut query)
+    };
+    query.finish()?;
+    list(&app, &entry, wanted).await
+}
+
+/// List the deliveries of all connectors of a space, newest first.
+///
+/// A page of a list by `kind` may hold fewer deliveries than its limit, or none, and still have a `next_cursor`.
+#[utoipa::path(
+    get, path = "/spaces/{slug}/deliveries", operation_id = "listSpaceDeliveries", tag = "deliveries",
+    params(
+        ("slug" = String, Path, description = "The space"),
+        ("state" = Option<Vec<schema::DeliveryState>>, Query, description = "Repeatable"),
+        ("kind" = Option<Vec<schema::DeliveryKind>>, Query, description = "Repeatable"),
+        ("connector_id" = Option<Vec<String>>, Query, description = "Repeatable; all connectors that exist if left out"),
+        ("since" = Option<String>, Query, description = "Made at or after this RFC 3339 time"),
+        ("until" = Option<String>, Query, description = "Made before this RFC 3339 time"),
+        ("limit" = Option<u16>, Query, description = "1 to 200, 50 if left out", minimum = 1, maximum = 200),
+        ("cursor" = Option<String>, Query, description = "The next_cursor of the page before"),
+    ),
+    responses((status = 200, description = "A page of deliveries", body = schema::DeliveryPage), (status = "default", response = schema::AnyProblem))
+)]
+pub(super) async fn of_space(
+    State(app): State<App>,
+    Viewer(entry): Viewer,
+    RawQuery(raw): RawQuery,
+) -> Result<Response, ApiError> {
+    let known = [
+        "state",
+        "kind",
+        "connector_id",
+        "since",
+        "until",
+        "limit",
+        "cursor",
+    ];
+    let mut query = Query::new(raw.as_deref(), &known);
+    let wanted = DeliveryQuery {
+        connectors: query.filter("connector_id", |id| id.parse().ok(), "a connector's id"),
+        kinds: query.filter("kind", DeliveryKind::parse, KINDS),
+        since: query.times("since").into_iter().min(),
+        until: query.times("until").into_iter().max(),
+        ..page_query(&mut query)
+    };
+    query.finish()?;
+    list(&app, &entry, wanted).await
+}
+
+/// What both lists take: the states, and which page.
+fn page_query(query: &mut Query<'_>) -> DeliveryQuery {
+    DeliveryQuery {
+        states: query.filter("state", DeliveryState::parse, STATES),
         limit: query.limit(),
         before: query.one(
             "cursor",
             |cursor| decode(cursor)?.parse().ok(),
             "a next_cursor that this list gave",
         ),
-    };
-    query.finish()?;
+        ..DeliveryQuery::default()
+    }
+}
+
+async fn list(app: &App, entry: &Entry, query: DeliveryQuery) -> Result<Response, ApiError> {
     let page = app
         .store
-        .deliveries(entry.space().id, connector, wanted, app.expiry())
+        .deliveries(entry.space().id, query, app.expiry())
         .await?;
     let next_cursor = page.next.map(|position| encode(&position.to_string()));
     let items: Vec<_> = page.items.iter().map(schema::Delivery::in_short).collect();
@@ -69,10 +125,7 @@ pub(super) async fn of_connector(
 
 const STATES: &str = "one of pending, delivered, accepted, failed, expired, cancelled";
 
-fn state(word: &str) -> Option<DeliveryState> {
-    let mut all = DeliveryState::ALL.iter();
-    all.find(|state| state.as_str() == word).copied()
-}
+const KINDS: &str = "one of opening, raised, renotified, resolved";
 
 /// Show a delivery with its attempts.
 #[utoipa::path(
@@ -232,7 +285,9 @@ fn states(reader: &mut FieldReader<'_>) -> Vec<DeliveryState> {
     let mut states = Vec::new();
     for (index, item) in items.into_iter().enumerate() {
         let known = match &item {
-            Json::Text(word) => state(word).filter(|state| *state != DeliveryState::Pending),
+            Json::Text(word) => {
+                DeliveryState::parse(word).filter(|state| *state != DeliveryState::Pending)
+            }
             _ => None,
         };
         match known {

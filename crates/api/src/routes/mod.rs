@@ -49,6 +49,7 @@ pub(crate) fn core() -> OpenApiRouter<App> {
         .routes(routes!(alerts::one))
         .routes(routes!(alerts::resolve))
         .routes(routes!(deliveries::of_connector))
+        .routes(routes!(deliveries::of_space))
         .routes(routes!(deliveries::healths))
         .routes(routes!(deliveries::health))
         .routes(routes!(deliveries::replay))

@@ -78,6 +78,8 @@ macro_rules! conformance {
             a_resolved_of_before_the_beginning_ends_nothing,
             a_problem_keeps_when_it_ended_and_its_newest_title,
             deliveries_of_a_connector_are_listed_newest_first_by_state,
+            deliveries_of_a_space_are_listed_newest_first,
+            deliveries_of_a_space_are_listed_by_state,
             a_delivery_is_found_by_its_name,
             a_retry_gives_a_delivery_its_place_and_its_time_back,
             every_attempt_stays_whatever_becomes_of_its_delivery,

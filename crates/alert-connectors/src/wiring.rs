@@ -7,6 +7,7 @@ use alert_connectors_delivery::{
     BackoffConfig, BlockAlerts, DeliveryMeters, Engine, EngineOptions, Sender, SenderOptions,
     TimeLimits,
 };
+use alert_connectors_feed::Feed;
 use alert_connectors_model::{Clock, Random, SystemClock};
 use alert_connectors_store::Store;
 use alert_connectors_tasks::Tasks;
@@ -20,6 +21,7 @@ struct Common {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     tasks: Tasks,
+    feed: Feed,
     stopping: CancellationToken,
 }
 
@@ -42,13 +44,22 @@ pub(crate) fn wire(
         stopping,
         owns_tasks,
     } = lifetime;
+    let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom::default()));
     let common = Common {
         store: database.store(),
-        clock: Arc::new(SystemClock),
-        random: Arc::new(SystemRandom::default()),
+        feed: Feed::new(
+            Arc::<SystemClock>::clone(&clock),
+            &*random,
+            stopping.clone(),
+        ),
+        clock,
+        random,
         tasks,
         stopping,
     };
+    let relay = Arc::<dyn Store>::clone(&common.store);
+    let relaying = alert_connectors_feed::run(common.feed.clone(), relay);
+    common.tasks.essential("feed", relaying);
     let meters = DeliveryMeters::default();
     // A host's registry holds metrics of its own, so the names of ours begin alike.
     let ours = settings.registry.sub_registry_with_prefix(METRICS_PREFIX);
@@ -88,12 +99,14 @@ impl Common {
             random: Arc::clone(&self.random),
             retry_for: settings.retry_for,
             renotify: settings.renotify,
+            feed: self.feed.clone(),
         };
         Ok(Engine::start(EngineOptions {
             store: Arc::<dyn Store>::clone(&self.store),
             leases: Arc::<dyn Store>::clone(&self.store),
             sender,
             notify: Arc::new(notify),
+            feed: self.feed.clone(),
             rates: settings.rates,
             backoff: BackoffConfig::default(),
             connections_max: settings.webhook_connections,
@@ -115,6 +128,7 @@ impl Common {
             store: Arc::clone(&self.store),
             identity,
             engine,
+            feed: self.feed.clone(),
             rules: settings.rules,
             clock: Arc::clone(&self.clock),
             random: Arc::clone(&self.random),

@@ -5,6 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use alert_connectors_feed::SpaceEvent;
 use alert_connectors_model::SpaceId;
 use alert_connectors_store::{
     Acceptance, Accepted, Idempotency, NewAlert, PreparedAlert, Roster, Submission,
@@ -98,6 +99,8 @@ impl App {
             let step = match self.store_step(submission).await? {
                 Acceptance::Stored(step) => {
                     self.meters.accepted(step.len());
+                    let events = step.iter().flat_map(SpaceEvent::of_accepted);
+                    self.feed.publish(grant.roster.space.id, events);
                     step
                 }
                 Acceptance::Repeated(step) => step,

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use alert_connectors_delivery::Engine;
+use alert_connectors_feed::Feed;
 use alert_connectors_model::{Clock, Random, Slug, UrlRules};
 use alert_connectors_store::{Expiry, Roster, Store};
 use jiff::SignedDuration;
 use prometheus_client::registry::Registry;
+use tokio::sync::watch;
 
 use crate::{
     ApiError, Freshness, Identity, Passwords, TrustedProxies,
@@ -27,6 +29,8 @@ pub struct AppOptions {
     pub identity: Arc<dyn Identity>,
     /// Delivers alerts.
     pub engine: Engine,
+    /// What happens in spaces, for those who watch them.
+    pub feed: Feed,
     /// Where webhook URLs may lead.
     pub rules: UrlRules,
     /// Tells the time.
@@ -52,6 +56,9 @@ pub struct AppParts {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) identity: Arc<dyn Identity>,
     pub(crate) engine: Engine,
+    pub(crate) feed: Feed,
+    /// Changes when somebody may have lost access here, so that open streams are judged again at once.
+    pub(crate) access_lost: watch::Sender<()>,
     pub(crate) rules: UrlRules,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
@@ -87,6 +94,8 @@ impl App {
             store: options.store,
             identity: options.identity,
             engine: options.engine,
+            feed: options.feed,
+            access_lost: watch::Sender::new(()),
             rules: options.rules,
             clock: options.clock,
             random: options.random,

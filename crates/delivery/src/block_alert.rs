@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use alert_connectors_feed::{Feed, SpaceEvent};
 use alert_connectors_model::{
     Alert, AlertStatus, AlertType, Clock, Connector, DescriptionFormat, Field, FieldValue,
     Fingerprint, ParsedAlert, Random, Severity, Space,
@@ -32,6 +33,8 @@ pub struct BlockAlerts<S: ?Sized> {
     pub retry_for: SignedDuration,
     /// A problem that is still active after this long is announced again.
     pub renotify: SignedDuration,
+    /// Where those who watch a space learn of the alert.
+    pub feed: Feed,
 }
 
 #[async_trait]
@@ -60,8 +63,14 @@ impl<S: Alerts + Intake + Connectors + ?Sized> NotifySpace for BlockAlerts<S> {
                 return Ok(());
             }
             let submission = self.submission(roster, connector.destination, &prepared);
-            if !matches!(self.store.accept(submission).await?, Acceptance::Stale) {
-                return Ok(());
+            match self.store.accept(submission).await? {
+                Acceptance::Stale => {}
+                Acceptance::Stored(alerts) => {
+                    let events = alerts.iter().flat_map(SpaceEvent::of_accepted);
+                    self.feed.publish(space.id, events);
+                    return Ok(());
+                }
+                Acceptance::Repeated(_) | Acceptance::KeyReused => return Ok(()),
             }
         }
         Err(NotifyError::ChangesTooFast)

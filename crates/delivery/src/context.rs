@@ -6,6 +6,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+use alert_connectors_feed::Feed;
 use alert_connectors_model::{AlertId, Random, Slug};
 use alert_connectors_store::{Expiry, Leases, Queue};
 use jiff::{SignedDuration, Timestamp};
@@ -45,6 +46,8 @@ pub(crate) struct Context {
     pub(crate) public_url: Option<String>,
     pub(crate) retry_for: SignedDuration,
     pub(crate) announcements: mpsc::Sender<Announcement>,
+    /// Where those who watch a space learn what happens in it.
+    pub(crate) feed: Feed,
 }
 
 impl Context {

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, atomic::AtomicU64};
 
+use alert_connectors_feed::Feed;
 use alert_connectors_model::{AlertId, Random, Slug};
 use alert_connectors_store::{DeliveryMessage, Leases, Queue};
 use alert_connectors_tasks::Tasks;
@@ -20,6 +21,7 @@ use crate::{
     payload,
     recorder::{self, Recording},
     registry::Registry,
+    space_events::{self, Publisher},
 };
 
 /// What an engine is made of.
@@ -32,6 +34,8 @@ pub struct EngineOptions {
     pub sender: Sender,
     /// Notifies spaces of their blocked connectors.
     pub notify: Arc<dyn NotifySpace>,
+    /// Where those who watch a space learn what happens in it.
+    pub feed: Feed,
     /// The rate limit of each platform.
     pub rates: Rates,
     /// The waits after failures.
@@ -82,11 +86,21 @@ impl Engine {
             public_url: options.public_url,
             retry_for: options.retry_for,
             announcements,
+            feed: options.feed.clone(),
         });
         let tasks = &options.tasks;
         let registry = Arc::new(Registry::new(Arc::clone(&context), tasks.group()));
         let (workers, stopping) = (registry.workers.clone(), context.stopping.clone());
-        let recording_task = recorder::run(options.store, completed, recording, workers, stopping);
+        let (health, health_changed) = mpsc::channel(space_events::QUEUED_MAX);
+        let publisher = Publisher::new(options.feed, health);
+        let recording_task = recorder::run(
+            options.store,
+            completed,
+            recording,
+            publisher,
+            workers,
+            stopping,
+        );
         let leaving = Arc::clone(&registry);
         tasks.essential("recorder", async move {
             recording_task.await;
@@ -98,6 +112,8 @@ impl Engine {
         tasks.essential("follower", dispatcher::run(Arc::clone(&registry)));
         let notices = announcer::run(Arc::clone(&registry), options.notify, announced);
         tasks.essential("notices", notices);
+        let publishing = space_events::publish_health(Arc::clone(&registry), health_changed);
+        tasks.worker("health-events", publishing);
         Self { registry }
     }
 

@@ -24,6 +24,7 @@ mod recorder;
 mod registry;
 mod rendered_alert;
 mod send_policy;
+mod space_events;
 mod test_call;
 
 pub use announcer::{ConnectorNotice, NotifyError, NotifySpace};

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use alert_connectors_feed::SpaceEvent;
 use alert_connectors_message::{Counts, Digest, FollowUp, Shown, platform};
 use alert_connectors_model::{
     Alert, AlertId, AlertType, Attempt, Connector, ConnectorType, DeliveryId, DeliveryKind,
-    DeliveryState, EndReason,
+    DeliveryState, EndReason, SpaceId,
 };
 use alert_connectors_store::{
     DeliveryMessage, DigestBatch, DigestEntry, Disposition, Form, OpeningState, Outcome,
@@ -13,7 +14,7 @@ use alert_connectors_store::{
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use crate::{destination::QueuedDelivery, rendered_alert::alert_url};
+use crate::{destination::QueuedDelivery, rendered_alert::alert_url, space_events::SpaceEvents};
 
 /// What one request carries.
 pub(crate) enum Payload {
@@ -25,9 +26,10 @@ pub(crate) enum Payload {
 
 /// A digest, drawn as soon as it was read: a request may be under way for long, and what it carries is many.
 pub(crate) struct DigestPayload {
+    space: SpaceId,
     connector: Arc<Connector>,
-    /// The deliveries that it carries, by their places in the order.
-    seqs: Vec<i64>,
+    /// The deliveries that it carries, each with its place in the order.
+    deliveries: Vec<(i64, DeliveryId)>,
     /// The oldest of them, by which a log names it.
     first: Option<(AlertId, DeliveryId)>,
     attempts: u32,
@@ -46,7 +48,12 @@ impl DigestPayload {
         batch.entries.retain(|entry| !is_missed(entry));
         let first = batch.entries.first();
         Self {
-            seqs: batch.entries.iter().map(|entry| entry.seq).collect(),
+            space: batch.space.id,
+            deliveries: batch
+                .entries
+                .iter()
+                .map(|entry| (entry.seq, entry.id))
+                .collect(),
             first: first.map(|entry| (entry.alert_id, entry.id)),
             attempts: first.map_or(0, |entry| entry.attempts),
             alert_type: one_type(&batch.entries),
@@ -54,6 +61,11 @@ impl DigestPayload {
             connector: batch.connector,
             missed,
         }
+    }
+
+    /// The space that it is for.
+    pub(crate) fn space(&self) -> SpaceId {
+        self.space
     }
 
     /// Follow-ups that are cancelled beside it.
@@ -91,7 +103,7 @@ impl Payload {
     pub(crate) fn connector(&self) -> Option<&Arc<Connector>> {
         match self {
             Self::Message(waiting) => waiting.first().map(|queued| &queued.delivery.connector),
-            Self::Digest(batch) if batch.seqs.is_empty() => None,
+            Self::Digest(batch) if batch.deliveries.is_empty() => None,
             Self::Digest(batch) => Some(&batch.connector),
         }
     }
@@ -100,13 +112,13 @@ impl Payload {
     pub(crate) fn size(&self) -> usize {
         match self {
             Self::Message(waiting) => waiting.len(),
-            Self::Digest(batch) => batch.seqs.len(),
+            Self::Digest(batch) => batch.deliveries.len(),
         }
     }
 
     /// Whether there is more than one message in it, which could be the one that is refused.
     pub(crate) fn is_many(&self) -> bool {
-        matches!(self, Self::Digest(batch) if batch.seqs.len() > 1)
+        matches!(self, Self::Digest(batch) if batch.deliveries.len() > 1)
     }
 
     /// In which form it is sent.
@@ -139,7 +151,7 @@ impl Payload {
             }),
             Self::Digest(batch) => {
                 let (alert, delivery) = batch.first?;
-                Some((alert, delivery, *batch.seqs.first()?))
+                Some((alert, delivery, batch.deliveries.first()?.0))
             }
         }
     }
@@ -173,7 +185,35 @@ impl Payload {
                 .iter()
                 .map(|queued| outcome(queued.delivery.seq))
                 .collect(),
-            Self::Digest(batch) => batch.seqs.iter().map(|seq| outcome(*seq)).collect(),
+            Self::Digest(batch) => {
+                let seqs = batch.deliveries.iter().map(|(seq, _)| *seq);
+                seqs.map(outcome).collect()
+            }
+        }
+    }
+
+    /// The events by which those who watch its space learn in which state its deliveries are.
+    pub(crate) fn events(&self, state: DeliveryState) -> SpaceEvents {
+        let event = |space, connector: &Connector, id| {
+            let event = SpaceEvent::Delivery {
+                id,
+                connector_id: connector.id,
+                state,
+            };
+            (space, event)
+        };
+        match self {
+            Self::Message(waiting) => {
+                let deliveries = waiting.iter().map(|queued| &queued.delivery);
+                deliveries
+                    .map(|one| event(one.space.id, &one.connector, one.id))
+                    .collect()
+            }
+            Self::Digest(batch) => {
+                let ids = batch.deliveries.iter().map(|(_, id)| *id);
+                ids.map(|id| event(batch.space, &batch.connector, id))
+                    .collect()
+            }
         }
     }
 

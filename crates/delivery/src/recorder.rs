@@ -11,6 +11,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use crate::space_events::{Publisher, SpaceEvents};
+
 /// A report on its way to the disk. Its destination counts it as unrecorded until it is dropped.
 pub(crate) trait Unrecorded: Send {
     fn fingerprint(&self) -> Fingerprint;
@@ -33,6 +35,8 @@ pub(crate) struct CompletedRequest {
     pub(crate) fence: Fence,
     pub(crate) outcomes: Vec<Outcome>,
     pub(crate) revived: Vec<i64>,
+    /// What those who watch are told once it is on disk.
+    pub(crate) events: SpaceEvents,
 }
 
 /// Whether requests may be made: not while their reports cannot be recorded.
@@ -47,6 +51,7 @@ pub(crate) async fn run(
     store: Arc<dyn Queue>,
     mut completed: mpsc::Receiver<CompletedRequest>,
     recording: watch::Sender<Recording>,
+    mut publisher: Publisher,
     workers: Tasks,
     stopping: CancellationToken,
 ) {
@@ -68,11 +73,16 @@ pub(crate) async fn run(
                 group.push(one);
             }
         }
+        let events = group
+            .iter_mut()
+            .flat_map(|one| std::mem::take(&mut one.events));
+        let events = events.collect();
         let (unrecorded, reports): (Vec<_>, Vec<Report>) = group.drain(..).map(report).unzip();
         let reports: Arc<[Report]> = reports.into();
         if !reports.is_empty() && !record(&*store, &reports, &recording).await {
             return;
         }
+        publisher.recorded(events, &reports);
         drop(unrecorded);
         if last {
             return;

@@ -40,7 +40,7 @@ use uuid::Uuid;
 pub use open::{OpenError, OpenOptions};
 pub use url::PostgresUrl;
 
-use crate::{intake::Job, session::Pools, writer::Writer};
+use crate::{intake::Job, listen::RelayedReceiver, session::Pools, writer::Writer};
 
 /// A PostgreSQL database in use. Clones share it.
 #[derive(Clone)]
@@ -60,6 +60,7 @@ struct Shared {
     replica: Uuid,
     event_sender: mpsc::Sender<Vec<Event>>,
     events: Mutex<mpsc::Receiver<Vec<Event>>>,
+    relayed: Mutex<RelayedReceiver>,
     tasks: Tasks,
 }
 

@@ -3,21 +3,29 @@
 use std::{future::poll_fn, time::Duration};
 
 use alert_connectors_model::Fingerprint;
-use alert_connectors_store::{Event, StoreError};
+use alert_connectors_store::{Event, Relay, Relayed, StoreError};
 use alert_connectors_tasks::Tasks;
-use tokio::{sync::mpsc, time};
+use tokio::{
+    sync::mpsc,
+    time::{self, Interval},
+};
 use tokio_postgres::{AsyncMessage, Config, Connection, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::{PostgresStore, queue::destinations_of, session::Change};
 
+/// What concerns the engine, and what servers relay to each other.
 const CHANNEL: &str = "alert_connectors";
+const RELAY_CHANNEL: &str = "alert_connectors_relay";
+/// At most this many relayed messages wait to be taken; beyond that, they are lost.
+pub(crate) const RELAYED_MAX: usize = 1_000;
 /// How long to wait before listening again.
 const AGAIN: Duration = Duration::from_secs(2);
 // By primary key, in its order. A server that holds one of these finds the count changed, even without a notification.
 const NOTE: &str = "UPDATE leases l SET changed = changed + 1 FROM (SELECT destination FROM leases
     WHERE destination = ANY ($1) ORDER BY destination FOR UPDATE) noted WHERE l.destination = noted.destination";
 pub(crate) const NOTIFY: &str = "SELECT pg_notify('alert_connectors', $1)";
+const RELAY: &str = "SELECT pg_notify('alert_connectors_relay', $1)";
 
 /// What a notification says of a destination.
 #[derive(Clone, Copy)]
@@ -64,18 +72,21 @@ pub(crate) fn start(
     config: Config,
     tls: MakeRustlsConnect,
     event_sender: mpsc::Sender<Vec<Event>>,
+    relayed: RelayedSender,
 ) {
     tasks.worker("postgres-listener", async move {
         while !event_sender.is_closed() {
             if let Ok((client, connection)) = config.connect(tls.clone()).await {
                 let listen = async {
-                    // Notifications sent meanwhile were missed; polling finds what they said.
-                    drop(client.batch_execute(&format!("LISTEN {CHANNEL}")).await);
+                    let listen = format!("LISTEN {CHANNEL}; LISTEN {RELAY_CHANNEL}");
+                    drop(client.batch_execute(&listen).await);
+                    // Notifications sent meanwhile were missed; polling finds what those for the engine said.
+                    relayed.lost();
                     std::future::pending::<()>().await;
                 };
                 tokio::select! {
                     () = listen => {}
-                    () = hear(connection, &event_sender) => {}
+                    () = hear(connection, &event_sender, &relayed) => {}
                     () = event_sender.closed() => {}
                 }
             }
@@ -84,12 +95,96 @@ pub(crate) fn start(
     });
 }
 
+/// Passes on what servers relay. The receiver is told of what was lost.
+pub(crate) struct RelayedSender {
+    messages: mpsc::Sender<Relayed>,
+    /// Holds one note that messages were lost.
+    lost: mpsc::Sender<Relayed>,
+}
+
+/// What servers relay.
+pub(crate) struct RelayedReceiver {
+    messages: mpsc::Receiver<Relayed>,
+    lost: mpsc::Receiver<Relayed>,
+    /// Where nobody listens, everything is lost, time and again.
+    deaf: Option<Interval>,
+}
+
+/// How often a server that does not listen is told that it missed something.
+const DEAF_EVERY: Duration = Duration::from_secs(2);
+
+/// A bounded way for what servers relay, to one that listens or not.
+pub(crate) fn relayed(listens: bool) -> (RelayedSender, RelayedReceiver) {
+    let (messages, messages_received) = mpsc::channel(RELAYED_MAX);
+    let (lost, lost_received) = mpsc::channel(1);
+    let receiver = RelayedReceiver {
+        messages: messages_received,
+        lost: lost_received,
+        deaf: (!listens).then(|| time::interval(DEAF_EVERY)),
+    };
+    (RelayedSender { messages, lost }, receiver)
+}
+
+impl RelayedSender {
+    fn pass(&self, message: &str) {
+        let relayed = Relayed::Message(message.to_owned());
+        if self.messages.try_send(relayed).is_err() {
+            self.lost();
+        }
+    }
+
+    fn lost(&self) {
+        // One that is there already says the same.
+        drop(self.lost.try_send(Relayed::Lost));
+    }
+}
+
+impl RelayedReceiver {
+    async fn next(&mut self) -> Relayed {
+        if let Some(deaf) = &mut self.deaf {
+            deaf.tick().await;
+            return Relayed::Lost;
+        }
+        let next = tokio::select! {
+            biased;
+            message = self.messages.recv() => message,
+            lost = self.lost.recv() => lost,
+        };
+        match next {
+            Some(relayed) => relayed,
+            // Nobody listens any more.
+            None => std::future::pending().await,
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl Relay for PostgresStore {
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    async fn relay(&self, message: &str) -> Result<(), StoreError> {
+        self.read(async |session| session.run(RELAY, &[&message]).await.map(drop))
+            .await
+    }
+
+    async fn next_relayed(&self) -> Relayed {
+        self.shared.relayed.lock().await.next().await
+    }
+}
+
 async fn hear<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin>(
     mut connection: Connection<Socket, S>,
     event_sender: &mpsc::Sender<Vec<Event>>,
+    relayed: &RelayedSender,
 ) {
     while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
         if let AsyncMessage::Notification(said) = message {
+            if said.channel() == RELAY_CHANNEL {
+                relayed.pass(said.payload());
+                continue;
+            }
             let events = events(said.payload());
             if !events.is_empty() && event_sender.send(events).await.is_err() {
                 return;

@@ -169,12 +169,14 @@ impl PostgresStore {
         let meters = GroupMeters::default();
         let groups = IntakeGroups::new(Arc::clone(&opening.random));
         let writer = Writer::start(&tasks, &pools, &event_sender, groups, &meters);
+        let (relayed_sender, relayed) = listen::relayed(opening.url.listens());
         if listens && opening.url.listens() {
             listen::start(
                 &tasks,
                 opening.url.config().clone(),
                 tls,
                 event_sender.clone(),
+                relayed_sender,
             );
         }
         Ok(Self {
@@ -187,6 +189,7 @@ impl PostgresStore {
                 replica: Uuid::from_bytes(replica),
                 event_sender,
                 events: Mutex::new(events),
+                relayed: Mutex::new(relayed),
                 tasks,
             }),
             judged_at: None,

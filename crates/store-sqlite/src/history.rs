@@ -335,7 +335,7 @@ fn add_arrived(
     connection: &Connection,
     connectors: &[KnownConnector],
     filters: &str,
-    (first, last): (u8, u8),
+    codes: (u8, u8),
     page: &mut NewestDeliveries,
 ) -> Result<(), Failure> {
     let nos: Vec<i64> = connectors.iter().map(|connector| connector.no).collect();
@@ -345,7 +345,8 @@ fn add_arrived(
     let (before, first_place) = (page.before(), page.first());
     let read = |least: i64, most: i64| {
         let (before, limit, least) = (page.before(), page.rows_max(), page.first().max(least));
-        let parameters: [&dyn ToSql; 7] = [&listed, &before, &limit, &least, &most, &first, &last];
+        let parameters: [&dyn ToSql; 7] =
+            [&listed, &before, &limit, &least, &most, &codes.0, &codes.1];
         let found = deliveries::select(connection, &condition, &parameters)?;
         Ok::<_, Failure>(page.add(found) || page.first() < least)
     };

@@ -5,7 +5,7 @@ use std::{collections::HashSet, sync::Arc};
 use alert_connectors_model::{Connector, Fingerprint, Space};
 use alert_connectors_store::{
     Backlog, BatchQuery, DestinationState, DigestBatch, Disposition, Event, Expiry, Form, Leases,
-    OpeningState, Outcome, PendingDelivery, Queue, Recorded, Report, StoreError,
+    OpeningState, Outcome, PendingDelivery, Queue, Recorded, Relay, Report, StoreError,
     stored::{self, IDENTITY_VERSION, PENDING_COLUMNS, SharedAlerts, TROUBLED, time},
 };
 use async_trait::async_trait;
@@ -185,6 +185,8 @@ impl Queue for SqliteStore {
 
 /// Only one server uses a file, so it works every destination without leases.
 impl Leases for SqliteStore {}
+
+impl Relay for SqliteStore {}
 
 /// The destinations with pending deliveries, from connector to connector.
 fn pending(connection: &Connection) -> rusqlite::Result<Vec<Fingerprint>> {

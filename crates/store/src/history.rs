@@ -209,18 +209,19 @@ impl From<HealthFacts> for Health {
         let next_attempt_at = facts.next_attempt_at();
         let health = facts.health;
         let tried = facts.last_success_at.is_some() || health.last_error.is_some();
-        let (state, since) = if !facts.is_active {
-            (HealthState::Paused, facts.switched_at)
-        } else if let Some(block) = &health.block {
-            (HealthState::Blocked, block.since)
-        } else if health.failures > 0 {
-            let since = health.failing_since.unwrap_or(facts.created_at);
-            (HealthState::Retrying, since)
-        } else if tried {
-            let since = health.recovered_at.unwrap_or(facts.created_at);
-            (HealthState::Healthy, since.max(facts.created_at))
-        } else {
-            (HealthState::Idle, facts.created_at)
+        let state = HealthState::of(facts.is_active, tried, &health);
+        let since = match state {
+            HealthState::Paused => facts.switched_at,
+            HealthState::Blocked => {
+                let block = health.block.as_ref();
+                block.map_or(facts.created_at, |block| block.since)
+            }
+            HealthState::Retrying => health.failing_since.unwrap_or(facts.created_at),
+            HealthState::Healthy => {
+                let since = health.recovered_at.unwrap_or(facts.created_at);
+                since.max(facts.created_at)
+            }
+            HealthState::Idle => facts.created_at,
         };
         Self {
             connector_id: facts.connector_id,
@@ -252,6 +253,21 @@ pub enum HealthState {
 }
 
 impl HealthState {
+    /// The health of a connector, from that of its destination. `tried` says whether anything was ever sent.
+    pub const fn of(is_active: bool, tried: bool, health: &DestinationHealth) -> Self {
+        if !is_active {
+            Self::Paused
+        } else if health.block.is_some() {
+            Self::Blocked
+        } else if health.failures > 0 {
+            Self::Retrying
+        } else if tried {
+            Self::Healthy
+        } else {
+            Self::Idle
+        }
+    }
+
     /// The word of the API.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -261,5 +277,17 @@ impl HealthState {
             Self::Healthy => "healthy",
             Self::Idle => "idle",
         }
+    }
+
+    /// Reads the word of the API.
+    pub fn parse(word: &str) -> Option<Self> {
+        let all = [
+            Self::Paused,
+            Self::Blocked,
+            Self::Retrying,
+            Self::Healthy,
+            Self::Idle,
+        ];
+        all.into_iter().find(|state| state.as_str() == word)
     }
 }

@@ -19,6 +19,7 @@ mod key_file;
 mod leases;
 mod prepared;
 mod queue;
+mod relay;
 mod seal;
 mod sealing;
 mod spaces;
@@ -59,6 +60,7 @@ pub use queue::{
     Backlog, BatchQuery, DigestBatch, DigestEntry, Disposition, Event, Fence, Form, OpeningState,
     Outcome, PendingDelivery, Queue, Recorded, Report,
 };
+pub use relay::{Relay, Relayed};
 pub use seal::{Keyring, SealError, Sealed, SealingKey, fingerprint};
 pub use sealing::{Sealing, UnsealError, make_key_file_if_missing};
 pub use spaces::{Member, MemberChange, MembershipFacts, SpaceChange, Spaces};
@@ -73,7 +75,7 @@ pub use users::{
 /// A whole store, as the binary wires it.
 #[async_trait::async_trait]
 pub trait Store:
-    Intake + Alerts + History + Connectors + Users + Spaces + Queue + Leases + Upkeep
+    Intake + Alerts + History + Connectors + Users + Spaces + Queue + Leases + Relay + Upkeep
 {
     /// The same store for a caller who was authorised at this version of identity. A change through it checks that
     /// version in its own transaction, and fails as [`StoreError::Stale`] if it has moved. [`Intake::accept`] gets the

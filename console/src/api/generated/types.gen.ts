@@ -2361,6 +2361,42 @@ export type RetryDeliveryResponses = {
 
 export type RetryDeliveryResponse = RetryDeliveryResponses[keyof RetryDeliveryResponses];
 
+export type FollowEventsData = {
+    body?: never;
+    headers?: {
+        /**
+         * The id of the last event that was received
+         */
+        'Last-Event-ID'?: string | null;
+    };
+    path: {
+        /**
+         * The space
+         */
+        slug: string;
+    };
+    query?: never;
+    url: '/spaces/{slug}/events';
+};
+
+export type FollowEventsErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type FollowEventsError = FollowEventsErrors[keyof FollowEventsErrors];
+
+export type FollowEventsResponses = {
+    /**
+     * The events, until the client ends the stream
+     */
+    200: string;
+};
+
+export type FollowEventsResponse = FollowEventsResponses[keyof FollowEventsResponses];
+
 export type ListMembersData = {
     body?: never;
     path: {

@@ -52,6 +52,7 @@ fn needs() -> BTreeMap<(&'static str, &'static str), &'static str> {
             "editor",
         ),
         (("get", "/spaces/{slug}/deliveries"), "viewer"),
+        (("get", "/spaces/{slug}/events"), "viewer"),
         (("get", "/spaces/{slug}/deliveries/{id}"), "viewer"),
         (("get", "/spaces/{slug}/deliveries/{id}/message"), "viewer"),
         (("post", "/spaces/{slug}/deliveries/{id}/retry"), "editor"),

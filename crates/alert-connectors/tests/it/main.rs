@@ -10,6 +10,7 @@ mod commands;
 mod contract;
 mod database;
 mod described;
+mod events;
 mod history;
 mod hostile;
 mod identity;

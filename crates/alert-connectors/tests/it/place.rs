@@ -3,7 +3,15 @@
 use std::path::Path;
 
 /// The tasks that run from the start, by name.
-pub(crate) const TASKS: &[&str] = &["recorder", "follower", "notices", "upkeep", "server"];
+pub(crate) const TASKS: &[&str] = &[
+    "recorder",
+    "follower",
+    "notices",
+    "health-events",
+    "feed",
+    "upkeep",
+    "server",
+];
 
 /// A fresh database.
 pub(crate) struct Place {

@@ -346,9 +346,17 @@ pub(crate) async fn answer(request: reqwest::RequestBuilder) -> Answer {
     let (client, request) = request.build_split();
     let request = request.unwrap();
     let (method, path) = (request.method().clone(), request.url().path().to_owned());
-    let response = client.execute(request).await.unwrap();
+    let mut response = client.execute(request).await.unwrap();
     let (status, headers) = (response.status(), response.headers().clone());
-    let text = response.text().await.unwrap();
+    let is_endless = headers
+        .get("content-type")
+        .is_some_and(|value| value == "text/event-stream");
+    let text = if is_endless {
+        let beginning = response.chunk().await.unwrap().unwrap_or_default();
+        String::from_utf8(beginning.to_vec()).unwrap()
+    } else {
+        response.text().await.unwrap()
+    };
     let answer = Answer {
         status,
         headers,

@@ -13,6 +13,8 @@ mod blocked;
 mod contract;
 #[path = "../it/described.rs"]
 mod described;
+#[path = "../it/events.rs"]
+mod events;
 #[path = "../it/history.rs"]
 mod history;
 #[path = "../it/identity.rs"]

@@ -11,6 +11,8 @@ pub(crate) const TASKS: &[&str] = &[
     "recorder",
     "follower",
     "notices",
+    "health-events",
+    "feed",
     "upkeep",
     "server",
     "keeper",

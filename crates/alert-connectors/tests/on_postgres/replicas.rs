@@ -8,7 +8,10 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::world::{Answer, PROGRAM, Server, World, answer, until};
+use crate::{
+    events::Stream,
+    world::{Answer, PROGRAM, Server, World, answer, until},
+};
 
 impl World {
     /// Another server on the same database.
@@ -61,6 +64,56 @@ async fn what_one_accepts_the_other_sends_in_order() {
     assert_eq!(arrived, wanted);
     world.server.assert_log_clean();
     other.assert_log_clean();
+}
+
+/// Whatever happens, at whichever server, is seen by who follows at either.
+async fn is_followed(world: &World, servers: [&Server; 2]) {
+    let connector = world.connect("/services/a").await;
+    let mut streams = Vec::new();
+    for server in servers {
+        streams.push(Stream::open(world, &server.base, &world.token, None).await);
+    }
+    for server in servers {
+        let alert = post(world, server, "t").await;
+        let alert = alert.body["id"].as_str().unwrap();
+        for stream in &mut streams {
+            let is_told = |name: &str, data: &Value| {
+                name == "resync" || name == "alert" && data["id"] == alert
+            };
+            stream.until(is_told).await;
+        }
+    }
+    let path = format!("/spaces/data/alert-connectors/{connector}");
+    let off = json!({"is_active": false});
+    let answer = ask(world, servers[0], Method::PATCH, &path, &off).await;
+    assert_eq!(answer.status, 200);
+    for stream in &mut streams {
+        let is_told = |name: &str, data: &Value| {
+            name == "resync" || name == "health" && data["state"] == "paused"
+        };
+        stream.until(is_told).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_happens_at_one_is_followed_at_the_other() {
+    let world = World::start().await;
+    let other = world.replica();
+    is_followed(&world, [&world.server, &other]).await;
+    // Where they hear of each other, no watcher is left to read everything again for long.
+    let mut stream = Stream::open(&world, &other.base, &world.token, None).await;
+    let alert = post(&world, &world.server, "told by its id").await;
+    let alert = alert.body["id"].as_str().unwrap();
+    let is_told = |name: &str, data: &Value| name == "alert" && data["id"] == alert;
+    stream.until(is_told).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_happens_is_followed_without_notifications() {
+    let world = World::start().await;
+    let quiet = world.place.arguments[1].clone() + "?listen=off";
+    let servers = [world.replica_at(&quiet), world.replica_at(&quiet)];
+    is_followed(&world, [&servers[0], &servers[1]]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use alert_connectors_feed::SpaceEvent;
 use alert_connectors_model::{
     Alert, AlertId, AlertStatus, AlertType, Matched, Severity, SpaceId, Warning, dedup_key,
     rfc3339_millis,
@@ -196,6 +197,8 @@ pub(super) async fn resolve(
         let (roster, store) = (Arc::clone(&entry.roster), entry.store(&app));
         match store.resolve(roster, id, app.expiry()).await? {
             Resolution::Now(record) => {
+                let events = SpaceEvent::of_alert(record.id, &record.deliveries);
+                app.feed.publish(entry.space().id, events);
                 return Ok(json(record_json(entry.space().id, &record)));
             }
             Resolution::Absent => return Err(absent()),

@@ -147,6 +147,7 @@ pub(super) async fn revoke(
         caller.store(&app).revoke_key(caller.user.id, id).await
     });
     if revoked? {
+        app.access_lost.send_replace(());
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(absent())

@@ -218,6 +218,7 @@ async fn end(app: &App, caller: &Caller, headers: &HeaderMap) -> Result<(), ApiE
     // A platform that brings its own identity may know the caller by something else.
     if let Ok(token) = session_token(headers) {
         app.store.end_token(token_hash(token)).await?;
+        app.access_lost.send_replace(());
     }
     Ok(())
 }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use alert_connectors_delivery::{TestReport, TestTarget};
+use alert_connectors_feed::SpaceEvent;
 use alert_connectors_model::{
-    Connector, ConnectorId, Role, parse_connector_change, parse_new_connector, parse_webhook,
-    rfc3339_seconds,
+    Connector, ConnectorId, Role, SpaceId, parse_connector_change, parse_new_connector,
+    parse_webhook, rfc3339_seconds,
 };
 use alert_connectors_store::{Changed, Created, StoreError};
 use axum::{
@@ -92,16 +93,34 @@ pub(super) async fn create(
             .await
     );
     match created? {
-        Created::Made(connector) => Ok((
-            StatusCode::CREATED,
-            Json(schema::Connector::of(&connector, entry.role)),
-        )
-            .into_response()),
+        Created::Made(connector) => {
+            app.publish_connector(entry.space().id, id).await;
+            let body = schema::Connector::of(&connector, entry.role);
+            Ok((StatusCode::CREATED, Json(body)).into_response())
+        }
         Created::TooMany => {
             let detail = "The space has 500 connectors, which is the maximum; delete one first.";
             Err(ApiError::new(ErrorKind::Conflict, detail))
         }
         Created::NoSpace => Err(ApiError::not_found("space")),
+    }
+}
+
+impl App {
+    /// Tells those who watch the space that a connector changed, and how it is now.
+    async fn publish_connector(&self, space: SpaceId, id: ConnectorId) {
+        self.feed.publish(space, [SpaceEvent::Connector(id)]);
+        if !self.feed.is_space_watched(space) {
+            return;
+        }
+        // Where its health can't be read, it is gone, or the next event tells it.
+        if let Ok(Some(health)) = self.store.health(space, id, self.expiry()).await {
+            let event = SpaceEvent::Health {
+                connector_id: id,
+                state: health.state,
+            };
+            self.feed.publish(space, [event]);
+        }
     }
 }
 
@@ -154,6 +173,7 @@ pub(super) async fn change(
             .await;
         match changed {
             Ok(Changed::Now(connector)) => {
+                app.publish_connector(space_id, connector.id).await;
                 return Ok(Json(schema::Connector::of(&connector, entry.role)).into_response());
             }
             Ok(Changed::Absent) => return Err(ApiError::not_found("connector in this space")),
@@ -191,6 +211,7 @@ pub(super) async fn delete(
             .await
     );
     if deleted? {
+        app.publish_connector(entry.space().id, id).await;
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(ApiError::not_found("connector in this space"))

@@ -1,5 +1,6 @@
 //! The history of deliveries, their retry and replay, and a connector's health.
 
+use alert_connectors_feed::SpaceEvent;
 use alert_connectors_model::{
     Attempt, Delivery, DeliveryId, DeliveryKind, DeliveryState, EndReason, FaultKind, FieldReader,
     Json, rfc3339_millis,
@@ -211,6 +212,12 @@ pub(super) async fn retry(
     }
     let found = app.store.delivery(space, id, app.expiry()).await?;
     let delivery = found.ok_or_else(absent)?;
+    let event = SpaceEvent::Delivery {
+        id,
+        connector_id: delivery.connector_id,
+        state: delivery.state,
+    };
+    app.feed.publish(space, [event]);
     Ok((
         StatusCode::ACCEPTED,
         axum::Json(schema::Delivery::of(&delivery)),
@@ -249,6 +256,7 @@ pub(super) async fn replay(
     );
     match replayed? {
         Replayed::Queued(count) => {
+            app.feed.publish(space, [SpaceEvent::Resync]);
             Ok((StatusCode::ACCEPTED, axum::Json(schema::Replayed { count })).into_response())
         }
         Replayed::ConnectorInactive => Err(ApiError::new(ErrorKind::Conflict, INACTIVE)),

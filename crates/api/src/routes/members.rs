@@ -121,7 +121,10 @@ pub(super) async fn remove(
             .await
     );
     match changed? {
-        MemberChange::Removed => Ok(StatusCode::NO_CONTENT),
+        MemberChange::Removed => {
+            app.access_lost.send_replace(());
+            Ok(StatusCode::NO_CONTENT)
+        }
         change => Err(refused(&change)),
     }
 }

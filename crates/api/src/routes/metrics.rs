@@ -21,6 +21,11 @@ use crate::{ApiError, App, ErrorKind};
 pub(super) async fn show(State(app): State<App>) -> Result<Response, ApiError> {
     let mut counted = Registry::with_prefix(PREFIX);
     let gauge = |count: u64| ConstGauge::new(i64::try_from(count).unwrap_or(i64::MAX));
+    counted.register(
+        "event_streams",
+        "Open streams of events, one for each console that is looked at",
+        gauge(u64::try_from(app.feed.watchers()).unwrap_or(u64::MAX)),
+    );
     // The store's figures are left out while it does not answer, which is when the others are needed most.
     if let Ok(census) = app.store.census().await {
         counted.register(

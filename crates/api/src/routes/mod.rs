@@ -7,6 +7,7 @@ mod browser;
 mod connectors;
 mod deliveries;
 mod docs;
+mod events;
 mod fields;
 mod gate;
 mod health;
@@ -56,6 +57,7 @@ pub(crate) fn core() -> OpenApiRouter<App> {
         .routes(routes!(deliveries::one))
         .routes(routes!(deliveries::message))
         .routes(routes!(deliveries::retry))
+        .routes(routes!(events::follow))
 }
 
 /// What operators and their tools ask for.

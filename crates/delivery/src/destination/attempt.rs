@@ -18,6 +18,7 @@ use crate::{
     payload::Payload,
     recorder::{CompletedRequest, Recording},
     send_policy::{Blame, Turn},
+    space_events::after_request,
 };
 
 /// A request that was made: what it carried and for whom, by which right, and whose fault it may be if it failed.
@@ -141,6 +142,11 @@ impl Destination {
         let attempt = Arc::new(attempt);
         let mut outcomes = planned.payload.outcomes(&attempt, next_step.disposition);
         outcomes.extend(next_step.set_aside.clone());
+        let events = if context.feed.is_watched() {
+            after_request(&planned.payload, &next_step)
+        } else {
+            Vec::new()
+        };
         let unrecorded = {
             let mut state = self.state();
             // It is put back before it can be recorded, so that the window never looks empty.
@@ -152,6 +158,7 @@ impl Destination {
             fence,
             outcomes,
             revived: next_step.revived,
+            events,
         };
         // The recorder ends only with the store. What it did not record is sent again after the next start.
         drop(context.recorder.send(completed).await);

@@ -269,6 +269,7 @@ impl Destination {
             fence,
             outcomes: Vec::new(),
             revived: Vec::new(),
+            events: Vec::new(),
         };
         drop(context.recorder.send(health).await);
         self.wake.notify_one();

@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
+use alert_connectors_feed::SpaceEvent;
 use alert_connectors_message::DIGEST_ITEMS_MAX;
-use alert_connectors_model::DeliveryKind;
+use alert_connectors_model::{DeliveryKind, SpaceId};
 use alert_connectors_store::{BatchQuery, DigestBatch, Form, OpeningState, Outcome, SetAside};
 use tokio::time::Instant;
 
@@ -94,7 +95,7 @@ impl Destination {
             state.window.generation()
         };
         if !cancelled.is_empty() {
-            self.report(context, cancelled).await;
+            self.report(context, batch.space(), cancelled).await;
         }
         Digest::Planned(Box::new(Planned {
             payload: Payload::Digest(batch),
@@ -133,7 +134,8 @@ impl Destination {
                 Ok(OpeningState::Arrived) => {}
                 Ok(OpeningState::Pending | OpeningState::Undelivered) => {
                     let outcomes = vec![cancelled(seq, context.now())];
-                    self.report(context, outcomes).await;
+                    let space = queued.delivery.space.id;
+                    self.report(context, space, outcomes).await;
                     return None;
                 }
                 Err(error) => {
@@ -209,7 +211,7 @@ impl Destination {
 
     /// Reports outcomes of deliveries that were not sent. Without a lease they are dropped: the new holder decides
     /// the same.
-    async fn report(self: &Arc<Self>, context: &Context, outcomes: Vec<Outcome>) {
+    async fn report(self: &Arc<Self>, context: &Context, space: SpaceId, outcomes: Vec<Outcome>) {
         let (fence, unrecorded) = {
             let mut state = self.state();
             let Some(fence) = state.ownership.fence() else {
@@ -222,6 +224,8 @@ impl Destination {
             fence,
             outcomes,
             revived: Vec::new(),
+            // They are known by their places only.
+            events: vec![(space, SpaceEvent::Resync)],
         };
         drop(context.recorder.send(cancelled).await);
     }

@@ -5,6 +5,7 @@
 mod blocked;
 mod certificates;
 mod engine;
+mod events;
 mod follow_up;
 mod guards;
 mod idle;

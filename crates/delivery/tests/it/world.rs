@@ -12,6 +12,7 @@ use alert_connectors_delivery::{
     NotifySpace, Proxy, Rates, Resolve, Sender, SenderOptions, TestError, TestReport, TimeLimits,
     Trust,
 };
+use alert_connectors_feed::Feed;
 use alert_connectors_inbox::{Authority, Behaviour, Inbox, serve};
 use alert_connectors_model::{
     AddressPolicy, AlertId, AlertTypeFilter, Clock, Connector, ConnectorId, ConnectorType,
@@ -181,6 +182,8 @@ pub(crate) struct World {
     pub(crate) tasks: Tasks,
     pub(crate) stopping: CancellationToken,
     random: SeededRandom,
+    /// What those who watch a space learn.
+    pub(crate) feed: Feed,
 }
 
 impl Drop for World {
@@ -222,9 +225,12 @@ impl World {
         let tasks = Tasks::new(stopping.clone(), None);
         let told = Arc::<Told>::default();
         let meters = DeliveryMeters::default();
+        let random = SeededRandom::new(5);
+        let feed = Feed::new(Arc::new(SystemClock), &random, stopping.clone());
         let engine = Engine::start(EngineOptions {
             store: Arc::<MemoryQueue>::clone(&queue),
             leases: Arc::<MemoryQueue>::clone(&queue),
+            feed: feed.clone(),
             sender,
             notify: Arc::<Told>::clone(&told),
             rates: setting.rates,
@@ -244,7 +250,8 @@ impl World {
             meters,
             tasks,
             stopping,
-            random: SeededRandom::new(5),
+            random,
+            feed,
         }
     }
 

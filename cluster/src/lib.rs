@@ -234,7 +234,12 @@ impl TestDatabase {
         let server = std::env::var(SERVER).with_context(|| {
             format!("{SERVER} names a PostgreSQL server; `cargo xtask test` starts one by itself")
         })?;
-        let server = Url::parse(&server).with_context(|| format!("{SERVER} is no address"))?;
+        Self::on(&server)
+    }
+
+    /// Makes one on the server at a URL.
+    pub fn on(server: &str) -> anyhow::Result<Self> {
+        let server = Url::parse(server).context("the test server's URL is no URL")?;
         let folder = tempfile::Builder::new()
             .prefix("test_")
             .rand_bytes(12)

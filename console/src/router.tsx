@@ -2,12 +2,12 @@
 import type { QueryClient } from "@tanstack/react-query";
 import { createRootRouteWithContext, createRoute, createRouter, redirect } from "@tanstack/react-router";
 
-import type { DeliveryState } from "./api/generated";
 import { isSignedOut } from "./api/problem";
-import { meQuery, type AlertFilters } from "./api/queries";
+import { meQuery, type AlertFilters, type DeliveryFilters } from "./api/queries";
 import { AccountPage } from "./pages/AccountPage";
 import { AlertPage } from "./pages/AlertPage";
 import { AlertsPage } from "./pages/AlertsPage";
+import { ConnectorDeliveriesPage } from "./pages/ConnectorDeliveriesPage";
 import { ConnectorFormPage } from "./pages/ConnectorFormPage";
 import { ConnectorsPage } from "./pages/ConnectorsPage";
 import { DeliveriesPage } from "./pages/DeliveriesPage";
@@ -60,11 +60,16 @@ const connector = createRoute({
   component: ConnectorFormPage,
 });
 
-export type DeliverySearch = { state?: DeliveryState[] };
-const deliveries = createRoute({
+const ofConnector = createRoute({
   getParentRoute: () => signedIn,
   path: "/spaces/$slug/connectors/$id/deliveries",
-  validateSearch: (search): DeliverySearch => ({ state: listed<DeliveryState>(search.state) }),
+  validateSearch: (search): DeliveryFilters => deliveryFilters(search),
+  component: ConnectorDeliveriesPage,
+});
+const deliveries = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/spaces/$slug/deliveries",
+  validateSearch: (search): DeliveryFilters => ({ ...deliveryFilters(search), connector_id: listed(search.connector_id) }),
   component: DeliveriesPage,
 });
 const alerts = createRoute({
@@ -83,6 +88,13 @@ const alerts = createRoute({
 const alert = createRoute({ getParentRoute: () => signedIn, path: "/spaces/$slug/alerts/$id", component: AlertPage });
 const send = createRoute({ getParentRoute: () => signedIn, path: "/spaces/$slug/send", component: SendPage });
 const members = createRoute({ getParentRoute: () => signedIn, path: "/spaces/$slug/members", component: MembersPage });
+
+const deliveryFilters = (search: Record<string, unknown>): DeliveryFilters => ({
+  state: listed(search.state),
+  kind: listed(search.kind),
+  since: text(search.since),
+  until: text(search.until),
+});
 
 /** The values of a parameter that may stand in the address several times. The API judges them. */
 function listed<T extends string>(value: unknown): T[] | undefined {
@@ -124,6 +136,7 @@ export function makeRouter(queries: QueryClient) {
         connectors,
         newConnector,
         connector,
+        ofConnector,
         deliveries,
         alerts,
         alert,

@@ -66,7 +66,8 @@ async function furnished(visit: Visit): Promise<[string, string][]> {
     ["connectors", "/spaces/data/connectors"],
     ["new-connector", "/spaces/data/connectors/new"],
     ["connector", `/spaces/data/connectors/${good.id}`],
-    ["deliveries", `/spaces/data/connectors/${good.id}/deliveries`],
+    ["connector-deliveries", `/spaces/data/connectors/${good.id}/deliveries`],
+    ["deliveries", "/spaces/data/deliveries"],
     ["alerts", "/spaces/data/alerts"],
     ["alert", `/spaces/data/alerts/${alert.id}`],
     ["send", "/spaces/data/send"],
@@ -79,7 +80,6 @@ async function furnished(visit: Visit): Promise<[string, string][]> {
 type Axe = { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
 
 async function settled(visit: Visit): Promise<void> {
-  await visit.page.waitForLoadState("networkidle").catch(() => undefined);
   await visit.page.getByText("Loading…").waitFor({ state: "detached" });
 }
 

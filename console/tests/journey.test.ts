@@ -78,6 +78,60 @@ test("from a webhook to a repaired channel", async () => {
   await visit.close();
 });
 
+test("a change is seen at once, and a lost connection says so and catches up", async () => {
+  const visit = await world.page();
+  const { page } = visit;
+  await visit.signIn("alice@example.com", "/spaces/data/alerts");
+  await page.getByRole("heading", { name: "Alerts" }).waitFor();
+  const other = await world.page();
+  await other.signIn("alice@example.com");
+  const seen = page.getByRole("link", { name: "Seen at once" }).waitFor({ timeout: 5_000 }).then(() => Date.now());
+  await send(other, "Seen at once");
+  const sentAt = Date.now();
+  // The promise is two seconds; the rest is for a busy machine.
+  expect((await seen) - sentAt).toBeLessThan(4_000);
+  await visit.context.setOffline(true);
+  await page.getByText("The connection to the server is lost").waitFor();
+  await send(other, "Sent while it was lost");
+  await visit.context.setOffline(false);
+  await page.getByRole("link", { name: "Sent while it was lost" }).waitFor();
+  await page.getByText("The connection to the server is lost").waitFor({ state: "detached" });
+  await other.close();
+  await visit.close();
+});
+
+test("why nothing came is asked of the whole space, and what did not arrive is counted before it is sent again", async () => {
+  const visit = await world.page();
+  const { page } = visit;
+  await visit.signIn("alice@example.com");
+  await makeConnector(visit, "#refusing", "/services/T/B/refusing");
+  await world.behave("/services/T/B/refusing", "slack:invalid_blocks");
+  await send(visit, "Refused in every form");
+  await visit.open("/spaces/data/deliveries?state=failed");
+  const failed = page.getByRole("listitem").filter({ hasText: "#refusing" });
+  await failed.getByText("Failed", { exact: true }).waitFor();
+  await page.getByRole("checkbox", { name: "Delivered" }).check();
+  await page.getByRole("checkbox", { name: "Failed" }).uncheck();
+  await failed.waitFor({ state: "detached" });
+  expect(page.url()).toMatch(/deliveries\?state=delivered$/);
+  await page.getByLabel("Connector").selectOption("#refusing");
+  await page.getByText("No delivery matches these filters").waitFor();
+  await world.behaveNormally();
+  await visit.open("/spaces/data/connectors");
+  await row(visit, "#refusing").getByRole("link", { name: "#refusing" }).click();
+  await page.getByRole("button", { name: "Replay" }).click();
+  await page.getByRole("alertdialog").getByText("1 delivery of the last day did not arrive.").waitFor();
+  await page.getByRole("alertdialog").getByRole("button", { name: "Replay" }).click();
+  await page.getByText("1 delivery queued again.").waitFor();
+  await page.getByRole("listitem").getByText("Delivered", { exact: true }).waitFor();
+  await visit.open("/spaces/data/connectors");
+  await row(visit, "#refusing").getByRole("button", { name: "Delete" }).click();
+  await page.getByRole("button", { name: "Delete connector" }).click();
+  await row(visit, "#refusing").waitFor({ state: "detached" });
+  expect(visit.faults).toEqual([]);
+  await visit.close();
+});
+
 test("a fault of the server stands at its field", async () => {
   const visit = await world.page();
   const { page } = visit;
@@ -143,8 +197,10 @@ test("an expired session goes on where it was", async () => {
   const { page } = visit;
   await visit.signIn("alice@example.com", "/spaces/data/alerts?severity=high&severity=low");
   await page.getByRole("heading", { name: "Alerts" }).waitFor();
-  await visit.context.clearCookies();
-  // The list is read again by itself, and finds the session gone.
+  // It ends elsewhere; the page hears of it by itself.
+  const [cookie] = await visit.context.cookies();
+  const headers = { cookie: `${cookie?.name}=${cookie?.value}`, origin: world.base };
+  expect((await fetch(`${world.base}/auth/session`, { method: "DELETE", headers })).status).toBe(204);
   await page.getByRole("heading", { name: "Sign in" }).waitFor();
   await page.getByLabel("E-mail").fill("alice@example.com");
   await page.getByLabel("Password").fill("correct horse battery staple");

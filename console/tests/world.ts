@@ -41,19 +41,47 @@ async function start(args: string[], says: RegExp): Promise<[ChildProcess, strin
   return [child, address];
 }
 
+/** What says that a server listens, and where. */
+const LISTENING = /"address":"([^"]+)"/;
+
+/** Options that name a fresh PostgreSQL database, with a key of its own. */
+function postgres(folder: string): string[] {
+  const url = process.env.CONSOLE_DATABASE_URL;
+  if (url === undefined) {
+    throw new Error("CONSOLE_DATABASE_URL names an empty PostgreSQL database; `cargo xtask test` makes one by itself");
+  }
+  const key = join(folder, "secret.key");
+  execFileSync(PROGRAM, ["key", "new", key]);
+  return ["--database-url", url, "--secret-key-file", key];
+}
+
 export class World {
   private constructor(
-    readonly base: string,
+    /** Where each server is. */
+    readonly bases: readonly [string, ...string[]],
     readonly inbox: string,
     private readonly folder: string,
     private readonly children: ChildProcess[],
     private readonly browser: Browser,
   ) {}
 
-  /** Alice is admin of the space `data`, and Vera reads it. */
+  get base(): string {
+    return this.bases[0];
+  }
+
+  /** Alice is admin of the space `data`, and Vera reads it. One server on SQLite. */
   static async start(): Promise<World> {
     const folder = mkdtempSync(join(tmpdir(), "console-"));
-    const database = ["--database-url", `sqlite://${join(folder, "test.db")}`];
+    return World.furnished(folder, ["--database-url", `sqlite://${join(folder, "test.db")}`], 1);
+  }
+
+  /** The same with two servers on one PostgreSQL database. */
+  static async startReplicas(): Promise<World> {
+    const folder = mkdtempSync(join(tmpdir(), "console-"));
+    return World.furnished(folder, postgres(folder), 2);
+  }
+
+  private static async furnished(folder: string, database: string[], servers: number): Promise<World> {
     const run = (args: string[], input = "") => execFileSync(PROGRAM, [...args, ...database], { input, encoding: "utf8" });
     const ca = join(folder, "ca.pem");
     const [inbox, inboxAddress] = await start(["inbox", "--listen", "127.0.0.1:0", "--ca-out", ca], /https:\/\/([^\s/";]+);/);
@@ -66,9 +94,12 @@ export class World {
       run(["member", "set", "data", email, "--role", role]);
     }
     const serve = ["serve", "--listen", "127.0.0.1:0", "--ca-file", ca, "--allow-network", "127.0.0.0/8"];
-    const [server, address] = await start([...serve, "--rate", "slack=unlimited,teams=unlimited", ...database], /"address":"([^"]+)"/);
+    const another = () => start([...serve, "--rate", "slack=unlimited,teams=unlimited", ...database], LISTENING);
+    const [first, ...others] = [await another(), ...(servers > 1 ? [await another()] : [])] as const;
+    const bases = [`http://${first[1]}`, ...others.map(([, address]) => `http://${address}`)] as const;
     const browser = await chromium.launch({ executablePath: CHROMIUM, args: OFFLINE });
-    return new World(`http://${address}`, `https://${inboxAddress}`, folder, [inbox, server], browser);
+    const children = [inbox, first[0], ...others.map(([child]) => child)];
+    return new World(bases, `https://${inboxAddress}`, folder, children, browser);
   }
 
   async stop(): Promise<void> {
@@ -81,11 +112,11 @@ export class World {
   }
 
   /** A page in a browser of its own. Whatever it asks another host, and whatever its policy refuses, is a fault. */
-  async page(options: BrowserContextOptions = {}): Promise<Visit> {
+  async page(options: BrowserContextOptions = {}, base = this.base): Promise<Visit> {
     const context = await this.browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
     const page = await context.newPage();
     page.setDefaultTimeout(15_000);
-    return new Visit(this, context, page);
+    return new Visit(base, context, page);
   }
 
   /** Tells the inbox how a path answers from now on. */
@@ -116,12 +147,12 @@ export class Visit {
   readonly faults: string[] = [];
 
   constructor(
-    readonly world: World,
+    private readonly base: string,
     readonly context: BrowserContext,
     readonly page: Page,
   ) {
     page.on("request", (asked) => {
-      if (!asked.url().startsWith(world.base)) {
+      if (!asked.url().startsWith(base)) {
         this.faults.push(`asked ${asked.url()}`);
       }
     });
@@ -134,7 +165,7 @@ export class Visit {
   }
 
   async open(path: string): Promise<void> {
-    await this.page.goto(`${this.world.base}/console${path}`);
+    await this.page.goto(`${this.base}/console${path}`);
   }
 
   async signIn(email: string, path = "/"): Promise<void> {

@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf, process::Command};
 
-use alert_connectors_cluster::install_package;
+use alert_connectors_cluster::{TestDatabase, install_package};
 use anyhow::{Context, bail};
 
 use crate::run::{root, talk};
@@ -30,15 +30,18 @@ pub(crate) fn build_if_possible() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Checks that the client is the one of openapi.json, checks the types, and runs every test of the console. The program has to
-/// be built, with the console inside.
-pub(crate) fn test() -> anyhow::Result<()> {
+/// Checks that the client is the one of openapi.json, checks the types, and runs every test of the console, on SQLite and on a
+/// PostgreSQL server. The program has to be built, with the console inside.
+pub(crate) fn test(postgres: &str) -> anyhow::Result<()> {
     talk(format_args!("testing the console"));
     client_is_fresh()?;
     node_tool("tsc", &["--noEmit"], &[])?;
     let program = root().join("target/debug/alert-connectors");
     let (program, chromium) = (program.display().to_string(), chromium()?);
+    let database = TestDatabase::on(postgres)?;
+    let database = database.url();
     let variables = [
+        ("CONSOLE_DATABASE_URL", database.as_str()),
         ("ALERT_CONNECTORS", program.as_str()),
         ("CHROMIUM", chromium.as_str()),
     ];

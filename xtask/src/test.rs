@@ -23,25 +23,25 @@ pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
         // First, so that the program that is built has the console inside.
         console::build()?;
     }
-    let cluster = match std::env::var_os(SERVER) {
-        Some(_named) => None,
-        None => Some(Cluster::start(&Setup {
-            settings: vec!["max_connections=400".to_owned()],
-            ..Setup::default()
-        })?),
+    let (server, cluster) = match std::env::var(SERVER) {
+        Ok(named) => (named, None),
+        Err(_missing) => {
+            let cluster = Cluster::start(&Setup {
+                settings: vec!["max_connections=400".to_owned()],
+                ..Setup::default()
+            })?;
+            (cluster.url("postgres"), Some(cluster))
+        }
     };
     let tests = [&["nextest", "run", "--locked", "--workspace"], rest].concat();
-    match &cluster {
-        Some(cluster) => cargo_with(&tests, &[(SERVER, &cluster.url("postgres"))])?,
-        None => cargo(&tests)?,
-    }
-    drop(cluster);
+    cargo_with(&tests, &[(SERVER, &server)])?;
     if rest.is_empty() {
         cargo(&["test", "--doc", "--locked", "--workspace", "--quiet"])?;
         cards()?;
-        console::test()?;
+        console::test(&server)?;
         fuzz::among_tests()?;
     }
+    drop(cluster);
     Ok(())
 }
 

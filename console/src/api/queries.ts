@@ -11,15 +11,18 @@ import {
   listApiKeys,
   listConnectorHealth,
   listConnectors,
-  listDeliveries,
   listMembers,
+  listSpaceDeliveries,
   previewAlert,
 } from "./generated";
-import type { DeliveryState, ListAlertsData, NewAlert } from "./generated";
+import type { DeliveryPage, DeliveryState, ListAlertsData, ListSpaceDeliveriesData, NewAlert } from "./generated";
 import { answer } from "./problem";
 
-/** The interval at which an open page refreshes data that changes on the server, in milliseconds. */
-const LIVE = 2_000;
+/**
+ * The interval at which an open page reads again what changes on the server, in milliseconds. Events say at once what changed; this
+ * finds what only time changes, and what an event was lost about.
+ */
+const LIVE = 30_000;
 
 export const meQuery = queryOptions({ queryKey: ["me"], queryFn: () => answer(getMe()), staleTime: 30_000 });
 
@@ -76,14 +79,50 @@ export const alertQuery = (slug: string, id: string) =>
     refetchInterval: LIVE,
   });
 
-export const deliveriesQuery = (slug: string, id: string, state: DeliveryState[] | undefined) =>
+/** What an alert is called, which never changes. */
+export const alertNameQuery = (slug: string, id: string) =>
+  queryOptions({
+    queryKey: ["name", slug, id],
+    queryFn: async () => {
+      const { title, severity } = await answer(getAlert({ path: { slug, id } }));
+      return { title, severity };
+    },
+    staleTime: Infinity,
+  });
+
+export type DeliveryFilters = Pick<
+  NonNullable<ListSpaceDeliveriesData["query"]>,
+  "state" | "kind" | "connector_id" | "since" | "until"
+>;
+
+export const deliveriesQuery = (slug: string, filters: DeliveryFilters) =>
   infiniteQueryOptions({
-    queryKey: ["deliveries", slug, id, state],
+    queryKey: ["deliveries", slug, filters],
     queryFn: ({ pageParam }) =>
-      answer(listDeliveries({ path: { slug, id }, query: { state, cursor: pageParam, limit: 50 } })),
+      answer(listSpaceDeliveries({ path: { slug }, query: { ...filters, cursor: pageParam, limit: 50 } })),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => page.next_cursor ?? undefined,
     refetchInterval: LIVE,
+  });
+
+/** Deliveries are counted up to this number. */
+export const COUNTED_MAX = 2_000;
+
+/** How many deliveries of a connector since a time did not arrive. Beyond the maximum they are not counted on. */
+export const undeliveredQuery = (slug: string, id: string, since: string) =>
+  queryOptions({
+    queryKey: ["undelivered", slug, id, since],
+    queryFn: async () => {
+      const state: DeliveryState[] = ["failed", "expired", "cancelled"];
+      let [total, cursor]: [number, string | undefined] = [0, undefined];
+      do {
+        const query = { connector_id: [id], state, since, cursor, limit: 200 };
+        const page: DeliveryPage = await answer(listSpaceDeliveries({ path: { slug }, query }));
+        total += page.items.length;
+        cursor = page.next_cursor ?? undefined;
+      } while (cursor !== undefined && total <= COUNTED_MAX);
+      return total;
+    },
   });
 
 export const messageQuery = (slug: string, id: string) =>

@@ -4,9 +4,11 @@ import { Link, Outlet, useNavigate, useParams, useRouterState } from "@tanstack/
 import { useEffect } from "react";
 
 import { endSession } from "../api/generated";
+import { useEvents } from "../api/events";
 import { isSignedOut } from "../api/problem";
 import { meQuery } from "../api/queries";
 import { Button } from "../parts/Button";
+import { Warn } from "../parts/Notice";
 import styles from "./layout.module.css";
 
 /** The space of the address, and what the user may do in it. */
@@ -22,6 +24,7 @@ export function Layout() {
   const { slug, space, isAdmin } = useSpace();
   const me = useQuery(meQuery);
   useSignOutWhenExpired();
+  const liveness = useEvents(slug);
   return (
     <div className={styles.frame}>
       <a className={styles.skip} href="#content">
@@ -43,6 +46,9 @@ export function Layout() {
             <Link to="/spaces/$slug/alerts" params={{ slug }} className={styles.link}>
               Alerts
             </Link>
+            <Link to="/spaces/$slug/deliveries" params={{ slug }} className={styles.link}>
+              Deliveries
+            </Link>
             <Link to="/spaces/$slug/send" params={{ slug }} className={styles.link}>
               Send
             </Link>
@@ -61,6 +67,11 @@ export function Layout() {
         </nav>
       </header>
       <main className={styles.content} id="content" tabIndex={-1}>
+        <div role="status">
+          {liveness === "lost" && (
+            <Warn>The connection to the server is lost, so this page may be out of date. It goes on by itself once the server answers.</Warn>
+          )}
+        </div>
         <Outlet />
       </main>
     </div>

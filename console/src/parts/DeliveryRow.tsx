@@ -21,9 +21,17 @@ const reasons: Record<string, string> = {
   opening_not_delivered: "the message it follows was not delivered",
 };
 
-type Props = { slug: string; delivery: Delivery; mayEdit: boolean; title: ReactNode; children?: ReactNode };
+/** `isHeld` where the webhook is blocked, so that what is pending waits for its repair. */
+type Props = {
+  slug: string;
+  delivery: Delivery;
+  mayEdit: boolean;
+  isHeld?: boolean;
+  title: ReactNode;
+  children?: ReactNode;
+};
 
-export function DeliveryRow({ slug, delivery, mayEdit, title, children }: Props) {
+export function DeliveryRow({ slug, delivery, mayEdit, isHeld = false, title, children }: Props) {
   const queries = useQueryClient();
   const retry = useMutation({
     mutationFn: () => answer(retryDelivery({ path: { slug, id: delivery.id } })),
@@ -55,6 +63,7 @@ export function DeliveryRow({ slug, delivery, mayEdit, title, children }: Props)
             · next attempt <Time at={delivery.next_attempt_at} />
           </>
         )}
+        {delivery.state === "pending" && isHeld && " · held until its webhook is repaired"}
         {delivery.reason !== null && ` · ${reasons[delivery.reason] ?? delivery.reason}`}
       </p>
       {delivery.attempts && delivery.attempts.length > 0 && (

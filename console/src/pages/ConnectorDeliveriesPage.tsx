@@ -1,0 +1,66 @@
+// The history of one connector: what was sent, what failed, what it missed; retry and replay.
+import { useQuery } from "@tanstack/react-query";
+import { Link, useParams, useSearch } from "@tanstack/react-router";
+
+import type { Connector, ConnectorHealth } from "../api/generated";
+import { connectorQuery, healthQuery } from "../api/queries";
+import { HealthBadge } from "../parts/Badge";
+import { ButtonLink } from "../parts/Button";
+import { healthAdvice } from "../words";
+import { DeliveryFilters } from "./DeliveryFilters";
+import { DeliveryList } from "./DeliveryList";
+import { useSpace } from "./Layout";
+import styles from "./page.module.css";
+import { ReplayForm } from "./ReplayForm";
+
+export function ConnectorDeliveriesPage() {
+  const { slug, mayEdit } = useSpace();
+  const { id = "" } = useParams({ strict: false });
+  const filters = useSearch({ from: "/signed-in/spaces/$slug/connectors/$id/deliveries" });
+  const connector = useQuery(connectorQuery(slug, id)).data;
+  const health = useQuery(healthQuery(slug)).data?.get(id);
+  return (
+    <div className={styles.page}>
+      <div className={styles.head}>
+        <h1>{connector?.name ?? "Deliveries"}</h1>
+        <ButtonLink to="/spaces/$slug/connectors/$id" params={{ slug, id }}>
+          {mayEdit ? "Edit" : "Show connector"}
+        </ButtonLink>
+      </div>
+      {health && <Health health={health} />}
+      {health?.state === "paused" && connector && <Missed slug={slug} connector={connector} since={health.since} />}
+      <DeliveryFilters filters={filters} />
+      {mayEdit && <ReplayForm slug={slug} id={id} name={connector?.name ?? "this connector"} />}
+      <DeliveryList slug={slug} filters={{ ...filters, connector_id: [id] }} mayEdit={mayEdit} />
+    </div>
+  );
+}
+
+function Health({ health }: { health: ConnectorHealth }) {
+  const isTroubled = health.state === "blocked" || health.state === "retrying";
+  return (
+    <div className={styles.line}>
+      <HealthBadge state={health.state} />
+      <span className={`${styles.subtle} ${styles.break}`}>
+        {isTroubled ? (health.last_error ?? healthAdvice[health.state]) : healthAdvice[health.state]}
+      </span>
+    </div>
+  );
+}
+
+/** What came while the connector was off was never queued for it; the alerts themselves are all there. */
+function Missed({ slug, connector, since }: { slug: string; connector: Connector; since: string }) {
+  const { severity_filter, alert_type_filter } = connector;
+  const search = {
+    severity: severity_filter.length > 0 ? severity_filter : undefined,
+    alert_type: alert_type_filter ?? undefined,
+    since,
+  };
+  return (
+    <p>
+      <Link to="/spaces/$slug/alerts" params={{ slug }} search={search}>
+        Show the alerts that its filters would have let through since it was switched off
+      </Link>
+    </p>
+  );
+}

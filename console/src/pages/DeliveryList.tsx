@@ -1,0 +1,91 @@
+// Deliveries, newest first, and between them when a connector got into trouble and out of it.
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import type { Alert, Delivery } from "../api/generated";
+import { alertNameQuery, alertsQuery, deliveriesQuery, healthQuery, type DeliveryFilters } from "../api/queries";
+import { PlainBadge, SeverityBadge } from "../parts/Badge";
+import { Button } from "../parts/Button";
+import { DeliveryRow } from "../parts/DeliveryRow";
+import { Empty, ErrorNotice, Loading } from "../parts/Notice";
+import { Time } from "../parts/Time";
+import styles from "./page.module.css";
+import { timeline, troubleFilters } from "./timeline";
+
+/** `namesConnectors` where the list is of several. */
+type Props = { slug: string; filters: DeliveryFilters; mayEdit: boolean; namesConnectors?: boolean };
+
+export function DeliveryList({ slug, filters, mayEdit, namesConnectors = false }: Props) {
+  const deliveries = useInfiniteQuery(deliveriesQuery(slug, filters));
+  const isNarrowed = filters.state !== undefined || filters.kind !== undefined;
+  const trouble = useInfiniteQuery({ ...alertsQuery(slug, troubleFilters(filters)), enabled: !isNarrowed });
+  const health = useQuery(healthQuery(slug)).data;
+  const items = deliveries.data?.pages.flatMap((page) => page.items);
+  const alerts = isNarrowed ? [] : (trouble.data?.pages.flatMap((page) => page.items) ?? []);
+  const entries = timeline(items ?? [], alerts, deliveries.hasNextPage);
+  return (
+    <>
+      {deliveries.isError && <ErrorNotice error={deliveries.error} retry={() => void deliveries.refetch()} />}
+      {deliveries.isPending && <Loading />}
+      {items && entries.length === 0 && <Empty title={isNarrowed || filters.since !== undefined ? "No delivery matches these filters" : "Nothing was sent here yet"} />}
+      <ul className={styles.rows}>
+        {entries.map((entry) =>
+          entry.kind === "delivery" ? (
+            <DeliveryRow
+              key={entry.delivery.id}
+              slug={slug}
+              delivery={entry.delivery}
+              mayEdit={mayEdit}
+              isHeld={health?.get(entry.delivery.connector_id)?.state === "blocked"}
+              title={<Title slug={slug} delivery={entry.delivery} namesConnector={namesConnectors} />}
+            />
+          ) : (
+            <TroubleRow key={`${entry.kind} ${entry.alert.id}`} slug={slug} alert={entry.alert} isOver={entry.kind === "repaired"} at={entry.at} />
+          ),
+        )}
+      </ul>
+      {deliveries.hasNextPage && (
+        <div className={styles.more}>
+          <Button disabled={deliveries.isFetchingNextPage} onClick={() => void deliveries.fetchNextPage()}>
+            Show older deliveries
+          </Button>
+        </div>
+      )}
+    </>
+  );
+}
+
+/** What it is about and, where that is not known already, whom it is for. */
+function Title({ slug, delivery, namesConnector }: { slug: string; delivery: Delivery; namesConnector: boolean }) {
+  const alert = useQuery(alertNameQuery(slug, delivery.alert_id)).data;
+  return (
+    <span className={styles.line}>
+      {alert && <SeverityBadge severity={alert.severity} />}
+      <Link className={styles.break} to="/spaces/$slug/alerts/$id" params={{ slug, id: delivery.alert_id }}>
+        {alert?.title ?? "Show alert"}
+      </Link>
+      {namesConnector && (
+        <span className={`${styles.subtle} ${styles.small}`}>
+          to{" "}
+          <Link to="/spaces/$slug/connectors/$id/deliveries" params={{ slug, id: delivery.connector_id }}>
+            {delivery.connector_name}
+          </Link>
+        </span>
+      )}
+    </span>
+  );
+}
+
+/** A connector that was blocked, or works again. */
+function TroubleRow({ slug, alert, isOver, at }: { slug: string; alert: Alert; isOver: boolean; at: string }) {
+  return (
+    <li className={styles.event}>
+      <PlainBadge tone={isOver ? "good" : "warn"}>{isOver ? "Repaired" : "Trouble"}</PlainBadge>
+      <Link className={styles.break} to="/spaces/$slug/alerts/$id" params={{ slug, id: alert.id }}>
+        {isOver ? String(alert.fields.find(({ name }) => name === "Connector")?.value ?? "The connector") + " works again" : alert.title}
+      </Link>
+      <span className={`${styles.subtle} ${styles.small}`}>
+        <Time at={at} />
+      </span>
+    </li>
+  );
+}

@@ -128,14 +128,19 @@ export class World {
     await this.ask("DELETE", "/_inbox/behaviour", "");
   }
 
-  private ask(method: string, path: string, body: string): Promise<void> {
+  /** Posts a message to the inbox, whatever it answers. */
+  async post(path: string, payload: unknown): Promise<void> {
+    await this.ask("POST", path, JSON.stringify(payload), () => true);
+  }
+
+  private ask(method: string, path: string, body: string, isFine = (status: number) => status < 300): Promise<void> {
     const ca = readFileSync(join(this.folder, "ca.pem"));
     return new Promise((resolve, reject) => {
       const headers = { "content-type": "application/json" };
       const call = request(`${this.inbox}${path}`, { method, ca, headers }, (answer) => {
         answer.resume();
-        const isFine = (answer.statusCode ?? 500) < 300;
-        answer.on("end", () => (isFine ? resolve() : reject(new Error(`${method} ${path}: ${answer.statusCode}`))));
+        const status = answer.statusCode ?? 500;
+        answer.on("end", () => (isFine(status) ? resolve() : reject(new Error(`${method} ${path}: ${status}`))));
       });
       call.on("error", reject);
       call.end(body);

@@ -15,7 +15,11 @@ fn folder() -> PathBuf {
 pub(crate) fn build() -> anyhow::Result<()> {
     install()?;
     talk(format_args!("building the console"));
-    node_tool("vite", &["build", "--logLevel", "warn"], &[])
+    for config in ["vite.config.ts", "vite.inbox.config.ts"] {
+        let arguments = ["build", "--config", config, "--logLevel", "warn"];
+        node_tool("vite", &arguments, &[])?;
+    }
+    Ok(())
 }
 
 /// Builds the console where Node is there. Without it the program serves a page that says how to get one.

@@ -23,9 +23,9 @@ pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
         // First, so that the program that is built has the console inside.
         console::build()?;
     }
-    let (server, cluster) = match std::env::var(SERVER) {
-        Ok(named) => (named, None),
-        Err(_missing) => {
+    let (server, cluster) = match std::env::var_os(SERVER) {
+        Some(named) => (named.to_string_lossy().into_owned(), None),
+        None => {
             let cluster = Cluster::start(&Setup {
                 settings: vec!["max_connections=400".to_owned()],
                 ..Setup::default()

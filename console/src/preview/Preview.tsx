@@ -12,14 +12,21 @@ const renderers = {
 export const platformName: Record<ConnectorType, string> = { slack: "Slack", teams: "Teams" };
 
 export function Preview({ platform, payload }: { platform: ConnectorType; payload: unknown }) {
-  const Renderer = renderers[platform];
   const label = `${platformName[platform]} preview`;
   return (
     <section className={styles.preview} aria-label={label}>
       <h2 className={styles.title}>{label}</h2>
-      <Suspense fallback={<div className={styles.waiting} />}>
-        {payload === undefined ? <div className={styles.waiting} /> : <Renderer payload={payload} />}
-      </Suspense>
+      {payload === undefined ? <div className={styles.waiting} /> : <Drawing platform={platform} payload={payload} />}
     </section>
+  );
+}
+
+/** A payload as its platform draws it. */
+export function Drawing({ platform, payload }: { platform: ConnectorType; payload: unknown }) {
+  const Renderer = renderers[platform];
+  return (
+    <Suspense fallback={<div className={styles.waiting} />}>
+      <Renderer payload={payload} />
+    </Suspense>
   );
 }

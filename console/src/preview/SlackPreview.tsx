@@ -17,9 +17,12 @@ export default function SlackPreview({ payload }: { payload: unknown }) {
         <div className={styles.sender}>
           Alert Connectors <span className={styles.badge}>APP</span>
         </div>
-        <div className={styles.text}>
-          <Mrkdwn text={message.text} />
-        </div>
+        {/* Beside blocks of its own, the text of a message is that of its notification. */}
+        {!message.blocks?.length && message.text !== undefined && (
+          <div className={styles.text}>
+            <Mrkdwn text={message.text} />
+          </div>
+        )}
         {message.blocks?.map((block, at) => <Block key={at} block={block} />)}
         {message.attachments?.map((attachment, at) => (
           <div className={styles.attachment} key={at}>

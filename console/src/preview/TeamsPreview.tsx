@@ -6,8 +6,9 @@ import dark from "./hostConfigs/microsoft-teams-dark.json";
 import light from "./hostConfigs/microsoft-teams-light.json";
 import { webAddress } from "./slack";
 import styles from "./teams.module.css";
+import { pieces, type Piece } from "./teamsMarkdown";
 
-// The server writes no text that Markdown would read anything in, so all text is shown as it is, and none becomes HTML.
+// No text becomes HTML. The little Markdown that our cards hold becomes elements once the card is drawn.
 AdaptiveCard.onProcessMarkdown = (_text, result) => {
   result.didProcess = false;
 };
@@ -41,7 +42,34 @@ function draw(content: Record<string, unknown>, isDark: boolean): HTMLElement | 
     }
   };
   card.parse(content);
-  return card.render();
+  const drawn = card.render();
+  drawn?.querySelectorAll(".ac-textBlock").forEach(read);
+  return drawn;
+}
+
+/** Turns the Markdown of a text block into elements. */
+function read(block: Element) {
+  const walker = document.createTreeWalker(block, NodeFilter.SHOW_TEXT);
+  const texts: Text[] = [];
+  while (walker.nextNode()) {
+    texts.push(walker.currentNode as Text);
+  }
+  for (const text of texts) {
+    text.replaceWith(...pieces(text.data).map(element));
+  }
+}
+
+function element(piece: Piece): Node {
+  const address = piece.kind === "link" ? webAddress(piece.url) : undefined;
+  if (piece.kind === "text" || (piece.kind === "link" && address === undefined)) {
+    return document.createTextNode(piece.text);
+  }
+  const drawn = document.createElement(address === undefined ? "strong" : "a");
+  drawn.append(piece.text);
+  if (drawn instanceof HTMLAnchorElement && address !== undefined) {
+    Object.assign(drawn, { href: address, target: "_blank", rel: "noreferrer" });
+  }
+  return drawn;
 }
 
 function useDarkTheme(): boolean {

@@ -32,13 +32,37 @@ pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
         .route("/console/{*path}", get(file))
 }
 
+/// The page of the stand-in for Slack and Teams at `/_inbox`, with the renderers of the console; nothing while the console is not built.
+pub fn inbox_page() -> Option<Router> {
+    Files::get("inbox/inbox.html")?;
+    let page = async |headers: HeaderMap| inbox_file("inbox.html", &headers);
+    let asset = async |Path(name): Path<String>, headers: HeaderMap| {
+        inbox_file(&format!("assets/{name}"), &headers)
+    };
+    let router = Router::new()
+        .route("/_inbox", get(page))
+        .route("/_inbox/assets/{*name}", get(asset));
+    Some(router)
+}
+
+fn inbox_file(path: &str, headers: &HeaderMap) -> Response {
+    file_of(&format!("inbox/{path}"), headers)
+}
+
 /// A file, or the page where the path is an address of the console.
 async fn file(Path(path): Path<String>, headers: HeaderMap) -> Response {
     let is_file = path.starts_with("assets/") || path.rsplit('/').next().is_some_and(has_dot);
-    match (is_file, Files::get(&path)) {
-        (true, Some(found)) => answer(&path, found, &headers),
-        (true, None) => (StatusCode::NOT_FOUND, "There is no such file.").into_response(),
-        (false, _) => page(headers).await,
+    if is_file {
+        file_of(&path, &headers)
+    } else {
+        page(headers).await
+    }
+}
+
+fn file_of(path: &str, headers: &HeaderMap) -> Response {
+    match Files::get(path) {
+        Some(found) => answer(path, found, headers),
+        None => (StatusCode::NOT_FOUND, "There is no such file.").into_response(),
     }
 }
 
@@ -57,7 +81,7 @@ async fn page(headers: HeaderMap) -> Response {
 fn answer(path: &str, plain: EmbeddedFile, headers: &HeaderMap) -> Response {
     let kind = content_type(path);
     // The names of these files change with their content.
-    let is_hashed = path.starts_with("assets/");
+    let is_hashed = path.trim_start_matches("inbox/").starts_with("assets/");
     let packed = accepts_gzip(headers).then(|| Files::get(&format!("{path}.gz")));
     let Some(packed) = packed.flatten() else {
         return with_headers(body_of(plain), kind, is_hashed);

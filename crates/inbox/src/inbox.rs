@@ -13,7 +13,7 @@ use alert_connectors_model::{Clock, rfc3339_millis};
 use axum::{
     Router,
     body::Body,
-    extract::{Request, State},
+    extract::{Query, Request, State},
     response::{Html, IntoResponse, Response},
     routing::get,
 };
@@ -41,6 +41,8 @@ struct Inner {
     behaviours: Mutex<HashMap<String, VecDeque<Behaviour>>>,
     followers: broadcast::Sender<Message>,
     arrived: AtomicU64,
+    /// What channels are called, by path.
+    names: Mutex<HashMap<String, String>>,
 }
 
 /// Something that was posted.
@@ -56,6 +58,8 @@ pub struct Message {
     pub host: String,
     /// The path and query that it was posted to.
     pub target: String,
+    /// What its channel is called, where that was said.
+    pub channel: Option<String>,
     /// The headers, in lower case.
     pub headers: HashMap<String, String>,
     /// The payload, where it is JSON.
@@ -111,6 +115,7 @@ impl Inbox {
             behaviours: Mutex::default(),
             followers,
             arrived: AtomicU64::new(0),
+            names: Mutex::default(),
         }))
     }
 
@@ -142,14 +147,21 @@ impl Inbox {
         lock(&self.0.behaviours).remove(path);
     }
 
+    /// Says what the channel at a path is called.
+    pub fn name(&self, path: &str, name: &str) {
+        lock(&self.0.names).insert(path.to_owned(), name.to_owned());
+    }
+
     /// The receiver, and below `/_inbox` what people and programs look at.
     pub fn router(&self) -> Router {
+        let plain = Router::new().route("/_inbox", get(show));
+        self.router_with(plain.with_state(self.clone()))
+    }
+
+    /// The same with another page, which has the routes `/_inbox` and what lies below `/_inbox/assets`.
+    pub fn router_with(&self, page: Router) -> Router {
         Router::new()
-            .route("/_inbox", get(show))
-            .route(
-                "/_inbox/messages",
-                get(async |State(inbox): State<Self>| axum::Json(inbox.messages())),
-            )
+            .route("/_inbox/messages", get(messages))
             .route("/_inbox/rows", get(rows))
             .route(
                 "/_inbox/behaviour",
@@ -157,6 +169,7 @@ impl Inbox {
             )
             .fallback(receive)
             .with_state(self.clone())
+            .merge(page)
     }
 
     fn behaviour(&self, path: &str, body: &[u8]) -> Option<Behaviour> {
@@ -202,6 +215,24 @@ async fn show(State(inbox): State<Inbox>) -> Response {
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
     (headers, Html(page::html(&inbox.messages()))).into_response()
+}
+
+/// Which messages to list.
+#[derive(Deserialize)]
+struct Wanted {
+    /// Those with a greater number.
+    #[serde(default)]
+    after: u64,
+}
+
+/// What is kept, oldest first. A page that asks for what comes after a message of an earlier start gets all of it.
+async fn messages(State(inbox): State<Inbox>, Query(wanted): Query<Wanted>) -> Response {
+    let mut messages = inbox.messages();
+    if wanted.after <= inbox.count() {
+        messages.retain(|message| message.no > wanted.after);
+    }
+    let headers = [(header::CACHE_CONTROL, "no-store")];
+    (headers, axum::Json(messages)).into_response()
 }
 
 async fn rows() -> Response {
@@ -283,6 +314,7 @@ async fn receive(State(inbox): State<Inbox>, request: Request) -> Response {
                 )
             })
             .collect(),
+        channel: lock(&inbox.0.names).get(path).cloned(),
         payload: serde_json::from_slice(&body).ok(),
         problem,
         status: (!hangs).then_some(answer.status),

@@ -5,7 +5,7 @@ use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use alert_connectors::{Builder, DatabaseUrl, SystemRandom, Use, own_names};
 use alert_connectors_api::{Password, Passwords, new_token, token_hash};
 use alert_connectors_delivery::{Rates, Resolve, Trust};
-use alert_connectors_inbox::{Authority, Inbox, Message, serve};
+use alert_connectors_inbox::{Authority, Behaviour, Inbox, Message, serve};
 use alert_connectors_model::{
     AddressPolicy, Clock, ConnectorId, Email, Json, Random, Role, Secret, Slug, Space, SpaceId,
     SystemClock, UrlRules, User, UserId, parse_new_connector, rfc3339_millis,
@@ -18,8 +18,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::broadcast};
 use tokio_util::task::TaskTracker;
+use tracing::Level;
+use url::Url;
 
-use super::{Outcome, open, samples::samples, say, send::client, wait_for};
+use super::{Outcome, inbox::inbox_router, open, samples::samples, say, send::client, wait_for};
 use crate::{
     config::{DatabaseConfig, ServeConfig, Spans},
     service::Service,
@@ -43,8 +45,8 @@ pub(super) struct Options {
 const EMAIL: &str = "alice@example.com";
 const SPACE: &str = "analytics";
 
-/// The demo's channels: name, platform, path, severities, types.
-const CHANNELS: [(&str, &str, &str, &str); 3] = [
+/// The demo's channels: name, platform, webhook, filters. The last two are in trouble.
+const CHANNELS: [(&str, &str, &str, &str); 5] = [
     (
         "#data-quality-alerts",
         "slack",
@@ -63,10 +65,29 @@ const CHANNELS: [(&str, &str, &str, &str); 3] = [
         "https://default0demo.1.environment.api.powerplatform.com:443/powerautomate/automations/direct/workflows/0all/triggers/manual/paths/invoke?api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=demo-everything",
         r#""severity_filter": [], "alert_type_filter": ["dq_alert", "smart_alert", "product_alert"]"#,
     ),
+    (
+        "#warehouse-oncall",
+        "slack",
+        "https://hooks.slack.com/services/T00000DEMO/B00000BUSY/demo0000slack0000busy",
+        r#""severity_filter": ["critical"], "alert_type_filter": ["dq_alert"]"#,
+    ),
+    (
+        "#finance-data",
+        "slack",
+        "https://hooks.slack.com/services/T00000DEMO/B00000GONE/demo0000slack0000gone",
+        r#""severity_filter": ["critical"], "alert_type_filter": ["product_alert"]"#,
+    ),
+];
+
+/// How the channels in trouble answer, by a part of their path: one is down, and one was archived.
+const TROUBLE: [(&str, &str); 2] = [
+    ("B00000BUSY", "slack:unavailable"),
+    ("B00000GONE", "slack:channel_is_archived"),
 ];
 
 pub(super) fn run(options: Options) -> Outcome {
-    let logging = telemetry::start(LogFormat::default_here())?;
+    // What is not delivered is listed among the messages.
+    let logging = telemetry::start(LogFormat::default_here(), Level::ERROR)?;
     wait_for(async { Ok(demo(options, &logging).await?) })
 }
 
@@ -145,12 +166,30 @@ impl StandIn {
             .await
             .context("the inbox can't listen")?;
         Ok(Self {
-            inbox: Inbox::new(Arc::new(SystemClock)),
+            inbox: inbox_of_channels()?,
             authority,
             address: listener.local_addr()?,
             listener,
         })
     }
+}
+
+/// An inbox that knows the demo's channels, and answers for those in trouble.
+fn inbox_of_channels() -> anyhow::Result<Inbox> {
+    let inbox = Inbox::new(Arc::new(SystemClock));
+    for (name, _, url, _) in CHANNELS {
+        let url = Url::parse(url)?;
+        let row = TROUBLE.iter().find(|(part, _)| url.path().contains(part));
+        if let Some((_, row)) = row {
+            let behaviour = Behaviour {
+                row: Some((*row).to_owned()),
+                ..Behaviour::default()
+            };
+            inbox.behave(url.path(), behaviour);
+        }
+        inbox.name(url.path(), name);
+    }
+    Ok(inbox)
 }
 
 /// Starts the tasks beside the service: the inbox, the listing of its messages, and the sample alerts.
@@ -163,7 +202,7 @@ fn play(service: &Service, stand_in: StandIn, token: Secret, every: Duration) {
         serve(
             stand_in.listener,
             stand_in.authority.server_config(),
-            stand_in.inbox.router(),
+            inbox_router(&stand_in.inbox),
             TaskTracker::new(),
             stopping.clone(),
         ),
@@ -321,7 +360,7 @@ fn welcome(
          API       http://{server}  (OpenAPI: http://{server}/openapi.json)\n\
          Inbox     https://{inbox}/_inbox  (stands in for Slack and Teams)\n\
          Sign-in   {EMAIL}  {password}\n\
-         Space     {SPACE}, with one Slack and two Teams connectors\n\
+         Space     {SPACE}, with three Slack and two Teams connectors; two of them are in trouble\n\
          \n\
          List the connectors, test one, send an alert:\n\
          curl -s {connectors} -H 'Authorization: Bearer {token}'\n\
@@ -341,9 +380,12 @@ async fn tell(mut arriving: broadcast::Receiver<Message>) {
                 let time = message.at.get(11..19).unwrap_or_default();
                 let text = message.notification();
                 let (word, title) = split_word(&text);
+                let channel = message.channel.as_deref().unwrap_or("(unknown)");
+                let refused = message.status.filter(|status| *status >= 300);
+                let answer =
+                    refused.map_or(String::new(), |status| format!("  (answered {status})"));
                 if say(format_args!(
-                    "{time}  {:<26}  {word:<19}  {title}",
-                    channel(&message)
+                    "{time}  {channel:<26}  {word:<19}  {title}{answer}"
                 ))
                 .is_err()
                 {
@@ -365,26 +407,22 @@ fn split_word(text: &str) -> (&str, &str) {
     {
         return (counts, total);
     }
-    let end = match text.split_once(") ") {
-        Some((word, _)) if word.starts_with("RESOLVED (") => word.len() + 1,
-        _ => text.find(' ').unwrap_or(text.len()),
+    let words = match text.split_once(' ') {
+        Some(("RAISED", _)) => 3,
+        Some(("RESOLVED", rest)) if rest.starts_with('(') => 2,
+        _ => 1,
     };
+    let spaces = text.match_indices(' ');
+    let end = spaces.map(|(at, _)| at).nth(words - 1);
+    let end = end.unwrap_or(text.len());
     let (word, title) = text.split_at(end);
     (word, title.trim_start())
-}
-
-fn channel(message: &Message) -> &'static str {
-    let path = message.target.split('?').next().unwrap_or_default();
-    CHANNELS
-        .iter()
-        .find(|(_, _, url, _)| url.contains(path))
-        .map_or("(unknown)", |(name, ..)| name)
 }
 
 /// Posts the samples through the API, like any data platform.
 async fn raise(server: SocketAddr, token: Secret, every: Duration) -> anyhow::Result<()> {
     let client = client()?;
-    let url = format!("http://{server}/spaces/{SPACE}/alerts");
+    let url = format!("http://{server}/spaces/{SPACE}/alerts/batch");
     let mut tick = tokio::time::interval(every);
     loop {
         for sample in samples() {
@@ -395,12 +433,16 @@ async fn raise(server: SocketAddr, token: Secret, every: Duration) -> anyhow::Re
                 .json(&sample)
                 .send()
                 .await?;
-            if !answer.status().is_success() {
-                let problem: Value = answer.json().await.unwrap_or_default();
+            let status = answer.status();
+            let answer: Value = answer.json().await.unwrap_or_default();
+            let results = answer["results"].as_array().into_iter().flatten();
+            let refused = results.filter(|result| result["status"] != 202).count();
+            if !status.is_success() || refused > 0 {
                 tracing::warn!(
-                    detail = problem["detail"].as_str(),
+                    detail = answer["detail"].as_str(),
+                    refused,
                     at = rfc3339_millis(SystemClock.now()),
-                    "a sample alert was refused"
+                    "sample alerts were refused"
                 );
             }
         }
@@ -416,6 +458,7 @@ mod tests {
         for (text, expected) in [
             ("HIGH Rows: 3 are missing", ("HIGH", "Rows: 3 are missing")),
             ("RESOLVED (high) Rows", ("RESOLVED (high)", "Rows")),
+            ("RAISED TO CRITICAL Rows", ("RAISED TO CRITICAL", "Rows")),
             (
                 "22 alerts in Analytics: 7 critical · 15 high",
                 ("7 critical · 15 high", "22 alerts in Analytics"),

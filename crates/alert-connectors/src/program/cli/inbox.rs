@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 use alert_connectors_inbox::{Authority, Inbox, serve};
 use alert_connectors_model::SystemClock;
 use anyhow::{Context, anyhow};
+use axum::Router;
 use clap::Args;
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
@@ -32,6 +33,14 @@ pub(super) struct Options {
     /// Do not print the messages that arrive
     #[arg(long)]
     quiet: bool,
+}
+
+/// The inbox with the page that draws messages; with a plain one where the console is not built.
+pub(super) fn inbox_router(inbox: &Inbox) -> Router {
+    match alert_connectors_console::inbox_page() {
+        Some(page) => inbox.router_with(page),
+        None => inbox.router(),
+    }
 }
 
 pub(super) fn run(options: Options) -> Outcome {
@@ -64,7 +73,7 @@ async fn receive(options: Options) -> anyhow::Result<()> {
         serve(
             listener,
             authority.server_config(),
-            inbox.router(),
+            inbox_router(&inbox),
             TaskTracker::new(),
             stopping.clone(),
         ),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use alert_connectors::{SystemResolver, Use};
 use anyhow::Context as _;
 use tokio::net::TcpListener;
+use tracing::Level;
 
 use super::{CommandContext, Failure, Outcome, open, say, wait_for};
 use crate::{
@@ -30,7 +31,7 @@ pub(super) fn run(options: &ServeOptions, context: &CommandContext<'_>) -> Outco
             .shown(|name| config.default_of(name))
             .trim_end())?);
     }
-    let logging = telemetry::start(config.log_format)?;
+    let logging = telemetry::start(config.log_format, Level::INFO)?;
     wait_for(serve(config, &logging))
 }
 

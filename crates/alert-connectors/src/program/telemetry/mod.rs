@@ -9,6 +9,7 @@ use std::{
 };
 
 use prometheus_client::{metrics::counter::Counter, registry::Registry};
+use tracing::Level;
 use tracing_subscriber::{EnvFilter, fmt};
 
 use log_queue::LogQueue;
@@ -42,11 +43,11 @@ fn panics() -> &'static Counter {
     PANICS.get_or_init(Counter::default)
 }
 
-/// Starts to log. Called once, before anything is logged.
-pub(crate) fn start(format: LogFormat) -> std::io::Result<Logging> {
+/// Starts to log, from a level on that `RUST_LOG` may change. Called once, before anything is logged.
+pub(crate) fn start(format: LogFormat, level: Level) -> std::io::Result<Logging> {
     let queue = LogQueue::start(stderr())?;
     let filter = EnvFilter::builder()
-        .with_default_directive(tracing::Level::INFO.into())
+        .with_default_directive(level.into())
         .from_env_lossy();
     let lines = fmt()
         .with_env_filter(filter)

@@ -3,7 +3,7 @@
 use std::sync::{Arc, atomic::AtomicU64};
 
 use alert_connectors_feed::Feed;
-use alert_connectors_model::{AlertId, Random, Slug};
+use alert_connectors_model::{AlertId, Random, Slug, Space};
 use alert_connectors_store::{DeliveryMessage, Leases, Queue};
 use alert_connectors_tasks::Tasks;
 use bytes::Bytes;
@@ -117,10 +117,11 @@ impl Engine {
         Self { registry }
     }
 
-    /// Renders a delivery's own message, as it is posted where it is posted alone.
-    pub fn message(&self, slug: &Slug, message: &DeliveryMessage) -> Bytes {
-        let page = self.alert_url(slug, message.alert_id);
-        payload::message_of(message, page.as_deref())
+    /// Renders a delivery's message as it was sent last or, before that, as it is sent alone. Of an alert that was posted
+    /// again since, it says what is known now.
+    pub fn message(&self, space: &Space, message: &DeliveryMessage) -> Bytes {
+        let public_url = self.registry.context.public_url.as_deref();
+        payload::message_of(message, space, public_url)
     }
 
     /// Returns the address at which people find an alert, if this service has a public one.

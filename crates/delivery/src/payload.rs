@@ -6,7 +6,7 @@ use alert_connectors_feed::SpaceEvent;
 use alert_connectors_message::{Counts, Digest, FollowUp, Shown, platform};
 use alert_connectors_model::{
     Alert, AlertId, AlertType, Attempt, Connector, ConnectorType, DeliveryId, DeliveryKind,
-    DeliveryState, EndReason, SpaceId,
+    DeliveryState, EndReason, Space, SpaceId,
 };
 use alert_connectors_store::{
     DeliveryMessage, DigestBatch, DigestEntry, Disposition, Form, OpeningState, Outcome,
@@ -57,7 +57,12 @@ impl DigestPayload {
             first: first.map(|entry| (entry.alert_id, entry.id)),
             attempts: first.map_or(0, |entry| entry.attempts),
             alert_type: one_type(&batch.entries),
-            body: digest(&batch, public_url),
+            body: digest(
+                &batch.space,
+                batch.connector.connector_type,
+                &batch.entries,
+                public_url,
+            ),
             connector: batch.connector,
             missed,
         }
@@ -248,13 +253,28 @@ fn message(waiting: &[QueuedDelivery]) -> Bytes {
     bytes_of(connector_type, form, shown)
 }
 
-/// The bytes of a delivery's own message.
-pub(crate) fn message_of(message: &DeliveryMessage, page: Option<&str>) -> Bytes {
-    let (alert, told) = (&message.alert, (message.kind, message.created_at));
-    let (whole, note) = story(std::iter::once(told), alert);
+/// The bytes of a delivery's message: the digest or the merged message that it was sent with, or its own.
+pub(crate) fn message_of(
+    message: &DeliveryMessage,
+    space: &Space,
+    public_url: Option<&str>,
+) -> Bytes {
+    let (alert, carried) = (&message.alert, &message.carried);
+    let is_other = |entry: &DigestEntry| entry.alert_id != message.alert_id;
+    if carried.iter().any(is_other) {
+        return digest(space, message.connector_type, carried, public_url);
+    }
+    let own = [(message.kind, message.created_at)];
+    let told: Vec<_> = carried
+        .iter()
+        .map(|entry| (entry.kind, entry.created_at))
+        .collect();
+    let told = if told.is_empty() { &own[..] } else { &told };
+    let (whole, note) = story(told.iter().copied(), alert);
+    let page = alert_url(public_url, &space.slug, message.alert_id);
     let shown = Shown {
         alert,
-        page,
+        page: page.as_deref(),
         note,
         whole,
     };
@@ -299,10 +319,15 @@ struct Entry<'b> {
     page: Option<String>,
 }
 
-fn digest(batch: &DigestBatch, public_url: Option<&str>) -> Bytes {
+fn digest(
+    space: &Space,
+    connector_type: ConnectorType,
+    carried: &[DigestEntry],
+    public_url: Option<&str>,
+) -> Bytes {
     let mut entries: Vec<Entry<'_>> = Vec::new();
     let mut places = std::collections::HashMap::new();
-    for entry in &batch.entries {
+    for entry in carried {
         let place = *places.entry(entry.alert_id).or_insert(entries.len());
         let told = (entry.kind, entry.created_at);
         match entries.get_mut(place) {
@@ -310,7 +335,7 @@ fn digest(batch: &DigestBatch, public_url: Option<&str>) -> Bytes {
             None => entries.push(Entry {
                 entry,
                 told: vec![told],
-                page: alert_url(public_url, &batch.space.slug, entry.alert_id),
+                page: alert_url(public_url, &space.slug, entry.alert_id),
             }),
         }
     }
@@ -339,9 +364,9 @@ fn digest(batch: &DigestBatch, public_url: Option<&str>) -> Bytes {
         })
         .collect();
     let digest = Digest {
-        space: &batch.space.name,
+        space: &space.name,
         counts,
         worst,
     };
-    Bytes::from(platform(batch.connector.connector_type).digest(&digest))
+    Bytes::from(platform(connector_type).digest(&digest))
 }

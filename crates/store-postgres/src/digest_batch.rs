@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
-use alert_connectors_model::{Connector, Space};
+use alert_connectors_model::{AttemptId, Connector, Space};
 use alert_connectors_store::{
-    BatchQuery, DigestBatch, DigestEntry, Expiry, OpeningState, StoreError,
+    BatchQuery, CARRIED_SPANS, DigestBatch, DigestEntry, Expiry, OpeningState, StoreError,
     stored::{ENTRY_COLUMNS, SharedAlerts, digest_entry},
 };
 use jiff::Timestamp;
 
-use crate::{openings::openings, session::Session};
+use crate::{
+    alerts::uuid,
+    openings::openings,
+    session::{Parameters, Session},
+};
 
 // By the primary key of pending.
 const OLDEST: &str = "SELECT p.connector_no FROM unnest($1::int8[]) AS wanted (no) CROSS JOIN LATERAL
@@ -18,6 +22,10 @@ const OLDEST: &str = "SELECT p.connector_no FROM unnest($1::int8[]) AS wanted (n
 // By the primary key of pending, then by primary keys.
 const ENTRIES: &str = "FROM (SELECT seq FROM pending WHERE connector_no = $1 AND queued_at > $2 AND seq >= $3 ORDER BY seq LIMIT $4) p
     JOIN deliveries d ON d.seq = p.seq JOIN alerts a ON a.seq = d.alert_seq ORDER BY d.seq";
+// By deliveries_by_connector and the primary key of attempts, then by primary keys.
+const CARRIED: &str = "FROM deliveries d JOIN alerts a ON a.seq = d.alert_seq
+    WHERE d.connector_no = (SELECT connector_no FROM deliveries WHERE seq = $4) AND d.seq BETWEEN $1 AND $2
+    AND (d.ended_by = $3 OR EXISTS (SELECT FROM attempts t WHERE t.delivery_seq = d.seq AND t.id = $3)) ORDER BY d.seq";
 // By primary key.
 const CONTENT: &str = "SELECT seq, content FROM alerts WHERE seq = ANY ($1)";
 
@@ -50,16 +58,49 @@ pub(crate) async fn read(
     let found = rows.iter().map(|row| digest_entry(row));
     let mut found: Vec<(i64, DigestEntry)> = found.collect::<Result<_, _>>()?;
     find_openings(session, &mut found, query.expiry).await?;
-    let mut alerts = SharedAlerts::default();
-    let worst = DigestEntry::worst(&found, query.in_full);
-    for row in session.rows(CONTENT, &[&worst]).await? {
-        alerts.add(&row)?;
-    }
     Ok(Some(DigestBatch {
         space: Arc::new(space),
         connector: Arc::new(connector),
-        entries: alerts.fill(found),
+        entries: with_worst(session, found, query.in_full).await?,
     }))
+}
+
+/// The deliveries that one request carried, found around one of them; nothing unless all of them are there.
+pub(crate) async fn carried(
+    session: &Session,
+    delivery_seq: i64,
+    attempt: AttemptId,
+    size: usize,
+    in_full: usize,
+) -> Result<Vec<DigestEntry>, StoreError> {
+    let (sql, attempt) = (
+        format!("SELECT {ENTRY_COLUMNS} {CARRIED}"),
+        uuid(attempt.as_bytes()),
+    );
+    for span in CARRIED_SPANS {
+        let (first, last) = (delivery_seq - span, delivery_seq + span);
+        let parameters: Parameters<'_> = &[&first, &last, &attempt, &delivery_seq];
+        let rows = session.rows(&sql, parameters).await?;
+        if rows.len() == size {
+            let found = rows.iter().map(|row| digest_entry(row));
+            return with_worst(session, found.collect::<Result<_, _>>()?, in_full).await;
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// Entries with the content of the worst alerts among them.
+async fn with_worst(
+    session: &Session,
+    found: Vec<(i64, DigestEntry)>,
+    in_full: usize,
+) -> Result<Vec<DigestEntry>, StoreError> {
+    let mut alerts = SharedAlerts::default();
+    let worst = DigestEntry::worst(&found, in_full);
+    for row in session.rows(CONTENT, &[&worst]).await? {
+        alerts.add(&row)?;
+    }
+    Ok(alerts.fill(found))
 }
 
 async fn find_openings(

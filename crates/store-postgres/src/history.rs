@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use alert_connectors_model::{ConnectorId, Delivery, DeliveryId, Fingerprint, SpaceId};
 use alert_connectors_store::{
     DeliveryLook, DeliveryMessage, DeliveryQuery, DestinationHealth, Event, Expiry, Health,
-    History, KnownConnector, Page, Replay, ReplayPlan, Replayed, Retried, StoreError, retry_of,
+    History, KnownConnector, Page, Replay, ReplayPlan, Replayed, Retried, StoreError, carried_by,
+    retry_of,
     stored::{self, Columns as _, HEALTH_COLUMNS, MESSAGE_COLUMNS, StoredDelivery},
 };
 use async_trait::async_trait;
@@ -15,7 +16,7 @@ use tokio_postgres::types::ToSql;
 use crate::{
     PostgresStore,
     alerts::uuid,
-    deliveries, destination_health,
+    deliveries, destination_health, digest_batch,
     row::Row,
     session::{Change, Session},
 };
@@ -132,14 +133,25 @@ impl History for PostgresStore {
         &self,
         space_id: SpaceId,
         id: DeliveryId,
+        in_full: usize,
     ) -> Result<Option<DeliveryMessage>, StoreError> {
         self.read(async |session| {
-            let Some(found) = find(session, space_id, id).await? else {
+            let Some(StoredDelivery { seq, .. }) = find(session, space_id, id).await? else {
                 return Ok(None);
             };
             let sql = format!("SELECT {MESSAGE_COLUMNS}, {MESSAGE}");
-            let row = session.row(&sql, &[&found.seq]).await?;
-            row.map(|row| stored::message(&row)).transpose()
+            let Some(row) = session.row(&sql, &[&seq]).await? else {
+                return Ok(None);
+            };
+            let attempts = deliveries::attempts(session, &[seq]).await?.remove(&seq);
+            let carried = match carried_by(&attempts.unwrap_or_default()) {
+                Some((attempt, size)) => {
+                    digest_batch::carried(session, seq, attempt, size, in_full).await?
+                }
+                None => Vec::new(),
+            };
+            let message = stored::message(&row)?;
+            Ok(Some(DeliveryMessage { carried, ..message }))
         })
         .await
     }

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use alert_connectors_model::{Connector, Space};
+use alert_connectors_model::{AttemptId, Connector, Space};
 use alert_connectors_store::{
-    BatchQuery, DigestBatch, DigestEntry,
+    BatchQuery, CARRIED_SPANS, DigestBatch, DigestEntry,
     stored::{ENTRY_COLUMNS, SharedAlerts, digest_entry},
 };
 use jiff::Timestamp;
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
 
 use crate::{
     error::Failure,
@@ -23,6 +23,11 @@ const OLDEST: &str = "SELECT seq FROM deliveries WHERE connector_no = ?1 AND sta
 const ENTRIES: &str = "FROM deliveries d JOIN alerts a ON a.seq = d.alert_seq
     WHERE d.connector_no = ?1 AND d.state = 0 AND coalesce(d.requeued_at, d.created_at) > ?2
     AND d.seq >= ?3 ORDER BY d.seq LIMIT ?4";
+// By the primary key of attempts, then by primary keys.
+const CARRIED: &str =
+    "FROM attempts t JOIN deliveries d ON d.seq = t.delivery_seq JOIN alerts a ON a.seq = d.alert_seq
+    WHERE t.delivery_seq BETWEEN ?1 AND ?2 AND t.id = ?3
+    AND d.connector_no = (SELECT connector_no FROM deliveries WHERE seq = ?4) ORDER BY d.seq";
 // By primary key.
 const CONTENT: &str = "SELECT seq, content FROM alerts WHERE seq = ?1";
 
@@ -48,15 +53,44 @@ pub(crate) fn read(
         return Ok(None);
     };
     let found = entries(connection, connector_no, cutoff, query)?;
-    let mut alerts = SharedAlerts::default();
-    for alert_seq in DigestEntry::worst(&found, query.in_full) {
-        row(connection, CONTENT, [alert_seq], |row| alerts.add(row))?;
-    }
     Ok(Some(DigestBatch {
         space: Arc::new(space),
         connector: Arc::new(connector),
-        entries: alerts.fill(found),
+        entries: with_worst(connection, found, query.in_full)?,
     }))
+}
+
+/// The deliveries that one request carried, found around one of them; nothing unless all of them are there.
+pub(crate) fn carried(
+    connection: &Connection,
+    delivery_seq: i64,
+    attempt: AttemptId,
+    size: usize,
+    in_full: usize,
+) -> Result<Vec<DigestEntry>, Failure> {
+    let sql = format!("SELECT {ENTRY_COLUMNS} {CARRIED}");
+    for span in CARRIED_SPANS {
+        let (first, last) = (delivery_seq - span, delivery_seq + span);
+        let parameters = params![first, last, &attempt.as_bytes()[..], delivery_seq];
+        let found = rows(connection, &sql, parameters, digest_entry)?;
+        if found.len() == size {
+            return with_worst(connection, found, in_full);
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// Entries with the content of the worst alerts among them.
+fn with_worst(
+    connection: &Connection,
+    found: Vec<(i64, DigestEntry)>,
+    in_full: usize,
+) -> Result<Vec<DigestEntry>, Failure> {
+    let mut alerts = SharedAlerts::default();
+    for alert_seq in DigestEntry::worst(&found, in_full) {
+        row(connection, CONTENT, [alert_seq], |row| alerts.add(row))?;
+    }
+    Ok(alerts.fill(found))
 }
 
 /// Deliveries with the places of their alerts.

@@ -3,7 +3,8 @@
 use alert_connectors_model::{ConnectorId, Delivery, DeliveryId, SpaceId};
 use alert_connectors_store::{
     DeliveryLook, DeliveryMessage, DeliveryQuery, Event, Expiry, Health, History, KnownConnector,
-    NewestDeliveries, Page, Replay, ReplayPlan, Replayed, Retried, StoreError, retry_of,
+    NewestDeliveries, Page, Replay, ReplayPlan, Replayed, Retried, StoreError, carried_by,
+    retry_of,
     stored::{self, MESSAGE_COLUMNS, StoredDelivery},
 };
 use async_trait::async_trait;
@@ -13,7 +14,7 @@ use rusqlite::{Connection, ToSql, params};
 use crate::{
     SqliteStore,
     alerts::space_no,
-    deliveries, destination_health,
+    deliveries, destination_health, digest_batch,
     error::Failure,
     order::first_since,
     row::{row, rows},
@@ -119,13 +120,24 @@ impl History for SqliteStore {
         &self,
         space_id: SpaceId,
         id: DeliveryId,
+        in_full: usize,
     ) -> Result<Option<DeliveryMessage>, StoreError> {
         self.read(move |connection| {
             let Some(stored) = find(connection, space_id, id)? else {
                 return Ok(None);
             };
             let sql = format!("SELECT {MESSAGE_COLUMNS}, {MESSAGE}");
-            row(connection, &sql, [stored.seq], stored::message)
+            let Some(message) = row(connection, &sql, [stored.seq], stored::message)? else {
+                return Ok(None);
+            };
+            let attempts = deliveries::attempts(connection, stored.seq)?;
+            let carried = match carried_by(&attempts) {
+                Some((attempt, size)) => {
+                    digest_batch::carried(connection, stored.seq, attempt, size, in_full)?
+                }
+                None => Vec::new(),
+            };
+            Ok(Some(DeliveryMessage { carried, ..message }))
         })
         .await
     }

@@ -7,7 +7,7 @@ use alert_connectors_model::{
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::{DestinationHealth, Expiry, Form, Page, SetAside, StoreError};
+use crate::{DestinationHealth, DigestEntry, Expiry, Form, Page, SetAside, StoreError};
 
 /// The history of deliveries.
 #[async_trait]
@@ -28,11 +28,13 @@ pub trait History: Send + Sync {
         expiry: Expiry,
     ) -> Result<Option<Delivery>, StoreError>;
 
-    /// What a delivery's message is made of: as it was sent last or, while it was not, as it would be sent now.
+    /// What a delivery's message is made of: as it was sent last or, while it was not, as it would be sent now. Of the
+    /// alerts that were sent with it, at most `in_full` come in full.
     async fn message(
         &self,
         space_id: SpaceId,
         id: DeliveryId,
+        in_full: usize,
     ) -> Result<Option<DeliveryMessage>, StoreError>;
 
     /// Queues a delivery again after it failed, expired or was cancelled.
@@ -81,6 +83,9 @@ pub struct DeliveryMessage {
     pub form: Form,
     /// How many deliveries the last request carried; 1 where none was made.
     pub digest_size: u32,
+    /// Those that it carried, in order, with the worst alerts in full. Empty where it carried this one alone, and where
+    /// not all of them are known any more.
+    pub carried: Vec<DigestEntry>,
 }
 
 /// Which deliveries to list.

@@ -2,7 +2,9 @@
 //!
 //! A delivery's state is what is written and what follows from times. So some states are found in several places.
 
-use alert_connectors_model::{ConnectorId, Delivery, DeliveryState, Fingerprint};
+use alert_connectors_model::{
+    Attempt, AttemptId, ConnectorId, Delivery, DeliveryState, Fingerprint,
+};
 use jiff::Timestamp;
 
 use crate::{
@@ -260,6 +262,17 @@ impl KnownConnector {
         }
         .into()
     }
+}
+
+/// The deliveries that one request carried stand near each other in the order, since they were pending at the same time.
+/// They are looked for this many places before and after one of them: first in the shortest span.
+pub const CARRIED_SPANS: [i64; 3] = [4_000, 32_000, 256_000];
+
+/// The request that a delivery was sent with last, if it carried others too: its attempt, and how many there were.
+pub fn carried_by(attempts: &[Attempt]) -> Option<(AttemptId, usize)> {
+    let last = attempts.last()?;
+    let size = usize::try_from(last.digest_size).ok()?;
+    (size > 1).then_some((last.id, size))
 }
 
 /// Whether a delivery is retried: its destination, or why not. `connector` is its connector, if that is still there.

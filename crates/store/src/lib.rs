@@ -46,7 +46,8 @@ pub use history::{
     Retried,
 };
 pub use history_plan::{
-    DeliveryLook, KIND_PLACES_MAX, KnownConnector, NewestDeliveries, ReplayPlan, retry_of,
+    CARRIED_SPANS, DeliveryLook, KIND_PLACES_MAX, KnownConnector, NewestDeliveries, ReplayPlan,
+    carried_by, retry_of,
 };
 pub use inspection::Inspection;
 pub use intake::{

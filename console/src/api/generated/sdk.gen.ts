@@ -472,7 +472,7 @@ export const getDelivery = <ThrowOnError extends boolean = false>(options: Optio
 });
 
 /**
- * Show a delivery's message: as it was sent or, while it is pending, as it would be sent now.
+ * Show a delivery's message: as it was sent, with the others of its digest, or as it would be sent now.
  */
 export const getDeliveryMessage = <ThrowOnError extends boolean = false>(options: Options<GetDeliveryMessageData, ThrowOnError>) => (options.client ?? client).get<GetDeliveryMessageResponses, GetDeliveryMessageErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }, {

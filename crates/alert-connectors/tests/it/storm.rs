@@ -65,6 +65,15 @@ async fn a_storm_arrives_in_a_few_digests_and_every_delivery_points_to_its_attem
         .body;
     let attempt = &delivery["attempts"][0];
     assert!(attempt["digest_size"].as_u64().unwrap() > 1, "{delivery}");
+    // Its message is the digest, as it arrived.
+    let message = world
+        .get(&format!("/spaces/data/deliveries/{id}/message"))
+        .await
+        .body;
+    assert_eq!(message["digest_size"], attempt["digest_size"]);
+    let arrived = texts.iter().map(|text| serde_json::from_str::<Value>(text));
+    let mut arrived = arrived.map(Result::unwrap);
+    assert!(arrived.any(|text| text == message["payload"]), "{message}");
 }
 
 /// How many alerts a message tells of.

@@ -1,6 +1,7 @@
 //! The history of deliveries, their retry and replay, and a connector's health.
 
 use alert_connectors_feed::SpaceEvent;
+use alert_connectors_message::DIGEST_ITEMS_MAX;
 use alert_connectors_model::{
     Attempt, Delivery, DeliveryId, DeliveryKind, DeliveryState, EndReason, FaultKind, FieldReader,
     Json, rfc3339_millis,
@@ -148,7 +149,7 @@ pub(super) async fn one(
     Ok(axum::Json(schema::Delivery::of(&delivery)).into_response())
 }
 
-/// Show a delivery's message: as it was sent or, while it is pending, as it would be sent now.
+/// Show a delivery's message: as it was sent, with the others of its digest, or as it would be sent now.
 #[utoipa::path(
     get, path = "/spaces/{slug}/deliveries/{id}/message", operation_id = "getDeliveryMessage", tag = "deliveries",
     params(("slug" = String, Path, description = "The space"), ("id" = String, Path, description = "The delivery")),
@@ -160,9 +161,10 @@ pub(super) async fn message(
     PathId(id): PathId,
 ) -> Result<Response, ApiError> {
     let id: DeliveryId = id.parse().map_err(|_malformed| absent())?;
-    let found = app.store.message(entry.space().id, id).await?;
+    let space = entry.space();
+    let found = app.store.message(space.id, id, DIGEST_ITEMS_MAX).await?;
     let message = found.ok_or_else(absent)?;
-    let payload = app.engine.message(&entry.space().slug, &message);
+    let payload = app.engine.message(space, &message);
     let body = schema::DeliveryMessage {
         connector_type: message.connector_type,
         payload: raw(payload.to_vec()),

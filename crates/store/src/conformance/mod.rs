@@ -10,6 +10,7 @@
 
 mod alerts;
 mod connectors;
+mod deliveries;
 mod health;
 mod history;
 mod intake;
@@ -20,6 +21,7 @@ mod world;
 
 pub use alerts::*;
 pub use connectors::*;
+pub use deliveries::*;
 pub use health::*;
 pub use history::*;
 pub use intake::*;
@@ -80,6 +82,7 @@ macro_rules! conformance {
             deliveries_of_a_connector_are_listed_newest_first_by_state,
             deliveries_of_a_space_are_listed_newest_first,
             deliveries_of_a_space_are_listed_by_state,
+            a_message_knows_what_was_sent_with_it,
             a_delivery_is_found_by_its_name,
             a_retry_gives_a_delivery_its_place_and_its_time_back,
             every_attempt_stays_whatever_becomes_of_its_delivery,

@@ -120,6 +120,7 @@ pub fn message(row: &dyn Columns) -> Result<DeliveryMessage, StoreError> {
             Form::Full
         },
         digest_size: digest_size.unwrap_or(1),
+        carried: Vec::new(),
     })
 }
 

@@ -103,7 +103,7 @@ impl App {
                     self.feed.publish(grant.roster.space.id, events);
                     step
                 }
-                Acceptance::Repeated(step) => step,
+                Acceptance::AlreadyStored(step) => step,
                 Acceptance::Stale if tries < TRIES_MAX => {
                     tries += 1;
                     grant = poster.grant().await?;

@@ -120,6 +120,12 @@ impl App {
         }
     }
 
+    /// Whether a roster is true now. That costs less than reading all connectors of a space again.
+    async fn is_current(&self, known: &Roster) -> Result<bool, ApiError> {
+        let found = self.store.roster_version(&known.space.slug).await?;
+        Ok(found == Some((known.space.id, known.version)))
+    }
+
     /// The connectors of a space. A roster that is only [`Freshness::Cached`] must be checked by the store's version
     /// before anything rests on it.
     pub(crate) async fn roster(
@@ -127,8 +133,8 @@ impl App {
         slug: &Slug,
         freshness: Freshness,
     ) -> Result<Option<Arc<Roster>>, ApiError> {
-        if freshness == Freshness::Cached
-            && let Some(known) = self.rosters.get(slug)
+        if let Some(known) = self.rosters.get(slug)
+            && (freshness == Freshness::Cached || self.is_current(&known).await?)
         {
             return Ok(Some(known));
         }

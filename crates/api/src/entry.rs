@@ -131,7 +131,35 @@ pub(crate) async fn enter(
     let no_space = || ApiError::not_found("space");
     let slug = Slug::parse(slug).ok_or_else(no_space)?;
     let roster = app.roster(&slug, freshness).await?.ok_or_else(no_space)?;
-    let role = app.identity.role(&caller, &roster.space).await?;
+    let role = role_of(app, &caller, &roster.space, access).await?;
+    Ok(Entry {
+        caller,
+        role,
+        access,
+        roster,
+    })
+}
+
+/// Whether the caller may still read a space that was entered before. This reads no connectors, so that whoever stays for long
+/// can be asked often.
+pub(crate) async fn may_still_read(
+    app: &App,
+    headers: &HeaderMap,
+    space: &Space,
+) -> Result<(), ApiError> {
+    let caller = sign_in(app, headers, Freshness::Now).await?;
+    let access = Access::Role(Role::Viewer);
+    role_of(app, &caller, space, access).await.map(drop)
+}
+
+/// The caller's role in a space, if it allows what the caller wants.
+async fn role_of(
+    app: &App,
+    caller: &Caller,
+    space: &Space,
+    access: Access,
+) -> Result<Role, ApiError> {
+    let role = app.identity.role(caller, space).await?;
     let role = role.ok_or_else(forbidden)?;
     let (needed, sends) = match access {
         Access::Send => (Role::Editor, true),
@@ -151,12 +179,7 @@ pub(crate) async fn enter(
         );
         return Err(ApiError::new(ErrorKind::Forbidden, detail));
     }
-    Ok(Entry {
-        caller,
-        role,
-        access,
-        roster,
-    })
+    Ok(role)
 }
 
 fn forbidden() -> ApiError {

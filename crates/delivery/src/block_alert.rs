@@ -70,7 +70,7 @@ impl<S: Alerts + Intake + Connectors + ?Sized> NotifySpace for BlockAlerts<S> {
                     self.feed.publish(space.id, events);
                     return Ok(());
                 }
-                Acceptance::Repeated(_) | Acceptance::KeyReused => return Ok(()),
+                Acceptance::AlreadyStored(_) | Acceptance::KeyReused => return Ok(()),
             }
         }
         Err(NotifyError::ChangesTooFast)

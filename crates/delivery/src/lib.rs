@@ -32,8 +32,8 @@ pub use answer::{Answer, Body, Family, Reason, Verdict, classify};
 pub use backoff::{BackoffConfig, retry_after};
 pub use block_alert::BlockAlerts;
 pub use connection::{
-    CertificateFault, PostError, Proxy, ProxyFault, Resolve, Sender, SenderOptions, SystemResolver,
-    TimeLimits, Trust,
+    CertificateFault, Proxy, ProxyFault, RequestError, Resolve, Sender, SenderOptions,
+    SystemResolver, TimeLimits, Trust,
 };
 pub use engine::{Engine, EngineOptions};
 pub use meters::DeliveryMeters;

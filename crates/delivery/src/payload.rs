@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alert_connectors_feed::SpaceEvent;
-use alert_connectors_message::{Counts, Digest, FollowUp, Shown, platform};
+use alert_connectors_message::{Counts, Digest, FollowUpNote, Shown, platform};
 use alert_connectors_model::{
     Alert, AlertId, AlertType, Attempt, Connector, ConnectorType, DeliveryId, DeliveryKind,
     DeliveryState, EndReason, Space, SpaceId,
@@ -294,21 +294,23 @@ fn bytes_of(connector_type: ConnectorType, form: Form, shown: Shown<'_>) -> Byte
 fn story(
     told: impl Iterator<Item = (DeliveryKind, Timestamp)>,
     alert: &Alert,
-) -> (bool, Option<FollowUp>) {
+) -> (bool, Option<FollowUpNote>) {
     let (mut whole, mut note) = (false, None);
     for (kind, at) in told {
         match kind {
             DeliveryKind::Opening => whole = true,
-            DeliveryKind::Raised => note = Some(FollowUp::Raised),
-            DeliveryKind::Renotified => note = Some(FollowUp::StillThere(alert.lasted_until(at))),
+            DeliveryKind::Raised => note = Some(FollowUpNote::Raised),
+            DeliveryKind::Renotified => {
+                note = Some(FollowUpNote::StillThere(alert.lasted_until(at)));
+            }
             DeliveryKind::Resolved => {
                 let ended = alert.resolved_at.unwrap_or(at);
-                note = Some(FollowUp::Resolved(alert.lasted_until(ended)));
+                note = Some(FollowUpNote::Resolved(alert.lasted_until(ended)));
             }
         }
     }
     // Who hears of it for the first time hears how bad it is now, and nothing of how it became so.
-    let note = note.filter(|note| !whole || matches!(note, FollowUp::Resolved(_)));
+    let note = note.filter(|note| !whole || matches!(note, FollowUpNote::Resolved(_)));
     (whole, note)
 }
 

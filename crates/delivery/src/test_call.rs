@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::{
-    Engine, Family, PostError, Verdict,
+    Engine, Family, RequestError, Verdict,
     announcement::Announcement,
     answer::{Sending, answer_of},
     classify,
@@ -121,12 +121,12 @@ async fn post(
     target: TestTarget<'_>,
     space_name: &str,
     now: Timestamp,
-) -> Result<WebhookResponse, PostError> {
+) -> Result<WebhookResponse, RequestError> {
     let (Some(alert), Some(head)) = (
         test_alert(target.name, space_name, now),
         RequestHead::of(target.webhook_url),
     ) else {
-        return Err(PostError::NotConnected);
+        return Err(RequestError::NotConnected);
     };
     let message = platform(target.connector_type).message(Shown::whole(&alert, None));
     let started = Instant::now();

@@ -36,9 +36,9 @@ const ELSEWHERE_MAX: usize = 4_000;
 
 /// The feed. Clones share it.
 #[derive(Clone)]
-pub struct Feed(pub(crate) Arc<Inner>);
+pub struct Feed(pub(crate) Arc<FeedState>);
 
-pub(crate) struct Inner {
+pub(crate) struct FeedState {
     server: u32,
     clock: Arc<dyn Clock>,
     /// How many spaces are watched by anyone: while there is none, events cost nothing.
@@ -135,7 +135,7 @@ impl Feed {
     pub fn new(clock: Arc<dyn Clock>, random: &dyn Random, closing: CancellationToken) -> Self {
         let mut server = [0; 4];
         random.fill(&mut server);
-        Self(Arc::new(Inner {
+        Self(Arc::new(FeedState {
             server: u32::from_le_bytes(server),
             clock,
             active: AtomicUsize::new(0),

@@ -33,9 +33,9 @@ const FOLLOWERS_LAG_MAX: usize = 1_024;
 
 /// The inbox. Clones share it.
 #[derive(Clone)]
-pub struct Inbox(Arc<Inner>);
+pub struct Inbox(Arc<InboxState>);
 
-struct Inner {
+struct InboxState {
     clock: Arc<dyn Clock>,
     kept: Mutex<VecDeque<Message>>,
     behaviours: Mutex<HashMap<String, VecDeque<Behaviour>>>,
@@ -109,7 +109,7 @@ impl Inbox {
     /// An empty inbox.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let (followers, _) = broadcast::channel(FOLLOWERS_LAG_MAX);
-        Self(Arc::new(Inner {
+        Self(Arc::new(InboxState {
             clock,
             kept: Mutex::default(),
             behaviours: Mutex::default(),

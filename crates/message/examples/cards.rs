@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use alert_connectors_message::{Counts, Digest, FollowUp, Shown, platform};
+use alert_connectors_message::{Counts, Digest, FollowUpNote, Shown, platform};
 use alert_connectors_model::{ConnectorType, Json, Loc, parse_alert};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -69,7 +69,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for alert in &parsed {
         let shown = Shown::whole(alert, page);
         let follow_up = Shown {
-            note: Some(FollowUp::StillThere(Some(Duration::from_hours(4)))),
+            note: Some(FollowUpNote::StillThere(Some(Duration::from_hours(4)))),
             whole: false,
             ..shown
         };

@@ -6,7 +6,7 @@ use alert_connectors_model::{Alert, Severity};
 
 /// What a follow-up says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FollowUp {
+pub enum FollowUpNote {
     /// The severity rose to what it is now.
     Raised,
     /// The problem is still there, this long after it began, where that is known.
@@ -15,7 +15,7 @@ pub enum FollowUp {
     Resolved(Option<Duration>),
 }
 
-impl FollowUp {
+impl FollowUpNote {
     /// The note in words.
     pub(crate) fn text(self, alert: &Alert) -> String {
         match self {

@@ -22,7 +22,7 @@ mod truncate;
 mod words;
 
 pub use digest::{Counts, DIGEST_ITEMS_MAX, Digest};
-pub use follow_up::FollowUp;
+pub use follow_up::FollowUpNote;
 pub use platform::{Platform, Rendering, Shown, platform};
 pub use sample::test_alert;
 pub use truncate::Trim;

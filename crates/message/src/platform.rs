@@ -2,7 +2,7 @@
 
 use alert_connectors_model::{Alert, ConnectorType};
 
-use crate::{Digest, FollowUp, slack::Slack, teams::Teams, truncate::Trim};
+use crate::{Digest, FollowUpNote, slack::Slack, teams::Teams, truncate::Trim};
 
 /// An alert to be shown, and where people find the whole of it.
 #[derive(Debug, Clone, Copy)]
@@ -12,7 +12,7 @@ pub struct Shown<'a> {
     /// The alert's own page at this service, where `--public-url` is set.
     pub page: Option<&'a str>,
     /// What a follow-up says beyond it.
-    pub note: Option<FollowUp>,
+    pub note: Option<FollowUpNote>,
     /// Whether the message shows the alert itself, or only how its problem changed.
     pub whole: bool,
 }

@@ -6,7 +6,7 @@ use alert_connectors_model::{AlertId, AlertStatus, Delivery, Severity, SpaceId};
 use alert_connectors_store::{
     AlertQuery, AlertRecord, AlertSummary, Alerts, CLOCK_STEP, DELIVERIES_LISTED_MAX, Expiry, Page,
     Resolution, Roster, StoreError,
-    accept::Closing,
+    accept::ResolveRequest,
     stored::{StoredAlert, StoredDelivery},
 };
 use async_trait::async_trait;
@@ -92,7 +92,7 @@ impl Alerts for PostgresStore {
         id: AlertId,
         expiry: Expiry,
     ) -> Result<Resolution, StoreError> {
-        self.close(Closing {
+        self.resolve_problem(ResolveRequest {
             roster,
             id,
             expiry,

@@ -91,6 +91,14 @@ impl Connectors for PostgresStore {
         .await
     }
 
+    async fn roster_version(&self, slug: &Slug) -> Result<Option<(SpaceId, i64)>, StoreError> {
+        self.read(async |session| {
+            let found = spaces::by_slug(session, slug).await?;
+            Ok(found.map(|(_, space, version)| (space.id, version)))
+        })
+        .await
+    }
+
     async fn create_connector(
         &self,
         space_id: SpaceId,

@@ -205,7 +205,7 @@ pub(crate) async fn within<T>(
 // By primary key.
 const LOCKED_VERSION: &str = "SELECT version FROM identity WHERE one = 1 FOR UPDATE";
 
-/// A transaction. Unless it is committed, closing its connection rolls it back.
+/// A transaction. Unless it is committed, request its connection rolls it back.
 pub(crate) struct Change {
     session: Session,
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use alert_connectors_model::{AlertId, Delivery, Severity, SpaceId};
 use alert_connectors_store::{
     AlertQuery, AlertRecord, AlertSummary, Alerts, CLOCK_STEP, Expiry, Page, Resolution, Roster,
-    StoreError, accept::Closing, stored::StoredAlert,
+    StoreError, accept::ResolveRequest, stored::StoredAlert,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -106,13 +106,13 @@ impl Alerts for SqliteStore {
         id: AlertId,
         expiry: Expiry,
     ) -> Result<Resolution, StoreError> {
-        let closing = Closing {
+        let request = ResolveRequest {
             roster,
             id,
             expiry,
             identity_version: self.judged_at,
         };
-        self.shared.writer.close(closing).await
+        self.shared.writer.resolve_problem(request).await
     }
 }
 

@@ -77,6 +77,15 @@ impl Connectors for SqliteStore {
         .await
     }
 
+    async fn roster_version(&self, slug: &Slug) -> Result<Option<(SpaceId, i64)>, StoreError> {
+        let wanted = slug.clone();
+        self.read(move |connection| {
+            let found = spaces::by_slug(connection, &wanted)?;
+            Ok(found.map(|(_, space, version)| (space.id, version)))
+        })
+        .await
+    }
+
     async fn create_connector(
         &self,
         space_id: SpaceId,

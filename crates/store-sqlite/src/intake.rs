@@ -1,9 +1,9 @@
-//! Accepting alerts, and closing problems, inside the writer's transaction.
+//! Accepting alerts, and request problems, inside the writer's transaction.
 
 use alert_connectors_model::Random;
 use alert_connectors_store::{
     Acceptance, Event, Expiry, Idempotency, Intake, Resolution, StoreError, Submission,
-    accept::{self, Closed, Closing, Decision, KeptAnswer, Ledger as _, SpaceRow},
+    accept::{self, Decision, KeptAnswer, Ledger as _, ResolveDecision, ResolveRequest, SpaceRow},
     stored,
 };
 use async_trait::async_trait;
@@ -22,7 +22,7 @@ pub(crate) fn accept(
     let mut ledger = cache.on(connection);
     match accept::accept(&mut ledger, random, submission, events)? {
         Decision::Answered(acceptance) => Ok(acceptance),
-        Decision::Repeated(kept) => {
+        Decision::AlreadyStored(kept) => {
             let space = ledger.space(submission.roster.space.id)?;
             let (Some(space), Some(idempotency)) = (space, &submission.idempotency) else {
                 return Ok(Acceptance::Stale);
@@ -45,26 +45,26 @@ fn repeated(
         let record = alerts::one(connection, space.no, one.id, expiry)?;
         accepted.push(one.again(record, kept.created_at));
     }
-    Ok(Acceptance::Repeated(accepted))
+    Ok(Acceptance::AlreadyStored(accepted))
 }
 
 /// Closes a problem by its id.
-pub(crate) fn close(
+pub(crate) fn resolve(
     connection: &Connection,
     cache: &mut LedgerCache,
     random: &dyn Random,
-    closing: &Closing,
+    request: &ResolveRequest,
     events: &mut Vec<Event>,
 ) -> Result<Resolution, Failure> {
     let mut ledger = cache.on(connection);
-    match accept::close(&mut ledger, random, closing, events)? {
-        Closed::Stale => Ok(Resolution::Stale),
-        Closed::Absent => Ok(Resolution::Absent),
-        Closed::Done => {
-            let Some(space) = ledger.space(closing.roster.space.id)? else {
+    match accept::resolve(&mut ledger, random, request, events)? {
+        ResolveDecision::Stale => Ok(Resolution::Stale),
+        ResolveDecision::Absent => Ok(Resolution::Absent),
+        ResolveDecision::Done => {
+            let Some(space) = ledger.space(request.roster.space.id)? else {
                 return Ok(Resolution::Absent);
             };
-            let record = alerts::one(connection, space.no, closing.id, closing.expiry)?;
+            let record = alerts::one(connection, space.no, request.id, request.expiry)?;
             Ok(Resolution::of(record))
         }
     }

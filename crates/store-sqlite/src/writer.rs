@@ -5,7 +5,7 @@ use std::{sync::Arc, thread, time::Instant};
 use alert_connectors_model::Random;
 use alert_connectors_store::{
     Acceptance, Event, GroupMeters, Recorded, Report, Resolution, StoreError, Submission,
-    accept::Closing,
+    accept::ResolveRequest,
     group::{EVENT_GROUPS_MAX, GROUP_MAX, GROUP_ROWS_MAX, WAITING_MAX},
     stored::IDENTITY_VERSION,
 };
@@ -33,7 +33,10 @@ enum Job {
         Arc<[Report]>,
         oneshot::Sender<Result<Vec<Recorded>, StoreError>>,
     ),
-    Close(Closing, oneshot::Sender<Result<Resolution, StoreError>>),
+    Resolve(
+        ResolveRequest,
+        oneshot::Sender<Result<Resolution, StoreError>>,
+    ),
     Change(Box<dyn Change>),
 }
 
@@ -141,8 +144,11 @@ impl Writer {
         self.ask(|answer| Job::Record(reports, answer)).await
     }
 
-    pub(crate) async fn close(&self, closing: Closing) -> Result<Resolution, StoreError> {
-        self.ask(|answer| Job::Close(closing, answer)).await
+    pub(crate) async fn resolve_problem(
+        &self,
+        request: ResolveRequest,
+    ) -> Result<Resolution, StoreError> {
+        self.ask(|answer| Job::Resolve(request, answer)).await
     }
 }
 
@@ -352,8 +358,8 @@ impl WriterThread {
                 Job::Record(reports, answer) => {
                     answer_later(answer, queue::record(&transaction, &reports), finishes)
                 }
-                Job::Close(closing, answer) => {
-                    let done = intake::close(&transaction, cache, random, &closing, events);
+                Job::Resolve(request, answer) => {
+                    let done = intake::resolve(&transaction, cache, random, &request, events);
                     answer_later(answer, done, finishes)
                 }
             };
@@ -419,7 +425,7 @@ impl Job {
         match self {
             Self::Accept(submission, _) => submission.rows(),
             Self::Record(reports, _) => reports.iter().map(|report| report.outcomes.len()).sum(),
-            Self::Close(..) | Self::Change(_) => 1,
+            Self::Resolve(..) | Self::Change(_) => 1,
         }
     }
 
@@ -433,7 +439,7 @@ impl Job {
         match self {
             Self::Accept(_, answer) => refusal(answer),
             Self::Record(_, answer) => refusal(answer),
-            Self::Close(_, answer) => refusal(answer),
+            Self::Resolve(_, answer) => refusal(answer),
             Self::Change(change) => change.refused(),
         }
     }

@@ -44,7 +44,7 @@ pub trait Alerts: Send + Sync {
         since: Timestamp,
     ) -> Result<AlertSummary, StoreError>;
 
-    /// Closes the problem, and notifies the active connectors of the roster that any message of it reached or will
+    /// Resolves the problem, and notifies the active connectors of the roster that any message of it reached or will
     /// reach. A second call changes nothing.
     async fn resolve(
         &self,

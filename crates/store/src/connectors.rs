@@ -20,6 +20,9 @@ pub trait Connectors: Send + Sync {
     /// The space of that slug with all its connectors, as they are now.
     async fn roster(&self, slug: &Slug) -> Result<Option<Roster>, StoreError>;
 
+    /// The space of that slug and the version of its roster now. A roster of the same space and version is true now.
+    async fn roster_version(&self, slug: &Slug) -> Result<Option<(SpaceId, i64)>, StoreError>;
+
     /// Makes a connector; its id is given so that the caller can name it.
     async fn create_connector(
         &self,

@@ -126,7 +126,7 @@ pub enum Acceptance {
     /// It is on disk; an answer for each alert, in order.
     Stored(Vec<Accepted>),
     /// The same key and body were stored before; nothing is sent again.
-    Repeated(Vec<Accepted>),
+    AlreadyStored(Vec<Accepted>),
     /// Connectors or identity changed since it was matched: match and authorise it again.
     Stale,
     /// The idempotency key was used with another body.

@@ -431,7 +431,7 @@ export const getAlert = <ThrowOnError extends boolean = false>(options: Options<
 });
 
 /**
- * Close an ongoing problem. Closing it again changes nothing.
+ * Resolve an ongoing problem. Resolving it again changes nothing.
  */
 export const resolveAlert = <ThrowOnError extends boolean = false>(options: Options<ResolveAlertData, ThrowOnError>) => (options.client ?? client).patch<ResolveAlertResponses, ResolveAlertErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }, {

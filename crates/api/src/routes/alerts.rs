@@ -180,7 +180,7 @@ fn absent() -> ApiError {
     ApiError::not_found("alert in this space")
 }
 
-/// Close an ongoing problem. Closing it again changes nothing.
+/// Resolve an ongoing problem. Resolving it again changes nothing.
 #[utoipa::path(
     patch, path = "/spaces/{slug}/alerts/{id}/resolve", operation_id = "resolveAlert", tag = "alerts",
     params(("slug" = String, Path, description = "The space"), ("id" = String, Path, description = "The alert")),

@@ -1,9 +1,9 @@
 //! The events of a space, as a stream that stays open: what to read again, and when.
 
-use std::{convert::Infallible, fmt::Write, time::Duration};
+use std::{convert::Infallible, fmt::Write, sync::Arc, time::Duration};
 
 use alert_connectors_feed::{EventId, SpaceEvent, Watcher};
-use alert_connectors_model::Role;
+use alert_connectors_model::Space;
 use axum::{
     body::Body,
     extract::State,
@@ -19,8 +19,8 @@ use tokio::{
 };
 
 use crate::{
-    ApiError, App, Freshness,
-    entry::{Access, Viewer, enter},
+    ApiError, App,
+    entry::{Viewer, may_still_read},
 };
 
 /// How often the caller's access is checked: a stream outlives an access that was lost at another server, or that time ended, by at
@@ -74,7 +74,7 @@ pub(super) async fn follow(
     checks.reset();
     let access_lost = app.access_lost.subscribe();
     let following = Following {
-        slug: space.slug.to_string(),
+        space: Arc::clone(space),
         app,
         headers,
         watcher,
@@ -104,7 +104,7 @@ pub(super) async fn follow(
 /// One stream.
 struct Following {
     app: App,
-    slug: String,
+    space: Arc<Space>,
     /// By which the caller is authorised again.
     headers: HeaderMap,
     watcher: Watcher,
@@ -143,10 +143,7 @@ impl Following {
     }
 
     async fn check(&self) -> Result<(), ApiError> {
-        let access = Access::Role(Role::Viewer);
-        enter(&self.app, &self.headers, &self.slug, access, Freshness::Now)
-            .await
-            .map(drop)
+        may_still_read(&self.app, &self.headers, &self.space).await
     }
 }
 

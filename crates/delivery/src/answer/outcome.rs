@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{Answer, Body, Family, Reason, Verdict, classify};
 use crate::{
-    PostError,
+    RequestError,
     connection::{BodyEnd, WebhookResponse},
     retry_after,
     send_policy::Blame,
@@ -15,7 +15,7 @@ use crate::{
 /// Returns what a result means, and the status code if there was a response.
 pub(crate) fn classify_result(
     family: Family,
-    result: &Result<WebhookResponse, PostError>,
+    result: &Result<WebhookResponse, RequestError>,
     sent: &Sending<'_>,
     now: Timestamp,
 ) -> (Verdict, Option<u16>) {
@@ -24,11 +24,11 @@ pub(crate) fn classify_result(
             let answer = answer_of(posted, sent, now);
             (classify(family, &answer), Some(posted.status))
         }
-        Err(PostError::Dns) if family == Family::Office365 => {
+        Err(RequestError::Dns) if family == Family::Office365 => {
             let advice =
                 "Office 365 connectors were retired; make a Workflows webhook and enter its URL";
             (
-                Verdict::Destination(Reason::new(PostError::Dns.to_string(), advice)),
+                Verdict::Destination(Reason::new(RequestError::Dns.to_string(), advice)),
                 None,
             )
         }
@@ -97,7 +97,7 @@ pub(crate) fn reason_of(verdict: &Verdict) -> Option<&Reason> {
 }
 
 /// Returns whose fault it may be that a request failed.
-pub(crate) fn blame(result: &Result<WebhookResponse, PostError>) -> Blame {
+pub(crate) fn blame(result: &Result<WebhookResponse, RequestError>) -> Blame {
     match result {
         Err(error) if error.is_before_sending() => Blame::Channel,
         _ => Blame::Either,

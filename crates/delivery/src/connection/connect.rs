@@ -5,16 +5,16 @@ use std::{io, net::SocketAddr, time::Duration};
 
 use tokio::{net::TcpStream, task::JoinSet, time};
 
-use super::PostError;
+use super::RequestError;
 
 /// The head start of an address before the next one is tried (RFC 8305, section 5).
 const HEAD_START: Duration = Duration::from_millis(250);
 
 /// The first connection that any of the addresses accepts.
-pub(crate) async fn connect_any(addresses: &[SocketAddr]) -> Result<TcpStream, PostError> {
+pub(crate) async fn connect_any(addresses: &[SocketAddr]) -> Result<TcpStream, RequestError> {
     let mut waiting = interleaved(addresses).into_iter();
     let mut trying = JoinSet::new();
-    let mut failure = PostError::Dns;
+    let mut failure = RequestError::Dns;
     loop {
         if let Some(address) = waiting.next() {
             trying.spawn(TcpStream::connect(address));
@@ -36,9 +36,9 @@ pub(crate) async fn connect_any(addresses: &[SocketAddr]) -> Result<TcpStream, P
                     return Ok(stream);
                 }
                 Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                    failure = PostError::Refused;
+                    failure = RequestError::Refused;
                 }
-                Ok(Err(_)) | Err(_) if failure != PostError::Refused => failure = PostError::NotConnected,
+                Ok(Err(_)) | Err(_) if failure != RequestError::Refused => failure = RequestError::NotConnected,
                 Ok(Err(_)) | Err(_) => {}
             },
             () = head_start => {}
@@ -87,8 +87,8 @@ mod tests {
         assert!(connect_any(&[refusing, good]).await.is_ok());
         assert_eq!(
             connect_any(&[refusing]).await.unwrap_err(),
-            PostError::Refused
+            RequestError::Refused
         );
-        assert_eq!(connect_any(&[]).await.unwrap_err(), PostError::Dns);
+        assert_eq!(connect_any(&[]).await.unwrap_err(), RequestError::Dns);
     }
 }

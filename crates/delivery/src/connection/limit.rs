@@ -22,9 +22,9 @@ const PER_FREE: usize = 4;
 
 /// The bound on open connections. A task that waits for a connection asks the idle ones to close. Clones share it.
 #[derive(Clone)]
-pub(crate) struct ConnectionLimit(Arc<Inner>);
+pub(crate) struct ConnectionLimit(Arc<LimitState>);
 
-struct Inner {
+struct LimitState {
     shares: Mutex<Shares>,
     wanted: AtomicUsize,
     pressure: Notify,
@@ -40,12 +40,12 @@ struct Shares {
 /// The right to hold a connection open for a space.
 pub(crate) struct Permit {
     space: SpaceId,
-    inner: Arc<Inner>,
+    inner: Arc<LimitState>,
 }
 
 impl ConnectionLimit {
     pub(crate) fn new(most: usize) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(LimitState {
             shares: Mutex::new(Shares {
                 free: most,
                 held: HashMap::new(),
@@ -97,7 +97,7 @@ impl ConnectionLimit {
 struct Wanting<'i>(&'i AtomicUsize);
 
 impl<'i> Wanting<'i> {
-    fn of(inner: &'i Inner) -> Self {
+    fn of(inner: &'i LimitState) -> Self {
         inner.wanted.fetch_add(1, Ordering::Relaxed);
         Self(&inner.wanted)
     }
@@ -109,7 +109,7 @@ impl Drop for Wanting<'_> {
     }
 }
 
-impl Inner {
+impl LimitState {
     fn shares(&self) -> MutexGuard<'_, Shares> {
         self.shares.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -124,7 +124,7 @@ impl Shares {
         self.free > 0 && self.held_by(space) < PER_FREE * self.free
     }
 
-    fn grant(&mut self, space: SpaceId, inner: &Arc<Inner>) -> Permit {
+    fn grant(&mut self, space: SpaceId, inner: &Arc<LimitState>) -> Permit {
         self.free -= 1;
         *self.held.entry(space).or_default() += 1;
         Permit {

@@ -9,7 +9,7 @@ use percent_encoding::percent_decode_str;
 use tokio::net::TcpStream;
 use url::Url;
 
-use super::{PostError, ProxyFault, connect::connect_any, http::Io};
+use super::{ProxyFault, RequestError, connect::connect_any, http::Io};
 
 /// An HTTP proxy for outgoing webhooks.
 #[derive(Clone)]
@@ -43,8 +43,8 @@ impl Proxy {
     }
 
     /// Asks for a tunnel to `target`, a host and port.
-    pub(crate) async fn tunnel(&self, target: &str) -> Result<Box<dyn Io>, PostError> {
-        let unreachable = PostError::Proxy(ProxyFault::Unreachable);
+    pub(crate) async fn tunnel(&self, target: &str) -> Result<Box<dyn Io>, RequestError> {
+        let unreachable = RequestError::Proxy(ProxyFault::Unreachable);
         let found = tokio::net::lookup_host((self.host.as_str(), self.port)).await;
         let addresses: Vec<_> = found.map_err(|_cause| unreachable)?.collect();
         let stream = connect_any(&addresses)
@@ -56,8 +56,8 @@ impl Proxy {
         }
         let request = request
             .body(Empty::<Bytes>::new())
-            .map_err(|_invalid| PostError::Proxy(ProxyFault::Broken))?;
-        tunnel(stream, request).await.map_err(PostError::Proxy)
+            .map_err(|_invalid| RequestError::Proxy(ProxyFault::Broken))?;
+        tunnel(stream, request).await.map_err(RequestError::Proxy)
     }
 }
 

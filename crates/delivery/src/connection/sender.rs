@@ -13,7 +13,7 @@ use tokio::time::{self, Instant};
 use tokio_rustls::TlsConnector;
 
 use super::{
-    PostError, Proxy, Resolve, Trust,
+    Proxy, RequestError, Resolve, Trust,
     connect::connect_any,
     http::{BodyEnd, ConnectionError, HttpConnection, Io, RequestHead, WebhookResponse},
     trust::{client_config, handshake_error},
@@ -92,7 +92,7 @@ impl Sender {
         kept: &mut Option<HttpConnection>,
         body: Bytes,
         limit: Duration,
-    ) -> Result<WebhookResponse, PostError> {
+    ) -> Result<WebhookResponse, RequestError> {
         let deadline = Instant::now() + limit;
         let posted = self.post_before(url, head, kept, body, deadline).await;
         // Only a connection whose answer was read to its end can carry another request.
@@ -109,28 +109,28 @@ impl Sender {
         kept: &mut Option<HttpConnection>,
         body: Bytes,
         deadline: Instant,
-    ) -> Result<WebhookResponse, PostError> {
+    ) -> Result<WebhookResponse, RequestError> {
         if let Some(connection) = kept.as_mut()
             && connection.is_open().await
         {
             match connection.post(head, body.clone(), deadline).await {
                 // The server closed the connection while it was idle.
                 Err(error) if error.nothing_was_sent() => {}
-                outcome => return outcome.map_err(|error| post_error(&error, connection)),
+                outcome => return outcome.map_err(|error| request_error(&error, connection)),
             }
         }
         *kept = None;
         let connect_before = deadline.min(Instant::now() + self.limits.connect);
         let connected = time::timeout_at(connect_before, self.connect(url)).await;
-        let connection = kept.insert(connected.unwrap_or(Err(PostError::ConnectTimeout))?);
+        let connection = kept.insert(connected.unwrap_or(Err(RequestError::ConnectTimeout))?);
         let outcome = connection.post(head, body, deadline).await;
-        outcome.map_err(|error| post_error(&error, connection))
+        outcome.map_err(|error| request_error(&error, connection))
     }
 
     /// Opens a connection to an address that was checked.
-    async fn connect(&self, url: &WebhookUrl) -> Result<HttpConnection, PostError> {
+    async fn connect(&self, url: &WebhookUrl) -> Result<HttpConnection, RequestError> {
         if !self.rules.permits_host(url) {
-            return Err(PostError::NotAllowed);
+            return Err(RequestError::NotAllowed);
         }
         let io: Box<dyn Io> = match &self.proxy {
             Some(proxy) if !self.is_direct(url.host()) => self.through(proxy, url).await?,
@@ -138,7 +138,7 @@ impl Sender {
         };
         let name = match url.host() {
             WebhookHost::Name(name) => {
-                ServerName::try_from(name.clone()).map_err(|_invalid| PostError::Dns)?
+                ServerName::try_from(name.clone()).map_err(|_invalid| RequestError::Dns)?
             }
             WebhookHost::Address(address) => ServerName::IpAddress((*address).into()),
         };
@@ -146,7 +146,7 @@ impl Sender {
         let stream = stream.map_err(|error| handshake_error(&error))?;
         HttpConnection::open(Box::new(stream))
             .await
-            .map_err(|_broken| PostError::NotConnected)
+            .map_err(|_broken| RequestError::NotConnected)
     }
 
     /// Whether a host is one of those that are reached without the proxy.
@@ -156,22 +156,22 @@ impl Sender {
 
     /// The addresses of the host that may be connected to. The connection goes to one of these and no other, so that a
     /// name cannot lead elsewhere between the check and the connection.
-    async fn checked_addresses(&self, url: &WebhookUrl) -> Result<Vec<SocketAddr>, PostError> {
+    async fn checked_addresses(&self, url: &WebhookUrl) -> Result<Vec<SocketAddr>, RequestError> {
         let found = match url.host() {
             WebhookHost::Address(address) => vec![SocketAddr::new(*address, url.port())],
             WebhookHost::Name(name) => self
                 .resolver
                 .resolve(name, url.port())
                 .await
-                .map_err(|_cause| PostError::Dns)?,
+                .map_err(|_cause| RequestError::Dns)?,
         };
         if found.is_empty() {
-            return Err(PostError::Dns);
+            return Err(RequestError::Dns);
         }
         let permits = |address: &SocketAddr| self.policy().permits(address.ip());
         let allowed: Vec<_> = found.into_iter().filter(permits).collect();
         if allowed.is_empty() {
-            Err(PostError::NotAllowed)
+            Err(RequestError::NotAllowed)
         } else {
             Ok(allowed)
         }
@@ -182,11 +182,11 @@ impl Sender {
     }
 
     /// Asks the proxy for a tunnel. What a name resolves to is the proxy's to judge; literals are judged here.
-    async fn through(&self, proxy: &Proxy, url: &WebhookUrl) -> Result<Box<dyn Io>, PostError> {
+    async fn through(&self, proxy: &Proxy, url: &WebhookUrl) -> Result<Box<dyn Io>, RequestError> {
         if let WebhookHost::Address(address) = url.host()
             && !self.policy().permits(*address)
         {
-            return Err(PostError::NotAllowed);
+            return Err(RequestError::NotAllowed);
         }
         proxy
             .tunnel(&format!("{}:{}", url.host(), url.port()))
@@ -195,12 +195,12 @@ impl Sender {
 }
 
 /// Returns why there is no response, and whether the channel may have received the message.
-fn post_error(error: &ConnectionError, connection: &HttpConnection) -> PostError {
+fn request_error(error: &ConnectionError, connection: &HttpConnection) -> RequestError {
     match (error, connection.has_sent_whole()) {
-        (ConnectionError::TimedOut, true) => PostError::Unanswered,
-        (ConnectionError::TimedOut, false) => PostError::Timeout,
-        (ConnectionError::Broken(error), true) if error.is_parse() => PostError::NotHttp,
-        (ConnectionError::Broken(_), true) => PostError::ClosedUnanswered,
-        (ConnectionError::Broken(_), false) => PostError::Broken,
+        (ConnectionError::TimedOut, true) => RequestError::Unanswered,
+        (ConnectionError::TimedOut, false) => RequestError::Timeout,
+        (ConnectionError::Broken(error), true) if error.is_parse() => RequestError::NotHttp,
+        (ConnectionError::Broken(_), true) => RequestError::ClosedUnanswered,
+        (ConnectionError::Broken(_), false) => RequestError::Broken,
     }
 }

@@ -13,7 +13,7 @@ use rustls::{
 };
 use webpki::EndEntityCert;
 
-use super::{CertificateFault, PostError};
+use super::{CertificateFault, RequestError};
 
 /// Whose certificates are trusted.
 #[derive(Debug, Clone, Default)]
@@ -156,21 +156,21 @@ impl ServerCertVerifier for Verifier {
 }
 
 /// What a failed handshake means.
-pub(crate) fn handshake_error(error: &std::io::Error) -> PostError {
+pub(crate) fn handshake_error(error: &std::io::Error) -> RequestError {
     let cause = error
         .get_ref()
         .and_then(|cause| cause.downcast_ref::<rustls::Error>());
     match cause {
         Some(rustls::Error::InvalidCertificate(CertificateError::Other(fault))) => {
             let fault = fault.0.downcast_ref::<CertificateFault>();
-            PostError::Untrusted(fault.copied().unwrap_or(CertificateFault::Invalid))
+            RequestError::Untrusted(fault.copied().unwrap_or(CertificateFault::Invalid))
         }
         Some(rustls::Error::InvalidCertificate(_)) => {
-            PostError::Untrusted(CertificateFault::Invalid)
+            RequestError::Untrusted(CertificateFault::Invalid)
         }
         Some(rustls::Error::AlertReceived(rustls::AlertDescription::NoApplicationProtocol)) => {
-            PostError::OnlyHttp2
+            RequestError::OnlyHttp2
         }
-        _ => PostError::NotConnected,
+        _ => RequestError::NotConnected,
     }
 }

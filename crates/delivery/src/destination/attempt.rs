@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::{Destination, State, planning::Planned};
 use crate::{
-    Family, PostError, Verdict,
+    Family, RequestError, Verdict,
     announcement::Announcement,
     answer::{Sending, blame, classify_result, outcome_of, reason_of},
     connection::{ConnectionSlot, WebhookResponse},
@@ -209,10 +209,10 @@ async fn post(
     connector: &Connector,
     payload: &Payload,
     now: Instant,
-) -> Result<WebhookResponse, PostError> {
+) -> Result<WebhookResponse, RequestError> {
     slot.close_if_idle_for_long(now);
     let Some((url, head)) = &slot.head else {
-        return Err(PostError::NotConnected);
+        return Err(RequestError::NotConnected);
     };
     debug_assert_eq!(url, &connector.webhook_url, "the head is of this webhook");
     let limit = context.sender.limits.request;
@@ -227,7 +227,7 @@ fn judged(
     context: &Context,
     connector: &Connector,
     payload: &Payload,
-    result: &Result<WebhookResponse, PostError>,
+    result: &Result<WebhookResponse, RequestError>,
     started_at: Timestamp,
     took: Duration,
 ) -> (Verdict, Attempt) {

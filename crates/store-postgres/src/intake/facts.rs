@@ -8,7 +8,7 @@ use std::{
 use alert_connectors_model::{AlertId, ConnectorId, SpaceId};
 use alert_connectors_store::{
     Idempotency, Roster, StoreError, Submission,
-    accept::{Closing, KeptAnswer, Problem, SpaceRow},
+    accept::{KeptAnswer, Problem, ResolveRequest, SpaceRow},
     stored::{self, Columns as _, DELIVERY_COLUMNS, StoredDelivery},
 };
 use tokio::try_join;
@@ -140,9 +140,9 @@ impl FactKeys {
     }
 
     /// Adds the problem that a request closes.
-    pub(super) fn add_closing(&mut self, closing: &Closing) {
-        let space = self.add_space(&closing.roster);
-        self.by_id.insert((space, uuid(closing.id.as_bytes())));
+    pub(super) fn add_resolve(&mut self, request: &ResolveRequest) {
+        let space = self.add_space(&request.roster);
+        self.by_id.insert((space, uuid(request.id.as_bytes())));
     }
 
     fn add_space(&mut self, roster: &Roster) -> Uuid {

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use alert_connectors_model::{Connector, ConnectorId, Random};
 use alert_connectors_store::{
     Event, StoreError, Submission,
-    accept::{self, Closed, Closing, Decision},
+    accept::{self, Decision, ResolveDecision, ResolveRequest},
 };
 
 use super::{facts::FactKeys, ledger::GroupLedger};
@@ -16,7 +16,7 @@ pub(crate) enum Job {
     /// Alerts are posted.
     Accept(Asked<Box<Submission>, Decision>),
     /// A problem is closed.
-    Close(Asked<Closing, Closed>),
+    Resolve(Asked<ResolveRequest, ResolveDecision>),
     /// Somebody asks whether anything can be written.
     Check(Asked<(), ()>),
 }
@@ -34,8 +34,8 @@ impl Job {
                 let Ok(decision) = accept::accept(ledger, random, &asked.question, events);
                 asked.answer(decision);
             }
-            Self::Close(asked) => {
-                let Ok(closed) = accept::close(ledger, random, &asked.question, events);
+            Self::Resolve(asked) => {
+                let Ok(closed) = accept::resolve(ledger, random, &asked.question, events);
                 asked.answer(closed);
             }
             Self::Check(asked) => {
@@ -65,9 +65,9 @@ impl Job {
                 }
                 keys.add_submission(submission);
             }
-            Self::Close(asked) => {
+            Self::Resolve(asked) => {
                 add(&mut asked.question.roster.connectors.iter());
-                keys.add_closing(&asked.question);
+                keys.add_resolve(&asked.question);
             }
             Self::Check(_) => {}
         }
@@ -78,14 +78,14 @@ impl Groupable for Job {
     fn rows(&self) -> usize {
         match self {
             Self::Accept(asked) => asked.question.rows(),
-            Self::Close(_) | Self::Check(_) => 1,
+            Self::Resolve(_) | Self::Check(_) => 1,
         }
     }
 
     fn is_abandoned(&self) -> bool {
         match self {
             Self::Accept(asked) => asked.is_abandoned(),
-            Self::Close(asked) => asked.is_abandoned(),
+            Self::Resolve(asked) => asked.is_abandoned(),
             Self::Check(asked) => asked.is_abandoned(),
         }
     }
@@ -93,7 +93,7 @@ impl Groupable for Job {
     fn reply(self, outcome: Result<(), StoreError>) {
         match self {
             Self::Accept(asked) => asked.reply(outcome),
-            Self::Close(asked) => asked.reply(outcome),
+            Self::Resolve(asked) => asked.reply(outcome),
             Self::Check(asked) => asked.reply(outcome),
         }
     }

@@ -13,7 +13,7 @@ use std::{collections::HashMap, sync::Arc};
 use alert_connectors_model::{AlertId, ConnectorId, Random, SpaceId};
 use alert_connectors_store::{
     Acceptance, AlertRecord, Event, Expiry, Intake, Resolution, StoreError, Submission,
-    accept::{Closed, Closing, Decision},
+    accept::{Decision, ResolveDecision, ResolveRequest},
     group::CONNECTOR_NUMBERS_MAX,
     stored,
 };
@@ -101,13 +101,13 @@ impl Intake for PostgresStore {
         let writer = &self.shared.writer;
         match writer.accept(Box::new(submission), Job::Accept).await? {
             Decision::Answered(acceptance) => Ok(acceptance),
-            Decision::Repeated(kept) => {
+            Decision::AlreadyStored(kept) => {
                 let mut accepted = Vec::new();
                 for one in stored::answer(&kept.json, &key.unwrap_or_default())? {
                     let record = self.record_of(space_id, one.id, expiry).await?;
                     accepted.push(one.again(record, kept.created_at));
                 }
-                Ok(Acceptance::Repeated(accepted))
+                Ok(Acceptance::AlreadyStored(accepted))
             }
         }
     }
@@ -126,12 +126,15 @@ impl PostgresStore {
     }
 
     /// Closes a problem by its id.
-    pub(crate) async fn close(&self, closing: Closing) -> Result<Resolution, StoreError> {
-        let (space_id, id, expiry) = (closing.roster.space.id, closing.id, closing.expiry);
-        match self.shared.writer.accept(closing, Job::Close).await? {
-            Closed::Absent => Ok(Resolution::Absent),
-            Closed::Stale => Ok(Resolution::Stale),
-            Closed::Done => {
+    pub(crate) async fn resolve_problem(
+        &self,
+        request: ResolveRequest,
+    ) -> Result<Resolution, StoreError> {
+        let (space_id, id, expiry) = (request.roster.space.id, request.id, request.expiry);
+        match self.shared.writer.accept(request, Job::Resolve).await? {
+            ResolveDecision::Absent => Ok(Resolution::Absent),
+            ResolveDecision::Stale => Ok(Resolution::Stale),
+            ResolveDecision::Done => {
                 let record = self.record_of(space_id, id, expiry).await?;
                 Ok(Resolution::of(record))
             }

@@ -73,7 +73,7 @@ async fn a_commit_whose_answer_was_lost_is_repeated_by_its_key() {
     while world.store.check().await.is_err() {}
     let known = world.store.accept(submission).await.unwrap();
     let names = match known {
-        Acceptance::Repeated(accepted) | Acceptance::Stored(accepted) => accepted,
+        Acceptance::AlreadyStored(accepted) | Acceptance::Stored(accepted) => accepted,
         other => unreachable!("{other:?}"),
     };
     assert_eq!(names.len(), 1);

@@ -65,7 +65,7 @@ async fn a_key_is_used_once_by_all() {
                 first += 1;
                 accepted
             }
-            Acceptance::Repeated(accepted) => accepted,
+            Acceptance::AlreadyStored(accepted) => accepted,
             other => unreachable!("{other:?}"),
         };
         let deliveries: Vec<DeliveryId> = accepted[0].deliveries.iter().map(|one| one.id).collect();

@@ -24,12 +24,12 @@ pub enum Decision {
     /// The caller's answer: nothing is written, unless it says [`Acceptance::Stored`].
     Answered(Acceptance),
     /// The same request was answered before: the caller gets that answer again. Nothing is written.
-    Repeated(KeptAnswer),
+    AlreadyStored(KeptAnswer),
 }
 
-/// A request to close a problem by its id.
+/// A request to resolve a problem by its id.
 #[derive(Debug, Clone)]
-pub struct Closing {
+pub struct ResolveRequest {
     /// The space of the problem, with the connectors that may be notified.
     pub roster: Arc<Roster>,
     /// The problem.
@@ -40,10 +40,10 @@ pub struct Closing {
     pub identity_version: Option<i64>,
 }
 
-/// What becomes of a request to close a problem.
+/// What becomes of a request to resolve a problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Closed {
-    /// It is closed, by this request or by an earlier one.
+pub enum ResolveDecision {
+    /// It is resolved, by this request or by an earlier one.
     Done,
     /// There is no such alert in the space.
     Absent,
@@ -71,7 +71,7 @@ pub fn accept<L: Ledger>(
         && let Some(kept) = ledger.kept_answer(space.no, idempotency, received_at)?
     {
         return Ok(if kept.body_hash == idempotency.body_hash {
-            Decision::Repeated(kept)
+            Decision::AlreadyStored(kept)
         } else {
             Decision::Answered(Acceptance::KeyReused)
         });
@@ -100,38 +100,38 @@ pub fn accept<L: Ledger>(
     Ok(Decision::Answered(Acceptance::Stored(accepted)))
 }
 
-/// Closes a problem by its id. What is queued is added to `events`.
-pub fn close<L: Ledger>(
+/// Resolves a problem by its id. What is queued is added to `events`.
+pub fn resolve<L: Ledger>(
     ledger: &mut L,
     random: &dyn Random,
-    closing: &Closing,
+    request: &ResolveRequest,
     events: &mut Vec<Event>,
-) -> Result<Closed, L::Error> {
-    let Some(space) = ledger.space(closing.roster.space.id)? else {
-        return Ok(Closed::Absent);
+) -> Result<ResolveDecision, L::Error> {
+    let Some(space) = ledger.space(request.roster.space.id)? else {
+        return Ok(ResolveDecision::Absent);
     };
-    let is_current = is_current(ledger, closing.identity_version)?;
-    if space.version != closing.roster.version || !is_current {
-        return Ok(Closed::Stale);
+    let is_current = is_current(ledger, request.identity_version)?;
+    if space.version != request.roster.version || !is_current {
+        return Ok(ResolveDecision::Stale);
     }
-    let Some(problem) = ledger.problem(space.no, closing.id)? else {
-        return Ok(Closed::Absent);
+    let Some(problem) = ledger.problem(space.no, request.id)? else {
+        return Ok(ResolveDecision::Absent);
     };
     if problem.alert.status == AlertStatus::Active {
-        let resolved = problem.alert.resolved(closing.expiry.now);
+        let resolved = problem.alert.resolved(request.expiry.now);
         let mut posting = Posting {
             ledger,
             random,
             space_no: space.no,
-            roster: &closing.roster,
-            expiry: closing.expiry,
-            // A request that closes a problem repeats none.
+            roster: &request.roster,
+            expiry: request.expiry,
+            // A request that resolves a problem repeats none.
             renotify: SignedDuration::MAX,
             events,
         };
         posting.resolve(problem, resolved)?;
     }
-    Ok(Closed::Done)
+    Ok(ResolveDecision::Done)
 }
 
 /// Whether a caller who was authorised with this version of identity may still do what it could.

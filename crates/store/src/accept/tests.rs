@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use memory_ledger::MemoryLedger;
 use proptest::prelude::*;
 
-use super::{Closed, Closing, Decision, SpaceRow, accept, close};
+use super::{Decision, ResolveDecision, ResolveRequest, SpaceRow, accept, resolve};
 use crate::{
     Acceptance, Accepted, Event, Expiry, Idempotency, NewAlert, Roster, Route, Submission,
 };
@@ -116,15 +116,15 @@ impl World {
         self.post(alert, 0b111)
     }
 
-    fn close(&mut self, id: AlertId, identity_version: Option<i64>) -> Closed {
-        let closing = Closing {
+    fn resolve(&mut self, id: AlertId, identity_version: Option<i64>) -> ResolveDecision {
+        let request = ResolveRequest {
             roster: Arc::clone(&self.roster),
             id,
             expiry: self.expiry(),
             identity_version,
         };
-        let Ok(closed) = close(&mut self.ledger, &self.random, &closing, &mut self.events);
-        closed
+        let Ok(decided) = resolve(&mut self.ledger, &self.random, &request, &mut self.events);
+        decided
     }
 
     /// What was queued since a number of deliveries, by the index of its connector.
@@ -307,7 +307,7 @@ fn a_key_answers_the_same_body_again_and_refuses_another() {
         unreachable!("the key is new");
     };
     let (written, queued) = (world.ledger.len(), world.events.len());
-    let Decision::Repeated(kept) = world.decide(&submission) else {
+    let Decision::AlreadyStored(kept) = world.decide(&submission) else {
         unreachable!("the key is known");
     };
     assert_eq!(kept.json, crate::stored::answer_json(&first));
@@ -342,15 +342,15 @@ fn closing_notifies_once_and_only_with_the_current_versions() {
     let mut world = World::new();
     let opened = world.problem(Severity::High, AlertStatus::Active);
     let other = AlertId::new(world.now, &world.random);
-    assert_eq!(world.close(other, Some(5)), Closed::Absent);
-    assert_eq!(world.close(opened.id, Some(4)), Closed::Stale);
+    assert_eq!(world.resolve(other, Some(5)), ResolveDecision::Absent);
+    assert_eq!(world.resolve(opened.id, Some(4)), ResolveDecision::Stale);
     assert_eq!(world.queued_since(CONNECTORS), []);
-    assert_eq!(world.close(opened.id, Some(5)), Closed::Done);
+    assert_eq!(world.resolve(opened.id, Some(5)), ResolveDecision::Done);
     assert_eq!(world.queued_since(CONNECTORS).len(), CONNECTORS);
-    assert_eq!(world.close(opened.id, None), Closed::Done);
+    assert_eq!(world.resolve(opened.id, None), ResolveDecision::Done);
     assert_eq!(world.queued_since(2 * CONNECTORS), []);
     world.ledger.space = None;
-    assert_eq!(world.close(opened.id, Some(4)), Closed::Absent);
+    assert_eq!(world.resolve(opened.id, Some(4)), ResolveDecision::Absent);
 }
 
 /// One step of a random life of a space.
@@ -474,7 +474,7 @@ proptest! {
                 }
                 Step::Close(index) => {
                     if let Some(known) = before.get(index) {
-                        world.close(known.id, None);
+                        world.resolve(known.id, None);
                     }
                 }
             }

@@ -339,7 +339,7 @@ pub async fn a_key_is_answered_after_retention_took_its_alert(world: World) {
         retention: SignedDuration::from_secs(1),
     };
     world.tidy_by(rules).await;
-    let crate::Acceptance::Repeated(again) = keyed().await else {
+    let crate::Acceptance::AlreadyStored(again) = keyed().await else {
         unreachable!("it was stored before");
     };
     assert_eq!((again.len(), again[0].id), (1, first));

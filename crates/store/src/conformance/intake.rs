@@ -93,7 +93,7 @@ pub async fn the_same_key_and_body_is_answered_again_and_stored_once(world: Worl
     let mut second = world.submission(&[world.alert("")]).await;
     second.idempotency = Some(idempotency("k", 1));
     let (first, second) = tokio::join!(world.store.accept(first), world.store.accept(second));
-    let (Acceptance::Stored(first), Acceptance::Repeated(second)) =
+    let (Acceptance::Stored(first), Acceptance::AlreadyStored(second)) =
         (first.unwrap(), second.unwrap())
     else {
         unreachable!("one is stored and the other repeated");

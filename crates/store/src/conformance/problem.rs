@@ -181,7 +181,7 @@ pub async fn a_resolved_of_before_the_beginning_ends_nothing(world: World) {
         world.store.accept(submission).await.unwrap()
     };
     let first = stored(keyed().await).remove(0);
-    let Acceptance::Repeated(again) = keyed().await else {
+    let Acceptance::AlreadyStored(again) = keyed().await else {
         unreachable!("the key is known");
     };
     assert!(first.ends_nothing && again[0].ends_nothing);

@@ -16,9 +16,9 @@ use super::seldom::Seldom;
 
 /// The connections that are open. Clones share it.
 #[derive(Clone)]
-pub(super) struct Admission(Arc<Inner>);
+pub(super) struct Admission(Arc<AdmissionState>);
 
-struct Inner {
+struct AdmissionState {
     free: Arc<Semaphore>,
     yielding: Mutex<Yielding>,
     closed: Seldom,
@@ -53,7 +53,7 @@ enum Standing {
 
 impl Admission {
     pub(super) fn new(most: usize) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(AdmissionState {
             free: Arc::new(Semaphore::new(most)),
             yielding: Mutex::default(),
             closed: Seldom::default(),

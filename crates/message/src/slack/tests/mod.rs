@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::{
-    FollowUp,
+    FollowUpNote,
     testing::{alert, any_alert, any_digest, digest_of, freshness, markdown, storm},
     text::clean,
     truncate::units,
@@ -67,7 +67,7 @@ fn a_follow_up_is_short_and_says_what_became_of_it() {
         };
         serde_json::from_slice::<Value>(&Slack.message(shown).payload).unwrap()
     };
-    let raised = short(&alert, FollowUp::Raised);
+    let raised = short(&alert, FollowUpNote::Raised);
     assert!(
         raised["text"]
             .as_str()
@@ -76,7 +76,7 @@ fn a_follow_up_is_short_and_says_what_became_of_it() {
     );
     alert.status = AlertStatus::Resolved;
     let after = std::time::Duration::from_mins(42);
-    insta::assert_json_snapshot!(short(&alert, FollowUp::Resolved(Some(after))));
+    insta::assert_json_snapshot!(short(&alert, FollowUpNote::Resolved(Some(after))));
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn a_follow_up_is_short_and_says_what_became_of_it() {
     let mut alert = freshness();
     alert.status = alert_connectors_model::AlertStatus::Resolved;
     let shown = Shown {
-        note: Some(crate::FollowUp::Resolved(Some(
+        note: Some(crate::FollowUpNote::Resolved(Some(
             std::time::Duration::from_mins(42),
         ))),
         whole: false,

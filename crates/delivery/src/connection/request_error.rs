@@ -2,7 +2,7 @@
 
 /// Why there is no answer. Nothing of a webhook URL after its host is in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum PostError {
+pub enum RequestError {
     /// Connecting took too long.
     #[error("Connection timeout")]
     ConnectTimeout,
@@ -44,7 +44,7 @@ pub enum PostError {
     NotHttp,
 }
 
-impl PostError {
+impl RequestError {
     /// Whether the request left whole, so that the message may stand there.
     pub(crate) const fn may_have_arrived(self) -> bool {
         matches!(

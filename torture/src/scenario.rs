@@ -77,7 +77,7 @@ pub(crate) const SETTLE_MAX: Duration = Duration::from_mins(3);
 
 /// Servers on one database, a receiver, and a connector for each type of alert.
 pub(crate) struct Stage {
-    _folder: TempDir,
+    folder: TempDir,
     pub(crate) server: Server,
     /// The other replicas.
     pub(crate) others: Vec<Server>,
@@ -139,7 +139,7 @@ impl Stage {
             connectors.push((name, id));
         }
         Ok(Self {
-            _folder: folder,
+            folder,
             server,
             others,
             cluster,
@@ -155,6 +155,11 @@ impl Stage {
     pub(crate) fn targets(&self) -> Vec<Target> {
         let servers = std::iter::once(&self.server).chain(&self.others);
         servers.map(Server::target).collect()
+    }
+
+    /// Where it keeps its files.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Waits until nothing is pending any more.

@@ -1,6 +1,7 @@
 //! The program under torture: furnished by its own commands, started and killed as often as it takes.
 
 use std::{
+    ffi::OsString,
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -43,6 +44,8 @@ pub(crate) struct Server {
     environment: Vec<(String, String)>,
     /// The descriptor limit it is started with, if not its parent's.
     descriptors: Option<u64>,
+    /// What it reads in place of `/etc/resolv.conf`.
+    resolv_conf: Option<PathBuf>,
     child: Option<Child>,
     log: Arc<Mutex<String>>,
     /// Held while the log is left unread.
@@ -87,6 +90,7 @@ impl Server {
             rate: rate.to_owned(),
             environment: Vec::new(),
             descriptors: None,
+            resolv_conf: None,
             child: None,
             log: Arc::default(),
             log_reader: Arc::default(),
@@ -111,6 +115,7 @@ impl Server {
             rate: self.rate.clone(),
             environment: Vec::new(),
             descriptors: None,
+            resolv_conf: None,
             child: None,
             log: Arc::default(),
             log_reader: Arc::default(),
@@ -137,15 +142,27 @@ impl Server {
         self.descriptors = Some(descriptors);
     }
 
-    /// The program, as it is started.
+    /// Starts it with this file as `/etc/resolv.conf` from the next start on.
+    pub(crate) fn resolve_by(&mut self, resolv_conf: &Path) {
+        self.resolv_conf = Some(resolv_conf.to_owned());
+    }
+
+    /// The program, as it is started. Each program before it becomes the next one, so that the process stays the same.
     fn starting(&self) -> Command {
-        let Some(descriptors) = self.descriptors else {
-            return Command::new(&self.program);
-        };
-        let mut shell = Command::new("sh");
-        let script = format!("ulimit -n {descriptors}; exec \"$0\" \"$@\"");
-        shell.args(["-c", &script]).arg(&self.program);
-        shell
+        let mut words: Vec<OsString> = Vec::new();
+        if let Some(resolv_conf) = &self.resolv_conf {
+            let script = "mount --bind \"$0\" /etc/resolv.conf && exec \"$@\"";
+            words.extend(["unshare", "--mount", "sh", "-c", script].map(OsString::from));
+            words.push(resolv_conf.into());
+        }
+        if let Some(descriptors) = self.descriptors {
+            let script = format!("ulimit -n {descriptors}; exec \"$0\" \"$@\"");
+            words.extend(["sh", "-c", &script].map(OsString::from));
+        }
+        words.push((&self.program).into());
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]);
+        command
     }
 
     /// Leaves its log unread for as long as the returned guard lives, so that the pipe fills.

@@ -3,18 +3,12 @@
 
 mod strangers;
 mod tenant;
+mod webhooks;
 
 use std::{sync::Arc, time::Duration};
 
-use alert_connectors_inbox::serve;
 use anyhow::ensure;
-use axum::{Router, http::StatusCode};
-use rustls::ServerConfig;
-use tokio::{
-    net::TcpListener,
-    runtime::{Builder, Runtime},
-};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio::runtime::{Builder, Runtime};
 
 use crate::{
     honest::{self, Honest},
@@ -41,14 +35,22 @@ const RATE: &str = "slack=unlimited,teams=unlimited";
 pub async fn attack(plan: &Plan) -> anyhow::Result<Figures> {
     let mut stage = Stage::set(plan, None, RATE).await?;
     stage.server.limit_descriptors(LIMITS.descriptors);
+    let name_server = webhooks::SilentNameServer::start(stage.folder());
+    match &name_server {
+        Some(server) => stage.server.resolve_by(&server.resolv_conf),
+        None => talk(format_args!(
+            "names resolve as usual: only root can give the server a silent name server"
+        )),
+    }
     stage.server.kill()?;
     stage.server.start().await?;
     let attackers = Attackers::gather()?;
-    let tenant = tenant::Tenant::furnish(
-        &stage.server,
-        attackers.never_answer(Arc::clone(&stage.tls))?,
-    )
-    .await?;
+    let receivers = tenant::Receivers {
+        silent: webhooks::never_answer(&attackers, Arc::clone(&stage.tls))?,
+        interim: webhooks::answer_for_ever(&attackers, Arc::clone(&stage.tls))?,
+        unresolved: name_server.is_some(),
+    };
+    let tenant = tenant::Tenant::furnish(&stage.server, &receivers).await?;
     let vitals = Vitals::watch(stage.server.pid()?, LIMITS)?;
     let mut honest = Honest::start(&stage.server);
     tokio::time::sleep(CALM).await;
@@ -102,22 +104,6 @@ impl Attackers {
             .enable_all()
             .on_thread_start(give_way);
         Ok(Self(Some(runtime.build()?)))
-    }
-
-    /// A receiver that takes every request, and never answers one. Returns where it stands.
-    fn never_answer(&self, tls: Arc<ServerConfig>) -> anyhow::Result<String> {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-        listener.set_nonblocking(true)?;
-        let base = format!("https://localhost:{}", listener.local_addr()?.port());
-        let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
-        self.spawn(async move {
-            let Ok(listener) = TcpListener::from_std(listener) else {
-                return;
-            };
-            let router = Router::new().fallback(std::future::pending::<StatusCode>);
-            serve(listener, tls, router, tasks, stopping).await;
-        });
-        Ok(base)
     }
 
     fn spawn(&self, attack: impl Future<Output = ()> + Send + 'static) {

@@ -12,6 +12,9 @@ use crate::server::{Server, talk};
 /// The tenant's spaces, each with this many connectors whose webhooks never answer.
 const SPACES: [&str; 3] = ["hostile-a", "hostile-b", "hostile-c"];
 const CONNECTORS: usize = 400;
+/// A space whose webhooks answer with interim responses without end, and one whose webhooks have names that never resolve.
+const INTERIM: (&str, usize) = ("hostile-interim", 20);
+const UNRESOLVED: (&str, usize) = ("hostile-names", 200);
 /// Alerts of one batch that every connector of a space hears of.
 const WIDE: usize = 100;
 /// It gives up a request after this time.
@@ -19,25 +22,56 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Values of a body that is nothing but values.
 const VALUES: usize = 8_000_000;
 
+/// Where its webhooks lead.
+pub(super) struct Receivers {
+    /// Never answers.
+    pub(super) silent: String,
+    /// Answers without end.
+    pub(super) interim: String,
+    /// Whether the server has a name server that never answers.
+    pub(super) unresolved: bool,
+}
+
+impl Receivers {
+    /// The tenant's spaces, each with its webhooks, in the order in which alerts are posted to them.
+    fn spaces(&self) -> Vec<(&'static str, Vec<String>)> {
+        let url = |number| format!("{}/{number}", self.interim);
+        let mut spaces = vec![(INTERIM.0, (0..INTERIM.1).map(url).collect())];
+        if self.unresolved {
+            let url = |number| format!("https://hooks-{number}.example.com/hook");
+            spaces.push((UNRESOLVED.0, (0..UNRESOLVED.1).map(url).collect()));
+        }
+        for space in SPACES {
+            let url = |number| format!("{}/{space}/{number}", self.silent);
+            spaces.push((space, (0..CONNECTORS).map(url).collect()));
+        }
+        spaces
+    }
+}
+
 /// A tenant.
 #[derive(Clone)]
 pub(super) struct Tenant {
     client: Client,
     base: Arc<str>,
     token: Arc<str>,
+    /// All its spaces.
+    spaces: Arc<[&'static str]>,
 }
 
 impl Tenant {
     /// Makes the spaces and their connectors.
-    pub(super) async fn furnish(server: &Server, receiver: String) -> anyhow::Result<Self> {
+    pub(super) async fn furnish(server: &Server, receivers: &Receivers) -> anyhow::Result<Self> {
         let (_, _, token) = server.target();
+        let spaces = receivers.spaces();
         let tenant = Self {
             // Its own, so that no honest request shares a connection with it.
             client: Client::builder().no_proxy().timeout(PATIENCE).build()?,
             base: server.url("").into(),
             token: token.into(),
+            spaces: spaces.iter().map(|(space, _)| *space).collect(),
         };
-        for space in SPACES {
+        for (space, urls) in &spaces {
             let made = tenant
                 .send(
                     Method::POST,
@@ -46,9 +80,8 @@ impl Tenant {
                 )
                 .await?;
             ensure!(made == StatusCode::CREATED, "a space was answered {made}");
-            for number in 0..CONNECTORS {
-                let body = json!({"name": "c", "connector_type": "slack", "severity_filter": [],
-                    "webhook_url": format!("{receiver}/{space}/{number}")});
+            for url in urls {
+                let body = json!({"name": "c", "connector_type": "slack", "severity_filter": [], "webhook_url": url});
                 let path = format!("/spaces/{space}/alert-connectors");
                 let made = tenant.send(Method::POST, &path, &body).await?;
                 ensure!(
@@ -57,9 +90,9 @@ impl Tenant {
                 );
             }
         }
-        let count = SPACES.len() * CONNECTORS;
+        let count: usize = spaces.iter().map(|(_, urls)| urls.len()).sum();
         talk(format_args!(
-            "a tenant has {count} webhooks that will never answer"
+            "a tenant has {count} webhooks: silent, endless and without an address"
         ));
         Ok(tenant)
     }
@@ -77,7 +110,7 @@ impl Tenant {
         attackers.spawn(async move {
             let mut ticks = again(10_000);
             loop {
-                for space in SPACES {
+                for space in &*tenant.spaces {
                     ticks.tick().await;
                     tenant.post_wide(space).await;
                 }

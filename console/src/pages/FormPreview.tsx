@@ -1,10 +1,9 @@
 // What an alert will look like in the channel of a connector: a sample, or one of the latest.
-import { useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
 import type { ConnectorType } from "../api/generated";
 import { alertsQuery, previewQuery } from "../api/queries";
-import { useInfiniteQuery } from "@tanstack/react-query";
 import { Select } from "../parts/Field";
 import { ErrorNotice } from "../parts/Notice";
 import { Preview } from "../preview/Preview";

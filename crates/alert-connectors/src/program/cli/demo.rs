@@ -38,7 +38,7 @@ pub(super) struct Options {
     #[arg(long, default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
     /// The time between two sample alerts, in milliseconds
-    #[arg(long, default_value_t = 1_500)]
+    #[arg(long, default_value_t = 3_000)]
     every_ms: u64,
 }
 

@@ -15,7 +15,7 @@ use crate::{
     BackoffConfig, DeliveryMeters, NotifySpace, Rates, Sender, announcement, announcer,
     connection::ConnectionLimit,
     context::Context,
-    dispatcher, lease_keeper,
+    dispatcher, health_events, lease_keeper,
     lease_requests::LeaseRequests,
     memory::MemoryBudget,
     payload,
@@ -112,7 +112,7 @@ impl Engine {
         tasks.essential("follower", dispatcher::run(Arc::clone(&registry)));
         let notices = announcer::run(Arc::clone(&registry), options.notify, announced);
         tasks.essential("notices", notices);
-        let publishing = space_events::publish_health(Arc::clone(&registry), health_changed);
+        let publishing = health_events::publish(Arc::clone(&context), health_changed);
         tasks.worker("health-events", publishing);
         Self { registry }
     }

@@ -13,6 +13,7 @@ mod dispatcher;
 #[cfg(test)]
 mod drawing;
 mod engine;
+mod health_events;
 mod lease_keeper;
 mod lease_requests;
 mod memory;

@@ -14,9 +14,12 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use crate::{
     PostgresStore,
     error::{meaning, no_connection},
-    intake::NUMBERING,
     row::Row,
 };
+
+// By primary key. Held until the commit.
+pub(crate) const NUMBERING: &str =
+    "SELECT next_alert, next_delivery FROM numbering WHERE one = 1 FOR UPDATE";
 
 /// Connections for everything but the hot path.
 const WORKERS: usize = 4;

@@ -2,7 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use alert_connectors_model::{Attempt, AttemptId, Connector, SpaceId};
+use alert_connectors_feed::SpaceEvent;
+use alert_connectors_model::{Attempt, AttemptId, Connector, DeliveryState, SpaceId};
 use alert_connectors_store::{Disposition, Fence};
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -18,7 +19,7 @@ use crate::{
     payload::Payload,
     recorder::{CompletedRequest, Recording},
     send_policy::{Blame, Turn},
-    space_events::after_request,
+    space_events::SpaceEvents,
 };
 
 /// A request that was made: what it carried and for whom, by which right, and whose fault it may be if it failed.
@@ -143,7 +144,7 @@ impl Destination {
         let mut outcomes = planned.payload.outcomes(&attempt, next_step.disposition);
         outcomes.extend(next_step.set_aside.clone());
         let events = if context.feed.is_watched() {
-            after_request(&planned.payload, &next_step)
+            events_of(&planned.payload, &next_step)
         } else {
             Vec::new()
         };
@@ -269,4 +270,20 @@ fn log(payload: &Payload, attempt: &Attempt) {
             outcome = attempt.outcome.as_str(), status = attempt.status_code, reason = error, "not delivered"
         ),
     }
+}
+
+/// The events of a request that ended.
+fn events_of(payload: &Payload, next_step: &NextStep) -> SpaceEvents {
+    let state = match next_step.disposition {
+        Disposition::Retry { .. } => DeliveryState::Pending,
+        Disposition::End { state, .. } => state,
+    };
+    let mut events = payload.events(state);
+    if !next_step.revived.is_empty()
+        && let Some((space, _)) = events.first()
+    {
+        // Others are pending again, and are known by their places only.
+        events.push((*space, SpaceEvent::Resync));
+    }
+    events
 }

@@ -14,11 +14,12 @@ use alert_connectors_store::{
 use tokio::try_join;
 use uuid::Uuid;
 
-use crate::{alerts::uuid, row::Row, session::Session};
+use crate::{
+    alerts::uuid,
+    row::Row,
+    session::{NUMBERING, Session},
+};
 
-// By primary key. Held until the commit.
-pub(crate) const NUMBERING: &str =
-    "SELECT next_alert, next_delivery FROM numbering WHERE one = 1 FOR UPDATE";
 // By primary key, and by the unique index on id.
 const VERSIONS: &str = "SELECT (SELECT version FROM identity WHERE one = 1), id, no, version FROM spaces WHERE id = ANY ($1)";
 // By the unique index on id.

@@ -19,11 +19,11 @@ use alert_connectors_store::{
 };
 use async_trait::async_trait;
 
+pub(crate) use self::job::Job;
 use self::{
     facts::FactKeys,
     ledger::{AlertRow, GroupLedger},
 };
-pub(crate) use self::{facts::NUMBERING, job::Job};
 use crate::{
     PostgresStore, alerts,
     session::Session,

@@ -1,0 +1,46 @@
+//! The health of connectors, as those who watch a space are told of it.
+
+use std::sync::Arc;
+
+use alert_connectors_feed::SpaceEvent;
+use alert_connectors_model::Fingerprint;
+use alert_connectors_store::{HealthState, StoreError};
+use tokio::sync::mpsc;
+
+use crate::context::Context;
+
+/// Publishes the health of the connectors of each destination that is named, until the engine stops.
+pub(crate) async fn publish(context: Arc<Context>, mut changed: mpsc::Receiver<Fingerprint>) {
+    loop {
+        let destination = tokio::select! {
+            () = context.stopping.cancelled() => return,
+            changed = changed.recv() => changed,
+        };
+        let Some(destination) = destination else {
+            return;
+        };
+        if let Err(error) = publish_one(&context, destination).await {
+            tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "failed to read whose health changed"
+            );
+        }
+    }
+}
+
+async fn publish_one(context: &Context, destination: Fingerprint) -> Result<(), StoreError> {
+    let known = context
+        .store
+        .destination_state(destination, context.now())
+        .await?;
+    let tried = known.last_request_at.is_some() || known.health.last_error.is_some();
+    for (space, connector) in context.store.connectors_of(destination).await? {
+        let state = HealthState::of(connector.is_active, tried, &known.health);
+        let event = SpaceEvent::Health {
+            connector_id: connector.id,
+            state,
+        };
+        context.feed.publish(space.id, [event]);
+    }
+    Ok(())
+}

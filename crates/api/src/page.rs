@@ -1,11 +1,9 @@
 //! Lists in pages: `{items, next_cursor}`.
 
-use serde::Serialize;
-
 use crate::{ApiError, query::Query};
 
 /// A page of a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub(crate) struct PageBody<T> {
     pub(crate) items: Vec<T>,
     pub(crate) next_cursor: Option<String>,

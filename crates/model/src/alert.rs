@@ -161,23 +161,27 @@ wire_enum! {
     }
 }
 
-/// The product or the check that an alert is about.
+/// A product or a check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Part {
-    /// The platform's own name for it.
+    /// The platform's own name for it, up to 200 characters.
     pub id: Option<String>,
-    /// Its name for people.
+    /// Its name for people, up to 200 characters.
     pub name: String,
-    /// Where to see it.
+    /// Where to see it: http or https, up to 2,048 characters.
+    #[cfg_attr(feature = "schema", schema(value_type = Option<String>))]
     pub url: Option<Link>,
 }
 
-/// A fact of an alert.
+/// A fact.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Field {
-    /// What it is.
+    /// What it is, up to 100 characters.
     pub name: String,
-    /// How much, which or whether.
+    /// A string of up to 4,000 characters, a number, a boolean, or null, which is shown as –.
+    #[cfg_attr(feature = "schema", schema(value_type = serde_json::Value))]
     pub value: FieldValue,
 }
 
@@ -206,11 +210,13 @@ impl fmt::Display for FieldValue {
     }
 }
 
-/// A link that an alert offers.
+/// A link.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Action {
-    /// What it leads to.
+    /// What it leads to, up to 60 characters.
     pub label: String,
-    /// Where it leads.
+    /// Where it leads: http or https, up to 2,048 characters.
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub url: Link,
 }

@@ -8,12 +8,14 @@ use crate::Json;
 
 /// One fault of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Fault {
-    /// Where it stands, beginning with `body`, `query` or `header`.
+    /// Where it is: `body`, `query` or `header`, then the names of fields and the places in lists, counted from 0.
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<serde_json::Value>))]
     pub loc: Loc,
-    /// What is wrong and what to do, for a person.
+    /// What is wrong, in a sentence.
     pub msg: String,
-    /// What is wrong, for a program.
+    /// What kind of fault it is.
     #[serde(rename = "type")]
     pub kind: FaultKind,
 }
@@ -39,8 +41,9 @@ impl Fault {
     }
 }
 
-/// The closed list of `errors[].type`.
+/// What kind of fault it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FaultKind {
     /// A required field is absent.

@@ -6,14 +6,18 @@ use serde::Serialize;
 
 use crate::{UserId, alert_parse::is_visible, wire_enum::wire_enum};
 
-/// A user as the API shows one.
+/// Someone who signs in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct User {
     /// Names the user.
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = "uuid"))]
     pub id: UserId,
-    /// The address the user signs in with, in lower case.
+    /// The e-mail address, in lower case.
+    #[cfg_attr(feature = "schema", schema(value_type = String, max_length = 254))]
     pub email: Email,
-    /// The name that people know the user by.
+    /// The name for people.
+    #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 120))]
     pub full_name: String,
 }
 

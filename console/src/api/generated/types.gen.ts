@@ -276,7 +276,7 @@ export type ApiKey = {
  */
 export type ApiKeyPage = {
     /**
-     * The keys.
+     * The items.
      */
     items: Array<ApiKey>;
     /**
@@ -588,7 +588,7 @@ export type DeliveryMessage = {
  */
 export type DeliveryPage = {
     /**
-     * The deliveries.
+     * The items.
      */
     items: Array<Delivery>;
     /**
@@ -730,7 +730,7 @@ export type Member = {
  */
 export type MemberPage = {
     /**
-     * The members.
+     * The items.
      */
     items: Array<Member>;
     /**
@@ -1078,7 +1078,7 @@ export type Space = {
  */
 export type SpacePage = {
     /**
-     * The spaces.
+     * The items.
      */
     items: Array<Space>;
     /**

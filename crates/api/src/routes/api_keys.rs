@@ -78,7 +78,7 @@ pub(super) async fn list(
     let page = page_of(raw.as_deref(), keys, |key| {
         format!("{}\n{}", key.name, key.id)
     })?;
-    Ok(axum::Json(page).into_response())
+    Ok(axum::Json(schema::ApiKeyPage::from(page)).into_response())
 }
 
 /// Make a key. The key itself is shown this once.

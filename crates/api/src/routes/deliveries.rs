@@ -40,7 +40,7 @@ const REPLAYED: [DeliveryState; 3] = [
         ("limit" = Option<u16>, Query, description = "1 to 200, 50 if left out", minimum = 1, maximum = 200),
         ("cursor" = Option<String>, Query, description = "The next_cursor of the page before"),
     ),
-    responses((status = 200, description = "A page of deliveries", body = schema::DeliveryPage), (status = "default", response = schema::AnyProblem))
+    responses((status = 200, description = "A page of deliveries", body = schema::DeliveryPage<'static>), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn of_connector(
     State(app): State<App>,
@@ -73,7 +73,7 @@ pub(super) async fn of_connector(
         ("limit" = Option<u16>, Query, description = "1 to 200, 50 if left out", minimum = 1, maximum = 200),
         ("cursor" = Option<String>, Query, description = "The next_cursor of the page before"),
     ),
-    responses((status = 200, description = "A page of deliveries", body = schema::DeliveryPage), (status = "default", response = schema::AnyProblem))
+    responses((status = 200, description = "A page of deliveries", body = schema::DeliveryPage<'static>), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn of_space(
     State(app): State<App>,
@@ -122,7 +122,7 @@ async fn list(app: &App, entry: &Entry, query: DeliveryQuery) -> Result<Response
         .await?;
     let next_cursor = page.next.map(|position| encode(&position.to_string()));
     let items: Vec<_> = page.items.iter().map(schema::Delivery::in_short).collect();
-    Ok(axum::Json(PageBody { items, next_cursor }).into_response())
+    Ok(axum::Json(schema::DeliveryPage::from(PageBody { items, next_cursor })).into_response())
 }
 
 const STATES: &str = "one of pending, delivered, accepted, failed, expired, cancelled";

@@ -51,12 +51,14 @@ pub struct ParsedAlert {
     pub warnings: Vec<Warning>,
 }
 
-/// A correction.
+/// What was mended in an alert.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Warning {
-    /// Where it stood.
+    /// Where it was: `body`, then the names of fields and the places in lists, counted from 0.
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<serde_json::Value>))]
     pub loc: Loc,
-    /// What was done with it.
+    /// What was done, in a sentence.
     pub msg: String,
 }
 

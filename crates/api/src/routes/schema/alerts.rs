@@ -1,8 +1,7 @@
 //! Alerts as they are posted, stored, listed and previewed.
 
 use alert_connectors_message as message;
-use alert_connectors_model as model;
-use serde_json::Value;
+use alert_connectors_model::{self as model, Action, Field, Part, Warning};
 use utoipa::ToSchema;
 
 use super::{
@@ -133,36 +132,6 @@ stored! {
 }
 
 schemas! {
-    /// A product or a check.
-    Part {
-        /// The platform's own name for it, up to 200 characters.
-        id: Option<String>,
-        /// Its name for people, up to 200 characters.
-        name: String,
-        /// Where to see it: http or https, up to 2,048 characters.
-        url: Option<String>,
-    }
-    /// A fact.
-    Field {
-        /// What it is, up to 100 characters.
-        name: String,
-        /// A string of up to 4,000 characters, a number, a boolean, or null, which is shown as –.
-        value: Value,
-    }
-    /// A link.
-    Action {
-        /// What it leads to, up to 60 characters.
-        label: String,
-        /// Where it leads: http or https, up to 2,048 characters.
-        url: String,
-    }
-    /// What was mended in an alert.
-    Warning {
-        /// Where it was: `body`, then the names of fields and the places in lists, counted from 0.
-        loc: Vec<Value>,
-        /// What was done, in a sentence.
-        msg: String,
-    }
     /// A page of alerts, newest first.
     AlertPage {
         /// The alerts.

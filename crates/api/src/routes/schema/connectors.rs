@@ -1,9 +1,9 @@
 //! Connectors and how they fare.
 
-use alert_connectors_model as model;
+use alert_connectors_model::{self as model, User};
 use utoipa::ToSchema;
 
-use super::{User, answers, schemas, words};
+use super::{answers, schemas, words};
 
 schemas! {
     /// A connector to be made. The fields of an answer that are not here may be sent, and are ignored.

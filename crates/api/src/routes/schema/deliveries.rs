@@ -3,18 +3,9 @@
 use alert_connectors_model as model;
 use utoipa::ToSchema;
 
-use super::{answers, schemas, words};
+use super::{answers, pages, schemas, words};
 
 schemas! {
-    /// A page of deliveries, newest first, without their attempts.
-    DeliveryPage {
-        /// The deliveries.
-        #[schema(max_items = 200)]
-        items: Vec<Delivery<'static>>,
-        /// The cursor of the next page; null at the end.
-        #[schema(required)]
-        next_cursor: Option<String>,
-    }
     /// Which deliveries to queue again: at most 10,000.
     #[schema(example = json!({"since": "2026-11-23T12:00:00Z"}))]
     Replay {
@@ -123,6 +114,11 @@ answers! {
         #[schema(value_type = u32, maximum = 10000)]
         count: usize,
     }
+}
+
+pages! {
+    /// A page of deliveries, newest first, without their attempts.
+    DeliveryPage<'d> of Delivery<'d>;
 }
 
 words! {

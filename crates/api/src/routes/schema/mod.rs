@@ -9,11 +9,10 @@ mod connectors;
 mod deliveries;
 mod users;
 
-use alert_connectors_model as model;
+use alert_connectors_model::{self as model, Fault};
 pub(crate) use alerts::*;
 pub(crate) use connectors::*;
 pub(crate) use deliveries::*;
-use serde_json::Value;
 pub(crate) use users::*;
 use utoipa::{ToResponse, ToSchema};
 
@@ -36,6 +35,29 @@ macro_rules! answers {
 }
 use answers;
 
+/// Pages of lists, made of what a handler collected.
+macro_rules! pages {
+    ($($(#[$meta:meta])* $name:ident $(<$life:lifetime>)? of $item:ty;)+) => {$(
+        answers! {
+            $(#[$meta])*
+            $name $(<$life>)? {
+                /// The items.
+                #[schema(max_items = 200)]
+                items: Vec<$item>,
+                /// The cursor of the next page; null at the end.
+                #[schema(required)]
+                next_cursor: Option<String>,
+            }
+        }
+        impl $(<$life>)? From<crate::page::PageBody<$item>> for $name $(<$life>)? {
+            fn from(page: crate::page::PageBody<$item>) -> Self {
+                Self { items: page.items, next_cursor: page.next_cursor }
+            }
+        }
+    )+};
+}
+use pages;
+
 macro_rules! words {
     ($($(#[$meta:meta])* $name:ident { $($variant:ident),+ })+) => {$(
         #[derive(ToSchema)]
@@ -46,18 +68,6 @@ macro_rules! words {
     )+};
 }
 use words;
-
-schemas! {
-    /// One fault of a request.
-    Fault {
-        /// Where it is: `body`, `query` or `header`, then the names of fields and the places in lists, counted from 0.
-        loc: Vec<Value>,
-        /// What is wrong, in a sentence.
-        msg: String,
-        /// What kind of fault it is.
-        r#type: FaultKind,
-    }
-}
 
 answers! {
     /// An error, as problem details (RFC 9457).
@@ -84,14 +94,6 @@ answers! {
         /// `live` or `ready`.
         #[schema(value_type = String)]
         status: &'static str,
-    }
-}
-
-words! {
-    /// What kind of fault it is.
-    FaultKind {
-        Missing, UnknownField, WrongType, Null, TooShort, TooLong, TooMany, NotOneOf, BadUrl, NotHttps, NotPublic, WrongPlatform,
-        SlackWorkflow
     }
 }
 

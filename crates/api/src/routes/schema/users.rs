@@ -1,23 +1,11 @@
 //! Users, tokens, keys, spaces and members.
 
-use alert_connectors_model as model;
+use alert_connectors_model::{self as model, User};
 use utoipa::ToSchema;
 
-use super::{answers, schemas, words};
+use super::{answers, pages, schemas, words};
 
 schemas! {
-    /// Someone who signs in.
-    User {
-        /// Names the user.
-        #[schema(format = "uuid")]
-        id: String,
-        /// The e-mail address, in lower case.
-        #[schema(max_length = 254)]
-        email: String,
-        /// The name for people.
-        #[schema(min_length = 1, max_length = 120)]
-        full_name: String,
-    }
     /// An e-mail address and a password.
     #[schema(example = json!({"email": "alice@example.com", "password": "correct horse battery staple"}))]
     SignIn {
@@ -25,15 +13,6 @@ schemas! {
         email: String,
         /// The password: at most 1,024 bytes.
         password: String,
-    }
-    /// A page of spaces, by name.
-    SpacePage {
-        /// The spaces.
-        #[schema(max_items = 200)]
-        items: Vec<Space>,
-        /// The cursor of the next page; null at the end.
-        #[schema(required)]
-        next_cursor: Option<String>,
     }
     /// A space to be made.
     NewSpace {
@@ -44,28 +23,10 @@ schemas! {
         #[schema(min_length = 1)]
         name: String,
     }
-    /// A page of members, by e-mail address.
-    MemberPage {
-        /// The members.
-        #[schema(max_items = 200)]
-        items: Vec<Member>,
-        /// The cursor of the next page; null at the end.
-        #[schema(required)]
-        next_cursor: Option<String>,
-    }
     /// The role that a member is to have.
     MemberRole {
         /// What the member may do.
         role: Role,
-    }
-    /// A page of keys, by name.
-    ApiKeyPage {
-        /// The keys.
-        #[schema(max_items = 200)]
-        items: Vec<ApiKey>,
-        /// The cursor of the next page; null at the end.
-        #[schema(required)]
-        next_cursor: Option<String>,
     }
     /// A key to be made.
     NewApiKey {
@@ -180,6 +141,15 @@ answers! {
         #[schema(format = DateTime)]
         added_at: String,
     }
+}
+
+pages! {
+    /// A page of spaces, by name.
+    SpacePage of Space;
+    /// A page of members, by e-mail address.
+    MemberPage of Member;
+    /// A page of keys, by name.
+    ApiKeyPage of ApiKey;
 }
 
 words! {

@@ -114,6 +114,20 @@ async fn a_command_that_comes_before_the_next_start_tells_of_it_and_leaves_the_l
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_check_says_once_that_a_part_of_the_log_is_missing() {
+    let mut world = World::start().await;
+    let place = killed(&mut world).await;
+    fs::remove_file(world.path("test.db-wal")).unwrap();
+    let arguments: Vec<&str> = place.iter().map(String::as_str).collect();
+    let checked = run(&[&["check"][..], &arguments].concat());
+    assert_eq!(checked.status.code(), Some(1));
+    let texts = [checked.stdout, checked.stderr].map(|text| String::from_utf8(text).unwrap());
+    let said = texts.concat();
+    assert_eq!(said.matches("is not there").count(), 1, "{said}");
+    assert!(texts[0].contains("is not there"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_check_finds_broken_pages_and_urls_that_cannot_be_opened() {
     let folder = tempfile::tempdir().unwrap();
     let place = Place::make(folder.path());

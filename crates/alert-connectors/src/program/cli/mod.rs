@@ -195,11 +195,16 @@ impl CommandContext<'_> {
     }
 
     async fn open_for(&self, used_by: Use) -> Result<Arc<dyn Store>, Failure> {
-        let database = open(&self.config()?, used_by).await?;
+        let database = self.open_silently(used_by).await?;
         if let Some(loss) = database.log_loss() {
             talk(format_args!("warning: {loss}"));
         }
         Ok(database.store())
+    }
+
+    /// Opens the database without a word about a part of its log that is missing.
+    async fn open_silently(&self, used_by: Use) -> Result<Database, Failure> {
+        Ok(open(&self.config()?, used_by).await?)
     }
 
     /// Where the secret key file is.

@@ -105,6 +105,9 @@ impl History for PostgresStore {
         self.read(async |session| {
             let mut connectors = connectors_of(session, space_id).await?;
             connectors.retain(|connector| query.names(connector));
+            if connectors.is_empty() {
+                return Ok(Page::empty());
+            }
             page(session, connectors, &query, expiry).await
         })
         .await

@@ -92,6 +92,9 @@ impl History for SqliteStore {
         self.read(move |connection| {
             let mut connectors = connectors_of(connection, space_id)?;
             connectors.retain(|connector| query.names(connector));
+            if connectors.is_empty() {
+                return Ok(Page::empty());
+            }
             page(connection, &connectors, &query, expiry)
         })
         .await

@@ -15,6 +15,8 @@ const WRITE: &str = "INSERT OR REPLACE INTO destinations (fingerprint, failures,
     unanswered, failing_messages)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
 // By primary key.
+const ANNOUNCED: &str = "UPDATE destinations SET told = ?2 WHERE fingerprint = ?1";
+// By primary key.
 const REPAIRED: &str =
     "SELECT repaired_at FROM destinations WHERE fingerprint = ?1 AND repaired_at IS NOT NULL";
 
@@ -40,8 +42,25 @@ pub(crate) fn repaired_at(
     Ok(found.map(time))
 }
 
+/// Writes the health that a report brings. A report that does not know of the last repair only says whether the spaces were
+/// notified.
+pub(crate) fn record(
+    connection: &Connection,
+    destination: Fingerprint,
+    health: &DestinationHealth,
+) -> Result<(), Failure> {
+    let repaired_at = repaired_at(connection, destination)?;
+    if health.repaired_at >= repaired_at {
+        return Ok(write(connection, destination, health)?);
+    }
+    connection
+        .prepare_cached(ANNOUNCED)?
+        .execute(params![&destination.0[..], health.announced])?;
+    Ok(())
+}
+
 /// Writes the health of a destination.
-pub(crate) fn write(
+fn write(
     connection: &Connection,
     destination: Fingerprint,
     health: &DestinationHealth,

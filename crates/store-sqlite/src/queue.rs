@@ -290,7 +290,7 @@ pub(crate) fn record(
             connection.prepare_cached(REVIVE)?.execute([seq])?;
         }
         if let Some(health) = &report.health {
-            destination_health::write(connection, report.destination, health)?;
+            destination_health::record(connection, report.destination, health)?;
         }
     }
     Ok(recorded)

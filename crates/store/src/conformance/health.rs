@@ -36,6 +36,60 @@ pub async fn health_tells_how_a_connector_fares(world: World) {
     assert_eq!(healthy.last_success_at, Some(world.now));
 }
 
+/// A repair takes precedence: a health from before it, whose report was long on its way, is not written over it. That its spaces were
+/// notified of the block is written all the same.
+pub async fn a_health_from_before_a_repair_is_not_written(world: World) {
+    let connector = world.connect("").await;
+    let known = async || {
+        let state = world
+            .store
+            .destination_state(connector.destination, world.now);
+        state.await.unwrap().health
+    };
+    let report = async |health: DestinationHealth| {
+        world
+            .report_with(&connector, Vec::new(), Some(health))
+            .await;
+    };
+    let before = DestinationHealth {
+        failures: 3,
+        ..DestinationHealth::default()
+    };
+    report(before.clone()).await;
+    let same = ConnectorChange {
+        webhook_url: Some(connector.webhook_url.clone()),
+        ..ConnectorChange::default()
+    };
+    let (space, version) = (world.space_id().await, world.roster().await.version);
+    let store = &world.store;
+    store
+        .change_connector(space, version, connector.id, same, world.later(5))
+        .await
+        .unwrap();
+    let repaired = known().await;
+    assert_eq!(
+        (repaired.failures, repaired.repaired_at),
+        (0, Some(world.later(5)))
+    );
+    report(DestinationHealth {
+        failures: 4,
+        announced: true,
+        ..before
+    })
+    .await;
+    let expected = DestinationHealth {
+        announced: true,
+        ..repaired.clone()
+    };
+    assert_eq!(known().await, expected);
+    report(DestinationHealth {
+        failures: 1,
+        ..expected
+    })
+    .await;
+    assert_eq!(known().await.failures, 1);
+}
+
 /// The health of a space's connectors is that of each of them, oldest connector first.
 pub async fn health_of_a_space_is_that_of_each_connector(world: World) {
     let space = world.space_id().await;

@@ -93,6 +93,7 @@ macro_rules! conformance {
             what_is_set_aside_is_told_when_it_is_tried,
             a_key_is_answered_after_retention_took_its_alert,
             a_new_url_repairs,
+            a_health_from_before_a_repair_is_not_written,
             retention_removes_what_is_old_and_neither_what_waits_nor_a_problem,
             a_session_ends_with_its_token_user_or_password,
             disabling_ends_tokens_and_keys_and_enabling_brings_none_back,

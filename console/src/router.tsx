@@ -1,6 +1,6 @@
 // Which address shows which page. The addresses are fixed: links in messages and bookmarks rely on them.
 import type { QueryClient } from "@tanstack/react-query";
-import { createRootRouteWithContext, createRoute, createRouter, redirect } from "@tanstack/react-router";
+import { createRootRouteWithContext, createRoute, createRouter, Outlet, redirect } from "@tanstack/react-router";
 
 import { isSignedOut } from "./api/problem";
 import { meQuery, type AlertFilters, type DeliveryFilters } from "./api/queries";
@@ -17,10 +17,20 @@ import { NotFoundPage, PageError } from "./pages/ErrorPages";
 import { SendPage } from "./pages/SendPage";
 import { SignInPage } from "./pages/SignInPage";
 import { SpacesPage } from "./pages/SpacesPage";
+import { useTitle } from "./parts/useTitle";
 
 type Context = { queries: QueryClient };
 
-const root = createRootRouteWithContext<Context>()({ notFoundComponent: NotFoundPage, errorComponent: PageError });
+function Root() {
+  useTitle();
+  return <Outlet />;
+}
+
+const root = createRootRouteWithContext<Context>()({
+  component: Root,
+  notFoundComponent: NotFoundPage,
+  errorComponent: PageError,
+});
 
 export const signInRoute = createRoute({
   getParentRoute: () => root,

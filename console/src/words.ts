@@ -59,6 +59,9 @@ export const ruleSentence: Record<MatchRule, string> = {
   alert_type_filter: "Its type filter leaves this type out.",
 };
 
+/** A title that people can see and press. */
+export const titleWords = (title: string): string => (title.trim() === "" ? "(untitled)" : title);
+
 /** "a", "a and b", "a, b and c". */
 export function list(words: readonly string[]): string {
   const last = words.at(-1) ?? "";

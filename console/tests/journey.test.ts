@@ -168,6 +168,62 @@ test("an unfiltered connector is saved only after a warning", async () => {
   await visit.close();
 });
 
+test("a save changes only what was changed, and what is typed counts", async () => {
+  const visit = await world.page();
+  const { page } = visit;
+  await visit.signIn("alice@example.com");
+  await makeConnector(visit, "#shared", "/services/T/B/shared");
+  const other = await world.page();
+  await other.signIn("alice@example.com", "/spaces/data/connectors");
+  await row(visit, "#shared").getByRole("link", { name: "Edit" }).click();
+  await page.getByLabel("Name", { exact: true }).fill("#renamed");
+  // Meanwhile somebody switches it off.
+  await row(other, "#shared").getByRole("switch", { name: "Active" }).click();
+  await row(other, "#shared").getByText("Paused", { exact: true }).waitFor();
+  await page.getByRole("checkbox", { name: "All types" }).uncheck();
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("This connector receives nothing: no alert type is chosen. Save again").waitFor();
+  await page.getByLabel("Add a type").fill("dbt_test_failed");
+  await page.getByRole("button", { name: "Save" }).click();
+  await row(visit, "#renamed").getByText("critical and high · dbt_test_failed").waitFor();
+  await row(visit, "#renamed").getByText("Paused", { exact: true }).waitFor();
+  await row(visit, "#renamed").getByRole("button", { name: "Delete" }).click();
+  await page.getByRole("button", { name: "Delete connector" }).click();
+  await row(visit, "#renamed").waitFor({ state: "detached" });
+  await other.close();
+  await visit.close();
+});
+
+test("an alert has a title, is sent once however often one presses, and names the tab", async () => {
+  const visit = await world.page();
+  const { page } = visit;
+  await visit.signIn("alice@example.com", "/spaces/data/send");
+  await page.getByRole("button", { name: "Send alert" }).click();
+  await page.getByText("Enter a title").waitFor();
+  await page.getByLabel("Title").fill("Pressed twice");
+  await page.getByRole("button", { name: "Send alert" }).dblclick();
+  await page.getByRole("heading", { name: "Pressed twice" }).waitFor();
+  expect(await page.title()).toBe("Pressed twice · Alert Connectors");
+  await page.getByRole("link", { name: "Alerts", exact: true }).click();
+  await page.getByRole("link", { name: "Pressed twice" }).waitFor();
+  expect(await page.getByRole("link", { name: "Pressed twice" }).count()).toBe(1);
+  // The new page has the focus.
+  expect(await page.evaluate(() => document.activeElement?.id)).toBe("content");
+  const types = page.getByLabel("Alert type");
+  await types.pressSequentially("manual other");
+  expect(await types.inputValue()).toBe("manual other");
+  expect(page.url()).toMatch(/alert_type=manual&alert_type=other$/);
+  await visit.close();
+});
+
+test("who has no access reads so, and no word of a lost connection", async () => {
+  const visit = await world.page();
+  await visit.signIn("vera@example.com", "/spaces/nowhere/alerts");
+  await visit.page.getByText("There is no such space").waitFor();
+  expect(await visit.page.getByText("The connection to the server is lost").count()).toBe(0);
+  await visit.close();
+});
+
 test("a viewer sees no control that would fail", async () => {
   const admin = await world.page();
   await admin.signIn("alice@example.com");

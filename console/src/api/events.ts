@@ -4,8 +4,8 @@ import { useEffect, useState } from "react";
 
 import { meQuery } from "./queries";
 
-/** Whether changes are seen at once: not yet, yes, or not since the connection broke. */
-export type Liveness = "connecting" | "live" | "lost";
+/** Whether changes are seen at once: not yet, yes, not since the connection broke, or not since the server refused. */
+export type Liveness = "connecting" | "live" | "lost" | "refused";
 
 type Space = { slug: string };
 type SpaceEvent = { name: string; id?: string };
@@ -16,8 +16,11 @@ const NAMES = ["alert", "delivery", "connector", "health", "resync"];
 /** Queries are read again at most this often, in milliseconds: with the server's own gathering a change is seen within two seconds. */
 const READ_AGAIN_EVERY = 1_200;
 
-/** A connection that the server ended is opened again after this many milliseconds. */
-const CONNECT_AGAIN = 3_000;
+/** A connection that the server refused is tried again after this many milliseconds. */
+const CONNECT_AGAIN = 10_000;
+
+/** The server says something at least every 15 s. A connection that is silent for this many milliseconds is dead. */
+const SILENT_MAX = 35_000;
 
 /** The keys of the queries that an event concerns; each also stands for all keys that begin like it. */
 export function concerned({ slug }: Space, { name, id }: SpaceEvent): QueryKey[] {
@@ -80,8 +83,10 @@ function follow(slug: string, queries: QueryClient, say: (liveness: Liveness) =>
   const refresher = new Refresher((keys) => keys.forEach((queryKey) => void queries.invalidateQueries({ queryKey })));
   let source: EventSource | undefined;
   let again: ReturnType<typeof setTimeout> | undefined;
+  let silent: ReturnType<typeof setTimeout> | undefined;
   const close = () => {
     clearTimeout(again);
+    clearTimeout(silent);
     source?.close();
     source = undefined;
   };
@@ -90,8 +95,18 @@ function follow(slug: string, queries: QueryClient, say: (liveness: Liveness) =>
     const opened = new EventSource(`/spaces/${encodeURIComponent(slug)}/events`);
     source = opened;
     let isFirst = true;
+    const heard = () => {
+      clearTimeout(silent);
+      silent = setTimeout(() => {
+        say("lost");
+        open();
+      }, SILENT_MAX);
+    };
+    heard();
+    opened.addEventListener("heartbeat", heard);
     opened.onopen = () => {
       say("live");
+      heard();
       if (isFirst) {
         // Later the browser continues after the last event; before the first connection anything may have happened.
         refresher.add(concerned({ slug }, { name: "resync" }));
@@ -99,15 +114,19 @@ function follow(slug: string, queries: QueryClient, say: (liveness: Liveness) =>
       isFirst = false;
     };
     opened.onerror = () => {
-      say("lost");
-      if (opened.readyState === EventSource.CLOSED) {
-        // The server refused. Who has no session any more is led to the sign-in.
-        void queries.invalidateQueries({ queryKey: meQuery.queryKey });
-        again = setTimeout(open, CONNECT_AGAIN);
+      if (opened.readyState !== EventSource.CLOSED) {
+        say("lost");
+        return;
       }
+      // The server answered, and refused. Who has no session any more is led to the sign-in; who has no access reads why.
+      say("refused");
+      void queries.invalidateQueries({ queryKey: meQuery.queryKey });
+      void queries.resetQueries({ predicate: ({ queryKey }) => queryKey[1] === slug });
+      again = setTimeout(open, CONNECT_AGAIN);
     };
     for (const name of NAMES) {
       opened.addEventListener(name, ({ data }: MessageEvent<string>) => {
+        heard();
         refresher.add(concerned({ slug }, { name, ...(JSON.parse(data) as { id?: string }) }));
       });
     }

@@ -112,7 +112,7 @@ function NewKey() {
         <TextField label="Name" value={name} fault={fault} onChange={(event) => setName(event.target.value)} />
         <Select label="What it may do" value={scope} options={SCOPES} onChange={setScope} />
         <Select label="Space" value={space} options={spaces} onChange={setSpace} />
-        <Button type="submit" look="primary" disabled={create.isPending}>
+        <Button type="submit" look="primary" isBusy={create.isPending}>
           Create key
         </Button>
       </div>

@@ -15,7 +15,7 @@ import { Time } from "../parts/Time";
 import { Preview } from "../preview/Preview";
 import { webAddress } from "../preview/slack";
 import { asPosted } from "../sample";
-import { count, ruleSentence } from "../words";
+import { count, ruleSentence, titleWords } from "../words";
 import { useSpace } from "./Layout";
 import styles from "./page.module.css";
 
@@ -52,9 +52,9 @@ function Head({ slug, alert, mayEdit }: Part & { mayEdit: boolean }) {
   return (
     <>
       <div className={styles.head}>
-        <h1>{alert.title}</h1>
+        <h1 className={styles.title}>{titleWords(alert.title)}</h1>
         {mayEdit && alert.status === "active" && (
-          <Button disabled={resolve.isPending} onClick={() => setAsking(true)}>
+          <Button isBusy={resolve.isPending} onClick={() => setAsking(true)}>
             Resolve
           </Button>
         )}
@@ -66,7 +66,7 @@ function Head({ slug, alert, mayEdit }: Part & { mayEdit: boolean }) {
       </div>
       {resolve.isError && <ErrorNotice error={resolve.error} />}
       <Confirm
-        title={`Resolve “${alert.title}”?`}
+        title={`Resolve “${titleWords(alert.title)}”?`}
         action="Resolve alert"
         isOpen={isAsking}
         onClose={() => setAsking(false)}
@@ -130,16 +130,21 @@ function About({ alert }: { alert: AlertDetails }) {
   );
 }
 
+/** Values longer than this may need more room than they get. */
+const LONG_VALUE = 400;
+
 function Fact({ name, value }: { name: string; value: string }) {
   return (
     <>
       <dt>{name}</dt>
-      <dd>{value}</dd>
+      {/* A long value scrolls in its place, so it can be reached by keyboard. */}
+      <dd tabIndex={value.length > LONG_VALUE ? 0 : undefined}>{value}</dd>
     </>
   );
 }
 
 function Deliveries({ slug, alert, mayEdit }: Part & { mayEdit: boolean }) {
+  const hasChanged = alert.occurrences > 1 || (alert.dedup_key !== null && alert.status === "resolved");
   return (
     <section className={styles.form} aria-label="Deliveries">
       <h2>Deliveries</h2>
@@ -151,7 +156,7 @@ function Deliveries({ slug, alert, mayEdit }: Part & { mayEdit: boolean }) {
       <ul className={styles.rows}>
         {alert.deliveries.map((delivery) => (
           <DeliveryRow key={delivery.id} slug={slug} delivery={delivery} mayEdit={mayEdit} title={delivery.connector_name}>
-            <Message slug={slug} id={delivery.id} />
+            <Message slug={slug} id={delivery.id} hasChanged={hasChanged} />
           </DeliveryRow>
         ))}
       </ul>
@@ -160,7 +165,7 @@ function Deliveries({ slug, alert, mayEdit }: Part & { mayEdit: boolean }) {
 }
 
 /** The message of a delivery, read when it is asked for. */
-function Message({ slug, id }: { slug: string; id: string }) {
+function Message({ slug, id, hasChanged }: { slug: string; id: string; hasChanged: boolean }) {
   const [isOpen, setOpen] = useState(false);
   const message = useQuery({ ...messageQuery(slug, id), enabled: isOpen });
   return (
@@ -174,8 +179,9 @@ function Message({ slug, id }: { slug: string; id: string }) {
       {isOpen && message.data && (
         <>
           {message.data.digest_size > 1 && (
-            <p className={styles.subtle}>It was sent in a digest of {count(message.data.digest_size, "message")}. This is its own message.</p>
+            <p className={styles.subtle}>It was sent together with others, {count(message.data.digest_size, "message")} in all.</p>
           )}
+          {hasChanged && <p className={styles.subtle}>The alert changed since. The message is drawn from what it says now.</p>}
           <Preview platform={message.data.connector_type} payload={message.data.payload} />
         </>
       )}

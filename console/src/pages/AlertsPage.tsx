@@ -1,6 +1,7 @@
 // The alerts of a space, with filters that stand in the address.
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
+import { useState } from "react";
 
 import type { Alert, Severity, Status } from "../api/generated";
 import { alertsQuery, type AlertFilters } from "../api/queries";
@@ -9,7 +10,7 @@ import { Button, ButtonLink } from "../parts/Button";
 import { Check, Group, TextField } from "../parts/Field";
 import { Empty, ErrorNotice, Loading } from "../parts/Notice";
 import { Time } from "../parts/Time";
-import { count, SEVERITIES, severityWord, stateWord } from "../words";
+import { count, SEVERITIES, severityWord, stateWord, titleWords } from "../words";
 import { useSpace } from "./Layout";
 import styles from "./page.module.css";
 
@@ -42,7 +43,7 @@ export function AlertsPage() {
       </ul>
       {alerts.hasNextPage && (
         <div className={styles.more}>
-          <Button disabled={alerts.isFetchingNextPage} onClick={() => void alerts.fetchNextPage()}>
+          <Button isBusy={alerts.isFetchingNextPage} onClick={() => void alerts.fetchNextPage()}>
             Show older alerts
           </Button>
         </div>
@@ -58,6 +59,7 @@ const STATUSES: readonly (readonly [Status, string])[] = [
 
 function Filters({ filters }: { filters: AlertFilters }) {
   const navigate = useNavigate();
+  const isHidden = [filters.since, filters.until, filters.dedup_key].some((value) => value !== undefined);
   const set = (change: Partial<AlertFilters>) =>
     void navigate({ to: ".", search: (before: object) => ({ ...before, ...change }), replace: true });
   return (
@@ -82,12 +84,29 @@ function Filters({ filters }: { filters: AlertFilters }) {
           />
         ))}
       </Group>
-      <TextField
-        label="Alert type"
-        value={filters.alert_type?.join(" ") ?? ""}
-        onChange={(event) => set({ alert_type: words(event.target.value) })}
-      />
+      <TypesField types={filters.alert_type} onChange={(alert_type) => set({ alert_type })} />
+      {isHidden && (
+        <Button look="quiet" onClick={() => set({ since: undefined, until: undefined, dedup_key: undefined })}>
+          Show alerts of any time and key
+        </Button>
+      )}
     </div>
+  );
+}
+
+/** Types, as they are typed: a blank between two of them is no reason to write the text anew. */
+function TypesField({ types, onChange }: { types: string[] | undefined; onChange: (types: string[] | undefined) => void }) {
+  const [text, setText] = useState(types?.join(" ") ?? "");
+  const isOther = JSON.stringify(words(text)) !== JSON.stringify(types);
+  return (
+    <TextField
+      label="Alert type"
+      value={isOther ? (types?.join(" ") ?? "") : text}
+      onChange={(event) => {
+        setText(event.target.value);
+        onChange(words(event.target.value));
+      }}
+    />
   );
 }
 
@@ -108,7 +127,7 @@ function Row({ slug, alert }: { slug: string; alert: Alert }) {
       <div className={styles.line}>
         <SeverityBadge severity={alert.severity} />
         <Link className={`${styles.name} ${styles.grow}`} to="/spaces/$slug/alerts/$id" params={{ slug, id: alert.id }}>
-          {alert.title}
+          {titleWords(alert.title)}
         </Link>
         {alert.dedup_key !== null && <PlainBadge tone={alert.status === "active" ? "warn" : "good"}>{alert.status === "active" ? "Active" : "Resolved"}</PlainBadge>}
       </div>

@@ -6,6 +6,7 @@ import type { Connector, ConnectorHealth } from "../api/generated";
 import { connectorQuery, healthQuery } from "../api/queries";
 import { HealthBadge } from "../parts/Badge";
 import { ButtonLink } from "../parts/Button";
+import { ErrorNotice } from "../parts/Notice";
 import { healthAdvice } from "../words";
 import { DeliveryFilters } from "./DeliveryFilters";
 import { DeliveryList } from "./DeliveryList";
@@ -17,8 +18,12 @@ export function ConnectorDeliveriesPage() {
   const { slug, mayEdit } = useSpace();
   const { id = "" } = useParams({ strict: false });
   const filters = useSearch({ from: "/signed-in/spaces/$slug/connectors/$id/deliveries" });
-  const connector = useQuery(connectorQuery(slug, id)).data;
+  const found = useQuery(connectorQuery(slug, id));
+  const connector = found.data;
   const health = useQuery(healthQuery(slug)).data?.get(id);
+  if (found.isError) {
+    return <ErrorNotice error={found.error} retry={() => void found.refetch()} />;
+  }
   return (
     <div className={styles.page}>
       <div className={styles.head}>
@@ -30,7 +35,7 @@ export function ConnectorDeliveriesPage() {
       {health && <Health health={health} />}
       {health?.state === "paused" && connector && <Missed slug={slug} connector={connector} since={health.since} />}
       <DeliveryFilters filters={filters} />
-      {mayEdit && <ReplayForm slug={slug} id={id} name={connector?.name ?? "this connector"} />}
+      {mayEdit && health?.state !== "paused" && <ReplayForm slug={slug} id={id} name={connector?.name ?? "this connector"} />}
       <DeliveryList slug={slug} filters={{ ...filters, connector_id: [id] }} mayEdit={mayEdit} />
     </div>
   );

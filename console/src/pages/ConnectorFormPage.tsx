@@ -17,7 +17,7 @@ import { recognise } from "../webhook";
 import { FormPreview } from "./FormPreview";
 import { useSpace } from "./Layout";
 import styles from "./page.module.css";
-import { TypeFilter } from "./TypeFilter";
+import { TypeFilter, withTyped } from "./TypeFilter";
 
 const FIELDS = ["name", "connector_type", "webhook_url", "severity_filter", "alert_type_filter"];
 
@@ -46,20 +46,27 @@ const NEW: Draft = {
 };
 
 function Form({ slug, connector, mayEdit }: { slug: string; connector: Connector | undefined; mayEdit: boolean }) {
-  const [draft, setDraft] = useState<Draft>(connector ?? NEW);
+  const [entered, setDraft] = useState<Draft>(connector ?? NEW);
+  const [typed, setTyped] = useState("");
+  const draft = { ...entered, alert_type_filter: withTyped(entered.alert_type_filter, typed) };
   const [isSure, setSure] = useState(false);
-  const set = (change: Partial<Draft>) => setDraft((draft) => ({ ...draft, ...change }));
   const { save, test } = useCalls(slug, connector, draft);
+  const set = (change: Partial<Draft>) => {
+    setDraft((draft) => ({ ...draft, ...change }));
+    setSure(false);
+    // What was said of the previous values is no longer true.
+    save.reset();
+    test.reset();
+  };
   const summary = useQuery(summaryQuery(slug));
   const problem = save.error instanceof ApiProblem ? save.error : undefined;
   const testProblem = test.error instanceof ApiProblem ? test.error : undefined;
   const fault = (field: string) => problem?.of(field) ?? testProblem?.of(field);
   const seen = recognise(draft.webhook_url);
-  const isUnfiltered =
-    draft.alert_type_filter === null && [0, SEVERITIES.length].includes(draft.severity_filter.length);
+  const doubt = doubtOf(draft);
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    if (isUnfiltered && !isSure) {
+    if (doubt !== undefined && !isSure) {
       setSure(true);
     } else {
       save.mutate();
@@ -128,7 +135,7 @@ function Form({ slug, connector, mayEdit }: { slug: string; connector: Connector
               />
             ))}
           </Group>
-          <TypeFilter known={[...new Set(summary.data?.items.map(({ alert_type }) => alert_type))]} types={draft.alert_type_filter} fault={fault("alert_type_filter")} onChange={(alert_type_filter) => set({ alert_type_filter })} />
+          <TypeFilter known={[...new Set(summary.data?.items.map(({ alert_type }) => alert_type))]} types={entered.alert_type_filter} typed={typed} onType={setTyped} fault={fault("alert_type_filter")} onChange={(alert_type_filter) => set({ alert_type_filter })} />
           <p role="status">
             {filterSentence(draft)} {summary.data && matchedSentence(draft, summary.data)}
           </p>
@@ -138,20 +145,22 @@ function Form({ slug, connector, mayEdit }: { slug: string; connector: Connector
               <span>{draft.is_active ? "Active" : "Paused: nothing is sent"}</span>
             </div>
           )}
-          {isUnfiltered && isSure && (
-            <Warn>
-              <p>This connector has no filter, so every alert of the space will be posted. Save again if that is what you want.</p>
-            </Warn>
+          {doubt !== undefined && isSure && (
+            <div role="alert">
+              <Warn>
+                <p>{doubt} Save again if that is what you want.</p>
+              </Warn>
+            </div>
           )}
           {problem && !problem.isAllOf(FIELDS) && <ErrorNotice error={problem} />}
           {testProblem && !testProblem.isAllOf(FIELDS) && <ErrorNotice error={testProblem} />}
           {test.data && <TestOutcome result={test.data} />}
           {mayEdit && (
             <div className={styles.actions}>
-              <Button type="submit" look="primary" disabled={save.isPending}>
+              <Button type="submit" look="primary" isBusy={save.isPending}>
                 Save
               </Button>
-              <Button disabled={test.isPending || draft.webhook_url === ""} onClick={() => test.mutate()}>
+              <Button isBusy={test.isPending} disabled={draft.webhook_url === ""} onClick={() => test.mutate()}>
                 {test.isPending ? "Testing…" : "Test"}
               </Button>
               <ButtonLink look="quiet" to="/spaces/$slug/connectors" params={{ slug }}>
@@ -166,20 +175,36 @@ function Form({ slug, connector, mayEdit }: { slug: string; connector: Connector
   );
 }
 
-/** Saving and testing. A stored connector whose URL was not touched is tested as it is stored. */
+/** Why somebody may not want these filters. */
+function doubtOf({ alert_type_filter, severity_filter }: Draft): string | undefined {
+  if (alert_type_filter?.length === 0) {
+    return "This connector receives nothing: no alert type is chosen.";
+  }
+  const isUnfiltered = alert_type_filter === null && [0, SEVERITIES.length].includes(severity_filter.length);
+  return isUnfiltered ? "This connector has no filter, so every alert of the space will be posted." : undefined;
+}
+
+/** The fields that differ from what is stored. The others stay as they are, even if somebody changed them meanwhile. */
+function changed(connector: Connector, draft: Draft): Partial<Draft> {
+  const names = Object.keys(NEW) as (keyof Draft)[];
+  const differs = (name: keyof Draft) => JSON.stringify(connector[name]) !== JSON.stringify(draft[name]);
+  return Object.fromEntries(names.filter(differs).map((name) => [name, draft[name]]));
+}
+
+/** Saving and testing. A stored connector whose webhook was not touched is tested as it is stored. */
 function useCalls(slug: string, connector: Connector | undefined, draft: Draft) {
   const queries = useQueryClient();
   const navigate = useNavigate();
-  const hasOwnUrl = connector?.webhook_url === draft.webhook_url;
+  // What the form began with: it may be read again while somebody edits.
+  const [stored] = useState(connector);
+  const hasOwnWebhook = stored?.webhook_url === draft.webhook_url && stored.connector_type === draft.connector_type;
   const save = useMutation({
     mutationFn: () => {
-      if (!connector) {
+      if (!stored) {
         const { is_active: _always, ...body } = draft;
         return answer(createConnector({ path: { slug }, body }));
       }
-      const { webhook_url, ...rest } = draft;
-      const body = hasOwnUrl ? rest : { ...rest, webhook_url };
-      return answer(updateConnector({ path: { slug, id: connector.id }, body }));
+      return answer(updateConnector({ path: { slug, id: stored.id }, body: changed(stored, draft) }));
     },
     onSuccess: async () => {
       await queries.invalidateQueries({ queryKey: ["connectors", slug] });
@@ -189,8 +214,8 @@ function useCalls(slug: string, connector: Connector | undefined, draft: Draft) 
   const test = useMutation({
     mutationFn: () => {
       const { connector_type, webhook_url } = draft;
-      return connector && hasOwnUrl
-        ? answer(testConnector({ path: { slug, id: connector.id } }))
+      return stored && hasOwnWebhook
+        ? answer(testConnector({ path: { slug, id: stored.id } }))
         : answer(testWebhook({ path: { slug }, body: { connector_type, webhook_url } }));
     },
   });

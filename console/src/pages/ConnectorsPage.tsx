@@ -3,25 +3,37 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 
-import { deleteConnector, testConnector, updateConnector, type Connector, type ConnectorHealth } from "../api/generated";
+import { deleteConnector, testConnector, updateConnector, type Connector, type ConnectorHealth, type HealthState } from "../api/generated";
 import { answer } from "../api/problem";
 import { connectorsQuery, healthQuery } from "../api/queries";
 import { HealthBadge } from "../parts/Badge";
 import { Button, ButtonLink } from "../parts/Button";
 import { Confirm } from "../parts/Confirm";
+import { Select, TextField } from "../parts/Field";
 import { Empty, ErrorNotice, Loading } from "../parts/Notice";
 import { Switch } from "../parts/Switch";
 import { TestOutcome } from "../parts/TestOutcome";
 import { Time } from "../parts/Time";
 import { platformName } from "../preview/Preview";
-import { count, filterWords, healthAdvice } from "../words";
+import { count, filterWords, healthAdvice, healthWord } from "../words";
 import { useSpace } from "./Layout";
 import styles from "./page.module.css";
+
+/** With more connectors than this, one may look for some of them. */
+const MANY = 10;
+
+const ALL = "all";
+const STATES = [[ALL, "any state"], ...Object.entries(healthWord)] as [HealthState | typeof ALL, string][];
 
 export function ConnectorsPage() {
   const { slug, mayEdit } = useSpace();
   const connectors = useQuery(connectorsQuery(slug));
   const health = useQuery(healthQuery(slug));
+  const [text, setText] = useState("");
+  const [state, setState] = useState<HealthState | typeof ALL>(ALL);
+  const isShown = ({ id, name }: Connector) =>
+    name.toLowerCase().includes(text.trim().toLowerCase()) && (state === ALL || health.data?.get(id)?.state === state);
+  const shown = connectors.data?.filter(isShown);
   return (
     <div className={styles.page}>
       <div className={styles.head}>
@@ -44,8 +56,17 @@ export function ConnectorsPage() {
           )}
         </Empty>
       )}
+      {(connectors.data?.length ?? 0) > MANY && (
+        <div className={styles.filters}>
+          <TextField label="Find by name" value={text} onChange={(event) => setText(event.target.value)} />
+          <Select label="State" value={state} options={STATES} onChange={setState} />
+          <p className={styles.subtle} role="status">
+            {shown?.length} of {count(connectors.data?.length ?? 0, "connector")}
+          </p>
+        </div>
+      )}
       <ul className={styles.rows}>
-        {connectors.data?.map((connector) => (
+        {shown?.map((connector) => (
           <Row key={connector.id} slug={slug} connector={connector} health={health.data?.get(connector.id)} mayEdit={mayEdit} />
         ))}
       </ul>
@@ -82,7 +103,7 @@ function Row({ slug, connector, health, mayEdit }: RowProps) {
         <Switch name="Active" checked={isActive} disabled={!mayEdit} onChange={(on) => change.mutate(on)} />
         {mayEdit && (
           <div className={styles.actions}>
-            <Button disabled={test.isPending} onClick={() => test.mutate()}>
+            <Button isBusy={test.isPending} onClick={() => test.mutate()}>
               {test.isPending ? "Testing…" : "Test"}
             </Button>
             <ButtonLink to="/spaces/$slug/connectors/$id" params={{ slug, id }}>
@@ -104,7 +125,7 @@ function Row({ slug, connector, health, mayEdit }: RowProps) {
         onClose={() => setAsking(false)}
         onConfirm={() => remove.mutate()}
       >
-        Its pending messages are cancelled. Its history stays. This can’t be undone.
+        Its pending messages are cancelled, and its alerts still show what was sent. This can’t be undone.
       </Confirm>
     </li>
   );

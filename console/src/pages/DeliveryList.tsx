@@ -8,6 +8,7 @@ import { Button } from "../parts/Button";
 import { DeliveryRow } from "../parts/DeliveryRow";
 import { Empty, ErrorNotice, Loading } from "../parts/Notice";
 import { Time } from "../parts/Time";
+import { titleWords } from "../words";
 import styles from "./page.module.css";
 import { timeline, troubleFilters } from "./timeline";
 
@@ -45,7 +46,7 @@ export function DeliveryList({ slug, filters, mayEdit, namesConnectors = false }
       </ul>
       {deliveries.hasNextPage && (
         <div className={styles.more}>
-          <Button disabled={deliveries.isFetchingNextPage} onClick={() => void deliveries.fetchNextPage()}>
+          <Button isBusy={deliveries.isFetchingNextPage} onClick={() => void deliveries.fetchNextPage()}>
             Show older deliveries
           </Button>
         </div>
@@ -61,7 +62,7 @@ function Title({ slug, delivery, namesConnector }: { slug: string; delivery: Del
     <span className={styles.line}>
       {alert && <SeverityBadge severity={alert.severity} />}
       <Link className={styles.break} to="/spaces/$slug/alerts/$id" params={{ slug, id: delivery.alert_id }}>
-        {alert?.title ?? "Show alert"}
+        {alert ? titleWords(alert.title) : "Show alert"}
       </Link>
       {namesConnector && (
         <span className={`${styles.subtle} ${styles.small}`}>
@@ -75,13 +76,16 @@ function Title({ slug, delivery, namesConnector }: { slug: string; delivery: Del
   );
 }
 
+/** The connector that an alert of ours is about: its title says how it is now, not how it was. */
+const nameOf = (alert: Alert): string => String(alert.fields.find(({ name }) => name === "Connector")?.value ?? "A connector");
+
 /** A connector that was blocked, or works again. */
 function TroubleRow({ slug, alert, isOver, at }: { slug: string; alert: Alert; isOver: boolean; at: string }) {
   return (
     <li className={styles.event}>
       <PlainBadge tone={isOver ? "good" : "warn"}>{isOver ? "Repaired" : "Trouble"}</PlainBadge>
       <Link className={styles.break} to="/spaces/$slug/alerts/$id" params={{ slug, id: alert.id }}>
-        {isOver ? String(alert.fields.find(({ name }) => name === "Connector")?.value ?? "The connector") + " works again" : alert.title}
+        {nameOf(alert)} {isOver ? "works again" : "is in trouble"}
       </Link>
       <span className={`${styles.subtle} ${styles.small}`}>
         <Time at={at} />

@@ -1,7 +1,7 @@
 // The frame of every page: where one is, and where else one may go.
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, Outlet, useNavigate, useParams, useRouterState } from "@tanstack/react-router";
-import { useEffect } from "react";
+import { useEffect, useRef, type RefObject } from "react";
 
 import { endSession } from "../api/generated";
 import { useEvents } from "../api/events";
@@ -25,6 +25,8 @@ export function Layout() {
   const me = useQuery(meQuery);
   useSignOutWhenExpired();
   const liveness = useEvents(slug);
+  const content = useRef<HTMLElement>(null);
+  useFocusOnPage(content);
   return (
     <div className={styles.frame}>
       <a className={styles.skip} href="#content">
@@ -66,7 +68,7 @@ export function Layout() {
           <SignOut />
         </nav>
       </header>
-      <main className={styles.content} id="content" tabIndex={-1}>
+      <main className={styles.content} id="content" tabIndex={-1} ref={content}>
         <div role="status">
           {liveness === "lost" && (
             <Warn>The connection to the server is lost, so this page may be out of date. It goes on by itself once the server answers.</Warn>
@@ -76,6 +78,18 @@ export function Layout() {
       </main>
     </div>
   );
+}
+
+/** A new page gets the focus, so that the keyboard and screen readers begin there. Filters in the address are no new page. */
+function useFocusOnPage(content: RefObject<HTMLElement | null>) {
+  const path = useRouterState({ select: (state) => state.location.pathname });
+  const isFirst = useRef(true);
+  useEffect(() => {
+    if (!isFirst.current) {
+      content.current?.focus({ preventScroll: true });
+    }
+    isFirst.current = false;
+  }, [path, content]);
 }
 
 function SignOut() {

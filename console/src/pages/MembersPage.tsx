@@ -101,7 +101,7 @@ function Add({ slug }: { slug: string }) {
       <div className={styles.filters}>
         <TextField label="E-mail" type="email" required value={email} onChange={(event) => setEmail(event.target.value)} />
         <Select label="Role" value={role} options={ROLES} onChange={setRole} />
-        <Button type="submit" look="primary" disabled={set.isPending}>
+        <Button type="submit" look="primary" isBusy={set.isPending}>
           Add
         </Button>
       </div>

@@ -32,7 +32,7 @@ export function ReplayForm({ slug, id, name }: { slug: string; id: string; name:
     <div className={styles.panel}>
       <div className={styles.filters}>
         <Select label="Send again what did not arrive in" value={hours} options={SPANS} onChange={setHours} />
-        <Button disabled={replay.isPending} onClick={() => setSince(new Date(Date.now() - Number(hours) * 3_600_000).toISOString())}>
+        <Button isBusy={replay.isPending} onClick={() => setSince(new Date(Date.now() - Number(hours) * 3_600_000).toISOString())}>
           Replay
         </Button>
       </div>

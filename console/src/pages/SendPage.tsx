@@ -1,7 +1,7 @@
 // Sends an alert by hand, with both platforms' messages and who would hear of it while one writes.
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { useDeferredValue, useState, type FormEvent } from "react";
+import { useDeferredValue, useMemo, useState, type FormEvent } from "react";
 
 import { postAlert, type NewAlert, type Preview as PreviewData, type Severity } from "../api/generated";
 import { answer, ApiProblem } from "../api/problem";
@@ -43,19 +43,30 @@ export function SendPage() {
   const { slug, mayEdit } = useSpace();
   const navigate = useNavigate();
   const [draft, setDraft] = useState<Draft>({ title: "", severity: "high", alert_type: "manual", description: "", fields: "" });
-  const set = (change: Partial<Draft>) => setDraft((draft) => ({ ...draft, ...change }));
+  const [isUntitled, setUntitled] = useState(false);
   const shown = useDeferredValue(useDebounced(draft, 250));
   const preview = useQuery({ ...previewQuery(slug, alertOf(shown)), enabled: shown.title.trim() !== "" });
+  // One for each draft: what is sent again, since its answer was lost or somebody clicked twice, is stored once.
+  const key = useMemo(() => JSON.stringify(draft) && crypto.randomUUID(), [draft]);
   const send = useMutation({
     mutationFn: () =>
-      answer(postAlert({ path: { slug }, body: alertOf(draft), headers: { "Idempotency-Key": crypto.randomUUID() } })),
+      answer(postAlert({ path: { slug }, body: alertOf(draft), headers: { "Idempotency-Key": key } })),
     onSuccess: ({ id }) => navigate({ to: "/spaces/$slug/alerts/$id", params: { slug, id } }),
   });
   const problem = [send.error, preview.error].find((error) => error instanceof ApiProblem);
   const fault = (field: string) => problem?.of(field);
+  const set = (change: Partial<Draft>) => {
+    setDraft((draft) => ({ ...draft, ...change }));
+    setUntitled(false);
+    send.reset();
+  };
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    send.mutate();
+    if (draft.title.trim() === "") {
+      setUntitled(true);
+    } else {
+      send.mutate();
+    }
   };
   return (
     <div className={styles.page}>
@@ -63,7 +74,7 @@ export function SendPage() {
       {!mayEdit && <Warn>You may look at this page. Sending needs the role editor in this space.</Warn>}
       <form className={`${styles.panel} ${styles.form}`} onSubmit={submit} noValidate>
         <div className={styles.columns}>
-          <TextField label="Title" value={draft.title} fault={fault("title")} onChange={(event) => set({ title: event.target.value })} />
+          <TextField label="Title" value={draft.title} fault={isUntitled ? "Enter a title: it is the first line of the message." : fault("title")} onChange={(event) => set({ title: event.target.value })} />
           <div className={styles.columns}>
             <Select
               label="Severity"
@@ -98,7 +109,7 @@ export function SendPage() {
         {problem && !problem.isAllOf(FIELDS) && <ErrorNotice error={problem} />}
         {mayEdit && (
           <div className={styles.actions}>
-            <Button type="submit" look="primary" disabled={send.isPending}>
+            <Button type="submit" look="primary" isBusy={send.isPending}>
               Send alert
             </Button>
           </div>

@@ -59,7 +59,7 @@ export function SignInPage() {
           onChange={(event) => setPassword(event.target.value)}
         />
         {signIn.isError && <ErrorNotice error={signIn.error} />}
-        <Button type="submit" look="primary" disabled={signIn.isPending}>
+        <Button type="submit" look="primary" isBusy={signIn.isPending}>
           Sign in
         </Button>
       </form>

@@ -1,22 +1,32 @@
 // The choice of alert types: all of them, or some that are named.
-import { useId, useState, type KeyboardEvent } from "react";
+import { useId, type KeyboardEvent } from "react";
 
 import { Button } from "../parts/Button";
 import { Check, Group } from "../parts/Field";
 import field from "../parts/field.module.css";
 import styles from "./page.module.css";
 
-type Props = { known: string[]; types: string[] | null; fault: string | undefined; onChange: (types: string[] | null) => void };
+type Props = {
+  known: string[];
+  types: string[] | null;
+  /** What is typed and not added yet. The form counts it as if it were. */
+  typed: string;
+  onType: (typed: string) => void;
+  fault: string | undefined;
+  onChange: (types: string[] | null) => void;
+};
 
-export function TypeFilter({ known, types, fault, onChange }: Props) {
-  const [typed, setTyped] = useState("");
+/** The types with one more, which is being typed. */
+export function withTyped(types: string[] | null, typed: string): string[] | null {
+  const name = typed.trim();
+  return types === null || name === "" ? types : [...types.filter((one) => one !== name), name];
+}
+
+export function TypeFilter({ known, types, typed, onType, fault, onChange }: Props) {
   const id = useId();
   const add = () => {
-    const name = typed.trim();
-    if (name !== "") {
-      onChange([...(types ?? []).filter((one) => one !== name), name]);
-      setTyped("");
-    }
+    onChange(withTyped(types, typed));
+    onType("");
   };
   const onKey = (event: KeyboardEvent) => {
     if (event.key === "Enter") {
@@ -39,7 +49,7 @@ export function TypeFilter({ known, types, fault, onChange }: Props) {
                 list={`${id}-known`}
                 value={typed}
                 onKeyDown={onKey}
-                onChange={(event) => setTyped(event.target.value)}
+                onChange={(event) => onType(event.target.value)}
               />
               <Button onClick={add}>Add</Button>
             </div>

@@ -44,7 +44,7 @@ export function DeliveryRow({ slug, delivery, mayEdit, isHeld = false, title, ch
         <span className={`${styles.subtle} ${styles.small}`}>{kindWord[delivery.kind]}</span>
         <StateBadge state={delivery.state} />
         {mayEdit && RETRIED.includes(delivery.state) && (
-          <Button disabled={retry.isPending} onClick={() => retry.mutate()}>
+          <Button isBusy={retry.isPending} onClick={() => retry.mutate()}>
             Retry
           </Button>
         )}
@@ -60,7 +60,7 @@ export function DeliveryRow({ slug, delivery, mayEdit, isHeld = false, title, ch
         {delivery.next_attempt_at !== null && (
           <>
             {" "}
-            · next attempt <Time at={delivery.next_attempt_at} />
+            · next attempt {Date.parse(delivery.next_attempt_at) > Date.now() ? <Time at={delivery.next_attempt_at} /> : "at once"}
           </>
         )}
         {delivery.state === "pending" && isHeld && " · held until its webhook is repaired"}

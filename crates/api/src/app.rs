@@ -17,6 +17,7 @@ use crate::{
     meters::ApiMeters,
     rosters::Rosters,
     routes::{METRICS_PREFIX, sign_in_limit::SignInLimit},
+    seldom::Seldom,
     test_limit::TestLimit,
     turn::Turns,
 };
@@ -71,6 +72,8 @@ pub struct AppParts {
     pub(crate) sign_in_limit: SignInLimit,
     pub(crate) test_limit: TestLimit,
     pub(crate) bodies: BodyBudget,
+    /// Requests that were answered 503, of which the log is told once a minute.
+    pub(crate) unavailable: Seldom,
     /// Whose turn it is to store a large step of a request.
     pub(crate) large_steps: Turns,
     rosters: Rosters,
@@ -107,6 +110,7 @@ impl App {
             sign_in_limit: SignInLimit::default(),
             test_limit: TestLimit::default(),
             bodies: BodyBudget::default(),
+            unavailable: Seldom::default(),
             large_steps: Turns::new(LARGE_STEP_REST_MAX),
             rosters: Rosters::default(),
         }))

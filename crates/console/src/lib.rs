@@ -112,6 +112,14 @@ fn with_headers(body: Body, kind: &'static str, is_hashed: bool) -> Response {
         (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
         (header::CACHE_CONTROL, HeaderValue::from_static(cache)),
         (header::CONTENT_SECURITY_POLICY, POLICY),
+        (
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ),
+        (
+            header::REFERRER_POLICY,
+            HeaderValue::from_static("no-referrer"),
+        ),
         (header::VARY, HeaderValue::from_static("accept-encoding")),
     ] {
         response.headers_mut().insert(name, value);
@@ -164,6 +172,8 @@ mod tests {
             "/console/spaces/data/connectors/new",
         ] {
             let (response, body) = get(path, "identity").await;
+            assert_eq!(response.headers()["x-content-type-options"], "nosniff");
+            assert_eq!(response.headers()["referrer-policy"], "no-referrer");
             assert_eq!(response.status(), 200, "{path}");
             let headers = response.headers();
             assert_eq!(headers["content-type"], "text/html; charset=utf-8");

@@ -231,7 +231,10 @@ async fn messages(State(inbox): State<Inbox>, Query(wanted): Query<Wanted>) -> R
     if wanted.after <= inbox.count() {
         messages.retain(|message| message.no > wanted.after);
     }
-    let headers = [(header::CACHE_CONTROL, "no-store")];
+    let headers = [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
     (headers, axum::Json(messages)).into_response()
 }
 

@@ -50,13 +50,16 @@ impl DatabaseFile {
             .open(path)
             .map_err(failed)?;
         let path = fs::canonicalize(path).map_err(failed)?;
-        let identity = fs::metadata(&path).map(|found| Identity::of(&found));
+        let found = fs::metadata(&path).map_err(failed)?;
+        if used_by == Use::Server && found.nlink() > 1 {
+            return Err(OpenError::SeveralNames(path));
+        }
         let lock = match used_by {
             Use::Server => Some(Lock::take(&path)?),
             Use::Founding | Use::Command | Use::Migration => None,
         };
         Ok(Self {
-            identity: identity.map_err(failed)?,
+            identity: Identity::of(&found),
             path,
             lock,
         })
@@ -74,11 +77,17 @@ impl DatabaseFile {
     /// The files that must stay the same while a server uses the database; none for a command, which ends before it
     /// matters.
     pub(crate) fn watched(&self) -> WatchedFiles {
-        let files = self.lock.iter().flat_map(|lock| {
-            let database = (self.path.clone(), self.identity);
-            [database, (lock.path.clone(), lock.identity)]
-        });
-        WatchedFiles(files.collect())
+        let mut files = Vec::new();
+        if let Some(lock) = &self.lock {
+            files.push((self.path.clone(), self.identity));
+            files.push((lock.path.clone(), lock.identity));
+            // The log is there since the schema was looked at. It stays for as long as a connection is open.
+            let log = beside(&self.path, "-wal");
+            if let Ok(found) = fs::metadata(&log) {
+                files.push((log, Identity::of(&found)));
+            }
+        }
+        WatchedFiles(files)
     }
 }
 
@@ -86,7 +95,7 @@ impl DatabaseFile {
 pub(crate) struct WatchedFiles(Vec<(PathBuf, Identity)>);
 
 impl WatchedFiles {
-    /// Why the database can't be used any more: its file, or the lock that keeps others from it, was replaced or
+    /// Why the database can't be used any more: its file, its log, or the lock that keeps others from it, was replaced or
     /// removed.
     pub(crate) fn what_happened(&self) -> Option<String> {
         self.0.iter().find_map(|(path, identity)| {

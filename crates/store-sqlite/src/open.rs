@@ -48,6 +48,9 @@ pub enum OpenError {
     /// Another server has it.
     #[error("another server is running on {}; there can be one per SQLite file", .0.display())]
     InUse(PathBuf),
+    /// A server under another name could not see that it is in use.
+    #[error("{} has several names (hard links), and a server could start under each; keep one of them", .0.display())]
+    SeveralNames(PathBuf),
     /// It was made by a newer program.
     #[error(
         "{} has schema {found}, this program knows {known}: it was made by a newer version; use that one",

@@ -473,6 +473,8 @@ export const getDelivery = <ThrowOnError extends boolean = false>(options: Optio
 
 /**
  * Show a delivery's message: as it was sent, with the others of its digest, or as it would be sent now.
+ *
+ * An alert is kept as it is now. If it was posted again or resolved since, the message says what is known now.
  */
 export const getDeliveryMessage = <ThrowOnError extends boolean = false>(options: Options<GetDeliveryMessageData, ThrowOnError>) => (options.client ?? client).get<GetDeliveryMessageResponses, GetDeliveryMessageErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }, {
@@ -505,8 +507,8 @@ export const retryDelivery = <ThrowOnError extends boolean = false>(options: Opt
  * known, so that everything must be read again. Of several events about one thing within a moment, the newest is sent. A delivery
  * that expires, and changes of another kind that only time makes, cause no event.
  *
- * `Last-Event-ID` continues a stream that broke, for up to five minutes. A comment comes every 15 seconds. The stream ends when the
- * caller loses access.
+ * `Last-Event-ID` continues a stream that broke, for up to five minutes. A `heartbeat` without an id comes after 15 seconds in which
+ * nothing happened. The stream ends when the caller loses access.
  */
 export const followEvents = <ThrowOnError extends boolean = false>(options: Options<FollowEventsData, ThrowOnError, FollowEventsResponse>) => (options.client ?? client).sse.get<FollowEventsResponses, FollowEventsErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }, {

@@ -56,6 +56,27 @@ async fn invented_addresses_leave_no_memory_behind() {
 }
 
 #[tokio::test]
+async fn heads_that_never_end_take_little_memory() {
+    let world = World::start().await;
+    let before = resident_mib(&world.server);
+    let head = format!(
+        "GET /health/live HTTP/1.1\r\nHost: x\r\nA: {}",
+        "a".repeat(60_000)
+    );
+    let mut streams = Vec::new();
+    for _ in 0..400 {
+        let mut stream = dial(&world.server).await;
+        // The server refuses what is too long before it has read all of it.
+        let _refused = stream.write_all(head.as_bytes()).await;
+        streams.push(stream);
+    }
+    // Whoever comes after them is answered, so all of them were read as far as they are.
+    assert_eq!(world.get("/health/live").await.status, StatusCode::OK);
+    let grown = resident_mib(&world.server).saturating_sub(before);
+    assert!(grown < 24, "{grown} MiB");
+}
+
+#[tokio::test]
 async fn sign_ins_that_would_wait_for_long_are_refused_at_once() {
     let world = World::start().await;
     let mut tries = JoinSet::new();

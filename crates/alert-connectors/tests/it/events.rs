@@ -62,7 +62,7 @@ impl Stream {
     pub(crate) async fn next(&mut self) -> Option<Event> {
         loop {
             let record = self.record().await?;
-            if record == ":" {
+            if record == "event: heartbeat\ndata: {}" {
                 continue;
             }
             let lines: Vec<_> = record

@@ -94,14 +94,16 @@ fn host(headers: &HeaderMap) -> Option<Authority> {
     headers.get(header::HOST)?.to_str().ok()?.parse().ok()
 }
 
-/// Whether the page came over HTTPS or from this machine: a browser says `Sec-Fetch-Site` only then, and a proxy says how
-/// it was asked.
+/// Whether the page came over HTTPS or from this machine: a browser says `Sec-Fetch-Site` only then, or names the page's origin, and
+/// a proxy says how it was asked.
 fn is_secure(headers: &HeaderMap) -> bool {
     let is_local = |host: Authority| {
         matches!(host.host(), "localhost" | "127.0.0.1" | "[::1]")
             || host.host().ends_with(".localhost")
     };
+    let origin = headers.get(header::ORIGIN).map(HeaderValue::as_bytes);
     headers.contains_key(SEC_FETCH_SITE)
+        || origin.is_some_and(|origin| origin.starts_with(b"https://"))
         || headers
             .get(X_FORWARDED_PROTO)
             .is_some_and(|scheme| scheme == "https")
@@ -196,6 +198,8 @@ mod tests {
             "__Host-session=acs_1; Path=/; Max-Age=43200; HttpOnly; SameSite=Strict; Secure";
         assert_eq!(set(&[HOST, ("sec-fetch-site", "same-origin")]), strict);
         assert_eq!(set(&[HOST, ("x-forwarded-proto", "https")]), strict);
+        let origin = ("origin", "https://alerts.example.com");
+        assert_eq!(set(&[HOST, origin]), strict);
         assert_eq!(set(&[("host", "localhost:8080")]), strict);
         assert_eq!(set(&[("host", "127.0.0.1:8080")]), strict);
         let plain = "session=acs_1; Path=/; Max-Age=43200; HttpOnly; SameSite=Strict";

@@ -150,6 +150,8 @@ pub(super) async fn one(
 }
 
 /// Show a delivery's message: as it was sent, with the others of its digest, or as it would be sent now.
+///
+/// An alert is kept as it is now. If it was posted again or resolved since, the message says what is known now.
 #[utoipa::path(
     get, path = "/spaces/{slug}/deliveries/{id}/message", operation_id = "getDeliveryMessage", tag = "deliveries",
     params(("slug" = String, Path, description = "The space"), ("id" = String, Path, description = "The delivery")),

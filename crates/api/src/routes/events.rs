@@ -26,11 +26,12 @@ use crate::{
 /// How often the caller's access is checked: a stream outlives an access that was lost at another server, or that time ended, by at
 /// most this long.
 const CHECK_EVERY: Duration = Duration::from_secs(5);
-/// After this many checks in a row without an event, a comment keeps the connection alive: every 15 s.
+/// After this many checks in a row without an event, a heartbeat keeps the connection alive: every 15 s.
 const CHECKS_A_HEARTBEAT: u32 = 3;
 /// The first words: a client that loses the connection tries again after this many milliseconds.
 const BEGINNING: &str = "retry: 1000\n\n";
-const HEARTBEAT: &str = ":\n\n";
+/// It is an event without an id, since scripts of a page see no comment, and could not tell a connection that died silently.
+const HEARTBEAT: &str = "event: heartbeat\ndata: {}\n\n";
 
 /// Follow what happens in a space.
 ///
@@ -39,8 +40,8 @@ const HEARTBEAT: &str = ":\n\n";
 /// known, so that everything must be read again. Of several events about one thing within a moment, the newest is sent. A delivery
 /// that expires, and changes of another kind that only time makes, cause no event.
 ///
-/// `Last-Event-ID` continues a stream that broke, for up to five minutes. A comment comes every 15 seconds. The stream ends when the
-/// caller loses access.
+/// `Last-Event-ID` continues a stream that broke, for up to five minutes. A `heartbeat` without an id comes after 15 seconds in which
+/// nothing happened. The stream ends when the caller loses access.
 #[utoipa::path(
     get, path = "/spaces/{slug}/events", operation_id = "followEvents", tag = "spaces",
     params(

@@ -159,13 +159,7 @@ async fn named(State(app): State<App>, request: Request, next: Next) -> Response
     if let Some(route) = route {
         tracing::debug!(request.id = id, route, status = status.as_u16(), "answered");
     }
-    if status.is_server_error() {
-        tracing::warn!(
-            request.id = id,
-            status = status.as_u16(),
-            "a request was answered with an error"
-        );
-    }
+    log_error(&app, &id, status);
     if status == http::StatusCode::INTERNAL_SERVER_ERROR {
         let detail =
             format!("Something went wrong here. The operator finds it by the request id {id}.");
@@ -178,6 +172,21 @@ async fn named(State(app): State<App>, request: Request, next: Next) -> Response
         response.headers_mut().insert(REQUEST_ID, id);
     }
     response
+}
+
+/// Logs an answer that is the service's fault. Of those that ask to try again there may be thousands, so they are counted.
+fn log_error(app: &App, id: &str, status: http::StatusCode) {
+    if status == http::StatusCode::SERVICE_UNAVAILABLE {
+        if let Some(count) = app.unavailable.count() {
+            tracing::warn!(request.id = id, count, "requests were answered with 503");
+        }
+    } else if status.is_server_error() {
+        tracing::warn!(
+            request.id = id,
+            status = status.as_u16(),
+            "a request was answered with an error"
+        );
+    }
 }
 
 /// Answers once the body has been read or passed over, or says that the connection closes.

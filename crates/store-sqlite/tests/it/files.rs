@@ -46,11 +46,14 @@ async fn the_lock_is_of_the_file_by_whichever_name() {
         .join("../")
         .join(folder.path().file_name().unwrap());
     assert!(matches!(refused(&spelled), OpenError::InUse(_)));
+    let hard = tempfile::tempdir_in(folder.path()).unwrap();
+    fs::hard_link(folder.path().join("test.db"), hard.path().join("test.db")).unwrap();
+    assert!(matches!(refused(hard.path()), OpenError::SeveralNames(_)));
 }
 
 #[tokio::test]
 async fn a_file_that_is_removed_or_replaced_under_a_server_ends_it() {
-    for name in ["test.db", "test.db.lock"] {
+    for name in ["test.db", "test.db-wal", "test.db.lock"] {
         for is_replaced in [false, true] {
             let folder = tempfile::tempdir().unwrap();
             let store = SqliteStore::open(opening(folder.path(), Use::Server)).unwrap();

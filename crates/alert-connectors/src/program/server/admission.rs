@@ -12,7 +12,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::seldom::Seldom;
+use alert_connectors_api::Seldom;
 
 /// The connections that are open. Clones share it.
 #[derive(Clone)]

@@ -3,7 +3,7 @@
 //! chunks and silently drops the length, so the bytes are followed here as well.
 
 /// The longest line that is followed. The library refuses a head long before.
-const LINE_BYTES_MAX: usize = 64 * 1_024;
+const LINE_BYTES_MAX: usize = 16 * 1_024;
 
 /// The current place in the bytes of a connection.
 #[derive(Debug)]

@@ -5,7 +5,6 @@ mod descriptors;
 mod framing;
 mod head_timer;
 mod last_words;
-mod seldom;
 mod watched;
 
 use std::{
@@ -18,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-use alert_connectors_api::{ApiError, ErrorKind, HeadFault, Peer, telling_of_callers};
+use alert_connectors_api::{ApiError, ErrorKind, HeadFault, Peer, Seldom, telling_of_callers};
 use alert_connectors_model::SystemClock;
 use alert_connectors_tasks::{Tasks, contained};
 use axum::{
@@ -36,11 +35,10 @@ use tower_service::Service;
 use admission::{Admission, Admitted};
 pub(crate) use descriptors::Descriptors;
 use head_timer::{HEAD_MAX, HeadWait};
-use seldom::Seldom;
 use watched::Watched;
 
 /// The head of a request has at most this many bytes, on every connection: the body budget does not count them.
-const HEAD_BYTES_MAX: usize = 64 * 1_024;
+const HEAD_BYTES_MAX: usize = 16 * 1_024;
 /// A client must read something of its answer within this time.
 const UNREAD_MAX: Duration = Duration::from_secs(30);
 /// How long to wait after the system refused a connection.

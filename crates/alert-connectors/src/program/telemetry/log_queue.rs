@@ -149,7 +149,7 @@ impl<W: Write> WriterThread<W> {
                 Entry::Line(line) => {
                     let is_written = self.write(&line);
                     self.state.bytes.fetch_sub(line.len(), Ordering::Relaxed);
-                    if is_written {
+                    if is_written && self.has_room() {
                         self.tell();
                     } else {
                         self.state.drop_one();
@@ -164,6 +164,11 @@ impl<W: Write> WriterThread<W> {
     fn write(&mut self, line: &[u8]) -> bool {
         let write = || self.out.write_all(line).and_then(|()| self.out.flush());
         matches!(catch_unwind(AssertUnwindSafe(write)), Ok(Ok(())))
+    }
+
+    /// Whether the report of dropped lines, which is a line like any other, would not be dropped too.
+    fn has_room(&self) -> bool {
+        self.state.bytes.load(Ordering::Relaxed) <= BYTES_MAX / 4
     }
 
     /// Reports dropped lines, now that the log can be written.

@@ -12,7 +12,7 @@ const EVERY: Duration = Duration::from_mins(1);
 
 /// Counts how often something happened since the last report.
 #[derive(Debug, Default)]
-pub(super) struct Seldom(Mutex<State>);
+pub struct Seldom(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -22,7 +22,7 @@ struct State {
 
 impl Seldom {
     /// Counts one more. Returns the count since the last report, if the next one is due.
-    pub(super) fn count(&self) -> Option<u64> {
+    pub fn count(&self) -> Option<u64> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.count += 1;
         let now = Instant::now();

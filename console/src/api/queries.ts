@@ -108,12 +108,11 @@ export const deliveriesQuery = (slug: string, filters: DeliveryFilters) =>
 /** Deliveries are counted up to this number. */
 export const COUNTED_MAX = 2_000;
 
-/** How many deliveries of a connector since a time did not arrive. Beyond the maximum they are not counted on. */
-export const undeliveredQuery = (slug: string, id: string, since: string) =>
+/** How many deliveries of a connector since a time are in one of some states. Beyond the maximum they are not counted on. */
+export const countQuery = (slug: string, id: string, since: string, state: DeliveryState[]) =>
   queryOptions({
-    queryKey: ["undelivered", slug, id, since],
+    queryKey: ["count", slug, id, since, state],
     queryFn: async () => {
-      const state: DeliveryState[] = ["failed", "expired", "cancelled"];
       let [total, cursor]: [number, string | undefined] = [0, undefined];
       do {
         const query = { connector_id: [id], state, since, cursor, limit: 200 };

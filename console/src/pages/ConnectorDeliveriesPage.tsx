@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useParams, useSearch } from "@tanstack/react-router";
 
 import type { Connector, ConnectorHealth } from "../api/generated";
+import { ApiProblem } from "../api/problem";
 import { connectorQuery, healthQuery } from "../api/queries";
 import { HealthBadge } from "../parts/Badge";
 import { ButtonLink } from "../parts/Button";
@@ -21,21 +22,25 @@ export function ConnectorDeliveriesPage() {
   const found = useQuery(connectorQuery(slug, id));
   const connector = found.data;
   const health = useQuery(healthQuery(slug)).data?.get(id);
-  if (found.isError) {
+  // The history of a connector that was deleted stays.
+  const isGone = found.error instanceof ApiProblem && found.error.status === 404;
+  if (found.isError && !isGone) {
     return <ErrorNotice error={found.error} retry={() => void found.refetch()} />;
   }
   return (
     <div className={styles.page}>
       <div className={styles.head}>
-        <h1>{connector?.name ?? "Deliveries"}</h1>
-        <ButtonLink to="/spaces/$slug/connectors/$id" params={{ slug, id }}>
-          {mayEdit ? "Edit" : "Show connector"}
-        </ButtonLink>
+        <h1>{connector?.name ?? (isGone ? "A deleted connector" : "Deliveries")}</h1>
+        {!isGone && (
+          <ButtonLink to="/spaces/$slug/connectors/$id" params={{ slug, id }}>
+            {mayEdit ? "Edit" : "Show connector"}
+          </ButtonLink>
+        )}
       </div>
       {health && <Health health={health} />}
       {health?.state === "paused" && connector && <Missed slug={slug} connector={connector} since={health.since} />}
       <DeliveryFilters filters={filters} />
-      {mayEdit && health?.state !== "paused" && <ReplayForm slug={slug} id={id} name={connector?.name ?? "this connector"} />}
+      {mayEdit && !isGone && health?.state !== "paused" && <ReplayForm slug={slug} id={id} name={connector?.name ?? "this connector"} />}
       <DeliveryList slug={slug} filters={{ ...filters, connector_id: [id] }} mayEdit={mayEdit} />
     </div>
   );

@@ -6,13 +6,13 @@ import { useState, type FormEvent } from "react";
 import { createConnector, testConnector, testWebhook, updateConnector } from "../api/generated";
 import type { Connector, ConnectorType, Severity } from "../api/generated";
 import { answer, ApiProblem } from "../api/problem";
-import { connectorQuery, summaryQuery } from "../api/queries";
+import { connectorQuery, COUNTED_MAX, countQuery, summaryQuery } from "../api/queries";
 import { Button, ButtonLink } from "../parts/Button";
 import { Check, Group, Select, TextField } from "../parts/Field";
 import { ErrorNotice, Loading, Warn } from "../parts/Notice";
 import { Switch } from "../parts/Switch";
 import { TestOutcome } from "../parts/TestOutcome";
-import { filterSentence, matchedSentence, SEVERITIES, severityWord } from "../words";
+import { count, filterSentence, matchedSentence, SEVERITIES, severityWord } from "../words";
 import { recognise } from "../webhook";
 import { FormPreview } from "./FormPreview";
 import { useSpace } from "./Layout";
@@ -138,6 +138,7 @@ function Form({ slug, connector, mayEdit }: { slug: string; connector: Connector
           <TypeFilter known={[...new Set(summary.data?.items.map(({ alert_type }) => alert_type))]} types={entered.alert_type_filter} typed={typed} onType={setTyped} fault={fault("alert_type_filter")} onChange={(alert_type_filter) => set({ alert_type_filter })} />
           <p role="status">
             {filterSentence(draft)} {summary.data && matchedSentence(draft, summary.data)}
+            {connector && <WereSent slug={slug} id={connector.id} />}
           </p>
           {connector && (
             <div className={styles.line}>
@@ -173,6 +174,17 @@ function Form({ slug, connector, mayEdit }: { slug: string; connector: Connector
       </div>
     </div>
   );
+}
+
+/** What came of the filters as they were, beside what would have come of those that are chosen. */
+function WereSent({ slug, id }: { slug: string; id: string }) {
+  const [since] = useState(() => new Date(Date.now() - 7 * 24 * 3_600_000).toISOString());
+  const sent = useQuery(countQuery(slug, id, since, ["delivered", "accepted"])).data;
+  if (sent === undefined) {
+    return null;
+  }
+  const number = sent > COUNTED_MAX ? `More than ${count(COUNTED_MAX, "message")}` : count(sent, "message");
+  return ` ${number} ${sent === 1 ? "was" : "were"} sent to it.`;
 }
 
 /** Why somebody may not want these filters. */

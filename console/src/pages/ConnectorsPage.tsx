@@ -125,7 +125,7 @@ function Row({ slug, connector, health, mayEdit }: RowProps) {
         onClose={() => setAsking(false)}
         onConfirm={() => remove.mutate()}
       >
-        Its pending messages are cancelled, and its alerts still show what was sent. This can’t be undone.
+        Its pending messages are cancelled. Its history stays. This can’t be undone.
       </Confirm>
     </li>
   );

@@ -1,8 +1,8 @@
 // Deliveries, newest first, and between them when a connector got into trouble and out of it.
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import type { Alert, Delivery } from "../api/generated";
-import { alertNameQuery, alertsQuery, deliveriesQuery, healthQuery, type DeliveryFilters } from "../api/queries";
+import type { Alert, ConnectorHealth, Delivery } from "../api/generated";
+import { alertNameQuery, alertsQuery, connectorsQuery, deliveriesQuery, healthQuery, type DeliveryFilters } from "../api/queries";
 import { PlainBadge, SeverityBadge } from "../parts/Badge";
 import { Button } from "../parts/Button";
 import { DeliveryRow } from "../parts/DeliveryRow";
@@ -10,7 +10,7 @@ import { Empty, ErrorNotice, Loading } from "../parts/Notice";
 import { Time } from "../parts/Time";
 import { titleWords } from "../words";
 import styles from "./page.module.css";
-import { timeline, troubleFilters } from "./timeline";
+import { timeline, troubleFilters, type Pause } from "./timeline";
 
 /** `namesConnectors` where the list is of several. */
 type Props = { slug: string; filters: DeliveryFilters; mayEdit: boolean; namesConnectors?: boolean };
@@ -22,7 +22,8 @@ export function DeliveryList({ slug, filters, mayEdit, namesConnectors = false }
   const health = useQuery(healthQuery(slug)).data;
   const items = deliveries.data?.pages.flatMap((page) => page.items);
   const alerts = isNarrowed ? [] : (trouble.data?.pages.flatMap((page) => page.items) ?? []);
-  const entries = timeline(items ?? [], alerts, deliveries.hasNextPage);
+  const entries = timeline(items ?? [], alerts, isNarrowed ? [] : pausesOf(health, filters), deliveries.hasNextPage);
+  const names = new Map(useQuery(connectorsQuery(slug)).data?.map(({ id, name }) => [id, name]));
   return (
     <>
       {deliveries.isError && <ErrorNotice error={deliveries.error} retry={() => void deliveries.refetch()} />}
@@ -39,6 +40,8 @@ export function DeliveryList({ slug, filters, mayEdit, namesConnectors = false }
               isHeld={health?.get(entry.delivery.connector_id)?.state === "blocked"}
               title={<Title slug={slug} delivery={entry.delivery} namesConnector={namesConnectors} />}
             />
+          ) : entry.kind === "paused" ? (
+            <PausedRow key={`paused ${entry.connectorId}`} name={names.get(entry.connectorId) ?? "A connector"} at={entry.at} />
           ) : (
             <TroubleRow key={`${entry.kind} ${entry.alert.id}`} slug={slug} alert={entry.alert} isOver={entry.kind === "repaired"} at={entry.at} />
           ),
@@ -52,6 +55,28 @@ export function DeliveryList({ slug, filters, mayEdit, namesConnectors = false }
         </div>
       )}
     </>
+  );
+}
+
+/** The connectors of the list that are switched off. */
+function pausesOf(health: Map<string, ConnectorHealth> | undefined, { connector_id, since, until }: DeliveryFilters): Pause[] {
+  const isMeant = ([id, one]: [string, ConnectorHealth]) =>
+    one.state === "paused" &&
+    (connector_id?.includes(id) ?? true) &&
+    (since === undefined || one.since >= since) &&
+    (until === undefined || one.since < until);
+  return [...(health ?? [])].filter(isMeant).map(([id, one]) => ({ id, since: one.since }));
+}
+
+function PausedRow({ name, at }: { name: string; at: string }) {
+  return (
+    <li className={styles.event}>
+      <PlainBadge>Paused</PlainBadge>
+      <span className={styles.break}>{name} was switched off</span>
+      <span className={`${styles.subtle} ${styles.small}`}>
+        <Time at={at} />
+      </span>
+    </li>
   );
 }
 

@@ -4,7 +4,7 @@ import { useState } from "react";
 
 import { replayDeliveries } from "../api/generated";
 import { answer } from "../api/problem";
-import { COUNTED_MAX, undeliveredQuery } from "../api/queries";
+import { COUNTED_MAX, countQuery } from "../api/queries";
 import { Button } from "../parts/Button";
 import { Confirm } from "../parts/Confirm";
 import { Select } from "../parts/Field";
@@ -53,7 +53,7 @@ export function ReplayForm({ slug, id, name }: { slug: string; id: string; name:
 }
 
 function Counted({ slug, id, since, span }: { slug: string; id: string; since: string; span: string }) {
-  const undelivered = useQuery(undeliveredQuery(slug, id, since));
+  const undelivered = useQuery(countQuery(slug, id, since, ["failed", "expired", "cancelled"]));
   if (undelivered.isError) {
     return <>How many deliveries these are can’t be told.</>;
   }

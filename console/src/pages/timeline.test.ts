@@ -2,12 +2,12 @@
 import { expect, test } from "vitest";
 
 import type { Alert, Delivery } from "../api/generated";
-import { timeline, troubleFilters } from "./timeline";
+import { timeline, troubleFilters, type Pause } from "./timeline";
 
 const delivery = (created_at: string) => ({ created_at }) as Delivery;
 const alert = (received_at: string, resolved_at?: string) => ({ received_at, resolved_at }) as Alert;
-const order = (deliveries: Delivery[], alerts: Alert[], hasOlder: boolean) =>
-  timeline(deliveries, alerts, hasOlder).map(({ kind, at }) => `${kind} ${at}`);
+const order = (deliveries: Delivery[], alerts: Alert[], hasOlder: boolean, pauses: Pause[] = []) =>
+  timeline(deliveries, alerts, pauses, hasOlder).map(({ kind, at }) => `${kind} ${at}`);
 
 test("troubles and repairs stand between the deliveries of their time", () => {
   const deliveries = ["5", "3", "1"].map(delivery);
@@ -20,6 +20,10 @@ test("troubles and repairs stand between the deliveries of their time", () => {
   ]);
   expect(order([], [alert("2")], false)).toEqual(["blocked 2"]);
   expect(order(deliveries, [alert("0")], false).at(-1)).toBe("blocked 0");
+});
+
+test("a connector that is off stands where it was switched off", () => {
+  expect(order([delivery("5"), delivery("1")], [], false, [{ id: "a", since: "3" }])).toEqual(["delivery 5", "paused 3", "delivery 1"]);
 });
 
 test("what is older than the deliveries that are read comes with them", () => {

@@ -1,4 +1,4 @@
-// Deliveries and the troubles of their connectors in one order, newest first.
+// Deliveries and what happened to their connectors in one order, newest first.
 import type { Alert, Delivery } from "../api/generated";
 import type { AlertFilters, DeliveryFilters } from "../api/queries";
 
@@ -7,7 +7,8 @@ const BLOCKED = "connector_blocked";
 
 export type Entry =
   | { kind: "delivery"; at: string; delivery: Delivery }
-  | { kind: "blocked" | "repaired"; at: string; alert: Alert };
+  | { kind: "blocked" | "repaired"; at: string; alert: Alert }
+  | { kind: "paused"; at: string; connectorId: string };
 
 /** The alerts about the connectors that a list of deliveries is of. */
 export function troubleFilters({ connector_id }: DeliveryFilters): AlertFilters {
@@ -17,20 +18,24 @@ export function troubleFilters({ connector_id }: DeliveryFilters): AlertFilters 
   };
 }
 
-/** Merges both. Where older deliveries are not read yet, older troubles are left out too. */
-export function timeline(deliveries: Delivery[], alerts: Alert[], hasOlder: boolean): Entry[] {
+/** A connector that is switched off, and since when. */
+export type Pause = { id: string; since: string };
+
+/** Merges them. Where older deliveries are not read yet, older troubles are left out too. */
+export function timeline(deliveries: Delivery[], alerts: Alert[], pauses: Pause[], hasOlder: boolean): Entry[] {
   const rows = deliveries.map((delivery): Entry => ({ kind: "delivery", at: delivery.created_at, delivery }));
   const troubles = alerts.flatMap((alert): Entry[] => [
     { kind: "blocked", at: alert.received_at, alert },
     ...(alert.resolved_at === undefined ? [] : [{ kind: "repaired" as const, at: alert.resolved_at, alert }]),
   ]);
+  const changes = [...troubles, ...pauses.map(({ id, since }): Entry => ({ kind: "paused", at: since, connectorId: id }))];
   const oldest = rows.at(-1)?.at ?? "";
-  const shown = hasOlder ? troubles.filter(({ at }) => at >= oldest) : troubles;
+  const shown = hasOlder ? changes.filter(({ at }) => at >= oldest) : changes;
   // The order of acceptance stays among deliveries whose clocks differ.
   const entries = [...rows];
-  for (const trouble of shown) {
-    const at = entries.findIndex((entry) => entry.at < trouble.at);
-    entries.splice(at === -1 ? entries.length : at, 0, trouble);
+  for (const change of shown) {
+    const at = entries.findIndex((entry) => entry.at < change.at);
+    entries.splice(at === -1 ? entries.length : at, 0, change);
   }
   return entries;
 }

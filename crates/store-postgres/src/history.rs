@@ -27,6 +27,9 @@ const CONNECTOR: &str = "SELECT c.no, c.destination, c.is_active, c.created_at, 
 // By connectors_by_space.
 const CONNECTORS: &str = "SELECT c.no, c.destination, c.is_active, c.created_at, coalesce(c.switched_at, c.created_at), c.id
     FROM connectors c JOIN spaces s ON s.no = c.space_no WHERE s.id = $1 AND c.deleted_at IS NULL ORDER BY c.no";
+// All connectors are few beside their deliveries. What is pending for one that is deleted counts as cancelled.
+const CONNECTORS_EVER: &str = "SELECT c.no, c.destination, c.is_active AND c.deleted_at IS NULL, c.created_at,
+    coalesce(c.switched_at, c.created_at), c.id FROM connectors c JOIN spaces s ON s.no = c.space_no WHERE s.id = $1 ORDER BY c.no";
 // By alerts_by_id: the ids of an alert's deliveries begin like its own.
 const ALERTS_NAMED: &str = "SELECT a.seq FROM alerts a JOIN spaces s ON s.no = a.space_no
     WHERE a.id >= $1 AND a.id <= $2 AND s.id = $3";
@@ -103,7 +106,7 @@ impl History for PostgresStore {
         expiry: Expiry,
     ) -> Result<Page<Delivery>, StoreError> {
         self.read(async |session| {
-            let mut connectors = connectors_of(session, space_id).await?;
+            let mut connectors = connectors_of(session, space_id, CONNECTORS_EVER).await?;
             connectors.retain(|connector| query.names(connector));
             if connectors.is_empty() {
                 return Ok(Page::empty());
@@ -228,7 +231,7 @@ impl History for PostgresStore {
 
     async fn healths(&self, space_id: SpaceId, expiry: Expiry) -> Result<Vec<Health>, StoreError> {
         self.read(async |session| {
-            let connectors = connectors_of(session, space_id).await?;
+            let connectors = connectors_of(session, space_id, CONNECTORS).await?;
             healths(session, connectors, expiry).await
         })
         .await
@@ -283,13 +286,14 @@ async fn connector_of(
     found.map(|row| KnownConnector::of(id, &row)).transpose()
 }
 
-/// The connectors of a space, oldest first.
+/// Connectors of a space, oldest first.
 async fn connectors_of(
     session: &Session,
     space_id: SpaceId,
+    sql: &str,
 ) -> Result<Vec<KnownConnector>, StoreError> {
     let space_id = uuid(space_id.as_bytes());
-    let rows = session.rows(CONNECTORS, &[&space_id]).await?;
+    let rows = session.rows(sql, &[&space_id]).await?;
     let connector = |row: &Row| KnownConnector::of(ConnectorId::from_bytes(row.id(5)?), row);
     rows.iter().map(connector).collect()
 }

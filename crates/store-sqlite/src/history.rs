@@ -29,6 +29,10 @@ const CONNECTOR: &str =
 const CONNECTORS: &str =
     "SELECT no, destination, is_active, created_at, coalesce(switched_at, created_at), id
     FROM connectors WHERE space_no = ?1 AND deleted_at IS NULL ORDER BY no";
+// All connectors are few beside their deliveries. What is pending for one that is deleted counts as cancelled.
+const CONNECTORS_EVER: &str =
+    "SELECT no, destination, is_active AND deleted_at IS NULL, created_at, coalesce(switched_at, created_at), id
+    FROM connectors WHERE space_no = ?1 ORDER BY no";
 // By alerts_by_id: the ids of an alert's deliveries begin like its own.
 const ALERTS_NAMED: &str = "SELECT seq FROM alerts WHERE id >= ?1 AND id <= ?2 AND space_no = ?3";
 // By primary keys.
@@ -90,7 +94,7 @@ impl History for SqliteStore {
         expiry: Expiry,
     ) -> Result<Page<Delivery>, StoreError> {
         self.read(move |connection| {
-            let mut connectors = connectors_of(connection, space_id)?;
+            let mut connectors = connectors_of(connection, space_id, CONNECTORS_EVER)?;
             connectors.retain(|connector| query.names(connector));
             if connectors.is_empty() {
                 return Ok(Page::empty());
@@ -218,7 +222,7 @@ impl History for SqliteStore {
 
     async fn healths(&self, space_id: SpaceId, expiry: Expiry) -> Result<Vec<Health>, StoreError> {
         self.read(move |connection| {
-            let connectors = connectors_of(connection, space_id)?;
+            let connectors = connectors_of(connection, space_id, CONNECTORS)?;
             let health = |connector| health(connection, connector, expiry);
             connectors.into_iter().map(health).collect()
         })
@@ -277,15 +281,16 @@ fn connector_of(
     })
 }
 
-/// The connectors of a space, oldest first.
+/// Connectors of a space, oldest first.
 fn connectors_of(
     connection: &Connection,
     space_id: SpaceId,
+    sql: &str,
 ) -> Result<Vec<KnownConnector>, Failure> {
     let Some(space_no) = space_no(connection, space_id)? else {
         return Ok(Vec::new());
     };
-    rows(connection, CONNECTORS, [space_no], |row| {
+    rows(connection, sql, [space_no], |row| {
         KnownConnector::of(ConnectorId::from_bytes(row.id(5)?), row)
     })
 }

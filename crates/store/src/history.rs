@@ -12,7 +12,8 @@ use crate::{DestinationHealth, DigestEntry, Expiry, Form, Page, SetAside, StoreE
 /// The history of deliveries.
 #[async_trait]
 pub trait History: Send + Sync {
-    /// A page of the deliveries of a space's connectors without their attempts, newest first by the order of acceptance.
+    /// A page of the deliveries of a space's connectors, of deleted ones too, without their attempts, newest first by the order
+    /// of acceptance.
     async fn deliveries(
         &self,
         space_id: SpaceId,
@@ -91,7 +92,7 @@ pub struct DeliveryMessage {
 /// Which deliveries to list.
 #[derive(Debug, Clone, Default)]
 pub struct DeliveryQuery {
-    /// Of these connectors; of all that exist if empty.
+    /// Of these connectors; of all that there ever were if empty.
     pub connectors: Vec<ConnectorId>,
     /// Of these states; all if empty.
     pub states: Vec<DeliveryState>,

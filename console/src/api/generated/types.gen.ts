@@ -2218,7 +2218,7 @@ export type ListSpaceDeliveriesData = {
          */
         kind?: Array<DeliveryKind>;
         /**
-         * Repeatable; all connectors that exist if left out
+         * Repeatable; all connectors, deleted ones too, if left out
          */
         connector_id?: Array<string>;
         /**

@@ -67,7 +67,7 @@ pub(super) async fn of_connector(
         ("slug" = String, Path, description = "The space"),
         ("state" = Option<Vec<schema::DeliveryState>>, Query, description = "Repeatable"),
         ("kind" = Option<Vec<schema::DeliveryKind>>, Query, description = "Repeatable"),
-        ("connector_id" = Option<Vec<String>>, Query, description = "Repeatable; all connectors that exist if left out"),
+        ("connector_id" = Option<Vec<String>>, Query, description = "Repeatable; all connectors, deleted ones too, if left out"),
         ("since" = Option<String>, Query, description = "Made at or after this RFC 3339 time"),
         ("until" = Option<String>, Query, description = "Made before this RFC 3339 time"),
         ("limit" = Option<u16>, Query, description = "1 to 200, 50 if left out", minimum = 1, maximum = 200),

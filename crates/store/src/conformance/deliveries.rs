@@ -166,4 +166,10 @@ pub async fn deliveries_of_a_space_are_listed_by_state(world: World) {
     let of_b: Vec<_> = all.iter().filter(|id| !of_a.contains(id)).collect();
     assert!(listed(&[DeliveryState::Cancelled]).await.iter().eq(of_b));
     assert_eq!(listed(&[]).await, all);
+    // The history of one that is deleted stays.
+    let deleted = world.store.delete_connector(space, a.id, world.now).await;
+    assert!(deleted.unwrap());
+    assert_eq!(listed(&[]).await, all);
+    assert_eq!(listed(&ended).await, of_a[2..]);
+    assert_eq!(listed(&[DeliveryState::Pending]).await, []);
 }

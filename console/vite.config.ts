@@ -2,7 +2,7 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
 
-import { packed } from "./packed";
+import { packed } from "./packed.ts";
 
 export default defineConfig({
   base: "/console/",

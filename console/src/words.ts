@@ -10,6 +10,8 @@ export const severityWord: Record<Severity, string> = {
   low: "Low",
 };
 
+export const SEVERITY_OPTIONS = SEVERITIES.map((severity) => [severity, severityWord[severity]] as const);
+
 export const healthWord: Record<HealthState, string> = {
   healthy: "Healthy",
   idle: "Idle",
@@ -68,7 +70,7 @@ export function list(words: readonly string[]): string {
   return words.length < 2 ? last : `${words.slice(0, -1).join(", ")} and ${last}`;
 }
 
-const isEvery = (severities: readonly Severity[]): boolean =>
+export const isEvery = (severities: readonly Severity[]): boolean =>
   severities.length === 0 || severities.length === SEVERITIES.length;
 
 /** The filters of a connector in words, such as "critical and high · all types". */
@@ -115,3 +117,10 @@ export function matchedSentence(
 /** "1 alert", "3 alerts". */
 export const count = (number: number, one: string, many = `${one}s`): string =>
   `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
+
+/** The spans that a list or a replay can cover: hours, and their words. */
+export const SPANS = [
+  ["1", "the last hour"],
+  ["24", "the last day"],
+  ["168", "the last seven days"],
+] as const;

@@ -21,6 +21,14 @@ async function makeConnector(visit: Visit, name: string, path: string): Promise<
   await row(visit, name).waitFor();
 }
 
+async function deleteConnector(visit: Visit, name: string): Promise<void> {
+  const { page } = visit;
+  await row(visit, name).getByRole("button", { name: "Delete" }).click();
+  await page.getByRole("alertdialog").getByText(`Delete “${name}”?`).waitFor();
+  await page.getByRole("button", { name: "Delete connector" }).click();
+  await row(visit, name).waitFor({ state: "detached" });
+}
+
 async function send(visit: Visit, title: string): Promise<void> {
   const { page } = visit;
   await visit.open("/spaces/data/send");
@@ -125,9 +133,7 @@ test("why nothing came is asked of the whole space, and what did not arrive is c
   await page.getByText("1 delivery queued again.").waitFor();
   await page.getByRole("listitem").getByText("Delivered", { exact: true }).waitFor();
   await visit.open("/spaces/data/connectors");
-  await row(visit, "#refusing").getByRole("button", { name: "Delete" }).click();
-  await page.getByRole("button", { name: "Delete connector" }).click();
-  await row(visit, "#refusing").waitFor({ state: "detached" });
+  await deleteConnector(visit, "#refusing");
   expect(visit.faults).toEqual([]);
   await visit.close();
 });
@@ -161,10 +167,7 @@ test("an unfiltered connector is saved only after a warning", async () => {
   await page.getByText("This connector has no filter").waitFor();
   await page.getByRole("button", { name: "Save" }).click();
   await row(visit, "#all").waitFor();
-  await row(visit, "#all").getByRole("button", { name: "Delete" }).click();
-  await page.getByRole("alertdialog").getByText("Delete “#all”?").waitFor();
-  await page.getByRole("button", { name: "Delete connector" }).click();
-  await row(visit, "#all").waitFor({ state: "detached" });
+  await deleteConnector(visit, "#all");
   await visit.close();
 });
 
@@ -187,9 +190,7 @@ test("a save changes only what was changed, and what is typed counts", async () 
   await page.getByRole("button", { name: "Save" }).click();
   await row(visit, "#renamed").getByText("critical and high · dbt_test_failed").waitFor();
   await row(visit, "#renamed").getByText("Paused", { exact: true }).waitFor();
-  await row(visit, "#renamed").getByRole("button", { name: "Delete" }).click();
-  await page.getByRole("button", { name: "Delete connector" }).click();
-  await row(visit, "#renamed").waitFor({ state: "detached" });
+  await deleteConnector(visit, "#renamed");
   await other.close();
   await visit.close();
 });

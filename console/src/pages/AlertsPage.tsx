@@ -3,14 +3,14 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 
-import type { Alert, Severity, Status } from "../api/generated";
+import type { Alert, Status } from "../api/generated";
 import { alertsQuery, type AlertFilters } from "../api/queries";
 import { PlainBadge, SeverityBadge } from "../parts/Badge";
 import { Button, ButtonLink } from "../parts/Button";
-import { Check, Group, TextField } from "../parts/Field";
+import { Checks, TextField } from "../parts/Field";
 import { Empty, ErrorNotice, Loading } from "../parts/Notice";
 import { Time } from "../parts/Time";
-import { count, SEVERITIES, severityWord, stateWord, titleWords } from "../words";
+import { count, SEVERITY_OPTIONS, stateWord, titleWords } from "../words";
 import { useSpace } from "./Layout";
 import styles from "./page.module.css";
 
@@ -64,26 +64,8 @@ function Filters({ filters }: { filters: AlertFilters }) {
     void navigate({ to: ".", search: (before: object) => ({ ...before, ...change }), replace: true });
   return (
     <div className={styles.filters}>
-      <Group legend="Severities">
-        {SEVERITIES.map((severity) => (
-          <Check
-            key={severity}
-            label={severityWord[severity]}
-            checked={filters.severity?.includes(severity) ?? false}
-            onChange={(on) => set({ severity: toggled<Severity>(filters.severity, severity, on) })}
-          />
-        ))}
-      </Group>
-      <Group legend="Status">
-        {STATUSES.map(([status, word]) => (
-          <Check
-            key={status}
-            label={word}
-            checked={filters.status?.includes(status) ?? false}
-            onChange={(on) => set({ status: toggled<Status>(filters.status, status, on) })}
-          />
-        ))}
-      </Group>
+      <Checks legend="Severities" options={SEVERITY_OPTIONS} chosen={filters.severity} onChange={(severity) => set({ severity })} />
+      <Checks legend="Status" options={STATUSES} chosen={filters.status} onChange={(status) => set({ status })} />
       <TypesField types={filters.alert_type} onChange={(alert_type) => set({ alert_type })} />
       {isHidden && (
         <Button look="quiet" onClick={() => set({ since: undefined, until: undefined, dedup_key: undefined })}>
@@ -94,7 +76,7 @@ function Filters({ filters }: { filters: AlertFilters }) {
   );
 }
 
-/** Types, as they are typed: a blank between two of them is no reason to write the text anew. */
+/** Keeps the text as the user typed it while it means the types in the address, so that a trailing space stays. */
 function TypesField({ types, onChange }: { types: string[] | undefined; onChange: (types: string[] | undefined) => void }) {
   const [text, setText] = useState(types?.join(" ") ?? "");
   const isOther = JSON.stringify(words(text)) !== JSON.stringify(types);
@@ -108,12 +90,6 @@ function TypesField({ types, onChange }: { types: string[] | undefined; onChange
       }}
     />
   );
-}
-
-function toggled<T>(values: T[] | undefined, value: T, on: boolean): T[] | undefined {
-  const rest = (values ?? []).filter((one) => one !== value);
-  const now = on ? [...rest, value] : rest;
-  return now.length > 0 ? now : undefined;
 }
 
 function words(text: string): string[] | undefined {

@@ -4,15 +4,16 @@ import { useNavigate, useParams } from "@tanstack/react-router";
 import { useState, type FormEvent } from "react";
 
 import { createConnector, testConnector, testWebhook, updateConnector } from "../api/generated";
-import type { Connector, ConnectorType, Severity } from "../api/generated";
+import type { Connector, ConnectorType } from "../api/generated";
 import { answer, ApiProblem } from "../api/problem";
 import { connectorQuery, COUNTED_MAX, countQuery, summaryQuery } from "../api/queries";
 import { Button, ButtonLink } from "../parts/Button";
-import { Check, Group, Select, TextField } from "../parts/Field";
+import { Checks, Select, TextField } from "../parts/Field";
 import { ErrorNotice, Loading, Warn } from "../parts/Notice";
 import { Switch } from "../parts/Switch";
+import { hoursAgo } from "../parts/ago";
 import { TestOutcome } from "../parts/TestOutcome";
-import { count, filterSentence, matchedSentence, SEVERITIES, severityWord } from "../words";
+import { count, filterSentence, isEvery, matchedSentence, SEVERITY_OPTIONS } from "../words";
 import { recognise } from "../webhook";
 import { FormPreview } from "./FormPreview";
 import { useSpace } from "./Layout";
@@ -125,16 +126,13 @@ function Form({ slug, connector, mayEdit }: { slug: string; connector: Connector
             fault={fault("name")}
             onChange={(event) => set({ name: event.target.value })}
           />
-          <Group legend="Severities" hint={draft.severity_filter.length === 0 ? "None is chosen, which means every severity." : undefined}>
-            {SEVERITIES.map((severity) => (
-              <Check
-                key={severity}
-                label={severityWord[severity]}
-                checked={draft.severity_filter.includes(severity)}
-                onChange={(on) => set({ severity_filter: toggled(draft.severity_filter, severity, on) })}
-              />
-            ))}
-          </Group>
+          <Checks
+            legend="Severities"
+            hint={draft.severity_filter.length === 0 ? "None is chosen, which means every severity." : undefined}
+            options={SEVERITY_OPTIONS}
+            chosen={draft.severity_filter}
+            onChange={(severity_filter) => set({ severity_filter: severity_filter ?? [] })}
+          />
           <TypeFilter known={[...new Set(summary.data?.items.map(({ alert_type }) => alert_type))]} types={entered.alert_type_filter} typed={typed} onType={setTyped} fault={fault("alert_type_filter")} onChange={(alert_type_filter) => set({ alert_type_filter })} />
           <p role="status">
             {filterSentence(draft)} {summary.data && matchedSentence(draft, summary.data)}
@@ -178,7 +176,7 @@ function Form({ slug, connector, mayEdit }: { slug: string; connector: Connector
 
 /** What came of the filters as they were, beside what would have come of those that are chosen. */
 function WereSent({ slug, id }: { slug: string; id: string }) {
-  const [since] = useState(() => new Date(Date.now() - 7 * 24 * 3_600_000).toISOString());
+  const [since] = useState(() => hoursAgo(7 * 24));
   const sent = useQuery(countQuery(slug, id, since, ["delivered", "accepted"])).data;
   if (sent === undefined) {
     return null;
@@ -192,7 +190,7 @@ function doubtOf({ alert_type_filter, severity_filter }: Draft): string | undefi
   if (alert_type_filter?.length === 0) {
     return "This connector receives nothing: no alert type is chosen.";
   }
-  const isUnfiltered = alert_type_filter === null && [0, SEVERITIES.length].includes(severity_filter.length);
+  const isUnfiltered = alert_type_filter === null && isEvery(severity_filter);
   return isUnfiltered ? "This connector has no filter, so every alert of the space will be posted." : undefined;
 }
 
@@ -232,8 +230,4 @@ function useCalls(slug: string, connector: Connector | undefined, draft: Draft) 
     },
   });
   return { save, test };
-}
-
-function toggled(severities: Severity[], severity: Severity, on: boolean): Severity[] {
-  return SEVERITIES.filter((one) => (one === severity ? on : severities.includes(one)));
 }

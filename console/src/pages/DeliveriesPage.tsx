@@ -1,4 +1,4 @@
-// The deliveries of a space: what was sent, what failed and what waits, whichever connector it is for.
+// The deliveries of all connectors of a space: delivered, failed and pending.
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 

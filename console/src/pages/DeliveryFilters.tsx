@@ -4,8 +4,9 @@ import type { ReactNode } from "react";
 
 import type { DeliveryKind, DeliveryState } from "../api/generated";
 import type { DeliveryFilters as Filters } from "../api/queries";
-import { Check, Group, Select } from "../parts/Field";
-import { kindWord, stateWord } from "../words";
+import { hoursAgo } from "../parts/ago";
+import { Checks, Select } from "../parts/Field";
+import { kindWord, SPANS, stateWord } from "../words";
 import styles from "./page.module.css";
 
 const STATES = Object.entries(stateWord) as [DeliveryState, string][];
@@ -17,38 +18,13 @@ export function DeliveryFilters({ filters, children }: { filters: Filters; child
     void navigate({ to: ".", search: (before: object) => ({ ...before, ...change }), replace: true });
   return (
     <div className={styles.filters}>
-      <Group legend="States">
-        {STATES.map(([state, word]) => (
-          <Check
-            key={state}
-            label={word}
-            checked={filters.state?.includes(state) ?? false}
-            onChange={(on) => set({ state: toggled(filters.state, state, on) })}
-          />
-        ))}
-      </Group>
-      <Group legend="Kinds">
-        {KINDS.map(([kind, word]) => (
-          <Check
-            key={kind}
-            label={word}
-            checked={filters.kind?.includes(kind) ?? false}
-            onChange={(on) => set({ kind: toggled(filters.kind, kind, on) })}
-          />
-        ))}
-      </Group>
+      <Checks legend="States" options={STATES} chosen={filters.state} onChange={(state) => set({ state })} />
+      <Checks legend="Kinds" options={KINDS} chosen={filters.kind} onChange={(kind) => set({ kind })} />
       <Since since={filters.since} onChange={(since) => set({ since })} />
       {children}
     </div>
   );
 }
-
-const SPANS = [
-  ["", "any time"],
-  ["1", "the last hour"],
-  ["24", "the last day"],
-  ["168", "the last seven days"],
-] as const;
 
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
@@ -59,9 +35,9 @@ function Since({ since, onChange }: { since: string | undefined; onChange: (sinc
     <Select
       label="Made in"
       value={since ?? ""}
-      options={[...SPANS, ...kept]}
+      options={[["", "any time"], ...SPANS, ...kept]}
       onChange={(value) =>
-        onChange(value === "" ? undefined : Number.isNaN(Number(value)) ? value : new Date(Date.now() - Number(value) * 3_600_000).toISOString())
+        onChange(value === "" ? undefined : value === since ? value : hoursAgo(value))
       }
     />
   );
@@ -70,10 +46,4 @@ function Since({ since, onChange }: { since: string | undefined; onChange: (sinc
 function readable(time: string): string {
   const moment = new Date(time);
   return Number.isNaN(moment.getTime()) ? time : exact.format(moment);
-}
-
-function toggled<T>(values: T[] | undefined, value: T, on: boolean): T[] | undefined {
-  const rest = (values ?? []).filter((one) => one !== value);
-  const now = on ? [...rest, value] : rest;
-  return now.length > 0 ? now : undefined;
 }

@@ -5,18 +5,13 @@ import { useState } from "react";
 import { replayDeliveries } from "../api/generated";
 import { answer } from "../api/problem";
 import { COUNTED_MAX, countQuery } from "../api/queries";
+import { hoursAgo } from "../parts/ago";
 import { Button } from "../parts/Button";
 import { Confirm } from "../parts/Confirm";
 import { Select } from "../parts/Field";
 import { ErrorNotice, Good } from "../parts/Notice";
-import { count } from "../words";
+import { count, SPANS } from "../words";
 import styles from "./page.module.css";
-
-const SPANS = [
-  ["1", "the last hour"],
-  ["24", "the last day"],
-  ["168", "the last seven days"],
-] as const;
 
 export function ReplayForm({ slug, id, name }: { slug: string; id: string; name: string }) {
   const queries = useQueryClient();
@@ -32,7 +27,7 @@ export function ReplayForm({ slug, id, name }: { slug: string; id: string; name:
     <div className={styles.panel}>
       <div className={styles.filters}>
         <Select label="Send again what did not arrive in" value={hours} options={SPANS} onChange={setHours} />
-        <Button isBusy={replay.isPending} onClick={() => setSince(new Date(Date.now() - Number(hours) * 3_600_000).toISOString())}>
+        <Button isBusy={replay.isPending} onClick={() => setSince(hoursAgo(hours))}>
           Replay
         </Button>
       </div>

@@ -12,7 +12,7 @@ import { Select, TextArea, TextField } from "../parts/Field";
 import { ErrorNotice, Warn } from "../parts/Notice";
 import { useDebounced } from "../parts/useDebounced";
 import { platformName, Preview } from "../preview/Preview";
-import { ruleSentence, SEVERITIES, severityWord } from "../words";
+import { ruleSentence, SEVERITY_OPTIONS } from "../words";
 import { useSpace } from "./Layout";
 import styles from "./page.module.css";
 
@@ -79,7 +79,7 @@ export function SendPage() {
             <Select
               label="Severity"
               value={draft.severity}
-              options={SEVERITIES.map((severity) => [severity, severityWord[severity]] as const)}
+              options={SEVERITY_OPTIONS}
               onChange={(severity) => set({ severity })}
             />
             <TextField

@@ -72,6 +72,33 @@ export function Group({ legend, hint, children }: { legend: string; hint?: React
   );
 }
 
+/** One check for each option. `onChange` gets the chosen ones in the order of the options, or undefined when there are none. */
+export function Checks<T extends string>({
+  legend,
+  hint,
+  options,
+  chosen,
+  onChange,
+}: {
+  legend: string;
+  hint?: ReactNode;
+  options: readonly (readonly [T, string])[];
+  chosen: T[] | undefined;
+  onChange: (chosen: T[] | undefined) => void;
+}) {
+  const toggle = (option: T, on: boolean) => {
+    const now = options.map(([one]) => one).filter((one) => (one === option ? on : chosen?.includes(one)));
+    onChange(now.length > 0 ? now : undefined);
+  };
+  return (
+    <Group legend={legend} hint={hint}>
+      {options.map(([option, word]) => (
+        <Check key={option} label={word} checked={chosen?.includes(option) ?? false} onChange={(on) => toggle(option, on)} />
+      ))}
+    </Group>
+  );
+}
+
 export function Check({ label, checked, onChange }: { label: string; checked: boolean; onChange: (checked: boolean) => void }) {
   return (
     <label className={styles.check}>

@@ -1,4 +1,4 @@
-// A moment in words relative to another one.
+// Moments relative to now: in words, and as the start of a span.
 
 const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
   ["day", 86_400_000],
@@ -14,3 +14,6 @@ export function ago(at: number, now: number): string {
   const found = UNITS.find(([, length]) => Math.abs(difference) >= length);
   return found ? relative.format(Math.trunc(difference / found[1]), found[0]) : "just now";
 }
+
+/** The time so many hours before now, as the API takes it. */
+export const hoursAgo = (hours: number | string): string => new Date(Date.now() - Number(hours) * 3_600_000).toISOString();

@@ -72,7 +72,7 @@ pub struct AppParts {
     pub(crate) sign_in_limit: SignInLimit,
     pub(crate) test_limit: TestLimit,
     pub(crate) bodies: BodyBudget,
-    /// Requests that were answered 503, of which the log is told once a minute.
+    /// Counts the requests that the API answered with 503, and logs the count once a minute.
     pub(crate) unavailable: Seldom,
     /// Whose turn it is to store a large step of a request.
     pub(crate) large_steps: Turns,

@@ -140,8 +140,8 @@ pub(crate) async fn enter(
     })
 }
 
-/// Whether the caller may still read a space that was entered before. This reads no connectors, so that whoever stays for long
-/// can be asked often.
+/// Checks that the caller may still read a space. It reads no connectors, so that a stream that stays open for hours can check
+/// often.
 pub(crate) async fn may_still_read(
     app: &App,
     headers: &HeaderMap,

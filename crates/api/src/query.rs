@@ -1,11 +1,11 @@
 //! Query parameters: every fault at once, a repeated one means "or", an unknown one is a fault.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, str::FromStr};
 
 use alert_connectors_model::{Fault, FaultKind, Loc, closest_match};
 use jiff::Timestamp;
 
-use crate::{ApiError, api_error::FAULTS_MAX};
+use crate::{ApiError, api_error::FAULTS_MAX, page::decode};
 
 /// The number of items on a page without `limit`.
 pub(crate) const LIMIT_DEFAULT: usize = 50;
@@ -96,8 +96,17 @@ impl<'q> Query<'q> {
         self.all(name, parse, wanted).pop()
     }
 
-    /// All times of a parameter.
-    pub(crate) fn times(&mut self, name: &'static str) -> Vec<Timestamp> {
+    /// The start of the span that a list covers: the earliest `since`, because a repeated parameter means "or".
+    pub(crate) fn since(&mut self) -> Option<Timestamp> {
+        self.times("since").into_iter().min()
+    }
+
+    /// The end of the span that a list covers: the latest `until`.
+    pub(crate) fn until(&mut self) -> Option<Timestamp> {
+        self.times("until").into_iter().max()
+    }
+
+    fn times(&mut self, name: &'static str) -> Vec<Timestamp> {
         self.all(
             name,
             |text| text.parse().ok(),
@@ -113,6 +122,15 @@ impl<'q> Query<'q> {
         };
         self.one("limit", parse, "a number from 1 to 200")
             .unwrap_or(LIMIT_DEFAULT)
+    }
+
+    /// Where the previous page of a list ended.
+    pub(crate) fn cursor<T: FromStr>(&mut self) -> Option<T> {
+        self.one(
+            "cursor",
+            |cursor| decode(cursor)?.parse().ok(),
+            "a next_cursor that this list gave",
+        )
     }
 
     pub(crate) fn finish(self) -> Result<(), ApiError> {

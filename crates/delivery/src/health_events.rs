@@ -1,4 +1,4 @@
-//! The health of connectors, as those who watch a space are told of it.
+//! Publishes the health of connectors to the callers that watch their space.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What those who watch a space are told: the events of a request, once its report is on disk.
+//! Publishes the events of a request to the callers that watch its space, once its report is on disk.
 
 use std::collections::HashSet;
 
@@ -13,7 +13,7 @@ pub(crate) const QUEUED_MAX: usize = 1_000;
 /// At most this many destinations are remembered; beyond that, some are published once more.
 const PUBLISHED_MAX: usize = 10_000;
 
-/// Events of spaces, to be published once what they tell is on disk.
+/// Events of spaces, to be published once the store has recorded what they say.
 pub(crate) type SpaceEvents = Vec<(SpaceId, SpaceEvent)>;
 
 /// Publishes events, and notes whose health changed.

@@ -27,7 +27,7 @@ use crate::{
 pub const WATCHERS_MAX: usize = 2_000;
 /// How many events of all spaces are kept: about 6 MiB.
 const KEPT_MAX: usize = 100_000;
-/// How many events of a space wait to be relayed. Beyond that, the other servers are told to read everything again.
+/// How many events of a space wait to be relayed. Beyond that, one resync replaces them.
 const OUTGOING_MAX: usize = 200;
 /// How long another server is believed to watch a space after it said so.
 const ELSEWHERE_FOR: Duration = Duration::from_secs(30);
@@ -67,7 +67,7 @@ struct SpaceFeed {
     /// Until when another server watches it.
     elsewhere_until: Option<Instant>,
     outgoing: Vec<SpaceEvent>,
-    /// Whether the other servers were told that it is watched here.
+    /// Whether this server has announced to the others that its callers watch the space.
     is_announced: bool,
 }
 
@@ -326,7 +326,7 @@ impl Feed {
         }
     }
 
-    /// The spaces that are watched here; all of them, or those that the other servers were not told of.
+    /// The spaces that callers of this server watch: all of them, or only those that it has not announced to the other servers.
     pub(crate) fn watched_here(&self, only_new: bool) -> Vec<SpaceId> {
         let now = Instant::now();
         let spaces = self.spaces();
@@ -335,7 +335,7 @@ impl Feed {
         watched.map(|(space, _)| *space).collect()
     }
 
-    /// The other servers know by now that these spaces are watched here. What happened there before they knew was missed.
+    /// Marks these spaces as announced. A resync covers what happened at the other servers before they knew.
     pub(crate) fn announced(&self, watched: &[SpaceId]) {
         let now_ms = self.now_ms();
         let mut spaces = self.spaces();

@@ -48,7 +48,7 @@ impl Recent {
     pub(crate) fn push(&mut self, now_ms: i64, event: SpaceEvent, has_room: bool) {
         let is_full = self.events.len() >= EVENTS_MAX || !has_room;
         if is_full && !self.forget_first() {
-            // It counts, but is not kept: who waits for it is told to read everything again.
+            // The event takes a number, but is not kept: a stream that needs it gets a resync.
             self.first += 1;
             self.complete_since_ms = now_ms + 1;
             return;

@@ -50,7 +50,7 @@ pub async fn run(feed: Feed, relay: Arc<dyn Relay>) {
     }
 }
 
-/// Tells the other servers what is watched here: all of it, or what they were not told of yet.
+/// Announces to the other servers the spaces that callers of this one watch: all of them, or only new ones.
 async fn announce(feed: &Feed, relay: &dyn Relay, only_new: bool) {
     if !relay.is_shared() {
         return;

@@ -95,7 +95,7 @@ pub(crate) fn start(
     });
 }
 
-/// Passes on what servers relay. The receiver is told of what was lost.
+/// Passes on what servers relay, and notes when messages were lost.
 pub(crate) struct RelayedSender {
     messages: mpsc::Sender<Relayed>,
     /// Holds one note that messages were lost.

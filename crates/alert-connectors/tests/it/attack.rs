@@ -70,7 +70,7 @@ async fn heads_that_never_end_take_little_memory() {
         let _refused = stream.write_all(head.as_bytes()).await;
         streams.push(stream);
     }
-    // Whoever comes after them is answered, so all of them were read as far as they are.
+    // The server accepts connections in order, so it has accepted all of these once it answers one more.
     assert_eq!(world.get("/health/live").await.status, StatusCode::OK);
     let grown = resident_mib(&world.server).saturating_sub(before);
     assert!(grown < 24, "{grown} MiB");

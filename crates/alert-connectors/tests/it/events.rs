@@ -120,7 +120,7 @@ async fn whatever_happens_in_a_space_is_seen_by_who_follows_it() {
         .until(|name, data| name == "connector" && data["id"] == *connector)
         .await;
     assert_eq!(made.2, json!({"id": connector}));
-    let alert = post(&world, "nothing of this title is told").await;
+    let alert = post(&world, "the stream carries no titles").await;
     stream
         .until(|name, data| name == "alert" && *data == json!({"id": alert}))
         .await;

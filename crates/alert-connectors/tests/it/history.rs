@@ -44,19 +44,6 @@ const DELIVERY_FIELDS: [&str; 11] = [
     "reason",
     "state",
 ];
-/// A delivery of a list has no attempts.
-const DELIVERY_IN_SHORT: [&str; 10] = [
-    "alert_id",
-    "connector_id",
-    "connector_name",
-    "created_at",
-    "ended_at",
-    "id",
-    "kind",
-    "next_attempt_at",
-    "reason",
-    "state",
-];
 const ATTEMPT_FIELDS: [&str; 7] = [
     "digest_size",
     "duration_ms",
@@ -108,7 +95,9 @@ async fn why_nothing_came_is_asked_of_the_whole_space() {
     assert_eq!(list("kind=raised").await, [""; 0]);
     assert_eq!(list("until=2020-01-01T00:00:00Z").await, [""; 0]);
     let page = world.get("/spaces/data/deliveries?limit=1").await.body;
-    assert_eq!(keys(&page["items"][0]), DELIVERY_IN_SHORT);
+    let mut in_short = DELIVERY_FIELDS.to_vec();
+    in_short.retain(|field| *field != "attempts");
+    assert_eq!(keys(&page["items"][0]), in_short);
     assert_eq!(page["items"][0]["alert_id"], id);
     let next = page["next_cursor"].as_str().unwrap();
     assert_eq!(list(&format!("limit=1&cursor={next}")).await, [a]);

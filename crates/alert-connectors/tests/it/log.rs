@@ -124,7 +124,7 @@ async fn a_log_that_nobody_reads_stops_nothing_and_says_later_what_is_missing() 
         text.contains("log lines were dropped")
             .then(|| entry["count"].as_u64().unwrap())
     });
-    // All of them are told of, at once or in parts.
+    // The log reports every dropped line, in one entry or in several.
     let mut told = 0;
     for count in counts {
         told += count;
@@ -132,5 +132,5 @@ async fn a_log_that_nobody_reads_stops_nothing_and_says_later_what_is_missing() 
             return;
         }
     }
-    unreachable!("{told} of {dropped} dropped lines were told of");
+    unreachable!("the log reports {told} of {dropped} dropped lines");
 }

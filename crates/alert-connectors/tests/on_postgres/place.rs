@@ -23,7 +23,7 @@ pub(crate) const TASKS: &[&str] = &[
 
 /// A fresh database.
 pub(crate) struct Place {
-    /// How the program is told of it.
+    /// The arguments that point the program at it.
     pub(crate) arguments: Vec<String>,
     _database: TestDatabase,
 }

@@ -25,7 +25,7 @@ use crate::{
     accept::Stored,
     entry::{Editor, TRIES_MAX, Viewer},
     list_body::ListBody,
-    page::{decode, encode},
+    page::encode,
     path::PathId,
     query::Query,
     serialised::serialised,
@@ -91,14 +91,10 @@ fn alert_query(raw: Option<&str>) -> Result<AlertQuery, ApiError> {
             "an alert type (1 to 64 of a-z 0-9 _ . -)",
         ),
         dedup_keys: query.filter("dedup_key", |key| Some(dedup_key(key)), ""),
-        since: query.times("since").into_iter().min(),
-        until: query.times("until").into_iter().max(),
+        since: query.since(),
+        until: query.until(),
         limit: query.limit(),
-        before: query.one(
-            "cursor",
-            |cursor| decode(cursor)?.parse().ok(),
-            "a next_cursor that this list gave",
-        ),
+        before: query.cursor(),
     };
     query.finish()?;
     Ok(parsed)
@@ -119,7 +115,7 @@ pub(super) async fn summary(
     RawQuery(raw): RawQuery,
 ) -> Result<Response, ApiError> {
     let mut query = Query::new(raw.as_deref(), &["since"]);
-    let wanted = query.times("since").into_iter().min();
+    let wanted = query.since();
     query.finish()?;
     let now = app.clock.now();
     let before = |span| now.checked_sub(span).unwrap_or(Timestamp::MIN);

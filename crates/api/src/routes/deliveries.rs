@@ -19,7 +19,7 @@ use crate::{
     ApiError, App, ErrorKind,
     body::{self, BODY_BYTES_MAX},
     entry::{Editor, Entry, Viewer, permitted},
-    page::{PageBody, decode, encode},
+    page::{PageBody, encode},
     path::PathId,
     query::Query,
 };
@@ -93,8 +93,8 @@ pub(super) async fn of_space(
     let wanted = DeliveryQuery {
         connectors: query.filter("connector_id", |id| id.parse().ok(), "a connector's id"),
         kinds: query.filter("kind", DeliveryKind::parse, KINDS),
-        since: query.times("since").into_iter().min(),
-        until: query.times("until").into_iter().max(),
+        since: query.since(),
+        until: query.until(),
         ..page_query(&mut query)
     };
     query.finish()?;
@@ -106,11 +106,7 @@ fn page_query(query: &mut Query<'_>) -> DeliveryQuery {
     DeliveryQuery {
         states: query.filter("state", DeliveryState::parse, STATES),
         limit: query.limit(),
-        before: query.one(
-            "cursor",
-            |cursor| decode(cursor)?.parse().ok(),
-            "a next_cursor that this list gave",
-        ),
+        before: query.cursor(),
         ..DeliveryQuery::default()
     }
 }

@@ -59,7 +59,7 @@ test("from a webhook to a repaired channel", async () => {
   await page.getByLabel("Description").fill("See `orders`.");
   await page.getByRole("region", { name: "Slack preview" }).getByText("Rows are missing").waitFor();
   await page.getByRole("region", { name: "Teams preview" }).getByText("Rows are missing").waitFor();
-  await page.getByText("#orders: yes").waitFor();
+  await page.getByRole("region", { name: "Connectors" }).getByText("#orders", { exact: true }).waitFor();
   await page.getByRole("button", { name: "Send alert" }).click();
   const deliveries = page.getByRole("region", { name: "Deliveries" });
   await deliveries.getByText("Delivered", { exact: true }).waitFor();
@@ -118,6 +118,8 @@ test("why nothing came is asked of the whole space, and what did not arrive is c
   await visit.open("/spaces/data/deliveries?state=failed");
   const failed = page.getByRole("listitem").filter({ hasText: "#refusing" });
   await failed.getByText("Failed", { exact: true }).waitFor();
+  await failed.getByRole("button", { name: "Show attempts" }).click();
+  await failed.getByRole("list", { name: "Attempts" }).getByText("status 400").first().waitFor();
   await page.getByRole("checkbox", { name: "Delivered" }).check();
   await page.getByRole("checkbox", { name: "Failed" }).uncheck();
   await failed.waitFor({ state: "detached" });
@@ -127,6 +129,15 @@ test("why nothing came is asked of the whole space, and what did not arrive is c
   await world.behaveNormally();
   await visit.open("/spaces/data/connectors");
   await row(visit, "#refusing").getByRole("link", { name: "#refusing" }).click();
+  await page.getByLabel("Send again what did not arrive in").selectOption("another span");
+  await page.getByRole("button", { name: "Replay" }).click();
+  await page.getByText("Enter when the span begins.").waitFor();
+  await page.getByLabel("From").fill("2026-01-01T00:00");
+  await page.getByLabel("Until").fill("2026-01-02T00:00");
+  await page.getByRole("button", { name: "Replay" }).click();
+  await page.getByRole("alertdialog").getByText("0 deliveries of that span did not arrive.").waitFor();
+  await page.getByRole("alertdialog").getByRole("button", { name: "Cancel" }).click();
+  await page.getByLabel("Send again what did not arrive in").selectOption("the last day");
   await page.getByRole("button", { name: "Replay" }).click();
   await page.getByRole("alertdialog").getByText("1 delivery of the last day did not arrive.").waitFor();
   await page.getByRole("alertdialog").getByRole("button", { name: "Replay" }).click();
@@ -268,6 +279,31 @@ test("an expired session goes on where it was", async () => {
   await visit.close();
 });
 
+test("what is typed outlives an expired session, for the same user alone", async () => {
+  const visit = await world.page();
+  const { page } = visit;
+  await visit.signIn("alice@example.com", "/spaces/data/send");
+  const expire = async () => {
+    await page.getByLabel("Title").fill("Half written");
+    const [cookie] = await visit.context.cookies();
+    const headers = { cookie: `${cookie?.name}=${cookie?.value}`, origin: world.base };
+    expect((await fetch(`${world.base}/auth/session`, { method: "DELETE", headers })).status).toBe(204);
+    await page.getByRole("heading", { name: "Sign in" }).waitFor();
+  };
+  const signIn = async (email: string) => {
+    await page.getByLabel("E-mail").fill(email);
+    await page.getByLabel("Password").fill("correct horse battery staple");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("heading", { name: "Send" }).waitFor();
+    return page.getByLabel("Title").inputValue();
+  };
+  await expire();
+  expect(await signIn("alice@example.com")).toBe("Half written");
+  await expire();
+  expect(await signIn("vera@example.com")).toBe("");
+  await visit.close();
+});
+
 test("the session is out of every script's reach, and of no use to another site", async () => {
   const visit = await world.page();
   const { page } = visit;
@@ -331,7 +367,9 @@ test("a key is shown once and revoked", async () => {
   const { page } = visit;
   await visit.signIn("alice@example.com", "/account");
   await page.getByLabel("Name", { exact: true }).fill("dbt");
+  await page.getByLabel("Ends").selectOption("In 30 days");
   await page.getByRole("button", { name: "Create key" }).click();
+  await page.getByText("ends in 29 days").waitFor();
   await page.getByText(/^ack_/).waitFor();
   await page.reload();
   await page.getByText("never used").waitFor();

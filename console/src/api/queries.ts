@@ -5,6 +5,7 @@ import {
   getAlert,
   getAlertSummary,
   getConnector,
+  getDelivery,
   getDeliveryMessage,
   getMe,
   listAlerts,
@@ -108,20 +109,30 @@ export const deliveriesQuery = (slug: string, filters: DeliveryFilters) =>
 /** Deliveries are counted up to this number. */
 export const COUNTED_MAX = 2_000;
 
+/** A span of time: to now where it has no end. */
+export type Span = { since: string; until?: string };
+
 /** How many deliveries of a connector since a time are in one of some states. Beyond the maximum they are not counted on. */
-export const countQuery = (slug: string, id: string, since: string, state: DeliveryState[]) =>
+export const countQuery = (slug: string, id: string, { since, until }: Span, state: DeliveryState[]) =>
   queryOptions({
-    queryKey: ["count", slug, id, since, state],
+    queryKey: ["count", slug, id, since, until, state],
     queryFn: async () => {
       let [total, cursor]: [number, string | undefined] = [0, undefined];
       do {
-        const query = { connector_id: [id], state, since, cursor, limit: 200 };
+        const query = { connector_id: [id], state, since, until, cursor, limit: 200 };
         const page: DeliveryPage = await answer(listSpaceDeliveries({ path: { slug }, query }));
         total += page.items.length;
         cursor = page.next_cursor ?? undefined;
       } while (cursor !== undefined && total <= COUNTED_MAX);
       return total;
     },
+  });
+
+/** A delivery with its attempts. A change of deliveries makes it read again. */
+export const deliveryQuery = (slug: string, id: string) =>
+  queryOptions({
+    queryKey: ["deliveries", slug, "one", id],
+    queryFn: () => answer(getDelivery({ path: { slug, id } })),
   });
 
 export const messageQuery = (slug: string, id: string) =>

@@ -10,6 +10,7 @@ import { Button } from "../parts/Button";
 import { Confirm } from "../parts/Confirm";
 import { Select, TextField } from "../parts/Field";
 import { Empty, ErrorNotice, Loading } from "../parts/Notice";
+import { inDays } from "../parts/ago";
 import { Time } from "../parts/Time";
 import styles from "./page.module.css";
 
@@ -86,14 +87,23 @@ const SCOPES: readonly (readonly [KeyScope, string])[] = [
   ["all", "Everything I may do"],
 ];
 
+/** How many days a key lives, and the words for it. */
+const LIVES = [
+  ["", "Never"],
+  ["30", "In 30 days"],
+  ["90", "In 90 days"],
+  ["365", "In a year"],
+] as const;
+
 function NewKey() {
   const me = useQuery(meQuery);
   const queries = useQueryClient();
   const [name, setName] = useState("");
   const [scope, setScope] = useState<KeyScope>("send");
   const [space, setSpace] = useState("");
+  const [days, setDays] = useState<(typeof LIVES)[number][0]>("");
   const create = useMutation({
-    mutationFn: () => answer(createApiKey({ body: { name, scope, space: space === "" ? null : space } })),
+    mutationFn: () => answer(createApiKey({ body: { name, scope, space: space === "" ? null : space, expires_at: days === "" ? null : inDays(days) } })),
     onSuccess: () => {
       setName("");
       return queries.invalidateQueries({ queryKey: keysQuery.queryKey });
@@ -112,6 +122,7 @@ function NewKey() {
         <TextField label="Name" value={name} fault={fault} onChange={(event) => setName(event.target.value)} />
         <Select label="What it may do" value={scope} options={SCOPES} onChange={setScope} />
         <Select label="Space" value={space} options={spaces} onChange={setSpace} />
+        <Select label="Ends" value={days} options={LIVES} onChange={setDays} />
         <Button type="submit" look="primary" isBusy={create.isPending}>
           Create key
         </Button>

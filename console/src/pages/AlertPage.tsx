@@ -3,7 +3,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { useState } from "react";
 
-import { resolveAlert, type AlertDetails } from "../api/generated";
+import { resolveAlert, type AlertDetails, type Delivery } from "../api/generated";
 import { answer } from "../api/problem";
 import { alertQuery, messageQuery, previewQuery } from "../api/queries";
 import { PlainBadge, SeverityBadge } from "../parts/Badge";
@@ -78,6 +78,13 @@ function Head({ slug, alert, mayEdit }: Part & { mayEdit: boolean }) {
   );
 }
 
+/** The moments at which channels were notified that it rose or is still there, in their order. */
+function notified({ deliveries }: AlertDetails): Delivery[] {
+  const later = deliveries.filter(({ kind }) => kind === "raised" || kind === "renotified");
+  const first = new Map(later.map((delivery) => [delivery.created_at, delivery]));
+  return [...first.values()].sort((one, other) => (one.created_at < other.created_at ? -1 : 1));
+}
+
 function About({ alert }: { alert: AlertDetails }) {
   return (
     <section className={styles.panel} aria-label="The alert">
@@ -91,7 +98,11 @@ function About({ alert }: { alert: AlertDetails }) {
           )}
         </li>
         {alert.occurrences > 1 && <li>Repeated: posted {count(alert.occurrences, "time")} in all</li>}
-        {alert.deliveries.some(({ kind }) => kind === "raised") && <li>Its severity rose</li>}
+        {notified(alert).map(({ kind, created_at }) => (
+          <li key={created_at}>
+            {kind === "raised" ? "Its severity rose" : "Channels were reminded of it"} <Time at={created_at} />
+          </li>
+        ))}
         {alert.resolved_at !== undefined && (
           <li>
             Resolved <Time at={alert.resolved_at} />
@@ -144,7 +155,6 @@ function Fact({ name, value }: { name: string; value: string }) {
 }
 
 function Deliveries({ slug, alert, mayEdit }: Part & { mayEdit: boolean }) {
-  const hasChanged = alert.occurrences > 1 || (alert.dedup_key !== null && alert.status === "resolved");
   return (
     <section className={styles.form} aria-label="Deliveries">
       <h2>Deliveries</h2>
@@ -156,7 +166,7 @@ function Deliveries({ slug, alert, mayEdit }: Part & { mayEdit: boolean }) {
       <ul className={styles.rows}>
         {alert.deliveries.map((delivery) => (
           <DeliveryRow key={delivery.id} slug={slug} delivery={delivery} mayEdit={mayEdit} title={delivery.connector_name}>
-            <Message slug={slug} id={delivery.id} hasChanged={hasChanged} />
+            <Message slug={slug} id={delivery.id} />
           </DeliveryRow>
         ))}
       </ul>
@@ -165,7 +175,7 @@ function Deliveries({ slug, alert, mayEdit }: Part & { mayEdit: boolean }) {
 }
 
 /** The message of a delivery, read when it is asked for. */
-function Message({ slug, id, hasChanged }: { slug: string; id: string; hasChanged: boolean }) {
+function Message({ slug, id }: { slug: string; id: string }) {
   const [isOpen, setOpen] = useState(false);
   const message = useQuery({ ...messageQuery(slug, id), enabled: isOpen });
   return (
@@ -181,7 +191,6 @@ function Message({ slug, id, hasChanged }: { slug: string; id: string; hasChange
           {message.data.digest_size > 1 && (
             <p className={styles.subtle}>It was sent together with others, {count(message.data.digest_size, "message")} in all.</p>
           )}
-          {hasChanged && <p className={styles.subtle}>The alert changed since. The message is drawn from what it says now.</p>}
           <Preview platform={message.data.connector_type} payload={message.data.payload} />
         </>
       )}

@@ -13,6 +13,7 @@ import { ErrorNotice, Loading, Warn } from "../parts/Notice";
 import { Switch } from "../parts/Switch";
 import { hoursAgo } from "../parts/ago";
 import { TestOutcome } from "../parts/TestOutcome";
+import { useKept } from "../parts/useKept";
 import { count, filterSentence, isEvery, matchedSentence, SEVERITY_OPTIONS } from "../words";
 import { recognise } from "../webhook";
 import { FormPreview } from "./FormPreview";
@@ -47,8 +48,9 @@ const NEW: Draft = {
 };
 
 function Form({ slug, connector, mayEdit }: { slug: string; connector: Connector | undefined; mayEdit: boolean }) {
-  const [entered, setDraft] = useState<Draft>(connector ?? NEW);
-  const [typed, setTyped] = useState("");
+  const form = `${slug}/connectors/${connector?.id ?? "new"}`;
+  const [entered, setDraft] = useKept<Draft>(form, connector ?? NEW);
+  const [typed, setTyped] = useKept(`${form}/type`, "");
   const draft = { ...entered, alert_type_filter: withTyped(entered.alert_type_filter, typed) };
   const [isSure, setSure] = useState(false);
   const { save, test } = useCalls(slug, connector, draft);
@@ -177,7 +179,7 @@ function Form({ slug, connector, mayEdit }: { slug: string; connector: Connector
 /** What came of the filters as they were, beside what would have come of those that are chosen. */
 function WereSent({ slug, id }: { slug: string; id: string }) {
   const [since] = useState(() => hoursAgo(7 * 24));
-  const sent = useQuery(countQuery(slug, id, since, ["delivered", "accepted"])).data;
+  const sent = useQuery(countQuery(slug, id, { since }, ["delivered", "accepted"])).data;
   if (sent === undefined) {
     return null;
   }

@@ -9,6 +9,7 @@ import { isSignedOut } from "../api/problem";
 import { meQuery } from "../api/queries";
 import { Button } from "../parts/Button";
 import { Warn } from "../parts/Notice";
+import { keepTyped } from "../parts/useKept";
 import styles from "./layout.module.css";
 
 /** The space of the address, and what the user may do in it. */
@@ -114,7 +115,11 @@ function useSignOutWhenExpired() {
   const here = useRouterState({ select: (state) => state.location.href });
   useEffect(() => {
     const leave = (error: unknown) => {
+      const me = queries.getQueryData(meQuery.queryKey);
       if (isSignedOut(error)) {
+        if (me) {
+          keepTyped(me.user.id);
+        }
         queries.removeQueries({ queryKey: meQuery.queryKey });
         void navigate({ to: "/sign-in", search: { to: here } });
       }

@@ -11,8 +11,9 @@ import { Button } from "../parts/Button";
 import { Select, TextArea, TextField } from "../parts/Field";
 import { ErrorNotice, Warn } from "../parts/Notice";
 import { useDebounced } from "../parts/useDebounced";
+import { useKept } from "../parts/useKept";
 import { platformName, Preview } from "../preview/Preview";
-import { ruleSentence, SEVERITY_OPTIONS } from "../words";
+import { count, ruleSentence, SEVERITY_OPTIONS } from "../words";
 import { useSpace } from "./Layout";
 import styles from "./page.module.css";
 
@@ -39,10 +40,12 @@ function alertOf(draft: Draft): NewAlert {
   };
 }
 
+const NEW: Draft = { title: "", severity: "high", alert_type: "manual", description: "", fields: "" };
+
 export function SendPage() {
   const { slug, mayEdit } = useSpace();
   const navigate = useNavigate();
-  const [draft, setDraft] = useState<Draft>({ title: "", severity: "high", alert_type: "manual", description: "", fields: "" });
+  const [draft, setDraft] = useKept<Draft>(`${slug}/send`, NEW);
   const [isUntitled, setUntitled] = useState(false);
   const shown = useDeferredValue(useDebounced(draft, 250));
   const preview = useQuery({ ...previewQuery(slug, alertOf(shown)), enabled: shown.title.trim() !== "" });
@@ -124,21 +127,36 @@ export function SendPage() {
   );
 }
 
+/** A list of names is cut here. */
+const NAMED_MAX = 30;
+
 /** Who would hear of it, and what would be shortened. */
 function Receivers({ preview }: { preview: PreviewData }) {
   const matched = preview.connectors.filter((connector) => connector.matched);
+  const others = preview.connectors.filter((connector) => !connector.matched);
   return (
     <section className={styles.form} aria-label="Connectors">
       <h2>{matched.length === 0 ? "No connector would hear of it" : "Who would hear of it"}</h2>
       <ul className={styles.chips}>
-        {preview.connectors.map((connector) => (
-          <li key={connector.connector_id} className={styles.break} title={ruleSentence[connector.rule]}>
-            <PlainBadge tone={connector.matched ? "good" : "quiet"}>
-              {`${connector.connector_name}: ${connector.matched ? "yes" : "no"}`}
-            </PlainBadge>
+        {matched.slice(0, NAMED_MAX).map(({ connector_id, connector_name }) => (
+          <li key={connector_id} className={styles.break}>
+            <PlainBadge tone="good">{connector_name}</PlainBadge>
           </li>
         ))}
+        {matched.length > NAMED_MAX && <li>and {matched.length - NAMED_MAX} more</li>}
       </ul>
+      {others.length > 0 && (
+        <details>
+          <summary>{count(others.length, "connector")} would not</summary>
+          <ul className={styles.small}>
+            {others.map(({ connector_id, connector_name, rule }) => (
+              <li key={connector_id} className={styles.break}>
+                {connector_name}: {ruleSentence[rule]}
+              </li>
+            ))}
+          </ul>
+        </details>
+      )}
       {(["slack", "teams"] as const).flatMap((platform) =>
         preview.messages[platform].trimmed.map(({ field, from, to }) => (
           <p key={`${platform} ${field}`} className={styles.small}>

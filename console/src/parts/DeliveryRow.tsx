@@ -1,9 +1,10 @@
 // A delivery with its attempts on a time line, and the way to retry it.
-import { useMutation, useQueryClient } from "@tanstack/react-query";
-import type { ReactNode } from "react";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useState, type ReactNode } from "react";
 
 import { retryDelivery, type Attempt, type Delivery } from "../api/generated";
 import { answer } from "../api/problem";
+import { deliveryQuery } from "../api/queries";
 import styles from "../pages/page.module.css";
 import { count, kindWord, outcomeWord } from "../words";
 import { StateBadge } from "./Badge";
@@ -66,16 +67,40 @@ export function DeliveryRow({ slug, delivery, mayEdit, isHeld = false, title, ch
         {delivery.state === "pending" && isHeld && " · held until its webhook is repaired"}
         {delivery.reason !== null && ` · ${reasons[delivery.reason] ?? delivery.reason}`}
       </p>
-      {delivery.attempts && delivery.attempts.length > 0 && (
-        <ol className={styles.timeline} aria-label="Attempts">
-          {delivery.attempts.map((attempt) => (
-            <AttemptLine key={attempt.id} attempt={attempt} />
-          ))}
-        </ol>
-      )}
+      {delivery.attempts ? <Attempts attempts={delivery.attempts} /> : <AskedAttempts slug={slug} id={delivery.id} />}
       {retry.isError && <ErrorNotice error={retry.error} />}
       {children}
     </li>
+  );
+}
+
+function Attempts({ attempts }: { attempts: Attempt[] }) {
+  return (
+    attempts.length > 0 && (
+      <ol className={styles.timeline} aria-label="Attempts">
+        {attempts.map((attempt) => (
+          <AttemptLine key={attempt.id} attempt={attempt} />
+        ))}
+      </ol>
+    )
+  );
+}
+
+/** A list leaves the attempts out: they are read when they are asked for. */
+function AskedAttempts({ slug, id }: { slug: string; id: string }) {
+  const [isOpen, setOpen] = useState(false);
+  const delivery = useQuery({ ...deliveryQuery(slug, id), enabled: isOpen });
+  return (
+    <>
+      <div>
+        <Button look="quiet" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
+          {isOpen ? "Hide attempts" : "Show attempts"}
+        </Button>
+      </div>
+      {isOpen && delivery.isError && <ErrorNotice error={delivery.error} />}
+      {isOpen && delivery.data?.attempts?.length === 0 && <p className={`${styles.subtle} ${styles.small}`}>Nothing was sent yet.</p>}
+      {isOpen && delivery.data?.attempts && <Attempts attempts={delivery.data.attempts} />}
+    </>
   );
 }
 

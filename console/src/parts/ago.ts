@@ -15,5 +15,8 @@ export function ago(at: number, now: number): string {
   return found ? relative.format(Math.trunc(difference / found[1]), found[0]) : "just now";
 }
 
+/** The time so many days from now, as the API takes it. */
+export const inDays = (days: string): string => new Date(Date.now() + Number(days) * 86_400_000).toISOString();
+
 /** The time so many hours before now, as the API takes it. */
 export const hoursAgo = (hours: number | string): string => new Date(Date.now() - Number(hours) * 3_600_000).toISOString();

@@ -18,8 +18,6 @@ use crate::{IdentityError, routes::schema::Problem, serialised::serialised};
 pub enum ErrorKind {
     /// The head of the request can mean more than one thing. It has no type of its own (RFC 9457, 4.2.1).
     BadRequest,
-    /// The path and the query are too long. It has no type of its own.
-    LongPath,
     /// The head of the request is too large. It has no type of its own.
     LargeHead,
     /// The body is no JSON.
@@ -52,18 +50,12 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// All of them, with the last part of their `type`, their title and their status.
-    pub const ALL: [(Self, &'static str, &'static str, StatusCode); 16] = [
+    pub const ALL: [(Self, &'static str, &'static str, StatusCode); 15] = [
         (
             Self::BadRequest,
             "about:blank",
             "Bad Request",
             StatusCode::BAD_REQUEST,
-        ),
-        (
-            Self::LongPath,
-            "about:blank",
-            "URI Too Long",
-            StatusCode::URI_TOO_LONG,
         ),
         (
             Self::LargeHead,

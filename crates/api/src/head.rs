@@ -15,8 +15,6 @@ pub enum HeadFault {
     FramedTwice,
     /// What came is no HTTP/1.1.
     Unreadable,
-    /// The path and the query together are too long.
-    LongPath,
     /// The head has too many headers, or too many bytes.
     TooLarge,
 }
@@ -32,13 +30,9 @@ impl HeadFault {
                 ErrorKind::BadRequest,
                 "The head of the request can't be read; send HTTP of version 1.1.",
             ),
-            Self::LongPath => (
-                ErrorKind::LongPath,
-                "The path and the query are too long; at most 64 KiB are read.",
-            ),
             Self::TooLarge => (
                 ErrorKind::LargeHead,
-                "The head of the request is too large; send at most 100 headers, 64 KiB in all.",
+                "The head of the request is too large; send at most 100 headers, and 16 KiB in all.",
             ),
         };
         ApiError::new(kind, detail)

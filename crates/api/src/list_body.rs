@@ -32,7 +32,8 @@ impl ListBody {
         }
     }
 
-    pub(crate) fn push(&mut self, item: &str) {
+    /// Adds an item. Between two pieces other requests have their turn: a long list takes milliseconds to write.
+    pub(crate) async fn push(&mut self, item: &str) {
         if !std::mem::replace(&mut self.is_empty, false) {
             self.piece.push(',');
         }
@@ -40,6 +41,7 @@ impl ListBody {
         if self.piece.len() >= PIECE_BYTES {
             let piece = std::mem::take(&mut self.piece);
             self.done.push_back(piece.into());
+            tokio::task::yield_now().await;
         }
     }
 
@@ -95,7 +97,7 @@ mod tests {
             let item = "x".repeat(length);
             let mut list = ListBody::new("[");
             for _ in 0..count {
-                list.push(&item);
+                list.push(&item).await;
             }
             let body = list.finish("]");
             let whole = format!("[{}]", vec![item; count].join(","));

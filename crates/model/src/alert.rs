@@ -14,36 +14,47 @@ pub const ACTIONS_MAX: usize = 5;
 
 /// What an alert says. It serialises as the API shows it and as a store keeps it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Alert {
-    /// What kind of alert this is; connectors filter by it.
+    /// What connectors filter by.
+    #[cfg_attr(feature = "schema", schema(value_type = String, pattern = "^[a-z0-9_.-]{1,64}$"))]
     pub alert_type: AlertType,
-    /// What happened, in one line.
+    /// The first line of the message, which is shown as `(untitled)` where nothing in it is visible.
+    #[cfg_attr(feature = "schema", schema(max_length = 1000))]
     pub title: String,
-    /// How bad it is.
+    /// How bad it is. It never falls while the problem is there.
     pub severity: Severity,
     /// Whether the problem is there or gone.
     pub status: AlertStatus,
-    /// What happened, at length.
+    /// The text of the message.
+    #[cfg_attr(feature = "schema", schema(required, max_length = 16000))]
     pub description: Option<String>,
     /// How the description is written.
     pub description_format: DescriptionFormat,
-    /// The data product it is about.
+    /// The product that it is about.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub product: Option<Part>,
-    /// The check that raised it.
+    /// The check that found it.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub check: Option<Part>,
     /// Facts, shown in their order.
+    #[cfg_attr(feature = "schema", schema(max_items = 40))]
     pub fields: Vec<Field>,
-    /// The link of the title.
+    /// Where the title leads.
+    #[cfg_attr(feature = "schema", schema(value_type = Option<String>, required, max_length = 2048))]
     pub url: Option<Link>,
-    /// Further links.
+    /// Links below the message.
+    #[cfg_attr(feature = "schema", schema(max_items = 5))]
     pub actions: Vec<Action>,
     /// Names the ongoing problem within the space.
+    #[cfg_attr(feature = "schema", schema(required, max_length = 255))]
     pub dedup_key: Option<String>,
-    /// When it happened.
+    /// When it happened, as the producer says; else when it was received.
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
     #[serde(serialize_with = "millis")]
     pub occurred_at: Timestamp,
-    /// When the problem ended, by the producer's clock where it said so. `None` for an alert that was posted as
-    /// resolved.
+    /// When the problem ended. Left out while it is there.
+    #[cfg_attr(feature = "schema", schema(value_type = Option<String>, nullable = false, format = DateTime))]
     #[serde(
         serialize_with = "maybe_millis",
         skip_serializing_if = "Option::is_none"
@@ -143,6 +154,7 @@ impl fmt::Display for AlertType {
 
 wire_enum! {
     /// Whether the problem is there or gone.
+    #[cfg_attr(feature = "schema", schema(as = Status))]
     AlertStatus {
         /// It is there.
         Active = 0, "active";
@@ -152,7 +164,7 @@ wire_enum! {
 }
 
 wire_enum! {
-    /// How a description is written.
+    /// How a description is written: as it stands, or in the small Markdown of the API.
     DescriptionFormat {
         /// As it stands.
         Plain = 0, "plain";

@@ -24,7 +24,8 @@ pub struct Attempt {
 }
 
 wire_enum! {
-    /// The outcome of an attempt.
+    /// What came of an attempt. `unanswered`: the request left whole, and the message may stand in the channel.
+    #[cfg_attr(feature = "schema", schema(as = Outcome))]
     AttemptOutcome {
         /// The message stands in the channel.
         Delivered = 1, "delivered";

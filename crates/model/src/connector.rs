@@ -12,7 +12,7 @@ use crate::{
 pub const CONNECTORS_PER_SPACE_MAX: usize = 500;
 
 wire_enum! {
-    /// The platform that a connector speaks to.
+    /// A platform that a connector speaks to.
     ConnectorType {
         /// Slack, and servers that take Slack's incoming webhooks.
         Slack = 0, "slack";
@@ -50,8 +50,9 @@ pub struct Connector {
     pub updated_at: Timestamp,
 }
 
-/// What the filters of a connector say of an alert.
+/// Why a connector hears of an alert, or does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = MatchRule))]
 #[serde(rename_all = "snake_case")]
 pub enum Matched {
     /// It gets the alert.

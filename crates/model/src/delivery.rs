@@ -32,7 +32,7 @@ pub struct Delivery {
 }
 
 wire_enum! {
-    /// What a delivery's message says of its alert.
+    /// What a delivery tells of its alert: the alert itself, that its severity rose, that it is still there, or that it is gone.
     DeliveryKind {
         /// The alert itself.
         Opening = 0, "opening";
@@ -46,6 +46,8 @@ wire_enum! {
 }
 
 wire_enum! {
+    #[cfg_attr(feature = "schema", schema(description = "How a delivery stands. `delivered`: the channel said that the message \
+        stands there. `accepted`: a Teams workflow took it, and nobody can know more."))]
     /// The state of a delivery.
     ///
     /// ```text

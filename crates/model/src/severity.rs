@@ -3,7 +3,7 @@
 use crate::wire_enum::wire_enum;
 
 wire_enum! {
-    /// The severity of an alert, from least to most.
+    /// How bad it is, in rising order.
     Severity {
         /// Worth knowing.
         Low = 0, "low";

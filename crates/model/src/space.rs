@@ -48,7 +48,7 @@ impl fmt::Display for Slug {
 }
 
 wire_enum! {
-    /// What a member may do in a space; each role includes those before it.
+    /// What a member may do: `viewer` reads, `editor` also writes connectors and sends alerts, `admin` also manages members.
     Role {
         /// Reads.
         Viewer = 0, "viewer";

@@ -79,7 +79,7 @@ impl fmt::Debug for Email {
 }
 
 wire_enum! {
-    /// What an API key may do.
+    /// What a key may do: all that its user may, or only post alerts.
     KeyScope {
         /// All that its user may do, except manage keys.
         All = 0, "all";

@@ -3,12 +3,12 @@
 /// Makes an enum of words. Each variant has a number, which stores keep and which is never reused for another meaning,
 /// and a word, which the API uses. The order of the variants is that of [`Ord`].
 macro_rules! wire_enum {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $code:literal, $word:literal;)+ }) => {
-        $(#[$doc])*
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $code:literal, $word:tt;)+ }) => {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
-        #[serde(into = "&'static str")]
+        #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+        $(#[$doc])*
         pub enum $name {
-            $($(#[$variant_doc])* $variant,)+
+            $(#[serde(rename = $word)] $(#[$variant_doc])* $variant,)+
         }
 
         impl $name {
@@ -33,12 +33,6 @@ macro_rules! wire_enum {
             /// The one that a store kept under this number.
             pub const fn from_code(code: u8) -> Option<Self> {
                 match code { $($code => Some(Self::$variant),)+ _ => None }
-            }
-        }
-
-        impl From<$name> for &'static str {
-            fn from(one: $name) -> Self {
-                one.as_str()
             }
         }
     };

@@ -16,14 +16,14 @@ use std::{
 use rusqlite::Connection;
 use tokio::sync::watch;
 
-use crate::{file::DatabaseFile, log_loss::LogUse, watched::Watched};
+use crate::{cut_log::WatchedLog, file::DatabaseFile, log_loss::LogUse, watched::Watched};
 
 /// The log is moved after this many changed rows; a thousand rows make about a megabyte.
 const EVERY_ROWS: u64 = 12_000;
 /// If this many rows changed while the bulk was moved, they are too many for the writer: the bulk is moved again first.
 const LITTLE_ROWS: u64 = 4_000;
 
-/// How often the files of the database are checked for being replaced or removed.
+/// How often the files of the database are checked for being replaced, removed or cut short.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 const MOVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
@@ -54,6 +54,7 @@ impl Checkpoint {
             "PRAGMA busy_timeout=0; PRAGMA synchronous=FULL; PRAGMA cache_size=-256",
         )?;
         log_use.of(&connection)?;
+        let log = WatchedLog::of(file.path(), &connection)?;
         let (ask, asked) = mpsc::sync_channel(1);
         let bulk = Arc::new(AtomicU8::new(NOT_ASKED));
         let state = Arc::clone(&bulk);
@@ -72,7 +73,8 @@ impl Checkpoint {
                         Err(RecvTimeoutError::Timeout) => {}
                         Err(RecvTimeoutError::Disconnected) => return,
                     }
-                    if let Some(happened) = files.what_happened() {
+                    let happened = files.what_happened();
+                    if let Some(happened) = happened.or_else(|| log.what_happened(&connection)) {
                         watching.send_replace(Some(happened));
                         return;
                     }

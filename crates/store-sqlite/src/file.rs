@@ -1,5 +1,5 @@
-//! The files of a database: made for their owner alone, locked by identity and not by name, and watched for as long as
-//! a server uses them.
+//! The files of a database: made for their owner alone, locked by whoever serves them, and watched for as long as a server
+//! uses them.
 
 use std::{
     fs::{self, DirBuilder, File, Metadata, TryLockError},
@@ -19,14 +19,11 @@ pub(crate) struct DatabaseFile {
     /// The path without links, so that it is the same by whichever name the file was opened.
     path: PathBuf,
     identity: Identity,
-    lock: Option<Lock>,
-}
-
-struct Lock {
-    path: PathBuf,
-    identity: Identity,
-    /// Held for the life of the server; the operating system frees it when the process dies.
-    _file: File,
+    used_by: Use,
+    /// A server's has the lock (`flock`), which belongs to the file and not to a name. The operating system frees it when
+    /// the process dies. SQLite's own locks are of another kind (`fcntl`), and any close of the file in this process would
+    /// free them: so it stays open for as long as the database does.
+    _open: File,
 }
 
 /// The identity of a file, independent of its name: its device and its inode.
@@ -42,7 +39,7 @@ impl DatabaseFile {
         }
         make_folder(path)?;
         refuse_if_lost(path, key_file)?;
-        File::options()
+        let file = File::options()
             .create(true)
             .truncate(false)
             .write(true)
@@ -50,18 +47,18 @@ impl DatabaseFile {
             .open(path)
             .map_err(failed)?;
         let path = fs::canonicalize(path).map_err(failed)?;
-        let found = fs::metadata(&path).map_err(failed)?;
-        if used_by == Use::Server && found.nlink() > 1 {
-            return Err(OpenError::SeveralNames(path));
+        let found = file.metadata().map_err(failed)?;
+        if used_by == Use::Server {
+            lock(&file, &path)?;
+            if found.nlink() > 1 {
+                return Err(OpenError::SeveralNames(path));
+            }
         }
-        let lock = match used_by {
-            Use::Server => Some(Lock::take(&path)?),
-            Use::Founding | Use::Command | Use::Migration => None,
-        };
         Ok(Self {
             identity: Identity::of(&found),
             path,
-            lock,
+            used_by,
+            _open: file,
         })
     }
 
@@ -77,15 +74,14 @@ impl DatabaseFile {
     /// The files that must stay the same while a server uses the database; none for a command, which ends before it
     /// matters.
     pub(crate) fn watched(&self) -> WatchedFiles {
-        let mut files = Vec::new();
-        if let Some(lock) = &self.lock {
-            files.push((self.path.clone(), self.identity));
-            files.push((lock.path.clone(), lock.identity));
-            // The log is there since the schema was looked at. It stays for as long as a connection is open.
-            let log = beside(&self.path, "-wal");
-            if let Ok(found) = fs::metadata(&log) {
-                files.push((log, Identity::of(&found)));
-            }
+        if self.used_by != Use::Server {
+            return WatchedFiles(Vec::new());
+        }
+        let mut files = vec![(self.path.clone(), self.identity)];
+        // The log is there since the schema was looked at. It stays for as long as a connection is open.
+        let log = beside(&self.path, "-wal");
+        if let Ok(found) = fs::metadata(&log) {
+            files.push((log, Identity::of(&found)));
         }
         WatchedFiles(files)
     }
@@ -95,8 +91,7 @@ impl DatabaseFile {
 pub(crate) struct WatchedFiles(Vec<(PathBuf, Identity)>);
 
 impl WatchedFiles {
-    /// Why the database can't be used any more: its file, its log, or the lock that keeps others from it, was replaced or
-    /// removed.
+    /// Why the database can't be used any more: its file or its log was replaced or removed.
     pub(crate) fn what_happened(&self) -> Option<String> {
         self.0.iter().find_map(|(path, identity)| {
             let what = match fs::metadata(path) {
@@ -114,30 +109,12 @@ impl WatchedFiles {
     }
 }
 
-impl Lock {
-    /// A lock that the operating system frees when the process dies.
-    fn take(database: &Path) -> Result<Self, OpenError> {
-        let path = beside(database, ".lock");
-        let failed = |source: io::Error| not_usable(database, &path, source);
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(FILE_MODE)
-            .open(&path)
-            .map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(OpenError::InUse(database.to_owned())),
-            Err(TryLockError::Error(source)) => return Err(failed(source)),
-        }
-        let identity = Identity::of(&file.metadata().map_err(failed)?);
-        Ok(Self {
-            identity,
-            path,
-            _file: file,
-        })
-    }
+/// Locks a file for as long as it is open.
+fn lock(file: &File, path: &Path) -> Result<(), OpenError> {
+    file.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => OpenError::InUse(path.to_owned()),
+        TryLockError::Error(source) => not_usable(path, path, source),
+    })
 }
 
 impl Identity {

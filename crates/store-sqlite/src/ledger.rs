@@ -40,6 +40,8 @@ const INSERT_ALERT: &str =
     received_at, content, warnings) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, ?8, ?9, ?10)";
 // By primary key.
 const UPDATE_ALERT: &str = "UPDATE alerts SET severity = ?2, status = ?3, occurrences = ?4, content = ?5, told_at = ?6 WHERE seq = ?1";
+const KEEP_REVISION: &str =
+    "INSERT INTO alert_revisions (alert_seq, first_delivery, content) VALUES (?1, ?2, ?3)";
 const INSERT_DELIVERY: &str =
     "INSERT INTO deliveries (seq, id, alert_seq, connector_no, kind, state, created_at)
     VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6)";
@@ -259,6 +261,18 @@ impl Ledger for SqliteLedger<'_> {
         if alert.status == AlertStatus::Active {
             note_severity(self.connection, problem.seq, space_no, alert.severity)?;
         }
+        Ok(())
+    }
+
+    fn keep_revision(
+        &mut self,
+        alert_seq: i64,
+        first_delivery: i64,
+        json: &Arc<str>,
+    ) -> Result<(), Failure> {
+        self.connection
+            .prepare_cached(KEEP_REVISION)?
+            .execute(params![alert_seq, first_delivery, &**json])?;
         Ok(())
     }
 

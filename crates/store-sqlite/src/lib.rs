@@ -5,6 +5,7 @@ mod alerts;
 mod checkpoint;
 mod connectors;
 mod counts;
+mod cut_log;
 mod deliveries;
 mod destination_health;
 mod digest_batch;

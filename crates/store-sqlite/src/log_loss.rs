@@ -25,8 +25,8 @@ const CLEAR_IN_USE: &str = "DELETE FROM meta WHERE name = 'in_use'";
 const MOVE_ALL: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 
 /// The sizes and places of the log's format (<https://sqlite.org/walformat.html>).
-const LOG_HEAD: usize = 32;
-const FRAME_HEAD: usize = 24;
+pub(crate) const LOG_HEAD: usize = 32;
+pub(crate) const FRAME_HEAD: usize = 24;
 /// Pages have at most this many bytes.
 const PAGE_MAX: usize = 65_536;
 /// The version that the index begins with.

@@ -23,11 +23,12 @@ use crate::{
 };
 
 /// The migrations in their order; a database's `user_version` counts those it has.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("../migrations/20261123120000_init.sql"),
     include_str!("../migrations/20261123180000_through_anything.sql"),
     include_str!("../migrations/20261126150000_failing_messages.sql"),
     include_str!("../migrations/20261127220000_alert_counts.sql"),
+    include_str!("../migrations/20261128060000_alert_revisions.sql"),
 ];
 
 /// What to open, and how.
@@ -48,8 +49,8 @@ pub enum OpenError {
     /// Another server has it.
     #[error("another server is running on {}; there can be one per SQLite file", .0.display())]
     InUse(PathBuf),
-    /// A server under another name could not see that it is in use.
-    #[error("{} has several names (hard links), and a server could start under each; keep one of them", .0.display())]
+    /// SQLite keeps the log beside the name that a file is opened by.
+    #[error("{} has several names (hard links), and each would have a log of its own; keep one of them", .0.display())]
     SeveralNames(PathBuf),
     /// It was made by a newer program.
     #[error(

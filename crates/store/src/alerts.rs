@@ -7,6 +7,7 @@ use alert_connectors_model::{
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
+use serde_json::value::RawValue;
 
 use crate::{AcceptedDelivery, AlertSummary, Expiry, Roster, StoreError, stored::StoredAlert};
 
@@ -181,7 +182,7 @@ pub struct AlertRecord {
     /// What it says.
     pub alert: Alert,
     /// The list of what was corrected, as JSON.
-    pub warnings_json: Option<String>,
+    pub warnings: Box<RawValue>,
     /// Its deliveries, in short: all of them where one alert is read, the first [`DELIVERIES_LISTED_MAX`] in a page.
     pub deliveries: Vec<DeliverySummary>,
     /// How many more there are.

@@ -29,8 +29,8 @@ pub trait History: Send + Sync {
         expiry: Expiry,
     ) -> Result<Option<Delivery>, StoreError>;
 
-    /// What a delivery's message is made of: as it was sent last or, while it was not, as it would be sent now. Of the
-    /// alerts that were sent with it, at most `in_full` come in full.
+    /// What a delivery's message is made of: as it was sent last or, while it was not, as it would be sent. Of the alerts that
+    /// were sent with it, at most `in_full` come in full.
     async fn message(
         &self,
         space_id: SpaceId,
@@ -70,7 +70,7 @@ pub trait History: Send + Sync {
 /// What a delivery's message is made of.
 #[derive(Debug, Clone)]
 pub struct DeliveryMessage {
-    /// The alert, as it is now.
+    /// What the alert said when the delivery was queued.
     pub alert: Alert,
     /// Names the alert.
     pub alert_id: AlertId,
@@ -243,8 +243,11 @@ impl From<HealthFacts> for Health {
     }
 }
 
-/// The health of a connector, in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The health of a connector in a word: `paused` is switched off, `blocked` waits for a repair, `retrying` failed last,
+/// `healthy` worked last, `idle` was never tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum HealthState {
     /// It is switched off.
     Paused,

@@ -1,5 +1,14 @@
 //! How stores write values as text and numbers and read them back, for any database.
 
+/// The column of what the alert of a delivery said when the delivery was queued, by the primary key of the revisions: deliveries are
+/// `d` and alerts are `a`.
+macro_rules! content_of_delivery {
+    () => {
+        "coalesce((SELECT v.content FROM alert_revisions v WHERE v.alert_seq = a.seq AND v.first_delivery <= d.seq
+            ORDER BY v.first_delivery DESC LIMIT 1), a.content)"
+    };
+}
+
 mod columns;
 mod delivery;
 mod health;
@@ -13,6 +22,7 @@ use alert_connectors_model::{
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::{Accepted, AlertRecord, Sealed, Sealing, StoreError};
 
@@ -99,12 +109,14 @@ impl StoredAlert {
 
     /// The alert with its place in the order, without its deliveries.
     pub fn read(self) -> Result<(i64, AlertRecord), StoreError> {
+        let warnings = self.warnings.unwrap_or_else(|| "[]".to_owned());
         let record = AlertRecord {
             id: AlertId::from_bytes(self.id),
             received_at: time(self.received_at),
             occurrences: self.occurrences,
             alert: alert(&self.content, self.seq)?,
-            warnings_json: self.warnings,
+            warnings: RawValue::from_string(warnings)
+                .map_err(|_malformed| unreadable("alerts", "warnings", self.seq))?,
             deliveries: Vec::new(),
             deliveries_left_out: 0,
         };

@@ -472,9 +472,9 @@ export const getDelivery = <ThrowOnError extends boolean = false>(options: Optio
 });
 
 /**
- * Show a delivery's message: as it was sent, with the others of its digest, or as it would be sent now.
+ * Show a delivery's message: as it was sent, with the others of its digest, or as it would be sent.
  *
- * An alert is kept as it is now. If it was posted again or resolved since, the message says what is known now.
+ * It says what its alert said when the delivery was queued, whatever was posted since; a digest says what is known now.
  */
 export const getDeliveryMessage = <ThrowOnError extends boolean = false>(options: Options<GetDeliveryMessageData, ThrowOnError>) => (options.client ?? client).get<GetDeliveryMessageResponses, GetDeliveryMessageErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }, {

@@ -506,7 +506,7 @@ export type ConnectorMatch = {
 };
 
 /**
- * A platform.
+ * A platform that a connector speaks to.
  */
 export type ConnectorType = 'slack' | 'teams';
 
@@ -578,7 +578,7 @@ export type DeliveryMessage = {
      */
     digest_size: number;
     /**
-     * The body of the request that carries it alone, with the alert as it is now.
+     * The body of the request: the message alone, or the digest that it was sent with.
      */
     payload: unknown;
 };
@@ -598,8 +598,7 @@ export type DeliveryPage = {
 };
 
 /**
- * How a delivery stands. `delivered`: the channel said that the message stands there. `accepted`: a Teams workflow took it,
- * and nobody can know more.
+ * How a delivery stands. `delivered`: the channel said that the message stands there. `accepted`: a Teams workflow took it, and nobody can know more.
  */
 export type DeliveryState = 'pending' | 'delivered' | 'accepted' | 'failed' | 'expired' | 'cancelled';
 
@@ -678,8 +677,8 @@ export type Health = {
 };
 
 /**
- * The health of a connector in a word: `paused` is switched off, `blocked` waits for a repair, `retrying` failed last, `healthy` worked
- * last, `idle` was never tried.
+ * The health of a connector in a word: `paused` is switched off, `blocked` waits for a repair, `retrying` failed last,
+ * `healthy` worked last, `idle` was never tried.
  */
 export type HealthState = 'paused' | 'blocked' | 'retrying' | 'healthy' | 'idle';
 
@@ -899,7 +898,7 @@ export type NewSpace = {
 /**
  * What came of an attempt. `unanswered`: the request left whole, and the message may stand in the channel.
  */
-export type Outcome = 'delivered' | 'accepted' | 'retry' | 'unanswered' | 'message_refused' | 'destination_refused';
+export type Outcome = 'delivered' | 'accepted' | 'retry' | 'message_refused' | 'destination_refused' | 'unanswered';
 
 /**
  * A product or a check.

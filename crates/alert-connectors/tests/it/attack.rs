@@ -258,7 +258,17 @@ fn ambiguous_heads() -> Vec<(String, &'static str, &'static str)> {
         (
             get(&format!("a: {}\r\n", "b".repeat(200_000))),
             "431",
-            "64 KiB",
+            "16 KiB",
+        ),
+        (
+            format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "b".repeat(200_000)),
+            "431",
+            "16 KiB",
+        ),
+        (
+            "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(),
+            "400",
+            "version 1.1",
         ),
     ]
 }

@@ -17,9 +17,9 @@ use axum::{
 };
 use http::{HeaderMap, HeaderValue, header};
 use jiff::{SignedDuration, Timestamp};
-use serde::Serializer as _;
+use serde::Serialize;
 
-use super::schema;
+use super::schema::{self, Warnings};
 use crate::{
     ApiError, App,
     accept::Stored,
@@ -28,7 +28,7 @@ use crate::{
     page::encode,
     path::PathId,
     query::Query,
-    serialised::serialised,
+    serialised::{serialised, write_json},
 };
 
 /// List alerts, newest first.
@@ -36,8 +36,8 @@ use crate::{
     get, path = "/spaces/{slug}/alerts", operation_id = "listAlerts", tag = "alerts",
     params(
         ("slug" = String, Path, description = "The space"),
-        ("status" = Option<Vec<schema::Status>>, Query, description = "Repeatable"),
-        ("severity" = Option<Vec<schema::Severity>>, Query, description = "Repeatable"),
+        ("status" = Option<Vec<AlertStatus>>, Query, description = "Repeatable"),
+        ("severity" = Option<Vec<Severity>>, Query, description = "Repeatable"),
         ("alert_type" = Option<Vec<String>>, Query, description = "Repeatable"),
         ("dedup_key" = Option<Vec<String>>, Query, description = "Repeatable"),
         ("since" = Option<String>, Query, description = "Received at or after this RFC 3339 time"),
@@ -59,7 +59,7 @@ pub(super) async fn list(
         .await?;
     let mut list = ListBody::new(r#"{"items":["#);
     for record in page.items {
-        list.push(&record_json(entry.space().id, &record));
+        list.push(&record_json(entry.space().id, &record)).await;
     }
     let next = page.next.map(|position| encode(&position.to_string()));
     let next = serialised(&next);
@@ -159,17 +159,13 @@ pub(super) async fn one(
         .store
         .deliveries_of(entry.space().id, id, app.expiry())
         .await?;
-    let deliveries: Vec<schema::Delivery<'_>> =
-        deliveries.iter().map(schema::Delivery::of).collect();
-    let connectors = matches(&entry.roster, &record.alert);
-    let head = Head::of(entry.space().id, &record);
-    let content = serialised(&record.alert);
-    let warnings = record.warnings_json.as_deref().unwrap_or("[]");
-    let deliveries = serialised(&deliveries);
-    let connectors = serialised(&connectors);
-    let text = head.with(&content, warnings, &deliveries, 0);
-    let text = text.strip_suffix('}').unwrap_or_default();
-    Ok(json(format!(r#"{text},"connectors":{connectors}}}"#)))
+    let tail = schema::AlertDetailsTail {
+        warnings: Warnings::Stored(&record.warnings),
+        deliveries: deliveries.iter().map(schema::Delivery::of).collect(),
+        connectors: matches(&entry.roster, &record.alert),
+    };
+    let head = head_of(entry.space().id, &record);
+    Ok(json(in_one(&head, &serialised(&record.alert), &tail)))
 }
 
 fn absent() -> ApiError {
@@ -217,58 +213,37 @@ pub(super) fn json(text: impl Into<Body>) -> Response {
         .into_response()
 }
 
-/// The fields that stand before an alert's own content.
-struct Head {
-    id: AlertId,
-    space_id: SpaceId,
-    received_at: String,
-    occurrences: u64,
-}
-
-impl Head {
-    fn of(space_id: SpaceId, record: &AlertRecord) -> Self {
-        let received_at = rfc3339_millis(record.received_at);
-        Self {
-            id: record.id,
-            space_id,
-            received_at,
-            occurrences: record.occurrences,
-        }
-    }
-
-    /// The whole alert: the JSON of its content is copied, not parsed again.
-    fn with(&self, content: &str, warnings: &str, deliveries: &str, left_out: usize) -> String {
-        let Self {
-            id,
-            space_id,
-            received_at,
-            occurrences,
-        } = self;
-        let words = content
-            .strip_prefix('{')
-            .and_then(|words| words.strip_suffix('}'))
-            .unwrap_or_default();
-        // The largest text of an answer is written once, into room for all of it.
-        let more = words.len() + warnings.len() + deliveries.len();
-        let mut text = String::with_capacity(HEAD_BYTES + more);
-        text.push_str(&format!(
-            r#"{{"id":"{id}","space_id":"{space_id}","received_at":"{received_at}","occurrences":{occurrences},"#
-        ));
-        text.push_str(words);
-        text.push_str(r#","warnings":"#);
-        text.push_str(warnings);
-        text.push_str(r#","deliveries":"#);
-        text.push_str(deliveries);
-        if left_out > 0 {
-            text.push_str(&format!(r#","deliveries_left_out":{left_out}"#));
-        }
-        text.push('}');
-        text
+/// What stands before what an alert says.
+fn head_of(space_id: SpaceId, record: &AlertRecord) -> schema::AlertHead {
+    schema::AlertHead {
+        id: record.id,
+        space_id,
+        received_at: rfc3339_millis(record.received_at),
+        occurrences: record.occurrences,
     }
 }
 
-/// What stands around an alert's own content takes fewer bytes than this.
-const HEAD_BYTES: usize = 256;
+/// What stands around what an alert says usually takes fewer bytes than this.
+const AROUND_BYTES: usize = 1_024;
+
+/// An alert as one object. The JSON of what it says is copied, not parsed again.
+fn in_one(head: &schema::AlertHead, content: &str, tail: &impl Serialize) -> String {
+    let mut text = Vec::with_capacity(AROUND_BYTES + content.len());
+    write_json(&mut text, head);
+    join(&mut text, |text| text.extend_from_slice(content.as_bytes()));
+    join(&mut text, |text| write_json(text, tail));
+    String::from_utf8(text).expect("JSON is UTF-8")
+}
+
+/// Writes the fields of a further object into the one that ends the text.
+fn join(text: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    text.pop();
+    let comma = text.len();
+    write(text);
+    if let Some(beginning) = text.get_mut(comma) {
+        *beginning = b',';
+    }
+}
 
 /// The answer to an alert that was just accepted.
 pub(super) fn alert_json(
@@ -278,46 +253,41 @@ pub(super) fn alert_json(
     warnings: &[Warning],
 ) -> String {
     let Stored { accepted, left_out } = stored;
-    let received_at = rfc3339_millis(accepted.received_at);
-    let head = Head {
+    let head = schema::AlertHead {
         id: accepted.id,
         space_id,
-        received_at,
+        received_at: rfc3339_millis(accepted.received_at),
         occurrences: accepted.occurrences,
     };
-    let warnings = match warnings {
-        [] => "[]".to_owned(),
-        warnings => serialised(warnings),
+    let tail = schema::AlertTail {
+        warnings: Warnings::Fresh(warnings),
+        deliveries: summaries(&accepted.deliveries),
+        deliveries_left_out: (*left_out > 0).then_some(*left_out),
     };
-    head.with(
-        content,
-        &warnings,
-        &summaries(&accepted.deliveries),
-        *left_out,
-    )
+    in_one(&head, content, &tail)
 }
 
 fn record_json(space_id: SpaceId, record: &AlertRecord) -> String {
-    let content = serialised(&record.alert);
-    let warnings = record.warnings_json.as_deref().unwrap_or("[]");
-    let deliveries = summaries(&record.deliveries);
-    Head::of(space_id, record).with(&content, warnings, &deliveries, record.deliveries_left_out)
+    let left_out = record.deliveries_left_out;
+    let tail = schema::AlertTail {
+        warnings: Warnings::Stored(&record.warnings),
+        deliveries: summaries(&record.deliveries),
+        deliveries_left_out: (left_out > 0).then_some(left_out),
+    };
+    in_one(
+        &head_of(space_id, record),
+        &serialised(&record.alert),
+        &tail,
+    )
 }
-
-/// Room for a usual delivery in short.
-const SUMMARY_BYTES: usize = 192;
-
-fn summaries(deliveries: &[AcceptedDelivery]) -> String {
-    let mut text = Vec::with_capacity(2 + deliveries.len() * SUMMARY_BYTES);
+fn summaries(deliveries: &[AcceptedDelivery]) -> Vec<schema::DeliverySummary<'_>> {
     let summaries = deliveries.iter().map(|delivery| schema::DeliverySummary {
         id: delivery.id,
         connector_id: delivery.connector_id,
         connector_name: &delivery.connector_name,
-        state: delivery.state.as_str(),
+        state: delivery.state,
     });
-    let written = serde_json::Serializer::new(&mut text).collect_seq(summaries);
-    written.expect("strings and lists always serialise");
-    String::from_utf8(text).expect("JSON is UTF-8")
+    summaries.collect()
 }
 
 pub(super) fn matches<'r>(roster: &'r Roster, alert: &Alert) -> Vec<schema::ConnectorMatch<'r>> {

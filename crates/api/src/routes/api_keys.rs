@@ -31,7 +31,7 @@ impl From<ApiKey> for schema::ApiKey {
             id: key.id,
             name: key.name,
             space: key.space.map(|(_, slug)| slug),
-            scope: key.scope.as_str(),
+            scope: key.scope,
             created_at: rfc3339_millis(key.created_at),
             expires_at: key.expires_at.map(rfc3339_millis),
             last_used_at: key.last_used_at.map(rfc3339_millis),

@@ -36,7 +36,7 @@ const REPLAYED: [DeliveryState; 3] = [
     get, path = "/spaces/{slug}/alert-connectors/{id}/deliveries", operation_id = "listDeliveries", tag = "deliveries",
     params(
         ("slug" = String, Path, description = "The space"), ("id" = String, Path, description = "The connector"),
-        ("state" = Option<Vec<schema::DeliveryState>>, Query, description = "Repeatable"),
+        ("state" = Option<Vec<DeliveryState>>, Query, description = "Repeatable"),
         ("limit" = Option<u16>, Query, description = "1 to 200, 50 if left out", minimum = 1, maximum = 200),
         ("cursor" = Option<String>, Query, description = "The next_cursor of the page before"),
     ),
@@ -65,8 +65,8 @@ pub(super) async fn of_connector(
     get, path = "/spaces/{slug}/deliveries", operation_id = "listSpaceDeliveries", tag = "deliveries",
     params(
         ("slug" = String, Path, description = "The space"),
-        ("state" = Option<Vec<schema::DeliveryState>>, Query, description = "Repeatable"),
-        ("kind" = Option<Vec<schema::DeliveryKind>>, Query, description = "Repeatable"),
+        ("state" = Option<Vec<DeliveryState>>, Query, description = "Repeatable"),
+        ("kind" = Option<Vec<DeliveryKind>>, Query, description = "Repeatable"),
         ("connector_id" = Option<Vec<String>>, Query, description = "Repeatable; all connectors, deleted ones too, if left out"),
         ("since" = Option<String>, Query, description = "Made at or after this RFC 3339 time"),
         ("until" = Option<String>, Query, description = "Made before this RFC 3339 time"),
@@ -145,9 +145,9 @@ pub(super) async fn one(
     Ok(axum::Json(schema::Delivery::of(&delivery)).into_response())
 }
 
-/// Show a delivery's message: as it was sent, with the others of its digest, or as it would be sent now.
+/// Show a delivery's message: as it was sent, with the others of its digest, or as it would be sent.
 ///
-/// An alert is kept as it is now. If it was posted again or resolved since, the message says what is known now.
+/// It says what its alert said when the delivery was queued, whatever was posted since; a digest says what is known now.
 #[utoipa::path(
     get, path = "/spaces/{slug}/deliveries/{id}/message", operation_id = "getDeliveryMessage", tag = "deliveries",
     params(("slug" = String, Path, description = "The space"), ("id" = String, Path, description = "The delivery")),
@@ -355,7 +355,7 @@ impl schema::ConnectorHealth {
     fn of(health: Health) -> Self {
         Self {
             connector_id: None,
-            state: health.state.as_str(),
+            state: health.state,
             since: rfc3339_millis(health.since),
             queue_depth: health.queue_depth,
             oldest_pending_at: health.oldest_pending_at.map(rfc3339_millis),
@@ -382,8 +382,8 @@ impl<'d> schema::Delivery<'d> {
             alert_id: delivery.alert_id,
             connector_id: delivery.connector_id,
             connector_name: &delivery.connector_name,
-            kind: delivery.kind.as_str(),
-            state: delivery.state.as_str(),
+            kind: delivery.kind,
+            state: delivery.state,
             reason: delivery.reason.map(EndReason::as_str),
             created_at: rfc3339_millis(delivery.created_at),
             next_attempt_at: delivery.next_attempt_at.map(rfc3339_millis),
@@ -399,7 +399,7 @@ impl<'d> schema::Attempt<'d> {
             id: attempt.id,
             started_at: rfc3339_millis(attempt.started_at),
             duration_ms: attempt.duration_ms,
-            outcome: attempt.outcome.as_str(),
+            outcome: attempt.outcome,
             status_code: attempt.status_code,
             error: attempt.error.as_deref(),
             digest_size: attempt.digest_size,

@@ -136,7 +136,7 @@ pub(super) async fn post_batch(
                 format!(r#"{{"status":422,"problem":{problem}}}"#)
             }
         };
-        results.push(&result);
+        results.push(&result).await;
     }
     Ok(json(results.finish("]}")))
 }

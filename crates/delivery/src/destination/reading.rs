@@ -77,9 +77,12 @@ fn queue_while(
 ) -> Vec<QueuedDelivery> {
     let mut alerts: HashMap<_, Arc<RenderedAlert>> = HashMap::new();
     let queue = |delivery: PendingDelivery| {
-        let rendered = alerts.entry(delivery.alert_id);
-        let new = || Arc::new(RenderedAlert::of(&delivery, context.public_url.as_deref()));
-        let rendered = Arc::clone(rendered.or_insert_with(new));
+        let known = alerts.get(&delivery.alert_id);
+        let rendered = match known.filter(|one| one.is_of(&delivery.alert)) {
+            Some(rendered) => Arc::clone(rendered),
+            None => Arc::new(RenderedAlert::of(&delivery, context.public_url.as_deref())),
+        };
+        alerts.insert(delivery.alert_id, Arc::clone(&rendered));
         let reservation = reserve(rendered.size_bytes())?;
         Some(QueuedDelivery::new(delivery, rendered, reservation))
     };

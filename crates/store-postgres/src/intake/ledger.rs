@@ -27,6 +27,7 @@ pub(super) struct GroupRows {
     pub(super) next_delivery: i64,
     pub(super) alerts: Vec<AlertRow>,
     pub(super) changed: BTreeMap<i64, ChangedAlertRow>,
+    pub(super) revisions: Vec<RevisionRow>,
     pub(super) deliveries: Vec<DeliveryRow>,
     pub(super) answers: HashMap<AnswerKey, KeptAnswer>,
     /// Somebody asks whether anything can be written.
@@ -52,6 +53,13 @@ pub(super) struct ChangedAlertRow {
     pub(super) json: Arc<str>,
     pub(super) occurrences: u64,
     pub(super) notified_at: Timestamp,
+}
+
+/// What an alert said when deliveries were queued for it.
+pub(super) struct RevisionRow {
+    pub(super) alert_seq: i64,
+    pub(super) first_delivery: i64,
+    pub(super) json: Arc<str>,
 }
 
 /// A new delivery.
@@ -123,6 +131,7 @@ impl<'n> GroupLedger<'n> {
                 next_delivery: facts.next_delivery,
                 alerts: Vec::new(),
                 changed: BTreeMap::new(),
+                revisions: Vec::new(),
                 deliveries: Vec::new(),
                 answers: HashMap::new(),
                 must_write: false,
@@ -287,6 +296,20 @@ impl Ledger for GroupLedger<'_> {
         if let Some(known) = self.problems.get_mut(&problem.id) {
             known.problem = problem.clone();
         }
+        Ok(())
+    }
+
+    fn keep_revision(
+        &mut self,
+        alert_seq: i64,
+        first_delivery: i64,
+        json: &Arc<str>,
+    ) -> Result<(), Infallible> {
+        self.rows.revisions.push(RevisionRow {
+            alert_seq,
+            first_delivery,
+            json: Arc::clone(json),
+        });
         Ok(())
     }
 

@@ -30,6 +30,8 @@ const INSERT: &str = "WITH numbered AS (UPDATE numbering SET next_alert = $1, ne
     waits AS (INSERT INTO pending (connector_no, seq, queued_at) SELECT unnest($15::int8[]), unnest($16::int8[]), unnest($17::int8[]))
     INSERT INTO deliveries (connector_no, seq, created_at, id, alert_seq, kind, state)
     SELECT unnest($15::int8[]), unnest($16::int8[]), unnest($17::int8[]), unnest($18::uuid[]), unnest($19::int8[]), unnest($20::int2[]), 0";
+const KEEP_REVISIONS: &str = "INSERT INTO alert_revisions (alert_seq, first_delivery, content)
+    SELECT * FROM unnest($1::int8[], $2::int8[], $3::text[])";
 const KEEP_ANSWERS: &str =
     "INSERT INTO idempotency (space_no, route, key, body_hash, created_at, answer)
     SELECT * FROM unnest($1::int8[], $2::int2[], $3::text[], $4::bytea[], $5::int8[], $6::text[])
@@ -40,7 +42,13 @@ const FORGET_ANSWERS: &str = "DELETE FROM idempotency WHERE (space_no, route, ke
     (SELECT space_no, route, key FROM idempotency WHERE created_at <= $1 ORDER BY created_at LIMIT $2)";
 
 /// Every statement that writes.
-pub(super) const STATEMENTS: [&str; 4] = [CHANGE_ALERTS, INSERT, KEEP_ANSWERS, FORGET_ANSWERS];
+pub(super) const STATEMENTS: [&str; 5] = [
+    CHANGE_ALERTS,
+    INSERT,
+    KEEP_REVISIONS,
+    KEEP_ANSWERS,
+    FORGET_ANSWERS,
+];
 
 /// Writes what was decided and commits, in one round trip.
 pub(super) async fn write(
@@ -56,6 +64,7 @@ pub(super) async fn write(
         // First of all, since a problem that is closed makes room for the next of its name.
         change_alerts(session, rows),
         insert(session, rows),
+        keep_revisions(session, rows),
         zones::note(session, zones),
         keep_answers(session, rows),
         session.command("COMMIT"),
@@ -193,6 +202,20 @@ impl Deliveries {
         }
         columns
     }
+}
+
+async fn keep_revisions(session: &Session, rows: &GroupRows) -> Result<(), StoreError> {
+    let revisions = &rows.revisions;
+    if revisions.is_empty() {
+        return Ok(());
+    }
+    let alerts: Vec<i64> = revisions.iter().map(|row| row.alert_seq).collect();
+    let firsts: Vec<i64> = revisions.iter().map(|row| row.first_delivery).collect();
+    let contents: Vec<&str> = revisions.iter().map(|row| &*row.json).collect();
+    session
+        .run(KEEP_REVISIONS, &[&alerts, &firsts, &contents])
+        .await
+        .map(drop)
 }
 
 async fn keep_answers(session: &Session, rows: &GroupRows) -> Result<(), StoreError> {

@@ -158,7 +158,7 @@ async fn what_stands_in_the_way_of_opening_is_said() {
 }
 
 /// Undoes the last migration.
-const LAST_UNDONE: &str = "DROP TABLE alert_counts; DROP TABLE counting;
+const LAST_UNDONE: &str = "DROP TABLE alert_revisions;
     DELETE FROM migrations WHERE no = (SELECT max(no) FROM migrations)";
 
 #[tokio::test]

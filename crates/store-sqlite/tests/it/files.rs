@@ -48,12 +48,21 @@ async fn the_lock_is_of_the_file_by_whichever_name() {
     assert!(matches!(refused(&spelled), OpenError::InUse(_)));
     let hard = tempfile::tempdir_in(folder.path()).unwrap();
     fs::hard_link(folder.path().join("test.db"), hard.path().join("test.db")).unwrap();
+    assert!(matches!(refused(hard.path()), OpenError::InUse(_)));
+}
+
+#[tokio::test]
+async fn a_file_with_several_names_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let hard = tempfile::tempdir_in(folder.path()).unwrap();
+    fs::write(folder.path().join("test.db"), "").unwrap();
+    fs::hard_link(folder.path().join("test.db"), hard.path().join("test.db")).unwrap();
     assert!(matches!(refused(hard.path()), OpenError::SeveralNames(_)));
 }
 
 #[tokio::test]
 async fn a_file_that_is_removed_or_replaced_under_a_server_ends_it() {
-    for name in ["test.db", "test.db-wal", "test.db.lock"] {
+    for name in ["test.db", "test.db-wal"] {
         for is_replaced in [false, true] {
             let folder = tempfile::tempdir().unwrap();
             let store = SqliteStore::open(opening(folder.path(), Use::Server)).unwrap();
@@ -71,6 +80,22 @@ async fn a_file_that_is_removed_or_replaced_under_a_server_ends_it() {
             assert!(reason.contains(what) && reason.contains(name), "{reason}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_log_that_is_cut_short_under_a_server_ends_it_and_is_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(opening(folder.path(), Use::Server)).unwrap();
+    let _world = World::furnished(std::sync::Arc::new(store.clone())).await;
+    let log = folder.path().join("test.db-wal");
+    let file = fs::File::options().write(true).open(&log).unwrap();
+    let cut = fs::metadata(&log).unwrap().len() / 2;
+    file.set_len(cut).unwrap();
+    let reason = store.failed().await;
+    assert!(reason.contains("was cut short"), "{reason}");
+    // The next start says what is missing of it.
+    store.move_log().await;
+    assert_eq!(fs::metadata(&log).unwrap().len(), cut);
 }
 
 #[tokio::test]

@@ -70,6 +70,15 @@ pub trait Ledger {
         json: &Arc<str>,
     ) -> Result<(), Self::Error>;
 
+    /// Keeps what an alert said, for as long as the alert: it is what the first of these deliveries says, and those behind it until
+    /// the next revision. `json` is the alert as JSON.
+    fn keep_revision(
+        &mut self,
+        alert_seq: i64,
+        first_delivery: i64,
+        json: &Arc<str>,
+    ) -> Result<(), Self::Error>;
+
     /// Queues a delivery. Returns its place in the order of deliveries; nothing if its connector is gone.
     fn insert_delivery(&mut self, delivery: &NewDelivery) -> Result<Option<i64>, Self::Error>;
 }

@@ -28,6 +28,9 @@ pub(super) struct Posting<'a, L> {
     pub(super) events: &'a mut Vec<Event>,
 }
 
+/// The openings of a problem stand before every other delivery of it.
+const OPENING: i64 = 0;
+
 /// The stored alert that deliveries are queued for.
 struct Subject<'a> {
     seq: i64,
@@ -59,6 +62,7 @@ impl<L: Ledger> Posting<'_, L> {
     fn repeat(&mut self, mut problem: Problem, new: &NewAlert) -> Result<Accepted, L::Error> {
         let merged = Arc::new(problem.alert.repeated_by(&new.alert));
         let since_notified = self.expiry.now.duration_since(problem.notified_at);
+        self.keep_opening(&problem)?;
         let repeat = Repeat {
             roster: self.roster,
             before: &problem.alert,
@@ -83,8 +87,18 @@ impl<L: Ledger> Posting<'_, L> {
         resolved: Alert,
     ) -> Result<Accepted, L::Error> {
         let recipients = self.ledger.recipients(&problem, self.expiry)?;
+        self.keep_opening(&problem)?;
         problem.alert = Arc::new(resolved);
         self.update(&problem, &of_end(self.roster, &recipients))
+    }
+
+    /// Keeps what a problem said when it was opened, before its first change.
+    fn keep_opening(&mut self, problem: &Problem) -> Result<(), L::Error> {
+        if problem.occurrences > 1 {
+            return Ok(());
+        }
+        let opened = alert_json(&problem.alert).into();
+        self.ledger.keep_revision(problem.seq, OPENING, &opened)
     }
 
     /// Stores a problem as it is now, and queues its follow-ups.
@@ -94,12 +108,15 @@ impl<L: Ledger> Posting<'_, L> {
             id: problem.id,
             alert: &problem.alert,
         };
-        let mut deliveries = Vec::with_capacity(follow_ups.len());
+        let mut queued = Vec::with_capacity(follow_ups.len());
         for follow_up in follow_ups {
             let id = DeliveryId::of(problem.id, self.random);
-            deliveries.extend(self.queue(&subject, id, follow_up)?);
+            queued.extend(self.queue(&subject, id, follow_up)?);
         }
         let json: Arc<str> = alert_json(&problem.alert).into();
+        if let Some((first, _)) = queued.first() {
+            self.ledger.keep_revision(problem.seq, *first, &json)?;
+        }
         self.ledger.update_problem(self.space_no, problem, &json)?;
         Ok(Accepted {
             id: problem.id,
@@ -107,7 +124,7 @@ impl<L: Ledger> Posting<'_, L> {
             occurrences: problem.occurrences,
             current: Some(json),
             ends_nothing: false,
-            deliveries,
+            deliveries: queued.into_iter().map(|(_, delivery)| delivery).collect(),
         })
     }
 
@@ -144,7 +161,8 @@ impl<L: Ledger> Posting<'_, L> {
                 opening: OpeningState::Arrived,
                 connector: Arc::clone(connector),
             };
-            deliveries.extend(self.queue(&subject, *id, &opening)?);
+            let queued = self.queue(&subject, *id, &opening)?;
+            deliveries.extend(queued.map(|(_, delivery)| delivery));
         }
         Ok(Accepted {
             id: new.id,
@@ -156,13 +174,13 @@ impl<L: Ledger> Posting<'_, L> {
         })
     }
 
-    /// Queues one delivery. A connector that is gone was removed with its space, and is left out.
+    /// Queues one delivery, and returns it with its place. A connector that is gone was removed with its space, and is left out.
     fn queue(
         &mut self,
         subject: &Subject<'_>,
         id: DeliveryId,
         message: &FollowUp,
-    ) -> Result<Option<AcceptedDelivery>, L::Error> {
+    ) -> Result<Option<(i64, AcceptedDelivery)>, L::Error> {
         let (now, connector) = (self.expiry.now, &message.connector);
         let inserted = self.ledger.insert_delivery(&NewDelivery {
             id,
@@ -189,11 +207,12 @@ impl<L: Ledger> Posting<'_, L> {
             form: Form::Full,
             attempts: 0,
         }));
-        Ok(Some(AcceptedDelivery {
+        let accepted = AcceptedDelivery {
             id,
             connector_id: connector.id,
             connector_name: connector.name.clone(),
             state: DeliveryState::Pending,
-        }))
+        };
+        Ok(Some((seq, accepted)))
     }
 }

@@ -1,6 +1,7 @@
 //! The life of a problem without a database: what each post writes, and whom it notifies.
 
 mod memory_ledger;
+mod revisions;
 
 use std::sync::Arc;
 

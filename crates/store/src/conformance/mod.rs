@@ -79,6 +79,7 @@ macro_rules! conformance {
             the_end_is_told_to_those_who_heard_of_it,
             a_resolved_of_before_the_beginning_ends_nothing,
             a_problem_keeps_when_it_ended_and_its_newest_title,
+            a_message_stays_what_it_was,
             deliveries_of_a_connector_are_listed_newest_first_by_state,
             deliveries_of_a_space_are_listed_newest_first,
             deliveries_of_a_space_are_listed_by_state,

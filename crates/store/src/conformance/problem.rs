@@ -171,8 +171,8 @@ pub async fn a_resolved_of_before_the_beginning_ends_nothing(world: World) {
         .store
         .alert(world.space_id().await, early.id, world.expiry())
         .await;
-    let warnings = listed.unwrap().unwrap().warnings_json.unwrap();
-    assert!(warnings.contains("occurred_at"), "{warnings}");
+    let warnings = listed.unwrap().unwrap().warnings;
+    assert!(warnings.get().contains("occurred_at"), "{warnings}");
     // A request that is repeated is answered as it was the first time.
     let keyed = async || {
         let alert = world.titled_alert("keyed", -5, Severity::High, "resolved");
@@ -207,4 +207,39 @@ pub async fn a_problem_keeps_when_it_ended_and_its_newest_title(world: World) {
     assert_eq!(alert.resolved_at, Some(world.later(-18 * 60)));
     let lasted = alert.resolved_at.and_then(|end| alert.lasted_until(end));
     assert_eq!(lasted, Some(std::time::Duration::from_mins(42)));
+}
+
+/// A delivery's message stays what it was when it was queued, whatever becomes of its problem; and it goes with its alert.
+pub async fn a_message_stays_what_it_was(world: World) {
+    use alert_connectors_model::AlertStatus::{Active, Resolved};
+    let connector = world.connect("").await;
+    let opened = world.titled("one", -50, Severity::High, "active").await;
+    let id = opened.deliveries[0].id;
+    let said = async |id| {
+        let message = world.store.message(world.space_id().await, id, 1).await;
+        let alert = message.unwrap().unwrap().alert;
+        (alert.title, alert.severity, alert.status)
+    };
+    let one = ("one".to_owned(), Severity::High, Active);
+    assert_eq!(said(id).await, one);
+    // Repeats that no connector is notified of.
+    world.titled("two", -40, Severity::High, "active").await;
+    world.titled("three", -30, Severity::Low, "active").await;
+    assert_eq!(said(id).await, one);
+    let raised = world
+        .titled("four", -20, Severity::Critical, "active")
+        .await;
+    world.titled("five", -15, Severity::High, "active").await;
+    let ended = world.titled("six", -10, Severity::High, "resolved").await;
+    let (raised, ended) = (raised.deliveries[0].id, ended.deliveries[0].id);
+    let four = ("four".to_owned(), Severity::Critical, Active);
+    let six = ("six".to_owned(), Severity::Critical, Resolved);
+    assert_eq!(
+        (said(id).await, said(raised).await, said(ended).await),
+        (one, four, six)
+    );
+    // What is pending is read the same after a restart.
+    let due = world.due(&connector).await;
+    let titles: Vec<_> = due.iter().map(|one| one.alert.title.as_str()).collect();
+    assert_eq!(titles, ["one", "four", "six"]);
 }

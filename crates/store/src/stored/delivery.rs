@@ -97,8 +97,11 @@ impl StoredDelivery {
 
 /// The columns that [`message`] reads, in its order, without the size of the last digest: deliveries are `d`, alerts `a`
 /// and connectors `c`.
-pub const MESSAGE_COLUMNS: &str =
-    "a.seq, a.id, a.content, d.kind, d.created_at, c.connector_type, d.plain";
+pub const MESSAGE_COLUMNS: &str = concat!(
+    "a.seq, a.id, ",
+    content_of_delivery!(),
+    ", d.kind, d.created_at, c.connector_type, d.plain"
+);
 
 /// What a delivery's message is made of, from a row of [`MESSAGE_COLUMNS`] and the size of the last digest.
 pub fn message(row: &dyn Columns) -> Result<DeliveryMessage, StoreError> {

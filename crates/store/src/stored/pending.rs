@@ -9,29 +9,32 @@ use alert_connectors_model::{
 use super::{Columns, alert, delivery_kind, unreadable};
 use crate::{DigestEntry, Form, OpeningState, PendingDelivery, StoreError};
 
-/// The alerts that a read has met by their place in the order. The deliveries of an alert share it.
+/// The alerts that a read has met by their place in the order, with what they said last. The deliveries of an alert that say the
+/// same share it.
 #[derive(Default)]
-pub struct SharedAlerts(HashMap<i64, Arc<Alert>>);
+pub struct SharedAlerts(HashMap<i64, (String, Arc<Alert>)>);
 
 impl SharedAlerts {
-    fn get(&mut self, seq: i64, content: &str) -> Result<Arc<Alert>, StoreError> {
-        if let Some(alert) = self.0.get(&seq) {
+    fn get(&mut self, seq: i64, content: String) -> Result<Arc<Alert>, StoreError> {
+        if let Some((known, alert)) = self.0.get(&seq)
+            && *known == content
+        {
             return Ok(Arc::clone(alert));
         }
-        let alert = Arc::new(alert(content, seq)?);
-        self.0.insert(seq, Arc::clone(&alert));
+        let alert = Arc::new(alert(&content, seq)?);
+        self.0.insert(seq, (content, Arc::clone(&alert)));
         Ok(alert)
     }
 
     /// Adds an alert: its place in the order, then its content.
     pub fn add(&mut self, row: &dyn Columns) -> Result<(), StoreError> {
-        self.get(row.number(0)?, &row.text(1)?).map(drop)
+        self.get(row.number(0)?, row.text(1)?).map(drop)
     }
 
     /// Gives the entries their alerts, where they are here.
     pub fn fill(&self, entries: Vec<(i64, DigestEntry)>) -> Vec<DigestEntry> {
         let filled = |(alert_seq, entry): (i64, DigestEntry)| DigestEntry {
-            alert: self.0.get(&alert_seq).map(Arc::clone),
+            alert: self.0.get(&alert_seq).map(|(_, alert)| Arc::clone(alert)),
             ..entry
         };
         entries.into_iter().map(filled).collect()
@@ -40,8 +43,10 @@ impl SharedAlerts {
 
 /// The columns that [`pending`] reads, in its order, without the time at which the delivery was queued: deliveries are
 /// `d` and alerts are `a`.
-pub const PENDING_COLUMNS: &str =
-    "d.seq, d.id, d.plain, d.attempts, d.kind, d.created_at, a.seq, a.id, a.content";
+pub const PENDING_COLUMNS: &str = concat!(
+    "d.seq, d.id, d.plain, d.attempts, d.kind, d.created_at, a.seq, a.id, ",
+    content_of_delivery!()
+);
 
 /// A pending delivery of a connector with the place of its alert, from a row of [`PENDING_COLUMNS`] and the time at which it
 /// was queued. A follow-up counts as if its opening had arrived, until the caller looks.
@@ -59,7 +64,7 @@ pub fn pending(
         kind: delivery_kind(row.code(4)?, seq)?,
         opening: OpeningState::Arrived,
         space: Arc::clone(space),
-        alert: alerts.get(alert_seq, &row.text(8)?)?,
+        alert: alerts.get(alert_seq, row.text(8)?)?,
         created_at: row.time(5)?,
         queued_at: row.time(9)?,
         connector: Arc::clone(connector),

@@ -150,20 +150,21 @@ async fn converse(
         .header_read_timeout(HEAD_MAX)
         .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), service);
-    tokio::select! {
-        // A client that disconnects is no error of the server.
-        _ended = &mut connection => {}
+    let ended = tokio::select! {
+        ended = &mut connection => ended,
         () = admitted.gives_way() => return,
         () = soft.cancelled() => {
             std::pin::Pin::new(&mut connection).graceful_shutdown();
             tokio::select! {
-                _ended = &mut connection => {}
+                ended = &mut connection => ended,
                 () = hard.cancelled() => return,
             }
         }
-    }
+    };
+    // A client that disconnects is no error of the server. The library says nothing to one that begins with HTTP/2.
+    let is_http2 = ended.is_err_and(|error| error.is_parse_version_h2());
     let (stream, held_back) = connection.into_parts().io.into_inner().into_parts();
-    if let Some(fault) = held_back {
+    if let Some(fault) = held_back.or(is_http2.then_some(HeadFault::Unreadable)) {
         let mut request = Request::new(Body::empty());
         request.extensions_mut().insert(fault);
         let answer = answer(router, request).await;

@@ -86,8 +86,7 @@ fn own_answer(bytes: &[u8]) -> Option<(usize, HeadFault)> {
         return None;
     }
     let fault = match answer.split(' ').nth(1)? {
-        "414" => HeadFault::LongPath,
-        "431" => HeadFault::TooLarge,
+        "414" | "431" => HeadFault::TooLarge,
         "400" => HeadFault::Unreadable,
         _ => return None,
     };

@@ -1,12 +1,16 @@
 //! Alerts as they are posted, stored, listed and previewed.
 
 use alert_connectors_message as message;
-use alert_connectors_model::{self as model, Action, Field, Part, Warning};
-use utoipa::ToSchema;
-
-use super::{
-    ConnectorMatch, Delivery, DeliverySummary, Problem, Severity, answers, schemas, words,
+use alert_connectors_model::{
+    self as model, Action, AlertStatus, DescriptionFormat, Field, Part, Severity, Warning,
 };
+use serde_json::value::RawValue;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{Object, RefOr, Schema, Type},
+};
+
+use super::{ConnectorMatch, Delivery, DeliverySummary, Problem, answers, schemas};
 
 schemas! {
     /// An alert to be sent. Only the first three are required. What can be mended is mended, and `warnings` says what was.
@@ -23,7 +27,7 @@ schemas! {
         /// How bad it is, in any case.
         severity: Severity,
         /// `active` if left out. `resolved` with a `dedup_key` ends the problem.
-        status: Option<Status>,
+        status: Option<AlertStatus>,
         /// The text of the message: up to 16,000 characters; beyond, its middle is left out.
         description: Option<String>,
         /// How the description is written: `plain` if left out.
@@ -45,90 +49,97 @@ schemas! {
     }
 }
 
-/// What every alert of an answer has, and what this one has besides.
-macro_rules! stored {
-    ($(#[$meta:meta])* $name:ident { $($more:tt)* }) => { schemas! {
-        $(#[$meta])*
-        $name {
-            /// Names the alert.
-            #[schema(format = "uuid")]
-            id: String,
-            /// The space that it was posted to.
-            #[schema(format = "uuid")]
-            space_id: String,
-            /// When it was received first.
-            #[schema(format = DateTime)]
-            received_at: String,
-            /// How often it was posted while the problem was there.
-            #[schema(minimum = 1)]
-            occurrences: u64,
-            /// What connectors filter by.
-            #[schema(pattern = "^[a-z0-9_.-]{1,64}$")]
-            alert_type: String,
-            /// The first line of the message, which is shown as `(untitled)` where nothing in it is visible.
-            #[schema(max_length = 1000)]
-            title: String,
-            /// How bad it is. It never falls while the problem is there.
-            severity: Severity,
-            /// Whether the problem is there or gone.
-            status: Status,
-            /// The text of the message.
-            #[schema(required, max_length = 16000)]
-            description: Option<String>,
-            /// How the description is written.
-            description_format: DescriptionFormat,
-            /// The product that it is about.
-            #[schema(required)]
-            product: Option<Part>,
-            /// The check that found it.
-            #[schema(required)]
-            check: Option<Part>,
-            /// Facts, shown in their order.
-            #[schema(max_items = 40)]
-            fields: Vec<Field>,
-            /// Where the title leads.
-            #[schema(required, max_length = 2048)]
-            url: Option<String>,
-            /// Links below the message.
-            #[schema(max_items = 5)]
-            actions: Vec<Action>,
-            /// Names the ongoing problem within the space.
-            #[schema(required, max_length = 255)]
-            dedup_key: Option<String>,
-            /// When it happened, as the producer says; else when it was received.
-            #[schema(format = DateTime)]
-            occurred_at: String,
-            /// When the problem ended. Left out while it is there.
-            #[schema(nullable = false, format = DateTime)]
-            resolved_at: Option<String>,
-            /// What was mended: at most 100, and a last one that counts the others.
-            #[schema(max_items = 101)]
-            warnings: Vec<Warning>,
-            $($more)*
-        }
-    } };
-}
-
-stored! {
-    /// An alert as it is stored.
-    Alert {
+answers! {
+    /// What stands before what an alert says.
+    AlertHead {
+        /// Names the alert.
+        #[schema(value_type = String, format = "uuid")]
+        id: model::AlertId,
+        /// The space that it was posted to.
+        #[schema(value_type = String, format = "uuid")]
+        space_id: model::SpaceId,
+        /// When it was received first.
+        #[schema(format = DateTime)]
+        received_at: String,
+        /// How often it was posted while the problem was there.
+        #[schema(minimum = 1)]
+        occurrences: u64,
+    }
+    /// What stands behind what an alert says.
+    AlertTail<'d> {
+        /// What was mended: at most 100, and a last one that counts the others.
+        #[schema(value_type = Vec<Warning>, max_items = 101)]
+        warnings: Warnings<'d>,
         /// The deliveries that it caused, in short; to a request that posted it, those that this request caused. In lists and in
         /// the answer to a batch, the first 100.
-        deliveries: Vec<DeliverySummary<'static>>,
+        deliveries: Vec<DeliverySummary<'d>>,
         /// How many more deliveries there are. Left out where all are listed.
+        #[serde(skip_serializing_if = "Option::is_none")]
         #[schema(nullable = false, minimum = 1)]
         deliveries_left_out: Option<usize>,
     }
+    /// What stands behind what an alert says where it is shown alone.
+    AlertDetailsTail<'d> {
+        /// What was mended: at most 100, and a last one that counts the others.
+        #[schema(value_type = Vec<Warning>, max_items = 101)]
+        warnings: Warnings<'d>,
+        /// All its deliveries with their attempts.
+        deliveries: Vec<Delivery<'d>>,
+        /// What each connector of today would do with it.
+        connectors: Vec<ConnectorMatch<'d>>,
+    }
 }
 
-stored! {
+/// What was mended: in an alert that has just come, or as it is stored.
+#[derive(serde::Serialize)]
+#[serde(untagged)]
+pub(crate) enum Warnings<'w> {
+    Fresh(&'w [Warning]),
+    Stored(&'w RawValue),
+}
+
+/// An object that is written in three parts: what stands before what an alert says, what the alert says, which may be JSON already,
+/// and what stands behind it. It is described as one.
+macro_rules! in_three_parts {
+    ($($(#[doc = $doc:literal])* $name:ident: $head:ty, $content:ty, $tail:ty;)+) => {$(
+        $(#[doc = $doc])*
+        pub(crate) struct $name;
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                let parts = [<$head>::schema(), <$content>::schema(), <$tail>::schema()];
+                described_as_one(concat!($($doc),*).trim(), parts)
+            }
+        }
+
+        impl ToSchema for $name {
+            fn schemas(found: &mut Vec<(String, RefOr<Schema>)>) {
+                <$head>::schemas(found);
+                <$content>::schemas(found);
+                <$tail>::schemas(found);
+            }
+        }
+    )+};
+}
+
+in_three_parts! {
+    /// An alert as it is stored.
+    Alert: AlertHead, model::Alert, AlertTail<'static>;
     /// An alert with its deliveries in full, and what today's connectors would do with it.
-    AlertDetails {
-        /// All its deliveries with their attempts.
-        deliveries: Vec<Delivery<'static>>,
-        /// What each connector of today would do with it.
-        connectors: Vec<ConnectorMatch<'static>>,
+    AlertDetails: AlertHead, model::Alert, AlertDetailsTail<'static>;
+}
+
+/// One object with the fields of all.
+fn described_as_one(description: &str, parts: [RefOr<Schema>; 3]) -> RefOr<Schema> {
+    let mut whole = Object::with_type(Type::Object);
+    whole.description = Some(description.to_owned());
+    for part in parts {
+        if let RefOr::T(Schema::Object(part)) = part {
+            whole.properties.extend(part.properties);
+            whole.required.extend(part.required);
+        }
     }
+    whole.into()
 }
 
 schemas! {
@@ -197,8 +208,7 @@ answers! {
         #[schema(value_type = String)]
         alert_type: &'s str,
         /// The severity.
-        #[schema(value_type = super::Severity)]
-        severity: model::Severity,
+        severity: Severity,
         /// How many. A repeat of an active problem does not count again.
         count: u64,
     }
@@ -213,19 +223,12 @@ answers! {
     PreviewMessage {
         /// The body of the request.
         #[schema(value_type = Value)]
-        payload: Box<serde_json::value::RawValue>,
+        payload: Box<RawValue>,
         /// The body that is sent instead if the platform refuses the first.
         #[schema(value_type = Value)]
-        plain: Box<serde_json::value::RawValue>,
+        plain: Box<RawValue>,
         /// What did not fit.
         #[schema(value_type = Vec<Trim>)]
         trimmed: Vec<message::Trim>,
     }
-}
-
-words! {
-    /// Whether the problem is there or gone.
-    Status { Active, Resolved }
-    /// How a description is written: as it stands, or in the small Markdown of the API.
-    DescriptionFormat { Plain, Markdown }
 }

@@ -1,9 +1,10 @@
 //! Connectors and how they fare.
 
-use alert_connectors_model::{self as model, User};
+use alert_connectors_model::{self as model, ConnectorType, Matched, Severity, User};
+use alert_connectors_store::HealthState;
 use utoipa::ToSchema;
 
-use super::{answers, schemas, words};
+use super::{answers, schemas};
 
 schemas! {
     /// A connector to be made. The fields of an answer that are not here may be sent, and are ignored.
@@ -85,8 +86,7 @@ answers! {
         #[schema(value_type = String, min_length = 1, max_length = 120)]
         name: &'c str,
         /// The platform that its webhook leads to.
-        #[schema(value_type = ConnectorType)]
-        connector_type: model::ConnectorType,
+        connector_type: ConnectorType,
         /// The whole URL for those who may edit connectors, `https://HOST/…` for others.
         #[schema(max_length = 2048)]
         webhook_url: String,
@@ -94,7 +94,7 @@ answers! {
         is_active: bool,
         /// The severities that it hears of; an empty list means every one.
         #[schema(value_type = Vec<Severity>, max_items = 4)]
-        severity_filter: &'c [model::Severity],
+        severity_filter: &'c [Severity],
         /// The types that it hears of; `null` means every one, and an empty list none.
         #[schema(value_type = Option<Vec<String>>, required, max_items = 64)]
         alert_type_filter: Option<&'c [model::AlertType]>,
@@ -133,8 +133,7 @@ answers! {
         #[serde(skip_serializing_if = "Option::is_none")]
         connector_id: Option<model::ConnectorId>,
         /// In a word.
-        #[schema(value_type = HealthState)]
-        state: &'static str,
+        state: HealthState,
         /// Since when.
         #[schema(format = DateTime)]
         since: String,
@@ -164,24 +163,10 @@ answers! {
         #[schema(value_type = String)]
         connector_name: &'r str,
         /// The platform that its webhook leads to.
-        #[schema(value_type = ConnectorType)]
-        connector_type: model::ConnectorType,
+        connector_type: ConnectorType,
         /// Whether it hears of the alert.
         matched: bool,
         /// The rule that decides it.
-        #[schema(value_type = MatchRule)]
-        rule: model::Matched,
+        rule: Matched,
     }
-}
-
-words! {
-    /// A platform.
-    ConnectorType { Slack, Teams }
-    /// How bad it is, in rising order.
-    Severity { Low, Medium, High, Critical }
-    /// The health of a connector in a word: `paused` is switched off, `blocked` waits for a repair, `retrying` failed last, `healthy` worked
-    /// last, `idle` was never tried.
-    HealthState { Paused, Blocked, Retrying, Healthy, Idle }
-    /// Why a connector hears of an alert, or does not.
-    MatchRule { Matched, Inactive, SeverityFilter, AlertTypeFilter }
 }

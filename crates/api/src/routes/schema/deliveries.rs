@@ -1,9 +1,11 @@
 //! Deliveries, their attempts, and queueing them again.
 
-use alert_connectors_model as model;
+use alert_connectors_model::{
+    self as model, AttemptOutcome, ConnectorType, DeliveryKind, DeliveryState,
+};
 use utoipa::ToSchema;
 
-use super::{answers, pages, schemas, words};
+use super::{answers, pages, schemas};
 
 schemas! {
     /// Which deliveries to queue again: at most 10,000.
@@ -33,8 +35,7 @@ answers! {
         #[schema(value_type = String)]
         connector_name: &'d str,
         /// How it stands.
-        #[schema(value_type = DeliveryState)]
-        state: &'static str,
+        state: DeliveryState,
     }
     /// One alert owed to one connector.
     Delivery<'d> {
@@ -51,11 +52,9 @@ answers! {
         #[schema(value_type = String)]
         connector_name: &'d str,
         /// What it tells of the alert.
-        #[schema(value_type = DeliveryKind)]
-        kind: &'static str,
+        kind: DeliveryKind,
         /// How it stands.
-        #[schema(value_type = DeliveryState)]
-        state: &'static str,
+        state: DeliveryState,
         /// Why it ended without arriving, in a word.
         #[schema(value_type = Option<String>, required)]
         reason: Option<&'static str>,
@@ -76,9 +75,8 @@ answers! {
     /// The message of a delivery.
     DeliveryMessage {
         /// The platform that it is for.
-        #[schema(value_type = super::ConnectorType)]
-        connector_type: model::ConnectorType,
-        /// The body of the request that carries it alone, with the alert as it is now.
+        connector_type: ConnectorType,
+        /// The body of the request: the message alone, or the digest that it was sent with.
         #[schema(value_type = Value)]
         payload: Box<serde_json::value::RawValue>,
         /// How many messages the last request carried. If there is more than one, it was a digest, which holds this message in short.
@@ -96,8 +94,7 @@ answers! {
         /// How long it took, in milliseconds.
         duration_ms: u32,
         /// What came of it.
-        #[schema(value_type = Outcome)]
-        outcome: &'static str,
+        outcome: AttemptOutcome,
         /// The webhook's own status, where it answered.
         #[schema(required, minimum = 100, maximum = 999)]
         status_code: Option<u16>,
@@ -119,14 +116,4 @@ answers! {
 pages! {
     /// A page of deliveries, newest first, without their attempts.
     DeliveryPage<'d> of Delivery<'d>;
-}
-
-words! {
-    /// What a delivery tells of its alert: the alert itself, that its severity rose, that it is still there, or that it is gone.
-    DeliveryKind { Opening, Raised, Renotified, Resolved }
-    /// How a delivery stands. `delivered`: the channel said that the message stands there. `accepted`: a Teams workflow took it,
-    /// and nobody can know more.
-    DeliveryState { Pending, Delivered, Accepted, Failed, Expired, Cancelled }
-    /// What came of an attempt. `unanswered`: the request left whole, and the message may stand in the channel.
-    Outcome { Delivered, Accepted, Retry, Unanswered, MessageRefused, DestinationRefused }
 }

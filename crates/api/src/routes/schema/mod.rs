@@ -1,5 +1,6 @@
-//! The shapes of requests and answers. Most answers are serialised from the structs here (`answers!`). Requests are read by hand,
-//! to say every fault at once, and alerts are written by hand, to copy nothing (`schemas!`); tests hold these to the description.
+//! The shapes of requests and answers. Answers are serialised from the structs here (`answers!`) and from those of the model.
+//! Requests are read by hand, to say every fault at once, and the lists of alerts are written by hand, to copy nothing
+//! (`schemas!`); tests hold these to the description.
 //!
 //! In an answer, what has no value is `null`; a field that may be left out says so. What is said of a request's field is how it
 //! is read, where that is more than its type.
@@ -57,17 +58,6 @@ macro_rules! pages {
     )+};
 }
 use pages;
-
-macro_rules! words {
-    ($($(#[$meta:meta])* $name:ident { $($variant:ident),+ })+) => {$(
-        #[derive(ToSchema)]
-        $(#[$meta])*
-        #[schema(rename_all = "snake_case")]
-        #[expect(dead_code, reason = "it is read by the OpenAPI document alone")]
-        pub(crate) enum $name { $($variant),+ }
-    )+};
-}
-use words;
 
 answers! {
     /// An error, as problem details (RFC 9457).

@@ -1,9 +1,9 @@
 //! Users, tokens, keys, spaces and members.
 
-use alert_connectors_model::{self as model, User};
+use alert_connectors_model::{self as model, KeyScope, Role, User};
 use utoipa::ToSchema;
 
-use super::{answers, pages, schemas, words};
+use super::{answers, pages, schemas};
 
 schemas! {
     /// An e-mail address and a password.
@@ -58,8 +58,7 @@ macro_rules! api_key {
             #[schema(required)]
             space: Option<String>,
             /// What it may do.
-            #[schema(value_type = KeyScope)]
-            scope: &'static str,
+            scope: KeyScope,
             /// When it was made.
             #[schema(format = DateTime)]
             created_at: String,
@@ -123,8 +122,7 @@ answers! {
         #[schema(min_length = 1, max_length = 120)]
         name: String,
         /// The caller's role in it.
-        #[schema(value_type = Role)]
-        role: model::Role,
+        role: Role,
         /// When it was made.
         #[schema(format = DateTime)]
         created_at: String,
@@ -135,8 +133,7 @@ answers! {
         #[schema(value_type = User)]
         user: model::User,
         /// What the member may do.
-        #[schema(value_type = Role)]
-        role: model::Role,
+        role: Role,
         /// Since when.
         #[schema(format = DateTime)]
         added_at: String,
@@ -150,11 +147,4 @@ pages! {
     MemberPage of Member;
     /// A page of keys, by name.
     ApiKeyPage of ApiKey;
-}
-
-words! {
-    /// What a member may do: `viewer` reads, `editor` also writes connectors and sends alerts, `admin` also manages members.
-    Role { Viewer, Editor, Admin }
-    /// What a key may do: all that its user may, or only post alerts.
-    KeyScope { All, Send }
 }

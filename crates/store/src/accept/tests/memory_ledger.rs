@@ -19,6 +19,8 @@ pub(super) struct MemoryLedger {
     pub(super) space: Option<(SpaceId, SpaceRow)>,
     pub(super) alerts: Vec<Problem>,
     pub(super) deliveries: Vec<(NewDelivery, DeliveryState)>,
+    /// The alert, the first delivery, and what the alert said.
+    pub(super) revisions: Vec<(i64, i64, Arc<str>)>,
     pub(super) answers: HashMap<String, KeptAnswer>,
     pub(super) removed_connectors: HashSet<ConnectorId>,
 }
@@ -133,6 +135,17 @@ impl Ledger for MemoryLedger {
     ) -> Result<(), Infallible> {
         let stored = self.alerts.iter_mut().find(|one| one.id == problem.id);
         *stored.unwrap() = problem.clone();
+        Ok(())
+    }
+
+    fn keep_revision(
+        &mut self,
+        alert_seq: i64,
+        first_delivery: i64,
+        json: &Arc<str>,
+    ) -> Result<(), Infallible> {
+        self.revisions
+            .push((alert_seq, first_delivery, Arc::clone(json)));
         Ok(())
     }
 

@@ -1,8 +1,10 @@
 //! Inspecting a database: its pages and indexes, its references, its log and its sealed URLs.
 
+use std::path::Path;
+
 use alert_connectors_model::SpaceId;
 use alert_connectors_store::{Inspection, Sealing, stored::StoredConnector};
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, OpenFlags, Row};
 
 use crate::{connectors, error::Failure, row::rows};
 
@@ -46,6 +48,19 @@ fn look(connection: &Connection, inspection: &mut Inspection) -> rusqlite::Resul
         ));
     }
     Ok(())
+}
+
+/// At most this many findings are told where the database can't be opened.
+const FIRST_FINDINGS: &str = "PRAGMA integrity_check(5)";
+
+/// What is broken, of a database that can't be opened as a store.
+pub(crate) fn first_findings(path: &Path) -> rusqlite::Result<String> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let mut statement = connection.prepare(FIRST_FINDINGS)?;
+    let found = statement.query_map([], |row| row.get::<_, String>(0))?;
+    let found: Vec<String> = found.collect::<rusqlite::Result<_>>()?;
+    // A finding of SQLite's may have lines of its own.
+    Ok(found.join("; ").replace('\n', " "))
 }
 
 fn open_urls(

@@ -137,11 +137,14 @@ impl LogUse {
 /// Says in the database that a server uses it now.
 fn begin_use(connection: &Connection, file: &DatabaseFile) -> rusqlite::Result<()> {
     let this_use = this_use(file);
-    // Once for the database file itself, and once so that the log is not empty while the database is used.
+    // Once for the database file itself, and once so that the log is not empty while the database is used. SQLite writes nothing
+    // where a row is replaced by the same one, so the row goes in between.
     connection.execute(SET_IN_USE, [&this_use])?;
     move_all(connection)?;
-    connection.execute(SET_IN_USE, [&this_use])?;
-    Ok(())
+    let again = connection.unchecked_transaction()?;
+    again.execute(CLEAR_IN_USE, [])?;
+    again.execute(SET_IN_USE, [&this_use])?;
+    again.commit()
 }
 
 /// Notes that no server uses it any more, and moves the log.

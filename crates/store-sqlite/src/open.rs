@@ -16,6 +16,7 @@ use crate::{
     checkpoint::Checkpoint,
     file::DatabaseFile,
     fingerprint_key::FINGERPRINT_KEY,
+    inspection,
     log_loss::{self, LogUse},
     plans::keep_plans,
     reader::Readers,
@@ -98,6 +99,17 @@ pub enum OpenError {
     /// It is something else.
     #[error("{} is not a SQLite database; name another file or move it away", .0.display())]
     NotADatabase(PathBuf),
+    /// Pages of it are broken, so that it can't even be opened.
+    #[error(
+        "{} is damaged: {found}; restore the last backup, or what `sqlite3 FILE .recover` finds",
+        path.display()
+    )]
+    Damaged {
+        /// The database.
+        path: PathBuf,
+        /// What SQLite's own check finds first.
+        found: String,
+    },
     /// The database and the secret key file don't go together.
     #[error(transparent)]
     Sealing(#[from] UnsealError),
@@ -263,6 +275,11 @@ fn database_error(path: &Path, source: rusqlite::Error) -> OpenError {
     match source.sqlite_error_code() {
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => OpenError::ReadOnly(path),
         Some(ErrorCode::NotADatabase) => OpenError::NotADatabase(path),
+        Some(ErrorCode::DatabaseCorrupt) => OpenError::Damaged {
+            found: inspection::first_findings(&path)
+                .unwrap_or_else(|_unreadable| source.to_string()),
+            path,
+        },
         _ => OpenError::Database { path, source },
     }
 }

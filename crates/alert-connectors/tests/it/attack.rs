@@ -304,6 +304,8 @@ async fn a_head_that_can_mean_two_things_or_nothing_is_refused() {
             ] {
                 assert!(last.contains(part), "{begin:?}: {last}");
             }
+            let lengths = last.matches("content-length: ").count();
+            assert_eq!(lengths, 1, "{begin:?}: {last}");
         }
     }
 }

@@ -52,6 +52,17 @@ async fn the_lock_is_of_the_file_by_whichever_name() {
 }
 
 #[tokio::test]
+async fn the_log_of_a_server_is_never_empty() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("test.db-wal");
+    for _ in 0..2 {
+        let store = SqliteStore::open(opening(folder.path(), Use::Server)).unwrap();
+        assert!(fs::metadata(&log).unwrap().len() > 0);
+        store.move_log().await;
+    }
+}
+
+#[tokio::test]
 async fn a_file_with_several_names_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let hard = tempfile::tempdir_in(folder.path()).unwrap();
@@ -128,6 +139,24 @@ async fn a_copy_of_the_file_alone_is_whole_after_the_log_was_moved() {
     let copied = SqliteStore::open(opening(copy.path(), Use::Server)).unwrap();
     assert_eq!(copied.spaces().await.unwrap().len(), 1);
     drop(world);
+}
+
+#[tokio::test]
+async fn a_database_that_can_not_be_opened_says_what_is_broken() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(opening(folder.path(), Use::Server)).unwrap();
+    store.move_log().await;
+    drop(store);
+    // Other than the first page, in which the schema begins.
+    let copy = tempfile::tempdir().unwrap();
+    let mut bytes = fs::read(folder.path().join("test.db")).unwrap();
+    bytes[2_048..].fill(0xA5);
+    fs::write(copy.path().join("test.db"), bytes).unwrap();
+    let error = refused(copy.path()).to_string();
+    assert!(
+        error.contains("is damaged") && error.contains(".recover"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

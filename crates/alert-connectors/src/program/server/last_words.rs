@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use alert_connectors_model::{Clock, SystemClock};
 use axum::response::Response;
+use http::header::CONTENT_LENGTH;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// Sending the answer takes at most this long.
@@ -44,7 +45,8 @@ pub(super) async fn say(stream: impl AsyncRead + AsyncWrite + Unpin, answer: Res
     if let Ok(now) = now {
         bytes.extend(format!("date: {now}\r\n").into_bytes());
     }
-    for (name, value) in &head.headers {
+    let others = head.headers.iter();
+    for (name, value) in others.filter(|(name, _)| **name != CONTENT_LENGTH) {
         let line = [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"];
         bytes.extend(line.concat());
     }

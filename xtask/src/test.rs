@@ -5,7 +5,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use alert_connectors_cluster::{Cluster, SERVER, Setup};
+use alert_connectors_cluster::{Cluster, SERVER, Setup, install_package};
 use anyhow::{Context, bail};
 
 use crate::{
@@ -34,7 +34,11 @@ pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
         }
     };
     let tests = [&["nextest", "run", "--locked", "--workspace"], rest].concat();
-    cargo_with(&tests, &[(SERVER, &server)])?;
+    let alertmanager = alertmanager()?;
+    cargo_with(
+        &tests,
+        &[(SERVER, &server), ("ALERTMANAGER", &alertmanager)],
+    )?;
     if rest.is_empty() {
         cargo(&["test", "--doc", "--locked", "--workspace", "--quiet"])?;
         cards()?;
@@ -43,6 +47,24 @@ pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
     }
     drop(cluster);
     Ok(())
+}
+
+/// Alertmanager, which tests run. On Debian root may install it: it reads templates beside it, so the program alone won't do.
+fn alertmanager() -> anyhow::Result<String> {
+    if let Some(named) = std::env::var_os("ALERTMANAGER") {
+        return Ok(named.to_string_lossy().into_owned());
+    }
+    let usual = "/usr/bin/prometheus-alertmanager";
+    if !fs::exists(usual)? {
+        talk(format_args!("installing Alertmanager"));
+        install_package("prometheus-alertmanager");
+    }
+    if !fs::exists(usual)? {
+        bail!(
+            "Alertmanager is needed: apt-get install prometheus-alertmanager, or name another one in ALERTMANAGER"
+        );
+    }
+    Ok(usual.to_owned())
 }
 
 /// Holds a sample of Teams cards to the parser of the Adaptive Cards library, which is JavaScript.

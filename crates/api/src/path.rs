@@ -10,6 +10,8 @@ use crate::{ApiError, App};
 pub(crate) struct PathId(pub(crate) String);
 /// The parameter `slug` of a space.
 pub(crate) struct PathSlug(pub(crate) String);
+/// The parameter `source`: the name of a producer.
+pub(crate) struct PathSource(pub(crate) String);
 /// The parameter `email` of a member.
 pub(crate) struct PathEmail(pub(crate) String);
 
@@ -33,4 +35,4 @@ macro_rules! parameters {
     )+};
 }
 
-parameters!(PathId => "id", PathSlug => "slug", PathEmail => "email");
+parameters!(PathId => "id", PathSlug => "slug", PathEmail => "email", PathSource => "source");

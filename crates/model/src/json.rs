@@ -155,7 +155,7 @@ fn word_at(body: &[u8], line: usize, column: usize) -> Option<String> {
 }
 
 /// An object whose fields are taken out one by one, so that what is left over is unknown.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct ObjectReader<'a>(Vec<(Cow<'a, str>, Json<'a>)>);
 
 impl<'a> ObjectReader<'a> {

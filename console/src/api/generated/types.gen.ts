@@ -683,6 +683,32 @@ export type Health = {
 export type HealthState = 'paused' | 'blocked' | 'retrying' | 'healthy' | 'idle';
 
 /**
+ * What became of a producer's body.
+ */
+export type Ingested = {
+    /**
+     * How many alerts in it are about a problem that is there.
+     */
+    accepted: number;
+    /**
+     * The alerts, in the order of the body. Those of one problem are one alert.
+     */
+    alerts: Array<string>;
+    /**
+     * How many were left out, since they say nothing that a channel could act on.
+     */
+    ignored: number;
+    /**
+     * How many are about one that is gone.
+     */
+    resolved: number;
+    /**
+     * What was mended: at most 100, and a last one that counts the others.
+     */
+    warnings: Array<Warning>;
+};
+
+/**
  * What a key may do: all that its user may, or only post alerts.
  */
 export type KeyScope = 'all' | 'send';
@@ -2395,6 +2421,43 @@ export type FollowEventsResponses = {
 };
 
 export type FollowEventsResponse = FollowEventsResponses[keyof FollowEventsResponses];
+
+export type IngestData = {
+    /**
+     * The body of the producer's webhook
+     */
+    body: unknown;
+    path: {
+        /**
+         * The space
+         */
+        slug: string;
+        /**
+         * What sends it: alertmanager or grafana
+         */
+        source: string;
+    };
+    query?: never;
+    url: '/spaces/{slug}/ingest/{source}';
+};
+
+export type IngestErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type IngestError = IngestErrors[keyof IngestErrors];
+
+export type IngestResponses = {
+    /**
+     * What became of it
+     */
+    200: Ingested;
+};
+
+export type IngestResponse = IngestResponses[keyof IngestResponses];
 
 export type ListMembersData = {
     body?: never;

@@ -60,6 +60,7 @@ fn needs() -> BTreeMap<(&'static str, &'static str), &'static str> {
         (("post", "/spaces/{slug}/alerts"), "send"),
         (("post", "/spaces/{slug}/alerts/batch"), "send"),
         (("post", "/spaces/{slug}/alerts/preview"), "viewer"),
+        (("post", "/spaces/{slug}/ingest/{source}"), "send"),
         (("get", "/spaces/{slug}/alerts/summary"), "viewer"),
         (("get", "/spaces/{slug}/alerts/{id}"), "viewer"),
         (("patch", "/spaces/{slug}/alerts/{id}/resolve"), "editor"),
@@ -202,6 +203,7 @@ async fn check(
         path.replace("{slug}", slug)
             .replace("{id}", id)
             .replace("{email}", "vera@example.com")
+            .replace("{source}", "alertmanager")
     };
     let status = async |authorization: &str, path: String| {
         world

@@ -35,6 +35,9 @@ fn body_of(path: &str) -> Option<Value> {
         "/spaces/{slug}/alert-connectors/{id}/replay" => json!({"since": "2020-01-01T00:00:00Z"}),
         "/spaces/{slug}/alerts" => alert,
         "/spaces/{slug}/alerts/batch" => json!([alert]),
+        "/spaces/{slug}/ingest/{source}" => {
+            json!({"alerts": [{"status": "firing", "fingerprint": "f"}]})
+        }
         _ => return None,
     })
 }
@@ -106,7 +109,8 @@ async fn who_loses_access_while_a_body_is_on_its_way_changes_nothing_with_it() {
             let filled = path
                 .replace("{slug}", "data")
                 .replace("{id}", &connector)
-                .replace("{email}", &email);
+                .replace("{email}", &email)
+                .replace("{source}", "alertmanager");
             let text = body.to_string();
             let mut stream = begin(&world, &method, &filled, &token, text.len()).await;
             match lost {

@@ -221,7 +221,7 @@ pub(crate) fn one_of(bytes: &Bytes, now: Timestamp) -> Result<PreparedAlert, Api
 const LARGE_BYTES: usize = 64 * 1_024;
 
 /// Parses a body where it holds up no other request.
-async fn off_if_large<T: Send + 'static>(
+pub(super) async fn off_if_large<T: Send + 'static>(
     bytes: &Bytes,
     read: impl FnOnce(&Bytes) -> Result<T, ApiError> + Send + 'static,
 ) -> Result<T, ApiError> {

@@ -11,6 +11,7 @@ mod events;
 mod fields;
 mod gate;
 mod health;
+mod ingest;
 pub(crate) mod intake;
 mod members;
 mod metrics;
@@ -46,6 +47,7 @@ pub(crate) fn core() -> OpenApiRouter<App> {
         .routes(routes!(alerts::list, intake::post))
         .routes(routes!(intake::post_batch))
         .routes(routes!(intake::preview))
+        .routes(routes!(ingest::post))
         .routes(routes!(alerts::summary))
         .routes(routes!(alerts::one))
         .routes(routes!(alerts::resolve))

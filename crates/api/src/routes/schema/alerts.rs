@@ -191,6 +191,21 @@ answers! {
         #[schema(value_type = Vec<Warning>, max_items = 101)]
         warnings: &'p [model::Warning],
     }
+    /// What became of a producer's body.
+    Ingested {
+        /// How many alerts in it are about a problem that is there.
+        accepted: usize,
+        /// How many are about one that is gone.
+        resolved: usize,
+        /// How many were left out, since they say nothing that a channel could act on.
+        ignored: usize,
+        /// The alerts, in the order of the body. Those of one problem are one alert.
+        #[schema(value_type = Vec<String>)]
+        alerts: Vec<model::AlertId>,
+        /// What was mended: at most 100, and a last one that counts the others.
+        #[schema(max_items = 101)]
+        warnings: Vec<Warning>,
+    }
     /// How many alerts of a space came since a time.
     AlertSummary<'s> {
         /// The beginning of the hour from which they are counted.

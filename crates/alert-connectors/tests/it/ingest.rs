@@ -1,0 +1,103 @@
+//! What producers send, from their bodies to the channel.
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+const ALERTMANAGER: &str = "/spaces/data/ingest/alertmanager";
+
+/// Bodies that Alertmanager posted, one after the other.
+fn recorded() -> [Value; 2] {
+    [
+        include_str!("../../../ingest/samples/alertmanager-0.25-firing.json"),
+        include_str!("../../../ingest/samples/alertmanager-0.25-partly-resolved.json"),
+    ]
+    .map(|body| serde_json::from_str(body).unwrap())
+}
+
+#[tokio::test]
+async fn a_group_of_alertmanager_arrives_and_its_end_too() {
+    let world = World::start().await;
+    world.connect("/services/a").await;
+    let [firing, partly_resolved] = recorded();
+    let posted = world.post(ALERTMANAGER, &firing).await;
+    assert_eq!(posted.status, 200, "{}", posted.text);
+    let count = |answer: &Value| {
+        ["accepted", "resolved", "ignored"].map(|name| answer[name].as_u64().unwrap())
+    };
+    assert_eq!(count(&posted.body), [2, 0, 0]);
+    let [a, b] = [0, 1].map(|at| posted.body["alerts"][at].as_str().unwrap().to_owned());
+    world.settled(&a, "delivered").await;
+    let ended = world.post(ALERTMANAGER, &partly_resolved).await;
+    assert_eq!(count(&ended.body), [1, 1, 0]);
+    // The same problems: one is over, the other goes on.
+    assert_eq!(ended.body["alerts"], json!([a, b]));
+    let seen = world.get(&format!("/spaces/data/alerts/{a}")).await.body;
+    assert_eq!(
+        (&seen["status"], &seen["severity"]),
+        (&json!("resolved"), &json!("critical"))
+    );
+    let seen = world.get(&format!("/spaces/data/alerts/{b}")).await.body;
+    assert_eq!(
+        (&seen["status"], &seen["occurrences"]),
+        (&json!("active"), &json!(2))
+    );
+    // Alertmanager repeats a group after each change.
+    let again = world.post(ALERTMANAGER, &partly_resolved).await;
+    assert_eq!(again.status, 200, "{}", again.text);
+    assert_eq!(again.body["alerts"][1], json!(b));
+}
+
+#[tokio::test]
+async fn a_key_that_may_only_send_does_as_a_password_too() {
+    let world = World::start().await;
+    let made = world
+        .post(
+            "/api-keys",
+            &json!({"name": "am", "scope": "send", "space": "data"}),
+        )
+        .await;
+    let key = made.body["key"].as_str().unwrap();
+    let basic = |password: &str| {
+        format!(
+            "Basic {}",
+            BASE64_STANDARD.encode(format!("anyone:{password}"))
+        )
+    };
+    let [firing, _] = recorded();
+    for (authorization, path, expected) in [
+        (basic(key), ALERTMANAGER, 200),
+        (basic("wrong"), ALERTMANAGER, 401),
+        ("Basic %".to_owned(), ALERTMANAGER, 401),
+        (basic(key), "/spaces/data/ingest/nagios", 404),
+        // Elsewhere a password is no token.
+        (basic(key), "/spaces/data/alerts", 401),
+    ] {
+        let answer = world
+            .ask_as(&authorization, Method::POST, path, Some(&firing))
+            .await;
+        assert_eq!(answer.status.as_u16(), expected, "{path}: {}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn a_body_of_another_shape_is_refused_and_a_bad_entry_is_not() {
+    let world = World::start().await;
+    for body in [json!([]), json!({}), json!({"alerts": "none"})] {
+        let refused = world.post(ALERTMANAGER, &body).await;
+        assert_eq!(refused.status, 422, "{body}: {}", refused.text);
+    }
+    let body = json!({"alerts": [{"status": "firing", "fingerprint": "f"}, 7]});
+    let stored = world.post(ALERTMANAGER, &body).await;
+    assert_eq!(
+        (stored.status.as_u16(), &stored.body["accepted"]),
+        (200, &json!(2))
+    );
+    assert!(
+        stored.body["warnings"].as_array().unwrap().len() >= 2,
+        "{}",
+        stored.text
+    );
+}

@@ -1,0 +1,158 @@
+//! What producers send as it stands: each body becomes alerts.
+
+use alert_connectors_ingest::Source;
+use alert_connectors_model::{AlertId, AlertStatus, Loc, Warning};
+use alert_connectors_store::{PreparedAlert, ends_nothing_warning};
+use axum::{
+    Json,
+    body::Body,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, header};
+use jiff::Timestamp;
+
+use super::{gate::Gate, intake::off_if_large, schema};
+use crate::{
+    ApiError, App, ErrorKind,
+    accept::{PostRequest, Stored},
+    body::{self, BATCH_BYTES_MAX, Received},
+    path::{PathSlug, PathSource},
+};
+
+/// At most this many warnings are listed; a last one counts the others.
+const WARNINGS_MAX: usize = 100;
+
+/// Post what a producer sends, as it stands. Each alert in it is stored with its deliveries before the answer.
+///
+/// HTTP basic authentication does too, with the API key as the password, for producers that can do no other.
+#[utoipa::path(
+    post, path = "/spaces/{slug}/ingest/{source}", operation_id = "ingest", tag = "alerts",
+    params(
+        ("slug" = String, Path, description = "The space"),
+        ("source" = String, Path, description = "What sends it: alertmanager or grafana"),
+    ),
+    request_body(content = serde_json::Value, description = "The body of the producer's webhook"),
+    responses((status = 200, description = "What became of it", body = schema::Ingested), (status = "default", response = schema::AnyProblem))
+)]
+pub(super) async fn post(
+    State(app): State<App>,
+    PathSlug(slug): PathSlug,
+    PathSource(source): PathSource,
+    headers: HeaderMap,
+    request: Body,
+) -> Result<Response, ApiError> {
+    let headers = with_bearer(headers);
+    let gate = Gate::new(&app, &headers, &slug);
+    let grant = gate.enter().await?;
+    let (_bytes, read) = gate
+        .held(read(&app, &source, &headers, request).await)
+        .await?;
+    let posting = PostRequest {
+        alerts: &read.alerts,
+        idempotency: None,
+        listed_max: 0,
+    };
+    let accepted = app.accept(&gate, grant, posting).await?;
+    Ok(Json(read.answer(&accepted.alerts)).into_response())
+}
+
+/// A body that was read.
+struct Read {
+    alerts: Vec<PreparedAlert>,
+    warnings: Vec<Warning>,
+}
+
+async fn read(
+    app: &App,
+    source: &str,
+    headers: &HeaderMap,
+    request: Body,
+) -> Result<(Received, Read), ApiError> {
+    let source = Source::parse(source).ok_or_else(no_source)?;
+    let bytes = body::read(app, headers, request, BATCH_BYTES_MAX).await?;
+    let now = app.clock.now();
+    let read = off_if_large(&bytes, move |bytes| alerts_of(source, bytes, now)).await?;
+    Ok((bytes, read))
+}
+
+fn no_source() -> ApiError {
+    let names: Vec<&str> = Source::ALL.into_iter().map(Source::name).collect();
+    let detail = format!(
+        "There is no such source; the sources are {}.",
+        names.join(", ")
+    );
+    ApiError::new(ErrorKind::NotFound, detail)
+}
+
+fn alerts_of(source: Source, bytes: &Bytes, now: Timestamp) -> Result<Read, ApiError> {
+    let ingested = source
+        .read(body::parse(bytes)?, now)
+        .map_err(ApiError::invalid)?;
+    Ok(Read {
+        alerts: ingested.alerts.into_iter().map(PreparedAlert::of).collect(),
+        warnings: ingested.warnings,
+    })
+}
+
+impl Read {
+    fn answer(self, stored: &[Stored]) -> schema::Ingested {
+        let count = |status| {
+            self.alerts
+                .iter()
+                .filter(|one| one.alert.status == status)
+                .count()
+        };
+        let (accepted, resolved) = (count(AlertStatus::Active), count(AlertStatus::Resolved));
+        let ids: Vec<AlertId> = stored.iter().map(|one| one.accepted.id).collect();
+        let mut warnings = self.warnings;
+        for (at, (prepared, stored)) in self.alerts.iter().zip(stored).enumerate() {
+            warnings.extend_from_slice(&prepared.warnings);
+            if stored.accepted.ends_nothing {
+                warnings.push(ends_nothing_warning(&Loc::body().field("alerts").item(at)));
+            }
+        }
+        schema::Ingested {
+            accepted,
+            resolved,
+            ignored: 0,
+            alerts: ids,
+            warnings: bounded(warnings),
+        }
+    }
+}
+
+fn bounded(mut warnings: Vec<Warning>) -> Vec<Warning> {
+    if warnings.len() > WARNINGS_MAX {
+        let more = warnings.len() - WARNINGS_MAX;
+        warnings.truncate(WARNINGS_MAX);
+        warnings.push(Warning {
+            loc: Loc::body(),
+            msg: format!("{more} more warnings are not listed."),
+        });
+    }
+    warnings
+}
+
+/// The headers, with the password of basic authentication as the bearer's token.
+fn with_bearer(mut headers: HeaderMap) -> HeaderMap {
+    let bearer = headers.get(header::AUTHORIZATION).and_then(password);
+    if let Some(bearer) = bearer {
+        headers.insert(header::AUTHORIZATION, bearer);
+    }
+    headers
+}
+
+fn password(authorization: &HeaderValue) -> Option<HeaderValue> {
+    let (scheme, credentials) = authorization.to_str().ok()?.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let credentials = String::from_utf8(BASE64_STANDARD.decode(credentials.trim()).ok()?).ok()?;
+    let (_user, password) = credentials.split_once(':')?;
+    let mut bearer = HeaderValue::try_from(format!("Bearer {password}")).ok()?;
+    bearer.set_sensitive(true);
+    Some(bearer)
+}

@@ -1,0 +1,236 @@
+//! Prometheus Alertmanager's webhook, version 4 (<https://prometheus.io/docs/alerting/latest/configuration/#webhook_config>), and
+//! Grafana's superset of it
+//! (<https://grafana.com/docs/grafana/latest/alerting/configure-notifications/manage-contact-points/integrations/webhook-notifier/>).
+//!
+//! A group stays `firing` while some of its alerts resolve, and repeats the others: each entry counts by its own status. Alertmanager
+//! names an alert by the fingerprint of its labels, which is the same until the labels change.
+
+use std::borrow::Cow;
+
+use alert_connectors_model::{
+    AlertStatus, Fault, FaultKind, FieldReader, Json, Loc, ObjectReader, ParsedAlert, Severity,
+    Warning,
+};
+use jiff::Timestamp;
+
+use crate::{
+    Ingested, Source,
+    draft::Draft,
+    severity_words::severity_of,
+    values::{first, object, pairs, text},
+};
+
+/// What the entries of a body share.
+struct Group<'g> {
+    source: Source,
+    /// Stands before the fingerprint in the keys of problems.
+    prefix: String,
+    /// The labels by which the group was made, without the alert's name, in words.
+    labels: &'g str,
+    now: Timestamp,
+}
+
+pub(crate) fn read(source: Source, body: Json<'_>, now: Timestamp) -> Result<Ingested, Vec<Fault>> {
+    let mut body = FieldReader::of_body(body)?;
+    let entries = entries(source, &mut body);
+    let group_labels = pairs(body.take("groupLabels"));
+    let organisation = body.take("orgId");
+    let truncated = body.take("truncatedAlerts");
+    let entries = body.finish(entries)?;
+    let labels = labels_in_words(&group_labels);
+    let group = Group {
+        source,
+        prefix: prefix(source, organisation.as_ref()),
+        labels: &labels,
+        now,
+    };
+    let loc = Loc::body().field("alerts");
+    let alerts = entries.into_iter().enumerate();
+    let alerts = alerts.map(|(at, entry)| group.alert(entry, loc.item(at)));
+    Ok(Ingested {
+        alerts: alerts.collect::<Result<_, _>>()?,
+        warnings: truncated.and_then(left_out).into_iter().collect(),
+    })
+}
+
+fn entries<'j>(source: Source, body: &mut FieldReader<'j>) -> Option<Vec<Json<'j>>> {
+    let shape = match source {
+        Source::Alertmanager => "Alertmanager's webhook (version 4)",
+        Source::Grafana => "Grafana's webhook",
+    };
+    let found = match body.take("alerts") {
+        Some(Json::List(entries)) => return Some(entries),
+        Some(other) => format!("here it is {}", other.type_name()),
+        None => "this body has none".to_owned(),
+    };
+    let msg = format!("{shape} has a list named alerts; {found}. A template may have reshaped it.");
+    body.fault("alerts", FaultKind::WrongType, msg);
+    None
+}
+
+/// Two organisations of a Grafana may name different alerts alike.
+fn prefix(source: Source, organisation: Option<&Json<'_>>) -> String {
+    match (source, organisation) {
+        (Source::Alertmanager, _) => "am:".to_owned(),
+        (Source::Grafana, Some(Json::Number(number))) => format!("gf:{number}:"),
+        (Source::Grafana, _) => "gf:".to_owned(),
+    }
+}
+
+/// What Alertmanager says that it left out (`max_alerts`).
+fn left_out(count: Json<'_>) -> Option<Warning> {
+    let Json::Number(count) = count else {
+        return None;
+    };
+    (count.as_str() != "0").then(|| Warning {
+        loc: Loc::body().field("truncatedAlerts"),
+        msg: format!("The sender left out {count} alerts of the group; raise its max_alerts."),
+    })
+}
+
+impl Group<'_> {
+    fn alert(&self, entry: Json<'_>, loc: Loc) -> Result<ParsedAlert, Vec<Fault>> {
+        let mut draft = Draft::new(loc);
+        if !matches!(entry, Json::Object(_)) {
+            let msg = format!("An entry is an object; this is {}.", entry.type_name());
+            draft.warn(Loc::clone, msg);
+        }
+        let mut entry = object(Some(entry));
+        let labels = pairs(entry.take("labels"));
+        let mut annotations = object(entry.take("annotations"));
+        let status = status(&mut draft, text(entry.take("status")).as_deref());
+        draft.status(status);
+        let time = match status {
+            AlertStatus::Active => "startsAt",
+            AlertStatus::Resolved => "endsAt",
+        };
+        draft.maybe_text("occurred_at", text(entry.take(time)));
+        draft.text(
+            "dedup_key",
+            self.key(text(entry.take("fingerprint")), &labels),
+        );
+        let severity = severity(&mut draft, label(&labels, "severity"));
+        draft.severity(severity);
+        draft.alert_type(label(&labels, "alert_type").unwrap_or(self.source.name()));
+        let title = first(&mut annotations, &["summary", "title"]);
+        draft.text("title", title.unwrap_or_else(|| self.title(&labels).into()));
+        draft.maybe_text(
+            "description",
+            first(&mut annotations, &["description", "message"]),
+        );
+        draft.maybe_text(
+            "url",
+            first(&mut entry, &["panelURL", "dashboardURL", "generatorURL"]),
+        );
+        draft.set("actions", actions(&mut annotations, &mut entry));
+        let values = pairs(entry.take("values"));
+        draft.set("fields", fields(labels, values));
+        draft.parsed(self.now)
+    }
+
+    /// The problem's name. An entry without a fingerprint is named by its labels, of which the fingerprint is made.
+    fn key(
+        &self,
+        fingerprint: Option<Cow<'_, str>>,
+        labels: &[(Cow<'_, str>, Json<'_>)],
+    ) -> String {
+        let prefix = &self.prefix;
+        if let Some(fingerprint) = fingerprint {
+            return format!("{prefix}{fingerprint}");
+        }
+        let mut words: Vec<String> = labels
+            .iter()
+            .map(|(name, value)| pair(name, value))
+            .collect();
+        words.sort_unstable();
+        format!("{prefix}{}", words.join(","))
+    }
+
+    fn title(&self, labels: &[(Cow<'_, str>, Json<'_>)]) -> String {
+        let name = label(labels, "alertname").unwrap_or("Alert");
+        [name, self.labels].join(" ").trim_end().to_owned()
+    }
+}
+
+fn status(draft: &mut Draft<'_>, word: Option<&str>) -> AlertStatus {
+    match word {
+        Some("firing") => AlertStatus::Active,
+        Some("resolved") => AlertStatus::Resolved,
+        other => {
+            let found = other.unwrap_or("nothing");
+            let msg = format!("A status is firing or resolved; {found} counts as firing.");
+            draft.warn(|loc| loc.field("status"), msg);
+            AlertStatus::Active
+        }
+    }
+}
+
+fn severity(draft: &mut Draft<'_>, word: Option<&str>) -> Severity {
+    let Some(word) = word else {
+        return Severity::Medium;
+    };
+    severity_of(word).unwrap_or_else(|| {
+        let msg = format!("The severity {word} is not known; it counts as medium.");
+        draft.warn(|loc| loc.field("labels").field("severity"), msg);
+        Severity::Medium
+    })
+}
+
+fn label<'l>(labels: &'l [(Cow<'_, str>, Json<'_>)], name: &str) -> Option<&'l str> {
+    labels.iter().find_map(|(label, value)| match value {
+        Json::Text(text) if label == name && !text.trim().is_empty() => Some(&**text),
+        _ => None,
+    })
+}
+
+/// Labels as `name=value`, without the alert's name, which stands before them.
+fn labels_in_words(labels: &[(Cow<'_, str>, Json<'_>)]) -> String {
+    let others = labels.iter().filter(|(name, _)| name != "alertname");
+    let words: Vec<String> = others.map(|(name, value)| pair(name, value)).collect();
+    words.join(" ")
+}
+
+fn pair(name: &str, value: &Json<'_>) -> String {
+    match value {
+        Json::Text(text) => format!("{name}={text}"),
+        Json::Number(number) => format!("{name}={number}"),
+        Json::Bool(value) => format!("{name}={value}"),
+        Json::Null | Json::List(_) | Json::Object(_) => format!("{name}="),
+    }
+}
+
+/// Labels that are shown otherwise.
+const SHOWN_OTHERWISE: [&str; 3] = ["alertname", "severity", "alert_type"];
+
+/// The other labels, then Grafana's values.
+fn fields<'j>(
+    labels: Vec<(Cow<'j, str>, Json<'j>)>,
+    values: Vec<(Cow<'j, str>, Json<'j>)>,
+) -> Json<'j> {
+    let labels = labels
+        .into_iter()
+        .filter(|(name, _)| !SHOWN_OTHERWISE.contains(&&**name));
+    let field = |(name, value)| {
+        Json::Object(vec![
+            (Cow::Borrowed("name"), Json::Text(name)),
+            (Cow::Borrowed("value"), value),
+        ])
+    };
+    Json::List(labels.chain(values).map(field).collect())
+}
+
+fn actions<'j>(annotations: &mut ObjectReader<'j>, entry: &mut ObjectReader<'j>) -> Json<'j> {
+    let links = [
+        ("Runbook", text(annotations.take("runbook_url"))),
+        ("Silence", text(entry.take("silenceURL"))),
+    ];
+    let action = |(label, url): (&'static str, Option<Cow<'j, str>>)| {
+        url.map(|url| {
+            Json::Object(vec![
+                (Cow::Borrowed("label"), Json::Text(label.into())),
+                (Cow::Borrowed("url"), Json::Text(url)),
+            ])
+        })
+    };
+    Json::List(links.into_iter().filter_map(action).collect())
+}

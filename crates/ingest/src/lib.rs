@@ -1,0 +1,9 @@
+#![doc = include_str!("../README.md")]
+
+mod alertmanager;
+mod draft;
+mod severity_words;
+mod source;
+mod values;
+
+pub use source::{Ingested, Source};

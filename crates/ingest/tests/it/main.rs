@@ -1,0 +1,6 @@
+//! What becomes of producers' bodies.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod alertmanager;
+mod hostile;

@@ -14,7 +14,7 @@ pub const ACTIONS_MAX: usize = 5;
 
 /// What an alert says. It serialises as the API shows it and as a store keeps it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = AlertContent))]
 pub struct Alert {
     /// What connectors filter by.
     #[cfg_attr(feature = "schema", schema(value_type = String, pattern = "^[a-z0-9_.-]{1,64}$"))]

@@ -2,7 +2,7 @@
 
 import type { Client, Options as Options2, TDataShape } from './client';
 import { client } from './client.gen';
-import type { BeginSessionData, BeginSessionErrors, BeginSessionResponses, CreateApiKeyData, CreateApiKeyErrors, CreateApiKeyResponses, CreateConnectorData, CreateConnectorErrors, CreateConnectorResponses, CreateSpaceData, CreateSpaceErrors, CreateSpaceResponses, DeleteConnectorData, DeleteConnectorErrors, DeleteConnectorResponses, EndSessionData, EndSessionErrors, EndSessionResponses, FollowEventsData, FollowEventsErrors, FollowEventsResponse, FollowEventsResponses, GetAlertData, GetAlertErrors, GetAlertResponses, GetAlertSummaryData, GetAlertSummaryErrors, GetAlertSummaryResponses, GetConnectorData, GetConnectorErrors, GetConnectorHealthData, GetConnectorHealthErrors, GetConnectorHealthResponses, GetConnectorResponses, GetDeliveryData, GetDeliveryErrors, GetDeliveryMessageData, GetDeliveryMessageErrors, GetDeliveryMessageResponses, GetDeliveryResponses, GetDocsData, GetDocsResponses, GetLiveData, GetLiveResponses, GetMeData, GetMeErrors, GetMeResponses, GetMetricsData, GetMetricsErrors, GetMetricsResponses, GetOpenApiData, GetOpenApiResponses, GetReadyData, GetReadyErrors, GetReadyResponses, IngestData, IngestErrors, IngestResponses, ListAlertsData, ListAlertsErrors, ListAlertsResponses, ListApiKeysData, ListApiKeysErrors, ListApiKeysResponses, ListConnectorHealthData, ListConnectorHealthErrors, ListConnectorHealthResponses, ListConnectorsData, ListConnectorsErrors, ListConnectorsResponses, ListDeliveriesData, ListDeliveriesErrors, ListDeliveriesResponses, ListMembersData, ListMembersErrors, ListMembersResponses, ListSpaceDeliveriesData, ListSpaceDeliveriesErrors, ListSpaceDeliveriesResponses, ListSpacesData, ListSpacesErrors, ListSpacesResponses, PostAlertData, PostAlertErrors, PostAlertResponses, PostAlertsData, PostAlertsErrors, PostAlertsResponses, PreviewAlertData, PreviewAlertErrors, PreviewAlertResponses, RemoveMemberData, RemoveMemberErrors, RemoveMemberResponses, ReplayDeliveriesData, ReplayDeliveriesErrors, ReplayDeliveriesResponses, ResolveAlertData, ResolveAlertErrors, ResolveAlertResponses, RetryDeliveryData, RetryDeliveryErrors, RetryDeliveryResponses, RevokeApiKeyData, RevokeApiKeyErrors, RevokeApiKeyResponses, SetMemberData, SetMemberErrors, SetMemberResponses, SignInData, SignInErrors, SignInResponses, SignOutData, SignOutErrors, SignOutResponses, TestConnectorData, TestConnectorErrors, TestConnectorResponses, TestWebhookData, TestWebhookErrors, TestWebhookResponses, UpdateConnectorData, UpdateConnectorErrors, UpdateConnectorResponses } from './types.gen';
+import type { BeginSessionData, BeginSessionErrors, BeginSessionResponses, CreateApiKeyData, CreateApiKeyErrors, CreateApiKeyResponses, CreateConnectorData, CreateConnectorErrors, CreateConnectorResponses, CreateSpaceData, CreateSpaceErrors, CreateSpaceResponses, DeleteConnectorData, DeleteConnectorErrors, DeleteConnectorResponses, EndSessionData, EndSessionErrors, EndSessionResponses, FollowEventsData, FollowEventsErrors, FollowEventsResponse, FollowEventsResponses, GetAlertData, GetAlertErrors, GetAlertResponses, GetAlertSummaryData, GetAlertSummaryErrors, GetAlertSummaryResponses, GetConnectorData, GetConnectorErrors, GetConnectorHealthData, GetConnectorHealthErrors, GetConnectorHealthResponses, GetConnectorResponses, GetDeliveryData, GetDeliveryErrors, GetDeliveryMessageData, GetDeliveryMessageErrors, GetDeliveryMessageResponses, GetDeliveryResponses, GetDocsData, GetDocsResponses, GetLiveData, GetLiveResponses, GetMeData, GetMeErrors, GetMeResponses, GetMetricsData, GetMetricsErrors, GetMetricsResponses, GetOpenApiData, GetOpenApiResponses, GetReadyData, GetReadyErrors, GetReadyResponses, IngestData, IngestErrors, IngestResponses, ListAlertsData, ListAlertsErrors, ListAlertsResponses, ListApiKeysData, ListApiKeysErrors, ListApiKeysResponses, ListConnectorHealthData, ListConnectorHealthErrors, ListConnectorHealthResponses, ListConnectorsData, ListConnectorsErrors, ListConnectorsResponses, ListDeliveriesData, ListDeliveriesErrors, ListDeliveriesResponses, ListMembersData, ListMembersErrors, ListMembersResponses, ListSpaceDeliveriesData, ListSpaceDeliveriesErrors, ListSpaceDeliveriesResponses, ListSpacesData, ListSpacesErrors, ListSpacesResponses, PostAlertData, PostAlertErrors, PostAlertResponses, PostAlertsData, PostAlertsErrors, PostAlertsResponses, PreviewAlertData, PreviewAlertErrors, PreviewAlertResponses, PreviewIngestData, PreviewIngestErrors, PreviewIngestResponses, RemoveMemberData, RemoveMemberErrors, RemoveMemberResponses, ReplayDeliveriesData, ReplayDeliveriesErrors, ReplayDeliveriesResponses, ResolveAlertData, ResolveAlertErrors, ResolveAlertResponses, RetryDeliveryData, RetryDeliveryErrors, RetryDeliveryResponses, RevokeApiKeyData, RevokeApiKeyErrors, RevokeApiKeyResponses, SetMemberData, SetMemberErrors, SetMemberResponses, SignInData, SignInErrors, SignInResponses, SignOutData, SignOutErrors, SignOutResponses, TestConnectorData, TestConnectorErrors, TestConnectorResponses, TestWebhookData, TestWebhookErrors, TestWebhookResponses, UpdateConnectorData, UpdateConnectorErrors, UpdateConnectorResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -532,6 +532,23 @@ export const ingest = <ThrowOnError extends boolean = false>(options: Options<In
             type: 'apiKey'
         }],
     url: '/spaces/{slug}/ingest/{source}',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Show what would come of a producer's body, and who would hear of it, without storing anything.
+ */
+export const previewIngest = <ThrowOnError extends boolean = false>(options: Options<PreviewIngestData, ThrowOnError>) => (options.client ?? client).post<PreviewIngestResponses, PreviewIngestErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: '__Host-session',
+            type: 'apiKey'
+        }],
+    url: '/spaces/{slug}/ingest/{source}/preview',
     ...options,
     headers: {
         'Content-Type': 'application/json',

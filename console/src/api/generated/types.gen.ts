@@ -104,6 +104,62 @@ export type Alert = {
 };
 
 /**
+ * What an alert says. It serialises as the API shows it and as a store keeps it.
+ */
+export type AlertContent = {
+    /**
+     * Links below the message.
+     */
+    actions: Array<Action>;
+    /**
+     * What connectors filter by.
+     */
+    alert_type: string;
+    check: Part | null;
+    /**
+     * Names the ongoing problem within the space.
+     */
+    dedup_key: string | null;
+    /**
+     * The text of the message.
+     */
+    description: string | null;
+    /**
+     * How the description is written.
+     */
+    description_format: DescriptionFormat;
+    /**
+     * Facts, shown in their order.
+     */
+    fields: Array<Field>;
+    /**
+     * When it happened, as the producer says; else when it was received.
+     */
+    occurred_at: string;
+    product: Part | null;
+    /**
+     * When the problem ended. Left out while it is there.
+     */
+    resolved_at?: string;
+    /**
+     * How bad it is. It never falls while the problem is there.
+     */
+    severity: Severity;
+    /**
+     * Whether the problem is there or gone.
+     */
+    status: Status;
+    /**
+     * The first line of the message, which is shown as `(untitled)` where nothing in it is visible.
+     */
+    title: string;
+    /**
+     * Where the title leads.
+     */
+    url: string | null;
+};
+
+/**
  * How many alerts of one type and severity came.
  */
 export type AlertCount = {
@@ -683,6 +739,24 @@ export type Health = {
 export type HealthState = 'paused' | 'blocked' | 'retrying' | 'healthy' | 'idle';
 
 /**
+ * What would come of a producer's body.
+ */
+export type IngestPreview = {
+    /**
+     * The first 20 alerts, in the order of the body.
+     */
+    alerts: Array<IngestedAlert>;
+    /**
+     * How many more there are. Left out where all are shown.
+     */
+    alerts_left_out?: number;
+    /**
+     * What was found besides, that belongs to no alert.
+     */
+    warnings: Array<Warning>;
+};
+
+/**
  * What became of a producer's body.
  */
 export type Ingested = {
@@ -704,6 +778,24 @@ export type Ingested = {
     resolved: number;
     /**
      * What was mended: at most 100, and a last one that counts the others.
+     */
+    warnings: Array<Warning>;
+};
+
+/**
+ * An alert that would come of a producer's body.
+ */
+export type IngestedAlert = {
+    /**
+     * What it would say.
+     */
+    alert: AlertContent;
+    /**
+     * What each connector would do with it.
+     */
+    connectors: Array<ConnectorMatch>;
+    /**
+     * What would be mended.
      */
     warnings: Array<Warning>;
 };
@@ -2458,6 +2550,43 @@ export type IngestResponses = {
 };
 
 export type IngestResponse = IngestResponses[keyof IngestResponses];
+
+export type PreviewIngestData = {
+    /**
+     * The body of the producer's webhook
+     */
+    body: unknown;
+    path: {
+        /**
+         * The space
+         */
+        slug: string;
+        /**
+         * What sends it: alertmanager or grafana
+         */
+        source: string;
+    };
+    query?: never;
+    url: '/spaces/{slug}/ingest/{source}/preview';
+};
+
+export type PreviewIngestErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type PreviewIngestError = PreviewIngestErrors[keyof PreviewIngestErrors];
+
+export type PreviewIngestResponses = {
+    /**
+     * The alerts that it would become
+     */
+    200: IngestPreview;
+};
+
+export type PreviewIngestResponse = PreviewIngestResponses[keyof PreviewIngestResponses];
 
 export type ListMembersData = {
     body?: never;

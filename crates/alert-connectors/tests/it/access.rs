@@ -61,6 +61,7 @@ fn needs() -> BTreeMap<(&'static str, &'static str), &'static str> {
         (("post", "/spaces/{slug}/alerts/batch"), "send"),
         (("post", "/spaces/{slug}/alerts/preview"), "viewer"),
         (("post", "/spaces/{slug}/ingest/{source}"), "send"),
+        (("post", "/spaces/{slug}/ingest/{source}/preview"), "viewer"),
         (("get", "/spaces/{slug}/alerts/summary"), "viewer"),
         (("get", "/spaces/{slug}/alerts/{id}"), "viewer"),
         (("patch", "/spaces/{slug}/alerts/{id}/resolve"), "editor"),

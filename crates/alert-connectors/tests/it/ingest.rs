@@ -101,3 +101,21 @@ async fn a_body_of_another_shape_is_refused_and_a_bad_entry_is_not() {
         stored.text
     );
 }
+
+#[tokio::test]
+async fn a_preview_shows_what_would_come_and_stores_nothing() {
+    let world = World::start().await;
+    world.connect("/services/a").await;
+    let [firing, _] = recorded();
+    let path = format!("{ALERTMANAGER}/preview");
+    let shown = world.post(&path, &firing).await;
+    assert_eq!(shown.status, 200, "{}", shown.text);
+    let alerts = shown.body["alerts"].as_array().unwrap();
+    let titles: Vec<_> = alerts.iter().map(|one| &one["alert"]["title"]).collect();
+    assert_eq!(titles, ["a late", "b late"]);
+    assert_eq!(alerts[0]["connectors"][0]["rule"], "matched");
+    assert_eq!(shown.body["warnings"].as_array().unwrap().len(), 1);
+    assert_eq!(world.post(&path, &json!({})).await.status, 422);
+    let listed = world.get("/spaces/data/alerts").await.body;
+    assert_eq!(listed["items"], json!([]));
+}

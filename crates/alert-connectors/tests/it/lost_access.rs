@@ -51,6 +51,7 @@ async fn routes(world: &World) -> Vec<(String, String, Value)> {
             // A preview changes nothing, and a sign-in happens before there is any access to lose.
             let free = [
                 "/spaces/{slug}/alerts/preview",
+                "/spaces/{slug}/ingest/{source}/preview",
                 "/auth/token",
                 "/auth/session",
             ];

@@ -14,11 +14,12 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 use jiff::Timestamp;
 
-use super::{gate::Gate, intake::off_if_large, schema};
+use super::{alerts::matches, gate::Gate, intake::off_if_large, schema};
 use crate::{
     ApiError, App, ErrorKind,
     accept::{PostRequest, Stored},
     body::{self, BATCH_BYTES_MAX, Received},
+    entry::Viewer,
     path::{PathSlug, PathSource},
 };
 
@@ -58,6 +59,42 @@ pub(super) async fn post(
     let accepted = app.accept(&gate, grant, posting).await?;
     Ok(Json(read.answer(&accepted.alerts)).into_response())
 }
+
+/// Show what would come of a producer's body, and who would hear of it, without storing anything.
+#[utoipa::path(
+    post, path = "/spaces/{slug}/ingest/{source}/preview", operation_id = "previewIngest", tag = "alerts",
+    params(
+        ("slug" = String, Path, description = "The space"),
+        ("source" = String, Path, description = "What sends it: alertmanager or grafana"),
+    ),
+    request_body(content = serde_json::Value, description = "The body of the producer's webhook"),
+    responses((status = 200, description = "The alerts that it would become", body = schema::IngestPreview<'static>), (status = "default", response = schema::AnyProblem))
+)]
+pub(super) async fn preview(
+    State(app): State<App>,
+    Viewer(entry): Viewer,
+    PathSource(source): PathSource,
+    headers: HeaderMap,
+    request: Body,
+) -> Result<Response, ApiError> {
+    let (_bytes, read) = read(&app, &source, &headers, request).await?;
+    let shown = read.alerts.iter().take(PREVIEWED_MAX);
+    let alerts = shown.map(|prepared| schema::IngestedAlert {
+        alert: &prepared.alert,
+        warnings: &prepared.warnings,
+        connectors: matches(&entry.roster, &prepared.alert),
+    });
+    let left_out = read.alerts.len().saturating_sub(PREVIEWED_MAX);
+    let body = schema::IngestPreview {
+        alerts: alerts.collect(),
+        alerts_left_out: (left_out > 0).then_some(left_out),
+        warnings: &read.warnings,
+    };
+    Ok(Json(body).into_response())
+}
+
+/// A preview shows at most this many alerts: with 500 connectors each of them takes 100 kB.
+const PREVIEWED_MAX: usize = 20;
 
 /// A body that was read.
 struct Read {

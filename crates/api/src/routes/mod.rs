@@ -48,6 +48,7 @@ pub(crate) fn core() -> OpenApiRouter<App> {
         .routes(routes!(intake::post_batch))
         .routes(routes!(intake::preview))
         .routes(routes!(ingest::post))
+        .routes(routes!(ingest::preview))
         .routes(routes!(alerts::summary))
         .routes(routes!(alerts::one))
         .routes(routes!(alerts::resolve))

@@ -206,6 +206,30 @@ answers! {
         #[schema(max_items = 101)]
         warnings: Vec<Warning>,
     }
+    /// What would come of a producer's body.
+    IngestPreview<'i> {
+        /// The first 20 alerts, in the order of the body.
+        #[schema(max_items = 20)]
+        alerts: Vec<IngestedAlert<'i>>,
+        /// How many more there are. Left out where all are shown.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false, minimum = 1)]
+        alerts_left_out: Option<usize>,
+        /// What was found besides, that belongs to no alert.
+        #[schema(value_type = Vec<Warning>)]
+        warnings: &'i [Warning],
+    }
+    /// An alert that would come of a producer's body.
+    IngestedAlert<'i> {
+        /// What it would say.
+        #[schema(value_type = model::Alert)]
+        alert: &'i model::Alert,
+        /// What would be mended.
+        #[schema(value_type = Vec<Warning>, max_items = 101)]
+        warnings: &'i [Warning],
+        /// What each connector would do with it.
+        connectors: Vec<ConnectorMatch<'i>>,
+    }
     /// How many alerts of a space came since a time.
     AlertSummary<'s> {
         /// The beginning of the hour from which they are counted.

@@ -40,7 +40,7 @@ pub(crate) fn among_tests() -> anyhow::Result<()> {
 }
 
 fn fuzz(seconds: &str, more: &[&str]) -> anyhow::Result<()> {
-    let programs = python::programs()?;
+    let programs = python::programs("python")?;
     let tool = |name: &str| programs.join(name).display().to_string();
     talk(format_args!(
         "holding the API to its description for {seconds} s"

@@ -1,4 +1,4 @@
-//! Python's packages, in an environment of their own that lives outside the checkout.
+//! Python's packages, in environments of their own that live outside the checkout.
 
 use std::{
     env, fs,
@@ -11,11 +11,12 @@ use anyhow::{Context, bail};
 
 use crate::run::{root, talk};
 
-/// The folder of the environment's programs, made again when the list of packages changes.
-pub(crate) fn programs() -> anyhow::Result<PathBuf> {
-    let requirements = root().join("xtask/python-requirements.txt");
+/// The folder of an environment's programs. It is made again when its list of packages changes, which lies beside this package
+/// under its name.
+pub(crate) fn programs(name: &str) -> anyhow::Result<PathBuf> {
+    let requirements = root().join(format!("xtask/{name}-requirements.txt"));
     let wanted = fs::read_to_string(&requirements)?;
-    let environment = cache()?.join("alert-connectors/python");
+    let environment = cache()?.join("alert-connectors").join(name);
     // Written last, so that an environment that was broken off is made again.
     let made_of = environment.join("requirements.txt");
     if fs::read_to_string(&made_of).is_ok_and(|made_of| made_of == wanted) {

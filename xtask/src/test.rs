@@ -9,7 +9,7 @@ use alert_connectors_cluster::{Cluster, SERVER, Setup, install_package};
 use anyhow::{Context, bail};
 
 use crate::{
-    console, fuzz,
+    console, fuzz, python,
     run::{cargo, cargo_with, ensure, root, talk},
 };
 
@@ -35,9 +35,14 @@ pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
     };
     let tests = [&["nextest", "run", "--locked", "--workspace"], rest].concat();
     let alertmanager = alertmanager()?;
+    let dbt = python::programs("dbt")?.join("dbt").display().to_string();
     cargo_with(
         &tests,
-        &[(SERVER, &server), ("ALERTMANAGER", &alertmanager)],
+        &[
+            (SERVER, &server),
+            ("ALERTMANAGER", &alertmanager),
+            ("DBT", &dbt),
+        ],
     )?;
     if rest.is_empty() {
         cargo(&["test", "--doc", "--locked", "--workspace", "--quiet"])?;

@@ -14,15 +14,22 @@ use alert_connectors_model::{
 use jiff::Timestamp;
 
 use crate::{
-    Ingested, Source,
+    Ingested,
     draft::Draft,
     severity_words::severity_of,
     values::{first, object, pairs, text},
 };
 
+/// Whose webhook it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sender {
+    Alertmanager,
+    Grafana,
+}
+
 /// What the entries of a body share.
 struct Group<'g> {
-    source: Source,
+    sender: Sender,
     /// Stands before the fingerprint in the keys of problems.
     prefix: String,
     /// The labels by which the group was made, without the alert's name, in words.
@@ -30,17 +37,17 @@ struct Group<'g> {
     now: Timestamp,
 }
 
-pub(crate) fn read(source: Source, body: Json<'_>, now: Timestamp) -> Result<Ingested, Vec<Fault>> {
+pub(crate) fn read(sender: Sender, body: Json<'_>, now: Timestamp) -> Result<Ingested, Vec<Fault>> {
     let mut body = FieldReader::of_body(body)?;
-    let entries = entries(source, &mut body);
+    let entries = entries(sender, &mut body);
     let group_labels = pairs(body.take("groupLabels"));
     let organisation = body.take("orgId");
     let truncated = body.take("truncatedAlerts");
     let entries = body.finish(entries)?;
     let labels = labels_in_words(&group_labels);
     let group = Group {
-        source,
-        prefix: prefix(source, organisation.as_ref()),
+        sender,
+        prefix: prefix(sender, organisation.as_ref()),
         labels: &labels,
         now,
     };
@@ -49,14 +56,15 @@ pub(crate) fn read(source: Source, body: Json<'_>, now: Timestamp) -> Result<Ing
     let alerts = alerts.map(|(at, entry)| group.alert(entry, loc.item(at)));
     Ok(Ingested {
         alerts: alerts.collect::<Result<_, _>>()?,
+        ignored: 0,
         warnings: truncated.and_then(left_out).into_iter().collect(),
     })
 }
 
-fn entries<'j>(source: Source, body: &mut FieldReader<'j>) -> Option<Vec<Json<'j>>> {
-    let shape = match source {
-        Source::Alertmanager => "Alertmanager's webhook (version 4)",
-        Source::Grafana => "Grafana's webhook",
+fn entries<'j>(sender: Sender, body: &mut FieldReader<'j>) -> Option<Vec<Json<'j>>> {
+    let shape = match sender {
+        Sender::Alertmanager => "Alertmanager's webhook (version 4)",
+        Sender::Grafana => "Grafana's webhook",
     };
     let found = match body.take("alerts") {
         Some(Json::List(entries)) => return Some(entries),
@@ -69,11 +77,11 @@ fn entries<'j>(source: Source, body: &mut FieldReader<'j>) -> Option<Vec<Json<'j
 }
 
 /// Two organisations of a Grafana may name different alerts alike.
-fn prefix(source: Source, organisation: Option<&Json<'_>>) -> String {
-    match (source, organisation) {
-        (Source::Alertmanager, _) => "am:".to_owned(),
-        (Source::Grafana, Some(Json::Number(number))) => format!("gf:{number}:"),
-        (Source::Grafana, _) => "gf:".to_owned(),
+fn prefix(sender: Sender, organisation: Option<&Json<'_>>) -> String {
+    match (sender, organisation) {
+        (Sender::Alertmanager, _) => "am:".to_owned(),
+        (Sender::Grafana, Some(Json::Number(number))) => format!("gf:{number}:"),
+        (Sender::Grafana, _) => "gf:".to_owned(),
     }
 }
 
@@ -86,6 +94,16 @@ fn left_out(count: Json<'_>) -> Option<Warning> {
         loc: Loc::body().field("truncatedAlerts"),
         msg: format!("The sender left out {count} alerts of the group; raise its max_alerts."),
     })
+}
+
+impl Sender {
+    /// The type of alerts that have no other.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Alertmanager => "alertmanager",
+            Self::Grafana => "grafana",
+        }
+    }
 }
 
 impl Group<'_> {
@@ -111,7 +129,7 @@ impl Group<'_> {
         );
         let severity = severity(&mut draft, label(&labels, "severity"));
         draft.severity(severity);
-        draft.alert_type(label(&labels, "alert_type").unwrap_or(self.source.name()));
+        draft.alert_type(label(&labels, "alert_type").unwrap_or(self.sender.name()));
         let title = first(&mut annotations, &["summary", "title"]);
         draft.text("title", title.unwrap_or_else(|| self.title(&labels).into()));
         draft.maybe_text(

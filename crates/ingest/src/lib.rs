@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod alertmanager;
+mod dbt;
 mod draft;
 mod severity_words;
 mod source;

@@ -2525,7 +2525,7 @@ export type IngestData = {
          */
         slug: string;
         /**
-         * What sends it: alertmanager or grafana
+         * What sends it: alertmanager, grafana or dbt
          */
         source: string;
     };
@@ -2562,7 +2562,7 @@ export type PreviewIngestData = {
          */
         slug: string;
         /**
-         * What sends it: alertmanager or grafana
+         * What sends it: alertmanager, grafana or dbt
          */
         source: string;
     };

@@ -119,3 +119,31 @@ async fn a_preview_shows_what_would_come_and_stores_nothing() {
     let listed = world.get("/spaces/data/alerts").await.body;
     assert_eq!(listed["items"], json!([]));
 }
+
+/// A source that says of everything that it is good ends what was bad, and leaves the history alone besides.
+#[tokio::test]
+async fn a_pass_is_stored_only_where_it_ends_a_problem() {
+    const DBT: &str = "/spaces/data/ingest/dbt";
+    let world = World::start().await;
+    let run = |statuses: [&str; 3]| {
+        let result = |(node, status): (usize, &&str)| json!({"unique_id": format!("test.shop.n{node}.abc"), "status": status, "message": "m"});
+        json!({"results": statuses.iter().enumerate().map(result).collect::<Vec<_>>()})
+    };
+    let count = async |statuses| {
+        let answer = world.post(DBT, &run(statuses)).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        ["accepted", "resolved", "ignored"].map(|name| answer.body[name].as_u64().unwrap())
+    };
+    assert_eq!(count(["pass", "pass", "skipped"]).await, [0, 0, 3]);
+    assert_eq!(count(["fail", "pass", "warn"]).await, [2, 0, 1]);
+    assert_eq!(count(["pass", "pass", "warn"]).await, [1, 1, 1]);
+    assert_eq!(count(["pass", "pass", "pass"]).await, [0, 1, 2]);
+    let listed = world.get("/spaces/data/alerts").await.body;
+    let statuses: Vec<_> = listed["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["status"])
+        .collect();
+    assert_eq!(statuses, ["resolved", "resolved"]);
+}

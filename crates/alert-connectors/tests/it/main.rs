@@ -26,4 +26,5 @@ mod storm;
 mod tasks;
 mod torture;
 mod with_alertmanager;
+mod with_dbt;
 mod world;

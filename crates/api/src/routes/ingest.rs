@@ -1,8 +1,10 @@
 //! What producers send as it stands: each body becomes alerts.
 
+use std::collections::HashSet;
+
 use alert_connectors_ingest::Source;
-use alert_connectors_model::{AlertId, AlertStatus, Loc, Warning};
-use alert_connectors_store::{PreparedAlert, ends_nothing_warning};
+use alert_connectors_model::{AlertId, AlertStatus, Loc, SpaceId, Warning};
+use alert_connectors_store::{AlertQuery, PreparedAlert, ends_nothing_warning};
 use axum::{
     Json,
     body::Body,
@@ -33,7 +35,7 @@ const WARNINGS_MAX: usize = 100;
     post, path = "/spaces/{slug}/ingest/{source}", operation_id = "ingest", tag = "alerts",
     params(
         ("slug" = String, Path, description = "The space"),
-        ("source" = String, Path, description = "What sends it: alertmanager or grafana"),
+        ("source" = String, Path, description = "What sends it: alertmanager, grafana or dbt"),
     ),
     request_body(content = serde_json::Value, description = "The body of the producer's webhook"),
     responses((status = 200, description = "What became of it", body = schema::Ingested), (status = "default", response = schema::AnyProblem))
@@ -51,6 +53,15 @@ pub(super) async fn post(
     let (_bytes, read) = gate
         .held(read(&app, &source, &headers, request).await)
         .await?;
+    let read = match Source::parse(&source) {
+        Some(source) if source.says_what_is_good() => {
+            without_idle_ends(&app, grant.roster.space.id, read).await?
+        }
+        _ => read,
+    };
+    if read.alerts.is_empty() {
+        return Ok(Json(read.answer(&[])).into_response());
+    }
     let posting = PostRequest {
         alerts: &read.alerts,
         idempotency: None,
@@ -65,7 +76,7 @@ pub(super) async fn post(
     post, path = "/spaces/{slug}/ingest/{source}/preview", operation_id = "previewIngest", tag = "alerts",
     params(
         ("slug" = String, Path, description = "The space"),
-        ("source" = String, Path, description = "What sends it: alertmanager or grafana"),
+        ("source" = String, Path, description = "What sends it: alertmanager, grafana or dbt"),
     ),
     request_body(content = serde_json::Value, description = "The body of the producer's webhook"),
     responses((status = 200, description = "The alerts that it would become", body = schema::IngestPreview<'static>), (status = "default", response = schema::AnyProblem))
@@ -99,6 +110,8 @@ const PREVIEWED_MAX: usize = 20;
 /// A body that was read.
 struct Read {
     alerts: Vec<PreparedAlert>,
+    /// How many entries are left out.
+    ignored: usize,
     warnings: Vec<Warning>,
 }
 
@@ -130,9 +143,45 @@ fn alerts_of(source: Source, bytes: &Bytes, now: Timestamp) -> Result<Read, ApiE
         .map_err(ApiError::invalid)?;
     Ok(Read {
         alerts: ingested.alerts.into_iter().map(PreparedAlert::of).collect(),
+        ignored: ingested.ignored,
         warnings: ingested.warnings,
     })
 }
+
+/// Leaves out what is good and was not bad: a source that says of everything that it is good would fill the history with it.
+async fn without_idle_ends(app: &App, space: SpaceId, mut read: Read) -> Result<Read, ApiError> {
+    let is_end = |one: &PreparedAlert| one.alert.status == AlertStatus::Resolved;
+    let ends = read.alerts.iter().filter(|one| is_end(one));
+    let keys: Vec<String> = ends.filter_map(|one| one.alert.dedup_key.clone()).collect();
+    let mut active = HashSet::new();
+    for keys in keys.chunks(KEYS_A_LOOK) {
+        let query = AlertQuery {
+            statuses: vec![AlertStatus::Active],
+            dedup_keys: keys.to_vec(),
+            limit: keys.len(),
+            ..AlertQuery::default()
+        };
+        let page = app.store.alerts(space, query, app.expiry()).await?;
+        active.extend(
+            page.items
+                .into_iter()
+                .filter_map(|record| record.alert.dedup_key.clone()),
+        );
+    }
+    let all = read.alerts.len();
+    // One body may say that something is bad, and then that it is good.
+    for one in read.alerts.iter().filter(|one| !is_end(one)) {
+        active.extend(one.alert.dedup_key.clone());
+    }
+    let is_bad = |key: &Option<String>| key.as_ref().is_some_and(|key| active.contains(key));
+    read.alerts
+        .retain(|one| !is_end(one) || is_bad(&one.alert.dedup_key));
+    read.ignored += all - read.alerts.len();
+    Ok(read)
+}
+
+/// So many problems are looked up at once.
+const KEYS_A_LOOK: usize = 50;
 
 impl Read {
     fn answer(self, stored: &[Stored]) -> schema::Ingested {
@@ -154,7 +203,7 @@ impl Read {
         schema::Ingested {
             accepted,
             resolved,
-            ignored: 0,
+            ignored: self.ignored,
             alerts: ids,
             warnings: bounded(warnings),
         }

@@ -6,7 +6,7 @@ use proptest::{collection::vec, prelude::*};
 
 /// Any value, with names that sources look for among others.
 fn value() -> impl Strategy<Value = String> {
-    let names = "(alerts|labels|annotations|status|severity|fingerprint|startsAt|values|summary|x)";
+    let names = "(alerts|results|run_results|unique_id|message|timing|nodes|labels|annotations|status|severity|fingerprint|startsAt|values|summary|x)";
     let leaf = prop_oneof![
         Just("null".to_owned()),
         Just("true".to_owned()),
@@ -36,10 +36,13 @@ proptest! {
     fn every_entry_becomes_an_alert(entries in vec(value(), 0..8), rest in value()) {
         let body = format!(r#"{{"groupLabels":{rest},"orgId":{rest},"truncatedAlerts":{rest},"alerts":[{}]}}"#, entries.join(","));
         let now = "2026-11-28T12:00:00Z".parse().unwrap();
-        for source in Source::ALL {
+        for source in [Source::Alertmanager, Source::Grafana] {
             let json = Json::parse(body.as_bytes()).unwrap();
             prop_assert_eq!(source.read(json, now).unwrap().alerts.len(), entries.len());
         }
+        let body = format!(r#"{{"args":{rest},"metadata":{rest},"manifest":{rest},"results":[{}]}}"#, entries.join(","));
+        let read = Source::Dbt.read(Json::parse(body.as_bytes()).unwrap(), now).unwrap();
+        prop_assert_eq!(read.alerts.len() + read.ignored, entries.len());
     }
 
     #[test]

@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use super::{alerts::matches, gate::Gate, intake::off_if_large, schema};
 use crate::{
     ApiError, App, ErrorKind,
-    accept::{PostRequest, Stored},
+    accept::{PostRequest, Poster as _, Stored},
     body::{self, BATCH_BYTES_MAX, Received},
     entry::Viewer,
     path::{PathSlug, PathSource},
@@ -50,16 +50,15 @@ pub(super) async fn post(
     let headers = with_bearer(headers);
     let gate = Gate::new(&app, &headers, &slug);
     let grant = gate.enter().await?;
-    let (_bytes, read) = gate
-        .held(read(&app, &source, &headers, request).await)
-        .await?;
-    let read = match Source::parse(&source) {
-        Some(source) if source.says_what_is_good() => {
-            without_idle_ends(&app, grant.roster.space.id, read).await?
-        }
-        _ => read,
-    };
+    let source = gate.held(source_of(&source)).await?;
+    let read = read(&app, source, &headers, request).await;
+    let (_bytes, mut read) = gate.held(read).await?;
+    if source.says_what_is_good() {
+        read = without_idle_ends(&app, grant.roster.space.id, read).await?;
+    }
     if read.alerts.is_empty() {
+        // No commit checks that the caller may still post.
+        gate.grant().await?;
         return Ok(Json(read.answer(&[])).into_response());
     }
     let posting = PostRequest {
@@ -88,7 +87,8 @@ pub(super) async fn preview(
     headers: HeaderMap,
     request: Body,
 ) -> Result<Response, ApiError> {
-    let (_bytes, read) = read(&app, &source, &headers, request).await?;
+    let source = source_of(&source)?;
+    let (_bytes, read) = read(&app, source, &headers, request).await?;
     let shown = read.alerts.iter().take(PREVIEWED_MAX);
     let alerts = shown.map(|prepared| schema::IngestedAlert {
         alert: &prepared.alert,
@@ -117,15 +117,18 @@ struct Read {
 
 async fn read(
     app: &App,
-    source: &str,
+    source: Source,
     headers: &HeaderMap,
     request: Body,
 ) -> Result<(Received, Read), ApiError> {
-    let source = Source::parse(source).ok_or_else(no_source)?;
     let bytes = body::read(app, headers, request, BATCH_BYTES_MAX).await?;
     let now = app.clock.now();
     let read = off_if_large(&bytes, move |bytes| alerts_of(source, bytes, now)).await?;
     Ok((bytes, read))
+}
+
+fn source_of(name: &str) -> Result<Source, ApiError> {
+    Source::parse(name).ok_or_else(no_source)
 }
 
 fn no_source() -> ApiError {

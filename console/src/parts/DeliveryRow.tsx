@@ -91,16 +91,12 @@ function AskedAttempts({ slug, id }: { slug: string; id: string }) {
   const [isOpen, setOpen] = useState(false);
   const delivery = useQuery({ ...deliveryQuery(slug, id), enabled: isOpen });
   return (
-    <>
-      <div>
-        <Button look="quiet" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
-          {isOpen ? "Hide attempts" : "Show attempts"}
-        </Button>
-      </div>
-      {isOpen && delivery.isError && <ErrorNotice error={delivery.error} />}
-      {isOpen && delivery.data?.attempts?.length === 0 && <p className={`${styles.subtle} ${styles.small}`}>Nothing was sent yet.</p>}
-      {isOpen && delivery.data?.attempts && <Attempts attempts={delivery.data.attempts} />}
-    </>
+    <details className={styles.small} onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>Show attempts</summary>
+      {delivery.isError && <ErrorNotice error={delivery.error} />}
+      {delivery.data?.attempts?.length === 0 && <p className={styles.subtle}>Nothing was sent yet.</p>}
+      {delivery.data?.attempts && <Attempts attempts={delivery.data.attempts} />}
+    </details>
   );
 }
 

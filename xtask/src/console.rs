@@ -2,10 +2,10 @@
 
 use std::{fs, path::PathBuf, process::Command};
 
-use alert_connectors_cluster::{TestDatabase, install_package};
+use alert_connectors_cluster::TestDatabase;
 use anyhow::{Context, bail};
 
-use crate::run::{root, talk};
+use crate::run::{debian_program, root, talk};
 
 fn folder() -> PathBuf {
     root().join("console")
@@ -94,20 +94,8 @@ fn client_is_fresh() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The browser. On Debian root may install it.
 fn chromium() -> anyhow::Result<String> {
-    if let Some(named) = std::env::var_os("CHROMIUM") {
-        return Ok(named.to_string_lossy().into_owned());
-    }
-    let usual = "/usr/bin/chromium";
-    if !fs::exists(usual)? {
-        talk(format_args!("installing Chromium"));
-        install_package("chromium");
-    }
-    if !fs::exists(usual)? {
-        bail!("Chromium is needed: apt-get install chromium, or name another one in CHROMIUM");
-    }
-    Ok(usual.to_owned())
+    debian_program("CHROMIUM", "/usr/bin/chromium", "chromium")
 }
 
 /// Runs a program of the console's packages.

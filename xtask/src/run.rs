@@ -1,17 +1,19 @@
 //! Running other programs, and installing those that are missing.
 
 use std::{
+    env, fs,
     io::{self, Write},
     path::{Path, PathBuf},
     process::Command,
 };
 
+use alert_connectors_cluster::install_package;
 use anyhow::{Context, bail};
 
 /// The root of the checkout. `cargo run` says where this package lies; what was known when it was built may be another
 /// checkout, from which the target folder was copied.
 pub(crate) fn root() -> PathBuf {
-    let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let package = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
     package
         .as_deref()
         .and_then(Path::parent)
@@ -58,6 +60,21 @@ pub(crate) fn store<'a, 'b>(arguments: &'a [&'b str]) -> anyhow::Result<(&'b str
         ["--store", ..] => bail!("--store is followed by sqlite or postgres"),
         rest => Ok(("sqlite", rest)),
     }
+}
+
+/// A program of one of Debian's packages: the one that a variable names, or the usual one, which root may install.
+pub(crate) fn debian_program(variable: &str, usual: &str, package: &str) -> anyhow::Result<String> {
+    if let Some(named) = env::var_os(variable) {
+        return Ok(named.to_string_lossy().into_owned());
+    }
+    if !fs::exists(usual)? {
+        talk(format_args!("installing {package}"));
+        install_package(package);
+    }
+    if !fs::exists(usual)? {
+        bail!("{package} is needed: apt-get install {package}, or name another one in {variable}");
+    }
+    Ok(usual.to_owned())
 }
 
 /// Installs a cargo tool from the registry, unless this version or a later one of it is there.

@@ -5,12 +5,12 @@ use std::{
     process::{Command, Stdio},
 };
 
-use alert_connectors_cluster::{Cluster, SERVER, Setup, install_package};
+use alert_connectors_cluster::{Cluster, SERVER, Setup};
 use anyhow::{Context, bail};
 
 use crate::{
     console, fuzz, python,
-    run::{cargo, cargo_with, ensure, root, talk},
+    run::{cargo, cargo_with, debian_program, ensure, root, talk},
 };
 
 pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
@@ -34,7 +34,9 @@ pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
         }
     };
     let tests = [&["nextest", "run", "--locked", "--workspace"], rest].concat();
-    let alertmanager = alertmanager()?;
+    // It reads templates beside it, so the program alone would not do.
+    let package = "prometheus-alertmanager";
+    let alertmanager = debian_program("ALERTMANAGER", "/usr/bin/prometheus-alertmanager", package)?;
     let dbt = python::programs("dbt")?.join("dbt").display().to_string();
     cargo_with(
         &tests,
@@ -52,24 +54,6 @@ pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
     }
     drop(cluster);
     Ok(())
-}
-
-/// Alertmanager, which tests run. On Debian root may install it: it reads templates beside it, so the program alone won't do.
-fn alertmanager() -> anyhow::Result<String> {
-    if let Some(named) = std::env::var_os("ALERTMANAGER") {
-        return Ok(named.to_string_lossy().into_owned());
-    }
-    let usual = "/usr/bin/prometheus-alertmanager";
-    if !fs::exists(usual)? {
-        talk(format_args!("installing Alertmanager"));
-        install_package("prometheus-alertmanager");
-    }
-    if !fs::exists(usual)? {
-        bail!(
-            "Alertmanager is needed: apt-get install prometheus-alertmanager, or name another one in ALERTMANAGER"
-        );
-    }
-    Ok(usual.to_owned())
 }
 
 /// Holds a sample of Teams cards to the parser of the Adaptive Cards library, which is JavaScript.

@@ -67,6 +67,8 @@ pub(crate) trait Poster: Sync {
 pub(crate) struct PostRequest<'p> {
     pub(crate) alerts: &'p [PreparedAlert],
     pub(crate) idempotency: Option<Idempotency>,
+    /// A `resolved` that ends no problem is left out.
+    pub(crate) leaves_out_idle_ends: bool,
     /// The answer lists at most this many deliveries of each alert.
     pub(crate) listed_max: usize,
 }
@@ -94,12 +96,14 @@ impl App {
                 idempotency: posting.idempotency.as_ref().map(|one| one.from(from)),
                 expiry,
                 renotify: self.renotify,
+                leaves_out_idle_ends: posting.leaves_out_idle_ends,
                 alerts: self.step(&grant.roster, rest, expiry.now),
             };
             let step = match self.store_step(submission).await? {
                 Acceptance::Stored(step) => {
-                    self.meters.accepted(step.len());
-                    let events = step.iter().flat_map(SpaceEvent::of_accepted);
+                    let stored = step.iter().filter(|one| one.is_stored);
+                    self.meters.accepted(stored.clone().count());
+                    let events = stored.flat_map(SpaceEvent::of_accepted);
                     self.feed.publish(grant.roster.space.id, events);
                     step
                 }

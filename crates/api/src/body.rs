@@ -12,6 +12,7 @@ use http_body_util::BodyExt;
 use crate::{
     ApiError, App, ErrorKind,
     body_budget::{Room, Sender},
+    non_finite, surrogates,
 };
 
 /// The largest body, in bytes.
@@ -184,6 +185,11 @@ fn unzipped(bytes: &Bytes, most: usize, room: &mut Room) -> Result<Bytes, ApiErr
         }
         plain.extend_from_slice(unpacked);
     }
+}
+
+/// The body without what producers write although JSON has no such thing: `NaN` and the like, and half characters.
+pub(crate) fn mended(bytes: &Bytes) -> Bytes {
+    non_finite::mended(&surrogates::mended(bytes))
 }
 
 /// The JSON of a body that was read.

@@ -47,6 +47,7 @@ impl App {
         let posting = PostRequest {
             alerts: std::slice::from_ref(&prepared),
             idempotency: key.map(|key| remembered(key, Route::Alert, &alert)),
+            leaves_out_idle_ends: false,
             listed_max: usize::MAX,
         };
         let mut stored = self.accept(&poster, grant, posting).await?.alerts;

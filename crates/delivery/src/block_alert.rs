@@ -114,6 +114,7 @@ impl<S: Alerts + ?Sized> BlockAlerts<S> {
                 retry_for: self.retry_for,
             },
             renotify: self.renotify,
+            leaves_out_idle_ends: false,
         }
     }
 }

@@ -2,14 +2,13 @@
 //! Grafana's superset of it
 //! (<https://grafana.com/docs/grafana/latest/alerting/configure-notifications/manage-contact-points/integrations/webhook-notifier/>).
 //!
-//! A group stays `firing` while some of its alerts resolve, and repeats the others: each entry counts by its own status. Alertmanager
+//! A group stays `firing` while some of its alerts resolve, and repeats the others, so each entry is read by its own status. Alertmanager
 //! names an alert by the fingerprint of its labels, which is the same until the labels change.
 
 use std::borrow::Cow;
 
 use alert_connectors_model::{
-    AlertStatus, Fault, FaultKind, FieldReader, Json, Loc, ObjectReader, ParsedAlert, Severity,
-    Warning,
+    AlertStatus, Fault, FieldReader, Json, Loc, ObjectReader, ParsedAlert, Severity, Warning,
 };
 use jiff::Timestamp;
 
@@ -17,7 +16,7 @@ use crate::{
     Ingested,
     draft::Draft,
     severity_words::severity_of,
-    values::{first, object, pairs, text},
+    values::{entry, first, object, pairs, required_list, text},
 };
 
 /// Whose webhook it is.
@@ -29,7 +28,8 @@ pub(crate) enum Sender {
 
 /// What the entries of a body share.
 struct Group<'g> {
-    sender: Sender,
+    /// The type of alerts that have no other.
+    alert_type: &'static str,
     /// Stands before the fingerprint in the keys of problems.
     prefix: String,
     /// The labels by which the group was made, without the alert's name, in words.
@@ -37,16 +37,26 @@ struct Group<'g> {
     now: Timestamp,
 }
 
-pub(crate) fn read(sender: Sender, body: Json<'_>, now: Timestamp) -> Result<Ingested, Vec<Fault>> {
+/// Reads a body. Alerts that name no type get this one.
+pub(crate) fn read(
+    sender: Sender,
+    alert_type: &'static str,
+    body: Json<'_>,
+    now: Timestamp,
+) -> Result<Ingested, Vec<Fault>> {
     let mut body = FieldReader::of_body(body)?;
-    let entries = entries(sender, &mut body);
+    let shape = match sender {
+        Sender::Alertmanager => "Alertmanager's webhook (version 4)",
+        Sender::Grafana => "Grafana's webhook",
+    };
+    let entries = required_list(&mut body, "alerts", shape);
     let group_labels = pairs(body.take("groupLabels"));
     let organisation = body.take("orgId");
     let truncated = body.take("truncatedAlerts");
     let entries = body.finish(entries)?;
     let labels = labels_in_words(&group_labels);
     let group = Group {
-        sender,
+        alert_type,
         prefix: prefix(sender, organisation.as_ref()),
         labels: &labels,
         now,
@@ -59,21 +69,6 @@ pub(crate) fn read(sender: Sender, body: Json<'_>, now: Timestamp) -> Result<Ing
         ignored: 0,
         warnings: truncated.and_then(left_out).into_iter().collect(),
     })
-}
-
-fn entries<'j>(sender: Sender, body: &mut FieldReader<'j>) -> Option<Vec<Json<'j>>> {
-    let shape = match sender {
-        Sender::Alertmanager => "Alertmanager's webhook (version 4)",
-        Sender::Grafana => "Grafana's webhook",
-    };
-    let found = match body.take("alerts") {
-        Some(Json::List(entries)) => return Some(entries),
-        Some(other) => format!("here it is {}", other.type_name()),
-        None => "this body has none".to_owned(),
-    };
-    let msg = format!("{shape} has a list named alerts; {found}. A template may have reshaped it.");
-    body.fault("alerts", FaultKind::WrongType, msg);
-    None
 }
 
 /// Two organisations of a Grafana may name different alerts alike.
@@ -94,16 +89,6 @@ fn left_out(count: Json<'_>) -> Option<Warning> {
         loc: Loc::body().field("truncatedAlerts"),
         msg: format!("The sender left out {count} alerts of the group; raise its max_alerts."),
     })
-}
-
-impl Sender {
-    /// The type of alerts that have no other.
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Alertmanager => "alertmanager",
-            Self::Grafana => "grafana",
-        }
-    }
 }
 
 impl Group<'_> {
@@ -129,7 +114,7 @@ impl Group<'_> {
         );
         let severity = severity(&mut draft, label(&labels, "severity"));
         draft.severity(severity);
-        draft.alert_type(label(&labels, "alert_type").unwrap_or(self.sender.name()));
+        draft.alert_type(label(&labels, "alert_type").unwrap_or(self.alert_type));
         let title = first(&mut annotations, &["summary", "title"]);
         draft.text("title", title.unwrap_or_else(|| self.title(&labels).into()));
         draft.maybe_text(
@@ -228,27 +213,18 @@ fn fields<'j>(
     let labels = labels
         .into_iter()
         .filter(|(name, _)| !SHOWN_OTHERWISE.contains(&&**name));
-    let field = |(name, value)| {
-        Json::Object(vec![
-            (Cow::Borrowed("name"), Json::Text(name)),
-            (Cow::Borrowed("value"), value),
-        ])
-    };
+    let field = |(name, value)| entry(("name", Json::Text(name)), ("value", value));
     Json::List(labels.chain(values).map(field).collect())
 }
 
-fn actions<'j>(annotations: &mut ObjectReader<'j>, entry: &mut ObjectReader<'j>) -> Json<'j> {
+fn actions<'j>(annotations: &mut ObjectReader<'j>, alert: &mut ObjectReader<'j>) -> Json<'j> {
     let links = [
         ("Runbook", text(annotations.take("runbook_url"))),
-        ("Silence", text(entry.take("silenceURL"))),
+        ("Silence", text(alert.take("silenceURL"))),
     ];
     let action = |(label, url): (&'static str, Option<Cow<'j, str>>)| {
-        url.map(|url| {
-            Json::Object(vec![
-                (Cow::Borrowed("label"), Json::Text(label.into())),
-                (Cow::Borrowed("url"), Json::Text(url)),
-            ])
-        })
+        let label = ("label", Json::Text(label.into()));
+        url.map(|url| entry(label, ("url", Json::Text(url))))
     };
     Json::List(links.into_iter().filter_map(action).collect())
 }

@@ -6,16 +6,14 @@
 
 use std::{borrow::Cow, collections::HashMap};
 
-use alert_connectors_model::{
-    AlertStatus, Fault, FaultKind, FieldReader, Json, Loc, ObjectReader, Severity,
-};
+use alert_connectors_model::{AlertStatus, Fault, FieldReader, Json, Loc, ObjectReader, Severity};
 use jiff::Timestamp;
 
 use crate::{
     Ingested,
     draft::Draft,
     severity_words::severity_of,
-    values::{object, pairs, text},
+    values::{entry, items, object, pairs, required_list, text},
 };
 
 /// What the results of a run share.
@@ -44,7 +42,7 @@ enum Verdict {
 pub(crate) fn read(body: Json<'_>, now: Timestamp) -> Result<Ingested, Vec<Fault>> {
     let mut body = FieldReader::of_body(body)?;
     let manifest = object(body.take("manifest"));
-    let sources = object(body.take("sources"));
+    let mut sources = object(body.take("sources"));
     let inner = body.take("run_results");
     let is_inner = inner.is_some();
     let mut run_results = match inner {
@@ -54,7 +52,7 @@ pub(crate) fn read(body: Json<'_>, now: Timestamp) -> Result<Ingested, Vec<Fault
         }
         None => body,
     };
-    let results = results(&mut run_results);
+    let results = required_list(&mut run_results, "results", "dbt's run_results.json");
     let mut metadata = object(run_results.take("metadata"));
     let mut arguments = object(run_results.take("args"));
     let results = run_results.finish(results)?;
@@ -75,29 +73,11 @@ pub(crate) fn read(body: Json<'_>, now: Timestamp) -> Result<Ingested, Vec<Fault
     run.add(&mut ingested, results, &at("run_results").field("results"))?;
     run.add(
         &mut ingested,
-        freshness(sources),
+        // What `dbt source freshness` wrote.
+        items(sources.take("results")),
         &at("sources").field("results"),
     )?;
     Ok(ingested)
-}
-
-fn results<'j>(run_results: &mut FieldReader<'j>) -> Option<Vec<Json<'j>>> {
-    let found = match run_results.take("results") {
-        Some(Json::List(results)) => return Some(results),
-        Some(other) => format!("here it is {}", other.type_name()),
-        None => "this body has none".to_owned(),
-    };
-    let msg = format!("dbt's run_results.json has a list named results; {found}.");
-    run_results.fault("results", FaultKind::WrongType, msg);
-    None
-}
-
-/// The results of `sources.json`, which `dbt source freshness` writes.
-fn freshness(mut sources: ObjectReader<'_>) -> Vec<Json<'_>> {
-    match sources.take("results") {
-        Some(Json::List(results)) => results,
-        _ => Vec::new(),
-    }
 }
 
 /// The nodes and sources of a manifest that say something about alerts.
@@ -235,10 +215,7 @@ fn fenced(language: &str, text: &str) -> String {
 
 /// When the last step of a result ended.
 fn completed_at(timing: Option<Json<'_>>) -> Option<Cow<'_, str>> {
-    let Some(Json::List(steps)) = timing else {
-        return None;
-    };
-    let last = steps.into_iter().next_back();
+    let last = items(timing).into_iter().next_back();
     text(object(last).take("completed_at"))
 }
 
@@ -254,12 +231,8 @@ fn fields<'j>(result: &mut ObjectReader<'j>, known: Option<&Node>) -> Json<'j> {
         ("Owner", owner.map(|owner| Json::Text(owner.into()))),
     ];
     let field = |(name, value): (&'static str, Option<Json<'j>>)| {
-        value.map(|value| {
-            Json::Object(vec![
-                (Cow::Borrowed("name"), Json::Text(name.into())),
-                (Cow::Borrowed("value"), value),
-            ])
-        })
+        let name = ("name", Json::Text(name.into()));
+        value.map(|value| entry(name, ("value", value)))
     };
     Json::List(values.into_iter().filter_map(field).collect())
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use alert_connectors_model::{
-    AlertStatus, AlertType, Fault, Json, Loc, ParsedAlert, Severity, Warning, parse_alert,
+    AlertStatus, AlertType, Fault, Json, Loc, ParsedAlert, Severity, Warning, parse_corrected_alert,
 };
 use jiff::Timestamp;
 
@@ -74,8 +74,6 @@ impl<'j> Draft<'j> {
 
     /// The alert. It has faults only where the source set no type, title, severity or status.
     pub(crate) fn parsed(self, now: Timestamp) -> Result<ParsedAlert, Vec<Fault>> {
-        let mut parsed = parse_alert(Json::Object(self.fields), &self.loc, now)?;
-        parsed.warnings.splice(0..0, self.warnings);
-        Ok(parsed)
+        parse_corrected_alert(Json::Object(self.fields), &self.loc, now, self.warnings)
     }
 }

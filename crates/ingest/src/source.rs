@@ -1,4 +1,4 @@
-//! The sources, by the names that stand in addresses.
+//! The sources whose bodies can be read, by their names in URLs.
 
 use alert_connectors_model::{Fault, Json, ParsedAlert, Warning};
 use jiff::Timestamp;
@@ -34,7 +34,7 @@ impl Source {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Alertmanager, Self::Grafana, Self::Dbt];
 
-    /// The name in addresses.
+    /// The name in URLs.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Alertmanager => "alertmanager",
@@ -59,8 +59,8 @@ impl Source {
     /// Reads a body; `now` stands in for times that it lacks. Returns faults if it is not the source's shape.
     pub fn read(self, body: Json<'_>, now: Timestamp) -> Result<Ingested, Vec<Fault>> {
         match self {
-            Self::Alertmanager => alertmanager::read(Sender::Alertmanager, body, now),
-            Self::Grafana => alertmanager::read(Sender::Grafana, body, now),
+            Self::Alertmanager => alertmanager::read(Sender::Alertmanager, self.name(), body, now),
+            Self::Grafana => alertmanager::read(Sender::Grafana, self.name(), body, now),
             Self::Dbt => dbt::read(body, now),
         }
     }

@@ -31,7 +31,9 @@ pub use alert::{
     ACTIONS_MAX, Action, Alert, AlertStatus, AlertType, BATCH_ALERTS_MAX, DescriptionFormat, Field,
     FieldValue, Part,
 };
-pub use alert_parse::{ParsedAlert, Warning, is_visible, parse_alert, parse_stored_alert};
+pub use alert_parse::{
+    ParsedAlert, Warning, is_visible, parse_alert, parse_corrected_alert, parse_stored_alert,
+};
 pub use attempt::{Attempt, AttemptOutcome};
 pub use clock::{Clock, ManualClock, SystemClock, rfc3339_millis, rfc3339_seconds};
 pub use connector::{CONNECTORS_PER_SPACE_MAX, Connector, ConnectorChange, ConnectorType, Matched};

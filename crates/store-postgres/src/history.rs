@@ -6,7 +6,7 @@ use alert_connectors_model::{ConnectorId, Delivery, DeliveryId, Fingerprint, Spa
 use alert_connectors_store::{
     DeliveryLook, DeliveryMessage, DeliveryQuery, DestinationHealth, Event, Expiry, Health,
     History, KnownConnector, Page, Replay, ReplayPlan, Replayed, Retried, StoreError, carried_by,
-    retry_of,
+    merged_into, retry_of,
     stored::{self, Columns as _, HEALTH_COLUMNS, MESSAGE_COLUMNS, StoredDelivery},
 };
 use async_trait::async_trait;
@@ -157,7 +157,17 @@ impl History for PostgresStore {
                 None => Vec::new(),
             };
             let message = stored::message(&row)?;
-            Ok(Some(DeliveryMessage { carried, ..message }))
+            let merged = match merged_into(seq, message.alert_id, &carried) {
+                Some(last) => session.row(&sql, &[&last]).await?,
+                None => None,
+            };
+            let merged = merged.map(|row| stored::message(&row)).transpose()?;
+            let alert = merged.map_or(message.alert, |merged| merged.alert);
+            Ok(Some(DeliveryMessage {
+                alert,
+                carried,
+                ..message
+            }))
         })
         .await
     }

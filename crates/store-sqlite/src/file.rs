@@ -1,5 +1,5 @@
-//! The files of a database: made for their owner alone, locked by whoever serves them, and watched for as long as a server
-//! uses them.
+//! The files of a database. Only their owner may read and write them; a server locks the database file, and checks while it runs
+//! that no other program replaced the files.
 
 use std::{
     fs::{self, DirBuilder, File, Metadata, TryLockError},

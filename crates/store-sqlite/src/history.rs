@@ -4,7 +4,7 @@ use alert_connectors_model::{ConnectorId, Delivery, DeliveryId, SpaceId};
 use alert_connectors_store::{
     DeliveryLook, DeliveryMessage, DeliveryQuery, Event, Expiry, Health, History, KnownConnector,
     NewestDeliveries, Page, Replay, ReplayPlan, Replayed, Retried, StoreError, carried_by,
-    retry_of,
+    merged_into, retry_of,
     stored::{self, MESSAGE_COLUMNS, StoredDelivery},
 };
 use async_trait::async_trait;
@@ -144,7 +144,16 @@ impl History for SqliteStore {
                 }
                 None => Vec::new(),
             };
-            Ok(Some(DeliveryMessage { carried, ..message }))
+            let merged = match merged_into(stored.seq, message.alert_id, &carried) {
+                Some(last) => row(connection, &sql, [last], stored::message)?,
+                None => None,
+            };
+            let alert = merged.map_or(message.alert, |merged| merged.alert);
+            Ok(Some(DeliveryMessage {
+                alert,
+                carried,
+                ..message
+            }))
         })
         .await
     }

@@ -70,7 +70,8 @@ pub trait History: Send + Sync {
 /// What a delivery's message is made of.
 #[derive(Debug, Clone)]
 pub struct DeliveryMessage {
-    /// What the alert said when the delivery was queued.
+    /// What the alert said when the delivery was queued; of deliveries that were merged into one message, what it said for the
+    /// last of them.
     pub alert: Alert,
     /// Names the alert.
     pub alert_id: AlertId,

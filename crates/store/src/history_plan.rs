@@ -3,13 +3,13 @@
 //! A delivery's state is what is written and what follows from times. So some states are found in several places.
 
 use alert_connectors_model::{
-    Attempt, AttemptId, ConnectorId, Delivery, DeliveryState, Fingerprint,
+    AlertId, Attempt, AttemptId, ConnectorId, Delivery, DeliveryState, Fingerprint,
 };
 use jiff::Timestamp;
 
 use crate::{
-    CLOCK_STEP, DeliveryQuery, DestinationHealth, Expiry, Health, HealthFacts, Page, Replay,
-    Replayed, Retried, StoreError,
+    CLOCK_STEP, DeliveryQuery, DestinationHealth, DigestEntry, Expiry, Health, HealthFacts, Page,
+    Replay, Replayed, Retried, StoreError,
     alerts::rows_max,
     stored::{Columns, StoredDelivery},
 };
@@ -273,6 +273,12 @@ pub fn carried_by(attempts: &[Attempt]) -> Option<(AttemptId, usize)> {
     let last = attempts.last()?;
     let size = usize::try_from(last.digest_size).ok()?;
     (size > 1).then_some((last.id, size))
+}
+
+/// The place of the delivery whose words the message of this one has: the last that was merged with it, if that is another.
+pub fn merged_into(seq: i64, alert_id: AlertId, carried: &[DigestEntry]) -> Option<i64> {
+    let last = carried.iter().rfind(|entry| entry.alert_id == alert_id)?;
+    (last.seq != seq).then_some(last.seq)
 }
 
 /// Whether a delivery is retried: its destination, or why not. `connector` is its connector, if that is still there.

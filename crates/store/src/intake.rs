@@ -35,6 +35,8 @@ pub struct Submission {
     pub expiry: Expiry,
     /// Connectors that were notified this long ago are reminded by the next repeat of an active problem.
     pub renotify: SignedDuration,
+    /// Whether a `resolved` that ends no problem is left out instead of stored.
+    pub leaves_out_idle_ends: bool,
     /// The alerts, in their order.
     pub alerts: Vec<NewAlert>,
 }
@@ -146,6 +148,8 @@ pub struct Accepted {
     pub current: Option<Arc<str>>,
     /// Whether it is a `resolved` that happened before the active problem began, and so ends nothing.
     pub ends_nothing: bool,
+    /// Whether the store has it: an idle end is left out where the request says so.
+    pub is_stored: bool,
     /// The deliveries that this request caused.
     pub deliveries: Vec<AcceptedDelivery>,
 }

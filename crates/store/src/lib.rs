@@ -47,7 +47,7 @@ pub use history::{
 };
 pub use history_plan::{
     CARRIED_SPANS, DeliveryLook, KIND_PLACES_MAX, KnownConnector, NewestDeliveries, ReplayPlan,
-    carried_by, retry_of,
+    carried_by, merged_into, retry_of,
 };
 pub use inspection::Inspection;
 pub use intake::{

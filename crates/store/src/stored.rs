@@ -308,6 +308,7 @@ impl StoredAnswer {
                 occurrences: self.occurrences,
                 current: None,
                 ends_nothing: self.ends_nothing,
+                is_stored: true,
                 deliveries: Vec::new(),
             };
         };
@@ -318,6 +319,7 @@ impl StoredAnswer {
             occurrences: self.occurrences,
             current: Some(alert_json(&record.alert).into()),
             ends_nothing: self.ends_nothing,
+            is_stored: true,
             deliveries: record.deliveries,
         }
     }

@@ -521,9 +521,9 @@ export const followEvents = <ThrowOnError extends boolean = false>(options: Opti
 });
 
 /**
- * Post what a producer sends, as it stands. Each alert in it is stored with its deliveries before the answer.
+ * Post the body of a producer's own webhook. Every alert in it is stored with its deliveries before the answer.
  *
- * HTTP basic authentication does too, with the API key as the password, for producers that can do no other.
+ * A producer that can't send a bearer token may use HTTP basic authentication, with the API key as the password.
  */
 export const ingest = <ThrowOnError extends boolean = false>(options: Options<IngestData, ThrowOnError>) => (options.client ?? client).post<IngestResponses, IngestErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }, {
@@ -540,7 +540,9 @@ export const ingest = <ThrowOnError extends boolean = false>(options: Options<In
 });
 
 /**
- * Show what would come of a producer's body, and who would hear of it, without storing anything.
+ * Show the alerts that a producer's body becomes, and which connectors match them, without storing anything.
+ *
+ * A `resolved` is shown even where it would end no problem.
  */
 export const previewIngest = <ThrowOnError extends boolean = false>(options: Options<PreviewIngestData, ThrowOnError>) => (options.client ?? client).post<PreviewIngestResponses, PreviewIngestErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }, {

@@ -4,7 +4,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::world::{World, answer};
 
 const ALERTMANAGER: &str = "/spaces/data/ingest/alertmanager";
 
@@ -146,4 +146,25 @@ async fn a_pass_is_stored_only_where_it_ends_a_problem() {
         .map(|one| &one["status"])
         .collect();
     assert_eq!(statuses, ["resolved", "resolved"]);
+}
+
+/// Python writes such numbers into JSON, and dbt is written in Python.
+#[tokio::test]
+async fn a_number_that_json_does_not_have_loses_no_body() {
+    let world = World::start().await;
+    let body =
+        r#"{"results": [{"status": "fail", "unique_id": "test.shop.n.abc", "failures": NaN}]}"#;
+    let request = world
+        .client
+        .post(format!("{}/spaces/data/ingest/dbt", world.server.base))
+        .header("authorization", format!("Bearer {}", world.token))
+        .header("content-type", "application/json")
+        .body(body);
+    let stored = answer(request).await;
+    assert_eq!(
+        (stored.status.as_u16(), &stored.body["accepted"]),
+        (200, &json!(1)),
+        "{}",
+        stored.text
+    );
 }

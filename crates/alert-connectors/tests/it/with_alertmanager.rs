@@ -242,7 +242,7 @@ async fn what_fires_and_ends_arrives_whoever_is_away_for_a_while() {
     )
     .await;
 
-    // The server is away: Alertmanager is told to try again, and does.
+    // The server is away. Alertmanager gets a 503, and posts the group again.
     front.lead_to(None);
     alertmanager.report("c", "page", false).await;
     until(

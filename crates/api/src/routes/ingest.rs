@@ -1,10 +1,8 @@
-//! What producers send as it stands: each body becomes alerts.
-
-use std::collections::HashSet;
+//! Takes the bodies of producers' own webhooks, and makes alerts of them.
 
 use alert_connectors_ingest::Source;
-use alert_connectors_model::{AlertId, AlertStatus, Loc, SpaceId, Warning};
-use alert_connectors_store::{AlertQuery, PreparedAlert, ends_nothing_warning};
+use alert_connectors_model::{AlertStatus, Loc, Warning};
+use alert_connectors_store::{PreparedAlert, ends_nothing_warning};
 use axum::{
     Json,
     body::Body,
@@ -25,12 +23,9 @@ use crate::{
     path::{PathSlug, PathSource},
 };
 
-/// At most this many warnings are listed; a last one counts the others.
-const WARNINGS_MAX: usize = 100;
-
-/// Post what a producer sends, as it stands. Each alert in it is stored with its deliveries before the answer.
+/// Post the body of a producer's own webhook. Every alert in it is stored with its deliveries before the answer.
 ///
-/// HTTP basic authentication does too, with the API key as the password, for producers that can do no other.
+/// A producer that can't send a bearer token may use HTTP basic authentication, with the API key as the password.
 #[utoipa::path(
     post, path = "/spaces/{slug}/ingest/{source}", operation_id = "ingest", tag = "alerts",
     params(
@@ -52,10 +47,7 @@ pub(super) async fn post(
     let grant = gate.enter().await?;
     let source = gate.held(source_of(&source)).await?;
     let read = read(&app, source, &headers, request).await;
-    let (_bytes, mut read) = gate.held(read).await?;
-    if source.says_what_is_good() {
-        read = without_idle_ends(&app, grant.roster.space.id, read).await?;
-    }
+    let (_bytes, read) = gate.held(read).await?;
     if read.alerts.is_empty() {
         // No commit checks that the caller may still post.
         gate.grant().await?;
@@ -64,13 +56,17 @@ pub(super) async fn post(
     let posting = PostRequest {
         alerts: &read.alerts,
         idempotency: None,
+        // Or the history would fill with what is good.
+        leaves_out_idle_ends: source.says_what_is_good(),
         listed_max: 0,
     };
     let accepted = app.accept(&gate, grant, posting).await?;
     Ok(Json(read.answer(&accepted.alerts)).into_response())
 }
 
-/// Show what would come of a producer's body, and who would hear of it, without storing anything.
+/// Show the alerts that a producer's body becomes, and which connectors match them, without storing anything.
+///
+/// A `resolved` is shown even where it would end no problem.
 #[utoipa::path(
     post, path = "/spaces/{slug}/ingest/{source}/preview", operation_id = "previewIngest", tag = "alerts",
     params(
@@ -141,9 +137,9 @@ fn no_source() -> ApiError {
 }
 
 fn alerts_of(source: Source, bytes: &Bytes, now: Timestamp) -> Result<Read, ApiError> {
-    let ingested = source
-        .read(body::parse(bytes)?, now)
-        .map_err(ApiError::invalid)?;
+    let mended = body::mended(bytes);
+    let ingested = source.read(body::parse(&mended)?, now);
+    let ingested = ingested.map_err(ApiError::invalid)?;
     Ok(Read {
         alerts: ingested.alerts.into_iter().map(PreparedAlert::of).collect(),
         ignored: ingested.ignored,
@@ -151,78 +147,34 @@ fn alerts_of(source: Source, bytes: &Bytes, now: Timestamp) -> Result<Read, ApiE
     })
 }
 
-/// Leaves out what is good and was not bad: a source that says of everything that it is good would fill the history with it.
-async fn without_idle_ends(app: &App, space: SpaceId, mut read: Read) -> Result<Read, ApiError> {
-    let is_end = |one: &PreparedAlert| one.alert.status == AlertStatus::Resolved;
-    let ends = read.alerts.iter().filter(|one| is_end(one));
-    let keys: Vec<String> = ends.filter_map(|one| one.alert.dedup_key.clone()).collect();
-    let mut active = HashSet::new();
-    for keys in keys.chunks(KEYS_A_LOOK) {
-        let query = AlertQuery {
-            statuses: vec![AlertStatus::Active],
-            dedup_keys: keys.to_vec(),
-            limit: keys.len(),
-            ..AlertQuery::default()
-        };
-        let page = app.store.alerts(space, query, app.expiry()).await?;
-        active.extend(
-            page.items
-                .into_iter()
-                .filter_map(|record| record.alert.dedup_key.clone()),
-        );
-    }
-    let all = read.alerts.len();
-    // One body may say that something is bad, and then that it is good.
-    for one in read.alerts.iter().filter(|one| !is_end(one)) {
-        active.extend(one.alert.dedup_key.clone());
-    }
-    let is_bad = |key: &Option<String>| key.as_ref().is_some_and(|key| active.contains(key));
-    read.alerts
-        .retain(|one| !is_end(one) || is_bad(&one.alert.dedup_key));
-    read.ignored += all - read.alerts.len();
-    Ok(read)
-}
-
-/// So many problems are looked up at once.
-const KEYS_A_LOOK: usize = 50;
-
 impl Read {
-    fn answer(self, stored: &[Stored]) -> schema::Ingested {
-        let count = |status| {
-            self.alerts
-                .iter()
-                .filter(|one| one.alert.status == status)
-                .count()
+    fn answer(self, accepted: &[Stored]) -> schema::Ingested {
+        let mut answer = schema::Ingested {
+            accepted: 0,
+            resolved: 0,
+            ignored: self.ignored,
+            alerts: Vec::new(),
+            warnings: Vec::new(),
         };
-        let (accepted, resolved) = (count(AlertStatus::Active), count(AlertStatus::Resolved));
-        let ids: Vec<AlertId> = stored.iter().map(|one| one.accepted.id).collect();
         let mut warnings = self.warnings;
-        for (at, (prepared, stored)) in self.alerts.iter().zip(stored).enumerate() {
+        for (at, (prepared, stored)) in self.alerts.iter().zip(accepted).enumerate() {
+            let accepted = &stored.accepted;
             warnings.extend_from_slice(&prepared.warnings);
-            if stored.accepted.ends_nothing {
+            if accepted.ends_nothing {
                 warnings.push(ends_nothing_warning(&Loc::body().field("alerts").item(at)));
             }
+            match prepared.alert.status {
+                _ if !accepted.is_stored => answer.ignored += 1,
+                AlertStatus::Active => answer.accepted += 1,
+                AlertStatus::Resolved => answer.resolved += 1,
+            }
+            answer
+                .alerts
+                .extend(accepted.is_stored.then_some(accepted.id));
         }
-        schema::Ingested {
-            accepted,
-            resolved,
-            ignored: self.ignored,
-            alerts: ids,
-            warnings: bounded(warnings),
-        }
+        answer.warnings = Warning::at_most(warnings, &Loc::body());
+        answer
     }
-}
-
-fn bounded(mut warnings: Vec<Warning>) -> Vec<Warning> {
-    if warnings.len() > WARNINGS_MAX {
-        let more = warnings.len() - WARNINGS_MAX;
-        warnings.truncate(WARNINGS_MAX);
-        warnings.push(Warning {
-            loc: Loc::body(),
-            msg: format!("{more} more warnings are not listed."),
-        });
-    }
-    warnings
 }
 
 /// The headers, with the password of basic authentication as the bearer's token.

@@ -34,10 +34,8 @@ use crate::{
     entry::Viewer,
     heavy,
     list_body::ListBody,
-    non_finite,
     path::PathSlug,
     serialised::serialised,
-    surrogates,
 };
 
 /// Post an alert. 202 comes only once it is on disk together with its deliveries.
@@ -67,6 +65,7 @@ pub(super) async fn post(
     let posting = PostRequest {
         alerts: std::slice::from_ref(&parsed),
         idempotency,
+        leaves_out_idle_ends: false,
         listed_max: usize::MAX,
     };
     let accepted = app.accept(&gate, grant, posting).await?;
@@ -115,6 +114,7 @@ pub(super) async fn post_batch(
     let posting = PostRequest {
         alerts: &good,
         idempotency,
+        leaves_out_idle_ends: false,
         listed_max: DELIVERIES_LISTED_MAX,
     };
     let accepted = app.accept(&gate, grant, posting).await?;
@@ -212,7 +212,7 @@ async fn read_one(
 
 /// Reads one alert, with every fault at once.
 pub(crate) fn one_of(bytes: &Bytes, now: Timestamp) -> Result<PreparedAlert, ApiError> {
-    let mended = non_finite::mended(&surrogates::mended(bytes));
+    let mended = body::mended(bytes);
     let parsed = parse_alert(body::parse(&mended)?, &Loc::body(), now);
     Ok(PreparedAlert::of(parsed.map_err(ApiError::invalid)?))
 }
@@ -248,7 +248,7 @@ async fn read_batch(
 
 fn batch_of(bytes: &Bytes, now: Timestamp) -> Result<Batch, ApiError> {
     let fault = |kind, msg: String| ApiError::invalid(vec![Fault::new(Loc::body(), kind, msg)]);
-    let mended = non_finite::mended(&surrogates::mended(bytes));
+    let mended = body::mended(bytes);
     let items = match body::parse(&mended)? {
         Json::List(items) => items,
         other => {

@@ -77,12 +77,13 @@ fn queue_while(
 ) -> Vec<QueuedDelivery> {
     let mut alerts: HashMap<_, Arc<RenderedAlert>> = HashMap::new();
     let queue = |delivery: PendingDelivery| {
-        let known = alerts.get(&delivery.alert_id);
-        let rendered = match known.filter(|one| one.is_of(&delivery.alert)) {
-            Some(rendered) => Arc::clone(rendered),
-            None => Arc::new(RenderedAlert::of(&delivery, context.public_url.as_deref())),
-        };
-        alerts.insert(delivery.alert_id, Arc::clone(&rendered));
+        let new = || Arc::new(RenderedAlert::of(&delivery, context.public_url.as_deref()));
+        let known = alerts.entry(delivery.alert_id).or_insert_with(new);
+        // The same alert may say something else in a later delivery.
+        if !known.is_of(&delivery.alert) {
+            *known = new();
+        }
+        let rendered = Arc::clone(known);
         let reservation = reserve(rendered.size_bytes())?;
         Some(QueuedDelivery::new(delivery, rendered, reservation))
     };

@@ -62,13 +62,38 @@ pub struct Warning {
     pub msg: String,
 }
 
+impl Warning {
+    /// The first 100 of them, and one at `loc` that counts the others.
+    pub fn at_most(mut warnings: Vec<Self>, loc: &Loc) -> Vec<Self> {
+        if warnings.len() > WARNINGS_MAX {
+            let more = warnings.len() - WARNINGS_MAX;
+            warnings.truncate(WARNINGS_MAX);
+            warnings.push(Self {
+                loc: loc.clone(),
+                msg: format!("{more} more warnings are not listed."),
+            });
+        }
+        warnings
+    }
+}
+
 /// Reads one alert that stands at `loc`; `now` stands in for an absent or invalid `occurred_at`.
 pub fn parse_alert(json: Json<'_>, loc: &Loc, now: Timestamp) -> Result<ParsedAlert, Vec<Fault>> {
+    parse_corrected_alert(json, loc, now, Vec::new())
+}
+
+/// The same for an alert that was corrected before it is read, as these warnings say.
+pub fn parse_corrected_alert(
+    json: Json<'_>,
+    loc: &Loc,
+    now: Timestamp,
+    warnings: Vec<Warning>,
+) -> Result<ParsedAlert, Vec<Fault>> {
     let fields = FieldReader::new(json, loc.clone(), "An alert is")?;
     let mut reader = AlertReader {
         loc,
         fields,
-        warnings: Vec::new(),
+        warnings,
     };
     let alert_type = reader.alert_type();
     let title = reader.title();
@@ -133,19 +158,11 @@ struct AlertReader<'l, 'j> {
 }
 
 impl<'j> AlertReader<'_, 'j> {
-    fn finish(mut self, alert: impl FnOnce() -> Option<Alert>) -> Result<ParsedAlert, Vec<Fault>> {
-        if self.warnings.len() > WARNINGS_MAX {
-            let more = self.warnings.len() - WARNINGS_MAX;
-            self.warnings.truncate(WARNINGS_MAX);
-            self.warn(
-                self.loc.clone(),
-                format!("{more} more warnings are not listed."),
-            );
-        }
+    fn finish(self, alert: impl FnOnce() -> Option<Alert>) -> Result<ParsedAlert, Vec<Fault>> {
         Ok(ParsedAlert {
             alert: self.fields.finish(alert())?,
             has_own_time: false,
-            warnings: self.warnings,
+            warnings: Warning::at_most(self.warnings, self.loc),
         })
     }
 

@@ -70,8 +70,8 @@ pub trait Ledger {
         json: &Arc<str>,
     ) -> Result<(), Self::Error>;
 
-    /// Keeps what an alert said, for as long as the alert: it is what the first of these deliveries says, and those behind it until
-    /// the next revision. `json` is the alert as JSON.
+    /// Keeps a revision of an alert for as long as the alert: what `first_delivery` and the deliveries behind it say, up to the
+    /// next revision. `json` is the alert as JSON.
     fn keep_revision(
         &mut self,
         alert_seq: i64,

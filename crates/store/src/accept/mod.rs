@@ -83,6 +83,7 @@ pub fn accept<L: Ledger>(
         roster,
         expiry: submission.expiry,
         renotify: submission.renotify,
+        leaves_out_idle_ends: submission.leaves_out_idle_ends,
         events,
     };
     let mut accepted = Vec::with_capacity(submission.alerts.len());
@@ -127,6 +128,7 @@ pub fn resolve<L: Ledger>(
             expiry: request.expiry,
             // A request that resolves a problem repeats none.
             renotify: SignedDuration::MAX,
+            leaves_out_idle_ends: false,
             events,
         };
         posting.resolve(problem, resolved)?;

@@ -25,11 +25,13 @@ pub(super) struct Posting<'a, L> {
     pub(super) expiry: Expiry,
     /// Recipients who were notified this long ago are reminded by the next repeat.
     pub(super) renotify: SignedDuration,
+    /// A `resolved` that ends no problem is left out.
+    pub(super) leaves_out_idle_ends: bool,
     pub(super) events: &'a mut Vec<Event>,
 }
 
-/// The openings of a problem stand before every other delivery of it.
-const OPENING: i64 = 0;
+/// Stands before the place of every delivery.
+const BEFORE_ALL: i64 = 0;
 
 /// The stored alert that deliveries are queued for.
 struct Subject<'a> {
@@ -51,6 +53,7 @@ impl<L: Ledger> Posting<'_, L> {
                 let resolved = problem.alert.resolved_by(&new.alert);
                 self.resolve(problem, resolved)
             }
+            (_, AlertStatus::Resolved) if self.leaves_out_idle_ends => Ok(self.left_out(new)),
             (Some(_), AlertStatus::Resolved) => self.insert_without_effect(new),
             // Nobody was notified of a problem, so nobody is notified of its end.
             (None, AlertStatus::Resolved) => self.insert(new, &[]),
@@ -98,7 +101,7 @@ impl<L: Ledger> Posting<'_, L> {
             return Ok(());
         }
         let opened = alert_json(&problem.alert).into();
-        self.ledger.keep_revision(problem.seq, OPENING, &opened)
+        self.ledger.keep_revision(problem.seq, BEFORE_ALL, &opened)
     }
 
     /// Stores a problem as it is now, and queues its follow-ups.
@@ -124,8 +127,22 @@ impl<L: Ledger> Posting<'_, L> {
             occurrences: problem.occurrences,
             current: Some(json),
             ends_nothing: false,
+            is_stored: true,
             deliveries: queued.into_iter().map(|(_, delivery)| delivery).collect(),
         })
+    }
+
+    /// The answer to a `resolved` that ends nothing and is not stored.
+    const fn left_out(&self, new: &NewAlert) -> Accepted {
+        Accepted {
+            id: new.id,
+            received_at: self.expiry.now,
+            occurrences: 1,
+            current: None,
+            ends_nothing: false,
+            is_stored: false,
+            deliveries: Vec::new(),
+        }
     }
 
     /// Stores a `resolved` that ends nothing: nobody is notified, and its warnings say why.
@@ -170,6 +187,7 @@ impl<L: Ledger> Posting<'_, L> {
             occurrences: 1,
             current: None,
             ends_nothing: false,
+            is_stored: true,
             deliveries,
         })
     }

@@ -1,5 +1,6 @@
 //! The life of a problem without a database: what each post writes, and whom it notifies.
 
+mod idle_ends;
 mod memory_ledger;
 mod revisions;
 
@@ -93,6 +94,7 @@ impl World {
             idempotency: None,
             expiry: self.expiry(),
             renotify: RENOTIFY,
+            leaves_out_idle_ends: false,
             alerts: vec![new],
         }
     }

@@ -80,6 +80,7 @@ macro_rules! conformance {
             a_resolved_of_before_the_beginning_ends_nothing,
             a_problem_keeps_when_it_ended_and_its_newest_title,
             a_message_stays_what_it_was,
+            a_merged_message_says_what_its_last_part_says,
             deliveries_of_a_connector_are_listed_newest_first_by_state,
             deliveries_of_a_space_are_listed_newest_first,
             deliveries_of_a_space_are_listed_by_state,

@@ -243,3 +243,32 @@ pub async fn a_message_stays_what_it_was(world: World) {
     let titles: Vec<_> = due.iter().map(|one| one.alert.title.as_str()).collect();
     assert_eq!(titles, ["one", "four", "six"]);
 }
+
+/// Deliveries of a problem that were merged into one message share it: it says what the last of them says.
+pub async fn a_merged_message_says_what_its_last_part_says(world: World) {
+    let connector = world.connect("").await;
+    let opened = world.titled("one", -50, Severity::High, "active").await;
+    let raised = world.titled("two", -20, Severity::Critical, "active").await;
+    let due = world.due(&connector).await;
+    let one = world.outcome(&due[0], world.arrived());
+    let attempt = std::sync::Arc::new(alert_connectors_model::Attempt {
+        digest_size: 2,
+        ..(**one.attempt.as_ref().unwrap()).clone()
+    });
+    let outcomes = due.iter().map(|due| crate::Outcome {
+        seq: due.seq,
+        attempt: Some(std::sync::Arc::clone(&attempt)),
+        ..one.clone()
+    });
+    world.report(&connector, outcomes.collect()).await;
+    world.titled("three", -10, Severity::High, "active").await;
+    for id in [opened.deliveries[0].id, raised.deliveries[0].id] {
+        let message = world.store.message(world.space_id().await, id, 1).await;
+        let message = message.unwrap().unwrap();
+        assert_eq!(message.carried.len(), 2);
+        assert_eq!(
+            (&*message.alert.title, message.alert.severity),
+            ("two", Severity::Critical)
+        );
+    }
+}

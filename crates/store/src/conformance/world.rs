@@ -193,6 +193,7 @@ impl World {
             idempotency: None,
             expiry: self.expiry(),
             renotify: SignedDuration::from_hours(4),
+            leaves_out_idle_ends: false,
             roster: Arc::new(roster),
         }
     }

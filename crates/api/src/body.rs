@@ -192,9 +192,14 @@ pub(crate) fn mended(bytes: &Bytes) -> Bytes {
     non_finite::mended(&surrogates::mended(bytes))
 }
 
+/// The body without the byte order mark that it may begin with.
+pub(crate) fn without_mark(bytes: &Bytes) -> &[u8] {
+    bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes)
+}
+
 /// The JSON of a body that was read.
 pub(crate) fn parse(bytes: &Bytes) -> Result<Json<'_>, ApiError> {
-    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+    let bytes = without_mark(bytes);
     if bytes.is_empty() {
         return Err(ApiError::new(
             ErrorKind::MalformedJson,

@@ -50,7 +50,9 @@ impl Rosters {
 
 fn weight(roster: &Roster) -> usize {
     let connectors = roster.connectors.iter();
-    ROSTER_BYTES + connectors.map(|one| weight_of(one)).sum::<usize>()
+    let mappings = roster.sources.iter().filter_map(|one| one.mapping.as_ref());
+    let mappings = mappings.map(String::len).sum::<usize>();
+    ROSTER_BYTES + mappings + connectors.map(|one| weight_of(one)).sum::<usize>()
 }
 
 fn weight_of(connector: &Connector) -> usize {

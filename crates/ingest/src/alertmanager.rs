@@ -7,15 +7,11 @@
 
 use std::borrow::Cow;
 
-use alert_connectors_model::{
-    AlertStatus, Fault, FieldReader, Json, Loc, ObjectReader, ParsedAlert, Severity, Warning,
-};
-use jiff::Timestamp;
+use alert_connectors_model::{AlertStatus, Fault, FieldReader, Json, Loc, ObjectReader};
 
 use crate::{
-    Ingested,
     draft::Draft,
-    severity_words::severity_of,
+    reading::Reading,
     values::{entry, first, object, pairs, required_list, text},
 };
 
@@ -34,7 +30,6 @@ struct Group<'g> {
     prefix: String,
     /// The labels by which the group was made, without the alert's name, in words.
     labels: &'g str,
-    now: Timestamp,
 }
 
 /// Reads a body. Alerts that name no type get this one.
@@ -42,8 +37,8 @@ pub(crate) fn read(
     sender: Sender,
     alert_type: &'static str,
     body: Json<'_>,
-    now: Timestamp,
-) -> Result<Ingested, Vec<Fault>> {
+    reading: &mut Reading<'_>,
+) -> Result<(), Vec<Fault>> {
     let mut body = FieldReader::of_body(body)?;
     let shape = match sender {
         Sender::Alertmanager => "Alertmanager's webhook (version 4)",
@@ -59,16 +54,16 @@ pub(crate) fn read(
         alert_type,
         prefix: prefix(sender, organisation.as_ref()),
         labels: &labels,
-        now,
     };
     let loc = Loc::body().field("alerts");
-    let alerts = entries.into_iter().enumerate();
-    let alerts = alerts.map(|(at, entry)| group.alert(entry, loc.item(at)));
-    Ok(Ingested {
-        alerts: alerts.collect::<Result<_, _>>()?,
-        ignored: 0,
-        warnings: truncated.and_then(left_out).into_iter().collect(),
-    })
+    for (at, entry) in entries.into_iter().enumerate() {
+        let draft = reading.draft(loc.item(at), &entry);
+        reading.add(group.alert(entry, draft))?;
+    }
+    if let Some(msg) = truncated.and_then(left_out) {
+        reading.warn(Loc::body().field("truncatedAlerts"), msg);
+    }
+    Ok(())
 }
 
 /// Two organisations of a Grafana may name different alerts alike.
@@ -81,19 +76,16 @@ fn prefix(sender: Sender, organisation: Option<&Json<'_>>) -> String {
 }
 
 /// What Alertmanager says that it left out (`max_alerts`).
-fn left_out(count: Json<'_>) -> Option<Warning> {
+fn left_out(count: Json<'_>) -> Option<String> {
     let Json::Number(count) = count else {
         return None;
     };
-    (count.as_str() != "0").then(|| Warning {
-        loc: Loc::body().field("truncatedAlerts"),
-        msg: format!("The sender left out {count} alerts of the group; raise its max_alerts."),
-    })
+    (count.as_str() != "0")
+        .then(|| format!("The sender left out {count} alerts of the group; raise its max_alerts."))
 }
 
 impl Group<'_> {
-    fn alert(&self, entry: Json<'_>, loc: Loc) -> Result<ParsedAlert, Vec<Fault>> {
-        let mut draft = Draft::new(loc);
+    fn alert<'j>(&self, entry: Json<'j>, mut draft: Draft<'j>) -> Draft<'j> {
         if !matches!(entry, Json::Object(_)) {
             let msg = format!("An entry is an object; this is {}.", entry.type_name());
             draft.warn(Loc::clone, msg);
@@ -112,8 +104,9 @@ impl Group<'_> {
             "dedup_key",
             self.key(text(entry.take("fingerprint")), &labels),
         );
-        let severity = severity(&mut draft, label(&labels, "severity"));
-        draft.severity(severity);
+        draft.severity_word(label(&labels, "severity"), |loc| {
+            loc.field("labels").field("severity")
+        });
         draft.alert_type(label(&labels, "alert_type").unwrap_or(self.alert_type));
         let title = first(&mut annotations, &["summary", "title"]);
         draft.text("title", title.unwrap_or_else(|| self.title(&labels).into()));
@@ -128,7 +121,7 @@ impl Group<'_> {
         draft.set("actions", actions(&mut annotations, &mut entry));
         let values = pairs(entry.take("values"));
         draft.set("fields", fields(labels, values));
-        draft.parsed(self.now)
+        draft
     }
 
     /// The problem's name. An entry without a fingerprint is named by its labels, of which the fingerprint is made.
@@ -166,17 +159,6 @@ fn status(draft: &mut Draft<'_>, word: Option<&str>) -> AlertStatus {
             AlertStatus::Active
         }
     }
-}
-
-fn severity(draft: &mut Draft<'_>, word: Option<&str>) -> Severity {
-    let Some(word) = word else {
-        return Severity::Medium;
-    };
-    severity_of(word).unwrap_or_else(|| {
-        let msg = format!("The severity {word} is not known; it counts as medium.");
-        draft.warn(|loc| loc.field("labels").field("severity"), msg);
-        Severity::Medium
-    })
 }
 
 fn label<'l>(labels: &'l [(Cow<'_, str>, Json<'_>)], name: &str) -> Option<&'l str> {

@@ -1,5 +1,5 @@
 //! dbt's `run_results.json`, versions 4 to 6 (<https://docs.getdbt.com/reference/artifacts/run-results-json>): alone, or in an object
-//! `{run_results, manifest?, sources?}` with the other artifacts of the run.
+//! `{run_results, manifest?, sources?}` with the other artifacts of the run. What dbt Cloud posts is told apart.
 //!
 //! Each result is an alert about its node: a failure opens or repeats the node's problem, a pass ends it. The problem is named by
 //! project, target and node, so that the runs of two environments don't end each other's.
@@ -7,11 +7,11 @@
 use std::{borrow::Cow, collections::HashMap};
 
 use alert_connectors_model::{AlertStatus, Fault, FieldReader, Json, Loc, ObjectReader, Severity};
-use jiff::Timestamp;
 
 use crate::{
-    Ingested,
+    dbt_cloud,
     draft::Draft,
+    reading::Reading,
     severity_words::severity_of,
     values::{entry, items, object, pairs, required_list, text},
 };
@@ -21,7 +21,6 @@ struct Run<'j> {
     target: Cow<'j, str>,
     generated_at: Option<Cow<'j, str>>,
     nodes: HashMap<Cow<'j, str>, Node>,
-    now: Timestamp,
 }
 
 /// What the manifest says of a node.
@@ -39,7 +38,10 @@ enum Verdict {
     Nothing,
 }
 
-pub(crate) fn read(body: Json<'_>, now: Timestamp) -> Result<Ingested, Vec<Fault>> {
+pub(crate) fn read(body: Json<'_>, reading: &mut Reading<'_>) -> Result<(), Vec<Fault>> {
+    if dbt_cloud::is_event(&body) {
+        return dbt_cloud::read(body, reading);
+    }
     let mut body = FieldReader::of_body(body)?;
     let manifest = object(body.take("manifest"));
     let mut sources = object(body.take("sources"));
@@ -60,9 +62,7 @@ pub(crate) fn read(body: Json<'_>, now: Timestamp) -> Result<Ingested, Vec<Fault
         target: text(arguments.take("target")).unwrap_or(Cow::Borrowed("default")),
         generated_at: text(metadata.take("generated_at")),
         nodes: nodes(manifest),
-        now,
     };
-    let mut ingested = Ingested::default();
     let at = |name: &'static str| {
         if is_inner {
             Loc::body().field(name)
@@ -70,14 +70,10 @@ pub(crate) fn read(body: Json<'_>, now: Timestamp) -> Result<Ingested, Vec<Fault
             Loc::body()
         }
     };
-    run.add(&mut ingested, results, &at("run_results").field("results"))?;
-    run.add(
-        &mut ingested,
-        // What `dbt source freshness` wrote.
-        items(sources.take("results")),
-        &at("sources").field("results"),
-    )?;
-    Ok(ingested)
+    run.add(reading, results, &at("run_results").field("results"))?;
+    // What `dbt source freshness` wrote.
+    let freshness = items(sources.take("results"));
+    run.add(reading, freshness, &at("sources").field("results"))
 }
 
 /// The nodes and sources of a manifest that say something about alerts.
@@ -104,22 +100,22 @@ fn node_of(node: Json<'_>) -> Node {
 impl Run<'_> {
     fn add(
         &self,
-        ingested: &mut Ingested,
+        reading: &mut Reading<'_>,
         results: Vec<Json<'_>>,
         loc: &Loc,
     ) -> Result<(), Vec<Fault>> {
         for (at, result) in results.into_iter().enumerate() {
-            match self.draft(object(Some(result)), loc.item(at)) {
-                Some(draft) => ingested.alerts.push(draft.parsed(self.now)?),
-                None => ingested.ignored += 1,
+            let draft = reading.draft(loc.item(at), &result);
+            match self.alert(object(Some(result)), draft) {
+                Some(draft) => reading.add(draft)?,
+                None => reading.ignore(),
             }
         }
         Ok(())
     }
 
     /// The alert of a result; nothing if the node was not looked at.
-    fn draft<'j>(&self, mut result: ObjectReader<'j>, loc: Loc) -> Option<Draft<'j>> {
-        let mut draft = Draft::new(loc);
+    fn alert<'j>(&self, mut result: ObjectReader<'j>, mut draft: Draft<'j>) -> Option<Draft<'j>> {
         let id = text(result.take("unique_id")).unwrap_or_else(|| {
             draft.warn(|loc| loc.field("unique_id"), "A result names its node.");
             Cow::Borrowed("unknown")

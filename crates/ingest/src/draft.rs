@@ -7,20 +7,32 @@ use alert_connectors_model::{
 };
 use jiff::Timestamp;
 
+use crate::{
+    mapping::{Kept, Mapping},
+    severity_words::severity_of,
+    values::entry,
+};
+
 /// The longest type, in characters.
 const TYPE_CHARS_MAX: usize = 64;
+
+/// A warning repeats at most this many characters of a word.
+const SHOWN_CHARS_MAX: usize = 60;
 
 /// An alert that is read from the entry of a body at `loc`.
 pub(crate) struct Draft<'j> {
     loc: Loc,
+    /// The entry as it was sent, where a mapping may look something up in it.
+    entry: Option<Json<'j>>,
     fields: Vec<(Cow<'j, str>, Json<'j>)>,
     warnings: Vec<Warning>,
 }
 
 impl<'j> Draft<'j> {
-    pub(crate) const fn new(loc: Loc) -> Self {
+    pub(crate) const fn new(loc: Loc, entry: Option<Json<'j>>) -> Self {
         Self {
             loc,
+            entry,
             fields: Vec::new(),
             warnings: Vec::new(),
         }
@@ -34,8 +46,44 @@ impl<'j> Draft<'j> {
         });
     }
 
+    /// Sets a part of the alert, in place of what it was.
     pub(crate) fn set(&mut self, name: &'static str, value: Json<'j>) {
-        self.fields.push((Cow::Borrowed(name), value));
+        match self.fields.iter_mut().find(|(known, _)| known == name) {
+            Some((_, known)) => *known = value,
+            None => self.fields.push((Cow::Borrowed(name), value)),
+        }
+    }
+
+    /// A part of the alert.
+    pub(crate) fn get(&self, name: &str) -> Option<&Json<'j>> {
+        let mut fields = self.fields.iter();
+        fields.find_map(|(known, value)| (known == name).then_some(value))
+    }
+
+    /// The value of the first of the alert's fields with that name.
+    pub(crate) fn field(&self, name: &str) -> Option<&Json<'j>> {
+        let Some(Json::List(fields)) = self.get("fields") else {
+            return None;
+        };
+        fields.iter().find_map(|field| match field {
+            Json::Object(pair) => match &**pair {
+                [(_, Json::Text(known)), (_, value)] if known == name => Some(value),
+                _ => None,
+            },
+            _ => None,
+        })
+    }
+
+    /// Adds a link after those that are there.
+    pub(crate) fn add_action(&mut self, label: String, url: String) {
+        let action = entry(
+            ("label", Json::Text(label.into())),
+            ("url", Json::Text(url.into())),
+        );
+        match self.fields.iter_mut().find(|(name, _)| name == "actions") {
+            Some((_, Json::List(actions))) => actions.push(action),
+            _ => self.set("actions", Json::List(vec![action])),
+        }
     }
 
     pub(crate) fn text(&mut self, name: &'static str, text: impl Into<Cow<'j, str>>) {
@@ -50,6 +98,17 @@ impl<'j> Draft<'j> {
 
     pub(crate) fn severity(&mut self, severity: Severity) {
         self.text("severity", severity.as_str());
+    }
+
+    /// Sets the severity that a producer's word means: medium where there is none, and where nobody knows it.
+    pub(crate) fn severity_word(&mut self, word: Option<&str>, loc: impl FnOnce(&Loc) -> Loc) {
+        let known = word.map(severity_of);
+        if let (Some(word), Some(None)) = (word, known) {
+            let shown: String = word.chars().take(SHOWN_CHARS_MAX).collect();
+            let msg = format!("The severity {shown} is not known; it counts as medium.");
+            self.warn(loc, msg);
+        }
+        self.severity(known.flatten().unwrap_or(Severity::Medium));
     }
 
     pub(crate) fn status(&mut self, status: AlertStatus) {
@@ -72,8 +131,19 @@ impl<'j> Draft<'j> {
         self.text("alert_type", fitted);
     }
 
-    /// The alert. It has faults only where the source set no type, title, severity or status.
-    pub(crate) fn parsed(self, now: Timestamp) -> Result<ParsedAlert, Vec<Fault>> {
-        parse_corrected_alert(Json::Object(self.fields), &self.loc, now, self.warnings)
+    /// The alert, as a mapping changes it; nothing if the mapping drops it. It has faults only where the source set no type, title,
+    /// severity or status.
+    pub(crate) fn parsed(
+        mut self,
+        mapping: &Mapping,
+        now: Timestamp,
+    ) -> Result<Option<ParsedAlert>, Vec<Fault>> {
+        if let Some(entry) = self.entry.take()
+            && mapping.apply(&entry, &mut self) == Kept::Dropped
+        {
+            return Ok(None);
+        }
+        let alert = Json::Object(self.fields);
+        parse_corrected_alert(alert, &self.loc, now, self.warnings).map(Some)
     }
 }

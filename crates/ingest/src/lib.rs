@@ -1,10 +1,22 @@
 #![doc = include_str!("../README.md")]
 
 mod alertmanager;
+mod azure;
+mod cloudevents;
+mod dagster;
 mod dbt;
+mod dbt_cloud;
 mod draft;
+mod great_expectations;
+mod mapping;
+mod openmetadata;
+mod pagerduty;
+mod prefect;
+mod reading;
 mod severity_words;
+mod signature;
 mod source;
 mod values;
 
-pub use source::{Ingested, Source};
+pub use mapping::Mapping;
+pub use source::{Ingested, Source, event_of_headers};

@@ -170,7 +170,12 @@ impl<'a> ObjectReader<'a> {
     /// Takes the field of that name out.
     pub fn take(&mut self, name: &str) -> Option<Json<'a>> {
         let position = self.0.iter().position(|(key, _)| key == name)?;
-        Some(self.0.swap_remove(position).1)
+        Some(self.0.remove(position).1)
+    }
+
+    /// The fields that were not taken, in their order.
+    pub fn into_rest(self) -> Vec<(Cow<'a, str>, Json<'a>)> {
+        self.0
     }
 
     /// The names of the fields that were not taken.

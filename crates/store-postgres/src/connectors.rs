@@ -22,7 +22,7 @@ use crate::{
     destination_health,
     row::Row,
     session::{Change, Session},
-    spaces,
+    sources, spaces,
 };
 
 const COLUMNS: &str = StoredConnector::COLUMNS;
@@ -82,10 +82,12 @@ impl Connectors for PostgresStore {
                 .iter()
                 .map(read)
                 .collect::<Result<_, StoreError>>()?;
+            let sources = sources::of_space(session, &sealing, no, space.id).await?;
             Ok(Some(Roster {
                 space: Arc::new(space),
                 version,
                 connectors,
+                sources,
             }))
         })
         .await
@@ -236,6 +238,10 @@ pub(crate) async fn reseal(
     }
     if !rows.is_empty() {
         return Ok(rows.len());
+    }
+    let secrets = sources::reseal(change, sealing, limit).await?;
+    if secrets > 0 {
+        return Ok(secrets);
     }
     let sealed: Vec<u8> = match change.row(FINGERPRINT_KEY, &[]).await? {
         Some(row) => row.at(0)?,

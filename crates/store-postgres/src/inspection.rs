@@ -7,7 +7,7 @@ use alert_connectors_store::{
     stored::{Columns as _, StoredConnector},
 };
 
-use crate::{PostgresStore, connectors, session::Session};
+use crate::{PostgresStore, connectors, session::Session, sources};
 
 /// An inspection has no time limit, and reads whole tables.
 const SETTINGS: &str = "SET statement_timeout = 0; SET lock_timeout = '10s'; SET enable_seqscan = on; SET enable_hashjoin = on";
@@ -82,6 +82,10 @@ async fn open_urls(
         let (slug, space): (String, _) = (row.at(13)?, SpaceId::from_bytes(row.id(14)?));
         let stored = StoredConnector::of(&row)?;
         inspection.connector(&store.shared.sealing, stored, &slug, space);
+    }
+    for row in session.rows(sources::EVERY_SECRET, &[]).await? {
+        let (space, slug) = (SpaceId::from_bytes(row.id(3)?), row.text(4)?);
+        inspection.source(&store.shared.sealing, &row, &slug, space)?;
     }
     Ok(())
 }

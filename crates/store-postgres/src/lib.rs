@@ -20,6 +20,7 @@ mod queue;
 mod record;
 mod row;
 mod session;
+mod sources;
 mod spaces;
 mod upkeep;
 mod url;

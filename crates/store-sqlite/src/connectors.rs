@@ -19,7 +19,7 @@ use crate::{
     error::Failure,
     fingerprint_key,
     row::{row, rows},
-    spaces,
+    sources, spaces,
 };
 
 const COLUMNS: &str = StoredConnector::COLUMNS;
@@ -68,10 +68,12 @@ impl Connectors for SqliteStore {
                 return Ok(None);
             };
             let connectors = of_space(connection, &sealing, no, space.id)?;
+            let sources = sources::of_space(connection, &sealing, no, space.id)?;
             Ok(Some(Roster {
                 space: Arc::new(space),
                 version,
                 connectors,
+                sources,
             }))
         })
         .await
@@ -234,13 +236,17 @@ pub(crate) fn reseal(
     for (no, sealed) in &resealed {
         statement.execute(params![no, &sealed.key_id[..], sealed.bytes])?;
     }
-    if resealed.is_empty() {
-        return fingerprint_key::reseal(connection, sealing).map_err(Failure::from);
+    if !resealed.is_empty() {
+        return Ok(resealed.len());
     }
-    Ok(resealed.len())
+    match sources::reseal(connection, sealing, limit)? {
+        0 => fingerprint_key::reseal(connection, sealing).map_err(Failure::from),
+        secrets => Ok(secrets),
+    }
 }
 
-fn space(connection: &Connection, id: SpaceId) -> rusqlite::Result<Option<(i64, i64)>> {
+/// The number of a space, and its version.
+pub(crate) fn space(connection: &Connection, id: SpaceId) -> rusqlite::Result<Option<(i64, i64)>> {
     let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
     connection
         .query_row(SPACE, [&id.as_bytes()[..]], read)

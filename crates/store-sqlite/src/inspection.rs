@@ -6,7 +6,7 @@ use alert_connectors_model::SpaceId;
 use alert_connectors_store::{Inspection, Sealing, stored::StoredConnector};
 use rusqlite::{Connection, OpenFlags, Row};
 
-use crate::{connectors, error::Failure, row::rows};
+use crate::{connectors, error::Failure, row::rows, sources};
 
 // SQLite's own: every page, every index against its table, every constraint.
 const INTEGRITY: &str = "PRAGMA integrity_check(1000)";
@@ -74,6 +74,10 @@ fn open_urls(
         let (slug, space) = (row.text(13)?, SpaceId::from_bytes(row.id(14)?));
         inspection.connector(sealing, StoredConnector::of(row)?, &slug, space);
         Ok(())
+    })?;
+    rows(connection, sources::EVERY_SECRET, [], |row| {
+        let (space, slug) = (SpaceId::from_bytes(row.id(3)?), row.text(4)?);
+        inspection.source(sealing, row, &slug, space)
     })
     .map(drop)
 }

@@ -25,6 +25,7 @@ mod plans;
 mod queue;
 mod reader;
 mod row;
+mod sources;
 mod spaces;
 mod upkeep;
 mod users;

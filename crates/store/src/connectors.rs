@@ -9,7 +9,7 @@ use alert_connectors_model::{
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::{Event, Sealing, StoreError};
+use crate::{Event, Sealing, SourceSettings, StoreError};
 
 /// The connectors of spaces. Each change bumps the space's version in its own transaction.
 #[async_trait]
@@ -62,6 +62,15 @@ pub struct Roster {
     pub version: i64,
     /// Its connectors, oldest first.
     pub connectors: Vec<Arc<Connector>>,
+    /// What it has set for sources.
+    pub sources: Vec<SourceSettings>,
+}
+
+impl Roster {
+    /// What the space has set for a source.
+    pub fn source(&self, name: &str) -> Option<&SourceSettings> {
+        self.sources.iter().find(|settings| settings.source == name)
+    }
 }
 
 /// Result of making a connector.

@@ -2,7 +2,10 @@
 
 use alert_connectors_model::SpaceId;
 
-use crate::{Sealing, stored::StoredConnector};
+use crate::{
+    Sealing, SourceSettings, StoreError,
+    stored::{Columns, StoredConnector},
+};
 
 /// At most this many findings are kept; further ones are only counted.
 const FINDINGS_MAX: usize = 100;
@@ -48,12 +51,29 @@ impl Inspection {
         match stored.read(sealing, id) {
             Ok(_connector) => self.webhook_urls += 1,
             Err(error) => {
-                let cause = std::error::Error::source(&error)
-                    .map_or_else(String::new, |cause| format!(": {cause}"));
-                self.finds(format!(
-                    "connector {connector} of space {space}: {error}{cause}"
-                ));
+                self.cannot_read(&format!("connector {connector} of space {space}"), &error);
             }
         }
+    }
+
+    /// Reads what a space has set for a source, as it is stored, and opens its secret.
+    pub fn source(
+        &mut self,
+        sealing: &Sealing,
+        row: &dyn Columns,
+        space: &str,
+        id: SpaceId,
+    ) -> Result<(), StoreError> {
+        let source = row.text(0)?;
+        if let Err(error) = SourceSettings::of(row, sealing, id) {
+            self.cannot_read(&format!("the secret of {source} of space {space}"), &error);
+        }
+        Ok(())
+    }
+
+    fn cannot_read(&mut self, what: &str, error: &StoreError) {
+        let cause =
+            std::error::Error::source(error).map_or_else(String::new, |cause| format!(": {cause}"));
+        self.finds(format!("{what}: {error}{cause}"));
     }
 }

@@ -120,6 +120,8 @@ pub enum Route {
     Alert,
     /// `POST …/alerts/batch`
     Batch,
+    /// `POST …/ingest/{source}`
+    Ingest,
 }
 
 /// Result of a submission.

@@ -22,6 +22,7 @@ mod queue;
 mod relay;
 mod seal;
 mod sealing;
+mod sources;
 mod spaces;
 pub mod stored;
 pub mod summary;
@@ -64,6 +65,7 @@ pub use queue::{
 pub use relay::{Relay, Relayed};
 pub use seal::{Keyring, SealError, Sealed, SealingKey, fingerprint};
 pub use sealing::{Sealing, UnsealError, make_key_file_if_missing};
+pub use sources::{SourceSettings, Sources};
 pub use spaces::{Member, MemberChange, MembershipFacts, SpaceChange, Spaces};
 pub use summary::{AlertSummary, KindCount};
 pub use upkeep::{ALERTS_A_STEP, Census, ENDS_A_STEP, Progress, Tidied, Tidying, Upkeep};
@@ -76,7 +78,7 @@ pub use users::{
 /// A whole store, as the binary wires it.
 #[async_trait::async_trait]
 pub trait Store:
-    Intake + Alerts + History + Connectors + Users + Spaces + Queue + Leases + Relay + Upkeep
+    Intake + Alerts + History + Connectors + Sources + Users + Spaces + Queue + Leases + Relay + Upkeep
 {
     /// The same store for a caller who was authorised at this version of identity. A change through it checks that
     /// version in its own transaction, and fails as [`StoreError::Stale`] if it has moved. [`Intake::accept`] gets the

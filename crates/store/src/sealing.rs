@@ -7,7 +7,7 @@ use std::{
 };
 
 use alert_connectors_model::{
-    Connector, ConnectorId, Fingerprint, NewConnector, Random, SpaceId, User, WebhookUrl,
+    Connector, ConnectorId, Fingerprint, NewConnector, Random, Secret, SpaceId, User, WebhookUrl,
 };
 use jiff::Timestamp;
 
@@ -182,14 +182,54 @@ impl Sealing {
         )
     }
 
-    /// Opens a URL. If its key is unknown, reads the key file again first, since it may have changed.
+    /// The secret of a source, sealed for this space and source alone: the id of the key, then the sealed bytes.
+    pub fn seal_source_secret(&self, secret: &Secret, space_id: SpaceId, source: &str) -> Vec<u8> {
+        let record = source_record(space_id, source);
+        let secret = secret.expose().as_bytes();
+        let sealed = self.keyring().seal(secret, &record, &*self.random);
+        [&sealed.key_id[..], &sealed.bytes].concat()
+    }
+
+    /// Opens the secret of a source.
+    pub fn open_source_secret(
+        &self,
+        sealed: &[u8],
+        space_id: SpaceId,
+        source: &str,
+    ) -> Result<Secret, StoreError> {
+        let tampered = StoreError::Sealed(SealError::Tampered);
+        let (key_id, bytes) = sealed.split_first_chunk().ok_or(tampered)?;
+        let sealed = Sealed {
+            key_id: *key_id,
+            bytes: bytes.to_vec(),
+        };
+        let opened = self.open_record(&sealed, &source_record(space_id, source))?;
+        Ok(Secret::new(opened))
+    }
+
+    /// Opens a URL.
     pub fn open(&self, sealed: &Sealed, id: ConnectorId) -> Result<String, StoreError> {
-        let mut opened = self.keyring().open(sealed, id.as_bytes());
+        self.open_record(sealed, id.as_bytes())
+    }
+
+    /// Opens what is sealed for a record. If its key is unknown, reads the key file again first, since it may have changed.
+    fn open_record(&self, sealed: &Sealed, record: &[u8]) -> Result<String, StoreError> {
+        let mut opened = self.keyring().open(sealed, record);
         if opened == Err(SealError::UnknownKey) && self.reload().is_ok() {
-            opened = self.keyring().open(sealed, id.as_bytes());
+            opened = self.keyring().open(sealed, record);
         }
         String::from_utf8(opened?.to_vec()).map_err(|_utf8| StoreError::Sealed(SealError::Tampered))
     }
+}
+
+/// What the secret of a source is sealed for.
+fn source_record(space_id: SpaceId, source: &str) -> Vec<u8> {
+    [
+        &b"source secret "[..],
+        space_id.as_bytes(),
+        source.as_bytes(),
+    ]
+    .concat()
 }
 
 /// Makes a key file with its folder, if there is none.

@@ -2,7 +2,7 @@
 
 import type { Client, Options as Options2, TDataShape } from './client';
 import { client } from './client.gen';
-import type { BeginSessionData, BeginSessionErrors, BeginSessionResponses, CreateApiKeyData, CreateApiKeyErrors, CreateApiKeyResponses, CreateConnectorData, CreateConnectorErrors, CreateConnectorResponses, CreateSpaceData, CreateSpaceErrors, CreateSpaceResponses, DeleteConnectorData, DeleteConnectorErrors, DeleteConnectorResponses, EndSessionData, EndSessionErrors, EndSessionResponses, FollowEventsData, FollowEventsErrors, FollowEventsResponse, FollowEventsResponses, GetAlertData, GetAlertErrors, GetAlertResponses, GetAlertSummaryData, GetAlertSummaryErrors, GetAlertSummaryResponses, GetConnectorData, GetConnectorErrors, GetConnectorHealthData, GetConnectorHealthErrors, GetConnectorHealthResponses, GetConnectorResponses, GetDeliveryData, GetDeliveryErrors, GetDeliveryMessageData, GetDeliveryMessageErrors, GetDeliveryMessageResponses, GetDeliveryResponses, GetDocsData, GetDocsResponses, GetLiveData, GetLiveResponses, GetMeData, GetMeErrors, GetMeResponses, GetMetricsData, GetMetricsErrors, GetMetricsResponses, GetOpenApiData, GetOpenApiResponses, GetReadyData, GetReadyErrors, GetReadyResponses, IngestData, IngestErrors, IngestResponses, ListAlertsData, ListAlertsErrors, ListAlertsResponses, ListApiKeysData, ListApiKeysErrors, ListApiKeysResponses, ListConnectorHealthData, ListConnectorHealthErrors, ListConnectorHealthResponses, ListConnectorsData, ListConnectorsErrors, ListConnectorsResponses, ListDeliveriesData, ListDeliveriesErrors, ListDeliveriesResponses, ListMembersData, ListMembersErrors, ListMembersResponses, ListSpaceDeliveriesData, ListSpaceDeliveriesErrors, ListSpaceDeliveriesResponses, ListSpacesData, ListSpacesErrors, ListSpacesResponses, PostAlertData, PostAlertErrors, PostAlertResponses, PostAlertsData, PostAlertsErrors, PostAlertsResponses, PreviewAlertData, PreviewAlertErrors, PreviewAlertResponses, PreviewIngestData, PreviewIngestErrors, PreviewIngestResponses, RemoveMemberData, RemoveMemberErrors, RemoveMemberResponses, ReplayDeliveriesData, ReplayDeliveriesErrors, ReplayDeliveriesResponses, ResolveAlertData, ResolveAlertErrors, ResolveAlertResponses, RetryDeliveryData, RetryDeliveryErrors, RetryDeliveryResponses, RevokeApiKeyData, RevokeApiKeyErrors, RevokeApiKeyResponses, SetMemberData, SetMemberErrors, SetMemberResponses, SignInData, SignInErrors, SignInResponses, SignOutData, SignOutErrors, SignOutResponses, TestConnectorData, TestConnectorErrors, TestConnectorResponses, TestWebhookData, TestWebhookErrors, TestWebhookResponses, UpdateConnectorData, UpdateConnectorErrors, UpdateConnectorResponses } from './types.gen';
+import type { BeginSessionData, BeginSessionErrors, BeginSessionResponses, CreateApiKeyData, CreateApiKeyErrors, CreateApiKeyResponses, CreateConnectorData, CreateConnectorErrors, CreateConnectorResponses, CreateSpaceData, CreateSpaceErrors, CreateSpaceResponses, DeleteConnectorData, DeleteConnectorErrors, DeleteConnectorResponses, DeleteIngestMappingData, DeleteIngestMappingErrors, DeleteIngestMappingResponses, DeleteIngestSecretData, DeleteIngestSecretErrors, DeleteIngestSecretResponses, EndSessionData, EndSessionErrors, EndSessionResponses, FollowEventsData, FollowEventsErrors, FollowEventsResponse, FollowEventsResponses, GetAlertData, GetAlertErrors, GetAlertResponses, GetAlertSummaryData, GetAlertSummaryErrors, GetAlertSummaryResponses, GetConnectorData, GetConnectorErrors, GetConnectorHealthData, GetConnectorHealthErrors, GetConnectorHealthResponses, GetConnectorResponses, GetDeliveryData, GetDeliveryErrors, GetDeliveryMessageData, GetDeliveryMessageErrors, GetDeliveryMessageResponses, GetDeliveryResponses, GetDocsData, GetDocsResponses, GetIngestMappingData, GetIngestMappingErrors, GetIngestMappingResponses, GetLiveData, GetLiveResponses, GetMeData, GetMeErrors, GetMeResponses, GetMetricsData, GetMetricsErrors, GetMetricsResponses, GetOpenApiData, GetOpenApiResponses, GetReadyData, GetReadyErrors, GetReadyResponses, IngestData, IngestErrors, IngestResponses, ListAlertsData, ListAlertsErrors, ListAlertsResponses, ListApiKeysData, ListApiKeysErrors, ListApiKeysResponses, ListConnectorHealthData, ListConnectorHealthErrors, ListConnectorHealthResponses, ListConnectorsData, ListConnectorsErrors, ListConnectorsResponses, ListDeliveriesData, ListDeliveriesErrors, ListDeliveriesResponses, ListMembersData, ListMembersErrors, ListMembersResponses, ListSpaceDeliveriesData, ListSpaceDeliveriesErrors, ListSpaceDeliveriesResponses, ListSpacesData, ListSpacesErrors, ListSpacesResponses, PostAlertData, PostAlertErrors, PostAlertResponses, PostAlertsData, PostAlertsErrors, PostAlertsResponses, PreviewAlertData, PreviewAlertErrors, PreviewAlertResponses, PreviewIngestData, PreviewIngestErrors, PreviewIngestResponses, RemoveMemberData, RemoveMemberErrors, RemoveMemberResponses, ReplayDeliveriesData, ReplayDeliveriesErrors, ReplayDeliveriesResponses, ResolveAlertData, ResolveAlertErrors, ResolveAlertResponses, RetryDeliveryData, RetryDeliveryErrors, RetryDeliveryResponses, RevokeApiKeyData, RevokeApiKeyErrors, RevokeApiKeyResponses, SetIngestMappingData, SetIngestMappingErrors, SetIngestMappingResponses, SetIngestSecretData, SetIngestSecretErrors, SetIngestSecretResponses, SetMemberData, SetMemberErrors, SetMemberResponses, SignInData, SignInErrors, SignInResponses, SignOutData, SignOutErrors, SignOutResponses, TestConnectorData, TestConnectorErrors, TestConnectorResponses, TestWebhookData, TestWebhookErrors, TestWebhookResponses, UpdateConnectorData, UpdateConnectorErrors, UpdateConnectorResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -523,7 +523,8 @@ export const followEvents = <ThrowOnError extends boolean = false>(options: Opti
 /**
  * Post the body of a producer's own webhook. Every alert in it is stored with its deliveries before the answer.
  *
- * A producer that can't send a bearer token may use HTTP basic authentication, with the API key as the password.
+ * A producer that can't send a bearer token may use HTTP basic authentication, with the API key as the password; PagerDuty's clients
+ * may send the key as `routing_key`. Where the space has set a secret for the source, its signature stands in for all of these.
  */
 export const ingest = <ThrowOnError extends boolean = false>(options: Options<IngestData, ThrowOnError>) => (options.client ?? client).post<IngestResponses, IngestErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }, {
@@ -532,6 +533,51 @@ export const ingest = <ThrowOnError extends boolean = false>(options: Options<In
             type: 'apiKey'
         }],
     url: '/spaces/{slug}/ingest/{source}',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Remove the mapping of a source. Its alerts come as they are read.
+ */
+export const deleteIngestMapping = <ThrowOnError extends boolean = false>(options: Options<DeleteIngestMappingData, ThrowOnError>) => (options.client ?? client).delete<DeleteIngestMappingResponses, DeleteIngestMappingErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: '__Host-session',
+            type: 'apiKey'
+        }],
+    url: '/spaces/{slug}/ingest/{source}/mapping',
+    ...options
+});
+
+/**
+ * Show the rules by which the space changes the alerts of a source.
+ */
+export const getIngestMapping = <ThrowOnError extends boolean = false>(options: Options<GetIngestMappingData, ThrowOnError>) => (options.client ?? client).get<GetIngestMappingResponses, GetIngestMappingErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: '__Host-session',
+            type: 'apiKey'
+        }],
+    url: '/spaces/{slug}/ingest/{source}/mapping',
+    ...options
+});
+
+/**
+ * Set the rules by which the space changes the alerts of a source.
+ *
+ * For each alert, the rules whose conditions all hold apply in their order; later ones see what earlier ones changed.
+ */
+export const setIngestMapping = <ThrowOnError extends boolean = false>(options: Options<SetIngestMappingData, ThrowOnError>) => (options.client ?? client).put<SetIngestMappingResponses, SetIngestMappingErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: '__Host-session',
+            type: 'apiKey'
+        }],
+    url: '/spaces/{slug}/ingest/{source}/mapping',
     ...options,
     headers: {
         'Content-Type': 'application/json',
@@ -551,6 +597,36 @@ export const previewIngest = <ThrowOnError extends boolean = false>(options: Opt
             type: 'apiKey'
         }],
     url: '/spaces/{slug}/ingest/{source}/preview',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Remove the secret of a source. Its bodies are authorised by a token or a key again.
+ */
+export const deleteIngestSecret = <ThrowOnError extends boolean = false>(options: Options<DeleteIngestSecretData, ThrowOnError>) => (options.client ?? client).delete<DeleteIngestSecretResponses, DeleteIngestSecretErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: '__Host-session',
+            type: 'apiKey'
+        }],
+    url: '/spaces/{slug}/ingest/{source}/secret',
+    ...options
+});
+
+/**
+ * Set the secret that signs the bodies of a source. From now on each must be signed with it, and the signature is enough to post.
+ */
+export const setIngestSecret = <ThrowOnError extends boolean = false>(options: Options<SetIngestSecretData, ThrowOnError>) => (options.client ?? client).put<SetIngestSecretResponses, SetIngestSecretErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: '__Host-session',
+            type: 'apiKey'
+        }],
+    url: '/spaces/{slug}/ingest/{source}/secret',
     ...options,
     headers: {
         'Content-Type': 'application/json',

@@ -739,6 +739,16 @@ export type Health = {
 export type HealthState = 'paused' | 'blocked' | 'retrying' | 'healthy' | 'idle';
 
 /**
+ * Rules that change the alerts of a source.
+ */
+export type IngestMapping = {
+    /**
+     * In their order.
+     */
+    rules: Array<MappingRule>;
+};
+
+/**
  * What would come of a producer's body.
  */
 export type IngestPreview = {
@@ -754,6 +764,16 @@ export type IngestPreview = {
      * What was found besides, that belongs to no alert.
      */
     warnings: Array<Warning>;
+};
+
+/**
+ * The secret of a source.
+ */
+export type IngestSecret = {
+    /**
+     * What the producer signs its bodies with. It is never shown again.
+     */
+    secret: string;
 };
 
 /**
@@ -804,6 +824,84 @@ export type IngestedAlert = {
  * What a key may do: all that its user may, or only post alerts.
  */
 export type KeyScope = 'all' | 'send';
+
+/**
+ * A link that a rule adds.
+ */
+export type MappingAction = {
+    /**
+     * Its label.
+     */
+    label: string;
+    /**
+     * Where it leads.
+     */
+    url: string;
+};
+
+/**
+ * A rule of a mapping. It drops the alerts for which its conditions hold, or changes at least one thing of them.
+ */
+export type MappingRule = {
+    add_action?: MappingAction | null;
+    /**
+     * The type that the alert gets.
+     */
+    alert_type?: string | null;
+    /**
+     * Whether the alert is left out. Then nothing else is changed.
+     */
+    drop?: boolean | null;
+    severity?: Severity | null;
+    /**
+     * The title that it gets. Placeholders are `{{label.NAME}}`, `{{field.NAME}}`, `{{path.A.B}}`, `{{title}}`, `{{severity}}`,
+     * `{{alert_type}}`, `{{status}}`, `{{url}}` and `{{dedup_key}}`; one without a value leaves nothing.
+     */
+    title?: string | null;
+    /**
+     * The URL that it gets. It may have placeholders, whose values are escaped. dbt's documentation of a node, for instance, is
+     * `https://docs.example.com/#!/model/{{path.unique_id}}`.
+     */
+    url?: string | null;
+    /**
+     * A condition, or a list of at most 10 conditions that must all hold. Without it, the rule is for every alert.
+     */
+    where?: {
+        /**
+         * A field of the alert, by its name, or a part of the alert, such as `alert_type`.
+         */
+        field?: string | null;
+        /**
+         * The value, or a list of at most 50 values of which it must be one. Numbers and booleans are compared by how they are written. Left out: any value.
+         */
+        is?: string | number | boolean | Array<string | number | boolean>;
+        /**
+         * An entry of the producer's `labels`.
+         */
+        label?: string | null;
+        /**
+         * A value of what the producer sent for this alert, such as `annotations.summary` or `results[0].status`.
+         */
+        path?: string | null;
+    } | Array<{
+        /**
+         * A field of the alert, by its name, or a part of the alert, such as `alert_type`.
+         */
+        field?: string | null;
+        /**
+         * The value, or a list of at most 50 values of which it must be one. Numbers and booleans are compared by how they are written. Left out: any value.
+         */
+        is?: string | number | boolean | Array<string | number | boolean>;
+        /**
+         * An entry of the producer's `labels`.
+         */
+        label?: string | null;
+        /**
+         * A value of what the producer sent for this alert, such as `annotations.summary` or `results[0].status`.
+         */
+        path?: string | null;
+    }>;
+};
 
 /**
  * Why a connector hears of an alert, or does not.
@@ -1017,6 +1115,24 @@ export type NewSpace = {
  * What came of an attempt. `unanswered`: the request left whole, and the message may stand in the channel.
  */
 export type Outcome = 'delivered' | 'accepted' | 'retry' | 'message_refused' | 'destination_refused' | 'unanswered';
+
+/**
+ * What became of an event of PagerDuty's, as PagerDuty answers it.
+ */
+export type PagerDutyEvent = {
+    /**
+     * The problem that the event is about: its own name, or the one that was made.
+     */
+    dedup_key?: string | null;
+    /**
+     * `Event processed`
+     */
+    message: string;
+    /**
+     * `success`
+     */
+    status: string;
+};
 
 /**
  * A product or a check.
@@ -2525,7 +2641,7 @@ export type IngestData = {
          */
         slug: string;
         /**
-         * What sends it: alertmanager, grafana or dbt
+         * What sends it: alertmanager, grafana, openmetadata, dbt, pagerduty, cloudevents, great-expectations, dagster, prefect or azure
          */
         source: string;
     };
@@ -2547,9 +2663,115 @@ export type IngestResponses = {
      * What became of it
      */
     200: Ingested;
+    /**
+     * The same, of an event of PagerDuty's
+     */
+    202: PagerDutyEvent;
 };
 
 export type IngestResponse = IngestResponses[keyof IngestResponses];
+
+export type DeleteIngestMappingData = {
+    body?: never;
+    path: {
+        /**
+         * The space
+         */
+        slug: string;
+        /**
+         * The source
+         */
+        source: string;
+    };
+    query?: never;
+    url: '/spaces/{slug}/ingest/{source}/mapping';
+};
+
+export type DeleteIngestMappingErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type DeleteIngestMappingError = DeleteIngestMappingErrors[keyof DeleteIngestMappingErrors];
+
+export type DeleteIngestMappingResponses = {
+    /**
+     * There is none
+     */
+    204: void;
+};
+
+export type DeleteIngestMappingResponse = DeleteIngestMappingResponses[keyof DeleteIngestMappingResponses];
+
+export type GetIngestMappingData = {
+    body?: never;
+    path: {
+        /**
+         * The space
+         */
+        slug: string;
+        /**
+         * The source
+         */
+        source: string;
+    };
+    query?: never;
+    url: '/spaces/{slug}/ingest/{source}/mapping';
+};
+
+export type GetIngestMappingErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type GetIngestMappingError = GetIngestMappingErrors[keyof GetIngestMappingErrors];
+
+export type GetIngestMappingResponses = {
+    /**
+     * The mapping, as it was set; one without rules if none was
+     */
+    200: IngestMapping;
+};
+
+export type GetIngestMappingResponse = GetIngestMappingResponses[keyof GetIngestMappingResponses];
+
+export type SetIngestMappingData = {
+    body: IngestMapping;
+    path: {
+        /**
+         * The space
+         */
+        slug: string;
+        /**
+         * The source
+         */
+        source: string;
+    };
+    query?: never;
+    url: '/spaces/{slug}/ingest/{source}/mapping';
+};
+
+export type SetIngestMappingErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type SetIngestMappingError = SetIngestMappingErrors[keyof SetIngestMappingErrors];
+
+export type SetIngestMappingResponses = {
+    /**
+     * It holds from now on
+     */
+    204: void;
+};
+
+export type SetIngestMappingResponse = SetIngestMappingResponses[keyof SetIngestMappingResponses];
 
 export type PreviewIngestData = {
     /**
@@ -2562,7 +2784,7 @@ export type PreviewIngestData = {
          */
         slug: string;
         /**
-         * What sends it: alertmanager, grafana or dbt
+         * What sends it: alertmanager, grafana, openmetadata, dbt, pagerduty, cloudevents, great-expectations, dagster, prefect or azure
          */
         source: string;
     };
@@ -2587,6 +2809,74 @@ export type PreviewIngestResponses = {
 };
 
 export type PreviewIngestResponse = PreviewIngestResponses[keyof PreviewIngestResponses];
+
+export type DeleteIngestSecretData = {
+    body?: never;
+    path: {
+        /**
+         * The space
+         */
+        slug: string;
+        /**
+         * The source
+         */
+        source: string;
+    };
+    query?: never;
+    url: '/spaces/{slug}/ingest/{source}/secret';
+};
+
+export type DeleteIngestSecretErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type DeleteIngestSecretError = DeleteIngestSecretErrors[keyof DeleteIngestSecretErrors];
+
+export type DeleteIngestSecretResponses = {
+    /**
+     * There is none
+     */
+    204: void;
+};
+
+export type DeleteIngestSecretResponse = DeleteIngestSecretResponses[keyof DeleteIngestSecretResponses];
+
+export type SetIngestSecretData = {
+    body: IngestSecret;
+    path: {
+        /**
+         * The space
+         */
+        slug: string;
+        /**
+         * The source: grafana, openmetadata or dbt
+         */
+        source: string;
+    };
+    query?: never;
+    url: '/spaces/{slug}/ingest/{source}/secret';
+};
+
+export type SetIngestSecretErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type SetIngestSecretError = SetIngestSecretErrors[keyof SetIngestSecretErrors];
+
+export type SetIngestSecretResponses = {
+    /**
+     * It holds from now on
+     */
+    204: void;
+};
+
+export type SetIngestSecretResponse = SetIngestSecretResponses[keyof SetIngestSecretResponses];
 
 export type ListMembersData = {
     body?: never;

@@ -62,6 +62,17 @@ fn needs() -> BTreeMap<(&'static str, &'static str), &'static str> {
         (("post", "/spaces/{slug}/alerts/preview"), "viewer"),
         (("post", "/spaces/{slug}/ingest/{source}"), "send"),
         (("post", "/spaces/{slug}/ingest/{source}/preview"), "viewer"),
+        (("get", "/spaces/{slug}/ingest/{source}/mapping"), "viewer"),
+        (("put", "/spaces/{slug}/ingest/{source}/mapping"), "editor"),
+        (
+            ("delete", "/spaces/{slug}/ingest/{source}/mapping"),
+            "editor",
+        ),
+        (("put", "/spaces/{slug}/ingest/{source}/secret"), "editor"),
+        (
+            ("delete", "/spaces/{slug}/ingest/{source}/secret"),
+            "editor",
+        ),
         (("get", "/spaces/{slug}/alerts/summary"), "viewer"),
         (("get", "/spaces/{slug}/alerts/{id}"), "viewer"),
         (("patch", "/spaces/{slug}/alerts/{id}/resolve"), "editor"),
@@ -204,7 +215,7 @@ async fn check(
         path.replace("{slug}", slug)
             .replace("{id}", id)
             .replace("{email}", "vera@example.com")
-            .replace("{source}", "alertmanager")
+            .replace("{source}", "grafana")
     };
     let status = async |authorization: &str, path: String| {
         world

@@ -1,10 +1,10 @@
 //! What producers send, from their bodies to the channel.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use reqwest::Method;
+use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
-use crate::world::{World, answer};
+use crate::world::{Answer, World, answer};
 
 const ALERTMANAGER: &str = "/spaces/data/ingest/alertmanager";
 
@@ -167,4 +167,202 @@ async fn a_number_that_json_does_not_have_loses_no_body() {
         "{}",
         stored.text
     );
+}
+
+/// What a request sends, as a producer with headers of its own does.
+async fn send(world: &World, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
+    let request = world.client.post(format!("{}{path}", world.server.base));
+    let request = request.header("content-type", "application/json");
+    let with =
+        |request: RequestBuilder, (name, value): &(&str, &str)| request.header(*name, *value);
+    answer(headers.iter().fold(request, with).body(body.to_string())).await
+}
+
+async fn sending_key(world: &World) -> String {
+    let key = json!({"name": "producer", "scope": "send", "space": "data"});
+    let made = world.post("/api-keys", &key).await;
+    made.body["key"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_client_of_pagerduty_needs_no_header() {
+    const EVENTS: &str = "/spaces/data/ingest/pagerduty";
+    let world = World::start().await;
+    let key = sending_key(&world).await;
+    let event = |action: &str, extra: Value| {
+        let mut event = json!({"routing_key": key, "event_action": action, "payload": {"summary": "Full", "severity": "critical", "source": "h"}});
+        event
+            .as_object_mut()
+            .unwrap()
+            .extend(extra.as_object().unwrap().clone());
+        event
+    };
+    let opened = send(&world, EVENTS, &[], &event("trigger", json!({}))).await;
+    assert_eq!(opened.status, 202, "{}", opened.text);
+    assert_eq!(opened.body["status"], "success");
+    let problem = opened.body["dedup_key"].as_str().unwrap();
+    let named = json!({"dedup_key": problem});
+    for action in ["acknowledge", "resolve"] {
+        let answered = send(&world, EVENTS, &[], &event(action, named.clone())).await;
+        assert_eq!(
+            (answered.status.as_u16(), &answered.body["dedup_key"]),
+            (202, &json!(problem))
+        );
+    }
+    let listed = world.get("/spaces/data/alerts").await.body;
+    assert_eq!(listed["items"].as_array().unwrap().len(), 1, "{listed}");
+    assert_eq!(listed["items"][0]["status"], "resolved");
+    for (key, expected) in [(json!("wrong"), 401), (json!(7), 401), (Value::Null, 401)] {
+        let refused = send(
+            &world,
+            EVENTS,
+            &[],
+            &event("trigger", json!({"routing_key": key})),
+        )
+        .await;
+        assert_eq!(refused.status.as_u16(), expected, "{}", refused.text);
+    }
+    assert_eq!(send(&world, EVENTS, &[], &json!([])).await.status, 401);
+    let refused = send(
+        &world,
+        EVENTS,
+        &[],
+        &event("trigger", json!({"payload": {}})),
+    )
+    .await;
+    assert_eq!(refused.status, 422, "{}", refused.text);
+}
+
+#[tokio::test]
+async fn a_repeated_event_is_the_same_event() {
+    const EVENTS: &str = "/spaces/data/ingest/cloudevents";
+    let world = World::start().await;
+    let bearer = format!("Bearer {}", world.token);
+    let headers = [
+        ("authorization", bearer.as_str()),
+        ("ce-specversion", "1.0"),
+        ("ce-type", "t"),
+        ("ce-source", "/s"),
+        ("ce-id", "1"),
+        ("ce-subject", "gr%C3%BCn"),
+    ];
+    let body = json!({"rows": 5});
+    let [first, again] = [
+        send(&world, EVENTS, &headers, &body).await,
+        send(&world, EVENTS, &headers, &body).await,
+    ];
+    assert_eq!(first.status, 200, "{}", first.text);
+    assert_eq!(first.body, again.body);
+    let id = first.body["alerts"][0].as_str().unwrap();
+    let seen = world.get(&format!("/spaces/data/alerts/{id}")).await.body;
+    assert_eq!(
+        (&seen["occurrences"], &seen["title"]),
+        (&json!(1), &json!("grün"))
+    );
+    let another =
+        json!({"specversion": "1.0", "type": "t", "source": "/s", "id": "2", "subject": "grün"});
+    let repeated = world.post(EVENTS, &another).await;
+    assert_eq!(repeated.body["alerts"][0], json!(id), "{}", repeated.text);
+    let seen = world.get(&format!("/spaces/data/alerts/{id}")).await.body;
+    assert_eq!(seen["occurrences"], 2);
+}
+
+#[tokio::test]
+async fn a_space_maps_a_source_to_its_own_words() {
+    let world = World::start().await;
+    let mapping = format!("{ALERTMANAGER}/mapping");
+    assert_eq!(world.get(&mapping).await.body, json!({"rules": []}));
+    let [firing, _] = recorded();
+    let rules = json!({"rules": [
+        {"where": {"label": "table", "is": "b"}, "drop": true},
+        {"severity": "low", "title": "{{label.table}}: {{title}}"},
+    ]});
+    let set = world.ask(Method::PUT, &mapping, Some(&rules)).await;
+    assert_eq!(set.status, 204, "{}", set.text);
+    assert_eq!(world.get(&mapping).await.body, rules);
+    let shown = world
+        .post(&format!("{ALERTMANAGER}/preview"), &firing)
+        .await;
+    assert_eq!(
+        shown.body["alerts"].as_array().unwrap().len(),
+        1,
+        "{}",
+        shown.text
+    );
+    let posted = world.post(ALERTMANAGER, &firing).await;
+    assert_eq!(
+        (&posted.body["accepted"], &posted.body["ignored"]),
+        (&json!(1), &json!(1))
+    );
+    let id = posted.body["alerts"][0].as_str().unwrap();
+    let seen = world.get(&format!("/spaces/data/alerts/{id}")).await.body;
+    assert_eq!(
+        (&seen["severity"], &seen["title"]),
+        (&json!("low"), &json!("a: a late"))
+    );
+
+    let wrong = json!({"rules": [{}, {"severity": "loud"}]});
+    let refused = world.ask(Method::PUT, &mapping, Some(&wrong)).await;
+    assert_eq!(refused.status, 422);
+    assert_eq!(
+        refused.body["errors"].as_array().unwrap().len(),
+        2,
+        "{}",
+        refused.text
+    );
+    assert_eq!(world.get(&mapping).await.body, rules);
+    let elsewhere = world.get("/spaces/data/ingest/grafana/mapping").await.body;
+    assert_eq!(elsewhere, json!({"rules": []}));
+    assert_eq!(world.ask(Method::DELETE, &mapping, None).await.status, 204);
+    assert_eq!(world.post(ALERTMANAGER, &firing).await.body["accepted"], 2);
+}
+
+#[tokio::test]
+async fn a_secret_makes_the_signature_the_only_way_in() {
+    const GRAFANA: &str = "/spaces/data/ingest/grafana";
+    const SECRET: &str = "s3cret-of-grafana";
+    let world = World::start().await;
+    let body = json!({"orgId": 1, "alerts": [{"status": "firing", "fingerprint": "f", "labels": {"alertname": "A"}}]});
+    let bearer = format!("Bearer {}", world.token);
+    let authorized = [("authorization", bearer.as_str())];
+    assert_eq!(send(&world, GRAFANA, &authorized, &body).await.status, 200);
+    let secret = format!("{GRAFANA}/secret");
+    let set = world
+        .ask(Method::PUT, &secret, Some(&json!({"secret": SECRET})))
+        .await;
+    assert_eq!(set.status, 204, "{}", set.text);
+    // A token alone is not enough any more, also in a replica that has not heard of the secret.
+    let refused = send(&world, GRAFANA, &authorized, &body).await;
+    assert_eq!(refused.status, 401, "{}", refused.text);
+    let digits = |body: &Value, secret: &str| {
+        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, secret.as_bytes());
+        let tag = ring::hmac::sign(&key, body.to_string().as_bytes());
+        tag.as_ref()
+            .iter()
+            .fold(String::new(), |digits, byte| format!("{digits}{byte:02x}"))
+    };
+    for (digits, expected) in [
+        (digits(&body, SECRET), 200),
+        (digits(&body, "another"), 401),
+        (digits(&json!({}), SECRET), 401),
+        (String::new(), 401),
+    ] {
+        let headers = [("x-grafana-alerting-signature", digits.as_str())];
+        let answered = send(&world, GRAFANA, &headers, &body).await;
+        assert_eq!(answered.status.as_u16(), expected, "{}", answered.text);
+    }
+    // What is no body of the source's is refused to those who signed it alone.
+    let wrong = json!({});
+    let signed = digits(&wrong, SECRET);
+    let headers = [("x-grafana-alerting-signature", signed.as_str())];
+    assert_eq!(send(&world, GRAFANA, &headers, &wrong).await.status, 422);
+    assert_eq!(send(&world, GRAFANA, &[], &wrong).await.status, 401);
+
+    let secret_of_azure = "/spaces/data/ingest/azure/secret";
+    let refused = world
+        .ask(Method::PUT, secret_of_azure, Some(&json!({"secret": "x"})))
+        .await;
+    assert_eq!(refused.status, 422, "{}", refused.text);
+    assert_eq!(world.ask(Method::DELETE, &secret, None).await.status, 204);
+    assert_eq!(send(&world, GRAFANA, &authorized, &body).await.status, 200);
 }

@@ -38,6 +38,8 @@ fn body_of(path: &str) -> Option<Value> {
         "/spaces/{slug}/ingest/{source}" => {
             json!({"alerts": [{"status": "firing", "fingerprint": "f"}]})
         }
+        "/spaces/{slug}/ingest/{source}/mapping" => json!({"rules": []}),
+        "/spaces/{slug}/ingest/{source}/secret" => json!({"secret": "late"}),
         _ => return None,
     })
 }
@@ -111,7 +113,7 @@ async fn who_loses_access_while_a_body_is_on_its_way_changes_nothing_with_it() {
                 .replace("{slug}", "data")
                 .replace("{id}", &connector)
                 .replace("{email}", &email)
-                .replace("{source}", "alertmanager");
+                .replace("{source}", "grafana");
             let text = body.to_string();
             let mut stream = begin(&world, &method, &filled, &token, text.len()).await;
             match lost {

@@ -95,6 +95,7 @@ fn the_demo_shows_no_secret_outside_its_welcome() {
 /// Marked, so that any part of them is found wherever it may be.
 const URL_MARK: &str = "T0SECRETMARK";
 const PASSWORD: &str = "PasswordSecretMark-1";
+const SOURCE_SECRET: &str = "SourceSecretMark-1";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_happens_leaves_a_secret_behind() {
@@ -124,6 +125,7 @@ async fn nothing_that_happens_leaves_a_secret_behind() {
             .await,
     );
     live_through(&world, &mut told, &sound, &broken).await;
+    sign(&world, &mut told).await;
     world.command(&["key", "rotate", "--new"]);
     let keys = std::fs::read_to_string(world.path("secret.key")).unwrap();
     let before = world.server.log();
@@ -144,7 +146,13 @@ async fn nothing_that_happens_leaves_a_secret_behind() {
         .flat_map(|name| std::fs::read(world.path(name)).unwrap_or_default())
         .collect();
     let token = world.token.strip_prefix("acs_").unwrap_or(&world.token);
-    for secret in [URL_MARK, PASSWORD, token, keys.lines().next().unwrap()] {
+    for secret in [
+        URL_MARK,
+        PASSWORD,
+        SOURCE_SECRET,
+        token,
+        keys.lines().next().unwrap(),
+    ] {
         let seen = log.lines().find(|line| line.contains(secret));
         assert_eq!(seen, None, "{secret} is in the log");
         let answer = told.0.iter().find(|answer| answer.contains(secret));
@@ -154,6 +162,20 @@ async fn nothing_that_happens_leaves_a_secret_behind() {
             .any(|window| window == secret.as_bytes());
         assert!(!in_database, "{secret} is in the database");
     }
+}
+
+/// Sets a secret, and posts without it.
+async fn sign(world: &World, told: &mut Told) {
+    let secret = json!({"secret": SOURCE_SECRET});
+    let path = "/spaces/data/ingest/grafana/secret";
+    told.keep(&world.ask(Method::PUT, path, Some(&secret)).await.text);
+    let unsigned = json!({"alerts": []});
+    told.keep(
+        &world
+            .post("/spaces/data/ingest/grafana", &unsigned)
+            .await
+            .text,
+    );
 }
 
 /// What was answered where no secret may be.

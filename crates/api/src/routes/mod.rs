@@ -49,6 +49,12 @@ pub(crate) fn core() -> OpenApiRouter<App> {
         .routes(routes!(intake::preview))
         .routes(routes!(ingest::post))
         .routes(routes!(ingest::preview))
+        .routes(routes!(
+            ingest::mapping,
+            ingest::set_mapping,
+            ingest::delete_mapping
+        ))
+        .routes(routes!(ingest::set_secret, ingest::delete_secret))
         .routes(routes!(alerts::summary))
         .routes(routes!(alerts::one))
         .routes(routes!(alerts::resolve))

@@ -1,8 +1,9 @@
 //! Bodies that Alertmanager 0.25 of Debian 13 posted, and one in the shape of Grafana's documentation.
 
-use alert_connectors_ingest::{Ingested, Source};
-use alert_connectors_model::{AlertStatus, Json, Severity};
-use jiff::Timestamp;
+use alert_connectors_ingest::Source;
+use alert_connectors_model::{AlertStatus, Severity};
+
+use crate::{parsed, read};
 
 const FIRING: &str = include_str!("../../samples/alertmanager-0.25-firing.json");
 const PARTLY_RESOLVED: &str = include_str!("../../samples/alertmanager-0.25-partly-resolved.json");
@@ -12,15 +13,6 @@ const GRAFANA: &str = r#"{"receiver": "hook", "status": "firing", "orgId": 7, "v
         "startsAt": "2026-11-26T10:00:00+01:00", "endsAt": "0001-01-01T00:00:00Z", "fingerprint": "c6eadffa33fcdf37",
         "values": {"B": 17.5}, "generatorURL": "https://g.example/rule", "dashboardURL": "https://g.example/d",
         "panelURL": "https://g.example/d?viewPanel=1", "silenceURL": "https://g.example/silence"}]}"#;
-
-fn now() -> Timestamp {
-    "2026-11-28T12:00:00Z".parse().unwrap()
-}
-
-fn read(source: Source, body: &str) -> Ingested {
-    let json = Json::parse(body.as_bytes()).unwrap();
-    source.read(json, now()).unwrap()
-}
 
 #[test]
 fn each_entry_is_an_alert_by_its_own_status() {
@@ -93,8 +85,7 @@ fn a_body_of_another_shape_is_refused_by_name() {
         ("{}", "this body has none"),
         (r#"{"alerts": {}}"#, "here it is an object"),
     ] {
-        let json = Json::parse(body.as_bytes()).unwrap();
-        let faults = Source::Alertmanager.read(json, now()).unwrap_err();
+        let faults = parsed(Source::Alertmanager, body).unwrap_err();
         assert!(faults[0].msg.contains(expected), "{body}: {faults:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! Results that dbt 1.11 wrote (with `dbt-duckdb`), and the other artifacts of a run.
 
-use alert_connectors_ingest::{Ingested, Source};
+use alert_connectors_ingest::{Ingested, Mapping, Source};
 use alert_connectors_model::{AlertStatus, DescriptionFormat, Json, Severity};
 
 const RUN_RESULTS: &str = include_str!("../../samples/dbt-1.11.16-run_results-v6.json");
@@ -8,7 +8,7 @@ const RUN_RESULTS: &str = include_str!("../../samples/dbt-1.11.16-run_results-v6
 fn read(body: &str) -> Ingested {
     let now = "2026-11-28T12:00:00Z".parse().unwrap();
     let json = Json::parse(body.as_bytes()).unwrap();
-    Source::Dbt.read(json, now).unwrap()
+    Source::Dbt.read(json, &Mapping::default(), now).unwrap()
 }
 
 #[test]
@@ -94,7 +94,11 @@ fn a_body_of_another_shape_is_refused_and_a_bad_result_is_not() {
         r#"{"results": 7}"#,
         r#"{"run_results": {"metadata": {}}}"#,
     ] {
-        let read = Source::Dbt.read(Json::parse(body.as_bytes()).unwrap(), now);
+        let read = Source::Dbt.read(
+            Json::parse(body.as_bytes()).unwrap(),
+            &Mapping::default(),
+            now,
+        );
         assert!(read.is_err(), "{body}");
     }
     let alerts = read(r#"{"results": [5, {"status": "odd", "unique_id": "lonely"}]}"#).alerts;

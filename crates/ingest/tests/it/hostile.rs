@@ -1,17 +1,19 @@
 //! Bodies that mean harm: nothing panics, and no entry is lost.
 
-use alert_connectors_ingest::Source;
+use alert_connectors_ingest::{Mapping, Source};
 use alert_connectors_model::Json;
 use proptest::{collection::vec, prelude::*};
 
 /// Any value, with names that sources look for among others.
 fn value() -> impl Strategy<Value = String> {
-    let names = "(alerts|results|run_results|unique_id|message|timing|nodes|labels|annotations|status|severity|fingerprint|startsAt|values|summary|x)";
+    let names = "(alerts|data|essentials|payload|event_action|dedup_key|specversion|source|type|subject|success|expectation_config|exception_info|result|statistics|links|custom_details|results|run_results|unique_id|message|timing|nodes|labels|annotations|status|severity|fingerprint|startsAt|values|summary|x)";
     let leaf = prop_oneof![
         Just("null".to_owned()),
         Just("true".to_owned()),
         Just("-1e999".to_owned()),
         Just(r#""firing""#.to_owned()),
+        Just(r#""trigger""#.to_owned()),
+        Just(r#""1.0""#.to_owned()),
         Just(r#""0001-01-01T00:00:00Z""#.to_owned()),
         r#""[a-zA-Z \u{202e}\u{1F600}_=,:/-]{0,80}""#,
     ];
@@ -38,10 +40,13 @@ proptest! {
         let now = "2026-11-28T12:00:00Z".parse().unwrap();
         for source in [Source::Alertmanager, Source::Grafana] {
             let json = Json::parse(body.as_bytes()).unwrap();
-            prop_assert_eq!(source.read(json, now).unwrap().alerts.len(), entries.len());
+            prop_assert_eq!(source.read(json, &Mapping::default(), now).unwrap().alerts.len(), entries.len());
         }
         let body = format!(r#"{{"args":{rest},"metadata":{rest},"manifest":{rest},"results":[{}]}}"#, entries.join(","));
-        let read = Source::Dbt.read(Json::parse(body.as_bytes()).unwrap(), now).unwrap();
+        let batch = format!("[{}]", entries.join(","));
+        let read = Source::CloudEvents.read(Json::parse(batch.as_bytes()).unwrap(), &Mapping::default(), now).unwrap();
+        prop_assert_eq!(read.alerts.len(), entries.len());
+        let read = Source::Dbt.read(Json::parse(body.as_bytes()).unwrap(), &Mapping::default(), now).unwrap();
         prop_assert_eq!(read.alerts.len() + read.ignored, entries.len());
     }
 
@@ -49,7 +54,7 @@ proptest! {
     fn no_body_makes_a_source_panic(body in value()) {
         let now = "2026-11-28T12:00:00Z".parse().unwrap();
         for source in Source::ALL {
-            let _read = source.read(Json::parse(body.as_bytes()).unwrap(), now);
+            let _read = source.read(Json::parse(body.as_bytes()).unwrap(), &Mapping::default(), now);
         }
     }
 }

@@ -158,7 +158,7 @@ async fn what_stands_in_the_way_of_opening_is_said() {
 }
 
 /// Undoes the last migration.
-const LAST_UNDONE: &str = "DROP TABLE alert_revisions;
+const LAST_UNDONE: &str = "DROP TABLE ingest_sources;
     DELETE FROM migrations WHERE no = (SELECT max(no) FROM migrations)";
 
 #[tokio::test]

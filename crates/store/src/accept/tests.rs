@@ -54,6 +54,7 @@ impl World {
                 space,
                 version: 3,
                 connectors,
+                sources: Vec::new(),
             }),
             random,
             now,

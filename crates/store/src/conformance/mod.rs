@@ -16,6 +16,7 @@ mod history;
 mod intake;
 mod problem;
 mod queue;
+mod sources;
 mod users;
 mod world;
 
@@ -27,6 +28,7 @@ pub use history::*;
 pub use intake::*;
 pub use problem::*;
 pub use queue::*;
+pub use sources::*;
 pub use users::*;
 pub use world::{Opened, World, idempotency, stored};
 
@@ -62,6 +64,7 @@ macro_rules! conformance {
             a_new_url_takes_what_is_pending_along,
             equal_urls_share_a_destination,
             the_connector_after_the_last_is_refused,
+            settings_of_a_source_come_back_and_change_the_roster,
             an_inspection_of_a_sound_store_finds_nothing,
             a_recorded_end_is_due_no_more,
             a_recorded_retry_is_due_again_with_its_form_and_wait,

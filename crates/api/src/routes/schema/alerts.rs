@@ -7,12 +7,72 @@ use alert_connectors_model::{
 use serde_json::value::RawValue;
 use utoipa::{
     PartialSchema, ToSchema,
-    openapi::{Object, RefOr, Schema, Type},
+    openapi::{Array, Object, OneOf, RefOr, Schema, Type, schema::SchemaType},
 };
 
 use super::{ConnectorMatch, Delivery, DeliverySummary, Problem, answers, schemas};
 
 schemas! {
+    /// Rules that change the alerts of a source.
+    IngestMapping {
+        /// In their order.
+        #[schema(max_items = 100)]
+        rules: Vec<MappingRule>,
+    }
+    /// A rule of a mapping. It drops the alerts for which its conditions hold, or changes at least one thing of them.
+    MappingRule {
+        /// A condition, or a list of conditions that must all hold. Without it, the rule is for every alert.
+        #[schema(rename = "where", required = false, schema_with = conditions)]
+        conditions: MappingCondition,
+        /// Whether the alert is left out. Then nothing else is changed.
+        drop: Option<bool>,
+        /// The type that the alert gets.
+        #[schema(pattern = "^[a-z0-9_.-]{1,64}$")]
+        alert_type: Option<String>,
+        /// The severity that it gets.
+        severity: Option<model::Severity>,
+        /// The title that it gets. Placeholders are `{{label.NAME}}`, `{{field.NAME}}`, `{{path.A.B}}`, `{{title}}`, `{{severity}}`,
+        /// `{{alert_type}}`, `{{status}}`, `{{url}}` and `{{dedup_key}}`; one without a value leaves nothing.
+        #[schema(min_length = 1, max_length = 300)]
+        title: Option<String>,
+        /// The URL that it gets. It may have placeholders, whose values are escaped. dbt's documentation of a node, for instance, is
+        /// `https://docs.example.com/#!/model/{{path.unique_id}}`.
+        #[schema(min_length = 1, max_length = 300)]
+        url: Option<String>,
+        /// A link to add. Label and URL may have placeholders, which are escaped in the URL.
+        add_action: Option<MappingAction>,
+    }
+    /// That something has a value. It names one of `label`, `field` and `path`.
+    MappingCondition {
+        /// An entry of the producer's `labels`.
+        #[schema(min_length = 1, max_length = 300)]
+        label: Option<String>,
+        /// A field of the alert, by its name, or a part of the alert, such as `alert_type`.
+        #[schema(min_length = 1, max_length = 300)]
+        field: Option<String>,
+        /// A value of what the producer sent for this alert, such as `annotations.summary` or `results[0].status`.
+        #[schema(min_length = 1, max_length = 300)]
+        path: Option<String>,
+        /// The value, or a list of values of which it must be one. Left out: any value.
+        #[schema(rename = "is", required = false, schema_with = values)]
+        values: (),
+    }
+    /// A link that a rule adds.
+    MappingAction {
+        /// Its label.
+        #[schema(min_length = 1, max_length = 300)]
+        label: String,
+        /// Where it leads.
+        #[schema(min_length = 1, max_length = 300)]
+        url: String,
+    }
+    /// The secret of a source.
+    IngestSecret {
+        /// What the producer signs its bodies with. It is never shown again.
+        #[schema(min_length = 1, max_length = 1024)]
+        secret: String,
+    }
+
     /// An alert to be sent. Only the first three are required. What can be mended is mended, and `warnings` says what was.
     #[schema(example = json!({
         "alert_type": "dq_alert", "title": "Freshness check failed: orders_daily is 7 h late", "severity": "critical",
@@ -129,6 +189,26 @@ in_three_parts! {
     AlertDetails: AlertHead, model::Alert, AlertDetailsTail<'static>;
 }
 
+/// A condition, or a list of conditions.
+fn conditions() -> Schema {
+    let one = MappingCondition::schema();
+    let all = Array::new(one.clone());
+    let description = "A condition, or a list of at most 10 conditions that must all hold. Without it, the rule is for every alert.";
+    let either = OneOf::builder().item(one).item(all);
+    either.description(Some(description)).into()
+}
+
+/// A value, or a list of values.
+fn values() -> Schema {
+    let scalars = [Type::String, Type::Number, Type::Boolean];
+    let scalars = SchemaType::from_iter(scalars);
+    let one = Object::with_type(scalars);
+    let any = Array::new(one.clone());
+    let description = "The value, or a list of at most 50 values of which it must be one. Numbers and booleans are compared by how they are written. Left out: any value.";
+    let either = OneOf::builder().item(one).item(any);
+    either.description(Some(description)).into()
+}
+
 /// One object with the fields of all.
 fn described_as_one(description: &str, parts: [RefOr<Schema>; 3]) -> RefOr<Schema> {
     let mut whole = Object::with_type(Type::Object);
@@ -205,6 +285,15 @@ answers! {
         /// What was mended: at most 100, and a last one that counts the others.
         #[schema(max_items = 101)]
         warnings: Vec<Warning>,
+    }
+    /// What became of an event of PagerDuty's, as PagerDuty answers it.
+    PagerDutyEvent {
+        /// `success`
+        status: &'static str,
+        /// `Event processed`
+        message: &'static str,
+        /// The problem that the event is about: its own name, or the one that was made.
+        dedup_key: Option<String>,
     }
     /// What would come of a producer's body.
     IngestPreview<'i> {

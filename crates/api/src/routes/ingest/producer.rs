@@ -1,0 +1,225 @@
+//! Who may post the body of a producer: a caller with a token or a key, or whoever signs the body with the secret that the space has
+//! set for the source. A key may come as a bearer token, as the password of basic authentication or, from PagerDuty's clients,
+//! in the body.
+
+use std::sync::Arc;
+
+use alert_connectors_ingest::Source;
+use alert_connectors_model::{Secret, Slug};
+use alert_connectors_store::Roster;
+use axum::body::Body;
+use base64::{Engine, prelude::BASE64_STANDARD};
+use http::{HeaderMap, HeaderValue, header};
+
+use super::super::gate::Gate;
+use crate::{
+    ApiError, App, ErrorKind, Freshness,
+    accept::{Grant, Poster},
+    body::{self, BATCH_BYTES_MAX, BODY_BYTES_MAX, Received},
+    body_budget::Sender,
+    known_callers,
+};
+
+/// The producer behind a request.
+pub(super) struct Producer<'r> {
+    app: &'r App,
+    slug: &'r str,
+    source: Source,
+    headers: HeaderMap,
+}
+
+/// The body of a producer that may post it.
+pub(super) struct Permitted<'r> {
+    pub(super) producer: Producer<'r>,
+    pub(super) body: Received,
+    roster: Arc<Roster>,
+    identity_version: Option<i64>,
+}
+
+impl<'r> Producer<'r> {
+    /// Reads the body of a producer, and checks that it may post to the space.
+    pub(super) async fn permitted(
+        app: &'r App,
+        slug: &'r str,
+        source: &str,
+        headers: HeaderMap,
+        request: Body,
+    ) -> Result<Permitted<'r>, ApiError> {
+        let headers = with_media_type(with_bearer(headers));
+        let Some(source) = Source::parse(source) else {
+            // Only who may post learns what there is.
+            Gate::new(app, &headers, slug).grant().await?;
+            return Err(no_source());
+        };
+        let mut producer = Self {
+            app,
+            slug,
+            source,
+            headers,
+        };
+        if producer.shows_who_it_is_first().await? {
+            let gate = producer.gate();
+            let grant = gate.grant().await?;
+            let body = body::read(app, &producer.headers, request, BATCH_BYTES_MAX).await;
+            let body = gate.held(body).await?;
+            return Ok(Permitted::new(producer, body, grant));
+        }
+        let sender = Sender::Stranger;
+        let body = body::read_from(app, sender, &producer.headers, request, BODY_BYTES_MAX).await?;
+        producer.take_key_from(&body)?;
+        let grant = producer.judge(&body).await?;
+        Ok(Permitted::new(producer, body, grant))
+    }
+
+    /// Whether the head of the request is enough to judge it.
+    async fn shows_who_it_is_first(&self) -> Result<bool, ApiError> {
+        if self.source.has_key_in_body() && !self.headers.contains_key(header::AUTHORIZATION) {
+            return Ok(false);
+        }
+        let roster = self.roster().await?;
+        let secret = roster.as_deref().and_then(|roster| self.secret(roster));
+        Ok(secret.is_none())
+    }
+
+    fn take_key_from(&mut self, body: &Received) -> Result<(), ApiError> {
+        if !self.source.has_key_in_body() || self.headers.contains_key(header::AUTHORIZATION) {
+            return Ok(());
+        }
+        let mended = body::mended(body);
+        let key = self.source.key_in_body(&body::parse(&mended)?);
+        if let Some(bearer) = key.and_then(|key| bearer(key.expose())) {
+            self.headers.insert(header::AUTHORIZATION, bearer);
+        }
+        Ok(())
+    }
+
+    /// The right to post this body, judged now: not from memory, since the space's settings for the source may have changed.
+    async fn judge(&self, body: &[u8]) -> Result<Grant, ApiError> {
+        let roster = self.roster().await?;
+        let signed = roster.and_then(|roster| {
+            let secret = self.secret(&roster)?.clone();
+            Some((roster, secret))
+        });
+        let Some((roster, secret)) = signed else {
+            return self.gate().grant().await;
+        };
+        let header = |name: &str| self.headers.get(name)?.to_str().ok();
+        let now = self.app.clock.now();
+        if !self.source.is_signed(&secret, &header, body, now) {
+            return Err(unsigned());
+        }
+        known_callers::tell();
+        Ok(Grant {
+            roster,
+            identity_version: None,
+        })
+    }
+
+    async fn roster(&self) -> Result<Option<Arc<Roster>>, ApiError> {
+        match Slug::parse(self.slug) {
+            Some(slug) => self.app.roster(&slug, Freshness::Now).await,
+            None => Ok(None),
+        }
+    }
+
+    fn secret<'s>(&self, roster: &'s Roster) -> Option<&'s Secret> {
+        let settings = roster.source(self.source.name())?;
+        settings.secret.as_ref()
+    }
+
+    pub(super) const fn source(&self) -> Source {
+        self.source
+    }
+
+    pub(super) const fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    fn gate(&self) -> Gate<'_> {
+        Gate::new(self.app, &self.headers, self.slug)
+    }
+}
+
+impl<'r> Permitted<'r> {
+    fn new(producer: Producer<'r>, body: Received, grant: Grant) -> Self {
+        Self {
+            producer,
+            body,
+            roster: grant.roster,
+            identity_version: grant.identity_version,
+        }
+    }
+
+    /// The space as it was when the body was permitted.
+    pub(super) fn roster(&self) -> &Roster {
+        &self.roster
+    }
+
+    /// The right to post, as of then.
+    pub(super) fn first_grant(&self) -> Grant {
+        Grant {
+            roster: Arc::clone(&self.roster),
+            identity_version: self.identity_version,
+        }
+    }
+
+    /// Passes a result on. Before an error is shown, the producer is judged again, and not from memory.
+    pub(super) async fn held<T>(&self, result: Result<T, ApiError>) -> Result<T, ApiError> {
+        if result.is_err() {
+            self.grant().await?;
+        }
+        result
+    }
+}
+
+impl Poster for Permitted<'_> {
+    async fn grant(&self) -> Result<Grant, ApiError> {
+        self.producer.judge(&self.body).await
+    }
+}
+
+fn unsigned() -> ApiError {
+    let detail = "The space has set a secret for this source, and the body is not signed with it.";
+    ApiError::new(ErrorKind::Unauthenticated, detail)
+}
+
+pub(super) fn no_source() -> ApiError {
+    let names: Vec<&str> = Source::ALL.into_iter().map(Source::name).collect();
+    let detail = format!(
+        "There is no such source; the sources are {}.",
+        names.join(", ")
+    );
+    ApiError::new(ErrorKind::NotFound, detail)
+}
+
+/// Some producers don't say what they send, such as Prefect's action that calls a webhook.
+pub(super) fn with_media_type(mut headers: HeaderMap) -> HeaderMap {
+    let json = HeaderValue::from_static("application/json");
+    headers.entry(header::CONTENT_TYPE).or_insert(json);
+    headers
+}
+
+/// The headers, with the password of basic authentication as the bearer's token.
+fn with_bearer(mut headers: HeaderMap) -> HeaderMap {
+    let bearer = headers.get(header::AUTHORIZATION).and_then(password);
+    if let Some(bearer) = bearer {
+        headers.insert(header::AUTHORIZATION, bearer);
+    }
+    headers
+}
+
+fn password(authorization: &HeaderValue) -> Option<HeaderValue> {
+    let (scheme, credentials) = authorization.to_str().ok()?.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let credentials = String::from_utf8(BASE64_STANDARD.decode(credentials.trim()).ok()?).ok()?;
+    let (_user, password) = credentials.split_once(':')?;
+    bearer(password)
+}
+
+fn bearer(token: &str) -> Option<HeaderValue> {
+    let mut bearer = HeaderValue::try_from(format!("Bearer {token}")).ok()?;
+    bearer.set_sensitive(true);
+    Some(bearer)
+}

@@ -1,0 +1,64 @@
+//! One reading of a body: the rules that hold for it, and the alerts that were found so far.
+
+use alert_connectors_model::{Fault, Json, Loc, Warning};
+use jiff::Timestamp;
+
+use crate::{Ingested, Mapping, draft::Draft};
+
+/// The reading of a body.
+pub(crate) struct Reading<'m> {
+    /// Stands in for times that the body lacks.
+    now: Timestamp,
+    mapping: &'m Mapping,
+    ingested: Ingested,
+}
+
+impl<'m> Reading<'m> {
+    pub(crate) fn new(now: Timestamp, mapping: &'m Mapping) -> Self {
+        Self {
+            now,
+            mapping,
+            ingested: Ingested::default(),
+        }
+    }
+
+    /// Begins the alert of an entry of the body.
+    pub(crate) fn draft<'j>(&self, loc: Loc, entry: &Json<'j>) -> Draft<'j> {
+        let is_mapped = !self.mapping.is_empty();
+        Draft::new(loc, is_mapped.then(|| entry.clone()))
+    }
+
+    /// Adds the alert of an entry, changed by the space's mapping. One that the mapping drops is counted.
+    pub(crate) fn add(&mut self, draft: Draft<'_>) -> Result<(), Vec<Fault>> {
+        match draft.parsed(self.mapping, self.now)? {
+            Some(alert) => self.ingested.alerts.push(alert),
+            None => self.ignore(),
+        }
+        Ok(())
+    }
+
+    /// Says by what the producer itself names the event that the body is, so that a repeat of it is noticed.
+    pub(crate) fn event_id(&mut self, parts: &[&str]) {
+        self.ingested.event_id = Some(parts.join("\n"));
+    }
+
+    /// Says which problem the body is about, which is one event.
+    pub(crate) fn dedup_key(&mut self, key: &str) {
+        self.ingested.dedup_key = Some(key.to_owned());
+    }
+
+    /// Counts an entry that says nothing that a channel could act on.
+    pub(crate) const fn ignore(&mut self) {
+        self.ingested.ignored += 1;
+    }
+
+    /// Says what was found that belongs to no alert.
+    pub(crate) fn warn(&mut self, loc: Loc, msg: impl Into<String>) {
+        let msg = msg.into();
+        self.ingested.warnings.push(Warning { loc, msg });
+    }
+
+    pub(crate) fn finish(self) -> Ingested {
+        self.ingested
+    }
+}

@@ -1,0 +1,87 @@
+//! Events in the shapes of the CloudEvents specification.
+
+use alert_connectors_ingest::{Mapping, Source, event_of_headers};
+use alert_connectors_model::{AlertStatus, Json, Severity};
+
+use crate::{fault, now, read};
+
+const EVENT: &str = r#"{"specversion": "1.0", "type": "com.example.Table.Late", "source": "/warehouse", "subject": "orders", "id": "A234-1234-1234",
+    "time": "2018-04-05T17:31:00Z", "severity": "P2", "datacontenttype": "application/json",
+    "data": {"title": "orders is late", "description": "By two hours.", "url": "https://x.example/orders", "hours": 2, "owner": {"team": "data"}}}"#;
+
+#[test]
+fn an_event_is_an_alert() {
+    let read = read(Source::CloudEvents, EVENT);
+    let alert = &read.alerts[0].alert;
+    assert_eq!(alert.title, "orders is late");
+    assert_eq!(alert.alert_type.as_str(), "com.example.table.late");
+    assert_eq!(
+        (alert.severity, alert.status),
+        (Severity::High, AlertStatus::Active)
+    );
+    assert_eq!(alert.dedup_key.as_deref(), Some("ce:/warehouse orders"));
+    assert_eq!(alert.occurred_at, "2018-04-05T17:31:00Z".parse().unwrap());
+    let fields: Vec<_> = alert
+        .fields
+        .iter()
+        .map(|one| format!("{}={}", one.name, one.value))
+        .collect();
+    assert_eq!(fields, ["hours=2", "owner.team=data"]);
+    assert_eq!(read.event_id.as_deref(), Some("/warehouse\nA234-1234-1234"));
+}
+
+#[test]
+fn a_batch_is_read_event_by_event_and_a_bad_one_takes_none_along() {
+    let resolved = r#"{"specversion": "1.0", "type": "t", "source": "s", "id": "2", "data": {"status": "resolved", "dedup_key": "k", "severity": "loud"}}"#;
+    let read = read(Source::CloudEvents, &format!("[{EVENT}, {resolved}, 7]"));
+    let [_, end, bad] = &*read.alerts else {
+        panic!("{read:?}")
+    };
+    assert_eq!(end.alert.status, AlertStatus::Resolved);
+    assert_eq!(end.alert.dedup_key.as_deref(), Some("k"));
+    assert_eq!(
+        (end.alert.severity, end.warnings.len()),
+        (Severity::Medium, 1)
+    );
+    assert_eq!(
+        (bad.alert.title.as_str(), bad.alert.alert_type.as_str()),
+        ("Event", "cloudevents")
+    );
+    assert!(!bad.warnings.is_empty());
+    assert_eq!(read.event_id, None);
+}
+
+#[test]
+fn binary_mode_is_the_same_event() {
+    let attributes = [
+        ("specversion", "1.0"),
+        ("type", "t"),
+        ("source", "s"),
+        ("id", "1"),
+        ("severity", "fatal"),
+    ];
+    let attributes = attributes.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let body = event_of_headers(attributes.into(), Json::parse(br#""Disk full""#).unwrap());
+    let read = Source::CloudEvents
+        .read(body, &Mapping::default(), now())
+        .unwrap();
+    let alert = &read.alerts[0].alert;
+    assert_eq!(
+        (alert.severity, alert.title.as_str()),
+        (Severity::Critical, "t")
+    );
+    assert_eq!(alert.description.as_deref(), Some("Disk full"));
+}
+
+#[test]
+fn what_is_no_event_is_refused_with_the_field() {
+    assert_eq!(fault(Source::CloudEvents, "7"), "body");
+    assert_eq!(
+        fault(Source::CloudEvents, r#"{"type": "t"}"#),
+        "body.specversion"
+    );
+    assert_eq!(
+        fault(Source::CloudEvents, r#"{"specversion": "0.3"}"#),
+        "body.specversion"
+    );
+}

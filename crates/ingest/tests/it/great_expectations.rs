@@ -1,0 +1,94 @@
+//! Validation results that Great Expectations 1.24 wrote, the tracebacks shortened to their first lines.
+
+use alert_connectors_ingest::Source;
+use alert_connectors_model::{AlertStatus, Severity};
+
+use crate::{fault, read};
+
+const FAILED: &str = include_str!("../../samples/great-expectations-1.24-failed.json");
+const PASSED: &str = include_str!("../../samples/great-expectations-1.24-passed.json");
+
+#[test]
+fn a_failed_suite_is_one_alert_that_says_what_failed() {
+    let read = read(Source::GreatExpectations, FAILED);
+    let one = &read.alerts[0];
+    assert!(
+        one.warnings.is_empty() && one.has_own_time,
+        "{:?}",
+        one.warnings
+    );
+    let alert = &one.alert;
+    assert_eq!(alert.title, "orders suite: 5 of 6 expectations failed");
+    assert_eq!(
+        (alert.severity, alert.status),
+        (Severity::Critical, AlertStatus::Active)
+    );
+    assert_eq!(alert.alert_type.as_str(), "dq_alert");
+    assert_eq!(
+        alert.dedup_key.as_deref(),
+        Some("gx:orders suite:warehouse:orders")
+    );
+    let lines: Vec<_> = alert.description.as_deref().unwrap().lines().collect();
+    let expected = [
+        "• expect_column_max_to_be_between (no_such_column): Error: The column \"no_such_column\" in BatchData does not exist.",
+        "• expect_column_values_to_be_unique (id): 2 of 6 values, such as 5",
+        "• expect_column_values_to_not_be_null (email): 1 of 6 values",
+        "• expect_column_values_to_be_between (amount): 1 of 6 values, such as -3.0",
+        "• expect_table_row_count_to_be_between: observed 6",
+    ];
+    assert_eq!(lines, expected);
+    let names: Vec<_> = alert.fields.iter().map(|field| &*field.name).collect();
+    assert_eq!(
+        names,
+        [
+            "Data source",
+            "Asset",
+            "Evaluated",
+            "Failed",
+            "Success percent"
+        ]
+    );
+}
+
+#[test]
+fn a_suite_that_passes_ends_the_problem_of_the_same_suite_and_asset() {
+    let [failed, passed] = [FAILED, PASSED].map(|body| read(Source::GreatExpectations, body));
+    let alert = &passed.alerts[0].alert;
+    assert_eq!(alert.status, AlertStatus::Resolved);
+    assert_ne!(passed.event_id, failed.event_id);
+    assert!(passed.event_id.is_some());
+}
+
+#[test]
+fn the_result_of_version_0_18_is_read_too() {
+    let body = r#"{"success": false, "meta": {"expectation_suite_name": "old", "run_id": {"run_time": "2024-01-02T03:04:05+00:00"},
+        "active_batch_definition": {"datasource_name": "d", "data_asset_name": "a"}}, "statistics": {},
+        "results": [{"success": false, "expectation_config": {"expectation_type": "expect_x", "kwargs": {}, "meta": {"severity": "warning"}}}]}"#;
+    let read = read(Source::GreatExpectations, body);
+    let alert = &read.alerts[0].alert;
+    assert_eq!(alert.title, "old: 1 of 1 expectations failed");
+    assert_eq!(alert.severity, Severity::Medium);
+    assert_eq!(alert.description.as_deref(), Some("• expect_x"));
+    assert_eq!(alert.occurred_at, "2024-01-02T03:04:05Z".parse().unwrap());
+}
+
+#[test]
+fn the_result_of_a_checkpoint_is_an_alert_for_each_suite() {
+    let new = format!(
+        r#"{{"name": "c", "success": false, "run_results": {{"a": {FAILED}, "b": {PASSED}}}}}"#
+    );
+    let old = format!(
+        r#"{{"success": false, "run_results": {{"a": {{"validation_result": {FAILED}}}, "b": {{"validation_result": {PASSED}}}}}}}"#
+    );
+    for body in [new, old] {
+        let read = read(Source::GreatExpectations, &body);
+        let statuses: Vec<_> = read.alerts.iter().map(|one| one.alert.status).collect();
+        assert_eq!(statuses, [AlertStatus::Active, AlertStatus::Resolved]);
+    }
+}
+
+#[test]
+fn the_description_of_a_checkpoint_is_refused_since_it_names_no_suite() {
+    let body = r#"{"success": true, "statistics": {}, "validation_results": []}"#;
+    assert_eq!(fault(Source::GreatExpectations, body), "body.results");
+}

@@ -120,11 +120,12 @@ impl Database {
         }
     }
 
-    /// Ends the use of the database. With SQLite, moves the log into the file: a copy of the file alone is then whole.
-    pub async fn close(&self) {
+    /// Ends the use of the database. With SQLite, moves the log into the file, and returns whether a copy of the file alone is
+    /// whole now; what another program reads stays in the log.
+    pub async fn close(&self) -> bool {
         match self {
             Self::Sqlite(store) => store.move_log().await,
-            Self::Postgres(_) => {}
+            Self::Postgres(_) => true,
         }
     }
 

@@ -192,6 +192,10 @@ impl AlertConnectors {
 
     /// Ends the use of the database, for a host that waited for the tasks itself.
     pub async fn close(&self) {
-        self.database.close().await;
+        if !self.database.close().await {
+            tracing::warn!(
+                "another program reads the database, so its log was not moved into it; a copy needs all of its files"
+            );
+        }
     }
 }

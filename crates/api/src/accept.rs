@@ -51,10 +51,13 @@ pub(crate) struct StoredAlerts {
 }
 
 /// The right to post to a space, as of the moment of its grant.
+#[derive(Clone)]
 pub(crate) struct Grant {
     pub(crate) roster: Arc<Roster>,
     /// The version of identity that it rests on; `None` where identity has no versions.
     pub(crate) identity_version: Option<i64>,
+    /// When it ends.
+    pub(crate) expires_at: Option<Timestamp>,
 }
 
 /// A caller, or the program itself, that posts alerts to a space.
@@ -88,6 +91,9 @@ impl App {
         let mut stored = Vec::with_capacity(posting.alerts.len());
         let mut tries = 0;
         loop {
+            if grant.expires_at.is_some_and(|end| end <= self.clock.now()) {
+                grant = poster.grant().await?;
+            }
             let from = stored.len();
             let rest = posting.alerts.get(from..).unwrap_or_default();
             let submission = Submission {

@@ -72,6 +72,8 @@ pub struct AppParts {
     pub(crate) sign_in_limit: SignInLimit,
     pub(crate) test_limit: TestLimit,
     pub(crate) bodies: BodyBudget,
+    /// The same for answers, until they are sent.
+    pub(crate) answers: BodyBudget,
     /// Counts the requests that the API answered with 503, and logs the count once a minute.
     pub(crate) unavailable: Seldom,
     /// Whose turn it is to store a large step of a request.
@@ -110,6 +112,7 @@ impl App {
             sign_in_limit: SignInLimit::default(),
             test_limit: TestLimit::default(),
             bodies: BodyBudget::default(),
+            answers: BodyBudget::default(),
             unavailable: Seldom::default(),
             large_steps: Turns::new(LARGE_STEP_REST_MAX),
             rosters: Rosters::default(),

@@ -1,4 +1,4 @@
-//! The memory that the bodies of all requests under way may take together.
+//! The memory that the bodies of all requests under way may take together. Answers have a budget of the same kind.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ const ALL_BYTES_MAX: usize = 64 * 1_024 * 1_024;
 /// Those that are large, in bytes. The rest is left to small ones, such as single alerts.
 const LARGE_BYTES_MAX: usize = 48 * 1_024 * 1_024;
 /// A body is small if it and the tree that is read from it take at most this many bytes.
-const SMALL_BYTES: usize = 64 * 1_024;
+pub(crate) const SMALL_BYTES: usize = 64 * 1_024;
 /// The bodies of callers who are not known yet, in bytes.
 const STRANGERS_BYTES_MAX: usize = 16 * 1_024 * 1_024;
 

@@ -47,6 +47,11 @@ impl Entry {
     pub(crate) fn space(&self) -> &Arc<Space> {
         &self.roster.space
     }
+
+    /// Who calls.
+    pub(crate) const fn caller(&self) -> &Caller {
+        &self.caller
+    }
 }
 
 impl Caller {
@@ -60,6 +65,11 @@ impl Caller {
 }
 
 impl SignedIn {
+    /// Who calls.
+    pub(crate) const fn caller(&self) -> &Caller {
+        &self.0
+    }
+
     async fn of(app: &App, headers: &HeaderMap) -> Result<Self, ApiError> {
         let caller = sign_in(app, headers, Freshness::Now).await?;
         if caller.only_sends() {
@@ -85,6 +95,10 @@ macro_rules! permitted {
     ($app:expr, $headers:expr, $caller:expr, $change:expr) => {{
         let mut tries = 0;
         loop {
+            // Time ends a session without a change of identity that the store could notice.
+            if $caller.caller().has_expired($app.clock.now()) {
+                $caller.again($app, $headers).await?;
+            }
             match $change {
                 Err(alert_connectors_store::StoreError::Stale)
                     if tries < $crate::entry::TRIES_MAX =>

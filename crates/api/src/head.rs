@@ -54,10 +54,10 @@ fn host_fault(request: &Request) -> Option<ApiError> {
     let hosts = request.headers().get_all(header::HOST).iter().count();
     let detail = match hosts {
         1 => return None,
-        // HTTP/2 names it in the place of the path.
-        0 if request.uri().authority().is_some() => return None,
-        // An old client need not name one.
-        0 if request.version() < Version::HTTP_11 => return None,
+        // HTTP/2, which a host may speak, names it in the place of the path.
+        0 if request.version() > Version::HTTP_11 && request.uri().authority().is_some() => {
+            return None;
+        }
         0 => "The request names no host; send the header Host.",
         _ => "The request names several hosts; send the header Host once.",
     };

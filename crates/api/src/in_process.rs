@@ -76,6 +76,7 @@ impl Program<'_> {
         Ok(Grant {
             roster: roster.ok_or_else(|| ApiError::not_found("space"))?,
             identity_version: None,
+            expires_at: None,
         })
     }
 }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod accept;
+mod answer_room;
 mod api_error;
 mod app;
 mod body;

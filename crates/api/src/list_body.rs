@@ -18,6 +18,7 @@ const PIECE_BYTES: usize = 32 * 1_024;
 /// A list in the making.
 pub(crate) struct ListBody {
     done: VecDeque<Bytes>,
+    done_bytes: usize,
     piece: String,
     is_empty: bool,
 }
@@ -27,6 +28,7 @@ impl ListBody {
     pub(crate) fn new(before: &str) -> Self {
         Self {
             done: VecDeque::new(),
+            done_bytes: 0,
             piece: before.to_owned(),
             is_empty: true,
         }
@@ -40,9 +42,15 @@ impl ListBody {
         self.piece.push_str(item);
         if self.piece.len() >= PIECE_BYTES {
             let piece = std::mem::take(&mut self.piece);
+            self.done_bytes += piece.len();
             self.done.push_back(piece.into());
             tokio::task::yield_now().await;
         }
+    }
+
+    /// How many bytes it has so far.
+    pub(crate) const fn len(&self) -> usize {
+        self.done_bytes + self.piece.len()
     }
 
     /// Ends with what stands after the last item.

@@ -14,6 +14,7 @@ use axum::{
     Router,
     body::Body,
     extract::{Query, Request, State},
+    middleware::map_response,
     response::{Html, IntoResponse, Response},
     routing::get,
 };
@@ -167,6 +168,9 @@ impl Inbox {
                 "/_inbox/behaviour",
                 axum::routing::post(behave).delete(forget),
             )
+            .layer(map_response(async |response: Response| {
+                (USUAL_HEADERS, response)
+            }))
             .fallback(receive)
             .with_state(self.clone())
             .merge(page)
@@ -207,6 +211,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Headers of what programs ask for, right or wrong.
+const USUAL_HEADERS: [(header::HeaderName, &str); 4] = [
+    (header::CACHE_CONTROL, "no-store"),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; frame-ancestors 'none'",
+    ),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+];
+
 async fn show(State(inbox): State<Inbox>) -> Response {
     let headers = [
         (header::CACHE_CONTROL, "no-store"),
@@ -231,11 +246,7 @@ async fn messages(State(inbox): State<Inbox>, Query(wanted): Query<Wanted>) -> R
     if wanted.after <= inbox.count() {
         messages.retain(|message| message.no > wanted.after);
     }
-    let headers = [
-        (header::CACHE_CONTROL, "no-store"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    ];
-    (headers, axum::Json(messages)).into_response()
+    axum::Json(messages).into_response()
 }
 
 async fn rows() -> Response {

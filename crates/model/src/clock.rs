@@ -42,6 +42,16 @@ impl Clock for SystemClock {
     }
 }
 
+/// The time by which TLS judges certificates. The library's own way panics before 1970.
+#[cfg(feature = "tls")]
+impl rustls::time_provider::TimeProvider for SystemClock {
+    fn current_time(&self) -> Option<rustls::pki_types::UnixTime> {
+        let seconds = self.now().as_second().try_into().ok()?;
+        let since = std::time::Duration::from_secs(seconds);
+        Some(rustls::pki_types::UnixTime::since_unix_epoch(since))
+    }
+}
+
 /// A time from 1970 to the end of 9998, or the nearest of these.
 fn within_bounds(time: SystemTime) -> Result<Timestamp, Timestamp> {
     let latest = Timestamp::from_second(LATEST_SECOND).unwrap_or(Timestamp::MAX);

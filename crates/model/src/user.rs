@@ -47,7 +47,7 @@ impl Email {
     /// Reads an address, or says what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let text = text.trim().to_lowercase();
-        let odd = |c: char| c.is_whitespace() || c.is_control();
+        let odd = |c: char| !is_visible(c);
         match text.rsplit_once('@') {
             _ if text.len() > 254 => Err("An e-mail address has at most 254 characters."),
             Some((local, domain))

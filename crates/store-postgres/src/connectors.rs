@@ -230,7 +230,7 @@ pub(crate) async fn reseal(
         .await?;
     for row in &rows {
         let space_id = SpaceId::from_bytes(row.id(13)?);
-        let (no, connector) = StoredConnector::of(row)?.read(sealing, space_id)?;
+        let (no, connector) = StoredConnector::of(row)?.read_whole(sealing, space_id)?;
         let sealed = sealing.seal(&connector);
         change
             .run(RESEAL, &[&no, &&sealed.key_id[..], &sealed.bytes])

@@ -90,12 +90,10 @@ pub(crate) async fn reseal(
     for row in &rows {
         let (space_id, space_no) = (SpaceId::from_bytes(row.id(3)?), row.number(4)?);
         let settings = SourceSettings::of(row, sealing, space_id)?;
-        let secret = settings.secret.as_ref();
-        let sealed =
-            secret.map(|secret| sealing.seal_source_secret(secret, space_id, &settings.source));
-        let parameters: crate::session::Parameters<'_> =
-            &[&space_no, &settings.source, &sealed.unwrap_or_default()];
-        change.run(SET_SECRET, parameters).await?;
+        let sealed = settings.sealed_again(sealing, space_id)?;
+        change
+            .run(SET_SECRET, &[&space_no, &settings.source, &sealed])
+            .await?;
     }
     Ok(rows.len())
 }

@@ -2,6 +2,7 @@
 
 use std::{fmt, fs, sync::Arc, time::Duration};
 
+use alert_connectors_model::SystemClock;
 use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
@@ -85,7 +86,7 @@ impl PostgresUrl {
 
     pub(crate) fn tls(&self) -> Result<MakeRustlsConnect, rustls::Error> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let client = ClientConfig::builder_with_provider(provider)
+        let client = ClientConfig::builder_with_details(provider, Arc::new(SystemClock))
             .with_safe_default_protocol_versions()?
             .with_root_certificates(Arc::clone(&self.roots))
             .with_no_client_auth();

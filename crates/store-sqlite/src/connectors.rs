@@ -229,7 +229,7 @@ pub(crate) fn reseal(
     let parameters = params![&sealing.first_key()[..], limit];
     let resealed = rows(connection, &sql, parameters, |row| {
         let space_id = SpaceId::from_bytes(row.id(13)?);
-        let (no, connector) = StoredConnector::of(row)?.read(sealing, space_id)?;
+        let (no, connector) = StoredConnector::of(row)?.read_whole(sealing, space_id)?;
         Ok((no, sealing.seal(&connector)))
     })?;
     let mut statement = connection.prepare_cached(RESEAL)?;

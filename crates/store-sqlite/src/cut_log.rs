@@ -22,6 +22,31 @@ pub(crate) struct WatchedLog {
     frame_bytes: u64,
 }
 
+/// The length of the log, as the writer left it. The next commit would write behind a cut, and nobody could see it any more.
+pub(crate) struct LogLength {
+    log: WatchedLog,
+    bytes: u64,
+}
+
+impl LogLength {
+    pub(crate) const fn new(log: WatchedLog) -> Self {
+        Self { log, bytes: 0 }
+    }
+
+    /// What is wrong, in a sentence, if the log was cut since the last commit.
+    pub(crate) fn what_happened(&self, connection: &Connection) -> Option<String> {
+        if self.log.bytes() >= self.bytes {
+            return None;
+        }
+        self.log.what_happened(connection)
+    }
+
+    /// Remembers the length after a commit.
+    pub(crate) fn measure(&mut self) {
+        self.bytes = self.log.bytes();
+    }
+}
+
 /// What SQLite says of the log.
 #[derive(PartialEq, Eq)]
 struct Frames {
@@ -37,6 +62,10 @@ impl WatchedLog {
             path: beside(database, "-wal"),
             frame_bytes: FRAME_HEAD as u64 + page_bytes,
         })
+    }
+
+    fn bytes(&self) -> u64 {
+        fs::metadata(&self.path).map_or(0, |found| found.len())
     }
 
     /// What is wrong, in a sentence, if the log ends before its last committed frame.

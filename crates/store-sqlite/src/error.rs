@@ -42,8 +42,10 @@ pub(crate) fn fatal(reason: &BoxError) -> String {
 
 /// What an error of the driver means for the caller.
 pub(crate) fn meaning(error: rusqlite::Error) -> StoreError {
-    let code = error.sqlite_error_code();
-    match code {
+    if is_no_such_value(&error) {
+        return StoreError::Fatal(error.into());
+    }
+    match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => StoreError::Full(error.into()),
         Some(
             ErrorCode::SystemIoFailure
@@ -54,6 +56,15 @@ pub(crate) fn meaning(error: rusqlite::Error) -> StoreError {
         ) => StoreError::Fatal(error.into()),
         _ => StoreError::Unavailable(error.into()),
     }
+}
+
+/// Whether a value is not of its column's type, or text that is no UTF-8: nothing but damage writes that.
+const fn is_no_such_value(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error::{FromSqlConversionFailure, InvalidColumnType, Utf8Error};
+    matches!(
+        error,
+        FromSqlConversionFailure(..) | InvalidColumnType(..) | Utf8Error(..)
+    )
 }
 
 /// How much of a group fails with a change.

@@ -78,10 +78,13 @@ impl DatabaseFile {
             return WatchedFiles(Vec::new());
         }
         let mut files = vec![(self.path.clone(), self.identity)];
-        // The log is there since the schema was looked at. It stays for as long as a connection is open.
-        let log = beside(&self.path, "-wal");
-        if let Ok(found) = fs::metadata(&log) {
-            files.push((log, Identity::of(&found)));
+        // The log and its index are there since the schema was looked at. They stay for as long as a connection is open. Programs
+        // that use another index each would write over what the other wrote.
+        for ending in ["-wal", "-shm"] {
+            let beside = beside(&self.path, ending);
+            if let Ok(found) = fs::metadata(&beside) {
+                files.push((beside, Identity::of(&found)));
+            }
         }
         WatchedFiles(files)
     }
@@ -91,7 +94,7 @@ impl DatabaseFile {
 pub(crate) struct WatchedFiles(Vec<(PathBuf, Identity)>);
 
 impl WatchedFiles {
-    /// Why the database can't be used any more: its file or its log was replaced or removed.
+    /// Why the database can't be used any more: its file, its log or the log's index was replaced or removed.
     pub(crate) fn what_happened(&self) -> Option<String> {
         self.0.iter().find_map(|(path, identity)| {
             let what = match fs::metadata(path) {

@@ -4,13 +4,14 @@ use std::path::Path;
 
 use alert_connectors_model::SpaceId;
 use alert_connectors_store::{Inspection, Sealing, stored::StoredConnector};
-use rusqlite::{Connection, OpenFlags, Row};
+use rusqlite::{Connection, OpenFlags, Row, types::ValueRef};
 
 use crate::{connectors, error::Failure, row::rows, sources};
 
 // SQLite's own: every page, every index against its table, every constraint.
 const INTEGRITY: &str = "PRAGMA integrity_check(1000)";
 const REFERENCES: &str = "PRAGMA foreign_key_check";
+const TABLES: &str = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!' ORDER BY name";
 
 /// Inspects the whole database in one snapshot.
 pub(crate) fn inspect(
@@ -22,23 +23,38 @@ pub(crate) fn inspect(
     if let Some(loss) = log_loss {
         inspection.finds(loss.to_owned());
     }
-    look(connection, &mut inspection)?;
+    look_at_pages(connection, &mut inspection)?;
+    if inspection.findings.is_empty() {
+        look_at_references(connection, &mut inspection)?;
+        look_at_texts(connection, &mut inspection)?;
+    }
     if inspection.findings.is_empty() {
         open_urls(connection, sealing, &mut inspection)?;
     } else {
+        // A broken database can't be read far enough.
         inspection.leaves_webhook_urls();
     }
     Ok(inspection)
 }
 
-fn look(connection: &Connection, inspection: &mut Inspection) -> rusqlite::Result<()> {
+fn look_at_pages(connection: &Connection, inspection: &mut Inspection) -> rusqlite::Result<()> {
     let mut statement = connection.prepare(INTEGRITY)?;
     for found in statement.query_map([], |row| row.get::<_, String>(0))? {
-        match found? {
-            good if good == "ok" => {}
-            found => inspection.finds(found),
+        match found {
+            Ok(good) if good == "ok" => {}
+            // A finding of SQLite's may have lines of its own.
+            Ok(found) => inspection.finds(found.replace('\n', " ")),
+            // It gives up where a page that it needs itself is broken.
+            Err(error) => inspection.finds(error.to_string()),
         }
     }
+    Ok(())
+}
+
+fn look_at_references(
+    connection: &Connection,
+    inspection: &mut Inspection,
+) -> rusqlite::Result<()> {
     let mut statement = connection.prepare(REFERENCES)?;
     let read = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, String>(2)?));
     for found in statement.query_map([], read)? {
@@ -46,6 +62,30 @@ fn look(connection: &Connection, inspection: &mut Inspection) -> rusqlite::Resul
         inspection.finds(format!(
             "a row of {table} refers to a row of {parent} that is not there"
         ));
+    }
+    Ok(())
+}
+
+/// SQLite keeps any bytes as text, and its own check says nothing of them.
+fn look_at_texts(connection: &Connection, inspection: &mut Inspection) -> rusqlite::Result<()> {
+    let mut tables = connection.prepare(TABLES)?;
+    let tables = tables.query_map([], |row| row.get::<_, String>(0))?;
+    for table in tables {
+        let table = table?;
+        let mut statement = connection.prepare(&format!("SELECT * FROM \"{table}\""))?;
+        let columns = statement.column_count();
+        let mut rows = statement.query([])?;
+        let mut at = 0_u64;
+        while let Some(row) = rows.next()? {
+            at += 1;
+            for column in 0..columns {
+                let value = row.get_ref(column)?;
+                if matches!(value, ValueRef::Text(text) if str::from_utf8(text).is_err()) {
+                    let name = row.as_ref().column_name(column)?;
+                    inspection.finds(format!("{table}: {name} of row {at} is no text"));
+                }
+            }
+        }
     }
     Ok(())
 }

@@ -23,6 +23,7 @@ const IN_USE: &str = "SELECT value FROM meta WHERE name = 'in_use'";
 const SET_IN_USE: &str = "INSERT OR REPLACE INTO meta VALUES ('in_use', ?1)";
 const CLEAR_IN_USE: &str = "DELETE FROM meta WHERE name = 'in_use'";
 const MOVE_ALL: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
+const MOVE_SOME: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 
 /// The sizes and places of the log's format (<https://sqlite.org/walformat.html>).
 pub(crate) const LOG_HEAD: usize = 32;
@@ -147,15 +148,26 @@ fn begin_use(connection: &Connection, file: &DatabaseFile) -> rusqlite::Result<(
     again.commit()
 }
 
-/// Notes that no server uses it any more, and moves the log.
-pub(crate) fn end_use(connection: &Connection) -> rusqlite::Result<()> {
+/// Notes that no server uses it any more, and moves the log. Returns whether all of it was moved.
+pub(crate) fn end_use(connection: &Connection) -> rusqlite::Result<bool> {
     connection.execute(CLEAR_IN_USE, [])?;
     move_all(connection)
 }
 
 /// Where a reader or another program is in the way, some of the log stays.
-fn move_all(connection: &Connection) -> rusqlite::Result<()> {
-    connection.execute_batch(MOVE_ALL)
+fn move_all(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row(MOVE_ALL, [], all_moved)
+}
+
+/// Moves as much of the log as can be moved without waiting for anybody. Returns whether that was all.
+pub(crate) fn move_what_can_be(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row(MOVE_SOME, [], all_moved)
+}
+
+/// SQLite answers whether it was in the way of others, how many frames there are, and how many were moved.
+fn all_moved(row: &rusqlite::Row<'_>) -> rusqlite::Result<bool> {
+    let (was_busy, frames, moved): (bool, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+    Ok(!was_busy && frames == moved)
 }
 
 /// This file, on this boot of the machine.

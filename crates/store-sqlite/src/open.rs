@@ -14,6 +14,7 @@ use tokio::sync::{Mutex, watch};
 use crate::{
     Shared, SqliteStore,
     checkpoint::Checkpoint,
+    cut_log::{LogLength, WatchedLog},
     file::DatabaseFile,
     fingerprint_key::FINGERPRINT_KEY,
     inspection,
@@ -164,12 +165,15 @@ impl SqliteStore {
         let checkpoint = Checkpoint::start(&file, log_use, failing.clone())
             .map_err(io::Error::other)
             .map_err(no_thread)?;
+        let log = WatchedLog::of(&path, &connection).map_err(failed)?;
         let (writer, events) = Writer::start(
             connection,
             failing.clone(),
             random,
             meters.clone(),
             checkpoint,
+            LogLength::new(log),
+            used_by,
         )
         .map_err(no_thread)?;
         let shared = Shared {

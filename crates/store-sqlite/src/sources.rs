@@ -92,13 +92,8 @@ pub(crate) fn reseal(
         ))
     })?;
     for (space_no, settings, space_id) in &found {
-        let secret = settings.secret.as_ref();
-        let sealed =
-            secret.map(|secret| sealing.seal_source_secret(secret, *space_id, &settings.source));
-        connection.execute(
-            SET_SECRET,
-            params![space_no, settings.source, sealed.unwrap_or_default()],
-        )?;
+        let sealed = settings.sealed_again(sealing, *space_id)?;
+        connection.execute(SET_SECRET, params![space_no, settings.source, sealed])?;
     }
     Ok(found.len())
 }

@@ -4,7 +4,7 @@ use std::{sync::Arc, thread, time::Instant};
 
 use alert_connectors_model::Random;
 use alert_connectors_store::{
-    Acceptance, Event, GroupMeters, Recorded, Report, Resolution, StoreError, Submission,
+    Acceptance, Event, GroupMeters, Recorded, Report, Resolution, StoreError, Submission, Use,
     accept::ResolveRequest,
     group::{EVENT_GROUPS_MAX, GROUP_MAX, GROUP_ROWS_MAX, WAITING_MAX},
     stored::IDENTITY_VERSION,
@@ -15,10 +15,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::{
     SqliteStore,
     checkpoint::Checkpoint,
+    cut_log::LogLength,
     error::{ChangeFailed, Failure, fatal, meaning},
     intake,
     ledger::LedgerCache,
-    log_loss::end_use,
+    log_loss::{end_use, move_what_can_be},
     queue,
     watched::Watched,
 };
@@ -44,7 +45,7 @@ enum Job {
 enum Message {
     Job(Job),
     /// The log is to be moved into the database.
-    MoveLog(oneshot::Sender<()>),
+    MoveLog(oneshot::Sender<bool>),
 }
 
 /// Something rare, done in the group's transaction.
@@ -103,6 +104,8 @@ impl Writer {
         random: Arc<dyn Random>,
         meters: GroupMeters,
         checkpoint: Checkpoint,
+        log: LogLength,
+        used_by: Use,
     ) -> std::io::Result<(Self, mpsc::Receiver<Vec<Event>>)> {
         let (jobs, waiting) = mpsc::channel(WAITING_MAX);
         let (events, event_groups) = mpsc::channel(EVENT_GROUPS_MAX);
@@ -117,6 +120,8 @@ impl Writer {
             random,
             meters,
             checkpoint,
+            log,
+            used_by,
         };
         thread::Builder::new()
             .name("sqlite-writer".to_owned())
@@ -153,14 +158,13 @@ impl Writer {
 }
 
 impl SqliteStore {
-    /// Moves the log into the database, after all previous requests. A clean stop does so.
-    pub async fn move_log(&self) {
+    /// Moves the log into the database, after all previous requests. A clean stop does so. Returns whether all of it was moved; what
+    /// another program reads stays beside the database.
+    pub async fn move_log(&self) -> bool {
         let (moved, waiting) = oneshot::channel();
         let asked = self.shared.writer.jobs.send(Message::MoveLog(moved)).await;
-        if asked.is_ok() {
-            // A writer that has ended has nothing to move.
-            let _ended = waiting.await;
-        }
+        // A writer that has ended has nothing to move.
+        asked.is_err() || waiting.await.unwrap_or(true)
     }
 
     /// Runs a change in the writer's next group; the answer comes once it is on disk.
@@ -209,6 +213,8 @@ struct WriterThread {
     random: Arc<dyn Random>,
     meters: GroupMeters,
     checkpoint: Checkpoint,
+    log: LogLength,
+    used_by: Use,
 }
 
 impl WriterThread {
@@ -232,6 +238,10 @@ impl WriterThread {
 
     /// Commits a group. Returns whether the database can't be used any more.
     fn work(&mut self, group: Vec<Job>) -> bool {
+        if let Some(happened) = self.log.what_happened(&self.connection) {
+            self.failed.send_replace(Some(happened));
+            return true;
+        }
         let (size, started) = (group.len(), Instant::now());
         let outcome = self.commit(group);
         self.checkpoint.after_commit(&self.connection);
@@ -256,11 +266,15 @@ impl WriterThread {
         );
     }
 
-    /// Moves the log: a cold copy of the database file alone is complete then. If a reader or another program is in the
-    /// way, the log stays beside it, and the next start reads it.
-    fn move_log(&self, moved: oneshot::Sender<()>) {
-        drop(end_use(&self.connection));
-        reply(moved, ());
+    /// Moves the log: a cold copy of the database file alone is complete then. Answers whether all of it was moved: if a reader or
+    /// another program is in the way, the rest stays beside it, and the next start reads it.
+    fn move_log(&self, moved: oneshot::Sender<bool>) {
+        let all = match self.used_by {
+            Use::Server => end_use(&self.connection),
+            // A server may use the database beside this command, and its log with it.
+            Use::Command | Use::Founding | Use::Migration => move_what_can_be(&self.connection),
+        };
+        reply(moved, all.unwrap_or(false));
     }
 
     /// Waits for the next message; `None` once no more can come.
@@ -271,7 +285,7 @@ impl WriterThread {
 
     /// All that waits at this moment, within the bounds of a group; and the request to move the log after it, if one
     /// came.
-    fn drain(&mut self, first: Message) -> (Vec<Job>, Option<oneshot::Sender<()>>) {
+    fn drain(&mut self, first: Message) -> (Vec<Job>, Option<oneshot::Sender<bool>>) {
         let (mut group, mut rows) = (Vec::new(), 0);
         let mut next = Some(first);
         while let Some(message) = next {
@@ -304,6 +318,7 @@ impl WriterThread {
         let mut finishes: Vec<Finish> = Vec::with_capacity(group.len());
         let mut events = Vec::new();
         let outcome = self.run_group(group, &mut finishes, &mut events);
+        self.log.measure();
         if outcome.is_err() {
             self.cache.forget_numbers();
         }

@@ -3,7 +3,7 @@
 use alert_connectors_model::SpaceId;
 
 use crate::{
-    Sealing, SourceSettings, StoreError,
+    SealError, Sealing, SourceSecret, SourceSettings, StoreError,
     stored::{Columns, StoredConnector},
 };
 
@@ -48,7 +48,7 @@ impl Inspection {
         id: SpaceId,
     ) {
         let connector = alert_connectors_model::ConnectorId::from_bytes(stored.id);
-        match stored.read(sealing, id) {
+        match stored.read_whole(sealing, id) {
             Ok(_connector) => self.webhook_urls += 1,
             Err(error) => {
                 self.cannot_read(&format!("connector {connector} of space {space}"), &error);
@@ -65,8 +65,13 @@ impl Inspection {
         id: SpaceId,
     ) -> Result<(), StoreError> {
         let source = row.text(0)?;
-        if let Err(error) = SourceSettings::of(row, sealing, id) {
-            self.cannot_read(&format!("the secret of {source} of space {space}"), &error);
+        let what = format!("the secret of {source} of space {space}");
+        match SourceSettings::of(row, sealing, id) {
+            Ok(settings) if settings.secret == SourceSecret::Damaged => {
+                self.cannot_read(&what, &StoreError::Sealed(SealError::Tampered));
+            }
+            Ok(_settings) => {}
+            Err(error) => self.cannot_read(&what, &error),
         }
         Ok(())
     }

@@ -65,7 +65,7 @@ pub use queue::{
 pub use relay::{Relay, Relayed};
 pub use seal::{Keyring, SealError, Sealed, SealingKey, fingerprint};
 pub use sealing::{Sealing, UnsealError, make_key_file_if_missing};
-pub use sources::{SourceSettings, Sources};
+pub use sources::{SourceSecret, SourceSettings, Sources};
 pub use spaces::{Member, MemberChange, MembershipFacts, SpaceChange, Spaces};
 pub use summary::{AlertSummary, KindCount};
 pub use upkeep::{ALERTS_A_STEP, Census, ENDS_A_STEP, Progress, Tidied, Tidying, Upkeep};

@@ -1,7 +1,9 @@
 //! Seals and opens webhook URLs, with the key file as it was last read and the database's own fingerprint key.
 
 use std::{
-    fs, io,
+    fs::DirBuilder,
+    io,
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock},
 };
@@ -15,6 +17,9 @@ use crate::{
     KeyFileError, Keyring, SealError, Sealed, SealingKey, StoreError, fingerprint, read_key_file,
     write_new_key_file,
 };
+
+/// Only its owner looks into the folder of a key file.
+const FOLDER_MODE: u32 = 0o700;
 
 /// What the fingerprint key is sealed for.
 const FINGERPRINT_RECORD: &[u8] = b"fingerprint key";
@@ -241,7 +246,9 @@ pub fn make_key_file_if_missing(key_file: &Path, random: &dyn Random) -> Result<
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder {
-        fs::create_dir_all(folder).map_err(|source| UnsealError::Folder {
+        let mut maker = DirBuilder::new();
+        maker.recursive(true).mode(FOLDER_MODE);
+        maker.create(folder).map_err(|source| UnsealError::Folder {
             path: folder.to_owned(),
             source,
         })?;

@@ -3,7 +3,7 @@
 use alert_connectors_model::{Secret, SpaceId};
 use async_trait::async_trait;
 
-use crate::{Sealing, StoreError, stored::Columns};
+use crate::{SealError, Sealing, StoreError, stored::Columns};
 
 /// The settings of spaces for sources. Each change bumps the space's version in its own transaction, so that a body that is on its
 /// way is judged by them too.
@@ -34,10 +34,36 @@ pub struct SourceSettings {
     /// The mapping, as the JSON document that was set.
     pub mapping: Option<String>,
     /// What signs the bodies of the source.
-    pub secret: Option<Secret>,
+    pub secret: SourceSecret,
+}
+
+/// The secret of a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SourceSecret {
+    /// None is set.
+    None,
+    /// It signs the bodies.
+    Set(Secret),
+    /// One is set, but what is stored of it was damaged.
+    Damaged,
 }
 
 impl SourceSettings {
+    /// The secret under the first key of the key file.
+    pub fn sealed_again(
+        &self,
+        sealing: &Sealing,
+        space_id: SpaceId,
+    ) -> Result<Vec<u8>, StoreError> {
+        match &self.secret {
+            SourceSecret::None => Ok(Vec::new()),
+            SourceSecret::Set(secret) => {
+                Ok(sealing.seal_source_secret(secret, space_id, &self.source))
+            }
+            SourceSecret::Damaged => Err(StoreError::Sealed(SealError::Tampered)),
+        }
+    }
+
     /// The columns that [`of`](Self::of) reads, of the table `ingest_sources`.
     pub const COLUMNS: &str = "source, mapping, secret";
 
@@ -46,9 +72,13 @@ impl SourceSettings {
         let source = row.text(0)?;
         let sealed = row.bytes(2)?;
         let secret = if sealed.is_empty() {
-            None
+            SourceSecret::None
         } else {
-            Some(sealing.open_source_secret(&sealed, space_id, &source)?)
+            match sealing.open_source_secret(&sealed, space_id, &source) {
+                Ok(secret) => SourceSecret::Set(secret),
+                Err(StoreError::Sealed(SealError::Tampered)) => SourceSecret::Damaged,
+                Err(error) => return Err(error),
+            }
         };
         Ok(Self {
             mapping: row.maybe_text(1)?,

@@ -24,7 +24,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{Accepted, AlertRecord, Sealed, Sealing, StoreError};
+use crate::{Accepted, AlertRecord, SealError, Sealed, Sealing, StoreError};
 
 pub use columns::Columns;
 pub use delivery::{
@@ -177,6 +177,10 @@ pub struct StoredConnector {
     pub updated_at: Timestamp,
 }
 
+/// Stands for a URL that can't be opened any more. Nothing answers there (RFC 2606, 2), so deliveries fail visibly and wait until
+/// somebody enters the URL again, and the other connectors of the space are not touched.
+pub const DAMAGED_URL: &str = "https://damaged.invalid/";
+
 impl StoredConnector {
     /// The columns that [`StoredConnector::of`] reads, in its order: connectors are `c`.
     pub const COLUMNS: &str = "c.no, c.id, c.name, c.connector_type, c.url_key_id, c.url_sealed, c.destination, c.is_active,
@@ -201,28 +205,49 @@ impl StoredConnector {
         })
     }
 
-    /// The connector with its number.
+    /// The connector with its number. If its URL was damaged, it has [`DAMAGED_URL`] instead.
     pub fn read(
         self,
         sealing: &Sealing,
         space_id: SpaceId,
     ) -> Result<(i64, Connector), StoreError> {
-        let unreadable = |column| unreadable("connectors", column, self.no);
-        let id = ConnectorId::from_bytes(self.id);
+        let url = match self.url(sealing) {
+            Err(StoreError::Sealed(SealError::Tampered)) => DAMAGED_URL.to_owned(),
+            opened => opened?,
+        };
+        self.with_url(&url, space_id)
+    }
+
+    /// The connector with its number; an error if its URL was damaged.
+    pub fn read_whole(
+        self,
+        sealing: &Sealing,
+        space_id: SpaceId,
+    ) -> Result<(i64, Connector), StoreError> {
+        let url = self.url(sealing)?;
+        self.with_url(&url, space_id)
+    }
+
+    fn url(&self, sealing: &Sealing) -> Result<String, StoreError> {
         let key_id = <[u8; 8]>::try_from(self.url_key_id.as_slice())
-            .map_err(|_length| unreadable("url_key_id"))?;
+            .map_err(|_length| unreadable("connectors", "url_key_id", self.no))?;
         let sealed = Sealed {
             key_id,
-            bytes: self.url_sealed,
+            bytes: self.url_sealed.clone(),
         };
-        let url = sealing.open(&sealed, id)?;
+        sealing.open(&sealed, ConnectorId::from_bytes(self.id))
+    }
+
+    fn with_url(self, url: &str, space_id: SpaceId) -> Result<(i64, Connector), StoreError> {
+        let unreadable = |column| unreadable("connectors", column, self.no);
+        let id = ConnectorId::from_bytes(self.id);
         let connector = Connector {
             id,
             space_id,
             name: self.name,
             connector_type: ConnectorType::parse(&self.connector_type)
                 .ok_or_else(|| unreadable("connector_type"))?,
-            webhook_url: WebhookUrl::parse(&url).map_err(|_fault| unreadable("url_sealed"))?,
+            webhook_url: WebhookUrl::parse(url).map_err(|_fault| unreadable("url_sealed"))?,
             destination: self.destination,
             is_active: self.is_active,
             severity_filter: severities(&self.severity_filter)

@@ -52,6 +52,7 @@ impl Identity for PlatformUsers {
             key: None,
             // The header is true now, so nothing has to be checked again when the store accepts.
             version: None,
+            expires_at: None,
         })
     }
 

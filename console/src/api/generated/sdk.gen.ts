@@ -339,7 +339,7 @@ export const testConnector = <ThrowOnError extends boolean = false>(options: Opt
 });
 
 /**
- * List alerts, newest first.
+ * List alerts, newest first. A page of very long alerts ends before its limit.
  */
 export const listAlerts = <ThrowOnError extends boolean = false>(options: Options<ListAlertsData, ThrowOnError>) => (options.client ?? client).get<ListAlertsResponses, ListAlertsErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }, {

@@ -1,6 +1,6 @@
 //! The service behind a listener of its own, with signals.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use alert_connectors::{AlertConnectors, Builder, Database};
 use alert_connectors_api::METRICS_PREFIX;
@@ -77,13 +77,23 @@ impl Service {
                 "the secret key file can't be read"
             ),
         };
-        let stop = self.lifecycle.run(self.alerts.failed(), reload).await;
+        let stop = self.lifecycle.run(farewell(&self.alerts), reload).await;
         self.alerts.close().await;
         match stop {
             Stop::Asked => Ok(()),
             Stop::Failed(reason) => Err(anyhow::anyhow!(reason)),
         }
     }
+}
+
+/// Readiness says 503 for this long before a broken database ends the process, so that a load balancer may see it.
+const FAREWELL: Duration = Duration::from_millis(300);
+
+/// Waits until the service can't go on, and then for [`FAREWELL`]. Returns why, in a sentence.
+async fn farewell(alerts: &AlertConnectors) -> String {
+    let reason = alerts.failed().await;
+    tokio::time::sleep(FAREWELL).await;
+    reason
 }
 
 fn configured(mut builder: Builder, config: ServeConfig) -> Builder {

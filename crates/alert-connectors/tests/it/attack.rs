@@ -222,7 +222,21 @@ fn ambiguous_heads() -> Vec<(String, &'static str, &'static str)> {
     let good = get("Host: a\r\n");
     vec![
         (get("Host: a\r\nConnection: close\r\n"), "200", ""),
-        ("GET /health/live HTTP/1.0\r\n\r\n".to_owned(), "200", ""),
+        (
+            "GET /health/live HTTP/1.0\r\nHost: a\r\n\r\n".to_owned(),
+            "200",
+            "",
+        ),
+        (
+            "GET /health/live HTTP/1.0\r\n\r\n".to_owned(),
+            "400",
+            "Host",
+        ),
+        (
+            "GET http://a/health/live HTTP/1.1\r\n\r\n".to_owned(),
+            "400",
+            "Host",
+        ),
         (get(""), "400", "Host"),
         (get("Host: a\r\nHost: b\r\n"), "400", "Host"),
         (get("Host: a\r\nHost: a\r\n"), "400", "Host"),

@@ -1,7 +1,10 @@
 //! The service inside another program: its routes under a prefix of an axum app that has users, metrics and a fallback of its
 //! own, and alerts that are posted without HTTP.
 
-use std::path::Path;
+use std::{
+    path::Path,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use alert_connectors::{
     AlertConnectors, Builder, Caller, Email, ErrorKind, Freshness, Identity, IdentityError,
@@ -18,16 +21,24 @@ use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 use tower_service::Service;
 
-/// The host knows its users by a header that its own gateway sets.
-struct HostUsers(User);
+/// The host knows its users by a header that its own gateway sets. A session that the header calls `ending` is over after the first
+/// time that it is asked for.
+struct HostUsers {
+    user: User,
+    endings: AtomicUsize,
+}
 
 impl HostUsers {
     fn new() -> Self {
-        Self(User {
+        let user = User {
             id: UserId::new(jiff::Timestamp::UNIX_EPOCH, &SystemRandom::default()),
             email: Email::parse("host@example.com").unwrap(),
             full_name: "Host".to_owned(),
-        })
+        };
+        Self {
+            user,
+            endings: AtomicUsize::new(0),
+        }
     }
 }
 
@@ -38,15 +49,20 @@ impl Identity for HostUsers {
         headers: &HeaderMap,
         _freshness: Freshness,
     ) -> Result<Caller, IdentityError> {
-        if headers.get("x-host-user").is_none() {
+        let Some(session) = headers.get("x-host-user") else {
+            return Err(IdentityError::Unauthenticated);
+        };
+        let is_ending = session == "ending";
+        if is_ending && self.endings.fetch_add(1, Ordering::SeqCst) % 2 == 1 {
             return Err(IdentityError::Unauthenticated);
         }
         Ok(Caller {
-            user: self.0.clone(),
+            user: self.user.clone(),
             is_operator: true,
             memberships: Vec::new(),
             key: None,
             version: None,
+            expires_at: is_ending.then_some(jiff::Timestamp::UNIX_EPOCH),
         })
     }
 }
@@ -121,6 +137,36 @@ fn request(method: &str, path: &str, body: &Value) -> Request<Body> {
     let request = request.header("host", "host").header("x-host-user", "1");
     let request = request.header("content-type", "application/json");
     request.body(Body::from(body.to_string())).unwrap()
+}
+
+#[tokio::test]
+async fn a_session_that_ends_while_a_body_is_on_its_way_changes_nothing_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let alerts = started(folder.path()).await;
+    let host = alerts.router();
+    let connector = json!({"name": "a", "connector_type": "slack", "webhook_url": "https://hooks.slack.com/services/T/B/x"});
+    let firing = json!({"alerts": [{"status": "firing", "fingerprint": "f"}]});
+    for (path, body) in [
+        ("alerts", orders_are_late()),
+        ("alerts/batch", json!([orders_are_late()])),
+        ("ingest/alertmanager", firing),
+        ("alert-connectors", connector),
+    ] {
+        let path = format!("/spaces/data/{path}");
+        let mut late = request("POST", &path, &body);
+        let ending = http::HeaderValue::from_static("ending");
+        late.headers_mut().insert("x-host-user", ending);
+        let (status, answer) = ask(&host, late).await;
+        assert_eq!(status, StatusCode::UNAUTHORIZED, "{path}: {answer}");
+    }
+    for list in ["alerts", "alert-connectors"] {
+        let path = format!("/spaces/data/{list}");
+        let (_, listed) = ask(&host, request("GET", &path, &Value::Null)).await;
+        let listed: Value = serde_json::from_str(&listed).unwrap();
+        let items = listed.get("items").unwrap_or(&listed);
+        assert_eq!(items, &json!([]), "{list}");
+    }
+    alerts.stop().await;
 }
 
 #[tokio::test]

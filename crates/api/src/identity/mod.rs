@@ -7,6 +7,7 @@ use alert_connectors_model::{KeyScope, Role, Space, SpaceId, User};
 use alert_connectors_store::StoreError;
 use async_trait::async_trait;
 use http::HeaderMap;
+use jiff::Timestamp;
 
 pub(crate) use session_cookie::{forget_cookie, is_foreign, session_token, set_cookie};
 pub use store::StoreIdentity;
@@ -66,6 +67,8 @@ pub struct Caller {
     pub key: Option<KeyLimits>,
     /// The version of identity that this is true at, if a store keeps one.
     pub version: Option<i64>,
+    /// When the session or the key ends. A change that a request makes later is refused.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// What an API key narrows its user to.
@@ -78,6 +81,11 @@ pub struct KeyLimits {
 }
 
 impl Caller {
+    /// Whether the session or the key has ended.
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|end| end <= now)
+    }
+
     /// The role in a space: admin for an operator, else by membership. A key for another space allows none.
     pub fn role_in(&self, space: SpaceId) -> Option<Role> {
         if self

@@ -30,7 +30,6 @@ pub struct StoreIdentity {
 #[derive(Clone)]
 struct CachedCaller {
     caller: Caller,
-    expires_at: Option<Timestamp>,
     key: Option<KeyId>,
 }
 
@@ -90,7 +89,6 @@ impl CachedCaller {
             scope: key.scope,
         };
         Self {
-            expires_at: session.expires_at,
             key: session.key.as_ref().map(|key| key.id),
             caller: Caller {
                 key: session.key.as_ref().map(limits),
@@ -98,6 +96,7 @@ impl CachedCaller {
                 is_operator: session.is_operator,
                 memberships: session.memberships,
                 version: Some(session.version),
+                expires_at: session.expires_at,
             },
         }
     }
@@ -128,7 +127,7 @@ impl Identity for StoreIdentity {
                 .ok_or(IdentityError::Unauthenticated)?,
         };
         let now = self.clock.now();
-        if known.expires_at.is_some_and(|end| end <= now) {
+        if known.caller.has_expired(now) {
             return Err(IdentityError::Unauthenticated);
         }
         if let Some(id) = known.key {

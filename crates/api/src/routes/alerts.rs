@@ -31,7 +31,7 @@ use crate::{
     serialised::{serialised, write_json},
 };
 
-/// List alerts, newest first.
+/// List alerts, newest first. A page of very long alerts ends before its limit.
 #[utoipa::path(
     get, path = "/spaces/{slug}/alerts", operation_id = "listAlerts", tag = "alerts",
     params(
@@ -52,19 +52,33 @@ pub(super) async fn list(
     Viewer(entry): Viewer,
     RawQuery(raw): RawQuery,
 ) -> Result<Response, ApiError> {
-    let query = alert_query(raw.as_deref())?;
-    let page = app
-        .store
-        .alerts(entry.space().id, query, app.expiry())
-        .await?;
+    let mut query = alert_query(raw.as_deref())?;
     let mut list = ListBody::new(r#"{"items":["#);
-    for record in page.items {
-        list.push(&record_json(entry.space().id, &record)).await;
-    }
-    let next = page.next.map(|position| encode(&position.to_string()));
+    let mut wanted = query.limit;
+    let next = loop {
+        query.limit = wanted.min(READ_AT_ONCE);
+        let page = app
+            .store
+            .alerts(entry.space().id, query.clone(), app.expiry());
+        let page = page.await?;
+        wanted -= page.items.len();
+        for record in page.items {
+            list.push(&record_json(entry.space().id, &record)).await;
+        }
+        query.before = page.next;
+        if page.next.is_none() || wanted == 0 || list.len() >= PAGE_BYTES_MAX {
+            break page.next;
+        }
+    };
+    let next = next.map(|position| encode(&position.to_string()));
     let next = serialised(&next);
     Ok(json(list.finish(&format!(r#"],"next_cursor":{next}}}"#))))
 }
+
+/// A page ends early once it has this many bytes: an alert may take 700 kB.
+const PAGE_BYTES_MAX: usize = 2 * 1_024 * 1_024;
+/// So many alerts are in memory at once while a page is written.
+const READ_AT_ONCE: usize = 50;
 
 fn alert_query(raw: Option<&str>) -> Result<AlertQuery, ApiError> {
     let known = [

@@ -52,6 +52,7 @@ impl From<Entry> for Grant {
     fn from(entry: Entry) -> Self {
         Self {
             identity_version: entry.caller.version,
+            expires_at: entry.caller.expires_at,
             roster: entry.roster,
         }
     }

@@ -10,7 +10,7 @@ use alert_connectors_model::{
     AlertId, BATCH_ALERTS_MAX, ConnectorType, Fault, FaultKind, Json, Loc, Warning, parse_alert,
 };
 use alert_connectors_store::{
-    DELIVERIES_LISTED_MAX, Idempotency, PreparedAlert, Route, ends_nothing_warning,
+    DELIVERIES_LISTED_MAX, Idempotency, PreparedAlert, Roster, Route, ends_nothing_warning,
 };
 use axum::{
     body::Body,
@@ -30,6 +30,7 @@ use super::{
 use crate::{
     ApiError, App, ErrorKind,
     accept::{PostRequest, Stored},
+    answer_room::AnswerRoom,
     body::{self, BATCH_BYTES_MAX, BODY_BYTES_MAX, Received},
     entry::Viewer,
     heavy,
@@ -117,6 +118,7 @@ pub(super) async fn post_batch(
         leaves_out_idle_ends: false,
         listed_max: DELIVERIES_LISTED_MAX,
     };
+    let room = batch_room(&app, &grant.roster, bytes.len(), items.len())?;
     let accepted = app.accept(&gate, grant, posting).await?;
     let mut stored = accepted.alerts.iter();
     let mut results = ListBody::new(r#"{"results":["#);
@@ -138,7 +140,25 @@ pub(super) async fn post_batch(
         };
         results.push(&result).await;
     }
-    Ok(json(results.finish("]}")))
+    let mut answer = json(results.finish("]}"));
+    answer.extensions_mut().insert(room);
+    Ok(answer)
+}
+
+/// What each result takes in an answer beside the alert itself, and each delivery that it lists, in bytes.
+const RESULT_BYTES: usize = 400;
+const DELIVERY_BYTES: usize = 160;
+
+/// Room for the answer to a batch, which can't be refused any more once its alerts are stored.
+fn batch_room(
+    app: &App,
+    roster: &Roster,
+    body_bytes: usize,
+    alerts: usize,
+) -> Result<AnswerRoom, ApiError> {
+    let listed = roster.connectors.len().min(DELIVERIES_LISTED_MAX);
+    let each = RESULT_BYTES + listed * DELIVERY_BYTES;
+    AnswerRoom::reserve(app, body_bytes + alerts * each)
 }
 
 /// The corrections, and a warning if the alert resolves nothing.

@@ -31,7 +31,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use metrics::PREFIX as METRICS_PREFIX;
 
-use crate::{ApiError, App, ErrorKind, head, unread::keep_rest};
+use crate::{ApiError, App, ErrorKind, answer_room::hold_room, head, unread::keep_rest};
 
 /// What the service is for: connectors and alerts.
 pub(crate) fn core() -> OpenApiRouter<App> {
@@ -96,12 +96,12 @@ pub(crate) fn users() -> OpenApiRouter<App> {
 /// Connectors and alerts, to be nested in an app that brings its own identity. It has no fallback and no operational routes, so it
 /// leaves those to the app.
 pub fn router(app: &App) -> Router {
-    layered(core(), app)
+    layered(with_room(core(), app), app)
 }
 
 /// Users, tokens, keys, spaces and members, likewise without a fallback.
 pub fn users_router(app: &App) -> Router {
-    layered(users(), app)
+    layered(with_room(users(), app), app)
 }
 
 /// Probes, metrics and the description of the API, likewise without a fallback.
@@ -112,10 +112,15 @@ pub fn operations_router(app: &App) -> Router {
 /// The whole API of the service, and pages beside it. Any other route is answered with an error, and a browser is led to
 /// the console from where a person may arrive.
 pub fn whole(app: &App, pages: Router<App>) -> Router {
-    let all = core().merge(users()).merge(operations());
+    let all = with_room(core().merge(users()), app).merge(operations());
     let router = all.split_for_parts().0.merge(pages);
     let router = router.fallback(async || ApiError::not_found("route"));
     finished(router.layer(middleware::from_fn(browser::lead)), app)
+}
+
+/// Bounds the memory of answers. What operators and strangers ask for needs no room: it is short, or kept once for all.
+fn with_room(routes: OpenApiRouter<App>, app: &App) -> OpenApiRouter<App> {
+    routes.layer(middleware::from_fn_with_state(app.clone(), hold_room))
 }
 
 fn layered(routes: OpenApiRouter<App>, app: &App) -> Router {

@@ -3,7 +3,8 @@
 //! A space may hold more than others only of what is left: it gets another connection while it holds at most
 //! [`PER_FREE`] times as many as are free (the dynamic threshold by which switches share their buffers, Choudhury and Hahne
 //! 1998). So a space alone has most of them, the next finds some free at once, and any number of one space's hanging webhooks
-//! leave room for the others. What is given back goes to the space that waits and holds the fewest.
+//! leave room for the others. What is given back goes to the space that waits and holds the fewest, and an idle connection is closed
+//! only for a space that holds fewer: the crowd of one space doesn't cost another its connections.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -79,18 +80,6 @@ impl ConnectionLimit {
             () = stopping.cancelled() => None,
         }
     }
-
-    /// Whether anyone waits for a connection.
-    pub(crate) fn are_wanted(&self) -> bool {
-        self.0.wanted.load(Ordering::Relaxed) > 0
-    }
-
-    /// Waits until anyone waits for a connection.
-    pub(crate) async fn wanted_by_others(&self) {
-        if !self.are_wanted() {
-            self.0.pressure.notified().await;
-        }
-    }
 }
 
 /// Counts as wanting a connection for as long as it lives.
@@ -109,7 +98,42 @@ impl Drop for Wanting<'_> {
     }
 }
 
+impl Permit {
+    /// Whether this connection should be closed for those who wait.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.inner.is_wanted_of(self.space)
+    }
+
+    /// Waits until this connection, which is idle, should be closed for those who wait.
+    pub(crate) fn wanted(&self) -> impl Future<Output = ()> + use<> {
+        let (inner, space) = (Arc::clone(&self.inner), self.space);
+        async move {
+            loop {
+                let pressure = inner.pressure.notified();
+                tokio::pin!(pressure);
+                // Before it looks, so that nothing is missed.
+                pressure.as_mut().enable();
+                if inner.is_wanted_of(space) {
+                    return;
+                }
+                pressure.await;
+            }
+        }
+    }
+}
+
 impl LimitState {
+    /// Whether one waits whose space holds fewer connections than this, or is this.
+    fn is_wanted_of(&self, space: SpaceId) -> bool {
+        if self.wanted.load(Ordering::Relaxed) == 0 {
+            return false;
+        }
+        let shares = self.shares();
+        let held = shares.held_by(space);
+        let mut waiting = shares.waiting.keys();
+        waiting.any(|other| *other == space || shares.held_by(*other) < held)
+    }
+
     fn shares(&self) -> MutexGuard<'_, Shares> {
         self.shares.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -209,7 +233,30 @@ mod tests {
         assert!(!take_all(&connections, fourth).is_empty());
         drop((all, some));
         assert_eq!(connections.0.shares().free, 512);
-        assert!(!connections.are_wanted());
+        assert_eq!(connections.0.wanted.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test]
+    async fn a_crowd_does_not_cost_a_smaller_space_its_idle_connections() {
+        let connections = ConnectionLimit::new(512);
+        let [honest, crowd, late] = spaces();
+        let stopping = CancellationToken::new();
+        let mut idle = Vec::new();
+        for _ in 0..100 {
+            idle.extend(connections.take(honest, &stopping).await);
+        }
+        let held = take_all(&connections, crowd);
+        let mut waiting = Box::pin(connections.take(crowd, &stopping));
+        assert!(futures_util::poll!(&mut waiting).is_pending());
+        assert!(!idle[0].is_wanted() && held[0].is_wanted());
+        assert!(futures_util::poll!(Box::pin(idle[0].wanted())).is_pending());
+        let taken = take_all(&connections, late);
+        let mut next = Box::pin(connections.take(late, &stopping));
+        assert!(futures_util::poll!(&mut next).is_pending());
+        assert!(taken.len() < 100 && idle[0].is_wanted());
+        idle[0].wanted().await;
+        drop(idle.pop());
+        assert!(futures_util::poll!(&mut next).is_ready());
     }
 
     #[tokio::test]
@@ -227,7 +274,7 @@ mod tests {
         for wait in [&mut first, &mut gave_up, &mut second] {
             assert!(futures_util::poll!(wait).is_pending());
         }
-        assert!(connections.are_wanted());
+        assert!(held[0].is_wanted());
         drop(gave_up);
         held.remove(0);
         let permit = second.await.unwrap();

@@ -4,6 +4,7 @@ mod connect;
 mod departure;
 mod http;
 mod limit;
+mod newest_first;
 mod proxy;
 mod request_error;
 mod resolver;
@@ -12,7 +13,7 @@ mod slot;
 mod trust;
 
 pub(crate) use http::{BodyEnd, RequestHead, WebhookResponse};
-pub(crate) use limit::ConnectionLimit;
+pub(crate) use limit::{ConnectionLimit, Permit};
 pub use proxy::Proxy;
 pub use request_error::{CertificateFault, ProxyFault, RequestError};
 pub use resolver::{Resolve, SystemResolver};

@@ -1,8 +1,8 @@
 //! Names to addresses. Whatever a resolver answers, the sender connects only to addresses that it has checked.
 //!
-//! The system's resolver holds a thread for as long as a name server is silent. So lookups are bounded, and names that
-//! were never resolved have a bound of their own, so that they cannot block known ones; each name is looked up once for all
-//! who want it, and what was found is kept.
+//! The system's resolver holds a thread for as long as a name server is silent. So lookups are bounded, with a bound of their own for
+//! names that were resolved, for names that could not be, and for new ones: names that get no answer don't block the others. Each
+//! name is looked up once for all who want it, and what was found is kept.
 
 use std::{
     collections::HashMap,
@@ -14,9 +14,11 @@ use std::{
 
 use async_trait::async_trait;
 use tokio::{
-    sync::{OnceCell, Semaphore},
+    sync::{OnceCell, OwnedSemaphorePermit, Semaphore},
     time::{self, Instant},
 };
+
+use super::newest_first::{NewestFirst, Turn};
 
 /// Names that are kept. Those that somebody waits for come on top.
 const NAMES_MAX: usize = 4_096;
@@ -28,9 +30,10 @@ const FRESH: Duration = Duration::from_secs(30);
 const STALE: Duration = Duration::from_hours(1);
 /// How long a lookup is waited for where something was found before.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// The maximum number of threads that look up names with known addresses, and names without.
+/// The maximum number of threads that look up names with known addresses, names that could not be resolved, and new names.
 const KNOWN_AT_ONCE: usize = 16;
-const UNKNOWN_AT_ONCE: usize = 16;
+const FAILED_AT_ONCE: usize = 8;
+const NEW_AT_ONCE: usize = 16;
 
 /// Looks names up.
 #[async_trait]
@@ -47,17 +50,43 @@ pub struct SystemResolver {
     look_up: Arc<LookUp>,
     names: Mutex<HashMap<String, Name>>,
     known: Arc<Semaphore>,
-    unknown: Arc<Semaphore>,
+    failed: Arc<Semaphore>,
+    new: NewestFirst,
 }
 
 /// What is known of a name.
 #[derive(Default)]
 struct Name {
     found: Option<(Vec<IpAddr>, Instant)>,
+    /// Whether the last lookup failed.
+    has_failed: bool,
     under_way: Option<Arc<OnceCell<Found>>>,
 }
 
+/// What came of the lookups of a name so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Found,
+    Failed,
+    New,
+}
+
+/// The right to take a thread. It ends when this is dropped.
+#[expect(dead_code, reason = "it is only held")]
+enum Permit {
+    Queued(OwnedSemaphorePermit),
+    New(Turn),
+}
+
 impl Name {
+    const fn standing(&self) -> Standing {
+        match (&self.found, self.has_failed) {
+            (Some(_), _) => Standing::Found,
+            (None, true) => Standing::Failed,
+            (None, false) => Standing::New,
+        }
+    }
+
     /// Whether somebody waits for the lookup. One that everybody gave up on stays under way.
     fn is_awaited(&self) -> bool {
         let under_way = self.under_way.as_ref();
@@ -80,7 +109,8 @@ impl SystemResolver {
             look_up,
             names: Mutex::default(),
             known: Arc::new(Semaphore::new(KNOWN_AT_ONCE)),
-            unknown: Arc::new(Semaphore::new(UNKNOWN_AT_ONCE)),
+            failed: Arc::new(Semaphore::new(FAILED_AT_ONCE)),
+            new: NewestFirst::new(NEW_AT_ONCE),
         }
     }
 
@@ -89,7 +119,7 @@ impl SystemResolver {
             return Ok(fresh);
         }
         let before = self.found(host, STALE);
-        let looking = self.look_up_once(host, before.is_some());
+        let looking = self.look_up_once(host);
         let found = match before {
             None => looking.await,
             Some(before) => match time::timeout(PATIENCE, looking).await {
@@ -108,14 +138,15 @@ impl SystemResolver {
     }
 
     /// Looks a name up, once for all who want it at this moment.
-    async fn look_up_once(&self, host: &str, was_found: bool) -> Found {
-        let under_way = {
+    async fn look_up_once(&self, host: &str) -> Found {
+        let (under_way, standing) = {
             let mut names = self.names();
             make_room(&mut names);
             let name = names.entry(host.to_owned()).or_default();
-            Arc::clone(name.under_way.get_or_insert_default())
+            let standing = name.standing();
+            (Arc::clone(name.under_way.get_or_insert_default()), standing)
         };
-        let found = under_way.get_or_init(|| self.look_up_now(host, was_found));
+        let found = under_way.get_or_init(|| self.look_up_now(host, standing));
         let found = found.await.clone();
         let mut names = self.names();
         if let Some(name) = names.get_mut(host)
@@ -125,25 +156,16 @@ impl SystemResolver {
                 .is_some_and(|one| Arc::ptr_eq(one, &under_way))
         {
             name.under_way = None;
-            match &found {
-                Ok(found) => name.found = Some((found.clone(), Instant::now())),
-                Err(_failed) if name.found.is_none() => {
-                    names.remove(host);
-                }
-                Err(_failed) => {}
+            name.has_failed = found.is_err();
+            if let Ok(found) = &found {
+                name.found = Some((found.clone(), Instant::now()));
             }
         }
         found
     }
 
-    async fn look_up_now(&self, host: &str, was_found: bool) -> Found {
-        let threads = if was_found {
-            &self.known
-        } else {
-            &self.unknown
-        };
-        let permit = Arc::clone(threads).acquire_owned().await;
-        let permit = permit.map_err(|_closed| io::ErrorKind::Other)?;
+    async fn look_up_now(&self, host: &str, standing: Standing) -> Found {
+        let permit = self.permit(standing).await?;
         let (look_up, host) = (Arc::clone(&self.look_up), host.to_owned());
         let work = move || {
             // It is held until the thread is free again, even if no task waits for the answer any more.
@@ -156,6 +178,18 @@ impl SystemResolver {
             .map_err(|error| error.kind())?;
         found.truncate(ADDRESSES_MAX);
         Ok(found)
+    }
+
+    async fn permit(&self, standing: Standing) -> Result<Permit, io::ErrorKind> {
+        let threads = match standing {
+            Standing::Found => &self.known,
+            Standing::Failed => &self.failed,
+            Standing::New => return Ok(Permit::New(self.new.take().await)),
+        };
+        let permit = Arc::clone(threads).acquire_owned().await;
+        permit
+            .map(Permit::Queued)
+            .map_err(|_closed| io::ErrorKind::Other)
     }
 
     fn names(&self) -> MutexGuard<'_, HashMap<String, Name>> {
@@ -236,25 +270,58 @@ mod tests {
             })
             .collect();
         let mut waiting = Box::pin(futures_util::future::join_all(waiting));
-        while busy.load(Ordering::SeqCst) < UNKNOWN_AT_ONCE {
+        while busy.load(Ordering::SeqCst) < NEW_AT_ONCE {
             assert!(futures_util::poll!(&mut waiting).is_pending());
             tokio::task::yield_now().await;
         }
         assert!(futures_util::poll!(&mut waiting).is_pending());
-        assert_eq!(busy.load(Ordering::SeqCst), UNKNOWN_AT_ONCE);
+        assert_eq!(busy.load(Ordering::SeqCst), NEW_AT_ONCE);
         // What was found before is looked up on other threads, and used where it can't be.
-        let old = resolver.look_up_once("good.example", true);
+        let old = resolver.look_up_once("good.example");
         assert_eq!(old.await, Ok(vec![ADDRESS]));
         drop(release);
         assert!(waiting.await.iter().all(Result::is_err));
-        assert_eq!(resolver.names().len(), 1);
+        // One that failed has no turn among new names any more.
+        let standing = |name: &str| resolver.names()[name].standing();
+        assert_eq!(standing("7.example"), Standing::Failed);
+        assert_eq!(standing("good.example"), Standing::Found);
+    }
+
+    #[tokio::test]
+    async fn a_new_name_does_not_wait_for_the_crowd_before_it() {
+        let (release, silent) = mpsc::channel::<()>();
+        let silent = Mutex::new(silent);
+        let resolver = Arc::new(SystemResolver::with(Arc::new(move |host: &str| {
+            if host == "late.example" {
+                return Ok(vec![ADDRESS]);
+            }
+            let _released = silent.lock().unwrap().recv();
+            Err(io::ErrorKind::TimedOut.into())
+        })));
+        let look = |name: String| {
+            let resolver = Arc::clone(&resolver);
+            async move { resolver.resolve(&name, 1).await }
+        };
+        let crowd = (0..100).map(|number| look(format!("{number}.example")));
+        let mut crowd = Box::pin(futures_util::future::join_all(crowd));
+        assert!(futures_util::poll!(&mut crowd).is_pending());
+        let mut late = Box::pin(look("late.example".to_owned()));
+        assert!(futures_util::poll!(&mut late).is_pending());
+        // One thread becomes free.
+        release.send(()).unwrap();
+        tokio::select! {
+            found = &mut late => assert!(found.is_ok()),
+            _ = &mut crowd => unreachable!("it waits for more"),
+        }
+        drop(release);
+        assert!(crowd.await.iter().all(Result::is_err));
     }
 
     #[tokio::test]
     async fn a_lookup_that_everybody_gave_up_on_is_forgotten() {
         let resolver = SystemResolver::default();
-        let threads = u32::try_from(UNKNOWN_AT_ONCE).unwrap();
-        let _busy = resolver.unknown.acquire_many(threads).await.unwrap();
+        let busy = (0..NEW_AT_ONCE).map(|_| resolver.new.take());
+        let _busy = futures_util::future::join_all(busy).await;
         let looking = |number: usize| {
             let resolver = &resolver;
             async move { resolver.resolve(&format!("{number}.example"), 1).await }

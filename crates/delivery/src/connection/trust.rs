@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use alert_connectors_model::SystemClock;
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
     client::{
@@ -41,7 +42,7 @@ pub(crate) fn client_config(trust: Trust) -> Result<ClientConfig, rustls::Error>
         by_chain,
         named: trust.extra_roots,
     };
-    let mut config = ClientConfig::builder_with_provider(provider)
+    let mut config = ClientConfig::builder_with_details(provider, Arc::new(SystemClock))
         .with_safe_default_protocol_versions()?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))

@@ -13,7 +13,7 @@ use crate::{
     Family, RequestError, Verdict,
     announcement::Announcement,
     answer::{Sending, blame, classify_result, outcome_of, reason_of},
-    connection::{ConnectionSlot, WebhookResponse},
+    connection::{ConnectionSlot, Permit, WebhookResponse},
     context::Context,
     next_step::{NextStep, Request, next_step},
     payload::Payload,
@@ -84,7 +84,7 @@ impl Destination {
         let result = post(context, slot, &connector, &planned.payload, started).await;
         let took = started.elapsed();
         slot.used(started + took);
-        if slot.connection.is_none() || context.connections.are_wanted() {
+        if slot.connection.is_none() || slot.permit.as_ref().is_some_and(Permit::is_wanted) {
             slot.close();
         }
         let sent = Sent {
@@ -100,7 +100,8 @@ impl Destination {
             started_at,
             took,
         );
-        log(&sent.planned.payload, &attempt);
+        let is_news = attempt.error.is_some() && self.state().is_news(started);
+        log(&sent.planned.payload, &attempt, is_news);
         let size = sent.planned.payload.size();
         context
             .meters
@@ -170,7 +171,21 @@ impl Destination {
     }
 }
 
+/// A failing webhook is logged as a warning this often.
+const WARN_EVERY: Duration = Duration::from_mins(1);
+
 impl State {
+    /// Whether a failed attempt is worth a warning now.
+    fn is_news(&mut self, now: Instant) -> bool {
+        let is_news = self
+            .warned_at
+            .is_none_or(|last| now.duration_since(last) >= WARN_EVERY);
+        if is_news {
+            self.warned_at = Some(now);
+        }
+        is_news
+    }
+
     /// Puts a message that is retried back in its place. All else leaves memory, and is read from disk where it is still
     /// pending.
     fn put_back(&mut self, planned: Planned, next_step: &NextStep) {
@@ -253,7 +268,8 @@ fn judged(
 }
 
 /// Logs one line for each attempt that failed, and one at `debug` for each that delivered its payload.
-fn log(payload: &Payload, attempt: &Attempt) {
+/// Logs an attempt. A failed one is a warning once a minute for each webhook, and otherwise for those who look for it.
+fn log(payload: &Payload, attempt: &Attempt, is_news: bool) {
     let (Some((alert, delivery, _)), Some(connector)) = (payload.first(), payload.connector())
     else {
         return;
@@ -264,7 +280,12 @@ fn log(payload: &Payload, attempt: &Attempt) {
             alert.id = %alert, connector.id = %connector, delivery.id = %delivery,
             attempt.no = payload.attempts() + 1, carried, duration_ms = attempt.duration_ms, "delivered"
         ),
-        Some(error) => tracing::warn!(
+        Some(error) if is_news => tracing::warn!(
+            alert.id = %alert, connector.id = %connector, delivery.id = %delivery,
+            attempt.no = payload.attempts() + 1, carried, duration_ms = attempt.duration_ms,
+            outcome = attempt.outcome.as_str(), status = attempt.status_code, reason = error, "not delivered"
+        ),
+        Some(error) => tracing::debug!(
             alert.id = %alert, connector.id = %connector, delivery.id = %delivery,
             attempt.no = payload.attempts() + 1, carried, duration_ms = attempt.duration_ms,
             outcome = attempt.outcome.as_str(), status = attempt.status_code, reason = error, "not delivered"

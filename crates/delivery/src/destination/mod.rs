@@ -66,6 +66,8 @@ struct State {
     tests: Vec<Instant>,
     /// When there was something to do last.
     used_at: Instant,
+    /// When a failed attempt was last logged as a warning.
+    warned_at: Option<Instant>,
 }
 
 /// What must be done so that pending deliveries are sent.
@@ -93,6 +95,7 @@ impl Destination {
             was_set_aside: false,
             tests: Vec::new(),
             used_at: Instant::now(),
+            warned_at: None,
         };
         Self {
             fingerprint,

@@ -9,7 +9,7 @@ use tokio::time::{self, Instant};
 
 use super::{Destination, UNRECORDED_MAX, ownership::give_up, reading::REFILL, window::WINDOW_MAX};
 use crate::{
-    connection::{ConnectionSlot, IDLE_MAX},
+    connection::{ConnectionSlot, IDLE_MAX, Permit},
     context::Context,
 };
 
@@ -192,11 +192,19 @@ impl Destination {
                 None => std::future::pending().await,
             }
         };
+        let permit = slot.permit.as_ref().filter(|_| slot.connection.is_some());
+        let wanted = permit.map(Permit::wanted);
+        let wanted = async {
+            match wanted {
+                Some(wanted) => wanted.await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             () = self.wake.notified() => {}
             () = timer => {}
             () = context.stopping.cancelled() => {}
-            () = context.connections.wanted_by_others(), if slot.connection.is_some() => slot.close(),
+            () = wanted => slot.close(),
             () = slot.closed() => slot.close(),
         }
     }

@@ -6,8 +6,8 @@ use std::{
     path::Path,
 };
 
-use alert_connectors_store::{Spaces, Store, StoreError, Users, conformance::World};
-use alert_connectors_store_sqlite::{OpenError, SqliteStore, Use};
+use alert_connectors_store::{Spaces, Store, StoreError, Upkeep, Users, conformance::World};
+use alert_connectors_store_sqlite::{OpenError, OpenOptions, SqliteStore, Use};
 
 use crate::opening;
 
@@ -24,6 +24,15 @@ async fn only_their_owner_reads_the_files_that_are_made() {
     store.check().await.unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&folder), 0o700);
+    let keys = folder.join("keys");
+    let apart = tempfile::tempdir().unwrap();
+    let elsewhere = OpenOptions {
+        key_file: keys.join("secret.key"),
+        ..opening(apart.path(), Use::Server)
+    };
+    drop(SqliteStore::open(elsewhere).unwrap());
+    assert_eq!(mode(&keys), 0o700);
+    fs::remove_dir_all(keys).unwrap();
     let files = fs::read_dir(&folder)
         .unwrap()
         .map(|file| file.unwrap().path());
@@ -73,7 +82,7 @@ async fn a_file_with_several_names_is_refused() {
 
 #[tokio::test]
 async fn a_file_that_is_removed_or_replaced_under_a_server_ends_it() {
-    for name in ["test.db", "test.db-wal"] {
+    for name in ["test.db", "test.db-wal", "test.db-shm"] {
         for is_replaced in [false, true] {
             let folder = tempfile::tempdir().unwrap();
             let store = SqliteStore::open(opening(folder.path(), Use::Server)).unwrap();
@@ -107,6 +116,92 @@ async fn a_log_that_is_cut_short_under_a_server_ends_it_and_is_left_as_it_is() {
     // The next start says what is missing of it.
     store.move_log().await;
     assert_eq!(fs::metadata(&log).unwrap().len(), cut);
+}
+
+/// The next commit would write behind the cut, and make the log as long as it was.
+#[tokio::test]
+async fn a_log_that_is_cut_short_between_two_commits_ends_the_server_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(opening(folder.path(), Use::Server)).unwrap();
+    let world = World::furnished(std::sync::Arc::new(store.clone())).await;
+    let slug = alert_connectors_model::Slug::parse("data").unwrap();
+    let log = folder.path().join("test.db-wal");
+    let file = fs::File::options().write(true).open(&log).unwrap();
+    file.set_len(fs::metadata(&log).unwrap().len() / 2).unwrap();
+    let renamed = world.store.rename_space(&slug, "Other".to_owned()).await;
+    assert!(matches!(renamed, Err(StoreError::Stopped)), "{renamed:?}");
+    let reason = store.failed().await;
+    assert!(reason.contains("was cut short"), "{reason}");
+}
+
+/// What a command changed is in the database itself once it has ended, unless somebody reads it.
+#[tokio::test]
+async fn a_copy_of_the_file_alone_is_whole_after_a_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(opening(folder.path(), Use::Founding)).unwrap();
+    let world = World::furnished(std::sync::Arc::new(store.clone())).await;
+    assert!(store.move_log().await);
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["test.db", "secret.key"] {
+        fs::copy(folder.path().join(name), copy.path().join(name)).unwrap();
+    }
+    let copied = SqliteStore::open(opening(copy.path(), Use::Command)).unwrap();
+    assert_eq!(copied.spaces().await.unwrap().len(), 1);
+
+    let reader = rusqlite::Connection::open(folder.path().join("test.db")).unwrap();
+    reader.execute_batch("BEGIN; SELECT * FROM spaces").unwrap();
+    let slug = alert_connectors_model::Slug::parse("data").unwrap();
+    world
+        .store
+        .rename_space(&slug, "Other".to_owned())
+        .await
+        .unwrap();
+    assert!(!store.move_log().await);
+}
+
+/// SQLite keeps any bytes as text, and says nothing of them.
+#[tokio::test]
+async fn text_that_is_no_text_is_found_and_is_fatal() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(opening(folder.path(), Use::Server)).unwrap();
+    let _world = World::furnished(std::sync::Arc::new(store.clone())).await;
+    let other = rusqlite::Connection::open(folder.path().join("test.db")).unwrap();
+    let sql = "UPDATE spaces SET name = CAST(x'ff41' AS TEXT)";
+    other.execute(sql, []).unwrap();
+    let inspection = store.inspect().await.unwrap();
+    assert_eq!(inspection.findings, ["spaces: name of row 1 is no text"]);
+    assert!(matches!(store.spaces().await, Err(StoreError::Fatal(_))));
+    let reason = store.failed().await;
+    assert!(reason.contains("can't be used any more"), "{reason}");
+}
+
+/// SQLite's own findings name the page.
+#[tokio::test]
+async fn an_inspection_names_the_page_that_is_broken() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(opening(folder.path(), Use::Server)).unwrap();
+    let _world = World::furnished(std::sync::Arc::new(store.clone())).await;
+    store.move_log().await;
+    let path = folder.path().join("test.db");
+    let other = rusqlite::Connection::open(&path).unwrap();
+    let root = "SELECT rootpage FROM sqlite_schema WHERE name = 'users'";
+    let root: u64 = other.query_row(root, [], |row| row.get(0)).unwrap();
+    drop((other, store));
+    let file = fs::File::options().write(true).open(&path).unwrap();
+    file.write_all_at(&[0xa5; 2_048], (root - 1) * 2_048)
+        .unwrap();
+    let store = SqliteStore::open(opening(folder.path(), Use::Command)).unwrap();
+    let inspection = store.inspect().await.unwrap();
+    let page = format!("page {root}");
+    assert!(
+        inspection
+            .findings
+            .iter()
+            .any(|finding| finding.contains(&page)),
+        "{:?}",
+        inspection.findings
+    );
+    assert_eq!(inspection.not_looked_at.len(), 1);
 }
 
 #[tokio::test]

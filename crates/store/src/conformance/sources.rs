@@ -3,7 +3,7 @@
 use alert_connectors_model::{Secret, SpaceId};
 
 use super::world::World;
-use crate::SourceSettings;
+use crate::{SourceSecret, SourceSettings};
 
 /// Each setting is kept by itself, and each change is seen by whoever judges by the roster.
 pub async fn settings_of_a_source_come_back_and_change_the_roster(world: World) {
@@ -11,7 +11,7 @@ pub async fn settings_of_a_source_come_back_and_change_the_roster(world: World) 
     assert_eq!(before.sources, []);
     let (store, space) = (&world.store, before.space.id);
     let mapping = Some(r#"{"rules": []}"#.to_owned());
-    let secret = Some(Secret::new("s3cret"));
+    let secret = Secret::new("s3cret");
     assert!(
         store
             .set_mapping(space, "dbt", mapping.clone())
@@ -20,7 +20,7 @@ pub async fn settings_of_a_source_come_back_and_change_the_roster(world: World) 
     );
     assert!(
         store
-            .set_source_secret(space, "grafana", secret.clone())
+            .set_source_secret(space, "grafana", Some(secret.clone()))
             .await
             .unwrap()
     );
@@ -31,8 +31,8 @@ pub async fn settings_of_a_source_come_back_and_change_the_roster(world: World) 
     };
     let set = world.roster().await;
     let expected = [
-        settings("dbt", mapping, None),
-        settings("grafana", None, secret.clone()),
+        settings("dbt", mapping, SourceSecret::None),
+        settings("grafana", None, SourceSecret::Set(secret.clone())),
     ];
     assert_eq!(set.sources, expected);
     assert!(set.version > before.version);
@@ -40,8 +40,8 @@ pub async fn settings_of_a_source_come_back_and_change_the_roster(world: World) 
     assert!(store.set_mapping(space, "dbt", None).await.unwrap());
     let removed = world.roster().await;
     let expected = [
-        settings("dbt", None, None),
-        settings("grafana", None, secret),
+        settings("dbt", None, SourceSecret::None),
+        settings("grafana", None, SourceSecret::Set(secret)),
     ];
     assert_eq!(removed.sources, expected);
     assert!(removed.version > set.version);

@@ -1,7 +1,5 @@
 //! `check`: whether everything that is stored can be read, and every webhook URL opened.
 
-use alert_connectors::Use;
-
 use super::{CommandContext, Failure, Outcome, say, talk, wait_for};
 
 pub(super) const EXAMPLES: &str = "Examples:
@@ -14,7 +12,7 @@ standard output; without faults it prints one line that begins with `good`. Exit
 pub(super) fn run(context: &CommandContext<'_>) -> Outcome {
     wait_for(async {
         // A part of the log that is missing is one of the findings.
-        let database = context.open_silently(Use::Command).await?;
+        let database = context.open_silently().await?;
         let inspection = database.store().inspect().await?;
         for what in &inspection.not_looked_at {
             talk(format_args!("not checked: {what}"));

@@ -10,7 +10,7 @@ use clap::Args;
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 
-use super::{Outcome, say, talk, wait_for};
+use super::{Outcome, harmless::harmless, say, talk, wait_for};
 use crate::lifecycle::{Lifecycle, Stop};
 
 #[derive(Debug, Args)]
@@ -89,7 +89,7 @@ async fn receive(options: Options) -> anyhow::Result<()> {
                         Ok(message) => {
                             let problem = message.problem.map(|problem| format!("  [{problem}]")).unwrap_or_default();
                             let line = format!("{}  {}  {}{problem}", message.at, message.kind, message.notification());
-                            if say(line).is_err() {
+                            if say(harmless(&line).replace('\n', " ")).is_err() {
                                 return;
                             }
                         }

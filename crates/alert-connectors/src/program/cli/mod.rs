@@ -4,6 +4,7 @@ mod check;
 mod completions;
 mod connectors;
 mod demo;
+mod harmless;
 mod inbox;
 mod key;
 mod member;
@@ -16,6 +17,7 @@ mod token;
 mod user;
 
 use std::{
+    cell::OnceCell,
     io::{self, Write},
     process::ExitCode,
     sync::Arc,
@@ -156,24 +158,34 @@ fn dispatch(cli: Cli, matches: &ArgMatches) -> Outcome {
     let context = CommandContext {
         database: cli.database,
         matches: below,
+        opened: OnceCell::new(),
     };
-    match cli.command {
+    let outcome = run_command(cli.command, &context);
+    let closed = wait_for(async {
+        context.close().await;
+        Ok(())
+    });
+    outcome.and(closed)
+}
+
+fn run_command(command: Command, context: &CommandContext<'_>) -> Outcome {
+    match command {
         Command::Demo(options) => demo::run(options),
-        Command::Serve(options) => serve::run(&options, &context),
+        Command::Serve(options) => serve::run(&options, context),
         Command::Inbox(options) => inbox::run(options),
-        Command::User(command) => user::run(command, &context),
-        Command::Space(command) => space::run(command, &context),
-        Command::Member(command) => member::run(command, &context),
-        Command::Token(command) => token::run(command, &context),
-        Command::Key(command) => key::run(command, &context),
-        Command::Check => check::run(&context),
+        Command::User(command) => user::run(command, context),
+        Command::Space(command) => space::run(command, context),
+        Command::Member(command) => member::run(command, context),
+        Command::Token(command) => token::run(command, context),
+        Command::Key(command) => key::run(command, context),
+        Command::Check => check::run(context),
         Command::MigrateSchema => wait_for(async {
             context.open_for(Use::Migration).await?;
             Ok(say("the schema is up to date")?)
         }),
         Command::Connectors(command) => connectors::run(command),
         Command::Send(options) => send::run(options),
-        Command::Completions(options) => completions::run(&options, &mut command()),
+        Command::Completions(options) => completions::run(&options, &mut self::command()),
     }
 }
 
@@ -181,6 +193,8 @@ fn dispatch(cli: Cli, matches: &ArgMatches) -> Outcome {
 pub(crate) struct CommandContext<'m> {
     pub(crate) database: DatabaseOptions,
     pub(crate) matches: &'m ArgMatches,
+    /// The database that it opened.
+    opened: OnceCell<Database>,
 }
 
 impl CommandContext<'_> {
@@ -195,16 +209,26 @@ impl CommandContext<'_> {
     }
 
     async fn open_for(&self, used_by: Use) -> Result<Arc<dyn Store>, Failure> {
-        let database = self.open_silently(used_by).await?;
+        let database = open(&self.config()?, used_by).await?;
         if let Some(loss) = database.log_loss() {
             talk(format_args!("warning: {loss}"));
         }
-        Ok(database.store())
+        let store = database.store();
+        drop(self.opened.set(database));
+        Ok(store)
     }
 
     /// Opens the database without a word about a part of its log that is missing.
-    async fn open_silently(&self, used_by: Use) -> Result<Database, Failure> {
-        Ok(open(&self.config()?, used_by).await?)
+    async fn open_silently(&self) -> Result<Database, Failure> {
+        Ok(open(&self.config()?, Use::Command).await?)
+    }
+
+    /// Ends the use of the database, so that its file is whole without its log.
+    async fn close(&self) {
+        if let Some(database) = self.opened.get() {
+            // A server beside the command may be in the way. Its own stop moves the log.
+            let _all_moved = database.close().await;
+        }
     }
 
     /// Where the secret key file is.
@@ -258,5 +282,7 @@ pub(crate) fn say(line: impl std::fmt::Display) -> io::Result<()> {
 
 /// Writes a line to standard error. If that fails, the command goes on.
 pub(crate) fn talk(line: std::fmt::Arguments<'_>) {
+    // It may repeat what a server answered.
+    let line = harmless::harmless(&line.to_string());
     drop(writeln!(io::stderr().lock(), "{line}"));
 }

@@ -50,23 +50,15 @@ pub(super) fn run(command: Command, context: &CommandContext<'_>) -> Outcome {
         )]));
     }
     wait_for(async move {
-        let store = match &command {
-            Command::Add { .. } => context.open_or_make().await?,
-            _ => context.open().await?,
-        };
         let (name, change) = match command {
             Command::Add { slug: text, name } => {
-                let now = SystemClock.now();
-                let id = SpaceId::new(now, &SystemRandom::default());
-                let space = Space {
-                    id,
-                    slug: slug(&text)?,
-                    name: name_of(&name)?,
-                    created_at: now,
-                };
+                // What is wrong with it is said before a database is made.
+                let space = new_space(&text, &name)?;
+                let store = context.open_or_make().await?;
                 (text, store.add_space(space, None).await?)
             }
             Command::List => {
+                let store = context.open().await?;
                 let row = |space: Space| {
                     vec![
                         space.slug.to_string(),
@@ -78,11 +70,12 @@ pub(super) fn run(command: Command, context: &CommandContext<'_>) -> Outcome {
                 return Ok(say(table(&["SLUG", "NAME", "SINCE"], rows))?);
             }
             Command::Rename { slug: text, name } => {
-                let change = store.rename_space(&slug(&text)?, name_of(&name)?).await?;
+                let (slug, name) = (slug(&text)?, name_of(&name)?);
+                let change = context.open().await?.rename_space(&slug, name).await?;
                 (text, change)
             }
             Command::Remove { slug: text, yes: _ } => {
-                let change = store.remove_space(&slug(&text)?).await?;
+                let change = context.open().await?.remove_space(&slug(&text)?).await?;
                 (text, change)
             }
         };
@@ -93,5 +86,15 @@ pub(super) fn run(command: Command, context: &CommandContext<'_>) -> Outcome {
             }
             SpaceChange::Absent => Err(anyhow::anyhow!("there is no space {name}").into()),
         }
+    })
+}
+
+fn new_space(text: &str, name: &str) -> Result<Space, Failure> {
+    let now = SystemClock.now();
+    Ok(Space {
+        id: SpaceId::new(now, &SystemRandom::default()),
+        slug: slug(text)?,
+        name: name_of(name)?,
+        created_at: now,
     })
 }

@@ -2,21 +2,14 @@
 
 use comfy_table::{Table, presets::NOTHING};
 
-/// A cell that is safe for a terminal: characters that control it, or the direction of the text, are shown as `?`.
-fn harmless(cell: &str) -> String {
-    let steers = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
-    };
-    cell.replace(steers, "?")
-}
+use super::harmless::harmless;
 
 /// A plain table with a heading line.
 pub(super) fn table(heading: &[&str], rows: Vec<Vec<String>>) -> String {
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(heading.to_vec());
     for row in rows {
-        table.add_row(row.iter().map(|cell| harmless(cell)));
+        table.add_row(row.iter().map(|cell| harmless(cell).replace('\n', "?")));
     }
     table
         .lines()

@@ -63,43 +63,20 @@ pub(super) fn email(text: &str) -> Result<Email, Failure> {
 
 pub(super) fn run(command: Command, context: &CommandContext<'_>) -> Outcome {
     wait_for(async move {
-        let store = match &command {
-            Command::Add { .. } => context.open_or_make().await?,
-            _ => context.open().await?,
-        };
+        if let Command::Add {
+            email,
+            name,
+            operator,
+            password_stdin,
+        } = command
+        {
+            let user = new_user(&email, &name, operator, password_stdin)?;
+            return add(user, context).await;
+        }
+        let store = context.open().await?;
         match command {
-            Command::Add {
-                email: address,
-                name,
-                operator,
-                password_stdin,
-            } => {
-                let address = email(&address)?;
-                let password_hash = if password_stdin {
-                    Some(read_password()?)
-                } else {
-                    None
-                };
-                let now = SystemClock.now();
-                let id = UserId::new(now, &SystemRandom::default());
-                let user = User {
-                    id,
-                    email: address.clone(),
-                    full_name: name_of(&name)?,
-                };
-                let new = NewUser {
-                    user,
-                    password_hash,
-                    is_operator: operator,
-                    created_at: now,
-                };
-                match store.add_user(new).await? {
-                    AddedUser::Added => Ok(say(format_args!("{address} is a user now"))?),
-                    AddedUser::EmailTaken => {
-                        Err(anyhow::anyhow!("{address} is a user already").into())
-                    }
-                }
-            }
+            // It was added above.
+            Command::Add { .. } => Ok(()),
             Command::List => {
                 let users = store.users().await?;
                 let row = |user: alert_connectors_store::UserRecord| {
@@ -129,6 +106,38 @@ pub(super) fn run(command: Command, context: &CommandContext<'_>) -> Outcome {
             }
         }
     })
+}
+
+/// What is wrong with it is said before a database is made.
+fn new_user(
+    address: &str,
+    name: &str,
+    is_operator: bool,
+    password_stdin: bool,
+) -> Result<NewUser, Failure> {
+    let address = email(address)?;
+    let full_name = name_of(name)?;
+    let password_hash = password_stdin.then(read_password).transpose()?;
+    let now = SystemClock.now();
+    let user = User {
+        id: UserId::new(now, &SystemRandom::default()),
+        email: address,
+        full_name,
+    };
+    Ok(NewUser {
+        user,
+        password_hash,
+        is_operator,
+        created_at: now,
+    })
+}
+
+async fn add(user: NewUser, context: &CommandContext<'_>) -> Outcome {
+    let address = user.user.email.clone();
+    match context.open_or_make().await?.add_user(user).await? {
+        AddedUser::Added => Ok(say(format_args!("{address} is a user now"))?),
+        AddedUser::EmailTaken => Err(anyhow::anyhow!("{address} is a user already").into()),
+    }
 }
 
 async fn disable(store: &dyn Store, address: &str, disabled: Disabled) -> Outcome {

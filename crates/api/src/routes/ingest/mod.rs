@@ -74,8 +74,9 @@ pub(super) async fn post(
         leaves_out_idle_ends: source.says_what_is_good(),
         listed_max: 0,
     };
-    let grant = permitted.first_grant();
-    let stored = app.accept(&permitted, grant, posting).await?;
+    let stored = app
+        .accept(&permitted, permitted.first.clone(), posting)
+        .await?;
     Ok(answer(source, read, &stored.alerts))
 }
 
@@ -86,7 +87,7 @@ async fn read(
     let (producer, bytes) = (&permitted.producer, &permitted.body);
     let (source, headers) = (producer.source(), producer.headers());
     let key = idempotency_key(headers)?;
-    let read = reading::read(app, source, permitted.roster(), headers, bytes).await?;
+    let read = reading::read(app, source, &permitted.first.roster, headers, bytes).await?;
     let idempotency = match (key, &read.event_id) {
         (Some(key), _) => Some(remembered(key, Route::Ingest, bytes)),
         // The event is the same, however it is written.

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use alert_connectors_ingest::Source;
-use alert_connectors_model::{Secret, Slug};
-use alert_connectors_store::Roster;
+use alert_connectors_model::Slug;
+use alert_connectors_store::{Roster, SourceSecret};
 use axum::body::Body;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{HeaderMap, HeaderValue, header};
@@ -32,8 +32,8 @@ pub(super) struct Producer<'r> {
 pub(super) struct Permitted<'r> {
     pub(super) producer: Producer<'r>,
     pub(super) body: Received,
-    roster: Arc<Roster>,
-    identity_version: Option<i64>,
+    /// The right to post, as of when the body was permitted.
+    pub(super) first: Grant,
 }
 
 impl<'r> Producer<'r> {
@@ -59,16 +59,24 @@ impl<'r> Producer<'r> {
         };
         if producer.shows_who_it_is_first().await? {
             let gate = producer.gate();
-            let grant = gate.grant().await?;
+            let first = gate.grant().await?;
             let body = body::read(app, &producer.headers, request, BATCH_BYTES_MAX).await;
             let body = gate.held(body).await?;
-            return Ok(Permitted::new(producer, body, grant));
+            return Ok(Permitted {
+                producer,
+                body,
+                first,
+            });
         }
         let sender = Sender::Stranger;
         let body = body::read_from(app, sender, &producer.headers, request, BODY_BYTES_MAX).await?;
         producer.take_key_from(&body)?;
-        let grant = producer.judge(&body).await?;
-        Ok(Permitted::new(producer, body, grant))
+        let first = producer.judge(&body).await?;
+        Ok(Permitted {
+            producer,
+            body,
+            first,
+        })
     }
 
     /// Whether the head of the request is enough to judge it.
@@ -77,8 +85,8 @@ impl<'r> Producer<'r> {
             return Ok(false);
         }
         let roster = self.roster().await?;
-        let secret = roster.as_deref().and_then(|roster| self.secret(roster));
-        Ok(secret.is_none())
+        let secret = roster.as_deref().map(|roster| self.secret(roster));
+        Ok(secret.is_none_or(|secret| *secret == SourceSecret::None))
     }
 
     fn take_key_from(&mut self, body: &Received) -> Result<(), ApiError> {
@@ -96,22 +104,22 @@ impl<'r> Producer<'r> {
     /// The right to post this body, judged now: not from memory, since the space's settings for the source may have changed.
     async fn judge(&self, body: &[u8]) -> Result<Grant, ApiError> {
         let roster = self.roster().await?;
-        let signed = roster.and_then(|roster| {
-            let secret = self.secret(&roster)?.clone();
-            Some((roster, secret))
-        });
-        let Some((roster, secret)) = signed else {
+        let Some(roster) = roster else {
             return self.gate().grant().await;
         };
         let header = |name: &str| self.headers.get(name)?.to_str().ok();
         let now = self.app.clock.now();
-        if !self.source.is_signed(&secret, &header, body, now) {
-            return Err(unsigned());
+        match self.secret(&roster) {
+            SourceSecret::None => return self.gate().grant().await,
+            SourceSecret::Damaged => return Err(damaged()),
+            SourceSecret::Set(secret) if self.source.is_signed(secret, &header, body, now) => {}
+            SourceSecret::Set(_) => return Err(unsigned()),
         }
         known_callers::tell();
         Ok(Grant {
             roster,
             identity_version: None,
+            expires_at: None,
         })
     }
 
@@ -122,9 +130,9 @@ impl<'r> Producer<'r> {
         }
     }
 
-    fn secret<'s>(&self, roster: &'s Roster) -> Option<&'s Secret> {
-        let settings = roster.source(self.source.name())?;
-        settings.secret.as_ref()
+    fn secret<'s>(&self, roster: &'s Roster) -> &'s SourceSecret {
+        let settings = roster.source(self.source.name());
+        settings.map_or(&SourceSecret::None, |settings| &settings.secret)
     }
 
     pub(super) const fn source(&self) -> Source {
@@ -140,29 +148,7 @@ impl<'r> Producer<'r> {
     }
 }
 
-impl<'r> Permitted<'r> {
-    fn new(producer: Producer<'r>, body: Received, grant: Grant) -> Self {
-        Self {
-            producer,
-            body,
-            roster: grant.roster,
-            identity_version: grant.identity_version,
-        }
-    }
-
-    /// The space as it was when the body was permitted.
-    pub(super) fn roster(&self) -> &Roster {
-        &self.roster
-    }
-
-    /// The right to post, as of then.
-    pub(super) fn first_grant(&self) -> Grant {
-        Grant {
-            roster: Arc::clone(&self.roster),
-            identity_version: self.identity_version,
-        }
-    }
-
+impl Permitted<'_> {
     /// Passes a result on. Before an error is shown, the producer is judged again, and not from memory.
     pub(super) async fn held<T>(&self, result: Result<T, ApiError>) -> Result<T, ApiError> {
         if result.is_err() {
@@ -180,6 +166,12 @@ impl Poster for Permitted<'_> {
 
 fn unsigned() -> ApiError {
     let detail = "The space has set a secret for this source, and the body is not signed with it.";
+    ApiError::new(ErrorKind::Unauthenticated, detail)
+}
+
+fn damaged() -> ApiError {
+    let detail =
+        "The secret that the space has set for this source can't be opened any more; set it again.";
     ApiError::new(ErrorKind::Unauthenticated, detail)
 }
 

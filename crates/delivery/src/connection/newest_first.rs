@@ -1,0 +1,102 @@
+//! A limit on how much runs at once, where who came last goes first: a crowd that waits for what never answers does not hold up
+//! somebody who comes after it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::oneshot;
+
+/// Turns, of which a fixed number is taken at once.
+#[derive(Debug, Clone)]
+pub(super) struct NewestFirst(Arc<Mutex<Turns>>);
+
+#[derive(Debug)]
+struct Turns {
+    free: usize,
+    /// Oldest first.
+    waiting: Vec<oneshot::Sender<Turn>>,
+}
+
+/// One of the turns, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Turn(Option<NewestFirst>);
+
+impl NewestFirst {
+    pub(super) fn new(at_once: usize) -> Self {
+        Self(Arc::new(Mutex::new(Turns {
+            free: at_once,
+            waiting: Vec::new(),
+        })))
+    }
+
+    /// Takes a turn, or waits for one.
+    pub(super) async fn take(&self) -> Turn {
+        let given = {
+            let mut turns = self.turns();
+            if turns.free > 0 {
+                turns.free -= 1;
+                return Turn(Some(self.clone()));
+            }
+            // Those who gave up are not kept, so that there are no more than wait.
+            turns.waiting.retain(|one| !one.is_closed());
+            let (give, given) = oneshot::channel();
+            turns.waiting.push(give);
+            given
+        };
+        // A turn that was given is never lost: if this is dropped, so is the turn, which then goes on.
+        given.await.unwrap_or(Turn(None))
+    }
+
+    fn turns(&self) -> MutexGuard<'_, Turns> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let Some(limit) = self.0.take() else { return };
+        let mut turn = Turn(Some(limit.clone()));
+        loop {
+            let newest = limit.turns().waiting.pop();
+            let Some(newest) = newest else { break };
+            match newest.send(turn) {
+                Ok(()) => return,
+                Err(refused) => turn = refused,
+            }
+        }
+        turn.0 = None;
+        limit.turns().free += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::task::yield_now;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_came_last_goes_first_and_who_gave_up_is_passed_over() {
+        let limit = NewestFirst::new(1);
+        let held = limit.take().await;
+        let wait = || {
+            let limit = limit.clone();
+            #[expect(clippy::disallowed_methods, reason = "a test")]
+            tokio::spawn(async move { limit.take().await })
+        };
+        let mut waiting = Vec::new();
+        for _ in 0..3 {
+            waiting.push(wait());
+            yield_now().await;
+        }
+        let [first, second, third] = <[_; 3]>::try_from(waiting).unwrap();
+        third.abort();
+        yield_now().await;
+        drop(held);
+        let turn = second.await.unwrap();
+        assert!(!first.is_finished());
+        drop(turn);
+        drop(first.await.unwrap());
+        drop(limit.take().await);
+        assert_eq!(limit.turns().free, 1);
+    }
+}

@@ -1,6 +1,7 @@
-//! The chores of the project: `cargo xtask demo | build | test | lint | bench`.
+//! The chores of the project: `cargo xtask demo | build | test | fuzz | lint | bench | torture`.
 
 mod bench;
+mod circles;
 mod console;
 mod fuzz;
 mod lint;
@@ -21,7 +22,7 @@ const USAGE: &str = "usage: cargo xtask CHORE
   lint    format, clippy, licences and duplicates, spelling, tidiness
   bench [--store sqlite|postgres] [cost|waiting|fair|history|connectors [COUNT]]
           what an alert costs, against a bare client in the same run, and what must not grow
-  torture [kill|disk|faults|clock|attack [ROUNDS]]
+  torture [kill|disk|faults|clock|messages|attack|soak [ROUNDS]]
   torture --store postgres [replicas|stalls|database|full [ROUNDS]]
           killed, starved, lied to: what is lost, which is nothing";
 

@@ -1,10 +1,10 @@
-//! What the style asks for in prose, checked: first sentences, lengths, shared lints, an architecture that names what is there.
+//! What the style asks for in prose, checked: first sentences, lengths, shared lints, files without circles, an architecture that names what is there.
 
 use std::{fs, path::Path, process::Command};
 
 use anyhow::{Context, bail};
 
-use crate::run::root;
+use crate::{circles::Uses, run::root};
 
 /// Past this a file has a second subject.
 const LINES_MAX: usize = 500;
@@ -15,7 +15,7 @@ const README: &str = r#"#![doc = include_str!("../README.md")]"#;
 /// Says every fault at once.
 pub(crate) fn run() -> anyhow::Result<()> {
     let files = tracked()?;
-    let mut faults = Vec::new();
+    let (mut faults, mut uses) = (Vec::new(), Uses::default());
     for path in &files {
         let text = || fs::read_to_string(root().join(path)).with_context(|| path.clone());
         let is = |ending: &str| {
@@ -25,11 +25,13 @@ pub(crate) fn run() -> anyhow::Result<()> {
         };
         if is("rs") {
             check_source(path, &text()?, &mut faults);
+            uses.add(path, &text()?);
         }
         if path.ends_with("/Cargo.toml") && !text()?.contains("[lints]\nworkspace = true") {
             faults.push(format!("{path}: it does not inherit the workspace's lints"));
         }
     }
+    faults.extend(uses.circles()?);
     check_documents(&files, &mut faults)?;
     if !faults.is_empty() {
         bail!("not tidy:\n  {}", faults.join("\n  "));

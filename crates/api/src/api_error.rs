@@ -72,7 +72,7 @@ impl ErrorKind {
         (
             Self::Unauthenticated,
             "unauthenticated",
-            "Nobody is signed in",
+            "Not authenticated",
             StatusCode::UNAUTHORIZED,
         ),
         (

@@ -6,6 +6,7 @@ mod api_error;
 mod app;
 mod body;
 mod body_budget;
+mod cursor;
 mod entry;
 mod head;
 mod heavy;

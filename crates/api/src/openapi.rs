@@ -27,7 +27,7 @@ const COOKIE: &str = "What POST /auth/session sets. It is good only for requests
     Sec-Fetch-Site, or by Origin where that is missing. Over plain HTTP its name is session.";
 
 fn document() -> OpenApi {
-    let description = "Takes a data platform's alerts and brings them into Slack and Microsoft Teams. \
+    let description = "Delivers a data platform's alerts to Slack and Microsoft Teams, and retries until they arrive. \
                        Errors are problem details (RFC 9457). Every answer carries X-Request-Id.";
     let info = InfoBuilder::new()
         .title("Alert Connectors API")

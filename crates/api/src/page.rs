@@ -1,12 +1,23 @@
 //! Lists in pages: `{items, next_cursor}`.
 
-use crate::{ApiError, query::Query};
+use crate::{
+    ApiError,
+    cursor::{decode, encode},
+    query::Query,
+};
 
 /// A page of a list.
 #[derive(Debug)]
 pub(crate) struct PageBody<T> {
     pub(crate) items: Vec<T>,
     pub(crate) next_cursor: Option<String>,
+}
+
+impl<T> PageBody<T> {
+    /// The page as an answer, which `make` makes of the items and the cursor of the next page.
+    pub(crate) fn answer<A>(self, make: impl FnOnce(Vec<T>, Option<String>) -> A) -> A {
+        make(self.items, self.next_cursor)
+    }
 }
 
 /// A page of a short list that is whole in memory, sorted by the key that its cursors hold.
@@ -31,23 +42,6 @@ pub(crate) fn page_of<T>(
         None
     };
     Ok(PageBody { items, next_cursor })
-}
-
-/// Cursors are opaque: the hexadecimal digits of what they hold.
-pub(crate) fn encode(text: &str) -> String {
-    text.bytes()
-        .map(|byte| format!("{byte:02x}"))
-        .collect::<Vec<_>>()
-        .concat()
-}
-
-pub(crate) fn decode(cursor: &str) -> Option<String> {
-    if !cursor.len().is_multiple_of(2) || cursor.len() > 2_000 {
-        return None;
-    }
-    let digits = cursor.as_bytes().chunks(2);
-    let bytes = digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
-    String::from_utf8(bytes.collect::<Option<Vec<u8>>>()?).ok()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::{borrow::Cow, str::FromStr};
 use alert_connectors_model::{Fault, FaultKind, Loc, closest_match};
 use jiff::Timestamp;
 
-use crate::{ApiError, api_error::FAULTS_MAX, page::decode};
+use crate::{ApiError, api_error::FAULTS_MAX, cursor::decode};
 
 /// The number of items on a page without `limit`.
 pub(crate) const LIMIT_DEFAULT: usize = 50;

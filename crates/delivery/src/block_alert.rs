@@ -129,7 +129,7 @@ fn alert(connector: &Connector, notice: &ConnectorNotice, now: jiff::Timestamp) 
         ConnectorNotice::Blocked(block) => (
             AlertStatus::Active,
             "is blocked",
-            "Its webhook takes nothing until someone repairs it. What waits for it is held and sent after the repair: \
+            "Its webhook takes nothing until someone repairs it. Pending deliveries are kept and sent after the repair: \
              enter a working webhook URL, or repair it in the channel and send a test message."
                 .to_owned(),
             vec![

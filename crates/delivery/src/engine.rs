@@ -107,18 +107,21 @@ impl Engine {
             lease_keeper::release_all(&leaving).await;
         });
         if let Some(term) = context.leases.term() {
-            tasks.essential("keeper", lease_keeper::run(Arc::clone(&registry), term));
+            tasks.essential(
+                "lease-keeper",
+                lease_keeper::run(Arc::clone(&registry), term),
+            );
         }
-        tasks.essential("follower", dispatcher::run(Arc::clone(&registry)));
+        tasks.essential("dispatcher", dispatcher::run(Arc::clone(&registry)));
         let notices = announcer::run(Arc::clone(&registry), options.notify, announced);
-        tasks.essential("notices", notices);
+        tasks.essential("announcer", notices);
         let publishing = health_events::publish(Arc::clone(&context), health_changed);
         tasks.worker("health-events", publishing);
         Self { registry }
     }
 
-    /// Renders a delivery's message as it was sent last or, before that, as it is sent alone. Of an alert that was posted
-    /// again since, it says what is known now.
+    /// Renders a delivery's message as it was sent last or, before that, as it is sent alone. It says what
+    /// its alert said when the delivery was queued; a digest says what its alerts say now.
     pub fn message(&self, space: &Space, message: &DeliveryMessage) -> Bytes {
         let public_url = self.registry.context.public_url.as_deref();
         payload::message_of(message, space, public_url)

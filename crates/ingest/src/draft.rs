@@ -7,11 +7,7 @@ use alert_connectors_model::{
 };
 use jiff::Timestamp;
 
-use crate::{
-    mapping::{Kept, Mapping},
-    severity_words::severity_of,
-    values::entry,
-};
+use crate::{severity_words::severity_of, values::entry};
 
 /// The longest type, in characters.
 const TYPE_CHARS_MAX: usize = 64;
@@ -131,19 +127,13 @@ impl<'j> Draft<'j> {
         self.text("alert_type", fitted);
     }
 
-    /// The alert, as a mapping changes it; nothing if the mapping drops it. It has faults only where the source set no type, title,
-    /// severity or status.
-    pub(crate) fn parsed(
-        mut self,
-        mapping: &Mapping,
-        now: Timestamp,
-    ) -> Result<Option<ParsedAlert>, Vec<Fault>> {
-        if let Some(entry) = self.entry.take()
-            && mapping.apply(&entry, &mut self) == Kept::Dropped
-        {
-            return Ok(None);
-        }
-        let alert = Json::Object(self.fields);
-        parse_corrected_alert(alert, &self.loc, now, self.warnings).map(Some)
+    /// The entry as it was sent, for a mapping that looks something up in it.
+    pub(crate) fn take_entry(&mut self) -> Option<Json<'j>> {
+        self.entry.take()
+    }
+
+    /// The alert. It has faults only where the source set no type, title, severity or status.
+    pub(crate) fn parsed(self, now: Timestamp) -> Result<ParsedAlert, Vec<Fault>> {
+        parse_corrected_alert(Json::Object(self.fields), &self.loc, now, self.warnings)
     }
 }

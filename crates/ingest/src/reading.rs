@@ -3,7 +3,7 @@
 use alert_connectors_model::{Fault, Json, Loc, Warning};
 use jiff::Timestamp;
 
-use crate::{Ingested, Mapping, draft::Draft};
+use crate::{Ingested, Mapping, draft::Draft, mapping::Kept};
 
 /// The reading of a body.
 pub(crate) struct Reading<'m> {
@@ -29,11 +29,14 @@ impl<'m> Reading<'m> {
     }
 
     /// Adds the alert of an entry, changed by the space's mapping. One that the mapping drops is counted.
-    pub(crate) fn add(&mut self, draft: Draft<'_>) -> Result<(), Vec<Fault>> {
-        match draft.parsed(self.mapping, self.now)? {
-            Some(alert) => self.ingested.alerts.push(alert),
-            None => self.ignore(),
+    pub(crate) fn add(&mut self, mut draft: Draft<'_>) -> Result<(), Vec<Fault>> {
+        if let Some(entry) = draft.take_entry()
+            && self.mapping.apply(&entry, &mut draft) == Kept::Dropped
+        {
+            self.ignore();
+            return Ok(());
         }
+        self.ingested.alerts.push(draft.parsed(self.now)?);
         Ok(())
     }
 

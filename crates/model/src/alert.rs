@@ -1,5 +1,7 @@
 //! An alert: what a data platform reports, as it is stored, shown and sent.
 
+#![warn(clippy::wildcard_enum_match_arm)] // A new state must be decided everywhere.
+
 use std::{fmt, time::Duration};
 
 use jiff::Timestamp;

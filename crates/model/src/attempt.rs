@@ -1,5 +1,7 @@
 //! An attempt: one HTTP request to a webhook, with its outcome.
 
+#![warn(clippy::wildcard_enum_match_arm)] // A new state must be decided everywhere.
+
 use jiff::Timestamp;
 
 use crate::{AttemptId, wire_enum::wire_enum};

@@ -1,5 +1,7 @@
 //! A connector: an incoming webhook of a space, with its two filters.
 
+#![warn(clippy::wildcard_enum_match_arm)] // A new state must be decided everywhere.
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -50,7 +52,7 @@ pub struct Connector {
     pub updated_at: Timestamp,
 }
 
-/// Why a connector hears of an alert, or does not.
+/// Why a connector matches an alert, or does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = MatchRule))]
 #[serde(rename_all = "snake_case")]

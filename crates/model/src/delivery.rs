@@ -1,5 +1,7 @@
 //! A delivery: one alert for one connector, and its states.
 
+#![warn(clippy::wildcard_enum_match_arm)] // A new state must be decided everywhere.
+
 use jiff::Timestamp;
 
 use crate::{AlertId, Attempt, ConnectorId, DeliveryId, wire_enum::wire_enum};

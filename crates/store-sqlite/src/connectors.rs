@@ -12,7 +12,7 @@ use alert_connectors_store::{
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
     SqliteStore, destination_health,
@@ -52,8 +52,6 @@ pub(crate) const EVERY: &str =
     "FROM connectors c JOIN spaces s ON s.no = c.space_no WHERE deleted_at IS NULL ORDER BY c.no";
 // By primary key.
 const RESEAL: &str = "UPDATE connectors SET url_key_id = ?2, url_sealed = ?3 WHERE no = ?1";
-// By the unique index on id.
-const SPACE: &str = "SELECT no, version FROM spaces WHERE id = ?1";
 
 #[async_trait]
 impl Connectors for SqliteStore {
@@ -98,7 +96,7 @@ impl Connectors for SqliteStore {
     ) -> Result<Created, StoreError> {
         let sealing = Arc::clone(&self.shared.sealing);
         self.change(move |connection, events| {
-            let Some((space_no, _)) = space(connection, space_id)? else {
+            let Some((space_no, _)) = spaces::number(connection, space_id)? else {
                 return Ok(Created::NoSpace);
             };
             let count: usize = connection.query_row(COUNT, [space_no], |row| row.get(0))?;
@@ -150,7 +148,7 @@ impl Connectors for SqliteStore {
         }
         let changed = self
             .change(move |connection, events| {
-                let Some((space_no, version)) = space(connection, space_id)? else {
+                let Some((space_no, version)) = spaces::number(connection, space_id)? else {
                     return Ok(Changed::Absent);
                 };
                 if version != space_version {
@@ -190,7 +188,7 @@ impl Connectors for SqliteStore {
         let sealing = Arc::clone(&self.shared.sealing);
         let deleted = self
             .change(move |connection, events| {
-                let Some((space_no, _)) = space(connection, space_id)? else {
+                let Some((space_no, _)) = spaces::number(connection, space_id)? else {
                     return Ok(false);
                 };
                 let Some((no, current)) = one(connection, &sealing, space_no, space_id, id)? else {
@@ -243,14 +241,6 @@ pub(crate) fn reseal(
         0 => fingerprint_key::reseal(connection, sealing).map_err(Failure::from),
         secrets => Ok(secrets),
     }
-}
-
-/// The number of a space, and its version.
-pub(crate) fn space(connection: &Connection, id: SpaceId) -> rusqlite::Result<Option<(i64, i64)>> {
-    let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
-    connection
-        .query_row(SPACE, [&id.as_bytes()[..]], read)
-        .optional()
 }
 
 fn update(

@@ -5,7 +5,7 @@ use alert_connectors_store::{Sealing, SourceSettings, Sources, StoreError};
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
-use crate::{SqliteStore, connectors::space, error::Failure, row::rows};
+use crate::{SqliteStore, error::Failure, row::rows, spaces};
 
 const COLUMNS: &str = SourceSettings::COLUMNS;
 // By primary key.
@@ -33,7 +33,7 @@ impl Sources for SqliteStore {
     ) -> Result<bool, StoreError> {
         let source = source.to_owned();
         self.change(move |connection, _events| {
-            let Some((space_no, _)) = space(connection, space_id)? else {
+            let Some((space_no, _)) = spaces::number(connection, space_id)? else {
                 return Ok(false);
             };
             connection.execute(SET_MAPPING, params![space_no, source, mapping])?;
@@ -54,7 +54,7 @@ impl Sources for SqliteStore {
         });
         let source = source.to_owned();
         self.change(move |connection, _events| {
-            let Some((space_no, _)) = space(connection, space_id)? else {
+            let Some((space_no, _)) = spaces::number(connection, space_id)? else {
                 return Ok(false);
             };
             connection.execute(SET_SECRET, params![space_no, source, sealed])?;

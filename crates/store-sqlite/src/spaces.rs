@@ -47,6 +47,8 @@ const ALERTS_OF_ZONE: &str = "SELECT seq FROM alerts WHERE seq BETWEEN ?2 AND ?3
 // By severity_zones_by_zone and type_zones_by_zone.
 const REMOVE_SEVERITY_ZONE: &str = "DELETE FROM severity_zones WHERE space_no = ?1 AND zone = ?2";
 const REMOVE_TYPE_ZONE: &str = "DELETE FROM type_zones WHERE space_no = ?1 AND zone = ?2";
+// By the unique index on id.
+const NUMBER_AND_VERSION: &str = "SELECT no, version FROM spaces WHERE id = ?1";
 
 #[async_trait]
 impl Spaces for SqliteStore {
@@ -264,6 +266,14 @@ fn remove_history(connection: &Connection, space_no: i64) -> Result<usize, Failu
         connection.prepare_cached(sql)?.execute([space_no, zone])?;
     }
     Ok(seqs.len() + 1)
+}
+
+/// The number of a space, and its version.
+pub(crate) fn number(connection: &Connection, id: SpaceId) -> rusqlite::Result<Option<(i64, i64)>> {
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    connection
+        .query_row(NUMBER_AND_VERSION, [&id.as_bytes()[..]], read)
+        .optional()
 }
 
 /// A space with its number and its version.

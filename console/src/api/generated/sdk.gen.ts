@@ -369,7 +369,7 @@ export const postAlert = <ThrowOnError extends boolean = false>(options: Options
 });
 
 /**
- * Post up to 1,000 alerts. Each is judged on its own; all that are taken are on disk before the answer.
+ * Post up to 1,000 alerts. Each is validated on its own; all accepted ones are on disk before the answer.
  *
  * The answer lists at most 100 deliveries of each alert, and counts the others in `deliveries_left_out`.
  */
@@ -388,7 +388,7 @@ export const postAlerts = <ThrowOnError extends boolean = false>(options: Option
 });
 
 /**
- * Show what an alert would look like and who would hear of it, without sending it.
+ * Show what an alert would look like and which connectors would receive it, without sending it.
  */
 export const previewAlert = <ThrowOnError extends boolean = false>(options: Options<PreviewAlertData, ThrowOnError>) => (options.client ?? client).post<PreviewAlertResponses, PreviewAlertErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }, {

@@ -98,7 +98,7 @@ export type Alert = {
      */
     url: string | null;
     /**
-     * What was mended: at most 100, and a last one that counts the others.
+     * The corrections that were made: at most 100, and a last one that counts the others.
      */
     warnings: Array<Warning>;
 };
@@ -256,7 +256,7 @@ export type AlertDetails = {
      */
     url: string | null;
     /**
-     * What was mended: at most 100, and a last one that counts the others.
+     * The corrections that were made: at most 100, and a last one that counts the others.
      */
     warnings: Array<Warning>;
 };
@@ -408,7 +408,7 @@ export type BatchResults = {
  */
 export type Connector = {
     /**
-     * The types that it hears of; `null` means every one, and an empty list none.
+     * The types that it receives; `null` means every one, and an empty list none.
      */
     alert_type_filter: Array<string> | null;
     /**
@@ -428,7 +428,7 @@ export type Connector = {
      */
     id: string;
     /**
-     * Whether it hears of new alerts.
+     * Whether it receives alerts.
      */
     is_active: boolean;
     /**
@@ -436,7 +436,7 @@ export type Connector = {
      */
     name: string;
     /**
-     * The severities that it hears of; an empty list means every one.
+     * The severities that it receives; an empty list means every one.
      */
     severity_filter: Array<Severity>;
     /**
@@ -466,7 +466,7 @@ export type ConnectorChange = {
      */
     connector_type?: ConnectorType;
     /**
-     * Whether it hears of new alerts. Switched off, what is pending is cancelled.
+     * Whether it receives alerts. Switched off, what is pending is cancelled.
      */
     is_active?: boolean;
     /**
@@ -552,7 +552,7 @@ export type ConnectorMatch = {
      */
     connector_type: ConnectorType;
     /**
-     * Whether it hears of the alert.
+     * Whether the connector matches the alert.
      */
     matched: boolean;
     /**
@@ -797,7 +797,7 @@ export type Ingested = {
      */
     resolved: number;
     /**
-     * What was mended: at most 100, and a last one that counts the others.
+     * The corrections that were made: at most 100, and a last one that counts the others.
      */
     warnings: Array<Warning>;
 };
@@ -904,7 +904,7 @@ export type MappingRule = {
 };
 
 /**
- * Why a connector hears of an alert, or does not.
+ * Why a connector matches an alert, or does not.
  */
 export type MatchRule = 'matched' | 'inactive' | 'severity_filter' | 'alert_type_filter';
 
@@ -1080,7 +1080,7 @@ export type NewConnector = {
      */
     connector_type: ConnectorType;
     /**
-     * Whether it hears of new alerts.
+     * Whether it receives alerts.
      */
     is_active?: boolean;
     /**
@@ -1153,7 +1153,7 @@ export type Part = {
 };
 
 /**
- * What an alert would look like, and who would hear of it.
+ * What an alert would look like, and which connectors would receive it.
  */
 export type Preview = {
     /**
@@ -1511,7 +1511,7 @@ export type RevokeApiKeyError = RevokeApiKeyErrors[keyof RevokeApiKeyErrors];
 
 export type RevokeApiKeyResponses = {
     /**
-     * The key opens nothing any more
+     * The key was revoked
      */
     204: void;
 };
@@ -1536,7 +1536,7 @@ export type SignOutError = SignOutErrors[keyof SignOutErrors];
 
 export type SignOutResponses = {
     /**
-     * The token is dead
+     * The token is revoked
      */
     204: void;
 };
@@ -1586,7 +1586,7 @@ export type EndSessionError = EndSessionErrors[keyof EndSessionErrors];
 
 export type EndSessionResponses = {
     /**
-     * The token is dead
+     * The token is revoked
      */
     204: void;
 };
@@ -2323,7 +2323,7 @@ export type PreviewAlertError = PreviewAlertErrors[keyof PreviewAlertErrors];
 
 export type PreviewAlertResponses = {
     /**
-     * Both messages, and who would hear of it
+     * Both messages, and which connectors would receive it
      */
     200: Preview;
 };

@@ -5,8 +5,8 @@ use std::path::Path;
 /// The tasks that run from the start, by name.
 pub(crate) const TASKS: &[&str] = &[
     "recorder",
-    "follower",
-    "notices",
+    "dispatcher",
+    "announcer",
     "health-events",
     "feed",
     "upkeep",

@@ -9,13 +9,13 @@ use crate::world::PROGRAM;
 /// The tasks that run from the start, by name.
 pub(crate) const TASKS: &[&str] = &[
     "recorder",
-    "follower",
-    "notices",
+    "dispatcher",
+    "announcer",
     "health-events",
     "feed",
     "upkeep",
     "server",
-    "keeper",
+    "lease-keeper",
     "postgres-intake",
     "postgres-records",
     "postgres-listener",

@@ -23,9 +23,9 @@ use super::schema::{self, Warnings};
 use crate::{
     ApiError, App,
     accept::Stored,
+    cursor::encode,
     entry::{Editor, TRIES_MAX, Viewer},
     list_body::ListBody,
-    page::encode,
     path::PathId,
     query::Query,
     serialised::{serialised, write_json},

@@ -78,7 +78,7 @@ pub(super) async fn list(
     let page = page_of(raw.as_deref(), keys, |key| {
         format!("{}\n{}", key.name, key.id)
     })?;
-    Ok(axum::Json(schema::ApiKeyPage::from(page)).into_response())
+    Ok(axum::Json(page.answer(schema::ApiKeyPage::new)).into_response())
 }
 
 /// Make a key. The key itself is shown this once.
@@ -131,7 +131,7 @@ pub(super) async fn create(
 #[utoipa::path(
     delete, path = "/api-keys/{id}", operation_id = "revokeApiKey", tag = "identity",
     params(("id" = String, Path, description = "The key")),
-    responses((status = 204, description = "The key opens nothing any more"), (status = "default", response = schema::AnyProblem))
+    responses((status = 204, description = "The key was revoked"), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn revoke(
     State(app): State<App>,

@@ -68,7 +68,7 @@ pub(super) async fn begin_session(
 /// Sign out a browser: its token is dead at once, everywhere, and its cookie is gone.
 #[utoipa::path(
     delete, path = "/auth/session", operation_id = "endSession", tag = "identity",
-    responses((status = 204, description = "The token is dead"), (status = "default", response = schema::AnyProblem))
+    responses((status = 204, description = "The token is revoked"), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn end_session(
     State(app): State<App>,
@@ -199,7 +199,7 @@ fn credentials(json: Json<'_>) -> Result<(String, Password), ApiError> {
 /// Sign out: the token is dead at once, everywhere.
 #[utoipa::path(
     post, path = "/auth/logout", operation_id = "signOut", tag = "identity",
-    responses((status = 204, description = "The token is dead"), (status = "default", response = schema::AnyProblem))
+    responses((status = 204, description = "The token is revoked"), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn sign_out(
     State(app): State<App>,

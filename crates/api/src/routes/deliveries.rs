@@ -18,8 +18,8 @@ use super::{connectors::connector_of, fields, intake::raw, schema};
 use crate::{
     ApiError, App, ErrorKind,
     body::{self, BODY_BYTES_MAX},
+    cursor::encode,
     entry::{Editor, Entry, Viewer, permitted},
-    page::{PageBody, encode},
     path::PathId,
     query::Query,
 };
@@ -118,7 +118,7 @@ async fn list(app: &App, entry: &Entry, query: DeliveryQuery) -> Result<Response
         .await?;
     let next_cursor = page.next.map(|position| encode(&position.to_string()));
     let items: Vec<_> = page.items.iter().map(schema::Delivery::in_short).collect();
-    Ok(axum::Json(schema::DeliveryPage::from(PageBody { items, next_cursor })).into_response())
+    Ok(axum::Json(schema::DeliveryPage::new(items, next_cursor)).into_response())
 }
 
 const STATES: &str = "one of pending, delivered, accepted, failed, expired, cancelled";

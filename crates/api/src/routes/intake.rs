@@ -82,7 +82,7 @@ pub(super) async fn post(
     Ok(json_response(StatusCode::ACCEPTED, json))
 }
 
-/// Post up to 1,000 alerts. Each is judged on its own; all that are taken are on disk before the answer.
+/// Post up to 1,000 alerts. Each is validated on its own; all accepted ones are on disk before the answer.
 ///
 /// The answer lists at most 100 deliveries of each alert, and counts the others in `deliveries_left_out`.
 #[utoipa::path(
@@ -171,12 +171,12 @@ fn warnings<'p>(prepared: &'p PreparedAlert, stored: &Stored, loc: &Loc) -> Cow<
     Cow::Owned(warnings)
 }
 
-/// Show what an alert would look like and who would hear of it, without sending it.
+/// Show what an alert would look like and which connectors would receive it, without sending it.
 #[utoipa::path(
     post, path = "/spaces/{slug}/alerts/preview", operation_id = "previewAlert", tag = "alerts",
     params(("slug" = String, Path, description = "The space")),
     request_body = schema::NewAlert,
-    responses((status = 200, description = "Both messages, and who would hear of it", body = schema::Preview<'static>), (status = "default", response = schema::AnyProblem))
+    responses((status = 200, description = "Both messages, and which connectors would receive it", body = schema::Preview<'static>), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn preview(
     State(app): State<App>,

@@ -48,7 +48,7 @@ pub(super) async fn list(
     let page = page_of(raw.as_deref(), members, |member| {
         member.user.email.to_string()
     })?;
-    Ok(axum::Json(schema::MemberPage::from(page)).into_response())
+    Ok(axum::Json(page.answer(schema::MemberPage::new)).into_response())
 }
 
 /// Make someone a member, or give a member another role.

@@ -60,7 +60,7 @@ pub(super) async fn list(
 ) -> Result<Response, ApiError> {
     let spaces = enterable(&app, &caller).await?;
     let page = page_of(raw.as_deref(), spaces, |space| space.slug.to_string())?;
-    Ok(axum::Json(schema::SpacePage::from(page)).into_response())
+    Ok(axum::Json(page.answer(schema::SpacePage::new)).into_response())
 }
 
 /// Create a space. Only operators can do this, and the creator becomes its admin.

@@ -267,8 +267,7 @@ fn judged(
     (verdict, attempt)
 }
 
-/// Logs one line for each attempt that failed, and one at `debug` for each that delivered its payload.
-/// Logs an attempt. A failed one is a warning once a minute for each webhook, and otherwise for those who look for it.
+/// Logs an attempt at `debug`; of those of one webhook that fail, one a minute as a warning.
 fn log(payload: &Payload, attempt: &Attempt, is_news: bool) {
     let (Some((alert, delivery, _)), Some(connector)) = (payload.first(), payload.connector())
     else {

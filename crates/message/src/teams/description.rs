@@ -6,7 +6,7 @@ use alert_connectors_model::{Alert, Link};
 use super::{
     card::{Element, TextRun},
     text::{NO_BREAK_SPACE, runs, with_visible_spaces},
-    weight,
+    weight::weight,
 };
 use crate::{
     description,

@@ -9,6 +9,7 @@ mod description;
 mod digest;
 mod facts;
 mod text;
+mod weight;
 
 use alert_connectors_model::{AlertStatus, Severity};
 use serde::Serialize;
@@ -18,6 +19,7 @@ use self::{
     card::{Card, Element, Message, TextRun},
     facts::Room,
     text::{notification, runs, with_visible_spaces},
+    weight::weight,
 };
 use crate::{
     Digest, Platform, Rendering, Shown,
@@ -123,16 +125,6 @@ fn sealed(card: &str, summary: String) -> Vec<u8> {
 fn fits(card: &str) -> bool {
     // No byte weighs more than three: two bytes of a character beyond ASCII become the six of an escape.
     card.len() * 3 + 2 <= CARD_WEIGHT_MAX || weight(card) <= CARD_WEIGHT_MAX
-}
-
-/// How Teams counts a card: as a JSON string, with everything beyond ASCII as its `\u` escapes.
-fn weight(card: &str) -> usize {
-    let size = |c: char| match c {
-        '"' | '\\' => 2,
-        _ if c.is_ascii() => 1,
-        _ => 6 * c.len_utf16(),
-    };
-    card.chars().map(size).sum::<usize>() + 2
 }
 
 /// The same words plain, for notifications and for clients that can't draw the card.

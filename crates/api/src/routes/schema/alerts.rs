@@ -127,7 +127,7 @@ answers! {
     }
     /// What stands behind what an alert says.
     AlertTail<'d> {
-        /// What was mended: at most 100, and a last one that counts the others.
+        /// The corrections that were made: at most 100, and a last one that counts the others.
         #[schema(value_type = Vec<Warning>, max_items = 101)]
         warnings: Warnings<'d>,
         /// The deliveries that it caused, in short; to a request that posted it, those that this request caused. In lists and in
@@ -140,7 +140,7 @@ answers! {
     }
     /// What stands behind what an alert says where it is shown alone.
     AlertDetailsTail<'d> {
-        /// What was mended: at most 100, and a last one that counts the others.
+        /// The corrections that were made: at most 100, and a last one that counts the others.
         #[schema(value_type = Vec<Warning>, max_items = 101)]
         warnings: Warnings<'d>,
         /// All its deliveries with their attempts.
@@ -261,7 +261,7 @@ schemas! {
 }
 
 answers! {
-    /// What an alert would look like, and who would hear of it.
+    /// What an alert would look like, and which connectors would receive it.
     Preview<'p> {
         /// The message of each platform.
         messages: PreviewMessages,
@@ -282,7 +282,7 @@ answers! {
         /// The alerts, in the order of the body. Those of one problem are one alert.
         #[schema(value_type = Vec<String>)]
         alerts: Vec<model::AlertId>,
-        /// What was mended: at most 100, and a last one that counts the others.
+        /// The corrections that were made: at most 100, and a last one that counts the others.
         #[schema(max_items = 101)]
         warnings: Vec<Warning>,
     }

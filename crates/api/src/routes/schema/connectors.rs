@@ -22,7 +22,7 @@ schemas! {
         /// Begins with `https://` and leads to a public host: no user info, no fragment, no port 0.
         #[schema(max_length = 2048, format = "uri")]
         webhook_url: String,
-        /// Whether it hears of new alerts.
+        /// Whether it receives alerts.
         #[schema(nullable = false, default = true)]
         is_active: Option<bool>,
         /// `["high", "critical"]` if left out; an empty list matches every severity.
@@ -53,7 +53,7 @@ schemas! {
         /// As for a new connector. What is pending goes to the new URL. The same URL once more releases a blocked webhook.
         #[schema(nullable = false, max_length = 2048, format = "uri")]
         webhook_url: Option<String>,
-        /// Whether it hears of new alerts. Switched off, what is pending is cancelled.
+        /// Whether it receives alerts. Switched off, what is pending is cancelled.
         #[schema(nullable = false)]
         is_active: Option<bool>,
         /// An empty list matches every severity.
@@ -90,12 +90,12 @@ answers! {
         /// The whole URL for those who may edit connectors, `https://HOST/…` for others.
         #[schema(max_length = 2048)]
         webhook_url: String,
-        /// Whether it hears of new alerts.
+        /// Whether it receives alerts.
         is_active: bool,
-        /// The severities that it hears of; an empty list means every one.
+        /// The severities that it receives; an empty list means every one.
         #[schema(value_type = Vec<Severity>, max_items = 4)]
         severity_filter: &'c [Severity],
-        /// The types that it hears of; `null` means every one, and an empty list none.
+        /// The types that it receives; `null` means every one, and an empty list none.
         #[schema(value_type = Option<Vec<String>>, required, max_items = 64)]
         alert_type_filter: Option<&'c [model::AlertType]>,
         /// Who made it.
@@ -164,7 +164,7 @@ answers! {
         connector_name: &'r str,
         /// The platform that its webhook leads to.
         connector_type: ConnectorType,
-        /// Whether it hears of the alert.
+        /// Whether the connector matches the alert.
         matched: bool,
         /// The rule that decides it.
         rule: Matched,

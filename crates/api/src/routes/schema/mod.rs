@@ -50,9 +50,9 @@ macro_rules! pages {
                 next_cursor: Option<String>,
             }
         }
-        impl $(<$life>)? From<crate::page::PageBody<$item>> for $name $(<$life>)? {
-            fn from(page: crate::page::PageBody<$item>) -> Self {
-                Self { items: page.items, next_cursor: page.next_cursor }
+        impl $(<$life>)? $name $(<$life>)? {
+            pub(crate) const fn new(items: Vec<$item>, next_cursor: Option<String>) -> Self {
+                Self { items, next_cursor }
             }
         }
     )+};

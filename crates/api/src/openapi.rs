@@ -120,7 +120,8 @@ mod tests {
                 above.starts_with("/components/schemas/") && above.ends_with("/properties");
             let is_answer = above.ends_with("/responses") && value.get("$ref").is_none();
             let is_shape = above == "/components/schemas";
-            if (is_field || is_answer || is_shape || above.ends_with("/parameters"))
+            let is_body = at.ends_with("/requestBody");
+            if (is_field || is_answer || is_shape || is_body || above.ends_with("/parameters"))
                 && !at.contains("/example/")
             {
                 // What may be null is one of two, and the other one has the description.

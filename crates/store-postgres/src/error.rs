@@ -13,6 +13,9 @@ pub(crate) fn meaning(error: tokio_postgres::Error) -> StoreError {
         return StoreError::Unavailable(without_values(&error));
     };
     let text = format!("{} ({})", said.message(), said.code().code()).into();
+    if [SqlState::DATA_CORRUPTED, SqlState::INDEX_CORRUPTED].contains(said.code()) {
+        return StoreError::Fatal(text);
+    }
     if *said.code() == SqlState::DISK_FULL {
         return StoreError::Full(text);
     }
@@ -27,6 +30,13 @@ pub(crate) fn meaning(error: tokio_postgres::Error) -> StoreError {
         return StoreError::Unavailable(Box::new(OfValues(text)));
     }
     StoreError::Unavailable(text)
+}
+
+/// Why the service ends, in one sentence.
+pub(crate) fn fatal(reason: &BoxError) -> String {
+    format!(
+        "the database is broken: {reason}; look at it with `alert-connectors check`, and restore the last backup"
+    )
 }
 
 /// The chain of causes as one line.

@@ -99,6 +99,9 @@ impl Store for PostgresStore {
     }
 
     async fn check(&self) -> Result<(), StoreError> {
+        if self.shared.pools.is_broken() {
+            return Err(StoreError::Stopped);
+        }
         self.shared.writer.accept((), Job::Check).await
     }
 
@@ -106,9 +109,12 @@ impl Store for PostgresStore {
         self.shared.sealing.reload()
     }
 
-    /// Only a task that panics fails the store: a database on another machine comes back, or is replaced by one that
-    /// does.
+    /// A task that panics fails the store, and a page or an index that the database itself calls broken. A database that is only
+    /// away comes back, or is replaced by one that does.
     async fn failed(&self) -> String {
-        self.shared.tasks.failed().await
+        tokio::select! {
+            panicked = self.shared.tasks.failed() => panicked,
+            broken = self.shared.pools.met_broken() => broken,
+        }
     }
 }

@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use alert_connectors_store::StoreError;
 use deadpool_postgres::{
-    Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts,
+    Hook, HookError, Manager, ManagerConfig, Object, RecyclingMethod, Runtime, Timeouts,
 };
 use futures_util::future::try_join_all;
-use tokio::time;
+use tokio::{sync::watch, time};
 use tokio_postgres::types::ToSql;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::{
     PostgresStore,
-    error::{meaning, no_connection},
+    error::{fatal, meaning, no_connection},
     row::Row,
 };
 
@@ -36,6 +36,14 @@ pub(crate) struct Pools {
     work: Pool,
     intake: Pool,
     record: Pool,
+    broken: watch::Sender<Option<String>>,
+}
+
+/// Connections, and who hears that what they read is broken.
+#[derive(Clone)]
+pub(crate) struct Pool {
+    connections: deadpool_postgres::Pool,
+    broken: watch::Sender<Option<String>>,
 }
 
 /// The statements that the writers' connections prepare when they are opened.
@@ -51,6 +59,7 @@ impl Pools {
         tls: &MakeRustlsConnect,
         statements: WriterStatements,
     ) -> Result<Self, deadpool_postgres::BuildError> {
+        let (broken, _) = watch::channel(None);
         let pool = |size, prepared: fn() -> Vec<&'static str>| {
             let manager = Manager::from_config(
                 config.clone(),
@@ -59,7 +68,7 @@ impl Pools {
                     recycling_method: RecyclingMethod::Fast,
                 },
             );
-            Pool::builder(manager)
+            let connections = deadpool_postgres::Pool::builder(manager)
                 .max_size(size)
                 .timeouts(Timeouts {
                     wait: Some(CONNECT_LIMIT),
@@ -82,13 +91,35 @@ impl Pools {
                         })
                     },
                 ))
-                .build()
+                .build()?;
+            let broken = broken.clone();
+            Ok(Pool {
+                connections,
+                broken,
+            })
         };
         Ok(Self {
             work: pool(WORKERS, Vec::new)?,
             intake: pool(1, statements.intake)?,
             record: pool(1, statements.record)?,
+            broken,
         })
+    }
+
+    /// Whether a query met what is broken in the database.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken.borrow().is_some()
+    }
+
+    /// Waits until a query meets what is broken in the database, and says what in a sentence.
+    pub(crate) async fn met_broken(&self) -> String {
+        let mut broken = self.broken.subscribe();
+        let found = broken.wait_for(Option::is_some).await;
+        match found.ok().and_then(|found| found.clone()) {
+            Some(reason) => reason,
+            // The sender is here.
+            None => std::future::pending().await,
+        }
     }
 
     /// Makes the writers' connections.
@@ -122,14 +153,25 @@ const SETTINGS: &str = "SET synchronous_commit = on; SET jit = off; SET plan_cac
 /// A connection in use. Unless it is returned to the pool, it is closed: something may still be under way on it.
 pub(crate) struct Session {
     object: Option<Object>,
+    broken: watch::Sender<Option<String>>,
 }
 
 impl Session {
     pub(crate) async fn of(pool: &Pool) -> Result<Self, StoreError> {
-        let object = pool.get().await.map_err(no_connection)?;
+        let object = pool.connections.get().await.map_err(no_connection)?;
         Ok(Self {
             object: Some(object),
+            broken: pool.broken.clone(),
         })
+    }
+
+    /// What an error means. One that shows a broken database ends the service, whoever meets it.
+    fn meaning(&self, error: tokio_postgres::Error) -> StoreError {
+        let meaning = meaning(error);
+        if let StoreError::Fatal(reason) = &meaning {
+            self.broken.send_replace(Some(fatal(reason)));
+        }
+        meaning
     }
 
     fn client(&self) -> Result<&Object, StoreError> {
@@ -143,11 +185,14 @@ impl Session {
         parameters: Parameters<'_>,
     ) -> Result<Vec<Row>, StoreError> {
         let client = self.client()?;
-        let statement = client.prepare_cached(sql).await.map_err(meaning)?;
+        let statement = client
+            .prepare_cached(sql)
+            .await
+            .map_err(|error| self.meaning(error))?;
         let rows = client
             .query(&statement, parameters)
             .await
-            .map_err(meaning)?;
+            .map_err(|error| self.meaning(error))?;
         Ok(rows.into_iter().map(Row::from).collect())
     }
 
@@ -167,16 +212,22 @@ impl Session {
         parameters: Parameters<'_>,
     ) -> Result<u64, StoreError> {
         let client = self.client()?;
-        let statement = client.prepare_cached(sql).await.map_err(meaning)?;
+        let statement = client
+            .prepare_cached(sql)
+            .await
+            .map_err(|error| self.meaning(error))?;
         client
             .execute(&statement, parameters)
             .await
-            .map_err(meaning)
+            .map_err(|error| self.meaning(error))
     }
 
     /// Runs a statement without parameters or rows, such as the beginning of a transaction.
     pub(crate) async fn command(&self, sql: &str) -> Result<(), StoreError> {
-        self.client()?.batch_execute(sql).await.map_err(meaning)
+        self.client()?
+            .batch_execute(sql)
+            .await
+            .map_err(|error| self.meaning(error))
     }
 
     /// Returns the connection to the pool: nothing is under way on it.

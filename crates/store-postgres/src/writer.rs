@@ -8,7 +8,6 @@ use alert_connectors_store::{
     group::{GROUP_MAX, GROUP_ROWS_MAX, WAITING_MAX},
 };
 use alert_connectors_tasks::Tasks;
-use deadpool_postgres::Pool;
 use tokio::{
     sync::mpsc,
     time::{self, Instant},
@@ -19,7 +18,7 @@ use crate::{
     error::{is_of_values, is_repeatable},
     intake::{IntakeGroups, Job},
     record,
-    session::{Pools, Session, within},
+    session::{Pool, Pools, Session, within},
 };
 
 /// A group of this many is large: the next one begins a while later, which lets more requests share it. Small groups do not

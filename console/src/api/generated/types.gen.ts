@@ -1464,6 +1464,9 @@ export type ListApiKeysResponses = {
 export type ListApiKeysResponse = ListApiKeysResponses[keyof ListApiKeysResponses];
 
 export type CreateApiKeyData = {
+    /**
+     * The key to make
+     */
     body: NewApiKey;
     path?: never;
     query?: never;
@@ -1594,6 +1597,9 @@ export type EndSessionResponses = {
 export type EndSessionResponse = EndSessionResponses[keyof EndSessionResponses];
 
 export type BeginSessionData = {
+    /**
+     * The user's e-mail address and password
+     */
     body: SignIn;
     path?: never;
     query?: never;
@@ -1619,6 +1625,9 @@ export type BeginSessionResponses = {
 export type BeginSessionResponse = BeginSessionResponses[keyof BeginSessionResponses];
 
 export type SignInData = {
+    /**
+     * The user's e-mail address and password
+     */
     body: SignIn;
     path?: never;
     query?: never;
@@ -1770,6 +1779,9 @@ export type ListSpacesResponses = {
 export type ListSpacesResponse = ListSpacesResponses[keyof ListSpacesResponses];
 
 export type CreateSpaceData = {
+    /**
+     * The space to make
+     */
     body: NewSpace;
     path?: never;
     query?: never;
@@ -1825,6 +1837,9 @@ export type ListConnectorsResponses = {
 export type ListConnectorsResponse = ListConnectorsResponses[keyof ListConnectorsResponses];
 
 export type CreateConnectorData = {
+    /**
+     * The connector to make
+     */
     body: NewConnector;
     path: {
         /**
@@ -1885,6 +1900,9 @@ export type ListConnectorHealthResponses = {
 export type ListConnectorHealthResponse = ListConnectorHealthResponses[keyof ListConnectorHealthResponses];
 
 export type TestWebhookData = {
+    /**
+     * The webhook to test
+     */
     body: Webhook;
     path: {
         /**
@@ -1983,6 +2001,9 @@ export type GetConnectorResponses = {
 export type GetConnectorResponse = GetConnectorResponses[keyof GetConnectorResponses];
 
 export type UpdateConnectorData = {
+    /**
+     * What is to change; what is left out stays
+     */
     body: ConnectorChange;
     path: {
         /**
@@ -2098,6 +2119,9 @@ export type GetConnectorHealthResponses = {
 export type GetConnectorHealthResponse = GetConnectorHealthResponses[keyof GetConnectorHealthResponses];
 
 export type ReplayDeliveriesData = {
+    /**
+     * The span whose deliveries are sent again
+     */
     body: Replay;
     path: {
         /**
@@ -2229,6 +2253,9 @@ export type ListAlertsResponses = {
 export type ListAlertsResponse = ListAlertsResponses[keyof ListAlertsResponses];
 
 export type PostAlertData = {
+    /**
+     * The alert
+     */
     body: NewAlert;
     headers?: {
         /**
@@ -2265,6 +2292,9 @@ export type PostAlertResponses = {
 export type PostAlertResponse = PostAlertResponses[keyof PostAlertResponses];
 
 export type PostAlertsData = {
+    /**
+     * 1 to 1,000 alerts
+     */
     body: Array<NewAlert>;
     headers?: {
         /**
@@ -2301,6 +2331,9 @@ export type PostAlertsResponses = {
 export type PostAlertsResponse = PostAlertsResponses[keyof PostAlertsResponses];
 
 export type PreviewAlertData = {
+    /**
+     * The alert
+     */
     body: NewAlert;
     path: {
         /**
@@ -2740,6 +2773,9 @@ export type GetIngestMappingResponses = {
 export type GetIngestMappingResponse = GetIngestMappingResponses[keyof GetIngestMappingResponses];
 
 export type SetIngestMappingData = {
+    /**
+     * The rules, in place of those that were set before
+     */
     body: IngestMapping;
     path: {
         /**
@@ -2845,6 +2881,9 @@ export type DeleteIngestSecretResponses = {
 export type DeleteIngestSecretResponse = DeleteIngestSecretResponses[keyof DeleteIngestSecretResponses];
 
 export type SetIngestSecretData = {
+    /**
+     * The secret, in place of the one that was set before
+     */
     body: IngestSecret;
     path: {
         /**
@@ -2952,6 +2991,9 @@ export type RemoveMemberResponses = {
 export type RemoveMemberResponse = RemoveMemberResponses[keyof RemoveMemberResponses];
 
 export type SetMemberData = {
+    /**
+     * The role
+     */
     body: MemberRole;
     path: {
         /**

@@ -158,3 +158,43 @@ async fn a_repeat_goes_on_with_a_large_fan_out_that_was_broken_off() {
     let listed = world.get("/spaces/data/alerts?limit=200").await.body;
     assert_eq!(listed["items"].as_array().unwrap().len(), 40);
 }
+
+/// A URL that was damaged takes only its own connector out of service, until somebody enters it again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_url_is_a_matter_of_its_connector_alone() {
+    let mut world = World::start().await;
+    let sound = world.connect("/services/sound").await;
+    let damaged = world.connect("/services/damaged").await;
+    world.restart("-TERM");
+    let database = rusqlite::Connection::open(world.path("test.db")).unwrap();
+    let wait = std::time::Duration::from_secs(10);
+    database.busy_timeout(wait).unwrap();
+    let sql = "UPDATE connectors SET url_sealed = zeroblob(length(url_sealed)) WHERE no = 2";
+    assert_eq!(database.execute(sql, []).unwrap(), 1);
+    drop(database);
+    world.restart("-TERM");
+    let alert = json!({"alert_type": "a", "severity": "high", "title": "late"});
+    let posted = world.post("/spaces/data/alerts", &alert).await;
+    assert_eq!(posted.status, 202, "{}", posted.text);
+    world.arrived(1).await;
+    assert_eq!(world.texts("/services/sound").len(), 1);
+    let listed = world.get("/spaces/data/alert-connectors").await;
+    let ids: Vec<_> = listed
+        .body
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["id"])
+        .collect();
+    assert_eq!(ids, [&json!(sound), &json!(damaged)]);
+    // What was pending arrives once the URL is entered again.
+    let url = listed.body[0]["webhook_url"].as_str().unwrap();
+    let change = json!({"webhook_url": url.replace("/services/sound", "/services/damaged")});
+    let path = format!("/spaces/data/alert-connectors/{damaged}");
+    let changed = world
+        .ask(reqwest::Method::PATCH, &path, Some(&change))
+        .await;
+    assert_eq!(changed.status, 200, "{}", changed.text);
+    world.arrived(2).await;
+    assert_eq!(world.texts("/services/damaged").len(), 1);
+}

@@ -83,7 +83,7 @@ pub(super) async fn list(
 
 /// Make a key. The key itself is shown this once.
 #[utoipa::path(
-    post, path = "/api-keys", operation_id = "createApiKey", tag = "identity", request_body = schema::NewApiKey,
+    post, path = "/api-keys", operation_id = "createApiKey", tag = "identity", request_body(content = schema::NewApiKey, description = "The key to make"),
     responses((status = 201, description = "The key, which is shown this once", body = schema::NewApiKeyShown), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn create(

@@ -27,7 +27,7 @@ const SESSION: SignedDuration = SignedDuration::from_hours(12);
 
 /// Sign in with e-mail and password.
 #[utoipa::path(
-    post, path = "/auth/token", operation_id = "signIn", tag = "identity", request_body = schema::SignIn, security(()),
+    post, path = "/auth/token", operation_id = "signIn", tag = "identity", request_body(content = schema::SignIn, description = "The user's e-mail address and password"), security(()),
     responses((status = 200, description = "A session token", body = schema::Token<'static>), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn sign_in(
@@ -48,7 +48,7 @@ pub(super) async fn sign_in(
 
 /// Sign in a browser with e-mail and password: the session token is kept in a cookie that no script can read.
 #[utoipa::path(
-    post, path = "/auth/session", operation_id = "beginSession", tag = "identity", request_body = schema::SignIn, security(()),
+    post, path = "/auth/session", operation_id = "beginSession", tag = "identity", request_body(content = schema::SignIn, description = "The user's e-mail address and password"), security(()),
     responses((status = 204, description = "The cookie is set", headers(("set-cookie" = String, description = "The session token"))), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn begin_session(

@@ -69,7 +69,7 @@ pub(super) async fn list(Viewer(entry): Viewer) -> Response {
 #[utoipa::path(
     post, path = "/spaces/{slug}/alert-connectors", operation_id = "createConnector", tag = "connectors",
     params(("slug" = String, Path, description = "The space")),
-    request_body = schema::NewConnector,
+    request_body(content = schema::NewConnector, description = "The connector to make"),
     responses((status = 201, description = "The connector", body = schema::Connector<'static>), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn create(
@@ -150,7 +150,7 @@ pub(super) async fn one(Viewer(entry): Viewer, PathId(id): PathId) -> Result<Res
 #[utoipa::path(
     patch, path = "/spaces/{slug}/alert-connectors/{id}", operation_id = "updateConnector", tag = "connectors",
     params(("slug" = String, Path, description = "The space"), ("id" = String, Path, description = "The connector")),
-    request_body = schema::ConnectorChange,
+    request_body(content = schema::ConnectorChange, description = "What is to change; what is left out stays"),
     responses((status = 200, description = "The connector as it is now", body = schema::Connector<'static>), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn change(
@@ -241,7 +241,7 @@ pub(super) async fn test(
 #[utoipa::path(
     post, path = "/spaces/{slug}/alert-connectors/test", operation_id = "testWebhook", tag = "connectors",
     params(("slug" = String, Path, description = "The space")),
-    request_body = schema::Webhook,
+    request_body(content = schema::Webhook, description = "The webhook to test"),
     responses((status = 200, description = "What came of the test message, also where it failed", body = schema::TestResult), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn test_webhook(

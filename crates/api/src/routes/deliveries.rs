@@ -231,7 +231,7 @@ const INACTIVE: &str = "The connector is switched off; switch it on first.";
 #[utoipa::path(
     post, path = "/spaces/{slug}/alert-connectors/{id}/replay", operation_id = "replayDeliveries", tag = "deliveries",
     params(("slug" = String, Path, description = "The space"), ("id" = String, Path, description = "The connector")),
-    request_body = schema::Replay,
+    request_body(content = schema::Replay, description = "The span whose deliveries are sent again"),
     responses((status = 202, description = "How many were queued again", body = schema::Replayed), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn replay(

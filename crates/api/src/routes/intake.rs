@@ -46,7 +46,7 @@ use crate::{
         ("slug" = String, Path, description = "The space"),
         ("Idempotency-Key" = Option<String>, Header, description = "1-255 visible ASCII characters; kept for 24 hours"),
     ),
-    request_body = schema::NewAlert,
+    request_body(content = schema::NewAlert, description = "The alert"),
     responses((status = 202, description = "The alert: it is on disk with its deliveries", body = schema::Alert), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn post(
@@ -91,7 +91,7 @@ pub(super) async fn post(
         ("slug" = String, Path, description = "The space"),
         ("Idempotency-Key" = Option<String>, Header, description = "1-255 visible ASCII characters; kept for 24 hours"),
     ),
-    request_body = Vec<schema::NewAlert>,
+    request_body(content = Vec<schema::NewAlert>, description = "1 to 1,000 alerts"),
     responses((status = 200, description = "What became of each alert", body = schema::BatchResults), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn post_batch(
@@ -175,7 +175,7 @@ fn warnings<'p>(prepared: &'p PreparedAlert, stored: &Stored, loc: &Loc) -> Cow<
 #[utoipa::path(
     post, path = "/spaces/{slug}/alerts/preview", operation_id = "previewAlert", tag = "alerts",
     params(("slug" = String, Path, description = "The space")),
-    request_body = schema::NewAlert,
+    request_body(content = schema::NewAlert, description = "The alert"),
     responses((status = 200, description = "Both messages, and which connectors would receive it", body = schema::Preview<'static>), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn preview(

@@ -55,7 +55,7 @@ pub(super) async fn list(
 #[utoipa::path(
     put, path = "/spaces/{slug}/members/{email}", operation_id = "setMember", tag = "identity",
     params(("slug" = String, Path, description = "The space"), ("email" = String, Path, description = "The user")),
-    request_body = schema::MemberRole,
+    request_body(content = schema::MemberRole, description = "The role"),
     responses(
         (status = 200, description = "The member with the new role", body = schema::Member),
         (status = 201, description = "The new member", body = schema::Member),

@@ -65,7 +65,7 @@ pub(super) async fn list(
 
 /// Create a space. Only operators can do this, and the creator becomes its admin.
 #[utoipa::path(
-    post, path = "/spaces", operation_id = "createSpace", tag = "identity", request_body = schema::NewSpace,
+    post, path = "/spaces", operation_id = "createSpace", tag = "identity", request_body(content = schema::NewSpace, description = "The space to make"),
     responses((status = 201, description = "The space, with its creator as admin", body = schema::Space), (status = "default", response = schema::AnyProblem))
 )]
 pub(super) async fn create(

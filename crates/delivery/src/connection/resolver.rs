@@ -31,9 +31,9 @@ const STALE: Duration = Duration::from_hours(1);
 /// How long a lookup is waited for where something was found before.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The maximum number of threads that look up names with known addresses, names that could not be resolved, and new names.
-const KNOWN_AT_ONCE: usize = 16;
-const FAILED_AT_ONCE: usize = 8;
-const NEW_AT_ONCE: usize = 16;
+const KNOWN_AT_ONCE: usize = 12;
+const FAILED_AT_ONCE: usize = 6;
+const NEW_AT_ONCE: usize = 24;
 
 /// Looks names up.
 #[async_trait]
@@ -58,7 +58,7 @@ pub struct SystemResolver {
 #[derive(Default)]
 struct Name {
     found: Option<(Vec<IpAddr>, Instant)>,
-    /// Whether the last lookup failed.
+    /// Whether the last lookup failed, or took longer than anybody waited.
     has_failed: bool,
     under_way: Option<Arc<OnceCell<Found>>>,
 }
@@ -69,6 +69,26 @@ enum Standing {
     Found,
     Failed,
     New,
+}
+
+/// Somebody who waits for a name. If they give up, the name counts as one that can't be resolved: when they try again, they don't
+/// go before names that are new.
+struct Waiting<'n> {
+    names: &'n Mutex<HashMap<String, Name>>,
+    host: &'n str,
+    is_answered: bool,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if self.is_answered {
+            return;
+        }
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(name) = names.get_mut(self.host) {
+            name.has_failed = true;
+        }
+    }
 }
 
 /// The right to take a thread. It ends when this is dropped.
@@ -146,8 +166,14 @@ impl SystemResolver {
             let standing = name.standing();
             (Arc::clone(name.under_way.get_or_insert_default()), standing)
         };
+        let mut waiting = Waiting {
+            names: &self.names,
+            host,
+            is_answered: false,
+        };
         let found = under_way.get_or_init(|| self.look_up_now(host, standing));
         let found = found.await.clone();
+        waiting.is_answered = true;
         let mut names = self.names();
         if let Some(name) = names.get_mut(host)
             && name
@@ -334,6 +360,8 @@ mod tests {
         }
         let names = resolver.names();
         assert!(names.len() <= NAMES_MAX && names.contains_key("0.example"));
+        let abandoned = names.get("8191.example").map(Name::standing);
+        assert_eq!(abandoned, Some(Standing::Failed));
     }
 
     #[tokio::test(start_paused = true)]

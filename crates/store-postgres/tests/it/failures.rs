@@ -44,6 +44,30 @@ async fn a_database_that_is_cut_off_or_silent_is_unavailable_and_comes_back() {
     }
 }
 
+/// The database names a broken page or index itself, whoever reads it.
+#[tokio::test]
+async fn what_the_database_calls_broken_ends_the_service() {
+    for code in ["XX001", "XX002"] {
+        let database = Database::make();
+        let world = World::furnished(Arc::new(database.open().await)).await;
+        let break_spaces = format!(
+            "CREATE FUNCTION break_spaces() RETURNS trigger LANGUAGE plpgsql AS $$
+                BEGIN RAISE EXCEPTION 'invalid page in block 7' USING ERRCODE = '{code}'; END $$;
+            CREATE TRIGGER break_spaces BEFORE UPDATE ON spaces FOR EACH ROW EXECUTE FUNCTION break_spaces()"
+        );
+        execute(&database, &break_spaces).await;
+        let slug = alert_connectors_model::Slug::parse("data").unwrap();
+        let renamed = world.store.rename_space(&slug, "Other".to_owned()).await;
+        assert!(matches!(renamed, Err(StoreError::Fatal(_))), "{renamed:?}");
+        let reason = world.store.failed().await;
+        assert!(
+            reason.contains("invalid page in block 7") && reason.contains("check"),
+            "{reason}"
+        );
+        assert!(world.store.check().await.is_err());
+    }
+}
+
 #[tokio::test]
 async fn a_commit_whose_answer_was_lost_is_repeated_by_its_key() {
     let (database, proxy, world) = behind_a_proxy().await;

@@ -258,8 +258,8 @@ pub(crate) fn name_of(text: &str) -> Result<String, Failure> {
     display_name(text).map_err(|what| Failure::Usage(vec![format!("--name: {what}")]))
 }
 
-/// Threads for blocking calls: at most 32 look up the names of webhooks, and a few that of a proxy.
-const BLOCKING_THREADS_MAX: usize = 40;
+/// Threads for blocking calls: at most 42 look up the names of webhooks, and a few that of a proxy.
+const BLOCKING_THREADS_MAX: usize = 50;
 
 /// Runs an asynchronous command.
 pub(crate) fn wait_for(work: impl Future<Output = Outcome>) -> Outcome {

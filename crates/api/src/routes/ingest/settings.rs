@@ -46,7 +46,7 @@ pub(in super::super) async fn mapping(
 #[utoipa::path(
     put, path = "/spaces/{slug}/ingest/{source}/mapping", operation_id = "setIngestMapping", tag = "alerts",
     params(("slug" = String, Path, description = "The space"), ("source" = String, Path, description = "The source")),
-    request_body = schema::IngestMapping,
+    request_body(content = schema::IngestMapping, description = "The rules, in place of those that were set before"),
     responses((status = 204, description = "It holds from now on"), (status = "default", response = schema::AnyProblem))
 )]
 pub(in super::super) async fn set_mapping(
@@ -101,7 +101,7 @@ pub(in super::super) async fn delete_mapping(
 #[utoipa::path(
     put, path = "/spaces/{slug}/ingest/{source}/secret", operation_id = "setIngestSecret", tag = "alerts",
     params(("slug" = String, Path, description = "The space"), ("source" = String, Path, description = "The source: grafana, openmetadata or dbt")),
-    request_body = schema::IngestSecret,
+    request_body(content = schema::IngestSecret, description = "The secret, in place of the one that was set before"),
     responses((status = 204, description = "It holds from now on"), (status = "default", response = schema::AnyProblem))
 )]
 pub(in super::super) async fn set_secret(

@@ -16,6 +16,7 @@ mod hostile;
 mod identity;
 mod ingest;
 mod log;
+mod long_answers;
 mod lost_access;
 mod mounted;
 mod openapi;

@@ -54,21 +54,26 @@ pub(super) async fn list(
 ) -> Result<Response, ApiError> {
     let mut query = alert_query(raw.as_deref())?;
     let mut list = ListBody::new(r#"{"items":["#);
-    let mut wanted = query.limit;
+    let (mut wanted, mut written) = (query.limit, 0);
+    query.limit = wanted.min(READ_FIRST);
     let next = loop {
-        query.limit = wanted.min(READ_AT_ONCE);
         let page = app
             .store
             .alerts(entry.space().id, query.clone(), app.expiry());
         let page = page.await?;
+        written += page.items.len();
         wanted -= page.items.len();
         for record in page.items {
             list.push(&record_json(entry.space().id, &record)).await;
         }
         query.before = page.next;
-        if page.next.is_none() || wanted == 0 || list.len() >= PAGE_BYTES_MAX {
+        let room = PAGE_BYTES_MAX.saturating_sub(list.len());
+        if page.next.is_none() || wanted == 0 || room == 0 {
             break page.next;
         }
+        // As many as there is room for, if they are like those before.
+        let each = list.len() / written.max(1) + 1;
+        query.limit = (room / each).clamp(1, wanted);
     };
     let next = next.map(|position| encode(&position.to_string()));
     let next = serialised(&next);
@@ -77,8 +82,8 @@ pub(super) async fn list(
 
 /// A page ends early once it has this many bytes: an alert may take 700 kB.
 const PAGE_BYTES_MAX: usize = 2 * 1_024 * 1_024;
-/// So many alerts are in memory at once while a page is written.
-const READ_AT_ONCE: usize = 50;
+/// How many alerts are read first, to see how long they are.
+const READ_FIRST: usize = 10;
 
 fn alert_query(raw: Option<&str>) -> Result<AlertQuery, ApiError> {
     let known = [

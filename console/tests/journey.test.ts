@@ -228,6 +228,23 @@ test("an alert has a title, is sent once however often one presses, and names th
   await visit.close();
 });
 
+test("an alert says what became of it, and not what would come of it today", async () => {
+  const visit = await world.page();
+  const { page } = visit;
+  await visit.signIn("alice@example.com", "/spaces/data/send");
+  await page.getByLabel("Title").fill("Before the connector");
+  await page.getByRole("button", { name: "Send alert" }).click();
+  await page.getByRole("heading", { name: "Before the connector" }).waitFor();
+  const address = page.url();
+  await makeConnector(visit, "#afterwards", "/services/T/B/afterwards");
+  await page.goto(address);
+  const fate = page.getByRole("region", { name: "Connectors" }).getByRole("listitem").filter({ hasText: "#afterwards" });
+  await fate.getByText("Got nothing").waitFor();
+  await fate.getByText("It was made after this alert. It would match today.").waitFor();
+  expect(visit.faults).toEqual([]);
+  await visit.close();
+});
+
 test("who has no access reads so, and no word of a lost connection", async () => {
   const visit = await world.page();
   await visit.signIn("vera@example.com", "/spaces/nowhere/alerts");
@@ -255,6 +272,8 @@ test("a viewer sees no control that would fail", async () => {
   await row(visit, "#seen").getByRole("link").click();
   await page.getByRole("link", { name: "Show connector" }).click();
   expect(await page.getByLabel("Webhook URL").inputValue()).toBe(`${world.inbox}/…`);
+  // Its kind can't be told of a masked URL.
+  expect(await page.getByText("Address of another host").count()).toBe(0);
   expect(await page.getByRole("button", { name: "Save" }).count()).toBe(0);
   expect(visit.faults).toEqual([]);
   await visit.close();

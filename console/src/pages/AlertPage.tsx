@@ -5,7 +5,7 @@ import { useState } from "react";
 
 import { resolveAlert, type AlertDetails, type Delivery } from "../api/generated";
 import { answer } from "../api/problem";
-import { alertQuery, messageQuery, previewQuery } from "../api/queries";
+import { alertQuery, connectorsQuery, healthQuery, messageQuery, previewQuery } from "../api/queries";
 import { PlainBadge, SeverityBadge } from "../parts/Badge";
 import { Button } from "../parts/Button";
 import { Confirm } from "../parts/Confirm";
@@ -155,6 +155,7 @@ function Fact({ name, value }: { name: string; value: string }) {
 }
 
 function Deliveries({ slug, alert, mayEdit }: Part & { mayEdit: boolean }) {
+  const health = useQuery(healthQuery(slug)).data;
   return (
     <section className={styles.form} aria-label="Deliveries">
       <h2>Deliveries</h2>
@@ -165,7 +166,14 @@ function Deliveries({ slug, alert, mayEdit }: Part & { mayEdit: boolean }) {
       )}
       <ul className={styles.rows}>
         {alert.deliveries.map((delivery) => (
-          <DeliveryRow key={delivery.id} slug={slug} delivery={delivery} mayEdit={mayEdit} title={delivery.connector_name}>
+          <DeliveryRow
+            key={delivery.id}
+            slug={slug}
+            delivery={delivery}
+            mayEdit={mayEdit}
+            health={health?.get(delivery.connector_id)}
+            title={delivery.connector_name}
+          >
             <Message slug={slug} id={delivery.id} />
           </DeliveryRow>
         ))}
@@ -198,12 +206,37 @@ function Message({ slug, id }: { slug: string; id: string }) {
   );
 }
 
+/** What became of the alert for a connector. Today's filters say only what would come of it now. */
+function fate(alert: AlertDetails, match: AlertDetails["connectors"][number], madeAt: string | undefined) {
+  if (alert.deliveries.some(({ connector_id }) => connector_id === match.connector_id)) {
+    return { badge: "Was notified", isGood: true, words: match.matched ? ruleSentence[match.rule] : `Today it would not be: ${ruleSentence[match.rule]}` };
+  }
+  if (!match.matched) {
+    return { badge: "Does not match", isGood: false, words: ruleSentence[match.rule] };
+  }
+  if (alert.status === "resolved" && alert.deliveries.length === 0) {
+    return { badge: "Got nothing", isGood: false, words: "The alert ended no problem, so nobody was notified." };
+  }
+  // When a connector was made is known to the second.
+  const second = Math.floor(Date.parse(alert.received_at) / 1000) * 1000;
+  const why =
+    madeAt !== undefined && Date.parse(madeAt) >= second
+      ? "It was made after this alert."
+      : "When the alert came, it was switched off or had another filter.";
+  return { badge: "Got nothing", isGood: false, words: `${why} It would match today.` };
+}
+
 function Connectors({ slug, alert }: Part) {
+  const today = useQuery(connectorsQuery(slug)).data;
+  const fates = alert.connectors.map((connector) => ({
+    connector,
+    ...fate(alert, connector, today?.find(({ id }) => id === connector.connector_id)?.created_at),
+  }));
   return (
     <section className={styles.form} aria-label="Connectors">
       <h2>What each connector says</h2>
       <ul className={styles.rows}>
-        {alert.connectors.map((connector) => (
+        {fates.map(({ connector, badge, isGood, words }) => (
           <li key={connector.connector_id} className={styles.row}>
             <div className={styles.line}>
               <Link
@@ -213,9 +246,9 @@ function Connectors({ slug, alert }: Part) {
               >
                 {connector.connector_name}
               </Link>
-              <PlainBadge tone={connector.matched ? "good" : "quiet"}>{connector.matched ? "Matches" : "Does not match"}</PlainBadge>
+              <PlainBadge tone={isGood ? "good" : "quiet"}>{badge}</PlainBadge>
             </div>
-            <p className={`${styles.subtle} ${styles.small}`}>{ruleSentence[connector.rule]}</p>
+            <p className={`${styles.subtle} ${styles.small}`}>{words}</p>
           </li>
         ))}
       </ul>

@@ -65,7 +65,8 @@ function Form({ slug, connector, mayEdit }: { slug: string; connector: Connector
   const problem = save.error instanceof ApiProblem ? save.error : undefined;
   const testProblem = test.error instanceof ApiProblem ? test.error : undefined;
   const fault = (field: string) => problem?.of(field) ?? testProblem?.of(field);
-  const seen = recognise(draft.webhook_url);
+  // A viewer's URL is masked, and its kind can't be told.
+  const seen = mayEdit ? recognise(draft.webhook_url) : undefined;
   const doubt = doubtOf(draft);
   const submit = (event: FormEvent) => {
     event.preventDefault();
@@ -102,7 +103,7 @@ function Form({ slug, connector, mayEdit }: { slug: string; connector: Connector
                   {seen.advice && <>. {seen.advice}</>}
                 </>
               ) : (
-                "Paste the URL of an incoming webhook of a Slack app, or of a Teams workflow."
+                mayEdit && "Paste the URL of an incoming webhook of a Slack app, or of a Teams workflow."
               )
             }
             onChange={(event) => {

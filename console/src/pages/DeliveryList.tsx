@@ -37,7 +37,7 @@ export function DeliveryList({ slug, filters, mayEdit, namesConnectors = false }
               slug={slug}
               delivery={entry.delivery}
               mayEdit={mayEdit}
-              isHeld={health?.get(entry.delivery.connector_id)?.state === "blocked"}
+              health={health?.get(entry.delivery.connector_id)}
               title={<Title slug={slug} delivery={entry.delivery} namesConnector={namesConnectors} />}
             />
           ) : entry.kind === "paused" ? (

@@ -50,7 +50,11 @@ export function ReplayForm({ slug, id, name }: { slug: string; id: string; name:
           Replay
         </Button>
       </div>
-      {replay.data && <Good>{count(replay.data.count, "delivery", "deliveries")} queued again.</Good>}
+      {replay.data && (
+        <Good>
+          {replay.data.count === 0 ? "Nothing of that span failed, so nothing is sent again." : `${count(replay.data.count, "delivery", "deliveries")} queued again.`}
+        </Good>
+      )}
       {replay.isError && <ErrorNotice error={replay.error} />}
       <Confirm
         title={`Replay ${words} to “${name}”?`}

@@ -157,6 +157,11 @@ function Receivers({ preview }: { preview: PreviewData }) {
           </ul>
         </details>
       )}
+      {preview.warnings.map(({ loc, msg }) => (
+        <p key={`${loc.join(".")} ${msg}`} className={styles.small}>
+          {loc.slice(1).join(" ")}: {msg}
+        </p>
+      ))}
       {(["slack", "teams"] as const).flatMap((platform) =>
         preview.messages[platform].trimmed.map(({ field, from, to }) => (
           <p key={`${platform} ${field}`} className={styles.small}>

@@ -2,7 +2,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState, type ReactNode } from "react";
 
-import { retryDelivery, type Attempt, type Delivery } from "../api/generated";
+import { retryDelivery, type Attempt, type ConnectorHealth, type Delivery } from "../api/generated";
 import { answer } from "../api/problem";
 import { deliveryQuery } from "../api/queries";
 import styles from "../pages/page.module.css";
@@ -22,17 +22,17 @@ const reasons: Record<string, string> = {
   opening_not_delivered: "the message it follows was not delivered",
 };
 
-/** `isHeld` where the webhook is blocked, so that what is pending waits for its repair. */
+/** `health` is that of the connector, which says why something is still pending. */
 type Props = {
   slug: string;
   delivery: Delivery;
   mayEdit: boolean;
-  isHeld?: boolean;
+  health?: ConnectorHealth | undefined;
   title: ReactNode;
   children?: ReactNode;
 };
 
-export function DeliveryRow({ slug, delivery, mayEdit, isHeld = false, title, children }: Props) {
+export function DeliveryRow({ slug, delivery, mayEdit, health, title, children }: Props) {
   const queries = useQueryClient();
   const retry = useMutation({
     mutationFn: () => answer(retryDelivery({ path: { slug, id: delivery.id } })),
@@ -64,9 +64,12 @@ export function DeliveryRow({ slug, delivery, mayEdit, isHeld = false, title, ch
             · next attempt {Date.parse(delivery.next_attempt_at) > Date.now() ? <Time at={delivery.next_attempt_at} /> : "at once"}
           </>
         )}
-        {delivery.state === "pending" && isHeld && " · held until its webhook is repaired"}
+        {delivery.state === "pending" && health?.state === "blocked" && " · held until its webhook is repaired"}
         {delivery.reason !== null && ` · ${reasons[delivery.reason] ?? delivery.reason}`}
       </p>
+      {delivery.state === "pending" && health?.last_error && ["blocked", "retrying"].includes(health.state) && (
+        <p className={`${styles.small} ${styles.break}`}>The channel said last: {health.last_error}</p>
+      )}
       {delivery.attempts ? <Attempts attempts={delivery.attempts} /> : <AskedAttempts slug={slug} id={delivery.id} />}
       {retry.isError && <ErrorNotice error={retry.error} />}
       {children}

@@ -24,6 +24,8 @@ pub enum ConnectorNotice {
     Unanswered(String),
     /// It works again.
     Repaired,
+    /// It was deleted, switched off or given another webhook: its trouble is nobody's any more.
+    Detached,
 }
 
 /// Notifies spaces of their connectors.
@@ -85,7 +87,7 @@ async fn announce(
         Announcement::Health(destination) => announce_health(registry, notify, *destination).await,
         Announcement::Detached(destination, space, connector) => {
             if was_announced(registry, *destination).await? {
-                let notice = ConnectorNotice::Repaired;
+                let notice = ConnectorNotice::Detached;
                 notify.notify(space, connector, &notice).await?;
             }
             Ok(())

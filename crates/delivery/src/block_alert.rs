@@ -154,7 +154,15 @@ fn alert(connector: &Connector, notice: &ConnectorNotice, now: jiff::Timestamp) 
         ConnectorNotice::Repaired => (
             AlertStatus::Resolved,
             "works again",
-            "Its webhook works again, and what was held is being sent.".to_owned(),
+            "Its webhook works again, and pending deliveries are being sent.".to_owned(),
+            vec![text("Connector", connector.name.clone())],
+        ),
+        ConnectorNotice::Detached => (
+            AlertStatus::Resolved,
+            "no longer uses that webhook",
+            "The connector was deleted, switched off or given another webhook, so the trouble is over. Nobody knows whether \
+             the webhook itself works again."
+                .to_owned(),
             vec![text("Connector", connector.name.clone())],
         ),
     };

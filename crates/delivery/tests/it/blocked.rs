@@ -1,5 +1,7 @@
 //! Blocked destinations through the engine: held, probed, released, told of.
 
+use std::sync::Arc;
+
 use alert_connectors_delivery::ConnectorNotice;
 use alert_connectors_model::{AttemptOutcome, DeliveryState};
 use alert_connectors_store::{Disposition, Event};
@@ -25,6 +27,7 @@ fn told(world: &World) -> Vec<&'static str> {
         ConnectorNotice::Blocked(_) => "blocked",
         ConnectorNotice::Unanswered(_) => "unanswered",
         ConnectorNotice::Repaired => "repaired",
+        ConnectorNotice::Detached => "detached",
     };
     world.told.all().iter().map(name).collect()
 }
@@ -114,6 +117,24 @@ async fn a_repaired_url_releases_what_is_held() {
         .await;
     until(|| delivered(&world), |seqs| *seqs == [1]).await;
     until(|| told(&world), |told| *told == ["blocked", "repaired"]).await;
+}
+
+/// Nobody knows whether the webhook works again.
+#[tokio::test]
+async fn a_blocked_connector_that_is_deleted_is_not_said_to_work_again() {
+    let receiver = Receiver::start().await;
+    let refuses = row("slack:no_service", Some(1));
+    receiver.inbox.behave(PATH, refuses);
+    let world = World::start(Setting::to(&receiver));
+    let connector = world.connector(URL);
+    let due = world.due(&connector, 1, "one");
+    let space = Arc::clone(&due.space);
+    world.queue.push(vec![due]).await;
+    until(|| told(&world), |told| *told == ["blocked"]).await;
+    let (destination, deleted) = (connector.destination, Arc::clone(&connector));
+    let detached = Event::ConnectorDetached(destination, space, deleted);
+    world.queue.tell(vec![detached]).await;
+    until(|| told(&world), |told| *told == ["blocked", "detached"]).await;
 }
 
 #[tokio::test]

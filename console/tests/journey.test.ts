@@ -272,7 +272,7 @@ test("a viewer sees no control that would fail", async () => {
   await row(visit, "#seen").getByRole("link").click();
   await page.getByRole("link", { name: "Show connector" }).click();
   expect(await page.getByLabel("Webhook URL").inputValue()).toBe(`${world.inbox}/…`);
-  // Its kind can't be told of a masked URL.
+  // A masked URL doesn't show its kind.
   expect(await page.getByText("Address of another host").count()).toBe(0);
   expect(await page.getByRole("button", { name: "Save" }).count()).toBe(0);
   expect(visit.faults).toEqual([]);

@@ -65,7 +65,7 @@ function Form({ slug, connector, mayEdit }: { slug: string; connector: Connector
   const problem = save.error instanceof ApiProblem ? save.error : undefined;
   const testProblem = test.error instanceof ApiProblem ? test.error : undefined;
   const fault = (field: string) => problem?.of(field) ?? testProblem?.of(field);
-  // A viewer's URL is masked, and its kind can't be told.
+  // A viewer's URL is masked, so it doesn't show its kind.
   const seen = mayEdit ? recognise(draft.webhook_url) : undefined;
   const doubt = doubtOf(draft);
   const submit = (event: FormEvent) => {

@@ -14,6 +14,7 @@ use crate::{
     ApiError, Freshness, Identity, Passwords, TrustedProxies,
     accept::LARGE_STEP_REST_MAX,
     body_budget::BodyBudget,
+    date_header::DateHeader,
     meters::ApiMeters,
     rosters::Rosters,
     routes::{METRICS_PREFIX, sign_in_limit::SignInLimit},
@@ -71,6 +72,7 @@ pub struct AppParts {
     pub(crate) passwords: Passwords,
     pub(crate) sign_in_limit: SignInLimit,
     pub(crate) test_limit: TestLimit,
+    pub(crate) date: DateHeader,
     pub(crate) bodies: BodyBudget,
     /// The same for answers, until they are sent.
     pub(crate) answers: BodyBudget,
@@ -111,6 +113,7 @@ impl App {
             trusted_proxies: options.trusted_proxies,
             sign_in_limit: SignInLimit::default(),
             test_limit: TestLimit::default(),
+            date: DateHeader::default(),
             bodies: BodyBudget::default(),
             answers: BodyBudget::default(),
             unavailable: Seldom::default(),

@@ -7,6 +7,7 @@ mod app;
 mod body;
 mod body_budget;
 mod cursor;
+mod date_header;
 mod entry;
 mod head;
 mod heavy;

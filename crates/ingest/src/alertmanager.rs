@@ -12,7 +12,7 @@ use alert_connectors_model::{AlertStatus, Fault, FieldReader, Json, Loc, ObjectR
 use crate::{
     draft::Draft,
     reading::Reading,
-    values::{entry, first, object, pairs, required_list, text},
+    values::{action, field, first, object, pairs, required_list, text},
 };
 
 /// Whose webhook it is.
@@ -195,8 +195,8 @@ fn fields<'j>(
     let labels = labels
         .into_iter()
         .filter(|(name, _)| !SHOWN_OTHERWISE.contains(&&**name));
-    let field = |(name, value)| entry(("name", Json::Text(name)), ("value", value));
-    Json::List(labels.chain(values).map(field).collect())
+    let all = labels.chain(values);
+    Json::List(all.map(|(name, value)| field(name, value)).collect())
 }
 
 fn actions<'j>(annotations: &mut ObjectReader<'j>, alert: &mut ObjectReader<'j>) -> Json<'j> {
@@ -204,9 +204,7 @@ fn actions<'j>(annotations: &mut ObjectReader<'j>, alert: &mut ObjectReader<'j>)
         ("Runbook", text(annotations.take("runbook_url"))),
         ("Silence", text(alert.take("silenceURL"))),
     ];
-    let action = |(label, url): (&'static str, Option<Cow<'j, str>>)| {
-        let label = ("label", Json::Text(label.into()));
-        url.map(|url| entry(label, ("url", Json::Text(url))))
-    };
-    Json::List(links.into_iter().filter_map(action).collect())
+    let link =
+        |(label, url): (&'static str, Option<Cow<'j, str>>)| url.map(|url| action(label, url));
+    Json::List(links.into_iter().filter_map(link).collect())
 }

@@ -10,7 +10,7 @@ use alert_connectors_model::{
 use crate::{
     draft::Draft,
     reading::Reading,
-    values::{add_fields, field, first, items, object, pairs, scalar_text, text},
+    values::{add_fields, field, first, items, object, pairs, scalar_text, shown, text},
 };
 
 pub(crate) fn read(
@@ -90,7 +90,7 @@ fn severity(draft: &mut Draft<'_>, word: Option<&str>) -> Severity {
         Some("Sev2") => Severity::Medium,
         Some("Sev3" | "Sev4") => Severity::Low,
         other => {
-            let found: String = other.unwrap_or("nothing").chars().take(20).collect();
+            let found = shown(other.unwrap_or("nothing"));
             let msg = format!("A severity is Sev0 to Sev4; {found} counts as high.");
             draft.warn(
                 |loc| loc.field("data").field("essentials").field("severity"),

@@ -8,7 +8,7 @@ use alert_connectors_model::{AlertStatus, Fault, FaultKind, Json, Loc, ObjectRea
 use crate::{
     draft::Draft,
     reading::Reading,
-    values::{add_fields, first, object, text},
+    values::{add_fields, first, object, shown, text},
 };
 
 /// The event in the JSON format whose attributes came in headers, without their prefix `ce-`.
@@ -55,7 +55,7 @@ pub(crate) fn read(
 
 fn no_event(version: Option<&str>) -> Fault {
     let found = version.map_or("this body has none".to_owned(), |version| {
-        let shown: String = version.chars().take(20).collect();
+        let shown = shown(version);
         format!("here it is {shown}")
     });
     let msg = format!(

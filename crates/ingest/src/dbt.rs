@@ -1,5 +1,5 @@
 //! dbt's `run_results.json`, versions 4 to 6 (<https://docs.getdbt.com/reference/artifacts/run-results-json>): alone, or in an object
-//! `{run_results, manifest?, sources?}` with the other artifacts of the run. What dbt Cloud posts is told apart.
+//! `{run_results, manifest?, sources?}` with the other artifacts of the run. `dbt_cloud.rs` reads the webhooks of dbt Cloud.
 //!
 //! Each result is an alert about its node: a failure opens or repeats the node's problem, a pass ends it. The problem is named by
 //! project, target and node, so that the runs of two environments don't end each other's.
@@ -13,7 +13,7 @@ use crate::{
     draft::Draft,
     reading::Reading,
     severity_words::severity_of,
-    values::{entry, items, object, pairs, required_list, text},
+    values::{field, items, object, pairs, required_list, text},
 };
 
 /// What the results of a run share.
@@ -226,11 +226,9 @@ fn fields<'j>(result: &mut ObjectReader<'j>, known: Option<&Node>) -> Json<'j> {
         ("Seconds", number(result.take("execution_time"))),
         ("Owner", owner.map(|owner| Json::Text(owner.into()))),
     ];
-    let field = |(name, value): (&'static str, Option<Json<'j>>)| {
-        let name = ("name", Json::Text(name.into()));
-        value.map(|value| entry(name, ("value", value)))
-    };
-    Json::List(values.into_iter().filter_map(field).collect())
+    let given = values.into_iter();
+    let given = given.filter_map(|(name, value)| Some(field(name, value?)));
+    Json::List(given.collect())
 }
 
 fn number(value: Option<Json<'_>>) -> Option<Json<'_>> {

@@ -7,13 +7,13 @@ use alert_connectors_model::{
 };
 use jiff::Timestamp;
 
-use crate::{severity_words::severity_of, values::entry};
+use crate::{
+    severity_words::severity_of,
+    values::{action, shown},
+};
 
 /// The longest type, in characters.
 const TYPE_CHARS_MAX: usize = 64;
-
-/// A warning repeats at most this many characters of a word.
-const SHOWN_CHARS_MAX: usize = 60;
 
 /// An alert that is read from the entry of a body at `loc`.
 pub(crate) struct Draft<'j> {
@@ -72,10 +72,7 @@ impl<'j> Draft<'j> {
 
     /// Adds a link after those that are there.
     pub(crate) fn add_action(&mut self, label: String, url: String) {
-        let action = entry(
-            ("label", Json::Text(label.into())),
-            ("url", Json::Text(url.into())),
-        );
+        let action = action(label, url);
         match self.fields.iter_mut().find(|(name, _)| name == "actions") {
             Some((_, Json::List(actions))) => actions.push(action),
             _ => self.set("actions", Json::List(vec![action])),
@@ -100,8 +97,10 @@ impl<'j> Draft<'j> {
     pub(crate) fn severity_word(&mut self, word: Option<&str>, loc: impl FnOnce(&Loc) -> Loc) {
         let known = word.map(severity_of);
         if let (Some(word), Some(None)) = (word, known) {
-            let shown: String = word.chars().take(SHOWN_CHARS_MAX).collect();
-            let msg = format!("The severity {shown} is not known; it counts as medium.");
+            let msg = format!(
+                "The severity {} is not known; it counts as medium.",
+                shown(word)
+            );
             self.warn(loc, msg);
         }
         self.severity(known.flatten().unwrap_or(Severity::Medium));

@@ -11,7 +11,7 @@ use alert_connectors_model::{AlertStatus, Fault, FieldReader, Json, Loc, ObjectR
 use crate::{
     draft::Draft,
     reading::Reading,
-    values::{field, first, items, object, required_text, scalar_text, text},
+    values::{field, first, items, object, required_text, scalar_text, shown, text},
 };
 
 const SHAPE: &str = "A change event of OpenMetadata";
@@ -113,7 +113,7 @@ fn test_result<'j>(draft: &mut Draft<'j>, event: &mut Event<'j>) -> Option<()> {
         // It will run.
         "Queued" => return None,
         other => {
-            let shown: String = other.chars().take(40).collect();
+            let shown = shown(other);
             let msg =
                 format!("The status {shown} of a test case is not known; it counts as aborted.");
             draft.warn(|loc| loc.field("changeDescription"), msg);

@@ -11,7 +11,7 @@ use alert_connectors_model::{
 use crate::{
     draft::Draft,
     reading::Reading,
-    values::{add_fields, entry, field, first, items, object, required_text, text},
+    values::{action, add_fields, field, first, items, object, required_text, shown, text},
 };
 
 const SHAPE: &str = "An event of PagerDuty's Events API v2";
@@ -31,7 +31,7 @@ pub(crate) fn read(
 ) -> Result<(), Vec<Fault>> {
     let draft = reading.draft(Loc::body(), &body);
     let mut body = FieldReader::of_body(body)?;
-    let action = action(&mut body);
+    let action = event_action(&mut body);
     let key = text(body.take("dedup_key"));
     let mut payload = object(body.take("payload"));
     let summary = text(payload.take("summary"));
@@ -82,13 +82,13 @@ pub(crate) fn routing_key(body: &Json<'_>) -> Option<Secret> {
     })
 }
 
-fn action(body: &mut FieldReader<'_>) -> Option<Action> {
+fn event_action(body: &mut FieldReader<'_>) -> Option<Action> {
     match &*required_text(body, "event_action", SHAPE)? {
         "trigger" => Some(Action::Trigger),
         "acknowledge" => Some(Action::Acknowledge),
         "resolve" => Some(Action::Resolve),
         other => {
-            let shown: String = other.chars().take(40).collect();
+            let shown = shown(other);
             let msg =
                 format!("An event_action is trigger, acknowledge or resolve; this is {shown}.");
             body.fault("event_action", FaultKind::NotOneOf, msg);
@@ -148,11 +148,11 @@ impl<'j> Event<'j> {
         });
         let own = links.next().map(|(_, href)| href);
         self.draft.maybe_text("url", own.or(client_url));
-        let action = |(label, href): (Option<Cow<'j, str>>, _)| {
+        let link = |(label, href): (Option<Cow<'j, str>>, Cow<'j, str>)| {
             let label = label.unwrap_or(Cow::Borrowed("Link"));
-            entry(("label", Json::Text(label)), ("url", Json::Text(href)))
+            action(label, href)
         };
-        let actions = links.map(action).collect();
+        let actions = links.map(link).collect();
         self.draft.set("actions", Json::List(actions));
     }
 }

@@ -137,18 +137,8 @@ impl Source {
 
     /// The key of the caller, where the source sends it in the body.
     pub fn key_in_body(self, body: &Json<'_>) -> Option<Secret> {
-        match self {
-            Self::PagerDuty => pagerduty::routing_key(body),
-            Self::Alertmanager
-            | Self::Grafana
-            | Self::OpenMetadata
-            | Self::Dbt
-            | Self::CloudEvents
-            | Self::GreatExpectations
-            | Self::Dagster
-            | Self::Prefect
-            | Self::Azure => None,
-        }
+        let key = || pagerduty::routing_key(body);
+        self.has_key_in_body().then(key).flatten()
     }
 
     /// Whether the source sends the key of the caller in the body.

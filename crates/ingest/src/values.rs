@@ -53,27 +53,68 @@ pub(crate) fn required_list<'j>(
     name: &'static str,
     shape: &str,
 ) -> Option<Vec<Json<'j>>> {
-    let found = match body.take(name) {
-        Some(Json::List(items)) => return Some(items),
+    match body.take(name) {
+        Some(Json::List(items)) => Some(items),
+        other => {
+            missing(body, "list", name, shape, other.as_ref());
+            None
+        }
+    }
+}
+
+/// The same of a text.
+pub(crate) fn required_text<'j>(
+    body: &mut FieldReader<'j>,
+    name: &'static str,
+    shape: &str,
+) -> Option<Cow<'j, str>> {
+    match body.take(name) {
+        Some(Json::Text(text)) if !text.trim().is_empty() => Some(text),
+        other => {
+            missing(body, "text", name, shape, other.as_ref());
+            None
+        }
+    }
+}
+
+fn missing(
+    body: &mut FieldReader<'_>,
+    what: &str,
+    name: &'static str,
+    shape: &str,
+    found: Option<&Json<'_>>,
+) {
+    let found = match found {
         Some(other) => format!("here it is {}", other.type_name()),
         None => "this body has none".to_owned(),
     };
-    let msg = format!("{shape} has a list named {name}; {found}. A template may have reshaped it.");
+    let msg =
+        format!("{shape} has a {what} named {name}; {found}. A template may have reshaped it.");
     body.fault(name, FaultKind::WrongType, msg);
-    None
 }
 
-/// A field or an action of an alert, as the API takes it: two values with their names.
-pub(crate) fn entry<'j>(
-    (name, value): (&'static str, Json<'j>),
-    (other, other_value): (&'static str, Json<'j>),
-) -> Json<'j> {
-    Json::Object(vec![(name.into(), value), (other.into(), other_value)])
-}
-
-/// A field of an alert.
+/// A field of an alert, as the API takes it.
 pub(crate) fn field<'j>(name: impl Into<Cow<'j, str>>, value: Json<'j>) -> Json<'j> {
-    entry(("name", Json::Text(name.into())), ("value", value))
+    Json::Object(vec![
+        ("name".into(), Json::Text(name.into())),
+        ("value".into(), value),
+    ])
+}
+
+/// A link of an alert, as the API takes it.
+pub(crate) fn action<'j>(label: impl Into<Cow<'j, str>>, url: impl Into<Cow<'j, str>>) -> Json<'j> {
+    Json::Object(vec![
+        ("label".into(), Json::Text(label.into())),
+        ("url".into(), Json::Text(url.into())),
+    ])
+}
+
+/// A message repeats at most this many characters of a word.
+const SHOWN_CHARS_MAX: usize = 60;
+
+/// A word of a producer, as a message repeats it.
+pub(crate) fn shown(word: &str) -> String {
+    word.chars().take(SHOWN_CHARS_MAX).collect()
 }
 
 /// Adds a field for each scalar of an object. Objects within it are named by their way, such as `a.b`; of lists, those of scalars
@@ -107,20 +148,4 @@ pub(crate) fn scalar_text(value: &Json<'_>) -> Option<String> {
         Json::Bool(value) => Some(value.to_string()),
         Json::Null | Json::List(_) | Json::Object(_) => None,
     }
-}
-
-/// The text that a body must have to be the source's `shape`. Anything else is a fault that says what was found.
-pub(crate) fn required_text<'j>(
-    body: &mut FieldReader<'j>,
-    name: &'static str,
-    shape: &str,
-) -> Option<Cow<'j, str>> {
-    let found = match body.take(name) {
-        Some(Json::Text(text)) if !text.trim().is_empty() => return Some(text),
-        Some(other) => format!("here it is {}", other.type_name()),
-        None => "this body has none".to_owned(),
-    };
-    let msg = format!("{shape} has a text named {name}; {found}. A template may have reshaped it.");
-    body.fault(name, FaultKind::WrongType, msg);
-    None
 }

@@ -165,7 +165,7 @@ impl Session {
         })
     }
 
-    /// What an error means. One that shows a broken database ends the service, whoever meets it.
+    /// What an error means for the caller. An error of a broken database also ends the service.
     fn meaning(&self, error: tokio_postgres::Error) -> StoreError {
         let meaning = meaning(error);
         if let StoreError::Fatal(reason) = &meaning {

@@ -27,7 +27,6 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderName, HeaderValue, header};
-use jiff::{Timestamp, fmt::rfc2822::DateTimePrinter};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use metrics::PREFIX as METRICS_PREFIX;
@@ -186,19 +185,10 @@ async fn named(State(app): State<App>, request: Request, next: Next) -> Response
     if let Ok(id) = HeaderValue::try_from(id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
-    if let Some(date) = date(app.clock.now()) {
+    if let Some(date) = app.date.at(app.clock.now()) {
         response.headers_mut().entry(header::DATE).or_insert(date);
     }
     response
-}
-
-/// The time for the header `Date`. The server below writes one too where there is none, but keeps it until the clock has passed
-/// it: after a clock that was years ahead, for years.
-fn date(now: Timestamp) -> Option<HeaderValue> {
-    let text = DateTimePrinter::new()
-        .timestamp_to_rfc9110_string(&now)
-        .ok()?;
-    HeaderValue::try_from(text).ok()
 }
 
 /// Logs an answer that is the service's fault. Of those that ask to try again there may be thousands, so they are counted.

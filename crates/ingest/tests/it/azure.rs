@@ -3,20 +3,12 @@
 use alert_connectors_ingest::Source;
 use alert_connectors_model::{Alert, AlertStatus, Severity};
 
-use crate::{fault, read};
+use crate::{fault, fields, read};
 
 const FIRED: &str = include_str!("../../samples/azure-metric-fired.json");
 const RESOLVED: &str = include_str!("../../samples/azure-metric-resolved.json");
 const LOG: &str = include_str!("../../samples/azure-log-v2-fired.json");
 const SERVICE_HEALTH: &str = include_str!("../../samples/azure-service-health-stage-resolved.json");
-
-fn fields(alert: &Alert) -> Vec<String> {
-    let words = alert
-        .fields
-        .iter()
-        .map(|one| format!("{}={}", one.name, one.value));
-    words.collect()
-}
 
 fn alert(body: &str) -> Alert {
     read(Source::Azure, body).alerts.remove(0).alert

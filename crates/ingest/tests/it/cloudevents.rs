@@ -3,7 +3,7 @@
 use alert_connectors_ingest::{Mapping, Source, event_of_headers};
 use alert_connectors_model::{AlertStatus, Json, Severity};
 
-use crate::{fault, now, read};
+use crate::{fault, fields, now, read};
 
 const EVENT: &str = r#"{"specversion": "1.0", "type": "com.example.Table.Late", "source": "/warehouse", "subject": "orders", "id": "A234-1234-1234",
     "time": "2018-04-05T17:31:00Z", "severity": "P2", "datacontenttype": "application/json",
@@ -21,12 +21,7 @@ fn an_event_is_an_alert() {
     );
     assert_eq!(alert.dedup_key.as_deref(), Some("ce:/warehouse orders"));
     assert_eq!(alert.occurred_at, "2018-04-05T17:31:00Z".parse().unwrap());
-    let fields: Vec<_> = alert
-        .fields
-        .iter()
-        .map(|one| format!("{}={}", one.name, one.value))
-        .collect();
-    assert_eq!(fields, ["hours=2", "owner.team=data"]);
+    assert_eq!(fields(alert), ["hours=2", "owner.team=data"]);
     assert_eq!(read.event_id.as_deref(), Some("/warehouse\nA234-1234-1234"));
 }
 

@@ -3,21 +3,14 @@
 use alert_connectors_ingest::Source;
 use alert_connectors_model::{AlertStatus, Severity};
 
-use crate::{fault, read};
+use crate::{fault, read, sound};
 
 const FAILED: &str = include_str!("../../samples/great-expectations-1.24-failed.json");
 const PASSED: &str = include_str!("../../samples/great-expectations-1.24-passed.json");
 
 #[test]
 fn a_failed_suite_is_one_alert_that_says_what_failed() {
-    let read = read(Source::GreatExpectations, FAILED);
-    let one = &read.alerts[0];
-    assert!(
-        one.warnings.is_empty() && one.has_own_time,
-        "{:?}",
-        one.warnings
-    );
-    let alert = &one.alert;
+    let alert = sound(Source::GreatExpectations, FAILED);
     assert_eq!(alert.title, "orders suite: 5 of 6 expectations failed");
     assert_eq!(
         (alert.severity, alert.status),

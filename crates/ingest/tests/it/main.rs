@@ -16,7 +16,7 @@ mod pagerduty;
 mod prefect;
 
 use alert_connectors_ingest::{Ingested, Mapping, Source};
-use alert_connectors_model::{Fault, Json};
+use alert_connectors_model::{Alert, Fault, Json};
 use jiff::Timestamp;
 
 fn now() -> Timestamp {
@@ -30,6 +30,25 @@ fn parsed(source: Source, body: &str) -> Result<Ingested, Vec<Fault>> {
 
 fn read(source: Source, body: &str) -> Ingested {
     parsed(source, body).unwrap()
+}
+
+/// The only alert of a body, which says its own time and needed no correction.
+fn sound(source: Source, body: &str) -> Alert {
+    let mut alerts = read(source, body).alerts;
+    let one = alerts.pop().unwrap();
+    assert!(
+        alerts.is_empty() && one.warnings.is_empty() && one.has_own_time,
+        "{one:?}"
+    );
+    one.alert
+}
+
+/// Each field of an alert as `name=value`.
+fn fields(alert: &Alert) -> Vec<String> {
+    let fields = alert.fields.iter();
+    fields
+        .map(|one| format!("{}={}", one.name, one.value))
+        .collect()
 }
 
 /// The place of the only fault of a body.

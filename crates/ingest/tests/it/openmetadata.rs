@@ -3,7 +3,7 @@
 use alert_connectors_ingest::{Ingested, Source};
 use alert_connectors_model::{AlertStatus, Severity};
 
-use crate::{fault, read};
+use crate::{fault, fields, read, sound};
 
 const FAILED: &str = include_str!("../../samples/openmetadata-2.0-test-case-failed.json");
 const SUCCESS: &str = include_str!("../../samples/openmetadata-2.0-test-case-success.json");
@@ -19,14 +19,7 @@ fn event(body: &str) -> Ingested {
 
 #[test]
 fn a_failed_test_case_is_a_problem_of_its_table() {
-    let read = event(FAILED);
-    let one = &read.alerts[0];
-    assert!(
-        one.warnings.is_empty() && one.has_own_time,
-        "{:?}",
-        one.warnings
-    );
-    let alert = &one.alert;
+    let alert = sound(Source::OpenMetadata, FAILED);
     assert_eq!(alert.title, "Sample Test Case failed on sample_table");
     assert_eq!(
         (alert.severity, alert.status),
@@ -40,11 +33,6 @@ fn a_failed_test_case_is_a_problem_of_its_table() {
     assert_eq!(alert.dedup_key.as_deref(), Some(KEY));
     let url = "http://localhost:8585/test-case/sample-service.sample-db.public.sample_table.id.sample_test_case/test-case-results";
     assert_eq!(alert.url.as_ref().unwrap().as_str(), url);
-    let fields: Vec<_> = alert
-        .fields
-        .iter()
-        .map(|one| format!("{}={}", one.name, one.value))
-        .collect();
     let expected = [
         "Table=sample-service.sample-db.public.sample_table",
         "Owners=john.doe",
@@ -52,9 +40,9 @@ fn a_failed_test_case_is_a_problem_of_its_table() {
         "Passed rows=97",
         "columnName=id",
     ];
-    assert_eq!(fields, expected);
+    assert_eq!(fields(&alert), expected);
     assert_eq!(
-        read.event_id.as_deref(),
+        event(FAILED).event_id.as_deref(),
         Some("3b0f0c1e-5a0e-4f5e-9b3e-2b7a8f1d0bef")
     );
 }

@@ -3,7 +3,7 @@
 use alert_connectors_ingest::Source;
 use alert_connectors_model::{AlertStatus, Severity};
 
-use crate::{fault, read};
+use crate::{fault, fields, read, sound};
 
 const TRIGGER: &str = r#"{"routing_key": "acs_key", "event_action": "trigger", "dedup_key": "samplekeyhere",
     "client": "Sample Monitoring Service", "client_url": "https://monitoring.example.com",
@@ -15,14 +15,7 @@ const TRIGGER: &str = r#"{"routing_key": "acs_key", "event_action": "trigger", "
 
 #[test]
 fn a_trigger_opens_a_problem() {
-    let read = read(Source::PagerDuty, TRIGGER);
-    let one = &read.alerts[0];
-    assert!(
-        one.warnings.is_empty() && one.has_own_time,
-        "{:?}",
-        one.warnings
-    );
-    let alert = &one.alert;
+    let alert = sound(Source::PagerDuty, TRIGGER);
     assert_eq!(alert.title, "Example alert on host1.example.com");
     assert_eq!(
         (alert.severity, alert.status),
@@ -32,13 +25,9 @@ fn a_trigger_opens_a_problem() {
     assert_eq!(alert.description.as_deref(), Some("What it is."));
     assert_eq!(alert.url.as_ref().unwrap().as_str(), "https://example.com/");
     assert_eq!(alert.actions[0].label, "Link");
-    assert_eq!(alert.dedup_key, read.dedup_key);
-    assert_eq!(read.dedup_key.as_deref(), Some("samplekeyhere"));
-    let fields: Vec<_> = alert
-        .fields
-        .iter()
-        .map(|one| format!("{}={}", one.name, one.value))
-        .collect();
+    let of_body = read(Source::PagerDuty, TRIGGER).dedup_key;
+    assert_eq!(alert.dedup_key, of_body);
+    assert_eq!(of_body.as_deref(), Some("samplekeyhere"));
     let expected = [
         "Source=host1",
         "Component=postgres",
@@ -48,7 +37,7 @@ fn a_trigger_opens_a_problem() {
         "load.avg=0.75",
         "tags=a, b",
     ];
-    assert_eq!(fields, expected);
+    assert_eq!(fields(&alert), expected);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use alert_connectors_ingest::Source;
 use alert_connectors_model::{AlertStatus, Severity};
 
-use crate::{fault, read};
+use crate::{fault, read, sound};
 
 const FAILED: &str = include_str!("../../samples/prefect-3.9-call-webhook-failed.json");
 const COMPLETED: &str = include_str!("../../samples/prefect-3.9-call-webhook-completed.json");
@@ -13,14 +13,7 @@ const NOTIFICATION: &str = include_str!("../../samples/prefect-3.9-apprise.json"
 
 #[test]
 fn a_failed_flow_run_is_a_problem_of_its_flow() {
-    let read = read(Source::Prefect, FAILED);
-    let one = &read.alerts[0];
-    assert!(
-        one.warnings.is_empty() && one.has_own_time,
-        "{:?}",
-        one.warnings
-    );
-    let alert = &one.alert;
+    let alert = sound(Source::Prefect, FAILED);
     assert_eq!(alert.title, "load simple: Failed");
     assert_eq!(
         (alert.severity, alert.status),

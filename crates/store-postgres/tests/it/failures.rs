@@ -44,7 +44,7 @@ async fn a_database_that_is_cut_off_or_silent_is_unavailable_and_comes_back() {
     }
 }
 
-/// The database names a broken page or index itself, whoever reads it.
+/// PostgreSQL reports a broken page or index with an error code of its own.
 #[tokio::test]
 async fn what_the_database_calls_broken_ends_the_service() {
     for code in ["XX001", "XX002"] {

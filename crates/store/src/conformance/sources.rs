@@ -5,7 +5,7 @@ use alert_connectors_model::{Secret, SpaceId};
 use super::world::World;
 use crate::{SourceSecret, SourceSettings};
 
-/// Each setting is kept by itself, and each change is seen by whoever judges by the roster.
+/// The store keeps each setting by itself, and each change gives the roster a new version.
 pub async fn settings_of_a_source_come_back_and_change_the_roster(world: World) {
     let before = world.roster().await;
     assert_eq!(before.sources, []);

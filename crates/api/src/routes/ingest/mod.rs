@@ -13,6 +13,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use http::HeaderMap;
 pub(super) use settings::*;
 
@@ -100,8 +101,7 @@ async fn read(
 /// The producer's own name of an event as an idempotency key, which is short and has no odd letters.
 fn event_key(source: Source, event: &str) -> String {
     let hash = ring::digest::digest(&ring::digest::SHA256, event.as_bytes());
-    let digits = hash.as_ref().iter().map(|byte| format!("{byte:02x}"));
-    format!("{}:{}", source.name(), digits.collect::<String>())
+    format!("{}:{}", source.name(), BASE64_URL_SAFE_NO_PAD.encode(hash))
 }
 
 /// Show the alerts that a producer's body becomes, and which connectors match them, without storing anything.

@@ -1,6 +1,5 @@
-//! Who may post the body of a producer: a caller with a token or a key, or whoever signs the body with the secret that the space has
-//! set for the source. A key may come as a bearer token, as the password of basic authentication or, from PagerDuty's clients,
-//! in the body.
+//! Checks that a producer may post its body. It shows a session token or an API key (as a bearer token, as the password of basic
+//! authentication or, from PagerDuty's clients, in the body), or signs the body with the secret that the space has set for the source.
 
 use std::sync::Arc;
 
@@ -59,7 +58,8 @@ impl<'r> Producer<'r> {
         };
         if producer.shows_who_it_is_first().await? {
             let gate = producer.gate();
-            let first = gate.grant().await?;
+            // The roster in memory is the one that was just read. The store checks both versions when it accepts.
+            let first = producer.without_secret(gate.enter().await?)?;
             let body = body::read(app, &producer.headers, request, BATCH_BYTES_MAX).await;
             let body = gate.held(body).await?;
             return Ok(Permitted {
@@ -103,14 +103,13 @@ impl<'r> Producer<'r> {
 
     /// The right to post this body, judged now: not from memory, since the space's settings for the source may have changed.
     async fn judge(&self, body: &[u8]) -> Result<Grant, ApiError> {
-        let roster = self.roster().await?;
-        let Some(roster) = roster else {
+        let Some(roster) = self.roster().await? else {
             return self.gate().grant().await;
         };
         let header = |name: &str| self.headers.get(name)?.to_str().ok();
         let now = self.app.clock.now();
         match self.secret(&roster) {
-            SourceSecret::None => return self.gate().grant().await,
+            SourceSecret::None => return self.without_secret(self.gate().grant().await?),
             SourceSecret::Damaged => return Err(damaged()),
             SourceSecret::Set(secret) if self.source.is_signed(secret, &header, body, now) => {}
             SourceSecret::Set(_) => return Err(unsigned()),
@@ -121,6 +120,14 @@ impl<'r> Producer<'r> {
             identity_version: None,
             expires_at: None,
         })
+    }
+
+    /// The right of a token or a key, which is enough only where the space has set no secret.
+    fn without_secret(&self, grant: Grant) -> Result<Grant, ApiError> {
+        match self.secret(&grant.roster) {
+            SourceSecret::None => Ok(grant),
+            SourceSecret::Set(_) | SourceSecret::Damaged => Err(unsigned()),
+        }
     }
 
     async fn roster(&self) -> Result<Option<Arc<Roster>>, ApiError> {

@@ -12,7 +12,7 @@ use http::{HeaderMap, StatusCode};
 use super::{super::schema, producer::no_source};
 use crate::{
     ApiError, App, body,
-    entry::{Editor, Viewer, permitted},
+    entry::{Editor, Entry, Viewer, permitted},
     path::PathSource,
 };
 
@@ -51,7 +51,7 @@ pub(in super::super) async fn mapping(
 )]
 pub(in super::super) async fn set_mapping(
     State(app): State<App>,
-    Editor(mut entry): Editor,
+    Editor(entry): Editor,
     PathSource(source): PathSource,
     headers: HeaderMap,
     request: Body,
@@ -60,16 +60,7 @@ pub(in super::super) async fn set_mapping(
     let bytes = body::read(&app, &headers, request, MAPPING_BYTES_MAX).await?;
     Mapping::parse(body::parse(&bytes)?).map_err(ApiError::invalid)?;
     let document = String::from_utf8_lossy(body::without_mark(&bytes)).into_owned();
-    let changed = permitted!(
-        &app,
-        &headers,
-        entry,
-        entry
-            .store(&app)
-            .set_mapping(entry.space().id, source.name(), Some(document.clone()))
-            .await
-    );
-    done(changed?)
+    change_mapping(&app, &headers, entry, source, Some(document)).await
 }
 
 /// Remove the mapping of a source. Its alerts come as they are read.
@@ -80,21 +71,12 @@ pub(in super::super) async fn set_mapping(
 )]
 pub(in super::super) async fn delete_mapping(
     State(app): State<App>,
-    Editor(mut entry): Editor,
+    Editor(entry): Editor,
     PathSource(source): PathSource,
     headers: HeaderMap,
 ) -> Result<StatusCode, ApiError> {
     let source = source_of(&source)?;
-    let changed = permitted!(
-        &app,
-        &headers,
-        entry,
-        entry
-            .store(&app)
-            .set_mapping(entry.space().id, source.name(), None)
-            .await
-    );
-    done(changed?)
+    change_mapping(&app, &headers, entry, source, None).await
 }
 
 /// Set the secret that signs the bodies of a source. From now on each must be signed with it, and the signature is enough to post.
@@ -106,7 +88,7 @@ pub(in super::super) async fn delete_mapping(
 )]
 pub(in super::super) async fn set_secret(
     State(app): State<App>,
-    Editor(mut entry): Editor,
+    Editor(entry): Editor,
     PathSource(source): PathSource,
     headers: HeaderMap,
     request: Body,
@@ -114,16 +96,7 @@ pub(in super::super) async fn set_secret(
     let source = source_of(&source)?;
     let bytes = body::read(&app, &headers, request, SECRET_BODY_BYTES_MAX).await?;
     let secret = secret_of(source, body::parse(&bytes)?).map_err(ApiError::invalid)?;
-    let changed = permitted!(
-        &app,
-        &headers,
-        entry,
-        entry
-            .store(&app)
-            .set_source_secret(entry.space().id, source.name(), Some(secret.clone()))
-            .await
-    );
-    done(changed?)
+    change_secret(&app, &headers, entry, source, Some(secret)).await
 }
 
 /// Remove the secret of a source. Its bodies are authorised by a token or a key again.
@@ -134,20 +107,43 @@ pub(in super::super) async fn set_secret(
 )]
 pub(in super::super) async fn delete_secret(
     State(app): State<App>,
-    Editor(mut entry): Editor,
+    Editor(entry): Editor,
     PathSource(source): PathSource,
     headers: HeaderMap,
 ) -> Result<StatusCode, ApiError> {
     let source = source_of(&source)?;
-    let changed = permitted!(
-        &app,
-        &headers,
-        entry,
-        entry
-            .store(&app)
-            .set_source_secret(entry.space().id, source.name(), None)
+    change_secret(&app, &headers, entry, source, None).await
+}
+
+async fn change_mapping(
+    app: &App,
+    headers: &HeaderMap,
+    mut entry: Entry,
+    source: Source,
+    mapping: Option<String>,
+) -> Result<StatusCode, ApiError> {
+    let changed = permitted!(app, headers, entry, {
+        let (store, space) = (entry.store(app), entry.space().id);
+        store
+            .set_mapping(space, source.name(), mapping.clone())
             .await
-    );
+    });
+    done(changed?)
+}
+
+async fn change_secret(
+    app: &App,
+    headers: &HeaderMap,
+    mut entry: Entry,
+    source: Source,
+    secret: Option<Secret>,
+) -> Result<StatusCode, ApiError> {
+    let changed = permitted!(app, headers, entry, {
+        let (store, space) = (entry.store(app), entry.space().id);
+        store
+            .set_source_secret(space, source.name(), secret.clone())
+            .await
+    });
     done(changed?)
 }
 

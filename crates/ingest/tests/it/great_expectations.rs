@@ -46,10 +46,15 @@ fn a_failed_suite_is_one_alert_that_says_what_failed() {
 #[test]
 fn a_suite_that_passes_ends_the_problem_of_the_same_suite_and_asset() {
     let [failed, passed] = [FAILED, PASSED].map(|body| read(Source::GreatExpectations, body));
-    let alert = &passed.alerts[0].alert;
-    assert_eq!(alert.status, AlertStatus::Resolved);
+    let end = &passed.alerts[0].alert;
+    assert_eq!(end.status, AlertStatus::Resolved);
     assert_ne!(passed.event_id, failed.event_id);
     assert!(passed.event_id.is_some());
+    // It was recorded of another suite of the same asset.
+    assert_ne!(end.dedup_key, failed.alerts[0].alert.dedup_key);
+    let same = PASSED.replace("orders basics", "orders suite");
+    let end = sound(Source::GreatExpectations, &same);
+    assert_eq!(end.dedup_key, failed.alerts[0].alert.dedup_key);
 }
 
 #[test]

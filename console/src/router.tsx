@@ -17,6 +17,7 @@ import { NotFoundPage, PageError } from "./pages/ErrorPages";
 import { SendPage } from "./pages/SendPage";
 import { SignInPage } from "./pages/SignInPage";
 import { SpacesPage } from "./pages/SpacesPage";
+import { Loading } from "./parts/Notice";
 import { useTitle } from "./parts/useTitle";
 
 type Context = { queries: QueryClient };
@@ -54,6 +55,8 @@ const signedIn = createRoute({
     }
   },
   component: Layout,
+  pendingComponent: Loading,
+  pendingMs: 150,
 });
 
 const spaces = createRoute({ getParentRoute: () => signedIn, path: "/", component: SpacesPage });

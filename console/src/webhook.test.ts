@@ -14,6 +14,10 @@ const rows: [string, string | undefined, string | undefined][] = [
   ["https://acme.webhook.office.com/webhookb2/x", "teams", "Retired Office 365 connector"],
   ["https://teams.microsoft.com/l/channel/x", undefined, "Teams page, no webhook"],
   ["https://hooks.slack.com.evil.example/services/x", undefined, "Address of another host"],
+  ["hooks.slack.com/services/T00/B00/xxx", undefined, "Not an https:// address"],
+  ["http://hooks.slack.com/services/T00/B00/xxx", undefined, "Not an https:// address"],
+  ["https://outlook.office365.com/webhook/x", "teams", "Retired Office 365 connector"],
+  ["https://make.powerautomate.com/environments/x", undefined, "Power Automate page, no webhook"],
   ["hooks.sla", undefined, undefined],
 ];
 

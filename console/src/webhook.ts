@@ -16,13 +16,24 @@ const TEAMS_WHERE = "In Teams, open Workflows, choose “Send webhook alerts to 
 /** Whether a host is a name or stands below it. */
 const isAt = (host: string, name: string): boolean => host === name || host.endsWith(`.${name}`);
 
-/** What an address is; nothing while it is too short to tell. */
-export function recognise(typed: string): Recognised | undefined {
-  let url: URL;
+/** A host and a path, also where somebody left out how the address begins. */
+function addressOf(typed: string): URL | undefined {
+  const isBare = /^[\w-]+(\.[\w-]+)+\//.test(typed);
   try {
-    url = new URL(typed.trim());
+    return new URL(isBare ? `https://${typed}` : typed);
   } catch {
     return undefined;
+  }
+}
+
+/** What an address is; nothing while it is too short to tell. */
+export function recognise(typed: string): Recognised | undefined {
+  const url = addressOf(typed.trim());
+  if (url === undefined) {
+    return undefined;
+  }
+  if (!typed.trim().startsWith("https://")) {
+    return { kind: "Not an https:// address", advice: "Copy the whole URL of the webhook. It begins with https://." };
   }
   const host = url.hostname;
   if (host === "hooks.slack.com" || host === "hooks.slack-gov.com") {
@@ -36,8 +47,11 @@ export function recognise(typed: string): Recognised | undefined {
   if (isAt(host, "logic.azure.com") || isAt(host, "logic.azure.us") || isAt(host, "api.powerplatform.com")) {
     return { platform: "teams", kind: "Teams workflow" };
   }
-  if (isAt(host, "webhook.office.com") || (isAt(host, "outlook.office.com") && url.pathname.startsWith("/webhook"))) {
+  if (isAt(host, "webhook.office.com") || ((isAt(host, "outlook.office.com") || isAt(host, "outlook.office365.com")) && url.pathname.startsWith("/webhook"))) {
     return { platform: "teams", kind: "Retired Office 365 connector", advice: `Microsoft retires these. ${TEAMS_WHERE}` };
+  }
+  if (isAt(host, "make.powerautomate.com") || isAt(host, "flow.microsoft.com")) {
+    return { kind: "Power Automate page, no webhook", advice: `This is the page of a workflow. ${TEAMS_WHERE}` };
   }
   if (isAt(host, "teams.microsoft.com") || isAt(host, "teams.live.com") || isAt(host, "teams.cloud.microsoft")) {
     return { kind: "Teams page, no webhook", advice: `This is a link to a channel or chat. ${TEAMS_WHERE}` };

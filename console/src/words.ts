@@ -24,8 +24,8 @@ export const healthWord: Record<HealthState, string> = {
 export const healthAdvice: Record<HealthState, string> = {
   healthy: "Messages arrive.",
   idle: "Nothing was sent yet. Send a test message to see whether it works.",
-  retrying: "The last attempt failed. It is repeated until it works.",
-  blocked: "The channel refuses everything. Enter a working webhook URL, or test it once it is repaired.",
+  retrying: "The last attempt failed and is repeated, so there is nothing to do unless this goes on: then test it, and look at the channel.",
+  blocked: "Everything is held. Enter a working webhook URL, or test this one once it is repaired; then what is held is sent.",
   paused: "Switched off. Alerts are stored and not sent here.",
 };
 

@@ -24,30 +24,33 @@ beforeAll(async () => {
 });
 afterAll(() => world?.stop());
 
+/** Asks the API as the user of the page. */
+const call = (visit: Visit, path: string, body: unknown) =>
+  visit.page.evaluate(
+    async ([path, body]) => {
+      const headers = { "content-type": "application/json" };
+      const answer = await fetch(path as string, { method: "POST", headers, body: JSON.stringify(body) });
+      return (await answer.json()) as { id: string };
+    },
+    [path, body] as const,
+  );
+
+const connector = (visit: Visit, name: string, path: string, more: object = {}) =>
+  call(visit, "/spaces/data/alert-connectors", {
+    name,
+    connector_type: "slack",
+    webhook_url: `${world.inbox}${path}`,
+    severity_filter: [],
+    ...more,
+  });
+
 /** Fills the space, and names every page with its address. */
 async function furnished(visit: Visit): Promise<[string, string][]> {
-  const call = (method: string, path: string, body: unknown) =>
-    visit.page.evaluate(
-      async ([method, path, body]) => {
-        const headers = { "content-type": "application/json" };
-        const answer = await fetch(path as string, { method: method as string, headers, body: JSON.stringify(body) });
-        return (await answer.json()) as { id: string };
-      },
-      [method, path, body] as const,
-    );
-  const connector = async (name: string, path: string, more: object = {}) =>
-    call("POST", "/spaces/data/alert-connectors", {
-      name,
-      connector_type: "slack",
-      webhook_url: `${world.inbox}${path}`,
-      severity_filter: [],
-      ...more,
-    });
   await world.behave("/services/T/B/gone", "slack:no_service");
-  const good = await connector("#data-quality", "/services/T/B/good");
-  await connector("#warehouse-oncall", "/services/T/B/gone");
-  await connector(`#${"a-very-long-name-".repeat(6)}`, "/services/T/B/long", { alert_type_filter: ["dbt_test_failed"] });
-  const alert = await call("POST", "/spaces/data/alerts", {
+  const good = await connector(visit, "#data-quality", "/services/T/B/good");
+  await connector(visit, "#warehouse-oncall", "/services/T/B/gone");
+  await connector(visit, `#${"a-very-long-name-".repeat(6)}`, "/services/T/B/long", { alert_type_filter: ["dbt_test_failed"] });
+  const alert = await call(visit, "/spaces/data/alerts", {
     alert_type: "dbt_test_failed",
     title: "orders: 37 rows without a customer",
     severity: "critical",
@@ -55,7 +58,7 @@ async function furnished(visit: Visit): Promise<[string, string][]> {
     description: "The test `not_null_orders_customer_id` failed.",
     fields: [{ name: "Model", value: "analytics.orders" }],
   });
-  await call("POST", "/spaces/data/alerts", {
+  await call(visit, "/spaces/data/alerts", {
     alert_type: "freshness",
     title: "An identifier without a place to break: " + "warehouse_".repeat(20),
     severity: "medium",
@@ -83,6 +86,28 @@ async function settled(visit: Visit): Promise<void> {
   await visit.page.getByText("Loading…").waitFor({ state: "detached" });
 }
 
+/** What axe finds on a page, and at which widths the page scrolls sideways. */
+async function faultsOf(visit: Visit, name: string, keepsPictures: boolean): Promise<string[]> {
+  await visit.page.locator("h1, h2").first().waitFor();
+  await settled(visit);
+  await visit.page.evaluate(AXE);
+  const { violations } = await visit.page.evaluate(() => (window as unknown as { axe: Axe }).axe.run());
+  const found = violations.map(({ id, nodes }) => `${name}: ${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(" | ")}`);
+  for (const width of WIDTHS) {
+    await visit.page.setViewportSize({ width, height: 900 });
+    const overflow = await visit.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    if (overflow > 0) {
+      found.push(`${name}: ${overflow} px too wide at ${width} px`);
+    }
+    if (PICTURES !== undefined && keepsPictures) {
+      mkdirSync(PICTURES, { recursive: true });
+      await visit.page.screenshot({ path: `${PICTURES}/${name}-${width}.png` });
+    }
+  }
+  await visit.page.setViewportSize({ width: 1440, height: 900 });
+  return found;
+}
+
 test.each(["light", "dark"] as const)("every page is accessible in the %s theme", async (colorScheme) => {
   const visit = await world.page({ colorScheme, reducedMotion: "reduce" });
   await visit.signIn("alice@example.com");
@@ -93,23 +118,37 @@ test.each(["light", "dark"] as const)("every page is accessible in the %s theme"
       await visit.page.getByLabel("Title").fill("orders: 37 rows without a customer");
       await visit.page.getByRole("region", { name: "Teams preview" }).getByText("orders").waitFor();
     }
-    await visit.page.locator("h1, h2").first().waitFor();
-    await settled(visit);
-    await visit.page.evaluate(AXE);
-    const { violations } = await visit.page.evaluate(() => (window as unknown as { axe: Axe }).axe.run());
-    found.push(...violations.map(({ id, nodes }) => `${name}: ${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(" | ")}`));
-    for (const width of WIDTHS) {
-      await visit.page.setViewportSize({ width, height: 900 });
-      const overflow = await visit.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-      if (overflow > 0) {
-        found.push(`${name}: ${overflow} px too wide at ${width} px`);
-      }
-      if (PICTURES !== undefined && colorScheme === "light") {
-        mkdirSync(PICTURES, { recursive: true });
-        await visit.page.screenshot({ path: `${PICTURES}/${name}-${width}.png` });
-      }
-    }
-    await visit.page.setViewportSize({ width: 1440, height: 900 });
+    found.push(...(await faultsOf(visit, name, colorScheme === "light")));
+  }
+  expect(found).toEqual([]);
+  expect(visit.faults).toEqual([]);
+  await visit.close();
+}, 120_000);
+
+test("the longest names, types and alerts stay usable", async () => {
+  const visit = await world.page();
+  await visit.signIn("alice@example.com");
+  const long = { alert_type_filter: ["t".repeat(64), "u".repeat(64)] };
+  const { id } = await connector(visit, "n".repeat(120), "/services/T/B/word", long);
+  const alert = await call(visit, "/spaces/data/alerts", {
+    alert_type: "t".repeat(64),
+    title: "w".repeat(1_000),
+    severity: "low",
+    description: "d ".repeat(8_000),
+    fields: Array.from({ length: 20 }, (_, at) => ({ name: `${"f".repeat(90)}${at}`, value: `${"v".repeat(60)}\n`.repeat(12) })),
+    actions: [{ label: "l".repeat(60), url: `https://example.com/${"p".repeat(900)}` }],
+  });
+  const found: string[] = [];
+  for (const [name, path] of [
+    ["connectors", "/spaces/data/connectors"],
+    ["connector", `/spaces/data/connectors/${id}`],
+    ["history", `/spaces/data/connectors/${id}/deliveries`],
+    ["deliveries", "/spaces/data/deliveries"],
+    ["alerts", "/spaces/data/alerts"],
+    ["alert", `/spaces/data/alerts/${alert.id}`],
+  ] as const) {
+    await visit.open(path);
+    found.push(...(await faultsOf(visit, name, false)));
   }
   expect(found).toEqual([]);
   expect(visit.faults).toEqual([]);

@@ -38,12 +38,15 @@ pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
     let package = "prometheus-alertmanager";
     let alertmanager = debian_program("ALERTMANAGER", "/usr/bin/prometheus-alertmanager", package)?;
     let dbt = python::programs("dbt")?.join("dbt").display().to_string();
+    let senders = python::programs("hooks")?.join("python");
+    let senders = senders.display().to_string();
     cargo_with(
         &tests,
         &[
             (SERVER, &server),
             ("ALERTMANAGER", &alertmanager),
             ("DBT", &dbt),
+            ("HOOK_SENDERS", &senders),
         ],
     )?;
     if rest.is_empty() {

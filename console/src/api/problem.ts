@@ -1,5 +1,9 @@
 // What goes wrong with a call, as an error that pages can show.
+import { faultWords } from "../plain";
 import type { Fault, Problem } from "./generated";
+
+/** A notice lists no more faults than this. */
+const LISTED_MAX = 5;
 
 /** An answer of the API that is a problem, or no answer at all (status 0). */
 export class ApiProblem extends Error {
@@ -14,7 +18,17 @@ export class ApiProblem extends Error {
   /** The faults of one field of the request's body, as one text. */
   of(field: string): string | undefined {
     const here = this.faults.filter((fault) => fault.loc[0] === "body" && fault.loc[1] === field);
-    return here.length > 0 ? here.map((fault) => fault.msg).join(" ") : undefined;
+    return here.length > 0 ? here.map((fault) => faultWords(fault.msg)).join(" ") : undefined;
+  }
+
+  /** What is wrong, a sentence each; where there are many, the first of them and how many more. */
+  get sentences(): string[] {
+    if (this.faults.length === 0) {
+      return [this.detail];
+    }
+    const more = this.faults.length - LISTED_MAX;
+    const first = this.faults.slice(0, LISTED_MAX).map((fault) => faultWords(fault.msg));
+    return more > 0 ? [...first, `And ${more} more.`] : first;
   }
 
   /** Whether every fault belongs to one of these fields, so that none is left to show apart. */

@@ -13,6 +13,7 @@ import {
   listConnectorHealth,
   listConnectors,
   listMembers,
+  listPauses,
   listSpaceDeliveries,
   previewAlert,
 } from "./generated";
@@ -80,12 +81,12 @@ export const alertQuery = (slug: string, id: string) =>
     refetchInterval: LIVE,
   });
 
-/** What an alert is called, which never changes. */
-export const alertNameQuery = (slug: string, id: string) =>
+/** What the message of a delivery says the alert is, which never changes. */
+export const deliveryTitleQuery = (slug: string, id: string) =>
   queryOptions({
-    queryKey: ["name", slug, id],
+    queryKey: ["title", slug, id],
     queryFn: async () => {
-      const { title, severity } = await answer(getAlert({ path: { slug, id } }));
+      const { title = "", severity } = await answer(getDelivery({ path: { slug, id } }));
       return { title, severity };
     },
     staleTime: Infinity,
@@ -103,6 +104,18 @@ export const deliveriesQuery = (slug: string, filters: DeliveryFilters) =>
       answer(listSpaceDeliveries({ path: { slug }, query: { ...filters, cursor: pageParam, limit: 50 } })),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => page.next_cursor ?? undefined,
+    refetchInterval: LIVE,
+  });
+
+/** When connectors were switched off. */
+export const pausesQuery = (slug: string, { connector_id, since, until }: DeliveryFilters) =>
+  queryOptions({
+    queryKey: ["pauses", slug, connector_id, since, until],
+    queryFn: async () => {
+      const only = connector_id?.length === 1 ? connector_id[0] : undefined;
+      const { items } = await answer(listPauses({ path: { slug }, query: { connector_id: only, since, until } }));
+      return items;
+    },
     refetchInterval: LIVE,
   });
 

@@ -11,6 +11,7 @@ import { Confirm } from "../parts/Confirm";
 import { Select, TextField } from "../parts/Field";
 import { Empty, ErrorNotice, Loading } from "../parts/Notice";
 import { inDays } from "../parts/ago";
+import { focusContent } from "../parts/focus";
 import { Time } from "../parts/Time";
 import styles from "./page.module.css";
 
@@ -46,6 +47,7 @@ function Row({ apiKey }: { apiKey: ApiKey }) {
   const [isAsking, setAsking] = useState(false);
   const revoke = useMutation({
     mutationFn: () => answer(revokeApiKey({ path: { id: apiKey.id } })),
+    onSuccess: focusContent,
     onSettled: () => queries.invalidateQueries({ queryKey: keysQuery.queryKey }),
   });
   return (
@@ -127,26 +129,41 @@ function NewKey() {
           Create key
         </Button>
       </div>
-      {create.data && <Shown secret={create.data.key} />}
+      {create.data && <Shown secret={create.data.key} isHook={create.data.scope === "send" && create.data.space !== null} />}
       {create.isError && !fault && <ErrorNotice error={create.error} />}
     </form>
   );
 }
 
 /** The key itself, which is shown this once. */
-function Shown({ secret }: { secret: string }) {
-  const [isCopied, setCopied] = useState(false);
-  const copy = async () => {
-    await navigator.clipboard.writeText(secret);
-    setCopied(true);
-  };
+function Shown({ secret, isHook }: { secret: string; isHook: boolean }) {
   return (
     <div className={styles.form}>
       <p>This is the key. It is shown only now: copy it to where it is used.</p>
-      <div className={styles.line}>
-        <code className={styles.break}>{secret}</code>
-        <Button onClick={() => void copy()}>{isCopied ? "Copied" : "Copy"}</Button>
-      </div>
+      <Copied text={secret} what="key" />
+      {isHook && (
+        <>
+          <p>A tool that can only be given a Slack or Teams webhook takes this URL in its place:</p>
+          <Copied text={`${window.location.origin}/hooks/${secret}`} what="URL" />
+        </>
+      )}
+    </div>
+  );
+}
+
+/** A text with a button that copies it. */
+function Copied({ text, what }: { text: string; what: string }) {
+  const [isCopied, setCopied] = useState(false);
+  const copy = async () => {
+    await navigator.clipboard.writeText(text);
+    setCopied(true);
+  };
+  return (
+    <div className={styles.line}>
+      <code className={styles.break}>{text}</code>
+      <Button aria-label={`Copy ${what}`} onClick={() => void copy()}>
+        {isCopied ? "Copied" : "Copy"}
+      </Button>
     </div>
   );
 }

@@ -10,10 +10,13 @@ import { PlainBadge, SeverityBadge } from "../parts/Badge";
 import { Button } from "../parts/Button";
 import { Confirm } from "../parts/Confirm";
 import { DeliveryRow } from "../parts/DeliveryRow";
+import { Fold } from "../parts/Fold";
 import { Empty, ErrorNotice, Loading } from "../parts/Notice";
+import { useScrolls } from "../parts/Scrolling";
 import { Time } from "../parts/Time";
-import { Preview } from "../preview/Preview";
+import { platformName, Preview } from "../preview/Preview";
 import { webAddress } from "../preview/slack";
+import { faultWords, trimWords } from "../plain";
 import { asPosted } from "../sample";
 import { count, ruleSentence, titleWords } from "../words";
 import { useSpace } from "./Layout";
@@ -24,7 +27,12 @@ export function AlertPage() {
   const { id = "" } = useParams({ strict: false });
   const alert = useQuery(alertQuery(slug, id));
   if (alert.isError) {
-    return <ErrorNotice error={alert.error} retry={() => void alert.refetch()} />;
+    const wayOn = (
+      <Link to="/spaces/$slug/alerts" params={{ slug }}>
+        Show the alerts of this space
+      </Link>
+    );
+    return <ErrorNotice error={alert.error} retry={() => void alert.refetch()} wayOn={wayOn} />;
   }
   if (!alert.data) {
     return <Loading />;
@@ -109,11 +117,7 @@ function About({ alert }: { alert: AlertDetails }) {
           </li>
         )}
       </ol>
-      {alert.description !== null && (
-        <div className={styles.description} tabIndex={0} role="region" aria-label="Description">
-          {alert.description}
-        </div>
-      )}
+      {alert.description !== null && <Description text={alert.description} />}
       <dl className={styles.facts}>
         {alert.fields.map((field, at) => (
           <Fact key={at} name={field.name} value={field.value === null ? "none" : String(field.value)} />
@@ -133,7 +137,7 @@ function About({ alert }: { alert: AlertDetails }) {
       {alert.warnings.length > 0 && (
         <ul className={styles.small}>
           {alert.warnings.map(({ msg }, at) => (
-            <li key={at}>{msg}</li>
+            <li key={at}>{faultWords(msg)}</li>
           ))}
         </ul>
       )}
@@ -141,21 +145,37 @@ function About({ alert }: { alert: AlertDetails }) {
   );
 }
 
-/** Values longer than this may need more room than they get. */
-const LONG_VALUE = 400;
+function Description({ text }: { text: string }) {
+  const scrolls = useScrolls<HTMLDivElement>();
+  return (
+    <div className={styles.description} role="region" aria-label="Description" {...scrolls}>
+      {text}
+    </div>
+  );
+}
 
 function Fact({ name, value }: { name: string; value: string }) {
+  const scrolls = useScrolls<HTMLElement>();
   return (
     <>
       <dt>{name}</dt>
-      {/* A long value scrolls in its place, so it can be reached by keyboard. */}
-      <dd tabIndex={value.length > LONG_VALUE ? 0 : undefined}>{value}</dd>
+      <dd {...scrolls}>{value}</dd>
     </>
   );
 }
 
+/** How many deliveries and connectors are shown at first. */
+const SHOWN = 20;
+
+/** What needs attention comes first, and what arrived last. */
+const ATTENTION = ["failed", "expired", "pending", "cancelled", "accepted", "delivered"];
+
+const byAttention = (one: Delivery, other: Delivery) => ATTENTION.indexOf(one.state) - ATTENTION.indexOf(other.state);
+
 function Deliveries({ slug, alert, mayEdit }: Part & { mayEdit: boolean }) {
   const health = useQuery(healthQuery(slug)).data;
+  // A few stand in the order in which they were queued.
+  const ordered = alert.deliveries.length > SHOWN ? alert.deliveries.toSorted(byAttention) : alert.deliveries;
   return (
     <section className={styles.form} aria-label="Deliveries">
       <h2>Deliveries</h2>
@@ -164,8 +184,8 @@ function Deliveries({ slug, alert, mayEdit }: Part & { mayEdit: boolean }) {
           <p>No connector matched this alert. Below is what each of them says.</p>
         </Empty>
       )}
-      <ul className={styles.rows}>
-        {alert.deliveries.map((delivery) => (
+      <Fold items={ordered} shown={SHOWN} what="deliveries">
+        {(delivery) => (
           <DeliveryRow
             key={delivery.id}
             slug={slug}
@@ -176,8 +196,8 @@ function Deliveries({ slug, alert, mayEdit }: Part & { mayEdit: boolean }) {
           >
             <Message slug={slug} id={delivery.id} />
           </DeliveryRow>
-        ))}
-      </ul>
+        )}
+      </Fold>
     </section>
   );
 }
@@ -232,11 +252,13 @@ function Connectors({ slug, alert }: Part) {
     connector,
     ...fate(alert, connector, today?.find(({ id }) => id === connector.connector_id)?.created_at),
   }));
+  // The order stays among those of which the same is true.
+  const ordered = fates.length > SHOWN ? fates.toSorted((one, other) => Number(other.isGood) - Number(one.isGood)) : fates;
   return (
     <section className={styles.form} aria-label="Connectors">
       <h2>What each connector says</h2>
-      <ul className={styles.rows}>
-        {fates.map(({ connector, badge, isGood, words }) => (
+      <Fold items={ordered} shown={SHOWN} what="connectors">
+        {({ connector, badge, isGood, words }) => (
           <li key={connector.connector_id} className={styles.row}>
             <div className={styles.line}>
               <Link
@@ -250,17 +272,17 @@ function Connectors({ slug, alert }: Part) {
             </div>
             <p className={`${styles.subtle} ${styles.small}`}>{words}</p>
           </li>
-        ))}
-      </ul>
+        )}
+      </Fold>
     </section>
   );
 }
 
+const PLATFORMS = ["slack", "teams"] as const;
+
 function Trimmed({ slug, alert }: Part) {
   const preview = useQuery(previewQuery(slug, asPosted(alert)));
-  const trims = Object.entries(preview.data?.messages ?? {}).flatMap(([platform, { trimmed }]) =>
-    trimmed.map((trim) => ({ platform, ...trim })),
-  );
+  const trims = PLATFORMS.flatMap((platform) => (preview.data?.messages[platform].trimmed ?? []).map((trim) => ({ platform, ...trim })));
   if (trims.length === 0) {
     return null;
   }
@@ -268,9 +290,9 @@ function Trimmed({ slug, alert }: Part) {
     <section className={styles.form} aria-label="Shortened">
       <h2>What did not fit</h2>
       <ul className={styles.small}>
-        {trims.map(({ platform, field, from, to }, at) => (
+        {trims.map(({ platform, ...trim }, at) => (
           <li key={at}>
-            {platform === "slack" ? "Slack" : "Teams"}: {field} was shortened from {from.toLocaleString("en")} to {to.toLocaleString("en")}
+            {platformName[platform]} {trimWords(trim)}
           </li>
         ))}
       </ul>

@@ -31,7 +31,17 @@ export function AlertsPage() {
         )}
       </div>
       <Filters filters={filters} />
-      {alerts.isError && <ErrorNotice error={alerts.error} retry={() => void alerts.refetch()} />}
+      {alerts.isError && (
+        <ErrorNotice
+          error={alerts.error}
+          retry={() => void alerts.refetch()}
+          wayOn={
+            <Link to="." search={{}}>
+              Show alerts without filters
+            </Link>
+          }
+        />
+      )}
       {alerts.isPending && <Loading />}
       {items?.length === 0 && (
         <Empty title={isFiltered ? "No alert matches these filters" : "No alert yet"}>
@@ -102,7 +112,7 @@ function Row({ slug, alert }: { slug: string; alert: Alert }) {
     <li className={styles.row}>
       <div className={styles.line}>
         <SeverityBadge severity={alert.severity} />
-        <Link className={`${styles.name} ${styles.grow}`} to="/spaces/$slug/alerts/$id" params={{ slug, id: alert.id }}>
+        <Link className={`${styles.name} ${styles.grow} ${styles.clamp}`} to="/spaces/$slug/alerts/$id" params={{ slug, id: alert.id }}>
           {titleWords(alert.title)}
         </Link>
         {alert.dedup_key !== null && <PlainBadge tone={alert.status === "active" ? "warn" : "good"}>{alert.status === "active" ? "Active" : "Resolved"}</PlainBadge>}

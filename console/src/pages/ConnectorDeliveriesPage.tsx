@@ -1,8 +1,8 @@
 // The history of one connector: what was sent, what failed, what it missed; retry and replay.
 import { useQuery } from "@tanstack/react-query";
-import { Link, useParams, useSearch } from "@tanstack/react-router";
+import { useParams, useSearch } from "@tanstack/react-router";
 
-import type { Connector, ConnectorHealth } from "../api/generated";
+import type { ConnectorHealth } from "../api/generated";
 import { ApiProblem } from "../api/problem";
 import { connectorQuery, healthQuery } from "../api/queries";
 import { HealthBadge } from "../parts/Badge";
@@ -38,7 +38,6 @@ export function ConnectorDeliveriesPage() {
         )}
       </div>
       {health && <Health health={health} />}
-      {health?.state === "paused" && connector && <Missed slug={slug} connector={connector} since={health.since} />}
       <DeliveryFilters filters={filters} />
       {mayEdit && !isGone && health?.state !== "paused" && <ReplayForm slug={slug} id={id} name={connector?.name ?? "this connector"} />}
       <DeliveryList slug={slug} filters={{ ...filters, connector_id: [id] }} mayEdit={mayEdit} />
@@ -52,25 +51,9 @@ function Health({ health }: { health: ConnectorHealth }) {
     <div className={styles.line}>
       <HealthBadge state={health.state} />
       <span className={`${styles.subtle} ${styles.break}`}>
-        {isTroubled ? (health.last_error ?? healthAdvice[health.state]) : healthAdvice[health.state]}
+        {isTroubled && health.last_error !== null && `The channel said: ${health.last_error}. `}
+        {healthAdvice[health.state]}
       </span>
     </div>
-  );
-}
-
-/** What came while the connector was off was never queued for it; the alerts themselves are all there. */
-function Missed({ slug, connector, since }: { slug: string; connector: Connector; since: string }) {
-  const { severity_filter, alert_type_filter } = connector;
-  const search = {
-    severity: severity_filter.length > 0 ? severity_filter : undefined,
-    alert_type: alert_type_filter ?? undefined,
-    since,
-  };
-  return (
-    <p>
-      <Link to="/spaces/$slug/alerts" params={{ slug }} search={search}>
-        Show the alerts that its filters would have let through since it was switched off
-      </Link>
-    </p>
   );
 }

@@ -1,18 +1,19 @@
 // A new connector, or one that is edited: its webhook, its filters, a preview and a test before it is saved.
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useNavigate, useParams } from "@tanstack/react-router";
+import { Link, useNavigate, useParams } from "@tanstack/react-router";
 import { useState, type FormEvent } from "react";
 
 import { createConnector, testConnector, testWebhook, updateConnector } from "../api/generated";
 import type { Connector, ConnectorType } from "../api/generated";
 import { answer, ApiProblem } from "../api/problem";
-import { connectorQuery, COUNTED_MAX, countQuery, summaryQuery } from "../api/queries";
+import { connectorQuery, COUNTED_MAX, countQuery, healthQuery, summaryQuery } from "../api/queries";
 import { Button, ButtonLink } from "../parts/Button";
 import { Checks, Select, TextField } from "../parts/Field";
 import { ErrorNotice, Loading, Warn } from "../parts/Notice";
 import { Switch } from "../parts/Switch";
 import { hoursAgo } from "../parts/ago";
 import { TestOutcome } from "../parts/TestOutcome";
+import { useUnsaved } from "../parts/Unsaved";
 import { useKept } from "../parts/useKept";
 import { count, filterSentence, isEvery, matchedSentence, SEVERITY_OPTIONS } from "../words";
 import { recognise } from "../webhook";
@@ -28,10 +29,23 @@ export function ConnectorFormPage() {
   const { id } = useParams({ strict: false });
   const connector = useQuery({ ...connectorQuery(slug, id ?? ""), enabled: id !== undefined });
   if (connector.isError) {
-    return <ErrorNotice error={connector.error} retry={() => void connector.refetch()} />;
+    const wayOn = (
+      <Link to="/spaces/$slug/connectors" params={{ slug }}>
+        Show the connectors of this space
+      </Link>
+    );
+    return <ErrorNotice error={connector.error} retry={() => void connector.refetch()} wayOn={wayOn} />;
   }
   if (id !== undefined && !connector.data) {
     return <Loading />;
+  }
+  if (id === undefined && !mayEdit) {
+    return (
+      <div className={styles.page}>
+        <h1>New connector</h1>
+        <Warn>Creating a connector needs the role editor in this space. Ask one of its admins.</Warn>
+      </div>
+    );
   }
   return <Form key={id} slug={slug} connector={connector.data} mayEdit={mayEdit} />;
 }
@@ -53,7 +67,10 @@ function Form({ slug, connector, mayEdit }: { slug: string; connector: Connector
   const [typed, setTyped] = useKept(`${form}/type`, "");
   const draft = { ...entered, alert_type_filter: withTyped(entered.alert_type_filter, typed) };
   const [isSure, setSure] = useState(false);
-  const { save, test } = useCalls(slug, connector, draft);
+  // What the form began with: it may be read again while somebody edits.
+  const [stored] = useState(connector);
+  const unsaved = useUnsaved(mayEdit && (typed !== "" || Object.keys(changed(stored ?? NEW, draft)).length > 0));
+  const { save, test } = useCalls(slug, stored, draft, unsaved.letLeave);
   const set = (change: Partial<Draft>) => {
     setDraft((draft) => ({ ...draft, ...change }));
     setSure(false);
@@ -88,12 +105,13 @@ function Form({ slug, connector, mayEdit }: { slug: string; connector: Connector
       </div>
       <div className={styles.columns}>
         <form className={`${styles.panel} ${styles.form}`} onSubmit={submit} noValidate>
+          {!mayEdit && <Warn>You may look at this connector. Changing it needs the role editor in this space.</Warn>}
+          <fieldset className={`${styles.fields} ${styles.form}`} disabled={!mayEdit}>
           <TextField
             label="Webhook URL"
             placeholder="https://hooks.slack.com/services/…"
             autoComplete="off"
             spellCheck={false}
-            disabled={!mayEdit}
             value={draft.webhook_url}
             fault={fault("webhook_url")}
             hint={
@@ -124,7 +142,6 @@ function Form({ slug, connector, mayEdit }: { slug: string; connector: Connector
           <TextField
             label="Name"
             placeholder="#data-quality-alerts"
-            disabled={!mayEdit}
             value={draft.name}
             fault={fault("name")}
             onChange={(event) => set({ name: event.target.value })}
@@ -137,7 +154,8 @@ function Form({ slug, connector, mayEdit }: { slug: string; connector: Connector
             onChange={(severity_filter) => set({ severity_filter: severity_filter ?? [] })}
           />
           <TypeFilter known={[...new Set(summary.data?.items.map(({ alert_type }) => alert_type))]} types={entered.alert_type_filter} typed={typed} onType={setTyped} fault={fault("alert_type_filter")} onChange={(alert_type_filter) => set({ alert_type_filter })} />
-          <p role="status">
+          </fieldset>
+          <p role="status" className={styles.break}>
             {filterSentence(draft)} {summary.data && matchedSentence(draft, summary.data)}
             {connector && <WereSent slug={slug} id={connector.id} />}
           </p>
@@ -145,6 +163,7 @@ function Form({ slug, connector, mayEdit }: { slug: string; connector: Connector
             <div className={styles.line}>
               <Switch name="Active" checked={draft.is_active} disabled={!mayEdit} onChange={(is_active) => set({ is_active })} />
               <span>{draft.is_active ? "Active" : "Paused: nothing is sent"}</span>
+              {stored?.is_active && !draft.is_active && <Cancels slug={slug} id={connector.id} />}
             </div>
           )}
           {doubt !== undefined && isSure && (
@@ -156,7 +175,7 @@ function Form({ slug, connector, mayEdit }: { slug: string; connector: Connector
           )}
           {problem && !problem.isAllOf(FIELDS) && <ErrorNotice error={problem} />}
           {testProblem && !testProblem.isAllOf(FIELDS) && <ErrorNotice error={testProblem} />}
-          {test.data && <TestOutcome result={test.data} />}
+          {test.data && <TestOutcome result={test.data} onDismiss={test.reset} />}
           {mayEdit && (
             <div className={styles.actions}>
               <Button type="submit" look="primary" isBusy={save.isPending}>
@@ -173,7 +192,21 @@ function Form({ slug, connector, mayEdit }: { slug: string; connector: Connector
         </form>
         <FormPreview slug={slug} platform={draft.connector_type} />
       </div>
+      {unsaved.question}
     </div>
+  );
+}
+
+/** What is lost where a connector is switched off. */
+function Cancels({ slug, id }: { slug: string; id: string }) {
+  const pending = useQuery(healthQuery(slug)).data?.get(id)?.queue_depth ?? 0;
+  if (pending === 0) {
+    return null;
+  }
+  return (
+    <span role="status">
+      Saving cancels {count(pending, "pending message")}. Once it is on again, a replay sends {pending === 1 ? "it" : "them"}.
+    </span>
   );
 }
 
@@ -198,18 +231,16 @@ function doubtOf({ alert_type_filter, severity_filter }: Draft): string | undefi
 }
 
 /** The fields that differ from what is stored. The others stay as they are, even if somebody changed them meanwhile. */
-function changed(connector: Connector, draft: Draft): Partial<Draft> {
+function changed(connector: Draft, draft: Draft): Partial<Draft> {
   const names = Object.keys(NEW) as (keyof Draft)[];
   const differs = (name: keyof Draft) => JSON.stringify(connector[name]) !== JSON.stringify(draft[name]);
   return Object.fromEntries(names.filter(differs).map((name) => [name, draft[name]]));
 }
 
 /** Saving and testing. A stored connector whose webhook was not touched is tested as it is stored. */
-function useCalls(slug: string, connector: Connector | undefined, draft: Draft) {
+function useCalls(slug: string, stored: Connector | undefined, draft: Draft, letLeave: () => void) {
   const queries = useQueryClient();
   const navigate = useNavigate();
-  // What the form began with: it may be read again while somebody edits.
-  const [stored] = useState(connector);
   const hasOwnWebhook = stored?.webhook_url === draft.webhook_url && stored.connector_type === draft.connector_type;
   const save = useMutation({
     mutationFn: () => {
@@ -221,6 +252,7 @@ function useCalls(slug: string, connector: Connector | undefined, draft: Draft) 
     },
     onSuccess: async () => {
       await queries.invalidateQueries({ queryKey: ["connectors", slug] });
+      letLeave();
       await navigate({ to: "/spaces/$slug/connectors", params: { slug } });
     },
   });

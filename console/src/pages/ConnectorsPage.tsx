@@ -13,7 +13,8 @@ import { Select, TextField } from "../parts/Field";
 import { Empty, ErrorNotice, Loading } from "../parts/Notice";
 import { Switch } from "../parts/Switch";
 import { TestOutcome } from "../parts/TestOutcome";
-import { Time } from "../parts/Time";
+import { focusContent } from "../parts/focus";
+import { Lasting, Time } from "../parts/Time";
 import { platformName } from "../preview/Preview";
 import { count, filterWords, healthAdvice, healthWord } from "../words";
 import { useSpace } from "./Layout";
@@ -85,8 +86,15 @@ function Row({ slug, connector, health, mayEdit }: RowProps) {
     onSettled: again,
   });
   const test = useMutation({ mutationFn: () => answer(testConnector({ path: { slug, id } })), onSettled: again });
-  const remove = useMutation({ mutationFn: () => answer(deleteConnector({ path: { slug, id } })), onSettled: again });
-  const [isAsking, setAsking] = useState(false);
+  const remove = useMutation({
+    mutationFn: () => answer(deleteConnector({ path: { slug, id } })),
+    onSuccess: focusContent,
+    onSettled: again,
+  });
+  const [asked, setAsked] = useState<"delete" | "pause">();
+  const pending = health?.queue_depth ?? 0;
+  // Whoever switches a connector off loses what is pending, and is asked where there is something to lose.
+  const switchTo = (on: boolean) => (!on && pending > 0 ? setAsked("pause") : change.mutate(on));
   const isActive = change.isPending ? change.variables : connector.is_active;
   return (
     <li className={styles.row} aria-label={connector.name}>
@@ -100,7 +108,7 @@ function Row({ slug, connector, health, mayEdit }: RowProps) {
           </div>
         </div>
         {health && <HealthBadge state={health.state} />}
-        <Switch name="Active" checked={isActive} disabled={!mayEdit} onChange={(on) => change.mutate(on)} />
+        <Switch name="Active" checked={isActive} disabled={!mayEdit} onChange={switchTo} />
         {mayEdit && (
           <div className={styles.actions}>
             <Button isBusy={test.isPending} onClick={() => test.mutate()}>
@@ -109,23 +117,32 @@ function Row({ slug, connector, health, mayEdit }: RowProps) {
             <ButtonLink to="/spaces/$slug/connectors/$id" params={{ slug, id }}>
               Edit
             </ButtonLink>
-            <Button look="quiet" onClick={() => setAsking(true)}>
+            <Button look="quiet" onClick={() => setAsked("delete")}>
               Delete
             </Button>
           </div>
         )}
       </div>
       {health && <HealthLine health={health} />}
-      {test.data && <TestOutcome result={test.data} />}
+      {test.data && <TestOutcome result={test.data} onDismiss={test.reset} />}
       {[change, test, remove].map(({ error }, at) => error && <ErrorNotice key={at} error={error} />)}
       <Confirm
         title={`Delete “${connector.name}”?`}
         action="Delete connector"
-        isOpen={isAsking}
-        onClose={() => setAsking(false)}
+        isOpen={asked === "delete"}
+        onClose={() => setAsked(undefined)}
         onConfirm={() => remove.mutate()}
       >
-        Its pending messages are cancelled. Its history stays. This can’t be undone.
+        {pending > 0 && `${count(pending, "pending message")} ${pending === 1 ? "is" : "are"} cancelled. `}Its history stays. This can’t be undone.
+      </Confirm>
+      <Confirm
+        title={`Switch off “${connector.name}”?`}
+        action="Switch off"
+        isOpen={asked === "pause"}
+        onClose={() => setAsked(undefined)}
+        onConfirm={() => change.mutate(false)}
+      >
+        {count(pending, "pending message")} {pending === 1 ? "is" : "are"} cancelled. Once it is on again, a replay sends {pending === 1 ? "it" : "them"}.
       </Confirm>
     </li>
   );
@@ -136,7 +153,7 @@ function HealthLine({ health }: { health: ConnectorHealth }) {
   return (
     <div className={`${styles.small} ${styles.lines}`}>
       <p className={styles.subtle}>
-        Since <Time at={health.since} />
+        {healthWord[health.state]} for <Lasting since={health.since} />
         {health.queue_depth > 0 && ` · ${count(health.queue_depth, "message")} pending`}
         {health.last_success_at && (
           <>
@@ -152,7 +169,7 @@ function HealthLine({ health }: { health: ConnectorHealth }) {
         )}
       </p>
       {isTroubled && health.last_error && <p className={styles.quote}>The channel said: {health.last_error}</p>}
-      {health.state !== "healthy" && !(isTroubled && health.last_error) && <p className={styles.subtle}>{healthAdvice[health.state]}</p>}
+      {health.state !== "healthy" && <p className={styles.subtle}>{healthAdvice[health.state]}</p>}
     </div>
   );
 }

@@ -1,16 +1,18 @@
-// Deliveries, newest first, and between them when a connector got into trouble and out of it.
+// Deliveries, newest first, and between them when a connector got into trouble or was switched off, and what it missed.
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import type { Alert, ConnectorHealth, Delivery } from "../api/generated";
-import { alertNameQuery, alertsQuery, connectorsQuery, deliveriesQuery, healthQuery, type DeliveryFilters } from "../api/queries";
+import { useState } from "react";
+
+import type { Alert, Delivery, Pause } from "../api/generated";
+import { alertsQuery, deliveriesQuery, deliveryTitleQuery, healthQuery, pausesQuery, type AlertFilters, type DeliveryFilters } from "../api/queries";
 import { PlainBadge, SeverityBadge } from "../parts/Badge";
 import { Button } from "../parts/Button";
 import { DeliveryRow } from "../parts/DeliveryRow";
 import { Empty, ErrorNotice, Loading } from "../parts/Notice";
 import { Time } from "../parts/Time";
-import { titleWords } from "../words";
+import { count, titleWords } from "../words";
 import styles from "./page.module.css";
-import { timeline, troubleFilters, type Pause } from "./timeline";
+import { timeline, troubleFilters, type Entry } from "./timeline";
 
 /** `namesConnectors` where the list is of several. */
 type Props = { slug: string; filters: DeliveryFilters; mayEdit: boolean; namesConnectors?: boolean };
@@ -19,34 +21,38 @@ export function DeliveryList({ slug, filters, mayEdit, namesConnectors = false }
   const deliveries = useInfiniteQuery(deliveriesQuery(slug, filters));
   const isNarrowed = filters.state !== undefined || filters.kind !== undefined;
   const trouble = useInfiniteQuery({ ...alertsQuery(slug, troubleFilters(filters)), enabled: !isNarrowed });
+  const pauses = useQuery({ ...pausesQuery(slug, filters), enabled: !isNarrowed });
   const health = useQuery(healthQuery(slug)).data;
   const items = deliveries.data?.pages.flatMap((page) => page.items);
   const alerts = isNarrowed ? [] : (trouble.data?.pages.flatMap((page) => page.items) ?? []);
-  const entries = timeline(items ?? [], alerts, isNarrowed ? [] : pausesOf(health, filters), deliveries.hasNextPage);
-  const names = new Map(useQuery(connectorsQuery(slug)).data?.map(({ id, name }) => [id, name]));
+  const entries = timeline(items ?? [], alerts, isNarrowed ? [] : (pauses.data ?? []), deliveries.hasNextPage);
+  const row = (entry: Entry) => {
+    switch (entry.kind) {
+      case "delivery":
+        return (
+          <DeliveryRow
+            key={entry.delivery.id}
+            slug={slug}
+            delivery={entry.delivery}
+            mayEdit={mayEdit}
+            health={health?.get(entry.delivery.connector_id)}
+            title={<Title slug={slug} delivery={entry.delivery} namesConnector={namesConnectors} />}
+          />
+        );
+      case "paused":
+        return <PausedRow key={`paused ${entry.pause.connector_id} ${entry.at}`} slug={slug} pause={entry.pause} />;
+      case "resumed":
+        return <ResumedRow key={`resumed ${entry.pause.connector_id} ${entry.at}`} pause={entry.pause} at={entry.at} />;
+      default:
+        return <TroubleRow key={`${entry.kind} ${entry.alert.id}`} slug={slug} alert={entry.alert} isOver={entry.kind === "repaired"} at={entry.at} />;
+    }
+  };
   return (
     <>
-      {deliveries.isError && <ErrorNotice error={deliveries.error} retry={() => void deliveries.refetch()} />}
+      {deliveries.isError && <ErrorNotice error={deliveries.error} retry={() => void deliveries.refetch()} wayOn={<AllDeliveries />} />}
       {deliveries.isPending && <Loading />}
       {items && entries.length === 0 && <Empty title={isNarrowed || filters.since !== undefined ? "No delivery matches these filters" : "Nothing was sent here yet"} />}
-      <ul className={styles.rows}>
-        {entries.map((entry) =>
-          entry.kind === "delivery" ? (
-            <DeliveryRow
-              key={entry.delivery.id}
-              slug={slug}
-              delivery={entry.delivery}
-              mayEdit={mayEdit}
-              health={health?.get(entry.delivery.connector_id)}
-              title={<Title slug={slug} delivery={entry.delivery} namesConnector={namesConnectors} />}
-            />
-          ) : entry.kind === "paused" ? (
-            <PausedRow key={`paused ${entry.connectorId}`} name={names.get(entry.connectorId) ?? "A connector"} at={entry.at} />
-          ) : (
-            <TroubleRow key={`${entry.kind} ${entry.alert.id}`} slug={slug} alert={entry.alert} isOver={entry.kind === "repaired"} at={entry.at} />
-          ),
-        )}
-      </ul>
+      <ul className={styles.rows}>{entries.map(row)}</ul>
       {deliveries.hasNextPage && (
         <div className={styles.more}>
           <Button isBusy={deliveries.isFetchingNextPage} onClick={() => void deliveries.fetchNextPage()}>
@@ -58,36 +64,23 @@ export function DeliveryList({ slug, filters, mayEdit, namesConnectors = false }
   );
 }
 
-/** The connectors of the list that are switched off. */
-function pausesOf(health: Map<string, ConnectorHealth> | undefined, { connector_id, since, until }: DeliveryFilters): Pause[] {
-  const isMeant = ([id, one]: [string, ConnectorHealth]) =>
-    one.state === "paused" &&
-    (connector_id?.includes(id) ?? true) &&
-    (since === undefined || one.since >= since) &&
-    (until === undefined || one.since < until);
-  return [...(health ?? [])].filter(isMeant).map(([id, one]) => ({ id, since: one.since }));
-}
-
-function PausedRow({ name, at }: { name: string; at: string }) {
+/** The way out of filters that the address got wrong. */
+function AllDeliveries() {
   return (
-    <li className={styles.event}>
-      <PlainBadge>Paused</PlainBadge>
-      <span className={styles.break}>{name} was switched off</span>
-      <span className={`${styles.subtle} ${styles.small}`}>
-        <Time at={at} />
-      </span>
-    </li>
+    <Link to="." search={{}}>
+      Show deliveries without filters
+    </Link>
   );
 }
 
 /** What it is about and, where that is not known already, whom it is for. */
 function Title({ slug, delivery, namesConnector }: { slug: string; delivery: Delivery; namesConnector: boolean }) {
-  const alert = useQuery(alertNameQuery(slug, delivery.alert_id)).data;
+  const said = useQuery(deliveryTitleQuery(slug, delivery.id)).data;
   return (
     <span className={styles.line}>
-      {alert && <SeverityBadge severity={alert.severity} />}
-      <Link className={styles.break} to="/spaces/$slug/alerts/$id" params={{ slug, id: delivery.alert_id }}>
-        {alert ? titleWords(alert.title) : "Show alert"}
+      {said?.severity && <SeverityBadge severity={said.severity} />}
+      <Link className={styles.clamp} to="/spaces/$slug/alerts/$id" params={{ slug, id: delivery.alert_id }}>
+        {said ? titleWords(said.title) : "Show alert"}
       </Link>
       {namesConnector && (
         <span className={`${styles.subtle} ${styles.small}`}>
@@ -98,6 +91,83 @@ function Title({ slug, delivery, namesConnector }: { slug: string; delivery: Del
         </span>
       )}
     </span>
+  );
+}
+
+/** A connector that was switched off. What came meanwhile was queued for nobody; the alerts themselves are all there. */
+function PausedRow({ slug, pause }: { slug: string; pause: Pause }) {
+  const [isOpen, setOpen] = useState(false);
+  return (
+    <li className={styles.row}>
+      <div className={styles.line}>
+        <PlainBadge>Paused</PlainBadge>
+        <span className={`${styles.break} ${styles.grow}`}>{pause.connector_name} was switched off</span>
+        <span className={`${styles.subtle} ${styles.small}`}>
+          <Time at={pause.began_at} />
+        </span>
+      </div>
+      <details className={styles.small} onToggle={(event) => setOpen(event.currentTarget.open)}>
+        <summary>Show what it missed</summary>
+        {isOpen && <Missed slug={slug} pause={pause} />}
+      </details>
+    </li>
+  );
+}
+
+/** The alerts that the filters of a paused connector would have let through. */
+function Missed({ slug, pause }: { slug: string; pause: Pause }) {
+  const { severity_filter, alert_type_filter, began_at, ended_at } = pause;
+  const filters: AlertFilters = {
+    severity: severity_filter.length > 0 ? severity_filter : undefined,
+    alert_type: alert_type_filter ?? undefined,
+    since: began_at,
+    until: ended_at ?? undefined,
+  };
+  // A filter that names no type lets nothing through, and the list of alerts knows no such filter.
+  const isOfNone = alert_type_filter?.length === 0;
+  const alerts = useInfiniteQuery({ ...alertsQuery(slug, filters), enabled: !isOfNone });
+  if (alerts.isError) {
+    return <ErrorNotice error={alerts.error} retry={() => void alerts.refetch()} />;
+  }
+  const page = alerts.data?.pages[0];
+  if (!isOfNone && !page) {
+    return <Loading />;
+  }
+  if (isOfNone || page?.items.length === 0) {
+    return <p className={styles.subtle}>Nothing: no alert that came meanwhile matches its filters.</p>;
+  }
+  const number = page?.items.length ?? 0;
+  return (
+    <div className={styles.lines}>
+      <ul className={styles.timeline}>
+        {page?.items.map((alert) => (
+          <li key={alert.id}>
+            <SeverityBadge severity={alert.severity} />{" "}
+            <Link className={styles.break} to="/spaces/$slug/alerts/$id" params={{ slug, id: alert.id }}>
+              {titleWords(alert.title)}
+            </Link>{" "}
+            <Time at={alert.received_at} />
+          </li>
+        ))}
+      </ul>
+      <p>
+        <Link to="/spaces/$slug/alerts" params={{ slug }} search={filters}>
+          {page?.next_cursor ? `Show these and more than ${number} others among the alerts` : `Show ${count(number, "alert")} among the alerts`}
+        </Link>
+      </p>
+    </div>
+  );
+}
+
+function ResumedRow({ pause, at }: { pause: Pause; at: string }) {
+  return (
+    <li className={styles.event}>
+      <PlainBadge tone="good">Switched on</PlainBadge>
+      <span className={styles.break}>{pause.connector_name} receives alerts again, or was deleted</span>
+      <span className={`${styles.subtle} ${styles.small}`}>
+        <Time at={at} />
+      </span>
+    </li>
   );
 }
 

@@ -28,6 +28,8 @@ export function Layout() {
   const liveness = useEvents(slug);
   const content = useRef<HTMLElement>(null);
   useFocusOnPage(content);
+  const pages = useRef<HTMLElement>(null);
+  useCurrentInView(pages);
   return (
     <div className={styles.frame}>
       <a className={styles.skip} href="#content">
@@ -38,7 +40,7 @@ export function Layout() {
           <span className={styles.mark} aria-hidden="true" /> Alert Connectors
         </Link>
         {slug !== "" && (
-          <nav className={styles.nav} aria-label={`Space ${space?.name ?? slug}`}>
+          <nav ref={pages} className={styles.nav} aria-label={`Space ${space?.name ?? slug}`}>
             <Link to="/" className={styles.space}>
               <span className={styles.caption}>Space</span>
               {space?.name ?? slug}
@@ -91,6 +93,14 @@ function useFocusOnPage(content: RefObject<HTMLElement | null>) {
     }
     isFirst.current = false;
   }, [path, content]);
+}
+
+/** On a narrow screen the pages stand in a line that scrolls: the current one is in view. */
+function useCurrentInView(pages: RefObject<HTMLElement | null>) {
+  const path = useRouterState({ select: (state) => state.resolvedLocation?.pathname });
+  useEffect(() => {
+    pages.current?.querySelector("[data-status=active]")?.scrollIntoView({ block: "nearest", inline: "center" });
+  }, [path, pages]);
 }
 
 function SignOut() {

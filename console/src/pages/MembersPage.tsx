@@ -4,11 +4,12 @@ import { useState, type FormEvent } from "react";
 
 import { removeMember, setMember, type Member, type Role } from "../api/generated";
 import { answer } from "../api/problem";
-import { membersQuery } from "../api/queries";
+import { membersQuery, meQuery } from "../api/queries";
 import { Button } from "../parts/Button";
 import { Confirm } from "../parts/Confirm";
 import { Select, TextField } from "../parts/Field";
-import { ErrorNotice, Loading } from "../parts/Notice";
+import { focusContent } from "../parts/focus";
+import { ErrorNotice, Good, Loading, Warn } from "../parts/Notice";
 import { useSpace } from "./Layout";
 import styles from "./page.module.css";
 
@@ -24,6 +25,7 @@ export function MembersPage() {
   return (
     <div className={styles.page}>
       <h1>Members</h1>
+      {!isAdmin && <Warn>You may look at this page. Changing members needs the role admin in this space.</Warn>}
       {members.isError && <ErrorNotice error={members.error} retry={() => void members.refetch()} />}
       {members.isPending && <Loading />}
       <ul className={styles.rows}>
@@ -38,7 +40,9 @@ export function MembersPage() {
 
 function useMembers(slug: string) {
   const queries = useQueryClient();
-  const again = () => queries.invalidateQueries({ queryKey: ["members", slug] });
+  // Whoever changes their own role may do less on this page from now on.
+  const again = () =>
+    Promise.all([queries.invalidateQueries({ queryKey: ["members", slug] }), queries.invalidateQueries({ queryKey: meQuery.queryKey })]);
   const set = useMutation({
     mutationFn: ({ email, role }: { email: string; role: Role }) =>
       answer(setMember({ path: { slug, email }, body: { role } })),
@@ -46,15 +50,22 @@ function useMembers(slug: string) {
   });
   const remove = useMutation({
     mutationFn: (email: string) => answer(removeMember({ path: { slug, email } })),
+    onSuccess: focusContent,
     onSettled: again,
   });
   return { set, remove };
 }
 
+const roleWord = new Map(ROLES);
+
 function Row({ slug, member, isAdmin }: { slug: string; member: Member; isAdmin: boolean }) {
   const { email, full_name } = member.user;
   const { set, remove } = useMembers(slug);
-  const [isAsking, setAsking] = useState(false);
+  const isSelf = useQuery(meQuery).data?.user.email === email;
+  const [chosen, setChosen] = useState<Role>();
+  const [asked, setAsked] = useState<"role" | "remove">();
+  const role = chosen ?? member.role;
+  const save = () => set.mutate({ email, role }, { onSuccess: () => setChosen(undefined) });
   return (
     <li className={styles.row}>
       <div className={styles.line}>
@@ -64,24 +75,39 @@ function Row({ slug, member, isAdmin }: { slug: string; member: Member; isAdmin:
         </div>
         {isAdmin ? (
           <>
-            <Select label={`Role of ${full_name}`} value={member.role} options={ROLES} onChange={(role) => set.mutate({ email, role })} />
-            <Button look="quiet" onClick={() => setAsking(true)}>
+            <Select label={`Role of ${full_name}`} value={role} options={ROLES} onChange={setChosen} />
+            {role !== member.role && (
+              <Button look="primary" isBusy={set.isPending} onClick={() => (isSelf ? setAsked("role") : save())}>
+                Save role
+              </Button>
+            )}
+            <Button look="quiet" onClick={() => setAsked("remove")}>
               Remove
             </Button>
           </>
         ) : (
-          member.role
+          roleWord.get(member.role)
         )}
       </div>
+      {set.isSuccess && role === member.role && <Good>Saved. It holds from the next request on.</Good>}
       {[set, remove].map(({ error }, at) => error && <ErrorNotice key={at} error={error} />)}
       <Confirm
-        title={`Remove ${full_name}?`}
-        action="Remove member"
-        isOpen={isAsking}
-        onClose={() => setAsking(false)}
+        title="Give up your own role of admin?"
+        action="Give it up"
+        isOpen={asked === "role"}
+        onClose={() => setAsked(undefined)}
+        onConfirm={save}
+      >
+        You will no longer manage the members of this space. Only another admin can give the role back.
+      </Confirm>
+      <Confirm
+        title={isSelf ? "Leave this space?" : `Remove ${full_name}?`}
+        action={isSelf ? "Leave space" : "Remove member"}
+        isOpen={asked === "remove"}
+        onClose={() => setAsked(undefined)}
         onConfirm={() => remove.mutate(email)}
       >
-        {email} may no longer enter this space.
+        {isSelf ? "You may no longer enter this space. Only another admin can add you again." : `${email} may no longer enter this space.`}
       </Confirm>
     </li>
   );

@@ -1,5 +1,5 @@
 // Queues again what did not arrive at a connector within a span, once one has seen how many deliveries these are.
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 
 import { replayDeliveries } from "../api/generated";
@@ -22,6 +22,10 @@ export function ReplayForm({ slug, id, name }: { slug: string; id: string; name:
   const [fault, setFault] = useState<string>();
   // What is asked about and what is done are the same span; nothing while nobody asks.
   const [asked, setAsked] = useState<Span>();
+  const counting = useMutation({
+    mutationFn: (span: Span) => queries.fetchQuery({ ...countQuery(slug, id, span, ["failed", "expired", "cancelled"]), staleTime: 0 }),
+    onSuccess: (number, span) => setAsked(number > 0 ? span : undefined),
+  });
   const replay = useMutation({
     mutationFn: (span: Span) => answer(replayDeliveries({ path: { slug, id }, body: span })),
     onSettled: () => queries.invalidateQueries({ queryKey: ["deliveries", slug] }),
@@ -29,7 +33,10 @@ export function ReplayForm({ slug, id, name }: { slug: string; id: string; name:
   const ask = () => {
     const span = choice === "other" ? spanOf(typed) : { since: hoursAgo(choice) };
     setFault(span ? undefined : "Enter when the span begins.");
-    setAsked(span);
+    replay.reset();
+    if (span) {
+      counting.mutate(span);
+    }
   };
   const words = choice === "other" ? "that span" : (SPANS.find(([value]) => value === choice)?.[1] ?? "");
   const typing = (change: Partial<typeof typed>) => {
@@ -46,25 +53,23 @@ export function ReplayForm({ slug, id, name }: { slug: string; id: string; name:
             <TextField label="Until" type="datetime-local" hint="Now if left out." value={typed.until} onChange={(event) => typing({ until: event.target.value })} />
           </>
         )}
-        <Button isBusy={replay.isPending} onClick={ask}>
+        <Button isBusy={counting.isPending || replay.isPending} onClick={ask}>
           Replay
         </Button>
       </div>
-      {replay.data && (
-        <Good>
-          {replay.data.count === 0 ? "Nothing of that span failed, so nothing is sent again." : `${count(replay.data.count, "delivery", "deliveries")} queued again.`}
-        </Good>
-      )}
-      {replay.isError && <ErrorNotice error={replay.error} />}
+      {(counting.data === 0 || replay.data?.count === 0) && <Good>Nothing of that span failed, so there is nothing to send again.</Good>}
+      {replay.data && replay.data.count > 0 && <Good>{count(replay.data.count, "delivery", "deliveries")} queued again.</Good>}
+      {[counting, replay].map(({ error }, at) => error && <ErrorNotice key={at} error={error} />)}
       <Confirm
         title={`Replay ${words} to “${name}”?`}
         action="Replay"
+        look="primary"
         isOpen={asked !== undefined}
         onClose={() => setAsked(undefined)}
         onConfirm={() => asked !== undefined && replay.mutate(asked)}
       >
-        {asked !== undefined && <Counted slug={slug} id={id} span={asked} words={words} />} Each delivery that failed, expired or was cancelled is
-        sent again, oldest first, at most 10,000 of them.
+        {countWords(counting.data ?? 0)} of {words} did not arrive. Each that failed, expired or was cancelled is sent again, oldest first, at
+        most 10,000 of them.
       </Confirm>
     </div>
   );
@@ -77,18 +82,5 @@ function spanOf({ since, until }: { since: string; until: string }): Span | unde
   return begin === undefined ? undefined : end === undefined ? { since: begin } : { since: begin, until: end };
 }
 
-function Counted({ slug, id, span, words }: { slug: string; id: string; span: Span; words: string }) {
-  const undelivered = useQuery(countQuery(slug, id, span, ["failed", "expired", "cancelled"]));
-  if (undelivered.isError) {
-    return <>How many deliveries these are can’t be told.</>;
-  }
-  if (undelivered.data === undefined) {
-    return <>Counting…</>;
-  }
-  const number = undelivered.data > COUNTED_MAX ? `More than ${count(COUNTED_MAX, "delivery", "deliveries")}` : count(undelivered.data, "delivery", "deliveries");
-  return (
-    <>
-      {number} of {words} did not arrive.
-    </>
-  );
-}
+const countWords = (number: number): string =>
+  number > COUNTED_MAX ? `More than ${count(COUNTED_MAX, "delivery", "deliveries")}` : count(number, "delivery", "deliveries");

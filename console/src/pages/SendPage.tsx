@@ -11,8 +11,10 @@ import { Button } from "../parts/Button";
 import { Select, TextArea, TextField } from "../parts/Field";
 import { ErrorNotice, Warn } from "../parts/Notice";
 import { useDebounced } from "../parts/useDebounced";
+import { useUnsaved } from "../parts/Unsaved";
 import { useKept } from "../parts/useKept";
 import { platformName, Preview } from "../preview/Preview";
+import { faultWords, trimWords } from "../plain";
 import { count, ruleSentence, SEVERITY_OPTIONS } from "../words";
 import { useSpace } from "./Layout";
 import styles from "./page.module.css";
@@ -47,6 +49,7 @@ export function SendPage() {
   const navigate = useNavigate();
   const [draft, setDraft] = useKept<Draft>(`${slug}/send`, NEW);
   const [isUntitled, setUntitled] = useState(false);
+  const { question, letLeave } = useUnsaved(mayEdit && [draft.title, draft.description, draft.fields].some((text) => text.trim() !== ""));
   const shown = useDeferredValue(useDebounced(draft, 250));
   const preview = useQuery({ ...previewQuery(slug, alertOf(shown)), enabled: shown.title.trim() !== "" });
   // One for each draft: what is sent again, since its answer was lost or somebody clicked twice, is stored once.
@@ -54,7 +57,10 @@ export function SendPage() {
   const send = useMutation({
     mutationFn: () =>
       answer(postAlert({ path: { slug }, body: alertOf(draft), headers: { "Idempotency-Key": key } })),
-    onSuccess: ({ id }) => navigate({ to: "/spaces/$slug/alerts/$id", params: { slug, id } }),
+    onSuccess: ({ id }) => {
+      letLeave();
+      return navigate({ to: "/spaces/$slug/alerts/$id", params: { slug, id } });
+    },
   });
   const problem = [send.error, preview.error].find((error) => error instanceof ApiProblem);
   const fault = (field: string) => problem?.of(field);
@@ -123,6 +129,7 @@ export function SendPage() {
         <Preview platform="slack" payload={preview.data?.messages.slack.payload} />
         <Preview platform="teams" payload={preview.data?.messages.teams.payload} />
       </div>
+      {question}
     </div>
   );
 }
@@ -159,13 +166,13 @@ function Receivers({ preview }: { preview: PreviewData }) {
       )}
       {preview.warnings.map(({ loc, msg }) => (
         <p key={`${loc.join(".")} ${msg}`} className={styles.small}>
-          {loc.slice(1).join(" ")}: {msg}
+          {faultWords(msg)}
         </p>
       ))}
       {(["slack", "teams"] as const).flatMap((platform) =>
-        preview.messages[platform].trimmed.map(({ field, from, to }) => (
-          <p key={`${platform} ${field}`} className={styles.small}>
-            {platformName[platform]} shortens {field} from {from.toLocaleString("en")} to {to.toLocaleString("en")}.
+        preview.messages[platform].trimmed.map((trim) => (
+          <p key={`${platform} ${trim.field}`} className={styles.small}>
+            {platformName[platform]} {trimWords(trim)}.
           </p>
         )),
       )}

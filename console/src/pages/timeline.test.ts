@@ -1,8 +1,8 @@
 // Where the troubles of connectors stand among deliveries.
 import { expect, test } from "vitest";
 
-import type { Alert, Delivery } from "../api/generated";
-import { timeline, troubleFilters, type Pause } from "./timeline";
+import type { Alert, Delivery, Pause } from "../api/generated";
+import { timeline, troubleFilters } from "./timeline";
 
 const delivery = (created_at: string) => ({ created_at }) as Delivery;
 const alert = (received_at: string, resolved_at?: string) => ({ received_at, resolved_at }) as Alert;
@@ -22,8 +22,11 @@ test("troubles and repairs stand between the deliveries of their time", () => {
   expect(order(deliveries, [alert("0")], false).at(-1)).toBe("blocked 0");
 });
 
-test("a connector that is off stands where it was switched off", () => {
-  expect(order([delivery("5"), delivery("1")], [], false, [{ id: "a", since: "3" }])).toEqual(["delivery 5", "paused 3", "delivery 1"]);
+test("a connector stands where it was switched off, and where it was switched on again", () => {
+  const pause = (began_at: string, ended_at: string | null) => ({ began_at, ended_at }) as Pause;
+  const deliveries = [delivery("5"), delivery("1")];
+  expect(order(deliveries, [], false, [pause("3", null)])).toEqual(["delivery 5", "paused 3", "delivery 1"]);
+  expect(order(deliveries, [], false, [pause("3", "6")])).toEqual(["resumed 6", "delivery 5", "paused 3", "delivery 1"]);
 });
 
 test("what is older than the deliveries that are read comes with them", () => {

@@ -1,5 +1,5 @@
 // Deliveries and what happened to their connectors in one order, newest first.
-import type { Alert, Delivery } from "../api/generated";
+import type { Alert, Delivery, Pause } from "../api/generated";
 import type { AlertFilters, DeliveryFilters } from "../api/queries";
 
 /** The type of the alerts by which the service says that a connector is blocked; their key names the connector. */
@@ -8,7 +8,7 @@ const BLOCKED = "connector_blocked";
 export type Entry =
   | { kind: "delivery"; at: string; delivery: Delivery }
   | { kind: "blocked" | "repaired"; at: string; alert: Alert }
-  | { kind: "paused"; at: string; connectorId: string };
+  | { kind: "paused" | "resumed"; at: string; pause: Pause };
 
 /** The alerts about the connectors that a list of deliveries is of. */
 export function troubleFilters({ connector_id }: DeliveryFilters): AlertFilters {
@@ -18,8 +18,11 @@ export function troubleFilters({ connector_id }: DeliveryFilters): AlertFilters 
   };
 }
 
-/** A connector that is switched off, and since when. */
-export type Pause = { id: string; since: string };
+/** When a connector was switched off and, where that is over, on again. */
+function switches(pause: Pause): Entry[] {
+  const off: Entry = { kind: "paused", at: pause.began_at, pause };
+  return pause.ended_at === null ? [off] : [off, { kind: "resumed", at: pause.ended_at, pause }];
+}
 
 /** Merges them. Where older deliveries are not read yet, older troubles are left out too. */
 export function timeline(deliveries: Delivery[], alerts: Alert[], pauses: Pause[], hasOlder: boolean): Entry[] {
@@ -28,7 +31,7 @@ export function timeline(deliveries: Delivery[], alerts: Alert[], pauses: Pause[
     { kind: "blocked", at: alert.received_at, alert },
     ...(alert.resolved_at === undefined ? [] : [{ kind: "repaired" as const, at: alert.resolved_at, alert }]),
   ]);
-  const changes = [...troubles, ...pauses.map(({ id, since }): Entry => ({ kind: "paused", at: since, connectorId: id }))];
+  const changes = [...troubles, ...pauses.flatMap(switches)];
   const oldest = rows.at(-1)?.at ?? "";
   const shown = hasOlder ? changes.filter(({ at }) => at >= oldest) : changes;
   // The order of acceptance stays among deliveries whose clocks differ.

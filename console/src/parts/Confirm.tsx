@@ -1,4 +1,4 @@
-// Asks before something that can't be taken back, and names the thing.
+// Asks before something that can't be taken back, and names the thing. What only adds something is no danger.
 import { AlertDialog } from "@base-ui/react/alert-dialog";
 import type { ReactNode } from "react";
 
@@ -9,6 +9,7 @@ export function Confirm({
   title,
   children,
   action,
+  look = "danger",
   isOpen,
   onClose,
   onConfirm,
@@ -16,6 +17,7 @@ export function Confirm({
   title: string;
   children: ReactNode;
   action: string;
+  look?: "danger" | "primary";
   isOpen: boolean;
   onClose: () => void;
   onConfirm: () => void;
@@ -30,10 +32,10 @@ export function Confirm({
           <div className={styles.actions}>
             <Button onClick={onClose}>Cancel</Button>
             <Button
-              look="danger"
+              look={look}
               onClick={() => {
-                onClose();
                 onConfirm();
+                onClose();
               }}
             >
               {action}

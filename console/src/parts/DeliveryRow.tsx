@@ -17,7 +17,7 @@ const RETRIED = ["failed", "expired", "cancelled"];
 const reasons: Record<string, string> = {
   connector_inactive: "the connector was switched off",
   connector_deleted: "the connector was deleted",
-  message_refused: "the channel refused the message",
+  message_refused: "the channel refused the message, also as plain text; the others are not held up, and Retry sends it again",
   time_up: "it could not be delivered in time",
   opening_not_delivered: "the message it follows was not delivered",
 };

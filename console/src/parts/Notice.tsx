@@ -1,16 +1,25 @@
 // What a page says instead of content: that something went wrong, that there is nothing, that it is loading.
+import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 
 import { ApiProblem } from "../api/problem";
 import { Button } from "./Button";
 import styles from "./notice.module.css";
 
-export function ErrorNotice({ error, retry }: { error: unknown; retry?: () => void }) {
-  const detail = error instanceof ApiProblem ? error.detail : "Something went wrong here. Reload the page.";
+/** What is not there will not be there the next time: then there is a way on, and nothing to try again. */
+export function ErrorNotice({ error, retry, wayOn }: { error: unknown; retry?: () => void; wayOn?: ReactNode }) {
+  const sentences = error instanceof ApiProblem ? error.sentences : ["Something went wrong here. Reload the page."];
+  const isAbsent = error instanceof ApiProblem && error.status === 404;
   return (
     <div className={`${styles.notice} ${styles.error}`} role="alert">
-      <p>{detail}</p>
-      {retry && <Button onClick={retry}>Try again</Button>}
+      <div>
+        {sentences.map((sentence, at) => (
+          <p key={at}>{sentence}</p>
+        ))}
+      </div>
+      {isAbsent && (wayOn ?? <Link to="/">Go to your spaces</Link>)}
+      {!isAbsent && wayOn}
+      {retry && !isAbsent && <Button onClick={retry}>Try again</Button>}
     </div>
   );
 }
@@ -39,7 +48,7 @@ export function Warn({ children }: { children: ReactNode }) {
 export function ErrorLine({ children }: { children: ReactNode }) {
   return (
     <div className={`${styles.notice} ${styles.error}`} role="alert">
-      <p>{children}</p>
+      {children}
     </div>
   );
 }

@@ -1,13 +1,20 @@
-// What came of a test message.
+// What came of a test message, until it is dismissed.
 import type { TestResult } from "../api/generated";
+import { Button } from "./Button";
 import { ErrorLine, Good } from "./Notice";
 
-export function TestOutcome({ result }: { result: TestResult }) {
-  return result.success ? (
-    <Good>The test message was accepted. Look for it in the channel.</Good>
-  ) : (
-    <ErrorLine>
-      The test failed ({result.status_code}): {result.error}
-    </ErrorLine>
+export function TestOutcome({ result, onDismiss }: { result: TestResult; onDismiss: () => void }) {
+  const Line = result.success ? Good : ErrorLine;
+  return (
+    <Line>
+      <p>
+        {result.success
+          ? "The test message was accepted. Look for it in the channel."
+          : `The test failed (${result.status_code}): ${result.error}`}
+      </p>
+      <Button look="quiet" onClick={onDismiss}>
+        Dismiss
+      </Button>
+    </Line>
   );
 }

@@ -15,6 +15,14 @@ export function ago(at: number, now: number): string {
   return found ? relative.format(Math.trunc(difference / found[1]), found[0]) : "just now";
 }
 
+/** How long something has been so: "3 minutes". */
+export function lasting(since: number, now: number): string {
+  const length = Math.max(now - since, 1_000);
+  const [unit, one] = UNITS.find(([, one]) => length >= one) ?? ["second", 1_000];
+  const number = Math.trunc(length / one);
+  return `${number.toLocaleString("en")} ${unit}${number === 1 ? "" : "s"}`;
+}
+
 /** The time so many days from now, as the API takes it. */
 export const inDays = (days: string): string => new Date(Date.now() + Number(days) * 86_400_000).toISOString();
 

@@ -139,8 +139,8 @@ impl App {
         if !step.is_large() {
             return Ok(self.store.accept(step).await?);
         }
-        let turn = timeout(TURN_WITHIN, self.large_steps.take());
-        let _turn = turn.await.map_err(|_elapsed| too_many_large())?;
+        let begun = timeout(TURN_WITHIN, self.large_steps.begin());
+        let _under_way = begun.await.map_err(|_elapsed| too_many_large())?;
         Ok(self.store.accept(step).await?)
     }
 

@@ -18,19 +18,19 @@ use http_body::{Frame, SizeHint};
 
 use crate::{
     ApiError, App,
-    body_budget::{Room, SMALL_BYTES, Sender},
+    body_budget::{CallerKind, ReservedMemory, SMALL_BYTES},
 };
 
 /// Room that a route took for its answer before it changed anything, since it could not refuse to answer afterwards.
 #[derive(Clone)]
 pub(crate) struct AnswerRoom {
-    _room: Arc<Room>,
+    _room: Arc<ReservedMemory>,
 }
 
 impl AnswerRoom {
     /// Takes room for an answer of about this many bytes.
     pub(crate) fn reserve(app: &App, bytes: usize) -> Result<Self, ApiError> {
-        let mut room = app.answers.room(Sender::Caller);
+        let mut room = app.answers.room(CallerKind::Known);
         room.grow(bytes)?;
         Ok(Self {
             _room: Arc::new(room),

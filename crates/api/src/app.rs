@@ -16,11 +16,11 @@ use crate::{
     body_budget::BodyBudget,
     date_header::DateHeader,
     meters::ApiMeters,
+    resting_queue::RestingQueue,
     rosters::Rosters,
     routes::{METRICS_PREFIX, sign_in_limit::SignInLimit},
     seldom::Seldom,
     test_limit::TestLimit,
-    turn::Turns,
 };
 
 /// What the API is made of.
@@ -79,7 +79,7 @@ pub struct AppParts {
     /// Counts the requests that the API answered with 503, and logs the count once a minute.
     pub(crate) unavailable: Seldom,
     /// Whose turn it is to store a large step of a request.
-    pub(crate) large_steps: Turns,
+    pub(crate) large_steps: RestingQueue,
     rosters: Rosters,
 }
 
@@ -117,7 +117,7 @@ impl App {
             bodies: BodyBudget::default(),
             answers: BodyBudget::default(),
             unavailable: Seldom::default(),
-            large_steps: Turns::new(LARGE_STEP_REST_MAX),
+            large_steps: RestingQueue::new(LARGE_STEP_REST_MAX),
             rosters: Rosters::default(),
         }))
     }

@@ -11,7 +11,7 @@ use http_body_util::BodyExt;
 
 use crate::{
     ApiError, App, ErrorKind,
-    body_budget::{Room, Sender},
+    body_budget::{CallerKind, ReservedMemory},
     non_finite, surrogates,
 };
 
@@ -39,7 +39,7 @@ enum Encoding {
 /// The bytes of a body, and the room that they take in the body budget.
 pub(crate) struct Received {
     bytes: Bytes,
-    _room: Room,
+    _room: ReservedMemory,
 }
 
 impl Deref for Received {
@@ -57,13 +57,13 @@ pub(crate) async fn read(
     body: Body,
     most: usize,
 ) -> Result<Received, ApiError> {
-    read_from(app, Sender::Caller, headers, body, most).await
+    read_from(app, CallerKind::Known, headers, body, most).await
 }
 
 /// The JSON body of a sender of either kind.
 pub(crate) async fn read_from(
     app: &App,
-    sender: Sender,
+    sender: CallerKind,
     headers: &HeaderMap,
     body: Body,
     most: usize,
@@ -81,8 +81,8 @@ pub(crate) async fn read_from(
     let encoding = encoding(headers)?;
     let mut room = app.bodies.room(sender);
     let within = match sender {
-        Sender::Caller => ARRIVAL_MAX,
-        Sender::Stranger => STRANGERS_ARRIVAL_MAX,
+        CallerKind::Known => ARRIVAL_MAX,
+        CallerKind::Stranger => STRANGERS_ARRIVAL_MAX,
     };
     let arriving = collect(body, encoding, announced, most, &mut room);
     let arrived = tokio::time::timeout(within, arriving).await;
@@ -108,7 +108,7 @@ async fn collect(
     encoding: Encoding,
     announced: Option<u64>,
     most: usize,
-    room: &mut Room,
+    room: &mut ReservedMemory,
 ) -> Result<Bytes, ApiError> {
     let (mut collected, mut values) = (Vec::new(), JsonValues::default());
     while let Some(frame) = body.frame().await {
@@ -163,7 +163,7 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, ApiError> {
 /// At most this many bytes are unpacked at once.
 const UNPACKED_BYTES: usize = 64 * 1_024;
 
-fn unzipped(bytes: &Bytes, most: usize, room: &mut Room) -> Result<Bytes, ApiError> {
+fn unzipped(bytes: &Bytes, most: usize, room: &mut ReservedMemory) -> Result<Bytes, ApiError> {
     let (mut plain, mut some) = (Vec::new(), vec![0; UNPACKED_BYTES]);
     let mut values = JsonValues::default();
     let mut decoder = MultiGzDecoder::new(bytes.as_ref());

@@ -15,11 +15,11 @@ pub(crate) const SMALL_BYTES: usize = 64 * 1_024;
 /// The bodies of callers who are not known yet, in bytes.
 const STRANGERS_BYTES_MAX: usize = 16 * 1_024 * 1_024;
 
-/// Who sends a body.
+/// Whose request it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sender {
+pub(crate) enum CallerKind {
     /// A caller who was let in.
-    Caller,
+    Known,
     /// A caller who is not known yet.
     Stranger,
 }
@@ -47,10 +47,10 @@ impl BodyBudget {
         }
     }
 
-    /// Room for one body, which grows with it.
-    pub(crate) fn room(&self, sender: Sender) -> Room {
-        let strangers = (sender == Sender::Stranger).then(|| Share::of(&self.strangers));
-        Room {
+    /// Memory for one body, which grows with it.
+    pub(crate) fn room(&self, caller: CallerKind) -> ReservedMemory {
+        let strangers = (caller == CallerKind::Stranger).then(|| Share::of(&self.strangers));
+        ReservedMemory {
             shares: strangers
                 .into_iter()
                 .chain([Share::of(&self.all)])
@@ -63,7 +63,7 @@ impl BodyBudget {
 
 /// The room that a body takes, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Room {
+pub(crate) struct ReservedMemory {
     shares: Vec<Share>,
     large: Share,
     size: usize,
@@ -75,7 +75,7 @@ struct Share {
     taken: Option<OwnedSemaphorePermit>,
 }
 
-impl Room {
+impl ReservedMemory {
     /// Takes more room, if there is any.
     pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), ApiError> {
         self.size += bytes;
@@ -130,25 +130,25 @@ mod tests {
     #[test]
     fn strangers_have_less_and_what_is_dropped_is_free_again() {
         let budget = BodyBudget::new(100, 100, 10);
-        let mut stranger = budget.room(Sender::Stranger);
+        let mut stranger = budget.room(CallerKind::Stranger);
         assert!(stranger.grow(6).is_ok() && stranger.grow(4).is_ok());
         assert!(stranger.grow(1).is_err());
-        assert!(budget.room(Sender::Stranger).grow(1).is_err());
-        let mut caller = budget.room(Sender::Caller);
+        assert!(budget.room(CallerKind::Stranger).grow(1).is_err());
+        let mut caller = budget.room(CallerKind::Known);
         assert!(caller.grow(90).is_ok() && caller.grow(10).is_err());
         drop(stranger);
         assert!(caller.grow(10).is_ok());
         drop(caller);
-        assert!(budget.room(Sender::Stranger).grow(10).is_ok());
+        assert!(budget.room(CallerKind::Stranger).grow(10).is_ok());
     }
 
     #[test]
     fn large_bodies_leave_room_to_small_ones() {
         let budget = BodyBudget::new(400_000, 200_000, 0);
-        let mut large = budget.room(Sender::Caller);
+        let mut large = budget.room(CallerKind::Known);
         assert!(large.grow(60_000).is_ok() && large.grow(140_000).is_ok());
-        assert!(budget.room(Sender::Caller).grow(70_000).is_err());
-        let mut small: Vec<_> = (0..3).map(|_| budget.room(Sender::Caller)).collect();
+        assert!(budget.room(CallerKind::Known).grow(70_000).is_err());
+        let mut small: Vec<_> = (0..3).map(|_| budget.room(CallerKind::Known)).collect();
         assert!(small.iter_mut().all(|room| room.grow(60_000).is_ok()));
         drop(large);
         assert!(small[0].grow(100_000).is_ok());

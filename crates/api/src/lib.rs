@@ -23,13 +23,13 @@ mod passwords;
 mod path;
 mod peer;
 mod query;
+mod resting_queue;
 mod rosters;
 mod routes;
 mod seldom;
 mod serialised;
 mod surrogates;
 mod test_limit;
-mod turn;
 mod unread;
 
 pub use api_error::{ApiError, ErrorKind};

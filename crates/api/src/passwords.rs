@@ -14,7 +14,7 @@ use argon2::{
 use ring::digest;
 use tokio::sync::Semaphore;
 
-use crate::{heavy, turn::Turns};
+use crate::{heavy, resting_queue::RestingQueue};
 
 /// Checks that are under way or wait for their turn. Each takes 7 MiB and some 20 ms of a core, then rests for as long; so the
 /// last of them waits for less than a second.
@@ -43,7 +43,7 @@ impl Password {
 #[derive(Clone)]
 pub struct Passwords {
     /// One is checked at a time.
-    turns: Turns,
+    queue: RestingQueue,
     /// The one that is checked and those that wait.
     admitted: Arc<Semaphore>,
     random: Arc<dyn Random>,
@@ -55,7 +55,7 @@ impl Passwords {
     /// Made once; the bound holds for all clones together.
     pub fn new(random: Arc<dyn Random>) -> Self {
         Self {
-            turns: Turns::new(REST_MAX),
+            queue: RestingQueue::new(REST_MAX),
             admitted: Arc::new(Semaphore::new(ADMITTED_MAX)),
             random,
             nobody: Arc::default(),
@@ -76,10 +76,10 @@ impl Passwords {
     /// checks wait already.
     pub async fn verify(&self, password: Password, hash: Option<String>) -> Option<bool> {
         let _admitted = self.admitted.try_acquire().ok()?;
-        let turn = self.turns.take().await;
+        let under_way = self.queue.begin().await;
         let this = self.clone();
         let check = move || {
-            let _turn = turn;
+            let _until_it_ends = under_way;
             this.verify_now(&password, hash.as_deref())
         };
         heavy::run(check).await

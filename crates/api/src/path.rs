@@ -12,6 +12,8 @@ pub(crate) struct PathId(pub(crate) String);
 pub(crate) struct PathSlug(pub(crate) String);
 /// The parameter `source`: the name of a producer.
 pub(crate) struct PathSource(pub(crate) String);
+/// The parameter `key`: an API key, which nobody may read in a log.
+pub(crate) struct PathKey(pub(crate) String);
 /// The parameter `email` of a member.
 pub(crate) struct PathEmail(pub(crate) String);
 
@@ -35,4 +37,4 @@ macro_rules! parameters {
     )+};
 }
 
-parameters!(PathId => "id", PathSlug => "slug", PathEmail => "email", PathSource => "source");
+parameters!(PathId => "id", PathSlug => "slug", PathEmail => "email", PathSource => "source", PathKey => "key");

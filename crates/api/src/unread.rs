@@ -27,11 +27,11 @@ const PIECE_MAX: Duration = Duration::from_secs(2);
 const ARRIVAL_MAX: Duration = Duration::from_secs(30);
 
 /// A body that the route and [`Rest`] both hold.
-struct Shared(Arc<Mutex<Body>>);
+struct SharedBody(Arc<Mutex<Body>>);
 
 /// What is left of a body once its request is answered.
 pub(crate) struct Rest {
-    body: Shared,
+    body: SharedBody,
     /// Whether the client sends it only when it is asked to.
     waits: bool,
 }
@@ -44,8 +44,8 @@ pub(crate) fn keep_rest(request: Request) -> (Request, Option<Rest>) {
     let waits = waits_to_be_asked(request.headers());
     let (head, body) = request.into_parts();
     let body = Arc::new(Mutex::new(body));
-    let request = Request::from_parts(head, Body::new(Shared(Arc::clone(&body))));
-    let body = Shared(body);
+    let request = Request::from_parts(head, Body::new(SharedBody(Arc::clone(&body))));
+    let body = SharedBody(body);
     (request, Some(Rest { body, waits }))
 }
 
@@ -81,13 +81,13 @@ impl Rest {
     }
 }
 
-impl Shared {
+impl SharedBody {
     fn lock(&self) -> MutexGuard<'_, Body> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl HttpBody for Shared {
+impl HttpBody for SharedBody {
     type Data = Bytes;
     type Error = axum::Error;
 

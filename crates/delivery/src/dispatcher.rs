@@ -1,4 +1,4 @@
-//! The dispatcher: follows the store's events, and polls for what no event announced, so that each destination with pending
+//! The dispatcher: follows store events, and polls for what no event announced, so that each destination with pending
 //! deliveries has a worker.
 
 use std::{
@@ -7,12 +7,12 @@ use std::{
 };
 
 use alert_connectors_model::Fingerprint;
-use alert_connectors_store::{Event, PendingDelivery, StoreError};
+use alert_connectors_store::{PendingDelivery, StoreError, StoreEvent};
 use tokio::time;
 
 use crate::{
     announcement::Announcement,
-    destination::{Destination, QueuedDelivery, Wake},
+    destination::{Destination, HoldBack, QueuedDelivery, Wake},
     lease_keeper::yield_lease,
     lease_requests::Why,
     registry::Registry,
@@ -50,7 +50,7 @@ pub(crate) async fn run(registry: Arc<Registry>) {
     }
 }
 
-async fn handle_all(registry: &Arc<Registry>, events: Vec<Event>) {
+async fn handle_all(registry: &Arc<Registry>, events: Vec<StoreEvent>) {
     let mut last = None;
     for event in events {
         handle(registry, event, &mut last).await;
@@ -74,31 +74,35 @@ fn queued(registry: &Registry, delivery: PendingDelivery, last: &mut Option<Arc<
     registry.act_on(destination, wake, Why::Queued);
 }
 
-async fn handle(registry: &Arc<Registry>, event: Event, last: &mut Option<Arc<RenderedAlert>>) {
+async fn handle(
+    registry: &Arc<Registry>,
+    event: StoreEvent,
+    last: &mut Option<Arc<RenderedAlert>>,
+) {
     let context = &registry.context;
     match event {
-        Event::Queued(delivery) => queued(registry, delivery, last),
-        Event::Changed(fingerprint) => registry.reload(fingerprint),
-        Event::Moved { from, to } => moved(registry, from, to),
-        Event::Repaired(fingerprint) => repaired(registry, fingerprint).await,
-        Event::ConnectorDetached(fingerprint, space, connector) => {
+        StoreEvent::Queued(delivery) => queued(registry, delivery, last),
+        StoreEvent::Changed(fingerprint) => registry.reload(fingerprint),
+        StoreEvent::Moved { from, to } => moved(registry, from, to),
+        StoreEvent::Repaired(fingerprint) => repaired(registry, fingerprint).await,
+        StoreEvent::ConnectorDetached(fingerprint, space, connector) => {
             context.announce_at_once(Announcement::Detached(fingerprint, space, connector));
         }
-        Event::QueuedElsewhere => {
+        StoreEvent::QueuedElsewhere => {
             context.epoch.fetch_add(1, Ordering::Relaxed);
         }
-        Event::BacklogGrew(fingerprint) => {
+        StoreEvent::BacklogGrew(fingerprint) => {
             start_if(registry, fingerprint, Destination::backlog_grew);
         }
-        Event::Invalidated(fingerprint) => {
+        StoreEvent::Invalidated(fingerprint) => {
             start_if(registry, fingerprint, Destination::invalidate);
         }
-        Event::LeaseRequested(fingerprint) => {
+        StoreEvent::LeaseRequested(fingerprint) => {
             if let Some(destination) = registry.get(fingerprint) {
                 yield_lease(context, &destination);
             }
         }
-        Event::LeaseReleased(fingerprint) => {
+        StoreEvent::LeaseReleased(fingerprint) => {
             context.lease_requests.request(fingerprint, Why::Pending);
         }
     }
@@ -129,20 +133,25 @@ async fn repaired(registry: &Registry, fingerprint: Fingerprint) {
 /// nothing is sent to both.
 fn moved(registry: &Arc<Registry>, from: Fingerprint, to: Fingerprint) {
     let (old, new) = (registry.destination(from), registry.destination(to));
-    new.pause();
+    let until_quiet = new.hold_back();
     registry.reload(from);
     registry.reload(to);
-    let resumed = resume_after(Arc::clone(registry), old, new);
+    let resumed = resume_after(Arc::clone(registry), old, new.fingerprint, until_quiet);
     registry.workers.worker("move", resumed);
 }
 
-async fn resume_after(registry: Arc<Registry>, old: Arc<Destination>, new: Arc<Destination>) {
+async fn resume_after(
+    registry: Arc<Registry>,
+    old: Arc<Destination>,
+    new: Fingerprint,
+    until_quiet: HoldBack,
+) {
     tokio::select! {
         () = old.quiet() => {}
         () = registry.context.stopping.cancelled() => return,
     }
-    new.resume();
-    registry.reload(new.fingerprint);
+    drop(until_quiet);
+    registry.reload(new);
 }
 
 /// At the start, finds every destination with pending deliveries; later only when the version moved, since another program may have

@@ -10,7 +10,7 @@ use crate::{
     Verdict,
     block_alert::ALERT_TYPE,
     payload::Payload,
-    send_policy::{Blame, Failure, Moment, Refusal, SendPolicy, Turn},
+    send_policy::{Blame, Moment, Refusal, SendPolicy, SetAsideFailure, Turn},
 };
 
 /// What follows from an attempt.
@@ -25,23 +25,45 @@ pub(crate) struct NextStep {
 }
 
 /// The parts of a request that decide what follows from it.
-pub(crate) struct Request<'a> {
-    pub(crate) payload: &'a Payload,
-    pub(crate) turn: Turn,
-    pub(crate) blame: Blame,
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Request {
+    /// The place in the queue of the oldest delivery that it carried.
+    seq: Option<i64>,
+    form: Form,
+    size: usize,
+    /// Whether it carried more than one message, any of which could be the one that is refused.
+    is_many: bool,
+    /// Whether it was about a blocked connector itself: nobody is notified of that.
+    quiet: bool,
+    turn: Turn,
+    blame: Blame,
+}
+
+impl Request {
+    pub(crate) fn of(payload: &Payload, turn: Turn, blame: Blame) -> Self {
+        Self {
+            seq: payload.first().map(|(_, _, seq)| seq),
+            form: payload.form(),
+            size: payload.size(),
+            is_many: payload.is_many(),
+            quiet: payload.is_of_type(ALERT_TYPE),
+            turn,
+            blame,
+        }
+    }
 }
 
 /// Decides what follows from a request, and updates the send policy.
 pub(crate) fn next_step(
     policy: Option<&mut SendPolicy>,
-    request: &Request<'_>,
+    request: &Request,
     verdict: &Verdict,
     now: Moment,
     random: &dyn Random,
 ) -> NextStep {
     let Some(policy) = policy else {
         // The lease was lost during the request, and the policy with it. The fence is stale, so only the attempt is kept.
-        return NextStep::of(retry(request.payload.form(), Duration::ZERO, now));
+        return NextStep::of(retry(request.form, Duration::ZERO, now));
     };
     let was_troubled = policy.is_troubled();
     let set_aside = match (request.turn, verdict) {
@@ -75,12 +97,12 @@ pub(crate) fn next_step(
 /// For a message that was set aside: its failures say nothing about the channel.
 fn after_set_aside(
     policy: &mut SendPolicy,
-    request: &Request<'_>,
+    request: &Request,
     verdict: &Verdict,
     now: Moment,
     random: &dyn Random,
 ) -> Disposition {
-    let seq = request.payload.first().map_or(0, |(_, _, seq)| seq);
+    let seq = request.seq.unwrap_or_default();
     let wait = match verdict {
         Verdict::Delivered | Verdict::Accepted => {
             policy.forget_set_aside(seq);
@@ -88,19 +110,21 @@ fn after_set_aside(
             return arrived(verdict, now);
         }
         // It is sent in its plain form only.
-        Verdict::Message(_) => {
+        Verdict::MessageRefused(_) => {
             policy.forget_set_aside(seq);
             return failed(now);
         }
         Verdict::Throttled { wait, .. } => policy.throttled(*wait, now, random),
-        Verdict::Unanswered(_) => policy.failed_again(seq, Failure::Unanswered, now, random),
+        Verdict::Unanswered(_) => {
+            policy.failed_again(seq, SetAsideFailure::Unanswered, now, random)
+        }
         Verdict::Transient { wait, .. } => {
             let asked = wait.unwrap_or_default();
-            policy.failed_again(seq, Failure::Other { asked }, now, random)
+            policy.failed_again(seq, SetAsideFailure::Other { asked }, now, random)
         }
-        Verdict::Destination(_) => {
+        Verdict::DestinationRefused(_) => {
             let asked = Duration::ZERO;
-            policy.failed_again(seq, Failure::Other { asked }, now, random)
+            policy.failed_again(seq, SetAsideFailure::Other { asked }, now, random)
         }
     };
     retry(Form::Plain, wait, now)
@@ -108,14 +132,13 @@ fn after_set_aside(
 
 fn after_another(
     policy: &mut SendPolicy,
-    request: &Request<'_>,
+    request: &Request,
     verdict: &Verdict,
     now: Moment,
     random: &dyn Random,
     revived: &mut Vec<i64>,
 ) -> Disposition {
-    let payload = request.payload;
-    let (form, quiet) = (payload.form(), payload.is_of_type(ALERT_TYPE));
+    let Request { form, quiet, .. } = *request;
     let blocked_before = policy.is_blocked();
     match verdict {
         Verdict::Delivered | Verdict::Accepted => {
@@ -133,20 +156,20 @@ fn after_another(
             let wait = policy.unanswered(&reason.to_string(), quiet, now, random);
             retry(form, wait, now)
         }
-        Verdict::Destination(reason) => {
+        Verdict::DestinationRefused(reason) => {
             suspect(policy, request);
             let wait = policy.condemned(&reason.to_string(), quiet, now, random);
             retry(form, wait, now)
         }
-        Verdict::Message(reason) if payload.is_many() => {
-            policy.refused_digest(payload.size(), &reason.to_string(), now);
+        Verdict::MessageRefused(reason) if request.is_many => {
+            policy.refused_digest(request.size, &reason.to_string(), now);
             retry(Form::Full, Duration::ZERO, now)
         }
-        Verdict::Message(_) if form == Form::Full && !blocked_before => {
+        Verdict::MessageRefused(_) if form == Form::Full && !blocked_before => {
             retry(Form::Plain, Duration::ZERO, now)
         }
-        Verdict::Message(reason) => {
-            let seq = payload.first().map_or(0, |(_, _, seq)| seq);
+        Verdict::MessageRefused(reason) => {
+            let seq = request.seq.unwrap_or_default();
             match policy.refused(seq, &reason.to_string(), quiet, now, random) {
                 Refusal::Failed => return failed(now),
                 Refusal::StillBlocked => {}
@@ -160,13 +183,13 @@ fn after_another(
 }
 
 /// Remembers which message failed. A digest is halved instead, so that the one that fails for what it carries is found.
-fn suspect(policy: &mut SendPolicy, request: &Request<'_>) {
-    let Some((_, _, seq)) = request.payload.first() else {
+fn suspect(policy: &mut SendPolicy, request: &Request) {
+    let Some(seq) = request.seq else {
         return;
     };
-    let is_many = request.payload.is_many();
+    let is_many = request.is_many;
     if is_many && request.blame == Blame::Either {
-        policy.halve(request.payload.size());
+        policy.halve(request.size);
     }
     if !is_many || matches!(request.turn, Turn::Trial(_)) {
         policy.suspect(seq, request.blame, request.turn);
@@ -216,3 +239,6 @@ fn after(now: Timestamp, wait: Duration) -> Timestamp {
     let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
     now.checked_add(wait).unwrap_or(now)
 }
+
+#[cfg(test)]
+mod tests;

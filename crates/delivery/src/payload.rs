@@ -315,7 +315,7 @@ fn story(
 }
 
 /// One alert of a digest, with all deliveries about it.
-struct Entry<'b> {
+struct AlertInDigest<'b> {
     entry: &'b DigestEntry,
     told: Vec<(DeliveryKind, Timestamp)>,
     page: Option<String>,
@@ -327,14 +327,14 @@ fn digest(
     carried: &[DigestEntry],
     public_url: Option<&str>,
 ) -> Bytes {
-    let mut entries: Vec<Entry<'_>> = Vec::new();
+    let mut entries: Vec<AlertInDigest<'_>> = Vec::new();
     let mut places = std::collections::HashMap::new();
     for entry in carried {
         let place = *places.entry(entry.alert_id).or_insert(entries.len());
         let told = (entry.kind, entry.created_at);
         match entries.get_mut(place) {
             Some(entry) => entry.told.push(told),
-            None => entries.push(Entry {
+            None => entries.push(AlertInDigest {
                 entry,
                 told: vec![told],
                 page: alert_url(public_url, &space.slug, entry.alert_id),

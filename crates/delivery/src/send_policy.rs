@@ -36,7 +36,7 @@ use crate::{
 
 mod set_aside;
 
-pub(crate) use set_aside::{Blame, Failure, MessageRef, Turn};
+pub(crate) use set_aside::{Blame, MessageRef, SetAsideFailure, Turn};
 
 /// The maximum number of deliveries in one digest.
 pub(crate) const DIGEST_MAX: usize = 2_000;

@@ -174,8 +174,10 @@ async fn conclude(
         }
         Verdict::Transient { reason, .. }
         | Verdict::Unanswered(reason)
-        | Verdict::Message(reason)
-        | Verdict::Destination(reason) => TestReport::failed(response.status, reason.to_string()),
+        | Verdict::MessageRefused(reason)
+        | Verdict::DestinationRefused(reason) => {
+            TestReport::failed(response.status, reason.to_string())
+        }
     }
 }
 

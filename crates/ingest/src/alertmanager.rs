@@ -17,7 +17,7 @@ use crate::{
 
 /// Whose webhook it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sender {
+pub(crate) enum Producer {
     Alertmanager,
     Grafana,
 }
@@ -34,15 +34,15 @@ struct Group<'g> {
 
 /// Reads a body. Alerts that name no type get this one.
 pub(crate) fn read(
-    sender: Sender,
+    producer: Producer,
     alert_type: &'static str,
     body: Json<'_>,
     reading: &mut Reading<'_>,
 ) -> Result<(), Vec<Fault>> {
     let mut body = FieldReader::of_body(body)?;
-    let shape = match sender {
-        Sender::Alertmanager => "Alertmanager's webhook (version 4)",
-        Sender::Grafana => "Grafana's webhook",
+    let shape = match producer {
+        Producer::Alertmanager => "Alertmanager's webhook (version 4)",
+        Producer::Grafana => "Grafana's webhook",
     };
     let entries = required_list(&mut body, "alerts", shape);
     let group_labels = pairs(body.take("groupLabels"));
@@ -52,7 +52,7 @@ pub(crate) fn read(
     let labels = labels_in_words(&group_labels);
     let group = Group {
         alert_type,
-        prefix: prefix(sender, organisation.as_ref()),
+        prefix: prefix(producer, organisation.as_ref()),
         labels: &labels,
     };
     let loc = Loc::body().field("alerts");
@@ -67,11 +67,11 @@ pub(crate) fn read(
 }
 
 /// Two organisations of a Grafana may name different alerts alike.
-fn prefix(sender: Sender, organisation: Option<&Json<'_>>) -> String {
-    match (sender, organisation) {
-        (Sender::Alertmanager, _) => "am:".to_owned(),
-        (Sender::Grafana, Some(Json::Number(number))) => format!("gf:{number}:"),
-        (Sender::Grafana, _) => "gf:".to_owned(),
+fn prefix(producer: Producer, organisation: Option<&Json<'_>>) -> String {
+    match (producer, organisation) {
+        (Producer::Alertmanager, _) => "am:".to_owned(),
+        (Producer::Grafana, Some(Json::Number(number))) => format!("gf:{number}:"),
+        (Producer::Grafana, _) => "gf:".to_owned(),
     }
 }
 
@@ -80,8 +80,9 @@ fn left_out(count: Json<'_>) -> Option<String> {
     let Json::Number(count) = count else {
         return None;
     };
-    (count.as_str() != "0")
-        .then(|| format!("The sender left out {count} alerts of the group; raise its max_alerts."))
+    (count.as_str() != "0").then(|| {
+        format!("The producer left out {count} alerts of the group; raise its max_alerts.")
+    })
 }
 
 impl Group<'_> {

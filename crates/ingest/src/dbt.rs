@@ -31,7 +31,7 @@ struct Node {
 }
 
 /// What a result says of its node.
-enum Verdict {
+enum NodeResult {
     Passes,
     Fails(Severity),
     /// It was not looked at.
@@ -121,11 +121,11 @@ impl Run<'_> {
             Cow::Borrowed("unknown")
         });
         let known = self.nodes.get(&*id);
-        let verdict = verdict(&mut draft, text(result.take("status")).as_deref());
-        let (status, severity) = match verdict {
-            Verdict::Passes => (AlertStatus::Resolved, Severity::Medium),
-            Verdict::Fails(severity) => (AlertStatus::Active, severity),
-            Verdict::Nothing => return None,
+        let result_of_node = node_result(&mut draft, text(result.take("status")).as_deref());
+        let (status, severity) = match result_of_node {
+            NodeResult::Passes => (AlertStatus::Resolved, Severity::Medium),
+            NodeResult::Fails(severity) => (AlertStatus::Active, severity),
+            NodeResult::Nothing => return None,
         };
         draft.status(status);
         draft.severity(known.and_then(|node| node.severity).unwrap_or(severity));
@@ -174,19 +174,19 @@ fn name_of(id: &str) -> &str {
     }
 }
 
-fn verdict(draft: &mut Draft<'_>, status: Option<&str>) -> Verdict {
+fn node_result(draft: &mut Draft<'_>, status: Option<&str>) -> NodeResult {
     match status {
-        Some("pass" | "success") => Verdict::Passes,
+        Some("pass" | "success") => NodeResult::Passes,
         Some("error" | "fail" | "runtime error" | "partial success") => {
-            Verdict::Fails(Severity::High)
+            NodeResult::Fails(Severity::High)
         }
-        Some("warn") => Verdict::Fails(Severity::Medium),
-        Some("skipped" | "no-op") => Verdict::Nothing,
+        Some("warn") => NodeResult::Fails(Severity::Medium),
+        Some("skipped" | "no-op") => NodeResult::Nothing,
         other => {
             let found = other.unwrap_or("nothing");
             let msg = format!("The status {found} is not known; it counts as a warning.");
             draft.warn(|loc| loc.field("status"), msg);
-            Verdict::Fails(Severity::Medium)
+            NodeResult::Fails(Severity::Medium)
         }
     }
 }

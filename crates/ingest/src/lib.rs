@@ -8,6 +8,7 @@ mod dbt;
 mod dbt_cloud;
 mod draft;
 mod great_expectations;
+mod hook;
 mod mapping;
 mod openmetadata;
 mod pagerduty;
@@ -18,5 +19,6 @@ mod signature;
 mod source;
 mod values;
 
+pub use hook::{HookOptions, HookRefusal, HookShape, read_hook};
 pub use mapping::Mapping;
 pub use source::{Ingested, Source, event_of_headers};

@@ -17,7 +17,7 @@ use crate::{
 const SHAPE: &str = "A change event of OpenMetadata";
 
 /// What every event has.
-struct Event<'j> {
+struct ChangeEvent<'j> {
     kind: Cow<'j, str>,
     entity_type: Cow<'j, str>,
     entity_id: String,
@@ -52,7 +52,7 @@ pub(crate) fn read(body: Json<'_>, reading: &mut Reading<'_>) -> Result<(), Vec<
     let kind = required_text(&mut body, "eventType", SHAPE);
     let entity_type = required_text(&mut body, "entityType", SHAPE);
     let entity = body.take("entity");
-    let mut event = Event {
+    let mut event = ChangeEvent {
         kind: kind.clone().unwrap_or_default(),
         entity_type: entity_type.clone().unwrap_or_default(),
         entity_id: body
@@ -104,7 +104,7 @@ fn inner_text(body: &Json<'_>) -> Option<String> {
 }
 
 /// The result of a test case, if the event brings one.
-fn test_result<'j>(draft: &mut Draft<'j>, event: &mut Event<'j>) -> Option<()> {
+fn test_result<'j>(draft: &mut Draft<'j>, event: &mut ChangeEvent<'j>) -> Option<()> {
     let mut result = object(event.changed("testCaseResult"));
     let news = match &*text(result.take("testCaseStatus"))? {
         "Success" => News::new(AlertStatus::Resolved, Severity::Medium, "passed"),
@@ -151,7 +151,7 @@ fn test_result<'j>(draft: &mut Draft<'j>, event: &mut Event<'j>) -> Option<()> {
 }
 
 /// An incident of OpenMetadata 1, which is a task in a thread about the test case.
-fn incident_of_thread<'j>(draft: &mut Draft<'j>, event: &mut Event<'j>) -> Option<()> {
+fn incident_of_thread<'j>(draft: &mut Draft<'j>, event: &mut ChangeEvent<'j>) -> Option<()> {
     let mut task = object(event.entity.take("task"));
     if text(task.take("type"))? != "RequestTestCaseFailureResolution" {
         return None;
@@ -170,7 +170,7 @@ fn incident_of_thread<'j>(draft: &mut Draft<'j>, event: &mut Event<'j>) -> Optio
 }
 
 /// An incident of OpenMetadata 2, which is a task of its own.
-fn incident<'j>(draft: &mut Draft<'j>, event: &mut Event<'j>) -> Option<()> {
+fn incident<'j>(draft: &mut Draft<'j>, event: &mut ChangeEvent<'j>) -> Option<()> {
     if text(event.entity.take("category"))? != "Incident" {
         return None;
     }
@@ -226,7 +226,7 @@ fn tell_incident<'j>(
 }
 
 /// The end of a run of an ingestion pipeline.
-fn pipeline_run<'j>(draft: &mut Draft<'j>, event: &mut Event<'j>) -> Option<()> {
+fn pipeline_run<'j>(draft: &mut Draft<'j>, event: &mut ChangeEvent<'j>) -> Option<()> {
     let Some(run) = event.changed("pipelineStatus") else {
         change(draft, event);
         return Some(());
@@ -244,7 +244,7 @@ fn pipeline_run<'j>(draft: &mut Draft<'j>, event: &mut Event<'j>) -> Option<()> 
 }
 
 /// A change of any other entity.
-fn change<'j>(draft: &mut Draft<'j>, event: &mut Event<'j>) {
+fn change<'j>(draft: &mut Draft<'j>, event: &mut ChangeEvent<'j>) {
     let happened = match &*event.kind {
         "entityCreated" => "was created",
         "entityDeleted" | "entitySoftDeleted" => "was deleted",
@@ -286,7 +286,7 @@ impl News {
     }
 }
 
-impl<'j> Event<'j> {
+impl<'j> ChangeEvent<'j> {
     /// The new value of a field, if the event says that it changed. The first value of a field was added.
     fn changed(&mut self, name: &str) -> Option<Json<'j>> {
         let lists = ["fieldsUpdated", "fieldsAdded"].map(|list| items(self.changes.take(list)));

@@ -61,7 +61,7 @@ pub(crate) fn read(
             return Ok(());
         }
     };
-    let mut event = Event { draft, payload };
+    let mut event = PagerDutyEvent { draft, payload };
     event.draft.status(status);
     let title = summary.or_else(|| key.clone()).unwrap_or_default();
     event.draft.text("title", title);
@@ -97,12 +97,12 @@ fn event_action(body: &mut FieldReader<'_>) -> Option<Action> {
     }
 }
 
-struct Event<'j> {
+struct PagerDutyEvent<'j> {
     draft: Draft<'j>,
     payload: ObjectReader<'j>,
 }
 
-impl<'j> Event<'j> {
+impl<'j> PagerDutyEvent<'j> {
     fn payload(&mut self, default_type: &str, client: Option<Cow<'j, str>>) {
         let (draft, payload) = (&mut self.draft, &mut self.payload);
         draft.severity_word(text(payload.take("severity")).as_deref(), |loc| {

@@ -3,7 +3,7 @@
 use alert_connectors_model::{Fault, Json, Loc, Warning};
 use jiff::Timestamp;
 
-use crate::{Ingested, Mapping, draft::Draft, mapping::Kept};
+use crate::{Ingested, Mapping, draft::Draft, mapping::Fate};
 
 /// The reading of a body.
 pub(crate) struct Reading<'m> {
@@ -31,7 +31,7 @@ impl<'m> Reading<'m> {
     /// Adds the alert of an entry, changed by the space's mapping. One that the mapping drops is counted.
     pub(crate) fn add(&mut self, mut draft: Draft<'_>) -> Result<(), Vec<Fault>> {
         if let Some(entry) = draft.take_entry()
-            && self.mapping.apply(&entry, &mut draft) == Kept::Dropped
+            && self.mapping.apply(&entry, &mut draft) == Fate::Dropped
         {
             self.ignore();
             return Ok(());

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use crate::{
     Mapping,
-    alertmanager::{self, Sender},
+    alertmanager::{self, Producer},
     azure, cloudevents, dagster, dbt, great_expectations, openmetadata, pagerduty, prefect,
     reading::Reading,
     signature::{self, Scheme},
@@ -157,8 +157,8 @@ impl Source {
         let mut reading = Reading::new(now, mapping);
         let (name, to) = (self.name(), &mut reading);
         match self {
-            Self::Alertmanager => alertmanager::read(Sender::Alertmanager, name, body, to),
-            Self::Grafana => alertmanager::read(Sender::Grafana, name, body, to),
+            Self::Alertmanager => alertmanager::read(Producer::Alertmanager, name, body, to),
+            Self::Grafana => alertmanager::read(Producer::Grafana, name, body, to),
             Self::OpenMetadata => openmetadata::read(body, to),
             Self::Dbt => dbt::read(body, to),
             Self::PagerDuty => pagerduty::read(name, body, to),

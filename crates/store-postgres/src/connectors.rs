@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use alert_connectors_model::{
-    CONNECTORS_PER_SPACE_MAX, Connector, ConnectorChange, ConnectorId, Fingerprint, NewConnector,
-    Slug, Space, SpaceId, User, WebhookUrl,
+    Connector, ConnectorChange, ConnectorId, Fingerprint, NewConnector, Slug, Space, SpaceId, User,
+    WebhookUrl,
 };
 use alert_connectors_store::{
-    Changed, Connectors, Created, Edit, Event, Roster, Sealing, StoreError,
+    Changed, Connectors, Created, Edit, Roster, Sealing, StoreError, StoreEvent,
     stored::{
         self, Columns as _, SPACE_COLUMNS, StoredConnector, creator_json, severities_json,
         types_json,
@@ -116,7 +116,7 @@ impl Connectors for PostgresStore {
         };
         let counted = change.row(COUNT, &[&space_no]).await?;
         let count: usize = counted.map_or(Ok(0), |row| row.count(0))?;
-        if count >= CONNECTORS_PER_SPACE_MAX {
+        if !Edit::has_room(count) {
             return change.nothing(Created::TooMany).await;
         }
         let connector = sealing.connector(space_id, id, new, creator, now);
@@ -141,11 +141,10 @@ impl Connectors for PostgresStore {
             )
             .await?;
         let mut events = Vec::new();
-        // A person who enters a URL believes that it works, even if it is blocked for other connectors.
         let known = destination_health::read(change.session(), connector.destination).await?;
-        if known.block.is_some() {
+        if Edit::creation_repairs(&known) {
             destination_health::repair(&change, connector.destination, now).await?;
-            events.push(Event::Repaired(connector.destination));
+            events.push(StoreEvent::Repaired(connector.destination));
         }
         self.commit(change, events).await?;
         Ok(Created::Made(Arc::new(connector)))
@@ -160,8 +159,7 @@ impl Connectors for PostgresStore {
         now: Timestamp,
     ) -> Result<Changed, StoreError> {
         let sealing = Arc::clone(&self.shared.sealing);
-        if wanted.is_active == Some(true) {
-            // Deliveries that were pending when it was switched off stay cancelled.
+        if Edit::cancels_before(&wanted) {
             self.cancel_rest(id).await?;
         }
         let change = self.change().await?;
@@ -188,7 +186,7 @@ impl Connectors for PostgresStore {
         };
         let (events, changed) = (edit.events(space), edit.changed);
         self.commit(change, events).await?;
-        if !changed.is_active {
+        if Edit::cancels_after(&changed) {
             self.cancel_rest(id).await?;
         }
         Ok(Changed::Now(Arc::new(changed)))

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use alert_connectors_model::{ConnectorId, Delivery, DeliveryId, Fingerprint, SpaceId};
 use alert_connectors_store::{
-    DeliveryLook, DeliveryMessage, DeliveryQuery, DestinationHealth, Event, Expiry, Health,
-    History, KnownConnector, Page, Replay, ReplayPlan, Replayed, Retried, StoreError, carried_by,
-    merged_into, retry_of,
+    DeliveryLook, DeliveryMessage, DeliveryQuery, DestinationHealth, Expiry, Health, History,
+    KnownConnector, Page, Replay, ReplayPlan, Replayed, Retried, StoreError, StoreEvent,
+    carried_by, merged_into, retry_of,
     stored::{self, Columns as _, HEALTH_COLUMNS, MESSAGE_COLUMNS, StoredDelivery},
 };
 use async_trait::async_trait;
@@ -188,7 +188,7 @@ impl History for PostgresStore {
             Err(refusal) => return change.nothing(refusal).await,
         };
         queue_again(&change, &[stored.seq], expiry).await?;
-        self.commit(change, vec![Event::Changed(destination)])
+        self.commit(change, vec![StoreEvent::Changed(destination)])
             .await?;
         Ok(Retried::Queued)
     }
@@ -219,7 +219,7 @@ impl History for PostgresStore {
         for step in steps {
             let change = self.change().await?;
             queued += queue_again(&change, &step, expiry).await?;
-            self.commit(change, vec![Event::Changed(destination)])
+            self.commit(change, vec![StoreEvent::Changed(destination)])
                 .await?;
         }
         Ok(Replayed::Queued(queued))

@@ -16,6 +16,7 @@ mod leases;
 mod listen;
 mod open;
 mod openings;
+mod pauses;
 mod queue;
 mod record;
 mod row;
@@ -33,7 +34,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicI64, AtomicU64},
 };
 
-use alert_connectors_store::{Event, GroupMeters, KeyFileError, Sealing, Store, StoreError};
+use alert_connectors_store::{GroupMeters, KeyFileError, Sealing, Store, StoreError, StoreEvent};
 use alert_connectors_tasks::Tasks;
 use tokio::sync::{Mutex, mpsc};
 use uuid::Uuid;
@@ -59,8 +60,8 @@ struct Shared {
     looks: Looks,
     /// Names this replica.
     replica: Uuid,
-    event_sender: mpsc::Sender<Vec<Event>>,
-    events: Mutex<mpsc::Receiver<Vec<Event>>>,
+    event_sender: mpsc::Sender<Vec<StoreEvent>>,
+    events: Mutex<mpsc::Receiver<Vec<StoreEvent>>>,
     relayed: Mutex<RelayedReceiver>,
     tasks: Tasks,
 }
@@ -82,7 +83,7 @@ impl PostgresStore {
     }
 
     /// Sends events to the engine. In a command, no engine receives them.
-    async fn emit(&self, events: Vec<Event>) {
+    async fn emit(&self, events: Vec<StoreEvent>) {
         if !events.is_empty() {
             drop(self.shared.event_sender.send(events).await);
         }

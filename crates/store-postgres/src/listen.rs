@@ -3,7 +3,7 @@
 use std::{future::poll_fn, time::Duration};
 
 use alert_connectors_model::Fingerprint;
-use alert_connectors_store::{Event, Relay, Relayed, StoreError};
+use alert_connectors_store::{Relay, Relayed, StoreError, StoreEvent};
 use alert_connectors_tasks::Tasks;
 use tokio::{
     sync::mpsc,
@@ -71,7 +71,7 @@ pub(crate) fn start(
     tasks: &Tasks,
     config: Config,
     tls: MakeRustlsConnect,
-    event_sender: mpsc::Sender<Vec<Event>>,
+    event_sender: mpsc::Sender<Vec<StoreEvent>>,
     relayed: RelayedSender,
 ) {
     tasks.worker("postgres-listener", async move {
@@ -176,7 +176,7 @@ impl Relay for PostgresStore {
 
 async fn hear<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin>(
     mut connection: Connection<Socket, S>,
-    event_sender: &mpsc::Sender<Vec<Event>>,
+    event_sender: &mpsc::Sender<Vec<StoreEvent>>,
     relayed: &RelayedSender,
 ) {
     while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
@@ -193,15 +193,15 @@ async fn hear<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin>(
     }
 }
 
-fn events(message: &str) -> Vec<Event> {
+fn events(message: &str) -> Vec<StoreEvent> {
     let Some((word, names)) = message.split_at_checked(1) else {
         return Vec::new();
     };
     let event = |destination| match word {
-        "m" => Some(Event::BacklogGrew(destination)),
-        "c" => Some(Event::Invalidated(destination)),
-        "w" => Some(Event::LeaseRequested(destination)),
-        "f" => Some(Event::LeaseReleased(destination)),
+        "m" => Some(StoreEvent::BacklogGrew(destination)),
+        "c" => Some(StoreEvent::Invalidated(destination)),
+        "w" => Some(StoreEvent::LeaseRequested(destination)),
+        "f" => Some(StoreEvent::LeaseReleased(destination)),
         _ => None,
     };
     names
@@ -225,7 +225,7 @@ impl PostgresStore {
     pub(crate) async fn commit(
         &self,
         change: Change,
-        events: Vec<Event>,
+        events: Vec<StoreEvent>,
     ) -> Result<(), StoreError> {
         let destinations: Vec<[u8; 16]> = destinations_of(&events).into_iter().collect();
         if !destinations.is_empty() {

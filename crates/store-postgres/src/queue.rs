@@ -7,8 +7,8 @@ use std::{
 
 use alert_connectors_model::{Connector, Fingerprint, Space};
 use alert_connectors_store::{
-    Backlog, BatchQuery, DestinationState, DigestBatch, Event, Expiry, OpeningState,
-    PendingDelivery, Queue, Recorded, Report, StoreError,
+    Backlog, BatchQuery, DestinationState, DigestBatch, Expiry, OpeningState, PendingDelivery,
+    Queue, Recorded, Report, StoreError, StoreEvent,
     stored::{self, Columns as _, IDENTITY_VERSION, PENDING_COLUMNS, SharedAlerts, TROUBLED, time},
 };
 use async_trait::async_trait;
@@ -192,7 +192,7 @@ impl Queue for PostgresStore {
         self.shared.writer.record(reports).await
     }
 
-    async fn next_events(&self) -> Option<Vec<Event>> {
+    async fn next_events(&self) -> Option<Vec<StoreEvent>> {
         self.shared.events.lock().await.recv().await
     }
 }
@@ -240,22 +240,24 @@ async fn pending_of(
 }
 
 /// The destinations among some events.
-pub(crate) fn destinations_of(events: &[Event]) -> BTreeSet<[u8; 16]> {
+pub(crate) fn destinations_of(events: &[StoreEvent]) -> BTreeSet<[u8; 16]> {
     let mut destinations = BTreeSet::new();
     for event in events {
         match event {
-            Event::Changed(one) | Event::Repaired(one) | Event::ConnectorDetached(one, _, _) => {
+            StoreEvent::Changed(one)
+            | StoreEvent::Repaired(one)
+            | StoreEvent::ConnectorDetached(one, _, _) => {
                 destinations.insert(one.0);
             }
-            Event::Moved { from, to } => {
+            StoreEvent::Moved { from, to } => {
                 destinations.extend([from.0, to.0]);
             }
-            Event::Queued(_)
-            | Event::QueuedElsewhere
-            | Event::LeaseRequested(_)
-            | Event::LeaseReleased(_)
-            | Event::BacklogGrew(_)
-            | Event::Invalidated(_) => {}
+            StoreEvent::Queued(_)
+            | StoreEvent::QueuedElsewhere
+            | StoreEvent::LeaseRequested(_)
+            | StoreEvent::LeaseReleased(_)
+            | StoreEvent::BacklogGrew(_)
+            | StoreEvent::Invalidated(_) => {}
         }
     }
     destinations

@@ -2,7 +2,7 @@
 
 use alert_connectors_model::{Email, Role, Slug, Space, SpaceId, User};
 use alert_connectors_store::{
-    Event, Member, MemberChange, MembershipFacts, SpaceChange, Spaces, StoreError,
+    Member, MemberChange, MembershipFacts, SpaceChange, Spaces, StoreError, StoreEvent,
     stored::{self, Columns as _, SPACE_COLUMNS},
 };
 use async_trait::async_trait;
@@ -119,7 +119,7 @@ impl Spaces for PostgresStore {
         change.hold_intake().await?;
         let mut events = Vec::new();
         for row in change.rows(DESTINATIONS, &[&no]).await? {
-            events.push(Event::Changed(row.fingerprint(0)?));
+            events.push(StoreEvent::Changed(row.fingerprint(0)?));
         }
         for sql in [
             "DELETE FROM spaces WHERE no = $1",

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use alert_connectors_store::{
-    Event, GroupMeters, Recorded, Report, StoreError,
+    GroupMeters, Recorded, Report, StoreError, StoreEvent,
     group::{GROUP_MAX, GROUP_ROWS_MAX, WAITING_MAX},
 };
 use alert_connectors_tasks::Tasks;
@@ -58,7 +58,7 @@ impl Writer {
     pub(crate) fn start(
         tasks: &Tasks,
         pools: &Pools,
-        events: &mpsc::Sender<Vec<Event>>,
+        events: &mpsc::Sender<Vec<StoreEvent>>,
         groups: IntakeGroups,
         meters: &GroupMeters,
     ) -> Self {
@@ -142,7 +142,7 @@ fn reply_all<J: Groupable>(jobs: Vec<J>, outcome: &Result<(), StoreError>) {
 struct Accepting {
     pool: Pool,
     waiting: mpsc::Receiver<Job>,
-    events: mpsc::Sender<Vec<Event>>,
+    events: mpsc::Sender<Vec<StoreEvent>>,
     groups: IntakeGroups,
     meters: GroupMeters,
 }
@@ -182,7 +182,7 @@ impl Accepting {
     }
 
     /// Answers everyone in a group, and passes its events on.
-    async fn finish(&self, jobs: Vec<Job>, outcome: Result<Vec<Event>, StoreError>) {
+    async fn finish(&self, jobs: Vec<Job>, outcome: Result<Vec<StoreEvent>, StoreError>) {
         let (outcome, events) = match outcome {
             Ok(events) => (Ok(()), events),
             Err(error) => (Err(error), Vec::new()),
@@ -193,7 +193,7 @@ impl Accepting {
         }
     }
 
-    async fn run_group(&mut self, jobs: &mut [Job]) -> Result<Vec<Event>, StoreError> {
+    async fn run_group(&mut self, jobs: &mut [Job]) -> Result<Vec<StoreEvent>, StoreError> {
         within(Box::pin(async {
             let session = Session::of(&self.pool).await?;
             let events = self.groups.run(&session, jobs).await?;

@@ -16,7 +16,7 @@ use std::{
 use rusqlite::Connection;
 use tokio::sync::watch;
 
-use crate::{cut_log::WatchedLog, file::DatabaseFile, log_loss::LogUse, watched::Watched};
+use crate::{cut_log::WatchedLog, file::DatabaseFile, log_loss::LogUse, thread_watch::ThreadWatch};
 
 /// The log is moved after this many changed rows; a thousand rows make about a megabyte.
 const EVERY_ROWS: u64 = 12_000;
@@ -62,7 +62,7 @@ impl Checkpoint {
             .name("sqlite-checkpoint".to_owned())
             .spawn(move || {
                 let watching = failed.clone();
-                let _watched = Watched::new("the thread that moves the log", failed);
+                let _watched = ThreadWatch::new("the thread that moves the log", failed);
                 loop {
                     match asked.recv_timeout(LOOK_EVERY) {
                         Ok(()) => {

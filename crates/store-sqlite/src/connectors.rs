@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use alert_connectors_model::{
-    CONNECTORS_PER_SPACE_MAX, Connector, ConnectorChange, ConnectorId, Fingerprint, NewConnector,
-    Slug, Space, SpaceId, User, WebhookUrl,
+    Connector, ConnectorChange, ConnectorId, Fingerprint, NewConnector, Slug, Space, SpaceId, User,
+    WebhookUrl,
 };
 use alert_connectors_store::{
-    Changed, Connectors, Created, Edit, Event, Roster, Sealing, StoreError,
+    Changed, Connectors, Created, Edit, Roster, Sealing, StoreError, StoreEvent,
     stored::{self, SPACE_COLUMNS, StoredConnector, creator_json, severities_json, types_json},
 };
 use async_trait::async_trait;
@@ -100,7 +100,7 @@ impl Connectors for SqliteStore {
                 return Ok(Created::NoSpace);
             };
             let count: usize = connection.query_row(COUNT, [space_no], |row| row.get(0))?;
-            if count >= CONNECTORS_PER_SPACE_MAX {
+            if !Edit::has_room(count) {
                 return Ok(Created::TooMany);
             }
             let connector = sealing.connector(space_id, id, new, creator, now);
@@ -122,11 +122,10 @@ impl Connectors for SqliteStore {
                     now.as_millisecond(),
                 ],
             )?;
-            // A person who enters a URL believes that it works, even if it is blocked for other connectors.
             let known = destination_health::read(connection, connector.destination)?;
-            if known.block.is_some() {
+            if Edit::creation_repairs(&known) {
                 destination_health::repair(connection, connector.destination, now)?;
-                events.push(Event::Repaired(connector.destination));
+                events.push(StoreEvent::Repaired(connector.destination));
             }
             Ok(Created::Made(Arc::new(connector)))
         })
@@ -142,8 +141,7 @@ impl Connectors for SqliteStore {
         now: Timestamp,
     ) -> Result<Changed, StoreError> {
         let sealing = Arc::clone(&self.shared.sealing);
-        if change.is_active == Some(true) {
-            // Deliveries that were pending when it was switched off stay cancelled.
+        if Edit::cancels_before(&change) {
             self.cancel_rest(id).await?;
         }
         let changed = self
@@ -173,7 +171,7 @@ impl Connectors for SqliteStore {
                 Ok(Changed::Now(Arc::new(edit.changed)))
             })
             .await?;
-        if matches!(&changed, Changed::Now(connector) if !connector.is_active) {
+        if matches!(&changed, Changed::Now(connector) if Edit::cancels_after(connector)) {
             self.cancel_rest(id).await?;
         }
         Ok(changed)

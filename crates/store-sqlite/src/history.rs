@@ -2,9 +2,9 @@
 
 use alert_connectors_model::{ConnectorId, Delivery, DeliveryId, SpaceId};
 use alert_connectors_store::{
-    DeliveryLook, DeliveryMessage, DeliveryQuery, Event, Expiry, Health, History, KnownConnector,
-    NewestDeliveries, Page, Replay, ReplayPlan, Replayed, Retried, StoreError, carried_by,
-    merged_into, retry_of,
+    DeliveryLook, DeliveryMessage, DeliveryQuery, Expiry, Health, History, KnownConnector,
+    NewestDeliveries, Page, Replay, ReplayPlan, Replayed, Retried, StoreError, StoreEvent,
+    carried_by, merged_into, retry_of,
     stored::{self, MESSAGE_COLUMNS, StoredDelivery},
 };
 use async_trait::async_trait;
@@ -174,7 +174,7 @@ impl History for SqliteStore {
                 Err(refusal) => return Ok(refusal),
             };
             queue_again(connection, &[stored.seq], expiry)?;
-            events.push(Event::Changed(destination));
+            events.push(StoreEvent::Changed(destination));
             Ok(Retried::Queued)
         })
         .await
@@ -206,7 +206,7 @@ impl History for SqliteStore {
         for step in steps {
             queued += self
                 .change(move |connection, events| {
-                    events.push(Event::Changed(destination));
+                    events.push(StoreEvent::Changed(destination));
                     Ok(queue_again(connection, &step, expiry)?)
                 })
                 .await?;

@@ -2,7 +2,7 @@
 
 use alert_connectors_model::Random;
 use alert_connectors_store::{
-    Acceptance, Event, Expiry, Idempotency, Intake, Resolution, StoreError, Submission,
+    Acceptance, Expiry, Idempotency, Intake, Resolution, StoreError, StoreEvent, Submission,
     accept::{self, Decision, KeptAnswer, Ledger as _, ResolveDecision, ResolveRequest, SpaceRow},
     stored,
 };
@@ -17,7 +17,7 @@ pub(crate) fn accept(
     cache: &mut LedgerCache,
     random: &dyn Random,
     submission: &Submission,
-    events: &mut Vec<Event>,
+    events: &mut Vec<StoreEvent>,
 ) -> Result<Acceptance, Failure> {
     let mut ledger = cache.on(connection);
     match accept::accept(&mut ledger, random, submission, events)? {
@@ -54,7 +54,7 @@ pub(crate) fn resolve(
     cache: &mut LedgerCache,
     random: &dyn Random,
     request: &ResolveRequest,
-    events: &mut Vec<Event>,
+    events: &mut Vec<StoreEvent>,
 ) -> Result<Resolution, Failure> {
     let mut ledger = cache.on(connection);
     match accept::resolve(&mut ledger, random, request, events)? {

@@ -21,21 +21,22 @@ mod log_loss;
 mod open;
 mod openings;
 mod order;
+mod pauses;
 mod plans;
 mod queue;
 mod reader;
 mod row;
 mod sources;
 mod spaces;
+mod thread_watch;
 mod upkeep;
 mod users;
-mod watched;
 mod writer;
 mod zones;
 
 use std::sync::Arc;
 
-use alert_connectors_store::{Event, GroupMeters, KeyFileError, Sealing, Store, StoreError};
+use alert_connectors_store::{GroupMeters, KeyFileError, Sealing, Store, StoreError, StoreEvent};
 use tokio::sync::{Mutex, mpsc, watch};
 
 pub use alert_connectors_store::Use;
@@ -56,7 +57,7 @@ struct Shared {
     readers: Readers,
     meters: GroupMeters,
     sealing: Arc<Sealing>,
-    events: Mutex<mpsc::Receiver<Vec<Event>>>,
+    events: Mutex<mpsc::Receiver<Vec<StoreEvent>>>,
     failed: watch::Sender<Option<String>>,
     /// What was missing of the log when the database was opened.
     log_loss: Option<String>,

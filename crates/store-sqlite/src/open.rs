@@ -25,13 +25,14 @@ use crate::{
 };
 
 /// The migrations in their order; a database's `user_version` counts those it has.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("../migrations/20261123120000_init.sql"),
     include_str!("../migrations/20261123180000_through_anything.sql"),
     include_str!("../migrations/20261126150000_failing_messages.sql"),
     include_str!("../migrations/20261127220000_alert_counts.sql"),
     include_str!("../migrations/20261128060000_alert_revisions.sql"),
     include_str!("../migrations/20261128090000_ingest_sources.sql"),
+    include_str!("../migrations/20261128120000_pauses.sql"),
 ];
 
 /// What to open, and how.

@@ -4,8 +4,8 @@ use std::{collections::HashSet, sync::Arc};
 
 use alert_connectors_model::{Connector, Fingerprint, Space};
 use alert_connectors_store::{
-    Backlog, BatchQuery, DestinationState, DigestBatch, Disposition, Event, Expiry, Form, Leases,
-    OpeningState, Outcome, PendingDelivery, Queue, Recorded, Relay, Report, StoreError,
+    Backlog, BatchQuery, DestinationState, DigestBatch, Disposition, Expiry, Form, Leases,
+    OpeningState, Outcome, PendingDelivery, Queue, Recorded, Relay, Report, StoreError, StoreEvent,
     stored::{self, IDENTITY_VERSION, PENDING_COLUMNS, SharedAlerts, TROUBLED, time},
 };
 use async_trait::async_trait;
@@ -178,7 +178,7 @@ impl Queue for SqliteStore {
         self.shared.writer.record(reports).await
     }
 
-    async fn next_events(&self) -> Option<Vec<Event>> {
+    async fn next_events(&self) -> Option<Vec<StoreEvent>> {
         self.shared.events.lock().await.recv().await
     }
 }

@@ -2,7 +2,7 @@
 
 use alert_connectors_model::{Email, Role, Slug, Space, SpaceId, User};
 use alert_connectors_store::{
-    Event, Member, MemberChange, MembershipFacts, SpaceChange, Spaces, StoreError,
+    Member, MemberChange, MembershipFacts, SpaceChange, Spaces, StoreError, StoreEvent,
     stored::{self, SPACE_COLUMNS},
 };
 use async_trait::async_trait;
@@ -207,7 +207,7 @@ fn membership(
 fn remove(
     connection: &Connection,
     slug: &Slug,
-    events: &mut Vec<Event>,
+    events: &mut Vec<StoreEvent>,
 ) -> Result<Option<i64>, Failure> {
     let no: Option<i64> = connection
         .query_row(
@@ -223,7 +223,7 @@ fn remove(
         row.get(0).map(alert_connectors_model::Fingerprint)
     })?;
     for destination in destinations {
-        events.push(Event::Changed(destination?));
+        events.push(StoreEvent::Changed(destination?));
     }
     connection.execute("DELETE FROM spaces WHERE no = ?1", [no])?;
     connection.execute("UPDATE connectors SET deleted_at = 0, url_key_id = x'', url_sealed = x'' WHERE space_no = ?1", [no])?;

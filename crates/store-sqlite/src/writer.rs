@@ -4,7 +4,7 @@ use std::{sync::Arc, thread, time::Instant};
 
 use alert_connectors_model::Random;
 use alert_connectors_store::{
-    Acceptance, Event, GroupMeters, Recorded, Report, Resolution, StoreError, Submission, Use,
+    Acceptance, GroupMeters, Recorded, Report, Resolution, StoreError, StoreEvent, Submission, Use,
     accept::ResolveRequest,
     group::{EVENT_GROUPS_MAX, GROUP_MAX, GROUP_ROWS_MAX, WAITING_MAX},
     stored::IDENTITY_VERSION,
@@ -21,7 +21,7 @@ use crate::{
     ledger::LedgerCache,
     log_loss::{end_use, move_what_can_be},
     queue,
-    watched::Watched,
+    thread_watch::ThreadWatch,
 };
 
 pub(crate) struct Writer {
@@ -54,7 +54,7 @@ trait Change: Send {
     fn run(
         self: Box<Self>,
         connection: &Connection,
-        events: &mut Vec<Event>,
+        events: &mut Vec<StoreEvent>,
     ) -> Result<Finish, StoreError>;
 
     /// The answer where it was not done because its group failed.
@@ -68,13 +68,13 @@ struct OneChange<F, T> {
 
 impl<F, T> Change for OneChange<F, T>
 where
-    F: FnOnce(&Connection, &mut Vec<Event>) -> Result<T, Failure> + Send,
+    F: FnOnce(&Connection, &mut Vec<StoreEvent>) -> Result<T, Failure> + Send,
     T: Send + 'static,
 {
     fn run(
         self: Box<Self>,
         connection: &Connection,
-        events: &mut Vec<Event>,
+        events: &mut Vec<StoreEvent>,
     ) -> Result<Finish, StoreError> {
         let Self { change, answer } = *self;
         match change(connection, events) {
@@ -106,7 +106,7 @@ impl Writer {
         checkpoint: Checkpoint,
         log: LogLength,
         used_by: Use,
-    ) -> std::io::Result<(Self, mpsc::Receiver<Vec<Event>>)> {
+    ) -> std::io::Result<(Self, mpsc::Receiver<Vec<StoreEvent>>)> {
         let (jobs, waiting) = mpsc::channel(WAITING_MAX);
         let (events, event_groups) = mpsc::channel(EVENT_GROUPS_MAX);
         let cache = LedgerCache::new(&connection).map_err(std::io::Error::other)?;
@@ -170,10 +170,10 @@ impl SqliteStore {
     /// Runs a change in the writer's next group; the answer comes once it is on disk.
     pub(crate) async fn change<T: Send + 'static>(
         &self,
-        change: impl FnOnce(&Connection, &mut Vec<Event>) -> Result<T, Failure> + Send + 'static,
+        change: impl FnOnce(&Connection, &mut Vec<StoreEvent>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, StoreError> {
         let judged_at = self.judged_at;
-        let change = move |connection: &Connection, events: &mut Vec<Event>| {
+        let change = move |connection: &Connection, events: &mut Vec<StoreEvent>| {
             if !holds(connection, judged_at)? {
                 return Err(StoreError::Stale.into());
             }
@@ -207,7 +207,7 @@ struct WriterThread {
     waiting: mpsc::Receiver<Message>,
     /// A large request that was met while a group was gathered: it is the next group.
     large: Option<Job>,
-    events: mpsc::Sender<Vec<Event>>,
+    events: mpsc::Sender<Vec<StoreEvent>>,
     failed: watch::Sender<Option<String>>,
     cache: LedgerCache,
     random: Arc<dyn Random>,
@@ -219,7 +219,7 @@ struct WriterThread {
 
 impl WriterThread {
     fn run(mut self) {
-        let _watched = Watched::new("the thread that writes the database", self.failed.clone());
+        let _watched = ThreadWatch::new("the thread that writes the database", self.failed.clone());
         while let Some(first) = self.next() {
             if self.failed.borrow().is_some() {
                 // A reader found the database broken: nothing more is accepted, and callers get an error at once.
@@ -339,7 +339,7 @@ impl WriterThread {
         &mut self,
         group: Vec<Job>,
         finishes: &mut Vec<Finish>,
-        events: &mut Vec<Event>,
+        events: &mut Vec<StoreEvent>,
     ) -> Result<(), StoreError> {
         let transaction = match rusqlite::Transaction::new_unchecked(
             &self.connection,

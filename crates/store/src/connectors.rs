@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use alert_connectors_model::{
-    Connector, ConnectorChange, ConnectorId, Fingerprint, NewConnector, Slug, Space, SpaceId, User,
-    WebhookUrl,
+    CONNECTORS_PER_SPACE_MAX, Connector, ConnectorChange, ConnectorId, Fingerprint, NewConnector,
+    Slug, Space, SpaceId, User, WebhookUrl,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::{Event, Sealing, SourceSettings, StoreError};
+use crate::{DestinationHealth, Sealing, SourceSettings, StoreError, StoreEvent};
 
 /// The connectors of spaces. Each change bumps the space's version in its own transaction.
 #[async_trait]
@@ -134,36 +134,57 @@ impl Edit {
         }
     }
 
+    /// Whether a space with this many connectors may have another.
+    pub const fn has_room(count: usize) -> bool {
+        count < CONNECTORS_PER_SPACE_MAX
+    }
+
+    /// Whether a new connector counts as a repair of its webhook: a person who enters a URL believes that it works, even if it is
+    /// blocked for other connectors.
+    pub const fn creation_repairs(health: &DestinationHealth) -> bool {
+        health.block.is_some()
+    }
+
+    /// Whether what is pending is cancelled before the change: what was pending when the connector was switched off stays cancelled.
+    pub fn cancels_before(change: &ConnectorChange) -> bool {
+        change.is_active == Some(true)
+    }
+
+    /// Whether what is pending is cancelled after the change.
+    pub const fn cancels_after(changed: &Connector) -> bool {
+        !changed.is_active
+    }
+
     /// The events for the engine where a connector is deleted, of which a space that is being removed sends no message.
-    pub fn deletion(deleted: Connector, space: Option<Space>) -> Vec<Event> {
+    pub fn deletion(deleted: Connector, space: Option<Space>) -> Vec<StoreEvent> {
         let destination = deleted.destination;
-        let mut events = vec![Event::Changed(destination)];
+        let mut events = vec![StoreEvent::Changed(destination)];
         if let Some(space) = space {
             let (space, deleted) = (Arc::new(space), Arc::new(deleted));
-            events.push(Event::ConnectorDetached(destination, space, deleted));
+            events.push(StoreEvent::ConnectorDetached(destination, space, deleted));
         }
         events
     }
 
     /// The events for the engine. `space` is needed only where the connector leaves its destination.
-    pub fn events(&self, space: Option<Space>) -> Vec<Event> {
+    pub fn events(&self, space: Option<Space>) -> Vec<StoreEvent> {
         let mut events = Vec::new();
         let to = self.changed.destination;
         if to != self.from {
             // First, so that nothing is sent to both destinations.
-            events.push(Event::Moved {
+            events.push(StoreEvent::Moved {
                 from: self.from,
                 to,
             });
         }
         events.push(if self.repairs {
-            Event::Repaired(to)
+            StoreEvent::Repaired(to)
         } else {
-            Event::Changed(to)
+            StoreEvent::Changed(to)
         });
         if let Some(space) = space.filter(|_| self.leaves) {
             let (space, left) = (Arc::new(space), Arc::new(self.changed.clone()));
-            events.push(Event::ConnectorDetached(self.from, space, left));
+            events.push(StoreEvent::ConnectorDetached(self.from, space, left));
         }
         events
     }

@@ -54,7 +54,7 @@ impl Expiry {
 
 /// A delivery as it is kept, with what its end depends on.
 #[derive(Debug, Clone, Copy)]
-pub struct Kept {
+pub struct StoredState {
     /// The state that was written.
     pub state: DeliveryState,
     /// The reason that was written.
@@ -71,7 +71,7 @@ pub struct Kept {
     pub repaired_at: Option<Timestamp>,
 }
 
-impl Kept {
+impl StoredState {
     /// Its state now: a delivery that is written as pending may have ended with its connector or with its time.
     pub fn now(&self, expiry: Expiry) -> (DeliveryState, Option<EndReason>, Option<Timestamp>) {
         if self.state != DeliveryState::Pending {
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_connector_that_is_gone_or_off_ends_what_waited_for_it() {
-        let kept = Kept {
+        let kept = StoredState {
             state: DeliveryState::Pending,
             reason: None,
             ended_at: None,
@@ -144,7 +144,7 @@ mod tests {
             repaired_at: None,
         };
         assert_eq!(kept.now(rule(1)), (DeliveryState::Pending, None, None));
-        let off = Kept {
+        let off = StoredState {
             inactive_since: Some(at(1)),
             ..kept
         };

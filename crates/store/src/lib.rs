@@ -17,6 +17,7 @@ mod inspection;
 mod intake;
 mod key_file;
 mod leases;
+mod pauses;
 mod prepared;
 mod queue;
 mod relay;
@@ -39,7 +40,7 @@ pub use alerts::{
 pub use connectors::{Changed, Connectors, Created, Edit, Roster};
 pub use destination_health::{Block, DestinationHealth, DestinationState, UNANSWERED_TOLD, Wait};
 pub use error::{BoxError, StoreError};
-pub use expiry::{CLOCK_STEP, Expiry, Kept};
+pub use expiry::{CLOCK_STEP, Expiry, StoredState};
 pub use failing::{FailingMessages, SET_ASIDE_MAX, SetAside, Suspect};
 pub use group::GroupMeters;
 pub use history::{
@@ -57,10 +58,11 @@ pub use intake::{
 };
 pub use key_file::{KeyFileError, add_key, read_key_file, write_new_key_file};
 pub use leases::{Lease, Leases, ReleasedLease, Renewal, Renewed};
+pub use pauses::{PAUSES_LISTED_MAX, Pause, PauseQuery, Pauses, SELECT_PAUSES};
 pub use prepared::PreparedAlert;
 pub use queue::{
-    Backlog, BatchQuery, DigestBatch, DigestEntry, Disposition, Event, Fence, Form, OpeningState,
-    Outcome, PendingDelivery, Queue, Recorded, Report,
+    Backlog, BatchQuery, DigestBatch, DigestEntry, Disposition, Fence, Form, OpeningState, Outcome,
+    PendingDelivery, Queue, Recorded, Report, StoreEvent,
 };
 pub use relay::{Relay, Relayed};
 pub use seal::{Keyring, SealError, Sealed, SealingKey, fingerprint};
@@ -78,7 +80,18 @@ pub use users::{
 /// A whole store, as the binary wires it.
 #[async_trait::async_trait]
 pub trait Store:
-    Intake + Alerts + History + Connectors + Sources + Users + Spaces + Queue + Leases + Relay + Upkeep
+    Intake
+    + Alerts
+    + History
+    + Connectors
+    + Pauses
+    + Sources
+    + Users
+    + Spaces
+    + Queue
+    + Leases
+    + Relay
+    + Upkeep
 {
     /// The same store for a caller who was authorised at this version of identity. A change through it checks that
     /// version in its own transaction, and fails as [`StoreError::Stale`] if it has moved. [`Intake::accept`] gets the

@@ -63,7 +63,7 @@ pub trait Queue: Send + Sync {
 
     /// Waits for what was committed since the last call, in the order of the commits; `None` once the store stopped.
     /// Events are hints: a caller that misses one finds the same with [`Queue::pending`]. For one caller at a time.
-    async fn next_events(&self) -> Option<Vec<Event>>;
+    async fn next_events(&self) -> Option<Vec<StoreEvent>>;
 }
 
 /// The destinations that need a worker.
@@ -79,7 +79,7 @@ pub struct Backlog {
 
 /// Something that concerns delivery.
 #[derive(Debug, Clone)]
-pub enum Event {
+pub enum StoreEvent {
     /// A delivery was queued.
     Queued(PendingDelivery),
     /// The pending deliveries of this destination changed in another way: they are read again.

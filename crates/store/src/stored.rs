@@ -267,7 +267,7 @@ pub fn severities_json(filter: &SeverityFilter) -> String {
     serde_json::to_string(filter.severities()).expect("a list of words always serialises")
 }
 
-fn severities(json: &str) -> Option<SeverityFilter> {
+pub(crate) fn severities(json: &str) -> Option<SeverityFilter> {
     let words: Vec<String> = serde_json::from_str(json).ok()?;
     words
         .iter()
@@ -283,7 +283,7 @@ pub fn types_json(filter: &AlertTypeFilter) -> Option<String> {
         .map(|types| serde_json::to_string(types).expect("a list of words always serialises"))
 }
 
-fn types(json: Option<&str>) -> Option<AlertTypeFilter> {
+pub(crate) fn types(json: Option<&str>) -> Option<AlertTypeFilter> {
     let Some(json) = json else {
         return Some(AlertTypeFilter::All);
     };

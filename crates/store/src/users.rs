@@ -1,6 +1,6 @@
 //! Users, their session tokens and their API keys.
 
-use alert_connectors_model::{Email, KeyId, KeyScope, Role, SpaceId, User, UserId};
+use alert_connectors_model::{Email, KeyId, KeyScope, Role, Slug, SpaceId, User, UserId};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
@@ -126,7 +126,7 @@ pub struct ApiKey {
     /// Its name for people.
     pub name: String,
     /// The one space that it enters, by id and slug.
-    pub space: Option<(SpaceId, String)>,
+    pub space: Option<(SpaceId, Slug)>,
     /// What it may do.
     pub scope: KeyScope,
     /// When it was made.

@@ -2,7 +2,7 @@
 
 import type { Client, Options as Options2, TDataShape } from './client';
 import { client } from './client.gen';
-import type { BeginSessionData, BeginSessionErrors, BeginSessionResponses, CreateApiKeyData, CreateApiKeyErrors, CreateApiKeyResponses, CreateConnectorData, CreateConnectorErrors, CreateConnectorResponses, CreateSpaceData, CreateSpaceErrors, CreateSpaceResponses, DeleteConnectorData, DeleteConnectorErrors, DeleteConnectorResponses, DeleteIngestMappingData, DeleteIngestMappingErrors, DeleteIngestMappingResponses, DeleteIngestSecretData, DeleteIngestSecretErrors, DeleteIngestSecretResponses, EndSessionData, EndSessionErrors, EndSessionResponses, FollowEventsData, FollowEventsErrors, FollowEventsResponse, FollowEventsResponses, GetAlertData, GetAlertErrors, GetAlertResponses, GetAlertSummaryData, GetAlertSummaryErrors, GetAlertSummaryResponses, GetConnectorData, GetConnectorErrors, GetConnectorHealthData, GetConnectorHealthErrors, GetConnectorHealthResponses, GetConnectorResponses, GetDeliveryData, GetDeliveryErrors, GetDeliveryMessageData, GetDeliveryMessageErrors, GetDeliveryMessageResponses, GetDeliveryResponses, GetDocsData, GetDocsResponses, GetIngestMappingData, GetIngestMappingErrors, GetIngestMappingResponses, GetLiveData, GetLiveResponses, GetMeData, GetMeErrors, GetMeResponses, GetMetricsData, GetMetricsErrors, GetMetricsResponses, GetOpenApiData, GetOpenApiResponses, GetReadyData, GetReadyErrors, GetReadyResponses, IngestData, IngestErrors, IngestResponses, ListAlertsData, ListAlertsErrors, ListAlertsResponses, ListApiKeysData, ListApiKeysErrors, ListApiKeysResponses, ListConnectorHealthData, ListConnectorHealthErrors, ListConnectorHealthResponses, ListConnectorsData, ListConnectorsErrors, ListConnectorsResponses, ListDeliveriesData, ListDeliveriesErrors, ListDeliveriesResponses, ListMembersData, ListMembersErrors, ListMembersResponses, ListSpaceDeliveriesData, ListSpaceDeliveriesErrors, ListSpaceDeliveriesResponses, ListSpacesData, ListSpacesErrors, ListSpacesResponses, PostAlertData, PostAlertErrors, PostAlertResponses, PostAlertsData, PostAlertsErrors, PostAlertsResponses, PreviewAlertData, PreviewAlertErrors, PreviewAlertResponses, PreviewIngestData, PreviewIngestErrors, PreviewIngestResponses, RemoveMemberData, RemoveMemberErrors, RemoveMemberResponses, ReplayDeliveriesData, ReplayDeliveriesErrors, ReplayDeliveriesResponses, ResolveAlertData, ResolveAlertErrors, ResolveAlertResponses, RetryDeliveryData, RetryDeliveryErrors, RetryDeliveryResponses, RevokeApiKeyData, RevokeApiKeyErrors, RevokeApiKeyResponses, SetIngestMappingData, SetIngestMappingErrors, SetIngestMappingResponses, SetIngestSecretData, SetIngestSecretErrors, SetIngestSecretResponses, SetMemberData, SetMemberErrors, SetMemberResponses, SignInData, SignInErrors, SignInResponses, SignOutData, SignOutErrors, SignOutResponses, TestConnectorData, TestConnectorErrors, TestConnectorResponses, TestWebhookData, TestWebhookErrors, TestWebhookResponses, UpdateConnectorData, UpdateConnectorErrors, UpdateConnectorResponses } from './types.gen';
+import type { BeginSessionData, BeginSessionErrors, BeginSessionResponses, CreateApiKeyData, CreateApiKeyErrors, CreateApiKeyResponses, CreateConnectorData, CreateConnectorErrors, CreateConnectorResponses, CreateSpaceData, CreateSpaceErrors, CreateSpaceResponses, DeleteConnectorData, DeleteConnectorErrors, DeleteConnectorResponses, DeleteIngestMappingData, DeleteIngestMappingErrors, DeleteIngestMappingResponses, DeleteIngestSecretData, DeleteIngestSecretErrors, DeleteIngestSecretResponses, EndSessionData, EndSessionErrors, EndSessionResponses, FollowEventsData, FollowEventsErrors, FollowEventsResponse, FollowEventsResponses, GetAlertData, GetAlertErrors, GetAlertResponses, GetAlertSummaryData, GetAlertSummaryErrors, GetAlertSummaryResponses, GetConnectorData, GetConnectorErrors, GetConnectorHealthData, GetConnectorHealthErrors, GetConnectorHealthResponses, GetConnectorResponses, GetDeliveryData, GetDeliveryErrors, GetDeliveryMessageData, GetDeliveryMessageErrors, GetDeliveryMessageResponses, GetDeliveryResponses, GetDocsData, GetDocsResponses, GetIngestMappingData, GetIngestMappingErrors, GetIngestMappingResponses, GetLiveData, GetLiveResponses, GetMeData, GetMeErrors, GetMeResponses, GetMetricsData, GetMetricsErrors, GetMetricsResponses, GetOpenApiData, GetOpenApiResponses, GetReadyData, GetReadyErrors, GetReadyResponses, IngestData, IngestErrors, IngestResponses, ListAlertsData, ListAlertsErrors, ListAlertsResponses, ListApiKeysData, ListApiKeysErrors, ListApiKeysResponses, ListConnectorHealthData, ListConnectorHealthErrors, ListConnectorHealthResponses, ListConnectorsData, ListConnectorsErrors, ListConnectorsResponses, ListDeliveriesData, ListDeliveriesErrors, ListDeliveriesResponses, ListMembersData, ListMembersErrors, ListMembersResponses, ListPausesData, ListPausesErrors, ListPausesResponses, ListSpaceDeliveriesData, ListSpaceDeliveriesErrors, ListSpaceDeliveriesResponses, ListSpacesData, ListSpacesErrors, ListSpacesResponses, PostAlertData, PostAlertErrors, PostAlertResponses, PostAlertsData, PostAlertsErrors, PostAlertsResponses, PostToHookData, PostToHookErrors, PostToHookResponses, PreviewAlertData, PreviewAlertErrors, PreviewAlertResponses, PreviewIngestData, PreviewIngestErrors, PreviewIngestResponses, RemoveMemberData, RemoveMemberErrors, RemoveMemberResponses, ReplayDeliveriesData, ReplayDeliveriesErrors, ReplayDeliveriesResponses, ResolveAlertData, ResolveAlertErrors, ResolveAlertResponses, RetryDeliveryData, RetryDeliveryErrors, RetryDeliveryResponses, RevokeApiKeyData, RevokeApiKeyErrors, RevokeApiKeyResponses, SetIngestMappingData, SetIngestMappingErrors, SetIngestMappingResponses, SetIngestSecretData, SetIngestSecretErrors, SetIngestSecretResponses, SetMemberData, SetMemberErrors, SetMemberResponses, SignInData, SignInErrors, SignInResponses, SignOutData, SignOutErrors, SignOutResponses, TestConnectorData, TestConnectorErrors, TestConnectorResponses, TestWebhookData, TestWebhookErrors, TestWebhookResponses, UpdateConnectorData, UpdateConnectorErrors, UpdateConnectorResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -138,6 +138,26 @@ export const getLive = <ThrowOnError extends boolean = false>(options?: Options<
  * The store can be written, so alerts are taken.
  */
 export const getReady = <ThrowOnError extends boolean = false>(options?: Options<GetReadyData, ThrowOnError>) => (options?.client ?? client).get<GetReadyResponses, GetReadyErrors, ThrowOnError>({ url: '/health/ready', ...options });
+
+/**
+ * Post what a tool sends to an incoming webhook of Slack or of Teams. It becomes one alert of the space that the key is narrowed to.
+ *
+ * The key is an API key that may only send, to one space. The body is a message of Slack's (text, blocks or attachments, as JSON or as
+ * the form field `payload`), a `MessageCard`, or an Adaptive Card, bare or in a message.
+ */
+export const postToHook = <ThrowOnError extends boolean = false>(options: Options<PostToHookData, ThrowOnError>) => (options.client ?? client).post<PostToHookResponses, PostToHookErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: '__Host-session',
+            type: 'apiKey'
+        }],
+    url: '/hooks/{key}',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
 
 /**
  * What the service counts, as Prometheus reads it.
@@ -459,7 +479,7 @@ export const listSpaceDeliveries = <ThrowOnError extends boolean = false>(option
 });
 
 /**
- * Show a delivery with its attempts.
+ * Show a delivery with its attempts, and what its message says the alert is.
  */
 export const getDelivery = <ThrowOnError extends boolean = false>(options: Options<GetDeliveryData, ThrowOnError>) => (options.client ?? client).get<GetDeliveryResponses, GetDeliveryErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }, {
@@ -675,4 +695,19 @@ export const setMember = <ThrowOnError extends boolean = false>(options: Options
         'Content-Type': 'application/json',
         ...options.headers
     }
+});
+
+/**
+ * List when the connectors of a space were switched off, newest first.
+ *
+ * What came meanwhile was queued for none of them. The filters and the times of a pause, given to the list of alerts, show it.
+ */
+export const listPauses = <ThrowOnError extends boolean = false>(options: Options<ListPausesData, ThrowOnError>) => (options.client ?? client).get<ListPausesResponses, ListPausesErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: '__Host-session',
+            type: 'apiKey'
+        }],
+    url: '/spaces/{slug}/pauses',
+    ...options
 });

@@ -611,9 +611,17 @@ export type Delivery = {
      */
     reason: string | null;
     /**
+     * The severity of the alert, as the message says it. Left out in lists.
+     */
+    severity?: Severity;
+    /**
      * How it stands.
      */
     state: DeliveryState;
+    /**
+     * The title of the alert, as the message says it. Left out in lists.
+     */
+    title?: string;
 };
 
 /**
@@ -1150,6 +1158,46 @@ export type Part = {
      * Where to see it: http or https, up to 2,048 characters.
      */
     url?: string | null;
+};
+
+/**
+ * A time in which a connector was switched off.
+ */
+export type Pause = {
+    /**
+     * The types that it would have received, by its filter at the end; `null` means every one, and an empty list none.
+     */
+    alert_type_filter: Array<string> | null;
+    /**
+     * When it was switched off.
+     */
+    began_at: string;
+    /**
+     * The connector.
+     */
+    connector_id: string;
+    /**
+     * The connector's name for people, as it is now.
+     */
+    connector_name: string;
+    /**
+     * When it was switched on again, or deleted; `null` while it is switched off.
+     */
+    ended_at: string | null;
+    /**
+     * The severities that it would have received, by its filter at the end; an empty list means every one.
+     */
+    severity_filter: Array<Severity>;
+};
+
+/**
+ * The times in which connectors of a space were switched off.
+ */
+export type Pauses = {
+    /**
+     * Newest first.
+     */
+    items: Array<Pause>;
 };
 
 /**
@@ -1706,6 +1754,56 @@ export type GetReadyResponses = {
 };
 
 export type GetReadyResponse = GetReadyResponses[keyof GetReadyResponses];
+
+export type PostToHookData = {
+    /**
+     * The message
+     */
+    body: unknown;
+    path: {
+        /**
+         * The API key
+         */
+        key: string;
+    };
+    query?: {
+        /**
+         * The type of the alerts, webhook if left out
+         */
+        type?: string;
+        /**
+         * Their severity; by words and colours if left out
+         */
+        severity?: Severity;
+    };
+    url: '/hooks/{key}';
+};
+
+export type PostToHookErrors = {
+    /**
+     * What the platform would refuse, in its words
+     */
+    400: string;
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type PostToHookError = PostToHookErrors[keyof PostToHookErrors];
+
+export type PostToHookResponses = {
+    /**
+     * It is on disk: `ok` to a message of Slack's, `1` to a MessageCard
+     */
+    200: string;
+    /**
+     * It is on disk: an Adaptive Card
+     */
+    202: unknown;
+};
+
+export type PostToHookResponse = PostToHookResponses[keyof PostToHookResponses];
 
 export type GetMetricsData = {
     body?: never;
@@ -3030,3 +3128,46 @@ export type SetMemberResponses = {
 };
 
 export type SetMemberResponse = SetMemberResponses[keyof SetMemberResponses];
+
+export type ListPausesData = {
+    body?: never;
+    path: {
+        /**
+         * The space
+         */
+        slug: string;
+    };
+    query?: {
+        /**
+         * Of this connector; of all, deleted ones too, if left out
+         */
+        connector_id?: string;
+        /**
+         * Not over at this RFC 3339 time
+         */
+        since?: string;
+        /**
+         * Begun before this RFC 3339 time
+         */
+        until?: string;
+    };
+    url: '/spaces/{slug}/pauses';
+};
+
+export type ListPausesErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ListPausesError = ListPausesErrors[keyof ListPausesErrors];
+
+export type ListPausesResponses = {
+    /**
+     * The newest 200 pauses
+     */
+    200: Pauses;
+};
+
+export type ListPausesResponse = ListPausesResponses[keyof ListPausesResponses];

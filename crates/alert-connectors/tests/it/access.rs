@@ -52,6 +52,9 @@ fn needs() -> BTreeMap<(&'static str, &'static str), &'static str> {
             "editor",
         ),
         (("get", "/spaces/{slug}/deliveries"), "viewer"),
+        (("get", "/spaces/{slug}/pauses"), "viewer"),
+        // Who may post by which key is a test of its own.
+        (("post", "/hooks/{key}"), "public"),
         (("get", "/spaces/{slug}/events"), "viewer"),
         (("get", "/spaces/{slug}/deliveries/{id}"), "viewer"),
         (("get", "/spaces/{slug}/deliveries/{id}/message"), "viewer"),

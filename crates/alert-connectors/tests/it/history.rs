@@ -114,6 +114,59 @@ async fn why_nothing_came_is_asked_of_the_whole_space() {
 }
 
 #[tokio::test]
+async fn a_delivery_is_called_what_its_message_says() {
+    let world = World::start().await;
+    world.connect("/services/a").await;
+    let alert = |title: &str, severity: &str| json!({"alert_type": "a", "severity": severity, "title": title, "dedup_key": "k"});
+    let id = post(&world, alert("slow", "high")).await["id"].clone();
+    let id = id.as_str().unwrap();
+    world.settled(id, "delivered").await;
+    post(&world, alert("down", "critical")).await;
+    let deliveries = world.settled(id, "delivered").await["deliveries"].clone();
+    let mut said = Vec::new();
+    for delivery in deliveries.as_array().unwrap() {
+        let path = format!(
+            "/spaces/data/deliveries/{}",
+            delivery["id"].as_str().unwrap()
+        );
+        let delivery = world.get(&path).await.body;
+        said.push((delivery["title"].clone(), delivery["severity"].clone()));
+    }
+    let expected = [("slow", "high"), ("down", "critical")];
+    assert_eq!(
+        said,
+        expected.map(|(title, severity)| (json!(title), json!(severity)))
+    );
+}
+
+#[tokio::test]
+async fn a_pause_is_known_when_it_is_over() {
+    let world = World::start().await;
+    let connector = world
+        .connect_for("/services/a", "a", &json!(["critical"]))
+        .await;
+    let path = format!("/spaces/data/alert-connectors/{connector}");
+    for is_active in [false, true] {
+        let change = json!({ "is_active": is_active });
+        let changed = world.ask(Method::PATCH, &path, Some(&change)).await;
+        assert_eq!(changed.status, 200, "{}", changed.text);
+    }
+    let list = |query: &str| format!("/spaces/data/pauses?{query}");
+    let listed = world.get(&list("")).await.body;
+    let pause = &listed["items"][0];
+    assert_eq!(pause["connector_id"], json!(connector));
+    assert_eq!(pause["severity_filter"], json!(["critical"]));
+    assert_eq!(pause["alert_type_filter"], Value::Null);
+    assert!(pause["began_at"].as_str() <= pause["ended_at"].as_str());
+    let of_it = world.get(&list(&format!("connector_id={connector}"))).await;
+    assert_eq!(of_it.body, listed);
+    let later = world.get(&list("since=2100-01-01T00:00:00Z")).await;
+    assert_eq!(later.body["items"], json!([]));
+    let wrong = world.get(&list("connector_id=x&since=y&page=1")).await;
+    assert_eq!((wrong.status.as_u16(), wrong.faults().len()), (422, 3));
+}
+
+#[tokio::test]
 async fn what_failed_can_be_seen_and_sent_again() {
     let world = World::start().await;
     let connector = world.connect("/services/a").await;
@@ -123,7 +176,10 @@ async fn what_failed_can_be_seen_and_sent_again() {
     let id = posted["id"].as_str().unwrap();
     let failed = world.settled(id, "failed").await["deliveries"][0].clone();
     let path = format!("/spaces/data/deliveries/{}", failed["id"].as_str().unwrap());
-    let delivery = world.get(&path).await.body;
+    let mut delivery = world.get(&path).await.body;
+    let fields = delivery.as_object_mut().unwrap();
+    let said = (fields.remove("title"), fields.remove("severity"));
+    assert_eq!(said, (Some(json!("t")), Some(json!("high"))));
     assert_eq!(delivery, failed);
     assert_eq!(keys(&delivery), DELIVERY_FIELDS);
     assert_eq!(keys(&delivery["attempts"][0]), ATTEMPT_FIELDS);

@@ -56,6 +56,7 @@ async fn routes(world: &World) -> Vec<(String, String, Value)> {
                 "/spaces/{slug}/ingest/{source}/preview",
                 "/auth/token",
                 "/auth/session",
+                "/hooks/{key}",
             ];
             let is_free = free.contains(&path.as_str());
             if operation.get("requestBody").is_some() && !is_free {

@@ -12,6 +12,7 @@ mod database;
 mod described;
 mod events;
 mod history;
+mod hooks;
 mod hostile;
 mod identity;
 mod ingest;

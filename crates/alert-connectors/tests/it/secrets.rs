@@ -27,7 +27,7 @@ fn lines_until_six_messages(out: impl Read) -> Vec<String> {
 /// What the demo shows in its welcome only.
 fn secrets_of(welcome: &[String]) -> Vec<String> {
     let line = |begin: &str| welcome.iter().find(|line| line.starts_with(begin)).unwrap();
-    let password = line("Sign-in").split_whitespace().last().unwrap();
+    let password = line("Open").split_whitespace().last().unwrap();
     let token = line("curl").split("Bearer ").nth(1).unwrap();
     let token = token.split('\'').next().unwrap();
     let secrets = [

@@ -89,11 +89,12 @@ struct Alertmanager {
 }
 
 impl Alertmanager {
-    async fn start(url: &str, key: &str) -> Self {
+    /// `receiver` is what its only receiver sends to.
+    async fn start(receiver: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let configuration = format!(
             "route: {{receiver: ours, group_by: [alertname], group_wait: 50ms, group_interval: 100ms, repeat_interval: 1h}}\n\
-             receivers:\n- name: ours\n  webhook_configs:\n  - url: {url}\n    http_config: {{authorization: {{credentials: {key}}}}}\n"
+             receivers:\n- name: ours\n  {receiver}\n"
         );
         fs::write(folder.path().join("alertmanager.yml"), configuration).unwrap();
         // A free port: nobody else is given it so soon after.
@@ -223,7 +224,10 @@ async fn what_fires_and_ends_arrives_whoever_is_away_for_a_while() {
         .to_owned();
     let front = Front::before(&world).await;
     let url = format!("http://{}/spaces/data/ingest/alertmanager", front.address);
-    let mut alertmanager = Alertmanager::start(&url, &key).await;
+    let receiver = format!(
+        "webhook_configs: [{{url: '{url}', http_config: {{authorization: {{credentials: {key}}}}}}}]"
+    );
+    let mut alertmanager = Alertmanager::start(&receiver).await;
     let turns_into = async |world: &World, expected: &[&str]| {
         until(async || alerts(world).await, |seen| seen == expected).await;
     };
@@ -278,6 +282,31 @@ async fn what_fires_and_ends_arrives_whoever_is_away_for_a_while() {
             seen.iter()
                 .all(|alert| *alert == ["delivered", "delivered"])
         },
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_posts_to_a_hook_as_it_posts_to_slack() {
+    let world = World::start().await;
+    world.connect("/services/a").await;
+    let key = json!({"name": "alertmanager", "scope": "send", "space": "data"});
+    let key = world.post("/api-keys", &key).await.body["key"].clone();
+    let hook = format!("{}/hooks/{}", world.server.base, key.as_str().unwrap());
+    let receiver =
+        format!("slack_configs: [{{api_url: '{hook}', channel: '#data', send_resolved: true}}]");
+    let alertmanager = Alertmanager::start(&receiver).await;
+    let turns_into = async |expected: &[&str]| {
+        until(async || alerts(&world).await, |seen| seen == expected).await;
+    };
+    alertmanager.report("a", "critical", false).await;
+    turns_into(&["[FIRING:1] Late (critical a) high active"]).await;
+    alertmanager.report("a", "critical", true).await;
+    // A problem has its newest title.
+    turns_into(&["[RESOLVED] Late (critical a) high resolved"]).await;
+    until(
+        async || deliveries(&world).await.concat(),
+        |states| states == &["delivered", "delivered"],
     )
     .await;
 }

@@ -3,7 +3,7 @@
 mod session_cookie;
 mod store;
 
-use alert_connectors_model::{KeyScope, Role, Space, SpaceId, User};
+use alert_connectors_model::{KeyScope, Role, Slug, Space, SpaceId, User};
 use alert_connectors_store::StoreError;
 use async_trait::async_trait;
 use http::HeaderMap;
@@ -72,10 +72,10 @@ pub struct Caller {
 }
 
 /// What an API key narrows its user to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyLimits {
-    /// Only this space.
-    pub space: Option<SpaceId>,
+    /// Only this space, by its id and its slug.
+    pub space: Option<(SpaceId, Slug)>,
     /// Only what this scope allows.
     pub scope: KeyScope,
 }
@@ -88,10 +88,8 @@ impl Caller {
 
     /// The role in a space: admin for an operator, else by membership. A key for another space allows none.
     pub fn role_in(&self, space: SpaceId) -> Option<Role> {
-        if self
-            .key
-            .is_some_and(|key| key.space.is_some_and(|only| only != space))
-        {
+        let only = self.key.as_ref().and_then(|key| key.space.as_ref());
+        if only.is_some_and(|(only, _)| *only != space) {
             return None;
         }
         if self.is_operator {
@@ -105,6 +103,8 @@ impl Caller {
 
     /// Whether the caller may do nothing but post alerts.
     pub fn only_sends(&self) -> bool {
-        self.key.is_some_and(|key| key.scope == KeyScope::Send)
+        self.key
+            .as_ref()
+            .is_some_and(|key| key.scope == KeyScope::Send)
     }
 }

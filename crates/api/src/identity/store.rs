@@ -85,7 +85,7 @@ impl StoreIdentity {
 impl CachedCaller {
     fn of(session: Session) -> Self {
         let limits = |key: &ApiKey| KeyLimits {
-            space: key.space.as_ref().map(|(id, _)| *id),
+            space: key.space.clone(),
             scope: key.scope,
         };
         Self {

@@ -30,7 +30,7 @@ impl From<ApiKey> for schema::ApiKey {
         Self {
             id: key.id,
             name: key.name,
-            space: key.space.map(|(_, slug)| slug),
+            space: key.space.map(|(_, slug)| slug.to_string()),
             scope: key.scope,
             created_at: rfc3339_millis(key.created_at),
             expires_at: key.expires_at.map(rfc3339_millis),
@@ -72,7 +72,7 @@ pub(super) async fn list(
     let keys = app.store.keys(caller.user.id).await?;
     // A key that is narrowed to one space sees nothing of the others.
     let only = caller.key.and_then(|key| key.space);
-    let is_shown = |key: &ApiKey| only.is_none() || key.space.as_ref().map(|(id, _)| *id) == only;
+    let is_shown = |key: &ApiKey| only.is_none() || key.space == only;
     let keys = keys.into_iter().filter(is_shown);
     let keys: Vec<schema::ApiKey> = keys.map(schema::ApiKey::from).collect();
     let page = page_of(raw.as_deref(), keys, |key| {
@@ -169,7 +169,7 @@ async fn open_space(
     app: &App,
     caller: &Caller,
     slug: &str,
-) -> Result<(alert_connectors_model::SpaceId, String), ApiError> {
+) -> Result<(alert_connectors_model::SpaceId, Slug), ApiError> {
     let fault = || {
         let msg = "There is no space with this slug that you may enter.";
         ApiError::invalid(vec![Fault::new(
@@ -181,7 +181,7 @@ async fn open_space(
     let slug = Slug::parse(slug).ok_or_else(fault)?;
     let space = app.store.space(&slug).await?.ok_or_else(fault)?;
     let role = app.identity.role(caller, &space).await?;
-    role.map(|_| (space.id, slug.to_string())).ok_or_else(fault)
+    role.map(|_| (space.id, slug)).ok_or_else(fault)
 }
 
 struct KeyRequest {

@@ -16,7 +16,7 @@ use super::{schema, spaces::enterable};
 use crate::{
     ApiError, App, Caller, ErrorKind, IdentityError, Password, Peer,
     body::{self, SIGN_IN_BYTES_MAX},
-    body_budget::Sender,
+    body_budget::CallerKind,
     entry::{SignedIn, TRIES_MAX},
     identity::{forget_cookie, is_foreign, session_token, set_cookie},
     new_token, token_hash,
@@ -36,7 +36,7 @@ pub(super) async fn sign_in(
     headers: HeaderMap,
     request: Body,
 ) -> Result<Response, ApiError> {
-    let session = Session::begin(&app, peer, &headers, request).await?;
+    let session = NewSession::begin(&app, peer, &headers, request).await?;
     let body = schema::Token {
         access_token: session.token.expose(),
         token_type: "bearer",
@@ -60,7 +60,7 @@ pub(super) async fn begin_session(
     if is_foreign(&headers) {
         return Err(IdentityError::ForeignOrigin.into());
     }
-    let session = Session::begin(&app, peer, &headers, request).await?;
+    let session = NewSession::begin(&app, peer, &headers, request).await?;
     let cookie = set_cookie(&headers, session.token.expose(), SESSION);
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response())
 }
@@ -81,13 +81,13 @@ pub(super) async fn end_session(
 }
 
 /// A session that has just begun.
-struct Session {
+struct NewSession {
     token: Secret,
     expires_at: Timestamp,
     user: User,
 }
 
-impl Session {
+impl NewSession {
     /// Begins a session for the e-mail and the password of a body.
     async fn begin(
         app: &App,
@@ -95,8 +95,14 @@ impl Session {
         headers: &HeaderMap,
         request: Body,
     ) -> Result<Self, ApiError> {
-        let bytes =
-            body::read_from(app, Sender::Stranger, headers, request, SIGN_IN_BYTES_MAX).await?;
+        let bytes = body::read_from(
+            app,
+            CallerKind::Stranger,
+            headers,
+            request,
+            SIGN_IN_BYTES_MAX,
+        )
+        .await?;
         let (email, password) = credentials(body::parse(&bytes)?)?;
         // No user has an invalid address.
         let email = Email::parse(&email).map_err(|_malformed| refused())?;

@@ -125,7 +125,7 @@ const STATES: &str = "one of pending, delivered, accepted, failed, expired, canc
 
 const KINDS: &str = "one of opening, raised, renotified, resolved";
 
-/// Show a delivery with its attempts.
+/// Show a delivery with its attempts, and what its message says the alert is.
 #[utoipa::path(
     get, path = "/spaces/{slug}/deliveries/{id}", operation_id = "getDelivery", tag = "deliveries",
     params(("slug" = String, Path, description = "The space"), ("id" = String, Path, description = "The delivery")),
@@ -142,7 +142,14 @@ pub(super) async fn one(
         .delivery(entry.space().id, id, app.expiry())
         .await?;
     let delivery = found.ok_or_else(absent)?;
-    Ok(axum::Json(schema::Delivery::of(&delivery)).into_response())
+    let message = app.store.message(entry.space().id, id, 0).await?;
+    let alert = message.as_ref().map(|message| &message.alert);
+    let body = schema::Delivery {
+        title: alert.map(|alert| alert.title.as_str()),
+        severity: alert.map(|alert| alert.severity),
+        ..schema::Delivery::of(&delivery)
+    };
+    Ok(axum::Json(body).into_response())
 }
 
 /// Show a delivery's message: as it was sent, with the others of its digest, or as it would be sent.
@@ -388,6 +395,8 @@ impl<'d> schema::Delivery<'d> {
             created_at: rfc3339_millis(delivery.created_at),
             next_attempt_at: delivery.next_attempt_at.map(rfc3339_millis),
             ended_at: delivery.ended_at.map(rfc3339_millis),
+            title: None,
+            severity: None,
             attempts: None,
         }
     }

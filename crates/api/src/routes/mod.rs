@@ -11,10 +11,12 @@ mod events;
 mod fields;
 mod gate;
 mod health;
+mod hooks;
 mod ingest;
 pub(crate) mod intake;
 mod members;
 mod metrics;
+mod pauses;
 pub(crate) mod schema;
 pub(crate) mod sign_in_limit;
 mod spaces;
@@ -66,6 +68,8 @@ pub(crate) fn core() -> OpenApiRouter<App> {
         .routes(routes!(deliveries::one))
         .routes(routes!(deliveries::message))
         .routes(routes!(deliveries::retry))
+        .routes(routes!(pauses::list))
+        .routes(routes!(hooks::post))
         .routes(routes!(events::follow))
 }
 
@@ -163,7 +167,7 @@ async fn named(State(app): State<App>, request: Request, next: Next) -> Response
     let id = AlertId::new(app.clock.now(), &*app.random).to_string();
     // Copied only if it will be logged.
     let route = tracing::enabled!(tracing::Level::DEBUG)
-        .then(|| format!("{} {}", request.method(), request.uri().path()));
+        .then(|| format!("{} {}", request.method(), logged(request.uri().path())));
     let mut response = match head::refusal(&request) {
         Some(refusal) => refusal,
         None => answered_whole(request, next).await,
@@ -189,6 +193,14 @@ async fn named(State(app): State<App>, request: Request, next: Next) -> Response
         response.headers_mut().entry(header::DATE).or_insert(date);
     }
     response
+}
+
+/// A path as a log may show it: the address of a hook ends with a key.
+fn logged(path: &str) -> &str {
+    match path.find("/hooks/") {
+        Some(at) => path.get(..at + "/hooks/".len()).unwrap_or_default(),
+        None => path,
+    }
 }
 
 /// Logs an answer that is the service's fault. Of those that ask to try again there may be thousands, so they are counted.

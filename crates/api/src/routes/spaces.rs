@@ -75,7 +75,7 @@ pub(super) async fn create(
     request: Body,
 ) -> Result<Response, ApiError> {
     let judge = |caller: &Caller| {
-        let is_narrowed = caller.key.is_some_and(|key| key.space.is_some());
+        let is_narrowed = caller.key.as_ref().is_some_and(|key| key.space.is_some());
         let may = caller.is_operator && !is_narrowed;
         let refused = || ApiError::new(ErrorKind::Forbidden, "Only operators may create spaces.");
         if may { Ok(()) } else { Err(refused()) }

@@ -60,9 +60,9 @@ pub enum Verdict {
     /// The request left whole, and its answer does not say what came of it: the message may stand there.
     Unanswered(Reason),
     /// The channel does not take this message.
-    Message(Reason),
+    MessageRefused(Reason),
     /// The channel takes no message at all until someone repairs it.
-    Destination(Reason),
+    DestinationRefused(Reason),
 }
 
 /// Why a message did not arrive, in words that hold nothing of the webhook URL: words of the platforms' own lists, our own,
@@ -157,7 +157,7 @@ pub fn classify(family: Family, answer: &Answer<'_>) -> Verdict {
 
 /// No webhook answers with a web page.
 fn page(answer: &Answer<'_>) -> Verdict {
-    Verdict::Destination(match answer.status {
+    Verdict::DestinationRefused(match answer.status {
         401 | 403 => Reason::new(format!("web page (HTTP {})", answer.status), FIREWALL),
         _ => Reason::new("web page", PAGE),
     })
@@ -173,7 +173,7 @@ fn is_clear(family: Family, answer: &Answer<'_>, verdict: &Verdict) -> bool {
         Verdict::Throttled { .. } | Verdict::Transient { .. } => true,
         Verdict::Accepted if family == Family::Workflow => true,
         Verdict::Delivered | Verdict::Accepted => matches!(text, "ok" | "1") || is_document,
-        Verdict::Unanswered(_) | Verdict::Message(_) | Verdict::Destination(_) => {
+        Verdict::Unanswered(_) | Verdict::MessageRefused(_) | Verdict::DestinationRefused(_) => {
             is_word || is_document
         }
     }
@@ -245,12 +245,12 @@ fn by_status(answer: &Answer<'_>, throttle: Duration) -> Verdict {
             reason: status_reason(answer, "the channel asks to wait"),
         },
         408 | 409 | 412 | 425 | 500..=599 => transient(answer, status_reason(answer, BUSY)),
-        300..=399 => Verdict::Destination(status_reason(answer, REDIRECT)),
-        400 | 413 | 422 => Verdict::Message(status_reason(
+        300..=399 => Verdict::DestinationRefused(status_reason(answer, REDIRECT)),
+        400 | 413 | 422 => Verdict::MessageRefused(status_reason(
             answer,
             "the channel does not take this message",
         )),
-        _ => Verdict::Destination(status_reason(
+        _ => Verdict::DestinationRefused(status_reason(
             answer,
             "this is no webhook that can be posted to; check the URL",
         )),

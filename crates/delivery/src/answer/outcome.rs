@@ -28,7 +28,7 @@ pub(crate) fn classify_result(
             let advice =
                 "Office 365 connectors were retired; make a Workflows webhook and enter its URL";
             (
-                Verdict::Destination(Reason::new(RequestError::Dns.to_string(), advice)),
+                Verdict::DestinationRefused(Reason::new(RequestError::Dns.to_string(), advice)),
                 None,
             )
         }
@@ -79,8 +79,8 @@ pub(crate) fn outcome_of(verdict: &Verdict) -> AttemptOutcome {
         Verdict::Accepted => AttemptOutcome::Accepted,
         Verdict::Throttled { .. } | Verdict::Transient { .. } => AttemptOutcome::Retry,
         Verdict::Unanswered(_) => AttemptOutcome::Unanswered,
-        Verdict::Message(_) => AttemptOutcome::MessageRefused,
-        Verdict::Destination(_) => AttemptOutcome::DestinationRefused,
+        Verdict::MessageRefused(_) => AttemptOutcome::MessageRefused,
+        Verdict::DestinationRefused(_) => AttemptOutcome::DestinationRefused,
     }
 }
 
@@ -91,8 +91,8 @@ pub(crate) fn reason_of(verdict: &Verdict) -> Option<&Reason> {
         Verdict::Throttled { reason, .. }
         | Verdict::Transient { reason, .. }
         | Verdict::Unanswered(reason)
-        | Verdict::Message(reason)
-        | Verdict::Destination(reason) => Some(reason),
+        | Verdict::MessageRefused(reason)
+        | Verdict::DestinationRefused(reason) => Some(reason),
     }
 }
 

@@ -22,14 +22,14 @@ pub(super) fn of_slack(answer: &Answer<'_>) -> Verdict {
     match (answer.status, &answer.body) {
         (200, Body::Text(text)) if text == "ok" => Verdict::Delivered,
         (200, body) if body.is_empty() => {
-            Verdict::Destination(Reason::new("empty answer", WORKFLOW))
+            Verdict::DestinationRefused(Reason::new("empty answer", WORKFLOW))
         }
         (200, body) => match json_outcome(body.text()) {
-            Some(Ok(())) => Verdict::Destination(Reason::new("JSON answer", WORKFLOW)),
-            Some(Err(word)) => Verdict::Destination(Reason::new(word, NOT_A_WEBHOOK)),
-            None => Verdict::Destination(unexpected(answer, NOT_A_WEBHOOK)),
+            Some(Ok(())) => Verdict::DestinationRefused(Reason::new("JSON answer", WORKFLOW)),
+            Some(Err(word)) => Verdict::DestinationRefused(Reason::new(word, NOT_A_WEBHOOK)),
+            None => Verdict::DestinationRefused(unexpected(answer, NOT_A_WEBHOOK)),
         },
-        (201..=299, _) => Verdict::Destination(unexpected(answer, NOT_A_WEBHOOK)),
+        (201..=299, _) => Verdict::DestinationRefused(unexpected(answer, NOT_A_WEBHOOK)),
         _ => by_status(answer, THROTTLE),
     }
 }
@@ -40,7 +40,9 @@ pub(super) fn of_another(answer: &Answer<'_>) -> Verdict {
         return verdict;
     }
     match (answer.status, json_outcome(answer.body.text())) {
-        (200..=299, Some(Err(word))) => Verdict::Destination(Reason::new(word, NOT_A_WEBHOOK)),
+        (200..=299, Some(Err(word))) => {
+            Verdict::DestinationRefused(Reason::new(word, NOT_A_WEBHOOK))
+        }
         (200..=299, _) => Verdict::Delivered,
         _ => by_status(answer, THROTTLE),
     }
@@ -136,9 +138,11 @@ fn by_word(answer: &Answer<'_>) -> Option<Verdict> {
     let (word, class, advice) = *WORDS.iter().find(|row| row.0 == said)?;
     let reason = Reason::new(word, advice);
     Some(match (class, answer.form) {
-        (Class::Message, _) | (Class::MessageUnlessPlain, Form::Full) => Verdict::Message(reason),
+        (Class::Message, _) | (Class::MessageUnlessPlain, Form::Full) => {
+            Verdict::MessageRefused(reason)
+        }
         (Class::Destination, _) | (Class::MessageUnlessPlain, Form::Plain) => {
-            Verdict::Destination(reason)
+            Verdict::DestinationRefused(reason)
         }
         (Class::Transient, _) => transient(answer, reason),
     })

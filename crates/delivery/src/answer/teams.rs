@@ -27,11 +27,11 @@ pub(super) fn of_connector(answer: &Answer<'_>) -> Verdict {
     match answer.status {
         200 if answer.body.text() == "1" => Verdict::Delivered,
         200..=299 => transient(answer, unexpected(answer, BUSY)),
-        404 | 410 => Verdict::Destination(status_reason(answer, GONE)),
+        404 | 410 => Verdict::DestinationRefused(status_reason(answer, GONE)),
         400 | 408 | 409 | 412 | 413 | 425 | 429 | 300..=399 | 500..=599 => {
             by_status(answer, CONNECTOR_THROTTLE)
         }
-        _ => Verdict::Destination(status_reason(answer, RETIRED)),
+        _ => Verdict::DestinationRefused(status_reason(answer, RETIRED)),
     }
 }
 
@@ -63,7 +63,7 @@ fn connector_text(answer: &Answer<'_>) -> Option<Verdict> {
         .then_some("Newtonsoft.Json error");
     refusal
         .or(parse_error)
-        .map(|word| Verdict::Message(Reason::new(word, REFUSED)))
+        .map(|word| Verdict::MessageRefused(Reason::new(word, REFUSED)))
 }
 
 /// The status that a connector hides in its text.
@@ -77,16 +77,16 @@ fn wrapped(status: u16, answer: &Answer<'_>) -> Verdict {
                 .max(CONNECTOR_THROTTLE),
             reason: Reason::new(what, "the channel asks to wait"),
         },
-        (413, _) | (400, Form::Full) => Verdict::Message(Reason::new(what, REFUSED)),
-        (400, Form::Plain) => Verdict::Destination(Reason::new(
+        (413, _) | (400, Form::Full) => Verdict::MessageRefused(Reason::new(what, REFUSED)),
+        (400, Form::Plain) => Verdict::DestinationRefused(Reason::new(
             what,
             "the channel may be gone; check it in Teams",
         )),
-        (403, _) => Verdict::Destination(Reason::new(
+        (403, _) => Verdict::DestinationRefused(Reason::new(
             what,
             "a policy of the channel or tenant forbids it",
         )),
-        (404, _) => Verdict::Destination(Reason::new(what, "the channel or team is gone")),
+        (404, _) => Verdict::DestinationRefused(Reason::new(what, "the channel or team is gone")),
         _ => transient(answer, Reason::new(what, BUSY)),
     }
 }
@@ -98,13 +98,13 @@ pub(super) fn of_workflow(answer: &Answer<'_>) -> Verdict {
     }
     match answer.status {
         200..=299 => Verdict::Accepted,
-        401 | 403 => Verdict::Destination(status_reason(answer, SIGNATURE)),
+        401 | 403 => Verdict::DestinationRefused(status_reason(answer, SIGNATURE)),
         404 if answer.body.is_empty() || answer.attempts >= ROUTING_TRIES => {
-            Verdict::Destination(status_reason(answer, GONE))
+            Verdict::DestinationRefused(status_reason(answer, GONE))
         }
         404 => transient(answer, status_reason(answer, BUSY)),
-        410 => Verdict::Destination(status_reason(answer, GONE)),
-        415 => Verdict::Message(status_reason(answer, REFUSED)),
+        410 => Verdict::DestinationRefused(status_reason(answer, GONE)),
+        415 => Verdict::MessageRefused(status_reason(answer, REFUSED)),
         _ => by_status(answer, WORKFLOW_THROTTLE),
     }
 }
@@ -198,8 +198,8 @@ fn by_code(answer: &Answer<'_>) -> Option<Verdict> {
     let (word, class, advice) = *CODES.iter().find(|row| row.0 == said)?;
     let reason = Reason::new(word, advice);
     Some(match class {
-        Class::Message => Verdict::Message(reason),
-        Class::Destination => Verdict::Destination(reason),
+        Class::Message => Verdict::MessageRefused(reason),
+        Class::Destination => Verdict::DestinationRefused(reason),
         Class::Transient => transient(answer, reason),
         Class::Throttled => Verdict::Throttled {
             wait: answer.retry_after.unwrap_or(WORKFLOW_THROTTLE),

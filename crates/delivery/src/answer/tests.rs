@@ -36,8 +36,8 @@ fn class(family: Family, status: u16, body: &str, with: impl FnOnce(&mut Answer<
         Verdict::Throttled { wait, .. } => W(wait.as_secs()),
         Verdict::Transient { .. } => T,
         Verdict::Unanswered(_) => U,
-        Verdict::Message(_) => M,
-        Verdict::Destination(_) => X,
+        Verdict::MessageRefused(_) => M,
+        Verdict::DestinationRefused(_) => X,
     }
 }
 
@@ -364,8 +364,8 @@ fn reason(family: Family, answer: &Answer<'_>) -> String {
         Verdict::Throttled { reason, .. }
         | Verdict::Transient { reason, .. }
         | Verdict::Unanswered(reason)
-        | Verdict::Message(reason)
-        | Verdict::Destination(reason) => reason.to_string(),
+        | Verdict::MessageRefused(reason)
+        | Verdict::DestinationRefused(reason) => reason.to_string(),
     }
 }
 
@@ -375,7 +375,7 @@ fn a_web_page_is_no_delivery_on_any_host() {
         for status in [200, 201, 202] {
             let page = answer(status, "<!doctype html><html><title>Sign in</title></html>");
             assert!(
-                matches!(classify(family, &page), Verdict::Destination(_)),
+                matches!(classify(family, &page), Verdict::DestinationRefused(_)),
                 "{family:?}"
             );
             assert!(reason(family, &page).contains("sign-in page"), "{family:?}");

@@ -104,18 +104,18 @@ impl Body for Departing {
 }
 
 /// A stream that tells when what was written to it has left.
-pub(crate) struct Watched<T> {
+pub(crate) struct DepartingStream<T> {
     stream: T,
     departure: Departure,
 }
 
-impl<T> Watched<T> {
+impl<T> DepartingStream<T> {
     pub(crate) const fn new(stream: T, departure: Departure) -> Self {
         Self { stream, departure }
     }
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
+impl<T: AsyncRead + Unpin> AsyncRead for DepartingStream<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -131,7 +131,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
+impl<T: AsyncWrite + Unpin> AsyncWrite for DepartingStream<T> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

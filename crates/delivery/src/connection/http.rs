@@ -22,7 +22,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::departure::{Departing, Departure, Watched};
+use super::departure::{Departing, DepartingStream, Departure};
 
 /// At most this much of an answer is read.
 const ANSWER_BYTES_MAX: usize = 64 * 1_024;
@@ -35,7 +35,7 @@ pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
-type Stream = TokioIo<Watched<Box<dyn Io>>>;
+type Stream = TokioIo<DepartingStream<Box<dyn Io>>>;
 type Open = Pin<Box<Connection<Stream, Departing>>>;
 
 /// What every request to one webhook has in common.
@@ -127,7 +127,7 @@ pub(crate) struct HttpConnection {
 impl HttpConnection {
     pub(crate) async fn open(stream: Box<dyn Io>) -> hyper::Result<Self> {
         let departure = Departure::default();
-        let stream = TokioIo::new(Watched::new(stream, departure.clone()));
+        let stream = TokioIo::new(DepartingStream::new(stream, departure.clone()));
         let (sender, connection) = hyper::client::conn::http1::Builder::new()
             .read_buf_exact_size(Some(USUAL_ANSWER_BYTES))
             .handshake(stream)

@@ -5,66 +5,66 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-/// Turns, of which a fixed number is taken at once.
+/// Tickets, of which a fixed number is taken at once.
 #[derive(Debug, Clone)]
-pub(super) struct NewestFirst(Arc<Mutex<Turns>>);
+pub(super) struct NewestFirst(Arc<Mutex<Tickets>>);
 
 #[derive(Debug)]
-struct Turns {
+struct Tickets {
     free: usize,
     /// Oldest first.
-    waiting: Vec<oneshot::Sender<Turn>>,
+    waiting: Vec<oneshot::Sender<Ticket>>,
 }
 
-/// One of the turns, until it is dropped.
+/// One of the tickets, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Turn(Option<NewestFirst>);
+pub(super) struct Ticket(Option<NewestFirst>);
 
 impl NewestFirst {
     pub(super) fn new(at_once: usize) -> Self {
-        Self(Arc::new(Mutex::new(Turns {
+        Self(Arc::new(Mutex::new(Tickets {
             free: at_once,
             waiting: Vec::new(),
         })))
     }
 
-    /// Takes a turn, or waits for one.
-    pub(super) async fn take(&self) -> Turn {
+    /// Takes a ticket, or waits for one.
+    pub(super) async fn take(&self) -> Ticket {
         let given = {
-            let mut turns = self.turns();
-            if turns.free > 0 {
-                turns.free -= 1;
-                return Turn(Some(self.clone()));
+            let mut tickets = self.tickets();
+            if tickets.free > 0 {
+                tickets.free -= 1;
+                return Ticket(Some(self.clone()));
             }
             // Those who gave up are not kept, so that there are no more than wait.
-            turns.waiting.retain(|one| !one.is_closed());
+            tickets.waiting.retain(|one| !one.is_closed());
             let (give, given) = oneshot::channel();
-            turns.waiting.push(give);
+            tickets.waiting.push(give);
             given
         };
-        // A turn that was given is never lost: if this is dropped, so is the turn, which then goes on.
-        given.await.unwrap_or(Turn(None))
+        // A ticket that was given is never lost: if this is dropped, so is the ticket, which then goes on.
+        given.await.unwrap_or(Ticket(None))
     }
 
-    fn turns(&self) -> MutexGuard<'_, Turns> {
+    fn tickets(&self) -> MutexGuard<'_, Tickets> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Turn {
+impl Drop for Ticket {
     fn drop(&mut self) {
         let Some(limit) = self.0.take() else { return };
-        let mut turn = Turn(Some(limit.clone()));
+        let mut ticket = Ticket(Some(limit.clone()));
         loop {
-            let newest = limit.turns().waiting.pop();
+            let newest = limit.tickets().waiting.pop();
             let Some(newest) = newest else { break };
-            match newest.send(turn) {
+            match newest.send(ticket) {
                 Ok(()) => return,
-                Err(refused) => turn = refused,
+                Err(refused) => ticket = refused,
             }
         }
-        turn.0 = None;
-        limit.turns().free += 1;
+        ticket.0 = None;
+        limit.tickets().free += 1;
     }
 }
 
@@ -92,11 +92,11 @@ mod tests {
         third.abort();
         yield_now().await;
         drop(held);
-        let turn = second.await.unwrap();
+        let ticket = second.await.unwrap();
         assert!(!first.is_finished());
-        drop(turn);
+        drop(ticket);
         drop(first.await.unwrap());
         drop(limit.take().await);
-        assert_eq!(limit.turns().free, 1);
+        assert_eq!(limit.tickets().free, 1);
     }
 }

@@ -18,7 +18,7 @@ use tokio::{
     time::{self, Instant},
 };
 
-use super::newest_first::{NewestFirst, Turn};
+use super::newest_first::{NewestFirst, Ticket};
 
 /// Names that are kept. Those that somebody waits for come on top.
 const NAMES_MAX: usize = 4_096;
@@ -65,7 +65,7 @@ struct Name {
 
 /// What came of the lookups of a name so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
+enum NameState {
     Found,
     Failed,
     New,
@@ -93,17 +93,17 @@ impl Drop for Waiting<'_> {
 
 /// The right to take a thread. It ends when this is dropped.
 #[expect(dead_code, reason = "it is only held")]
-enum Permit {
+enum ThreadPermit {
     Queued(OwnedSemaphorePermit),
-    New(Turn),
+    New(Ticket),
 }
 
 impl Name {
-    const fn standing(&self) -> Standing {
+    const fn state(&self) -> NameState {
         match (&self.found, self.has_failed) {
-            (Some(_), _) => Standing::Found,
-            (None, true) => Standing::Failed,
-            (None, false) => Standing::New,
+            (Some(_), _) => NameState::Found,
+            (None, true) => NameState::Failed,
+            (None, false) => NameState::New,
         }
     }
 
@@ -163,7 +163,7 @@ impl SystemResolver {
             let mut names = self.names();
             make_room(&mut names);
             let name = names.entry(host.to_owned()).or_default();
-            let standing = name.standing();
+            let standing = name.state();
             (Arc::clone(name.under_way.get_or_insert_default()), standing)
         };
         let mut waiting = Waiting {
@@ -190,7 +190,7 @@ impl SystemResolver {
         found
     }
 
-    async fn look_up_now(&self, host: &str, standing: Standing) -> Found {
+    async fn look_up_now(&self, host: &str, standing: NameState) -> Found {
         let permit = self.permit(standing).await?;
         let (look_up, host) = (Arc::clone(&self.look_up), host.to_owned());
         let work = move || {
@@ -206,15 +206,15 @@ impl SystemResolver {
         Ok(found)
     }
 
-    async fn permit(&self, standing: Standing) -> Result<Permit, io::ErrorKind> {
+    async fn permit(&self, standing: NameState) -> Result<ThreadPermit, io::ErrorKind> {
         let threads = match standing {
-            Standing::Found => &self.known,
-            Standing::Failed => &self.failed,
-            Standing::New => return Ok(Permit::New(self.new.take().await)),
+            NameState::Found => &self.known,
+            NameState::Failed => &self.failed,
+            NameState::New => return Ok(ThreadPermit::New(self.new.take().await)),
         };
         let permit = Arc::clone(threads).acquire_owned().await;
         permit
-            .map(Permit::Queued)
+            .map(ThreadPermit::Queued)
             .map_err(|_closed| io::ErrorKind::Other)
     }
 
@@ -308,9 +308,9 @@ mod tests {
         drop(release);
         assert!(waiting.await.iter().all(Result::is_err));
         // One that failed has no turn among new names any more.
-        let standing = |name: &str| resolver.names()[name].standing();
-        assert_eq!(standing("7.example"), Standing::Failed);
-        assert_eq!(standing("good.example"), Standing::Found);
+        let standing = |name: &str| resolver.names()[name].state();
+        assert_eq!(standing("7.example"), NameState::Failed);
+        assert_eq!(standing("good.example"), NameState::Found);
     }
 
     #[tokio::test]
@@ -360,8 +360,8 @@ mod tests {
         }
         let names = resolver.names();
         assert!(names.len() <= NAMES_MAX && names.contains_key("0.example"));
-        let abandoned = names.get("8191.example").map(Name::standing);
-        assert_eq!(abandoned, Some(Standing::Failed));
+        let abandoned = names.get("8191.example").map(Name::state);
+        assert_eq!(abandoned, Some(NameState::Failed));
     }
 
     #[tokio::test(start_paused = true)]

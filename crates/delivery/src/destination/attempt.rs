@@ -51,10 +51,8 @@ impl Destination {
                 return;
             }
         }
-        self.state().under_way = true;
+        let _until_it_ends = self.begin_request();
         self.attempt(context, slot).await;
-        self.state().under_way = false;
-        self.calm.notify_waiters();
     }
 
     /// The space whose message goes next. Messages that are set aside are read when they are sent: destinations that have only
@@ -134,11 +132,7 @@ impl Destination {
             fence,
             blame,
         } = sent;
-        let request = Request {
-            payload: &planned.payload,
-            turn: planned.turn,
-            blame,
-        };
+        let request = Request::of(&planned.payload, planned.turn, blame);
         let (now, random) = (context.moment(), &*context.random);
         let next_step = next_step(self.state().policy.as_mut(), &request, verdict, now, random);
         let attempt = Arc::new(attempt);

@@ -14,6 +14,7 @@ use alert_connectors_store::{DestinationHealth, Fence, StoreError};
 use tokio::{sync::Notify, time::Instant};
 
 mod attempt;
+mod guards;
 mod ownership;
 mod planning;
 mod reading;
@@ -21,15 +22,12 @@ mod turn;
 mod window;
 mod worker;
 
+pub(crate) use guards::HoldBack;
 use ownership::Ownership;
 pub(crate) use window::QueuedDelivery;
 use window::Window;
 
-use crate::{
-    context::Context,
-    recorder::{CompletedRequest, Unrecorded},
-    send_policy::SendPolicy,
-};
+use crate::{context::Context, recorder::CompletedRequest, send_policy::SendPolicy};
 
 /// The maximum number of unrecorded requests: it bounds how many are repeated after a crash.
 const UNRECORDED_MAX: usize = 4;
@@ -55,7 +53,7 @@ struct State {
     /// Reports that are not on disk yet.
     unrecorded: usize,
     /// How many other destinations must end their request first: nothing is sent until then.
-    paused_by: usize,
+    held_back_by: usize,
     /// Nothing until it is loaded from the store.
     policy: Option<SendPolicy>,
     /// Whether another server changed its pending deliveries or its health: it is loaded again.
@@ -89,7 +87,7 @@ impl Destination {
             running: false,
             under_way: false,
             unrecorded: 0,
-            paused_by: 0,
+            held_back_by: 0,
             policy: None,
             invalidated: false,
             was_set_aside: false,
@@ -157,20 +155,6 @@ impl Destination {
         Wake::Running
     }
 
-    /// A report is on disk.
-    fn recorded(&self) {
-        let mut state = self.state();
-        let before = state.unrecorded;
-        state.unrecorded = before.saturating_sub(1);
-        // The worker waits until all reports are on disk, or until there are fewer than the maximum.
-        let may_matter = before >= UNRECORDED_MAX || state.unrecorded == 0;
-        drop(state);
-        if may_matter {
-            self.wake.notify_one();
-            self.calm.notify_waiters();
-        }
-    }
-
     /// Waits until nothing is under way or unrecorded.
     pub(crate) async fn quiet(&self) {
         loop {
@@ -184,19 +168,6 @@ impl Destination {
             }
             calm.await;
         }
-    }
-
-    /// Sends nothing until it is resumed, once for each pause.
-    pub(crate) fn pause(&self) {
-        self.state().paused_by += 1;
-    }
-
-    /// Ends a pause.
-    pub(crate) fn resume(&self) {
-        let mut state = self.state();
-        state.paused_by = state.paused_by.saturating_sub(1);
-        drop(state);
-        self.wake.notify_one();
     }
 
     /// Counts a test call. Returns how long to wait if there were too many.
@@ -227,7 +198,7 @@ impl Destination {
         let is_idle = !state.running
             && !state.under_way
             && state.unrecorded == 0
-            && state.paused_by == 0
+            && state.held_back_by == 0
             && state.ownership.lease().is_none()
             && !state.policy.as_ref().is_some_and(waits);
         is_idle && now.duration_since(state.used_at) >= long
@@ -279,12 +250,6 @@ impl Destination {
         Some(changed)
     }
 
-    /// Counts one more report as unrecorded, until the returned guard is dropped.
-    fn unrecorded(self: &Arc<Self>, state: &mut State) -> UnrecordedReport {
-        state.unrecorded += 1;
-        UnrecordedReport(Arc::clone(self))
-    }
-
     fn health_to_record(&self, fence: Fence) -> Option<DestinationHealth> {
         let mut state = self.state();
         if state.ownership.fence() != Some(fence) {
@@ -296,24 +261,5 @@ impl Destination {
     /// Reads something of the send policy. Returns nothing if it is not loaded.
     pub(crate) fn with_policy<T>(&self, look: impl FnOnce(&SendPolicy) -> T) -> Option<T> {
         self.state().policy.as_ref().map(look)
-    }
-}
-
-/// A report that is not on disk yet. The recorder drops it once it is, or once recording has ended.
-struct UnrecordedReport(Arc<Destination>);
-
-impl Unrecorded for UnrecordedReport {
-    fn fingerprint(&self) -> Fingerprint {
-        self.0.fingerprint
-    }
-
-    fn health_to_record(&self, fence: Fence) -> Option<DestinationHealth> {
-        self.0.health_to_record(fence)
-    }
-}
-
-impl Drop for UnrecordedReport {
-    fn drop(&mut self) {
-        self.0.recorded();
     }
 }

@@ -59,10 +59,7 @@ impl Destination {
     fn start_over(&self) {
         let mut state = self.state();
         state.policy = None;
-        state.under_way = false;
         state.window.reset();
-        drop(state);
-        self.calm.notify_waiters();
     }
 
     async fn work(self: Arc<Self>, context: Arc<Context>) {
@@ -120,7 +117,7 @@ impl Destination {
             state.policy = None;
             state.window.reset();
         }
-        if state.unrecorded >= UNRECORDED_MAX || state.paused_by > 0 {
+        if state.unrecorded >= UNRECORDED_MAX || state.held_back_by > 0 {
             return WorkerStep::WaitForOthers;
         }
         // A delivery that is unrecorded would be read as pending, so nothing is read or ended before it is on disk.

@@ -68,7 +68,7 @@ pub(crate) enum Blame {
 
 /// How a message that is set aside failed again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Failure {
+pub(crate) enum SetAsideFailure {
     /// It was sent whole, and its result is unknown.
     Unanswered,
     /// The attempt failed in another way. The next one waits at least `asked`, as the channel asks.
@@ -157,7 +157,7 @@ impl SendPolicy {
     pub(crate) fn failed_again(
         &mut self,
         seq: i64,
-        failure: Failure,
+        failure: SetAsideFailure,
         now: Moment,
         random: &dyn Random,
     ) -> Duration {
@@ -168,8 +168,8 @@ impl SendPolicy {
         };
         one.failures = one.failures.saturating_add(1);
         let wait = match failure {
-            Failure::Unanswered => unanswered_wait(one.failures, config, random),
-            Failure::Other { asked } => {
+            SetAsideFailure::Unanswered => unanswered_wait(one.failures, config, random),
+            SetAsideFailure::Other { asked } => {
                 backoff(one.failures, config, random).max(asked.min(RETRY_AFTER_MAX))
             }
         };

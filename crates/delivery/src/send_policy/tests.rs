@@ -193,7 +193,7 @@ fn what_is_set_aside_waits_as_long_as_it_should() {
     let (_, due) = policy.next_set_aside(start).unwrap();
     assert!(due - start.instant >= BackoffConfig::default().unanswered_first);
     let asked = Duration::from_mins(20);
-    let wait = policy.failed_again(1, Failure::Other { asked }, start, &random());
+    let wait = policy.failed_again(1, SetAsideFailure::Other { asked }, start, &random());
     assert_eq!(wait, asked);
 }
 

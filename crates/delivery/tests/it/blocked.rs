@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alert_connectors_delivery::ConnectorNotice;
 use alert_connectors_model::{AttemptOutcome, DeliveryState};
-use alert_connectors_store::{Disposition, Event};
+use alert_connectors_store::{Disposition, StoreEvent};
 
 use crate::world::{PATH, Receiver, Setting, URL, World, impatient, row, until};
 
@@ -113,7 +113,7 @@ async fn a_repaired_url_releases_what_is_held() {
     until(|| told(&world), |told| *told == ["blocked"]).await;
     world
         .queue
-        .tell(vec![Event::Repaired(connector.destination)])
+        .tell(vec![StoreEvent::Repaired(connector.destination)])
         .await;
     until(|| delivered(&world), |seqs| *seqs == [1]).await;
     until(|| told(&world), |told| *told == ["blocked", "repaired"]).await;
@@ -132,7 +132,7 @@ async fn a_blocked_connector_that_is_deleted_is_not_said_to_work_again() {
     world.queue.push(vec![due]).await;
     until(|| told(&world), |told| *told == ["blocked"]).await;
     let (destination, deleted) = (connector.destination, Arc::clone(&connector));
-    let detached = Event::ConnectorDetached(destination, space, deleted);
+    let detached = StoreEvent::ConnectorDetached(destination, space, deleted);
     world.queue.tell(vec![detached]).await;
     until(|| told(&world), |told| *told == ["blocked", "detached"]).await;
 }
@@ -172,7 +172,7 @@ async fn a_block_met_while_telling_of_another_is_told_to_nobody() {
     assert!(health.block.unwrap().quiet);
     world
         .queue
-        .tell(vec![Event::Repaired(connector.destination)])
+        .tell(vec![StoreEvent::Repaired(connector.destination)])
         .await;
     until(|| world.queue.health().repaired_at, Option::is_some).await;
     assert!(told(&world).is_empty());

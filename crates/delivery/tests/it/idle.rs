@@ -9,7 +9,7 @@ use std::{
 
 use alert_connectors_delivery::Resolve;
 use alert_connectors_model::Fingerprint;
-use alert_connectors_store::{Event, PendingDelivery};
+use alert_connectors_store::{PendingDelivery, StoreEvent};
 use async_trait::async_trait;
 use prometheus_client::{encoding::text::encode, registry::Registry};
 use tokio::time::sleep;
@@ -41,7 +41,7 @@ impl Resolve for Silent {
 
 /// Makes as many destinations known to the engine; nothing is owed to any of them.
 async fn make_known(world: &World, count: u8) {
-    let changed = |number| Event::Changed(Fingerprint([number; 16]));
+    let changed = |number| StoreEvent::Changed(Fingerprint([number; 16]));
     world.queue.tell((0..count).map(changed).collect()).await;
     until(|| in_memory(world), |seen| *seen == usize::from(count)).await;
 }
@@ -95,7 +95,7 @@ async fn many_that_hang_leave_what_waits_for_them_on_disk() {
             .lock()
             .unwrap()
             .extend((1..=128).map(numbered));
-        events.push(Event::Changed(connector.destination));
+        events.push(StoreEvent::Changed(connector.destination));
     }
     world.queue.tell(events).await;
     let read = || world.queue.read.load(Ordering::SeqCst);
@@ -132,7 +132,7 @@ async fn while_a_webhook_is_blocked_only_a_few_deliveries_wait_in_memory() {
     // The others are still owed.
     world
         .queue
-        .tell(vec![Event::Repaired(connector.destination)])
+        .tell(vec![StoreEvent::Repaired(connector.destination)])
         .await;
     until(|| world.queue.owed.lock().unwrap().len(), |owed| *owed == 0).await;
 }

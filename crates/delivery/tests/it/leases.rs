@@ -11,7 +11,7 @@ use std::{
 
 use alert_connectors_inbox::Behaviour;
 use alert_connectors_model::Fingerprint;
-use alert_connectors_store::{Event, Fence, Lease, Leases, Renewal, Renewed, StoreError};
+use alert_connectors_store::{Fence, Lease, Leases, Renewal, Renewed, StoreError, StoreEvent};
 use async_trait::async_trait;
 
 use crate::{
@@ -100,7 +100,7 @@ async fn whoever_lost_a_lease_says_nothing_without_one() {
     // The request is still under way when the lease is lost, so what is known of the webhook is still there.
     queue.lose(connector.destination).await;
     queue
-        .tell(vec![Event::Repaired(connector.destination)])
+        .tell(vec![StoreEvent::Repaired(connector.destination)])
         .await;
     // What is recorded next was queued after that was dealt with.
     let other = world.connector("https://hooks.slack.com/services/T/B/other");

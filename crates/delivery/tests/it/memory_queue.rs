@@ -8,8 +8,8 @@ use std::sync::{
 use alert_connectors_model::{Connector, DeliveryState, Fingerprint, Space};
 use alert_connectors_store::{
     Backlog, BatchQuery, DestinationHealth, DestinationState, DigestBatch, DigestEntry,
-    Disposition, Event, Expiry, Form, OpeningState, Outcome, PendingDelivery, Queue, Recorded,
-    Report, StoreError,
+    Disposition, Expiry, Form, OpeningState, Outcome, PendingDelivery, Queue, Recorded, Report,
+    StoreError, StoreEvent,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -34,8 +34,8 @@ pub(crate) struct MemoryQueue {
     pub(crate) reads: AtomicUsize,
     /// The version of identity and spaces.
     pub(crate) version: AtomicI64,
-    pub(crate) events: mpsc::Sender<Vec<Event>>,
-    pub(crate) heard: AsyncMutex<mpsc::Receiver<Vec<Event>>>,
+    pub(crate) events: mpsc::Sender<Vec<StoreEvent>>,
+    pub(crate) heard: AsyncMutex<mpsc::Receiver<Vec<StoreEvent>>>,
     /// Every report that was recorded, in their order.
     pub(crate) reports: Mutex<Vec<Report>>,
     pub(crate) leases: Option<LeaseBook>,
@@ -75,11 +75,11 @@ impl MemoryQueue {
 
     pub(crate) async fn push(&self, dues: Vec<PendingDelivery>) {
         self.owed.lock().unwrap().extend(dues.clone());
-        self.tell(dues.into_iter().map(Event::Queued).collect())
+        self.tell(dues.into_iter().map(StoreEvent::Queued).collect())
             .await;
     }
 
-    pub(crate) async fn tell(&self, events: Vec<Event>) {
+    pub(crate) async fn tell(&self, events: Vec<StoreEvent>) {
         self.events.send(events).await.unwrap();
     }
 
@@ -255,7 +255,7 @@ impl Queue for MemoryQueue {
         Ok(vec![Recorded::Done; count])
     }
 
-    async fn next_events(&self) -> Option<Vec<Event>> {
+    async fn next_events(&self) -> Option<Vec<StoreEvent>> {
         self.heard.lock().await.recv().await
     }
 }

@@ -31,10 +31,10 @@ pub(super) const PARTS: [&str; 6] = [
 
 /// A way through objects and lists, such as `annotations.summary` or `results[0].status`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Path(Vec<Step>);
+pub(super) struct Path(Vec<PathPart>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Step {
+enum PathPart {
     Name(String),
     Index(usize),
 }
@@ -67,11 +67,11 @@ impl Path {
             match (name, steps.is_empty(), rest) {
                 ("", true, rest) if !rest.is_empty() => {}
                 ("", _, _) => return None,
-                (name, _, _) => steps.push(Step::Name(name.to_owned())),
+                (name, _, _) => steps.push(PathPart::Name(name.to_owned())),
             }
             while !rest.is_empty() {
                 let (index, after) = rest.strip_prefix('[')?.split_once(']')?;
-                steps.push(Step::Index(index.parse().ok()?));
+                steps.push(PathPart::Index(index.parse().ok()?));
                 rest = after;
             }
         }
@@ -80,9 +80,9 @@ impl Path {
 
     fn find<'e, 'j>(&self, entry: &'e Json<'j>) -> Option<&'e Json<'j>> {
         self.0.iter().try_fold(entry, |at, step| match (step, at) {
-            (Step::Name(name), _) => member(at, name),
-            (Step::Index(index), Json::List(items)) => items.get(*index),
-            (Step::Index(_), _) => None,
+            (PathPart::Name(name), _) => member(at, name),
+            (PathPart::Index(index), Json::List(items)) => items.get(*index),
+            (PathPart::Index(_), _) => None,
         })
     }
 }

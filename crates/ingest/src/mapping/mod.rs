@@ -55,8 +55,8 @@ struct ActionTemplate {
 
 /// Whether an alert stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kept {
-    Kept,
+pub(crate) enum Fate {
+    Stays,
     Dropped,
 }
 
@@ -72,18 +72,18 @@ impl Mapping {
     }
 
     /// Changes an alert that was made of an entry. Every rule sees what the rules before it changed.
-    pub(crate) fn apply(&self, entry: &Json<'_>, draft: &mut Draft<'_>) -> Kept {
+    pub(crate) fn apply(&self, entry: &Json<'_>, draft: &mut Draft<'_>) -> Fate {
         for rule in &self.rules {
             let holds = |condition: &Condition| condition.holds(entry, draft);
             if !rule.conditions.iter().all(holds) {
                 continue;
             }
             match &rule.effect {
-                Effect::Drop => return Kept::Dropped,
+                Effect::Drop => return Fate::Dropped,
                 Effect::Change(change) => change.apply(entry, draft),
             }
         }
-        Kept::Kept
+        Fate::Stays
     }
 }
 

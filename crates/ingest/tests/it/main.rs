@@ -9,6 +9,7 @@ mod dagster;
 mod dbt;
 mod dbt_cloud;
 mod great_expectations;
+mod hook;
 mod hostile;
 mod mapping;
 mod openmetadata;

@@ -25,19 +25,24 @@ const NAME_LINK_UNITS_MAX: usize = 700;
 
 /// How much of the facts is shown.
 #[derive(Clone, Copy)]
-pub(super) struct Room {
+pub(super) struct FactLimits {
     /// The longest value, in units.
     pub(super) value: usize,
     pub(super) facts: usize,
 }
 
-pub(super) fn blocks(alert: &Alert, room: Room, trimmed: &mut Vec<Trim>, blocks: &mut Vec<Block>) {
+pub(super) fn blocks(
+    alert: &Alert,
+    limits: FactLimits,
+    trimmed: &mut Vec<Trim>,
+    blocks: &mut Vec<Block>,
+) {
     let all: Vec<_> = facts(alert).collect();
-    let (shown, left_out) = all.split_at(all.len().min(room.facts));
+    let (shown, left_out) = all.split_at(all.len().min(limits.facts));
     let before = trimmed.len();
     let grid: Option<Vec<_>> = shown
         .iter()
-        .map(|fact| field(fact, room, trimmed))
+        .map(|fact| field(fact, limits, trimmed))
         .collect();
     match grid {
         Some(fields) => {
@@ -49,7 +54,7 @@ pub(super) fn blocks(alert: &Alert, room: Room, trimmed: &mut Vec<Trim>, blocks:
         }
         None => {
             trimmed.truncate(before);
-            let elements = shown.iter().map(|fact| entry(fact, room, trimmed));
+            let elements = shown.iter().map(|fact| entry(fact, limits, trimmed));
             blocks.push(Block::RichText {
                 elements: elements.collect(),
             });
@@ -61,7 +66,7 @@ pub(super) fn blocks(alert: &Alert, room: Room, trimmed: &mut Vec<Trim>, blocks:
 }
 
 /// `*Name*` and the value on the next line; nothing if mrkdwn can't show both as they are.
-fn field(fact: &Fact<'_>, room: Room, trimmed: &mut Vec<Trim>) -> Option<String> {
+fn field(fact: &Fact<'_>, limits: FactLimits, trimmed: &mut Vec<Trim>) -> Option<String> {
     let name = one_line(fact.name);
     if !mrkdwn::is_unmarked(&name) {
         return None;
@@ -78,7 +83,7 @@ fn field(fact: &Fact<'_>, room: Room, trimmed: &mut Vec<Trim>) -> Option<String>
     }
     // The field counts as one text, so one odd character in the name makes the value dearer too.
     let write = |value: &str| written(value).map(|value| format!("*{name}*\n{value}"));
-    let max = NAME_UNITS_MAX + room.value;
+    let max = NAME_UNITS_MAX + limits.value;
     let whole = write(&value)?;
     if units(&whole) <= max {
         return Some(whole);
@@ -124,13 +129,13 @@ fn written(value: &str) -> Option<String> {
 }
 
 /// A fact of the list: its name, and its value on the same line, or on the next if it has lines itself.
-fn entry(fact: &Fact<'_>, room: Room, trimmed: &mut Vec<Trim>) -> RichElement {
+fn entry(fact: &Fact<'_>, limits: FactLimits, trimmed: &mut Vec<Trim>) -> RichElement {
     let source = one_line(fact.name);
     let name = cut(&source, LIST_NAME_UNITS_MAX);
     name.note(&fact.place.name(), &source, trimmed);
     let name = name.text;
     let value = clean(fact.value.trim());
-    let fitted = cut(&value, room.value);
+    let fitted = cut(&value, limits.value);
     fitted.note(&fact.place, &value, trimmed);
     let separator = if fitted.text.contains('\n') {
         "\n"

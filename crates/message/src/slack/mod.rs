@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use self::{
     block::{Block, Text},
-    facts::Room,
+    facts::FactLimits,
     mrkdwn::Begin,
 };
 use crate::{
@@ -51,7 +51,7 @@ const USUAL_BYTES: usize = 2_048;
 /// the description, then facts are dropped from the end.
 struct Fit {
     description: usize,
-    facts: Room,
+    facts: FactLimits,
 }
 
 const FITS: [Fit; 7] = [
@@ -67,12 +67,12 @@ const FITS: [Fit; 7] = [
 const fn step(description: usize, value: usize, facts: usize) -> Fit {
     Fit {
         description,
-        facts: Room { value, facts },
+        facts: FactLimits { value, facts },
     }
 }
 
 #[derive(Serialize)]
-struct Payload<'a> {
+struct SlackBody<'a> {
     text: &'a str,
     unfurl_links: bool,
     unfurl_media: bool,
@@ -169,7 +169,7 @@ fn payload(text: &str, color: &'static str, fallback: &str, blocks: &[Block]) ->
         fallback,
         blocks,
     }];
-    json(&Payload {
+    json(&SlackBody {
         text,
         unfurl_links: false,
         unfurl_media: false,

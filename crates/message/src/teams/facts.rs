@@ -20,7 +20,7 @@ const NAME_UNITS_MAX: usize = 200;
 
 /// How much of the facts is shown.
 #[derive(Clone, Copy)]
-pub(super) struct Room {
+pub(super) struct FactLimits {
     /// The longest value, in units.
     pub(super) value: usize,
     pub(super) facts: usize,
@@ -28,14 +28,14 @@ pub(super) struct Room {
 
 pub(super) fn elements(
     alert: &Alert,
-    room: Room,
+    limits: FactLimits,
     trimmed: &mut Vec<Trim>,
     body: &mut Vec<Element>,
 ) {
     let mut rows = Vec::new();
     let mut left_out = 0;
     for (position, fact) in facts(alert).enumerate() {
-        if position >= room.facts {
+        if position >= limits.facts {
             left_out += 1;
             continue;
         }
@@ -44,7 +44,7 @@ pub(super) fn elements(
         name.note(&fact.place.name(), &name_source, trimmed);
         let name = name.text;
         let source = clean(fact.value.trim());
-        let value = cut(&source, room.value);
+        let value = cut(&source, limits.value);
         value.note(&fact.place, &source, trimmed);
         match row(&name, &value.text) {
             Some(row) => rows.push(row),

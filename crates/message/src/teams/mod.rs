@@ -17,7 +17,7 @@ use serde::Serialize;
 use self::{
     actions::{Actions, actions},
     card::{Card, Element, Message, TextRun},
-    facts::Room,
+    facts::FactLimits,
     text::{notification, runs, with_visible_spaces},
     weight::weight,
 };
@@ -45,7 +45,7 @@ struct Fit {
     title: usize,
     /// In weight, as the card is measured.
     description: usize,
-    facts: Room,
+    facts: FactLimits,
     actions: usize,
 }
 
@@ -67,7 +67,7 @@ const fn step(title: usize, description: usize, value: usize, facts: usize, acti
     Fit {
         title,
         description,
-        facts: Room { value, facts },
+        facts: FactLimits { value, facts },
         actions,
     }
 }

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use alert_connectors_model::{Connector, ConnectorId, Random};
 use alert_connectors_store::{
-    Event, StoreError, Submission,
+    StoreError, StoreEvent, Submission,
     accept::{self, Decision, ResolveDecision, ResolveRequest},
 };
 
@@ -27,7 +27,7 @@ impl Job {
         &mut self,
         ledger: &mut GroupLedger<'_>,
         random: &dyn Random,
-        events: &mut Vec<Event>,
+        events: &mut Vec<StoreEvent>,
     ) {
         match self {
             Self::Accept(asked) => {

@@ -12,7 +12,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use alert_connectors_model::{AlertId, ConnectorId, Random, SpaceId};
 use alert_connectors_store::{
-    Acceptance, AlertRecord, Event, Expiry, Intake, Resolution, StoreError, Submission,
+    Acceptance, AlertRecord, Expiry, Intake, Resolution, StoreError, StoreEvent, Submission,
     accept::{Decision, ResolveDecision, ResolveRequest},
     group::CONNECTOR_NUMBERS_MAX,
     stored,
@@ -55,7 +55,7 @@ impl IntakeGroups {
         &mut self,
         session: &Session,
         jobs: &mut [Job],
-    ) -> Result<Vec<Event>, StoreError> {
+    ) -> Result<Vec<StoreEvent>, StoreError> {
         // Before the keys are gathered, which leave out the connectors that are known.
         if self.connectors.len() >= CONNECTOR_NUMBERS_MAX {
             self.connectors.clear();
@@ -80,7 +80,7 @@ impl IntakeGroups {
         let mut events = Vec::new();
         if std::mem::replace(&mut self.next_delivery, rows.next_delivery) != first_delivery {
             // Another replica queued something in between.
-            events.push(Event::QueuedElsewhere);
+            events.push(StoreEvent::QueuedElsewhere);
         }
         events.append(&mut queued);
         Ok(events)

@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use alert_connectors_model::DeliveryId;
 use alert_connectors_store::{
-    Acceptance, Event, Store, StoreError,
+    Acceptance, Store, StoreError, StoreEvent,
     conformance::{World, idempotency, stored},
 };
 use alert_connectors_store_postgres::PostgresStore;
@@ -105,11 +105,11 @@ async fn whoever_accepts_learns_that_another_did() {
         let events = world.store.next_events().await.unwrap();
         if let Some(at) = events
             .iter()
-            .position(|event| matches!(event, Event::Queued(_)))
+            .position(|event| matches!(event, StoreEvent::Queued(_)))
         {
             return events[..at]
                 .iter()
-                .any(|event| matches!(event, Event::QueuedElsewhere));
+                .any(|event| matches!(event, StoreEvent::QueuedElsewhere));
         }
     };
     one.post("").await;

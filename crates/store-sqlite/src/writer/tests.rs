@@ -23,7 +23,7 @@ async fn queued_by_group(store: &SqliteStore, mut missing: usize) -> Vec<usize> 
     let mut groups = Vec::new();
     while missing > 0 {
         let events = store.next_events().await.unwrap();
-        let is_queued = |event: &&Event| matches!(event, Event::Queued(_));
+        let is_queued = |event: &&StoreEvent| matches!(event, StoreEvent::Queued(_));
         let queued = events.iter().filter(is_queued).count();
         missing -= queued;
         groups.extend((queued > 0).then_some(queued));

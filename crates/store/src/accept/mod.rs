@@ -16,7 +16,7 @@ pub use follow_ups::{Recipients, ends_nothing_warning, recipients_of};
 pub use ledger::{KeptAnswer, Ledger, NewDelivery, Problem, SpaceRow};
 use posting::Posting;
 
-use crate::{Acceptance, Event, Expiry, Roster, Submission, stored::answer_json};
+use crate::{Acceptance, Expiry, Roster, StoreEvent, Submission, stored::answer_json};
 
 /// What becomes of a submission.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ pub fn accept<L: Ledger>(
     ledger: &mut L,
     random: &dyn Random,
     submission: &Submission,
-    events: &mut Vec<Event>,
+    events: &mut Vec<StoreEvent>,
 ) -> Result<Decision, L::Error> {
     let roster = &submission.roster;
     let Some(space) = ledger.space(roster.space.id)? else {
@@ -106,7 +106,7 @@ pub fn resolve<L: Ledger>(
     ledger: &mut L,
     random: &dyn Random,
     request: &ResolveRequest,
-    events: &mut Vec<Event>,
+    events: &mut Vec<StoreEvent>,
 ) -> Result<ResolveDecision, L::Error> {
     let Some(space) = ledger.space(request.roster.space.id)? else {
         return Ok(ResolveDecision::Absent);

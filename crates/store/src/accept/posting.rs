@@ -12,8 +12,8 @@ use super::{
     follow_ups::{FollowUp, Repeat, ends, of_end},
 };
 use crate::{
-    Accepted, AcceptedDelivery, Event, Expiry, Form, NewAlert, OpeningState, PendingDelivery,
-    Roster, stored::alert_json,
+    Accepted, AcceptedDelivery, Expiry, Form, NewAlert, OpeningState, PendingDelivery, Roster,
+    StoreEvent, stored::alert_json,
 };
 
 /// What is common to the alerts of one request.
@@ -27,7 +27,7 @@ pub(super) struct Posting<'a, L> {
     pub(super) renotify: SignedDuration,
     /// A `resolved` that ends no problem is left out.
     pub(super) leaves_out_idle_ends: bool,
-    pub(super) events: &'a mut Vec<Event>,
+    pub(super) events: &'a mut Vec<StoreEvent>,
 }
 
 /// Stands before the place of every delivery.
@@ -211,7 +211,7 @@ impl<L: Ledger> Posting<'_, L> {
         let Some(seq) = inserted else {
             return Ok(None);
         };
-        self.events.push(Event::Queued(PendingDelivery {
+        self.events.push(StoreEvent::Queued(PendingDelivery {
             seq,
             id,
             alert_id: subject.id,

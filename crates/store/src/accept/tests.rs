@@ -17,7 +17,7 @@ use proptest::prelude::*;
 
 use super::{Decision, ResolveDecision, ResolveRequest, SpaceRow, accept, resolve};
 use crate::{
-    Acceptance, Accepted, Event, Expiry, Idempotency, NewAlert, Roster, Route, Submission,
+    Acceptance, Accepted, Expiry, Idempotency, NewAlert, Roster, Route, StoreEvent, Submission,
 };
 
 const RENOTIFY: SignedDuration = SignedDuration::from_hours(4);
@@ -29,7 +29,7 @@ struct World {
     now: Timestamp,
     roster: Arc<Roster>,
     ledger: MemoryLedger,
-    events: Vec<Event>,
+    events: Vec<StoreEvent>,
 }
 
 impl World {

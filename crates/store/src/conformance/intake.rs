@@ -4,7 +4,7 @@ use alert_connectors_model::{AlertStatus, DeliveryState, Severity};
 use jiff::SignedDuration;
 
 use super::world::{World, idempotency, stored};
-use crate::{Acceptance, Disabled, Event, SpaceChange};
+use crate::{Acceptance, Disabled, SpaceChange, StoreEvent};
 
 /// What was accepted can be read back, is pending, and caused events in the order of the set.
 pub async fn accept_is_durable_and_queued_in_order(world: World) {
@@ -19,7 +19,7 @@ pub async fn accept_is_durable_and_queued_in_order(world: World) {
     let events = world.store.next_events().await.unwrap();
     let mut queued = Vec::new();
     for event in &events {
-        if let Event::Queued(due) = event {
+        if let StoreEvent::Queued(due) = event {
             queued.push(due.seq);
         }
     }

@@ -14,6 +14,7 @@ mod deliveries;
 mod health;
 mod history;
 mod intake;
+mod pauses;
 mod problem;
 mod queue;
 mod sources;
@@ -26,6 +27,7 @@ pub use deliveries::*;
 pub use health::*;
 pub use history::*;
 pub use intake::*;
+pub use pauses::*;
 pub use problem::*;
 pub use queue::*;
 pub use sources::*;
@@ -65,6 +67,8 @@ macro_rules! conformance {
             equal_urls_share_a_destination,
             the_connector_after_the_last_is_refused,
             settings_of_a_source_come_back_and_change_the_roster,
+            pauses_are_listed_newest_first,
+            the_last_hundred_pauses_are_kept,
             an_inspection_of_a_sound_store_finds_nothing,
             a_recorded_end_is_due_no_more,
             a_recorded_retry_is_due_again_with_its_form_and_wait,

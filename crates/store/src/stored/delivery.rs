@@ -8,14 +8,14 @@ use alert_connectors_model::{
 use jiff::Timestamp;
 
 use super::{Columns, alert, unreadable};
-use crate::{AcceptedDelivery, DeliveryMessage, Expiry, Form, Kept, StoreError};
+use crate::{AcceptedDelivery, DeliveryMessage, Expiry, Form, StoreError, StoredState};
 
 /// A delivery as it is stored.
 pub struct StoredDelivery {
     /// Its place in the order.
     pub seq: i64,
     /// What was written of its end, and what else decides it.
-    pub kept: Kept,
+    pub kept: StoredState,
     /// Its name.
     pub id: DeliveryId,
     /// Its alert.
@@ -43,7 +43,7 @@ impl StoredDelivery {
         let bad = |column| unreadable("deliveries", column, seq);
         let reason = row.maybe_number(9)?.map(|_| row.code(9)).transpose()?;
         let reason = reason.map(|code| EndReason::from_code(code).ok_or_else(|| bad("reason")));
-        let kept = Kept {
+        let kept = StoredState {
             state: DeliveryState::from_code(row.code(8)?).ok_or_else(|| bad("state"))?,
             reason: reason.transpose()?,
             ended_at: row.maybe_time(10)?,

@@ -1,6 +1,6 @@
 //! Users, their sessions, their API keys and their memberships, as rows.
 
-use alert_connectors_model::{Email, KeyId, KeyScope, Role, SpaceId, User, UserId};
+use alert_connectors_model::{Email, KeyId, KeyScope, Role, Slug, SpaceId, User, UserId};
 use jiff::Timestamp;
 
 use super::{Columns, unreadable};
@@ -66,11 +66,14 @@ pub fn key(row: &dyn Columns, first: usize) -> Result<ApiKey, StoreError> {
     let name = row.text(first + 2)?;
     let scope = KeyScope::parse(&row.text(first + 3)?);
     let space_id = row.maybe_id(first + 6)?.map(SpaceId::from_bytes);
+    let slug = row.maybe_text(first + 7)?;
+    let slug =
+        slug.map(|slug| Slug::parse(&slug).ok_or_else(|| unreadable("spaces", "slug", slug)));
     Ok(ApiKey {
         id: KeyId::from_bytes(row.id(first + 1)?),
         scope: scope.ok_or_else(|| unreadable("api_keys", "scope", &name))?,
         name,
-        space: space_id.zip(row.maybe_text(first + 7)?),
+        space: space_id.zip(slug.transpose()?),
         created_at: row.time(first + 4)?,
         expires_at: row.maybe_time(first)?,
         last_used_at: row.maybe_time(first + 5)?,

@@ -1,6 +1,6 @@
 //! `check`: whether everything that is stored can be read, and every webhook URL opened.
 
-use super::{CommandContext, Failure, Outcome, say, talk, wait_for};
+use super::{CommandContext, CommandError, CommandResult, say, talk, wait_for};
 
 pub(super) const EXAMPLES: &str = "Examples:
   alert-connectors check
@@ -9,7 +9,7 @@ pub(super) const EXAMPLES: &str = "Examples:
 It may run beside a server. It reads the whole database, which takes minutes where that is large. Each fault is a line of
 standard output; without faults it prints one line that begins with `good`. Exit status: 0 good, 1 faults.";
 
-pub(super) fn run(context: &CommandContext<'_>) -> Outcome {
+pub(super) fn run(context: &CommandContext<'_>) -> CommandResult {
     wait_for(async {
         // A part of the log that is missing is one of the findings.
         let database = context.open_silently().await?;
@@ -32,7 +32,7 @@ pub(super) fn run(context: &CommandContext<'_>) -> Outcome {
             more => format!(" ({more} of them not listed)"),
         };
         let noun = if faults == 1 { "fault" } else { "faults" };
-        Err(Failure::Failed(anyhow::anyhow!(
+        Err(CommandError::Failed(anyhow::anyhow!(
             "{faults} {noun}{left_out}; restore the last backup, or the secret key file that was in use"
         )))
     })

@@ -6,7 +6,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Failure, Outcome, say,
+    CommandError, CommandResult, say,
     send::{client, refusal, root},
     table::table,
     wait_for,
@@ -102,7 +102,7 @@ pub(super) enum Command {
     },
 }
 
-pub(super) fn run(command: Command) -> Outcome {
+pub(super) fn run(command: Command) -> CommandResult {
     wait_for(async move {
         match command {
             Command::List { server } => {
@@ -133,17 +133,19 @@ pub(super) fn run(command: Command) -> Outcome {
 }
 
 /// An id as part of a path.
-fn part(id: &str) -> Result<String, Failure> {
+fn part(id: &str) -> Result<String, CommandError> {
     let sound = id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     if sound && !id.is_empty() {
         Ok(format!("/{id}"))
     } else {
-        Err(Failure::Usage(vec![format!("{id:?} is no connector's id")]))
+        Err(CommandError::Usage(vec![format!(
+            "{id:?} is no connector's id"
+        )]))
     }
 }
 
 impl Values {
-    fn body(self) -> Result<Value, Failure> {
+    fn body(self) -> Result<Value, CommandError> {
         let all = |values: &[String]| values == ["all"];
         let mut body = Map::new();
         let mut put = |name: &str, value: Option<Value>| {
@@ -185,9 +187,9 @@ impl Server {
         method: Method,
         path: &str,
         body: Option<&Value>,
-    ) -> Result<Value, Failure> {
+    ) -> Result<Value, CommandError> {
         let Some(token) = &self.token else {
-            return Err(Failure::Usage(vec![
+            return Err(CommandError::Usage(vec![
                 "set ALERT_CONNECTORS_TOKEN to a session token or API key".to_owned(),
             ]));
         };
@@ -227,7 +229,7 @@ impl Server {
     }
 
     /// One connector or all of them.
-    fn show(&self, found: &Value) -> Outcome {
+    fn show(&self, found: &Value) -> CommandResult {
         if self.json {
             return Ok(say(found)?);
         }
@@ -241,7 +243,7 @@ impl Server {
     }
 
     /// Prints the result of a test. If the test failed, so does the command.
-    fn tell(&self, report: &Value) -> Outcome {
+    fn tell(&self, report: &Value) -> CommandResult {
         if self.json {
             say(report)?;
         }

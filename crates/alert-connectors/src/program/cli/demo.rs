@@ -21,7 +21,9 @@ use tokio_util::task::TaskTracker;
 use tracing::Level;
 use url::Url;
 
-use super::{Outcome, inbox::inbox_router, open, samples::samples, say, send::client, wait_for};
+use super::{
+    CommandResult, inbox::inbox_router, open, samples::samples, say, send::client, wait_for,
+};
 use crate::{
     config::{DatabaseConfig, ServeConfig, Spans},
     service::Service,
@@ -85,7 +87,7 @@ const TROUBLE: [(&str, &str); 2] = [
     ("B00000GONE", "slack:channel_is_archived"),
 ];
 
-pub(super) fn run(options: Options) -> Outcome {
+pub(super) fn run(options: Options) -> CommandResult {
     // What is not delivered is listed among the messages.
     let logging = telemetry::start(LogFormat::default_here(), Level::ERROR)?;
     wait_for(async { Ok(demo(options, &logging).await?) })
@@ -356,10 +358,9 @@ fn welcome(
     }
     say(format_args!(
         "Alert Connectors demo\n\
-         Console   http://{server}/console/  (open this)\n\
+         Open      http://{server}/console/  and sign in as {EMAIL} with the password {password}\n\
          API       http://{server}  (OpenAPI: http://{server}/openapi.json)\n\
-         Inbox     https://{inbox}/_inbox  (stands in for Slack and Teams)\n\
-         Sign-in   {EMAIL}  {password}\n\
+         Inbox     https://{inbox}/_inbox  (stands in for Slack and Teams; its certificate is its own, so a browser warns)\n\
          Space     {SPACE}, with three Slack and two Teams connectors; two of them are in trouble\n\
          \n\
          List the connectors, test one, send an alert:\n\

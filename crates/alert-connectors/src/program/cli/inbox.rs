@@ -10,7 +10,7 @@ use clap::Args;
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 
-use super::{Outcome, harmless::harmless, say, talk, wait_for};
+use super::{CommandResult, harmless::harmless, say, talk, wait_for};
 use crate::lifecycle::{Lifecycle, Stop};
 
 #[derive(Debug, Args)]
@@ -43,7 +43,7 @@ pub(super) fn inbox_router(inbox: &Inbox) -> Router {
     }
 }
 
-pub(super) fn run(options: Options) -> Outcome {
+pub(super) fn run(options: Options) -> CommandResult {
     wait_for(async move { Ok(receive(options).await?) })
 }
 

@@ -7,7 +7,7 @@ use alert_connectors_model::Random;
 use alert_connectors_store::{SealingKey, add_key, write_new_key_file};
 use clap::Subcommand;
 
-use super::{CommandContext, Failure, Outcome, say, talk, wait_for};
+use super::{CommandContext, CommandError, CommandResult, say, talk, wait_for};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -32,7 +32,7 @@ pub(super) enum Command {
 /// One transaction re-seals at most this many URLs.
 const STEP: usize = 200;
 
-pub(super) fn run(command: Command, context: &CommandContext<'_>) -> Outcome {
+pub(super) fn run(command: Command, context: &CommandContext<'_>) -> CommandResult {
     let random: Arc<dyn Random> = Arc::new(SystemRandom::default());
     match command {
         Command::New { file } => {
@@ -49,7 +49,7 @@ pub(super) fn run(command: Command, context: &CommandContext<'_>) -> Outcome {
                 }
                 let mut sealed = 0;
                 loop {
-                    match store.reseal(STEP).await.map_err(Failure::from)? {
+                    match store.reseal(STEP).await.map_err(CommandError::from)? {
                         0 => break,
                         some => sealed += some,
                     }

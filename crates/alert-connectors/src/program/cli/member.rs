@@ -6,7 +6,8 @@ use anyhow::anyhow;
 use clap::Subcommand;
 
 use super::{
-    CommandContext, Failure, Outcome, say, space::slug, table::table, user::email, wait_for,
+    CommandContext, CommandError, CommandResult, say, space::slug, table::table, user::email,
+    wait_for,
 };
 
 #[derive(Debug, Subcommand)]
@@ -38,7 +39,7 @@ pub(super) enum Command {
     },
 }
 
-pub(super) fn run(command: Command, context: &CommandContext<'_>) -> Outcome {
+pub(super) fn run(command: Command, context: &CommandContext<'_>) -> CommandResult {
     wait_for(async move {
         let store = context.open().await?;
         let text = match &command {
@@ -57,7 +58,7 @@ pub(super) fn run(command: Command, context: &CommandContext<'_>) -> Outcome {
                 ..
             } => {
                 let role = Role::parse(&role).ok_or_else(|| {
-                    Failure::Usage(vec!["--role must be viewer, editor or admin".to_owned()])
+                    CommandError::Usage(vec!["--role must be viewer, editor or admin".to_owned()])
                 })?;
                 let change = store
                     .set_member(space.id, &email(&address)?, role, SystemClock.now())

@@ -90,20 +90,20 @@ enum Command {
 }
 
 /// Why a command did not succeed.
-pub(crate) enum Failure {
+pub(crate) enum CommandError {
     /// Wrong usage, one line for each fault.
     Usage(Vec<String>),
     /// It did not work.
     Failed(anyhow::Error),
 }
 
-impl<E: Into<anyhow::Error>> From<E> for Failure {
+impl<E: Into<anyhow::Error>> From<E> for CommandError {
     fn from(error: E) -> Self {
         Self::Failed(error.into())
     }
 }
 
-pub(crate) type Outcome = Result<(), Failure>;
+pub(crate) type CommandResult = Result<(), CommandError>;
 
 /// Runs the program. Exit status: 0 done, 1 failed, 2 wrong usage.
 pub(crate) fn run() -> ExitCode {
@@ -114,15 +114,15 @@ pub(crate) fn run() -> ExitCode {
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Usage(lines)) => {
+        Err(CommandError::Usage(lines)) => {
             for line in lines {
                 talk(format_args!("error: {line}"));
             }
             ExitCode::from(2)
         }
         // The reader of our output closed the pipe, which is no failure.
-        Err(Failure::Failed(error)) if is_closed_pipe(&error) => ExitCode::SUCCESS,
-        Err(Failure::Failed(error)) => {
+        Err(CommandError::Failed(error)) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(CommandError::Failed(error)) => {
             talk(format_args!("error: {error:#}"));
             ExitCode::FAILURE
         }
@@ -153,7 +153,7 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
         .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-fn dispatch(cli: Cli, matches: &ArgMatches) -> Outcome {
+fn dispatch(cli: Cli, matches: &ArgMatches) -> CommandResult {
     let below = matches.subcommand().map_or(matches, |(_, below)| below);
     let context = CommandContext {
         database: cli.database,
@@ -168,7 +168,7 @@ fn dispatch(cli: Cli, matches: &ArgMatches) -> Outcome {
     outcome.and(closed)
 }
 
-fn run_command(command: Command, context: &CommandContext<'_>) -> Outcome {
+fn run_command(command: Command, context: &CommandContext<'_>) -> CommandResult {
     match command {
         Command::Demo(options) => demo::run(options),
         Command::Serve(options) => serve::run(&options, context),
@@ -199,16 +199,16 @@ pub(crate) struct CommandContext<'m> {
 
 impl CommandContext<'_> {
     /// Opens the database, also while a server runs on it.
-    pub(crate) async fn open(&self) -> Result<Arc<dyn Store>, Failure> {
+    pub(crate) async fn open(&self) -> Result<Arc<dyn Store>, CommandError> {
         self.open_for(Use::Command).await
     }
 
     /// The same, but makes a new database where there is none.
-    pub(crate) async fn open_or_make(&self) -> Result<Arc<dyn Store>, Failure> {
+    pub(crate) async fn open_or_make(&self) -> Result<Arc<dyn Store>, CommandError> {
         self.open_for(Use::Founding).await
     }
 
-    async fn open_for(&self, used_by: Use) -> Result<Arc<dyn Store>, Failure> {
+    async fn open_for(&self, used_by: Use) -> Result<Arc<dyn Store>, CommandError> {
         let database = open(&self.config()?, used_by).await?;
         if let Some(loss) = database.log_loss() {
             talk(format_args!("warning: {loss}"));
@@ -219,7 +219,7 @@ impl CommandContext<'_> {
     }
 
     /// Opens the database without a word about a part of its log that is missing.
-    async fn open_silently(&self) -> Result<Database, Failure> {
+    async fn open_silently(&self) -> Result<Database, CommandError> {
         Ok(open(&self.config()?, Use::Command).await?)
     }
 
@@ -232,16 +232,16 @@ impl CommandContext<'_> {
     }
 
     /// Where the secret key file is.
-    pub(crate) fn key_file(&self) -> Result<std::path::PathBuf, Failure> {
+    pub(crate) fn key_file(&self) -> Result<std::path::PathBuf, CommandError> {
         Ok(self.config()?.key_file)
     }
 
-    fn config(&self) -> Result<DatabaseConfig, Failure> {
+    fn config(&self) -> Result<DatabaseConfig, CommandError> {
         let mut faults = Faults::default();
         let layers = Layers::read(&self.database, None, self.matches, &mut faults);
         let config = DatabaseConfig::parse(&layers, &mut faults);
         if !faults.0.is_empty() {
-            return Err(Failure::Usage(faults.0));
+            return Err(CommandError::Usage(faults.0));
         }
         Ok(config)
     }
@@ -254,15 +254,15 @@ pub(crate) async fn open(config: &DatabaseConfig, used_by: Use) -> Result<Databa
 }
 
 /// A name for people, as the API takes it.
-pub(crate) fn name_of(text: &str) -> Result<String, Failure> {
-    display_name(text).map_err(|what| Failure::Usage(vec![format!("--name: {what}")]))
+pub(crate) fn name_of(text: &str) -> Result<String, CommandError> {
+    display_name(text).map_err(|what| CommandError::Usage(vec![format!("--name: {what}")]))
 }
 
 /// Threads for blocking calls: at most 42 look up the names of webhooks, and a few that of a proxy.
 const BLOCKING_THREADS_MAX: usize = 50;
 
 /// Runs an asynchronous command.
-pub(crate) fn wait_for(work: impl Future<Output = Outcome>) -> Outcome {
+pub(crate) fn wait_for(work: impl Future<Output = CommandResult>) -> CommandResult {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS_MAX)

@@ -8,7 +8,7 @@ use clap::Args;
 use reqwest::{StatusCode, redirect::Policy};
 use serde_json::{Value, json};
 
-use super::{Failure, Outcome, say, space::slug, wait_for};
+use super::{CommandError, CommandResult, say, space::slug, wait_for};
 
 #[derive(Debug, Args)]
 #[command(after_help = "The token comes from ALERT_CONNECTORS_TOKEN.
@@ -62,9 +62,9 @@ pub(super) struct Options {
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 const REQUEST_MAX: Duration = Duration::from_secs(30);
 
-pub(super) fn run(options: Options) -> Outcome {
+pub(super) fn run(options: Options) -> CommandResult {
     let Some(token) = options.token.clone() else {
-        return Err(Failure::Usage(vec![
+        return Err(CommandError::Usage(vec![
             "set ALERT_CONNECTORS_TOKEN to a session token or API key".to_owned(),
         ]));
     };
@@ -73,10 +73,10 @@ pub(super) fn run(options: Options) -> Outcome {
     wait_for(async move { Ok(send(&options, &space, &token, &alert).await?) })
 }
 
-fn alert(options: &Options) -> Result<Value, Failure> {
+fn alert(options: &Options) -> Result<Value, CommandError> {
     let field = |text: &String| {
         let (name, value) = text.split_once('=').ok_or_else(|| {
-            Failure::Usage(vec![format!("--field {text}: write it as NAME=VALUE")])
+            CommandError::Usage(vec![format!("--field {text}: write it as NAME=VALUE")])
         })?;
         Ok(json!({"name": name, "value": value}))
     };
@@ -84,7 +84,7 @@ fn alert(options: &Options) -> Result<Value, Failure> {
         .fields
         .iter()
         .map(field)
-        .collect::<Result<Vec<_>, Failure>>()?;
+        .collect::<Result<Vec<_>, CommandError>>()?;
     Ok(json!({
         "alert_type": options.alert_type, "severity": options.severity, "title": options.title,
         "description": options.description, "fields": fields, "dedup_key": options.dedup_key,

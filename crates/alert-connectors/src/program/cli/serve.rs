@@ -7,14 +7,14 @@ use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tracing::Level;
 
-use super::{CommandContext, Failure, Outcome, open, say, wait_for};
+use super::{CommandContext, CommandError, CommandResult, open, say, wait_for};
 use crate::{
     config::{Faults, Layers, ServeConfig, ServeOptions},
     service::Service,
     telemetry::{self, Logging},
 };
 
-pub(super) fn run(options: &ServeOptions, context: &CommandContext<'_>) -> Outcome {
+pub(super) fn run(options: &ServeOptions, context: &CommandContext<'_>) -> CommandResult {
     let mut faults = Faults::default();
     let layers = Layers::read(
         &context.database,
@@ -24,7 +24,7 @@ pub(super) fn run(options: &ServeOptions, context: &CommandContext<'_>) -> Outco
     );
     let config = ServeConfig::parse(&layers, &mut faults);
     if !faults.0.is_empty() {
-        return Err(Failure::Usage(faults.0));
+        return Err(CommandError::Usage(faults.0));
     }
     if options.print_config {
         return Ok(say(layers
@@ -35,7 +35,7 @@ pub(super) fn run(options: &ServeOptions, context: &CommandContext<'_>) -> Outco
     wait_for(serve(config, &logging))
 }
 
-async fn serve(config: ServeConfig, logging: &Logging) -> Outcome {
+async fn serve(config: ServeConfig, logging: &Logging) -> CommandResult {
     let database = open(&config.database, Use::Server).await?;
     let listen = config.listen;
     let listener = TcpListener::bind(listen)

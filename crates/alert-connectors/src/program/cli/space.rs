@@ -5,7 +5,7 @@ use alert_connectors_model::{Clock, Slug, Space, SpaceId, SystemClock, rfc3339_s
 use alert_connectors_store::SpaceChange;
 use clap::Subcommand;
 
-use super::{CommandContext, Failure, Outcome, name_of, say, table::table, wait_for};
+use super::{CommandContext, CommandError, CommandResult, name_of, say, table::table, wait_for};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -39,13 +39,13 @@ pub(super) enum Command {
 }
 
 /// A slug as an argument.
-pub(super) fn slug(text: &str) -> Result<Slug, Failure> {
-    Slug::parse(text).ok_or_else(|| Failure::Usage(vec![format!("{text}: {}", Slug::RULE)]))
+pub(super) fn slug(text: &str) -> Result<Slug, CommandError> {
+    Slug::parse(text).ok_or_else(|| CommandError::Usage(vec![format!("{text}: {}", Slug::RULE)]))
 }
 
-pub(super) fn run(command: Command, context: &CommandContext<'_>) -> Outcome {
+pub(super) fn run(command: Command, context: &CommandContext<'_>) -> CommandResult {
     if let Command::Remove { slug, yes: false } = &command {
-        return Err(Failure::Usage(vec![format!(
+        return Err(CommandError::Usage(vec![format!(
             "removing {slug} also removes its connectors, alerts and members; confirm with --yes"
         )]));
     }
@@ -89,7 +89,7 @@ pub(super) fn run(command: Command, context: &CommandContext<'_>) -> Outcome {
     })
 }
 
-fn new_space(text: &str, name: &str) -> Result<Space, Failure> {
+fn new_space(text: &str, name: &str) -> Result<Space, CommandError> {
     let now = SystemClock.now();
     Ok(Space {
         id: SpaceId::new(now, &SystemRandom::default()),

@@ -9,7 +9,7 @@ use anyhow::{anyhow, bail};
 use clap::Subcommand;
 use jiff::SignedDuration;
 
-use super::{CommandContext, Failure, Outcome, say, user::email, wait_for};
+use super::{CommandContext, CommandError, CommandResult, say, user::email, wait_for};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -29,13 +29,13 @@ pub(super) enum Command {
 /// No token lasts longer than a year.
 const TTL_MAX: SignedDuration = SignedDuration::from_hours(24 * 366);
 
-pub(super) fn run(command: Command, context: &CommandContext<'_>) -> Outcome {
+pub(super) fn run(command: Command, context: &CommandContext<'_>) -> CommandResult {
     let Command::Issue {
         email: address,
         ttl,
     } = command;
-    let ttl =
-        self::ttl(&ttl).map_err(|error| Failure::Usage(vec![format!("--ttl {ttl}: {error}")]))?;
+    let ttl = self::ttl(&ttl)
+        .map_err(|error| CommandError::Usage(vec![format!("--ttl {ttl}: {error}")]))?;
     wait_for(async move {
         let store = context.open().await?;
         let address = email(&address)?;

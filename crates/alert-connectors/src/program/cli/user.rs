@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use clap::Subcommand;
 use std::sync::Arc;
 
-use super::{CommandContext, Failure, Outcome, name_of, say, table::table, wait_for};
+use super::{CommandContext, CommandError, CommandResult, name_of, say, table::table, wait_for};
 
 /// Shorter passwords are guessed too easily (NIST SP 800-63B asks for at least 8).
 const PASSWORD_CHARS_MIN: usize = 8;
@@ -57,11 +57,11 @@ pub(super) enum Command {
 }
 
 /// An address as an argument.
-pub(super) fn email(text: &str) -> Result<Email, Failure> {
-    Email::parse(text).map_err(|what| Failure::Usage(vec![format!("{text}: {what}")]))
+pub(super) fn email(text: &str) -> Result<Email, CommandError> {
+    Email::parse(text).map_err(|what| CommandError::Usage(vec![format!("{text}: {what}")]))
 }
 
-pub(super) fn run(command: Command, context: &CommandContext<'_>) -> Outcome {
+pub(super) fn run(command: Command, context: &CommandContext<'_>) -> CommandResult {
     wait_for(async move {
         if let Command::Add {
             email,
@@ -114,7 +114,7 @@ fn new_user(
     name: &str,
     is_operator: bool,
     password_stdin: bool,
-) -> Result<NewUser, Failure> {
+) -> Result<NewUser, CommandError> {
     let address = email(address)?;
     let full_name = name_of(name)?;
     let password_hash = password_stdin.then(read_password).transpose()?;
@@ -132,7 +132,7 @@ fn new_user(
     })
 }
 
-async fn add(user: NewUser, context: &CommandContext<'_>) -> Outcome {
+async fn add(user: NewUser, context: &CommandContext<'_>) -> CommandResult {
     let address = user.user.email.clone();
     match context.open_or_make().await?.add_user(user).await? {
         AddedUser::Added => Ok(say(format_args!("{address} is a user now"))?),
@@ -140,12 +140,12 @@ async fn add(user: NewUser, context: &CommandContext<'_>) -> Outcome {
     }
 }
 
-async fn disable(store: &dyn Store, address: &str, disabled: Disabled) -> Outcome {
+async fn disable(store: &dyn Store, address: &str, disabled: Disabled) -> CommandResult {
     let address = email(address)?;
     found(store.set_disabled(&address, disabled).await?, &address)
 }
 
-fn found(found: bool, email: &Email) -> Outcome {
+fn found(found: bool, email: &Email) -> CommandResult {
     if found {
         Ok(())
     } else {

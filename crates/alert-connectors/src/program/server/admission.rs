@@ -35,14 +35,14 @@ struct Yielding {
 /// A place in that order. A connection that works for a known caller has none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
-    standing: Standing,
+    used_by: ConnectionUse,
     since: Instant,
     number: u64,
 }
 
 /// Whose a connection is, and what it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Standing {
+enum ConnectionUse {
     /// No valid token was shown on it, and it waits for a request or for its client to read.
     IdleStranger,
     /// No valid token was shown on it, and a request is worked on.
@@ -116,11 +116,11 @@ struct State {
 }
 
 impl State {
-    fn standing(&self) -> Option<Standing> {
+    fn used_by(&self) -> Option<ConnectionUse> {
         match (self.is_known, self.is_busy) {
-            (false, false) => Some(Standing::IdleStranger),
-            (false, true) => Some(Standing::BusyStranger),
-            (true, false) => Some(Standing::IdleCaller),
+            (false, false) => Some(ConnectionUse::IdleStranger),
+            (false, true) => Some(ConnectionUse::BusyStranger),
+            (true, false) => Some(ConnectionUse::IdleCaller),
             (true, true) => None,
         }
     }
@@ -154,10 +154,10 @@ impl Admitted {
         if let Some(before) = state.place.take() {
             yielding.order.remove(&before);
         }
-        state.place = state.standing().map(|standing| {
+        state.place = state.used_by().map(|used_by| {
             yielding.next += 1;
             let place = Rank {
-                standing,
+                used_by,
                 since: Instant::now(),
                 number: yielding.next,
             };

@@ -5,7 +5,7 @@ mod descriptors;
 mod framing;
 mod head_timer;
 mod last_words;
-mod watched;
+mod watched_stream;
 
 use std::{
     convert::Infallible,
@@ -35,7 +35,7 @@ use tower_service::Service;
 use admission::{Admission, Admitted};
 pub(crate) use descriptors::Descriptors;
 use head_timer::{HEAD_MAX, HeadWait};
-use watched::Watched;
+use watched_stream::WatchedStream;
 
 /// The head of a request has at most this many bytes, on every connection: the body budget does not count them.
 const HEAD_BYTES_MAX: usize = 16 * 1_024;
@@ -121,7 +121,7 @@ async fn converse(
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(UNREAD_MAX));
     let head_wait = HeadWait::default();
-    let stream = Watched::new(Box::pin(stream), head_wait.clone());
+    let stream = WatchedStream::new(Box::pin(stream), head_wait.clone());
     let (framed_twice, heads) = (stream.framed_twice(), AtomicU64::new(0));
     let (working, serving) = (Arc::clone(&admitted), router.clone());
     let caller_wait = head_wait.clone();

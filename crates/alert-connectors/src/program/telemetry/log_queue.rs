@@ -23,7 +23,7 @@ const BYTES_MAX: usize = 4 * 1_024 * 1_024;
 /// How long the last lines may take to be written when the program ends.
 const FLUSH_MAX: Duration = Duration::from_secs(1);
 
-enum Entry {
+enum LogEntry {
     Line(Vec<u8>),
     /// Answered once everything before it is written.
     Flush(SyncSender<()>),
@@ -32,7 +32,7 @@ enum Entry {
 /// The sending end of the queue. Clones share it.
 #[derive(Clone)]
 pub(super) struct LogQueue {
-    entries: SyncSender<Entry>,
+    entries: SyncSender<LogEntry>,
     state: Arc<State>,
 }
 
@@ -70,7 +70,7 @@ impl LogQueue {
     pub(super) fn flush(&self) {
         let until = Instant::now() + FLUSH_MAX;
         let (written, wait) = mpsc::sync_channel(1);
-        let mut entry = Entry::Flush(written);
+        let mut entry = LogEntry::Flush(written);
         while let Err(TrySendError::Full(back)) = self.entries.try_send(entry) {
             if Instant::now() >= until {
                 return;
@@ -86,7 +86,7 @@ impl LogQueue {
         let (state, weight) = (&self.state, line.len());
         let before = state.bytes.fetch_add(weight, Ordering::Relaxed);
         let has_room = before + weight <= BYTES_MAX;
-        if !has_room || self.entries.try_send(Entry::Line(line)).is_err() {
+        if !has_room || self.entries.try_send(LogEntry::Line(line)).is_err() {
             state.bytes.fetch_sub(weight, Ordering::Relaxed);
             state.drop_one();
         }
@@ -138,7 +138,7 @@ impl Drop for Line<'_> {
 
 struct WriterThread<W> {
     out: W,
-    waiting: Receiver<Entry>,
+    waiting: Receiver<LogEntry>,
     state: Arc<State>,
 }
 
@@ -146,7 +146,7 @@ impl<W: Write> WriterThread<W> {
     fn run(mut self) {
         while let Ok(entry) = self.waiting.recv() {
             match entry {
-                Entry::Line(line) => {
+                LogEntry::Line(line) => {
                     let is_written = self.write(&line);
                     self.state.bytes.fetch_sub(line.len(), Ordering::Relaxed);
                     if is_written && self.has_room() {
@@ -155,7 +155,7 @@ impl<W: Write> WriterThread<W> {
                         self.state.drop_one();
                     }
                 }
-                Entry::Flush(written) => drop(written.send(())),
+                LogEntry::Flush(written) => drop(written.send(())),
             }
         }
     }

@@ -15,7 +15,7 @@ use crate::{
     ApiError, App, ErrorKind, Freshness,
     accept::{Grant, Poster},
     body::{self, BATCH_BYTES_MAX, BODY_BYTES_MAX, Received},
-    body_budget::Sender,
+    body_budget::CallerKind,
     known_callers,
 };
 
@@ -68,7 +68,7 @@ impl<'r> Producer<'r> {
                 first,
             });
         }
-        let sender = Sender::Stranger;
+        let sender = CallerKind::Stranger;
         let body = body::read_from(app, sender, &producer.headers, request, BODY_BYTES_MAX).await?;
         producer.take_key_from(&body)?;
         let first = producer.judge(&body).await?;

@@ -120,6 +120,33 @@ answers! {
         #[schema(required)]
         error: Option<String>,
     }
+    /// The times in which connectors of a space were switched off.
+    Pauses<'p> {
+        /// Newest first.
+        #[schema(max_items = 200)]
+        items: Vec<Pause<'p>>,
+    }
+    /// A time in which a connector was switched off.
+    Pause<'p> {
+        /// The connector.
+        #[schema(value_type = String, format = "uuid")]
+        connector_id: model::ConnectorId,
+        /// The connector's name for people, as it is now.
+        #[schema(value_type = String, min_length = 1, max_length = 120)]
+        connector_name: &'p str,
+        /// When it was switched off.
+        #[schema(format = DateTime)]
+        began_at: String,
+        /// When it was switched on again, or deleted; `null` while it is switched off.
+        #[schema(required, format = DateTime)]
+        ended_at: Option<String>,
+        /// The severities that it would have received, by its filter at the end; an empty list means every one.
+        #[schema(value_type = Vec<Severity>, max_items = 4)]
+        severity_filter: &'p [Severity],
+        /// The types that it would have received, by its filter at the end; `null` means every one, and an empty list none.
+        #[schema(value_type = Option<Vec<String>>, required, max_items = 64)]
+        alert_type_filter: Option<&'p [model::AlertType]>,
+    }
     /// The health of all connectors of a space, in the order of their list.
     ConnectorHealths {
         /// The health of each connector.

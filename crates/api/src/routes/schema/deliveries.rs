@@ -1,7 +1,7 @@
 //! Deliveries, their attempts, and queueing them again.
 
 use alert_connectors_model::{
-    self as model, AttemptOutcome, ConnectorType, DeliveryKind, DeliveryState,
+    self as model, AttemptOutcome, ConnectorType, DeliveryKind, DeliveryState, Severity,
 };
 use utoipa::ToSchema;
 
@@ -67,6 +67,14 @@ answers! {
         /// When it ended.
         #[schema(required, format = DateTime)]
         ended_at: Option<String>,
+        /// The title of the alert, as the message says it. Left out in lists.
+        #[schema(value_type = Option<String>, nullable = false)]
+        #[serde(skip_serializing_if = "Option::is_none")]
+        title: Option<&'d str>,
+        /// The severity of the alert, as the message says it. Left out in lists.
+        #[schema(nullable = false)]
+        #[serde(skip_serializing_if = "Option::is_none")]
+        severity: Option<Severity>,
         /// Its attempts, oldest first. Left out in lists.
         #[schema(nullable = false)]
         #[serde(skip_serializing_if = "Option::is_none")]

@@ -30,8 +30,8 @@ impl FramedTwice {
     }
 }
 
-/// A stream that is watched.
-pub(super) struct Watched<S> {
+/// A stream that is watched for what the HTTP library does not report.
+pub(super) struct WatchedStream<S> {
     stream: S,
     framing: Framing,
     framed_twice: FramedTwice,
@@ -39,7 +39,7 @@ pub(super) struct Watched<S> {
     held_back: Option<HeadFault>,
 }
 
-impl<S> Watched<S> {
+impl<S> WatchedStream<S> {
     pub(super) fn new(stream: S, head_wait: HeadWait) -> Self {
         Self {
             stream,
@@ -93,7 +93,7 @@ fn own_answer(bytes: &[u8]) -> Option<(usize, HeadFault)> {
     Some((at, fault))
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for WatchedStream<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -111,7 +111,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for WatchedStream<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

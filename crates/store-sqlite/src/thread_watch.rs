@@ -5,18 +5,18 @@ use std::thread;
 use tokio::sync::watch;
 
 /// Lives as long as its thread.
-pub(crate) struct Watched {
+pub(crate) struct ThreadWatch {
     name: &'static str,
     failed: watch::Sender<Option<String>>,
 }
 
-impl Watched {
+impl ThreadWatch {
     pub(crate) const fn new(name: &'static str, failed: watch::Sender<Option<String>>) -> Self {
         Self { name, failed }
     }
 }
 
-impl Drop for Watched {
+impl Drop for ThreadWatch {
     fn drop(&mut self) {
         if thread::panicking() {
             self.failed
@@ -34,7 +34,7 @@ mod tests {
         for (panics, failure) in [(true, Some("the thread panicked")), (false, None)] {
             let (failed, seen) = watch::channel(None);
             let thread = thread::spawn(move || {
-                let _watched = Watched::new("the thread", failed);
+                let _watched = ThreadWatch::new("the thread", failed);
                 assert!(!panics, "a bug");
             });
             assert_eq!(thread.join().is_err(), panics);

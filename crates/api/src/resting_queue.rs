@@ -1,4 +1,4 @@
-//! Work that takes turns: one piece at a time, and after each a rest of the same length, up to a limit.
+//! Work that goes one piece at a time, and after each a rest of the same length, up to a limit.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -10,23 +10,23 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-/// Grants turns in the order in which they were asked for. Clones share it.
+/// Lets work begin in the order in which it was asked for. Clones share it.
 #[derive(Clone)]
-pub(crate) struct Turns {
+pub(crate) struct RestingQueue {
     one: Arc<Semaphore>,
     /// When the rest after the previous piece of work ends.
     rested_at: Arc<Mutex<Instant>>,
     rest_max: Duration,
 }
 
-/// A turn. The rest begins when it is dropped.
-pub(crate) struct Turn {
-    turns: Turns,
+/// A piece of work under way. The rest begins when it is dropped.
+pub(crate) struct UnderWay {
+    queue: RestingQueue,
     began: Instant,
     _one: OwnedSemaphorePermit,
 }
 
-impl Turns {
+impl RestingQueue {
     /// A rest lasts as long as the previous work, and at most `rest_max`: work that waited for a slow disk used little meanwhile.
     pub(crate) fn new(rest_max: Duration) -> Self {
         Self {
@@ -36,14 +36,14 @@ impl Turns {
         }
     }
 
-    /// Waits for a turn.
-    pub(crate) async fn take(&self) -> Turn {
+    /// Waits until the next piece may begin.
+    pub(crate) async fn begin(&self) -> UnderWay {
         let one = Arc::clone(&self.one).acquire_owned().await;
         let one = one.expect("nobody closes the semaphore");
         let rested_at = *self.lock();
         sleep_until(rested_at).await;
-        Turn {
-            turns: self.clone(),
+        UnderWay {
+            queue: self.clone(),
             began: Instant::now(),
             _one: one,
         }
@@ -56,11 +56,11 @@ impl Turns {
     }
 }
 
-impl Drop for Turn {
+impl Drop for UnderWay {
     fn drop(&mut self) {
         let ended = Instant::now();
-        let rest = ended.duration_since(self.began).min(self.turns.rest_max);
-        *self.turns.lock() = ended + rest;
+        let rest = ended.duration_since(self.began).min(self.queue.rest_max);
+        *self.queue.lock() = ended + rest;
     }
 }
 
@@ -70,13 +70,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn work_rests_for_as_long_as_it_took() {
-        let turns = Turns::new(Duration::from_secs(1));
+        let queue = RestingQueue::new(Duration::from_secs(1));
         let began = Instant::now();
         for (work, next_begins_after) in [(100, 200), (50, 300), (5_000, 6_300)] {
-            let turn = turns.take().await;
+            let under_way = queue.begin().await;
             tokio::time::advance(Duration::from_millis(work)).await;
-            drop(turn);
-            drop(turns.take().await);
+            drop(under_way);
+            drop(queue.begin().await);
             let after = Duration::from_millis(next_begins_after);
             assert_eq!(began.elapsed(), after);
         }
@@ -84,9 +84,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_works_at_a_time() {
-        let turns = Turns::new(Duration::ZERO);
-        let first = turns.take().await;
-        let mut second = std::pin::pin!(turns.take());
+        let queue = RestingQueue::new(Duration::ZERO);
+        let first = queue.begin().await;
+        let mut second = std::pin::pin!(queue.begin());
         assert!(futures_util::poll!(second.as_mut()).is_pending());
         drop(first);
         drop(second.await);

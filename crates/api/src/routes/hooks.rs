@@ -1,0 +1,191 @@
+//! Takes what tools post to an incoming webhook of Slack or Teams, and answers as the platform does. The key stands in the address,
+//! since such tools can be given nothing else.
+
+use alert_connectors_ingest::{HookOptions, HookRefusal, HookShape, read_hook};
+use alert_connectors_model::{AlertType, KeyScope, Severity, Slug};
+use alert_connectors_store::PreparedAlert;
+use axum::{
+    body::Body,
+    extract::{RawQuery, State},
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+
+use super::{gate::Gate, schema};
+use crate::{
+    ApiError, App, ErrorKind, Freshness,
+    accept::{PostRequest, Poster as _},
+    body::{self, BODY_BYTES_MAX, Received},
+    path::PathKey,
+    query::Query,
+};
+
+/// The type of alerts for which the address names no other.
+const ALERT_TYPE: &str = "webhook";
+/// The field of a form that holds the message (<https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks>).
+const FORM_FIELD: &str = "payload";
+
+/// Post what a tool sends to an incoming webhook of Slack or of Teams. It becomes one alert of the space that the key is narrowed to.
+///
+/// The key is an API key that may only send, to one space. The body is a message of Slack's (text, blocks or attachments, as JSON or as
+/// the form field `payload`), a `MessageCard`, or an Adaptive Card, bare or in a message.
+#[utoipa::path(
+    post, path = "/hooks/{key}", operation_id = "postToHook", tag = "alerts",
+    params(
+        ("key" = String, Path, description = "The API key"),
+        ("type" = Option<String>, Query, description = "The type of the alerts, webhook if left out"),
+        ("severity" = Option<Severity>, Query, description = "Their severity; by words and colours if left out"),
+    ),
+    request_body(content = serde_json::Value, description = "The message"),
+    responses(
+        (status = 200, description = "It is on disk: `ok` to a message of Slack's, `1` to a MessageCard", body = String, content_type = "text/plain"),
+        (status = 202, description = "It is on disk: an Adaptive Card"),
+        (status = 400, description = "What the platform would refuse, in its words", body = String, content_type = "text/plain"),
+        (status = "default", response = schema::AnyProblem),
+    )
+)]
+pub(super) async fn post(
+    State(app): State<App>,
+    PathKey(key): PathKey,
+    RawQuery(raw): RawQuery,
+    headers: HeaderMap,
+    request: Body,
+) -> Result<Response, ApiError> {
+    let hook = Hook::of(&app, &key).await?;
+    let gate = Gate::new(&app, &hook.headers, hook.space.as_str());
+    let grant = gate.enter().await.map_err(as_unknown)?;
+    let read = read(&app, raw.as_deref(), &headers, request).await;
+    let (read, _room) = gate.held(read).await.map_err(as_unknown)?;
+    let (alert, shape) = match read {
+        Ok(read) => read,
+        Err(HookRefusal(words)) => {
+            gate.grant().await.map_err(as_unknown)?;
+            return Ok((StatusCode::BAD_REQUEST, words).into_response());
+        }
+    };
+    let posting = PostRequest {
+        alerts: std::slice::from_ref(&alert),
+        idempotency: None,
+        leaves_out_idle_ends: false,
+        listed_max: 0,
+    };
+    app.accept(&gate, grant, posting)
+        .await
+        .map_err(as_unknown)?;
+    Ok(match shape {
+        HookShape::Slack => "ok".into_response(),
+        HookShape::MessageCard => "1".into_response(),
+        HookShape::AdaptiveCard => StatusCode::ACCEPTED.into_response(),
+    })
+}
+
+/// The right that the key in an address gives.
+struct Hook {
+    /// The key as the header of any other route.
+    headers: HeaderMap,
+    space: Slug,
+}
+
+impl Hook {
+    /// Only a key that may do nothing but send to one space is good in an address, which many people may see.
+    async fn of(app: &App, key: &str) -> Result<Self, ApiError> {
+        let mut headers = HeaderMap::new();
+        let mut bearer =
+            HeaderValue::try_from(format!("Bearer {key}")).map_err(|_odd| unknown())?;
+        bearer.set_sensitive(true);
+        headers.insert(header::AUTHORIZATION, bearer);
+        let caller = match app.identity.caller(&headers, Freshness::Cached).await {
+            Ok(caller) => Ok(caller),
+            // A refusal that rests on memory is checked before it is given.
+            Err(_refused) => app.identity.caller(&headers, Freshness::Now).await,
+        };
+        let caller = caller.map_err(|error| as_unknown(error.into()))?;
+        let limits = caller.key.filter(|key| key.scope == KeyScope::Send);
+        match limits.and_then(|key| key.space) {
+            Some((_, space)) => Ok(Self { headers, space }),
+            None => Err(unknown()),
+        }
+    }
+}
+
+/// Nobody learns from an answer whether there is such a key.
+fn as_unknown(error: ApiError) -> ApiError {
+    match error.kind() {
+        ErrorKind::Unauthenticated | ErrorKind::Forbidden | ErrorKind::NotFound => unknown(),
+        _ => error,
+    }
+}
+
+fn unknown() -> ApiError {
+    let detail =
+        "There is no such hook. Its address ends with an API key that may only send, to one space.";
+    ApiError::new(ErrorKind::NotFound, detail)
+}
+
+/// A message as an alert, or why the platform would refuse it; and the memory that its body takes.
+type Read = (Result<(PreparedAlert, HookShape), HookRefusal>, Received);
+
+async fn read(
+    app: &App,
+    query: Option<&str>,
+    headers: &HeaderMap,
+    request: Body,
+) -> Result<Read, ApiError> {
+    let query = own_parameters(query.unwrap_or_default());
+    let mut query = Query::new(Some(&query), &PARAMETERS);
+    let alert_type = query.one(
+        "type",
+        AlertType::parse,
+        "1 to 64 characters of a-z 0-9 _ . -",
+    );
+    let severity = query.one(
+        "severity",
+        Severity::parse,
+        "one of critical, high, medium, low",
+    );
+    query.finish()?;
+    let body = body::read(app, &as_json(headers), request, BODY_BYTES_MAX).await?;
+    let options = HookOptions {
+        alert_type: alert_type.as_ref().map_or(ALERT_TYPE, AlertType::as_str),
+        severity,
+    };
+    let bytes = json_of(&body);
+    let mended = body::mended(&bytes);
+    let read = match body::parse(&mended) {
+        Ok(json) => read_hook(json, options, app.clock.now()),
+        Err(_malformed) => Err(HookRefusal::INVALID),
+    };
+    let read = read.map(|(alert, shape)| (PreparedAlert::of(alert), shape));
+    Ok((read, body))
+}
+
+/// The parameters that a hook takes.
+const PARAMETERS: [&str; 2] = ["type", "severity"];
+
+/// Only these: a tool that believes that it calls a workflow of Teams' adds that one's.
+fn own_parameters(query: &str) -> String {
+    let all = url::form_urlencoded::parse(query.as_bytes());
+    let own = all.filter(|(name, _)| PARAMETERS.contains(&&**name));
+    url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(own)
+        .finish()
+}
+
+/// The headers of a body that is read as JSON, whatever the tool says that it is: many say nothing, or that it is a form.
+fn as_json(headers: &HeaderMap) -> HeaderMap {
+    let mut headers = headers.clone();
+    let json = HeaderValue::from_static("application/json");
+    headers.insert(header::CONTENT_TYPE, json);
+    headers
+}
+
+/// The JSON of a body, which may stand in a field of a form.
+fn json_of(body: &Bytes) -> Bytes {
+    if !body.starts_with(FORM_FIELD.as_bytes()) {
+        return body.clone();
+    }
+    let mut fields = url::form_urlencoded::parse(body);
+    let payload = fields.find(|(name, _)| name == FORM_FIELD);
+    payload.map_or_else(Bytes::new, |(_, json)| Bytes::from(json.into_owned()))
+}

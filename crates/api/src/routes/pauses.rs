@@ -1,0 +1,54 @@
+//! When the connectors of a space were switched off.
+
+use alert_connectors_model::rfc3339_millis;
+use alert_connectors_store::{Pause, PauseQuery};
+use axum::{
+    extract::{RawQuery, State},
+    response::{IntoResponse, Response},
+};
+
+use super::schema;
+use crate::{ApiError, App, entry::Viewer, query::Query};
+
+/// List when the connectors of a space were switched off, newest first.
+///
+/// What came meanwhile was queued for none of them. The filters and the times of a pause, given to the list of alerts, show it.
+#[utoipa::path(
+    get, path = "/spaces/{slug}/pauses", operation_id = "listPauses", tag = "deliveries",
+    params(
+        ("slug" = String, Path, description = "The space"),
+        ("connector_id" = Option<String>, Query, description = "Of this connector; of all, deleted ones too, if left out"),
+        ("since" = Option<String>, Query, description = "Not over at this RFC 3339 time"),
+        ("until" = Option<String>, Query, description = "Begun before this RFC 3339 time"),
+    ),
+    responses((status = 200, description = "The newest 200 pauses", body = schema::Pauses<'static>), (status = "default", response = schema::AnyProblem))
+)]
+pub(super) async fn list(
+    State(app): State<App>,
+    Viewer(entry): Viewer,
+    RawQuery(raw): RawQuery,
+) -> Result<Response, ApiError> {
+    let mut query = Query::new(raw.as_deref(), &["connector_id", "since", "until"]);
+    let wanted = PauseQuery {
+        connector: query.one("connector_id", |id| id.parse().ok(), "a connector's id"),
+        since: query.since(),
+        until: query.until(),
+    };
+    query.finish()?;
+    let pauses = app.store.pauses(entry.space().id, wanted).await?;
+    let items = pauses.iter().map(schema::Pause::of).collect();
+    Ok(axum::Json(schema::Pauses { items }).into_response())
+}
+
+impl<'p> schema::Pause<'p> {
+    fn of(pause: &'p Pause) -> Self {
+        Self {
+            connector_id: pause.connector_id,
+            connector_name: &pause.connector_name,
+            began_at: rfc3339_millis(pause.began_at),
+            ended_at: pause.ended_at.map(rfc3339_millis),
+            severity_filter: pause.severity_filter.severities(),
+            alert_type_filter: pause.alert_type_filter.types(),
+        }
+    }
+}

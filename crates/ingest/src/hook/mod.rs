@@ -1,0 +1,190 @@
+//! What tools post to a channel's incoming webhook, of Slack or of Teams, as one alert.
+
+mod colour;
+mod mrkdwn;
+mod post;
+mod rich_text;
+mod slack;
+mod teams;
+
+use std::borrow::Cow;
+
+use alert_connectors_model::{AlertStatus, Json, Loc, ObjectReader, ParsedAlert, Severity};
+use jiff::Timestamp;
+
+use self::{colour::Colour, post::Post};
+use crate::{
+    draft::Draft,
+    severity_words::severity_of,
+    values::{action, text},
+};
+
+/// The shape of a post, by which the tool expects its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HookShape {
+    /// A message of Slack's.
+    Slack,
+    /// A card of the retired Office 365 connectors.
+    MessageCard,
+    /// An Adaptive Card, bare or in a message of a Teams workflow.
+    AdaptiveCard,
+}
+
+/// Why a post becomes no alert, in the words of the platform that it is meant for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HookRefusal(pub &'static str);
+
+/// What the address of a hook says of its alerts.
+#[derive(Debug, Clone, Copy)]
+pub struct HookOptions<'o> {
+    /// Their type.
+    pub alert_type: &'o str,
+    /// Their severity; by the words and colours of each post if `None`.
+    pub severity: Option<Severity>,
+}
+
+impl HookRefusal {
+    /// What is no object, or holds a list in another form.
+    pub const INVALID: Self = Self("invalid_payload");
+    /// A message of Slack's that shows nothing.
+    const NO_TEXT: Self = Self("no_text");
+    /// A card that shows nothing, in the words of an Office 365 connector.
+    const NO_SUMMARY: Self = Self("Summary or Text is required.");
+}
+
+/// Reads a post; `now` is the time of the alert.
+pub fn read_hook(
+    body: Json<'_>,
+    options: HookOptions<'_>,
+    now: Timestamp,
+) -> Result<(ParsedAlert, HookShape), HookRefusal> {
+    let mut body = ObjectReader::new(body).map_err(|_other| HookRefusal::INVALID)?;
+    let mut post = Post::default();
+    let shape = shape_of(&mut body);
+    match shape {
+        HookShape::Slack => slack::read(body, &mut post)?,
+        HookShape::MessageCard => teams::read_message_card(body, &mut post),
+        HookShape::AdaptiveCard => teams::read_message(body, &mut post),
+    }
+    let nothing = match shape {
+        HookShape::Slack => HookRefusal::NO_TEXT,
+        HookShape::MessageCard | HookShape::AdaptiveCard => HookRefusal::NO_SUMMARY,
+    };
+    let title = post.take_title().ok_or(nothing)?;
+    let alert = alert_of(post, &title, options, now).map_err(|_faults| HookRefusal::INVALID)?;
+    Ok((alert, shape))
+}
+
+/// Names that stand in a `MessageCard` and in no message of Slack's. Not every library says `@type`.
+const CARD_NAMES: [&str; 7] = [
+    "@type",
+    "@context",
+    "title",
+    "summary",
+    "themeColor",
+    "sections",
+    "potentialAction",
+];
+
+/// What a body is by its type and the names in it.
+fn shape_of(body: &mut ObjectReader<'_>) -> HookShape {
+    match text(body.take("type")).as_deref() {
+        Some("message" | "AdaptiveCard") => HookShape::AdaptiveCard,
+        _ if body.left_over().any(|name| CARD_NAMES.contains(&name)) => HookShape::MessageCard,
+        _ => HookShape::Slack,
+    }
+}
+
+fn alert_of(
+    post: Post<'_>,
+    title: &str,
+    options: HookOptions<'_>,
+    now: Timestamp,
+) -> Result<ParsedAlert, Vec<alert_connectors_model::Fault>> {
+    let mut draft = Draft::new(Loc::body(), None);
+    draft.alert_type(options.alert_type);
+    draft.text("title", title);
+    let problem = Problem::of(title);
+    let is_over = problem.is_some_and(|problem| problem.is_over);
+    draft.status(if is_over {
+        AlertStatus::Resolved
+    } else {
+        AlertStatus::Active
+    });
+    draft.severity(
+        options
+            .severity
+            .unwrap_or_else(|| severity_by(title, post.colour)),
+    );
+    if let Some(Problem { name, .. }) = problem {
+        draft.text("dedup_key", format!("hook:{}:{name}", options.alert_type));
+    }
+    if !post.paragraphs.is_empty() {
+        draft.text("description_format", "markdown");
+        draft.text("description", post.paragraphs.join("\n\n"));
+    }
+    if !post.fields.is_empty() {
+        draft.set("fields", Json::List(post.fields));
+    }
+    draft.maybe_text("url", post.url.map(Cow::Owned));
+    if !post.links.is_empty() {
+        let links = post.links.into_iter();
+        let links = links.map(|(label, url)| action(label, url));
+        draft.set("actions", Json::List(links.collect()));
+    }
+    draft.parsed(now)
+}
+
+/// The leading word decides, then the colour.
+fn severity_by(title: &str, colour: Option<Colour>) -> Severity {
+    let word = leading_word(title).to_ascii_lowercase();
+    let by_colour = match colour {
+        Some(Colour::Bad) => Severity::High,
+        Some(Colour::Good) => Severity::Low,
+        None if matches!(word.as_str(), "resolved" | "recovered" | "ok") => Severity::Low,
+        Some(Colour::Warning) | None => Severity::Medium,
+    };
+    severity_of(&word).unwrap_or(by_colour)
+}
+
+/// The first word, without brackets, emoji and their like before it.
+fn leading_word(title: &str) -> &str {
+    let mut rest = title;
+    // The name of an emoji, such as `:fire:`.
+    while let Some((name, after)) = rest
+        .trim_start()
+        .strip_prefix(':')
+        .and_then(|named| named.split_once(':'))
+        && !name.is_empty()
+        && !name.contains(char::is_whitespace)
+    {
+        rest = after;
+    }
+    let rest = rest.trim_start_matches(|letter: char| !letter.is_alphanumeric());
+    let end = rest.find(|letter: char| !letter.is_alphanumeric());
+    rest.get(..end.unwrap_or(rest.len())).unwrap_or_default()
+}
+
+/// The problem that a title names, and whether the post ends it.
+#[derive(Clone, Copy)]
+struct Problem<'t> {
+    name: &'t str,
+    is_over: bool,
+}
+
+impl<'t> Problem<'t> {
+    /// Reads a title that says in brackets whether something fires or is resolved, as Alertmanager's own template does:
+    /// `[FIRING:2] DiskFull db-1 (warning)`. The count changes, and so may what stands in parentheses. Only such a title ends a problem:
+    /// any other good news is a message of its own, for nobody could say which problem it ends, and an end of none is not sent.
+    fn of(title: &'t str) -> Option<Self> {
+        let (state, rest) = title.trim_start().strip_prefix('[')?.split_once(']')?;
+        let state = state.split(':').next().unwrap_or_default().trim();
+        let is_over = match state.to_ascii_lowercase().as_str() {
+            "firing" => false,
+            "resolved" => true,
+            _ => return None,
+        };
+        let name = rest.split(" (").next().unwrap_or_default().trim();
+        (!name.is_empty()).then_some(Self { name, is_over })
+    }
+}

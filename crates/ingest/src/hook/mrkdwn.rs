@@ -1,0 +1,247 @@
+//! Slack's mrkdwn as Markdown, and either as plain text (<https://docs.slack.dev/messaging/formatting-message-text>).
+
+/// The Markdown that shows the same as a text in mrkdwn.
+pub(super) fn markdown(mrkdwn: &str) -> String {
+    let mut out = String::with_capacity(mrkdwn.len() + 16);
+    for (at, part) in mrkdwn.split("```").enumerate() {
+        if at % 2 == 0 {
+            lines(part, &mut out);
+        } else {
+            // A fence stands on lines of its own in Markdown.
+            if !out.is_empty() && !out.ends_with('\n') {
+                out.push('\n');
+            }
+            out.push_str("```\n");
+            out.push_str(unescaped(part).trim_matches('\n'));
+            out.push_str("\n```\n");
+        }
+    }
+    out.truncate(out.trim_end().len());
+    out
+}
+
+fn lines(part: &str, out: &mut String) {
+    for (at, line) in part.split('\n').enumerate() {
+        if at > 0 {
+            out.push('\n');
+        }
+        let indent = line.len() - line.trim_start().len();
+        let (space, rest) = line.split_at(indent);
+        out.push_str(space);
+        if let Some(item) = rest.strip_prefix('•').or_else(|| rest.strip_prefix('◦')) {
+            out.push_str("- ");
+            inline(item.trim_start(), out);
+        } else if let Some(quoted) = rest.strip_prefix("&gt;") {
+            out.push_str("> ");
+            inline(quoted.trim_start(), out);
+        } else {
+            inline(rest, out);
+        }
+    }
+}
+
+fn inline(mut rest: &str, out: &mut String) {
+    while let Some(at) = rest.find(['*', '~', '<', '`']) {
+        let (before, marked) = rest.split_at(at);
+        out.push_str(&unescaped(before));
+        let is_after_word = before.ends_with(char::is_alphanumeric);
+        rest = marked_up(marked, is_after_word, out);
+    }
+    out.push_str(&unescaped(rest));
+}
+
+/// Writes what a text begins with, which is a mark; returns what follows.
+fn marked_up<'t>(text: &'t str, is_after_word: bool, out: &mut String) -> &'t str {
+    let mark = text.chars().next().unwrap_or_default();
+    let rest = text.get(mark.len_utf8()..).unwrap_or_default();
+    match mark {
+        '<' => {
+            if let Some((inner, after)) = rest.split_once('>') {
+                reference(inner, out);
+                return after;
+            }
+        }
+        '`' => {
+            if let Some((code, after)) = rest.split_once('`') {
+                out.push('`');
+                out.push_str(&unescaped(code));
+                out.push('`');
+                return after;
+            }
+        }
+        _ if !is_after_word => {
+            if let Some((inner, after)) = span(rest, mark) {
+                let twice = if mark == '*' { "**" } else { "~~" };
+                out.push_str(twice);
+                inline(inner, out);
+                out.push_str(twice);
+                return after;
+            }
+            // Some tools write Markdown's own marks.
+            let doubled: String = [mark, mark].into_iter().collect();
+            if let Some(after) = text.strip_prefix(doubled.as_str()) {
+                out.push_str(&doubled);
+                return after;
+            }
+        }
+        _ => {}
+    }
+    out.push(mark);
+    rest
+}
+
+/// The text up to the mark that ends it, and what follows: no space stands inside at either end, and no word right behind it.
+fn span(text: &str, mark: char) -> Option<(&str, &str)> {
+    let (inner, after) = text.split_once(mark)?;
+    let is_tight = !inner.is_empty()
+        && !inner.starts_with(char::is_whitespace)
+        && !inner.ends_with(char::is_whitespace);
+    let ends = !after.starts_with(char::is_alphanumeric) && !after.starts_with(mark);
+    (is_tight && ends).then_some((inner, after))
+}
+
+/// What stands in angle brackets: a link, or somebody who is mentioned.
+fn reference(inner: &str, out: &mut String) {
+    let (target, label) = match inner.split_once('|') {
+        Some((target, label)) => (target, Some(label).filter(|label| !label.is_empty())),
+        None => (inner, None),
+    };
+    let mut letters = target.chars();
+    match letters.next() {
+        Some('@') => mention('@', label.unwrap_or(letters.as_str()), out),
+        Some('#') => mention('#', label.unwrap_or(letters.as_str()), out),
+        // `<!channel>`, `<!date^…|text>`, `<!subteam^…|@team>`.
+        Some('!') => match label {
+            Some(label) => out.push_str(&unescaped(label)),
+            None => mention(
+                '@',
+                letters.as_str().split('^').next().unwrap_or_default(),
+                out,
+            ),
+        },
+        Some(_) => match label {
+            Some(label) => {
+                let label = unescaped(label).replace(['[', ']'], "");
+                out.push_str(&format!("[{label}]({})", unescaped(target)));
+            }
+            None => out.push_str(&unescaped(target)),
+        },
+        None => out.push_str("<>"),
+    }
+}
+
+fn mention(sign: char, name: &str, out: &mut String) {
+    out.push(sign);
+    out.push_str(&unescaped(name.trim_start_matches(sign)));
+}
+
+/// The three letters that Slack has escaped.
+fn unescaped(text: &str) -> String {
+    text.replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&amp;", "&")
+}
+
+/// Markdown without its marks, in one line: titles and fields show plain text.
+pub(super) fn plain(markdown: &str) -> String {
+    let mut out = String::with_capacity(markdown.len());
+    let mut rest = markdown.trim_start_matches('#').trim();
+    while let Some(at) = rest.find(['*', '~', '`', '_', '[']) {
+        let (before, marked) = rest.split_at(at);
+        out.push_str(before);
+        let is_inside_word = before.ends_with(char::is_alphanumeric);
+        rest = unmarked(marked, is_inside_word, &mut out);
+    }
+    out.push_str(rest);
+    out.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn unmarked<'t>(text: &'t str, is_inside_word: bool, out: &mut String) -> &'t str {
+    if let Some((label, after)) = link(text) {
+        out.push_str(label);
+        return after;
+    }
+    for mark in ["**", "~~", "__", "*", "`", "_"] {
+        if let Some((inner, after)) = text
+            .strip_prefix(mark)
+            .and_then(|rest| rest.split_once(mark))
+            && !is_inside_word
+            && !inner.is_empty()
+            && !after.starts_with(char::is_alphanumeric)
+        {
+            out.push_str(&plain(inner));
+            return after;
+        }
+    }
+    let first = text.chars().next().unwrap_or_default();
+    out.push(first);
+    text.get(first.len_utf8()..).unwrap_or_default()
+}
+
+/// The label of a link that a text begins with, and what follows.
+fn link(text: &str) -> Option<(&str, &str)> {
+    let (label, rest) = text.strip_prefix('[')?.split_once("](")?;
+    let (_target, after) = rest.split_once(')')?;
+    (!label.contains('\n')).then_some((label, after))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mrkdwn_becomes_markdown() {
+        for (mrkdwn, expected) in [
+            (
+                "*bold* and _soft_ and ~gone~",
+                "**bold** and _soft_ and ~~gone~~",
+            ),
+            ("2*3*4 and a * b *", "2*3*4 and a * b *"),
+            ("**already** bold", "**already** bold"),
+            (
+                "<https://a.example/x?a=1&amp;b=2|the run>",
+                "[the run](https://a.example/x?a=1&b=2)",
+            ),
+            ("see <https://a.example>", "see https://a.example"),
+            (
+                "<!channel> <!here> <@U123> <@U123|ann> <#C1|data>",
+                "@channel @here @U123 @ann #data",
+            ),
+            (
+                "<!subteam^S1|@oncall> <!date^1^{date}|today>",
+                "@oncall today",
+            ),
+            ("a &lt; b &amp;&amp; c", "a < b && c"),
+            ("`a *b* &lt;` *`c`*", "`a *b* <` **`c`**"),
+            ("• one\n• two", "- one\n- two"),
+            ("&gt; said", "> said"),
+            (
+                "log:\n```x = *1*\ny```\nend",
+                "log:\n```\nx = *1*\ny\n```\n\nend",
+            ),
+            ("*open", "*open"),
+            ("< not a link", "< not a link"),
+            ("<>", "<>"),
+            ("", ""),
+        ] {
+            assert_eq!(markdown(mrkdwn), expected, "{mrkdwn:?}");
+        }
+    }
+
+    #[test]
+    fn a_title_has_no_marks() {
+        for (text, expected) in [
+            (
+                "**[FIRING:1]** `disk_full` on _db-1_",
+                "[FIRING:1] disk_full on db-1",
+            ),
+            ("[the run](https://a.example) failed", "the run failed"),
+            ("## Late", "Late"),
+            ("snake_case_name stays", "snake_case_name stays"),
+            ("a  b\tc", "a b c"),
+            ("**open", "**open"),
+        ] {
+            assert_eq!(plain(text), expected, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Slack's rich text (<https://docs.slack.dev/reference/block-kit/blocks/rich-text-block>) as Markdown.
+
+use alert_connectors_model::{Json, ObjectReader};
+
+use crate::values::{items, object, text};
+
+/// Lists within lists are read to this depth.
+const DEPTH_MAX: usize = 8;
+
+/// The Markdown of the elements of a rich text.
+pub(super) fn markdown(elements: Vec<Json<'_>>) -> String {
+    let parts = elements.into_iter().map(|element| part(element, 0));
+    parts.collect::<Vec<_>>().join("\n").trim().to_owned()
+}
+
+fn part(element: Json<'_>, depth: usize) -> String {
+    let mut element = object(Some(element));
+    let kind = text(element.take("type"));
+    let inner = items(element.take("elements"));
+    match kind.as_deref().unwrap_or_default() {
+        "rich_text_list" if depth < DEPTH_MAX => {
+            let item = |inner| format!("- {}", part(inner, depth + 1));
+            inner.into_iter().map(item).collect::<Vec<_>>().join("\n")
+        }
+        "rich_text_preformatted" => format!("```\n{}\n```", words(inner, false)),
+        "rich_text_quote" => {
+            let said = words(inner, true);
+            let line = |line| format!("> {line}");
+            said.lines().map(line).collect::<Vec<_>>().join("\n")
+        }
+        _ => words(inner, true),
+    }
+}
+
+fn words(elements: Vec<Json<'_>>, is_styled: bool) -> String {
+    elements
+        .into_iter()
+        .map(|element| word(object(Some(element)), is_styled))
+        .collect()
+}
+
+fn word(mut element: ObjectReader<'_>, is_styled: bool) -> String {
+    let kind = text(element.take("type"));
+    // A space between two styled words is text, too.
+    let said = match element.take("text") {
+        Some(Json::Text(said)) => said.into_owned(),
+        _ => String::new(),
+    };
+    let mut named = |name: &str| text(element.take(name)).unwrap_or_default().into_owned();
+    match kind.as_deref().unwrap_or_default() {
+        "link" => match named("url") {
+            url if said.is_empty() => url,
+            url => format!("[{said}]({url})"),
+        },
+        "emoji" => format!(":{}:", named("name")),
+        "user" => format!("@{}", named("user_id")),
+        "usergroup" => format!("@{}", named("usergroup_id")),
+        "channel" => format!("#{}", named("channel_id")),
+        "broadcast" => format!("@{}", named("range")),
+        "date" => named("fallback"),
+        _ if is_styled => styled(said, object(element.take("style"))),
+        _ => said,
+    }
+}
+
+fn styled(said: String, mut style: ObjectReader<'_>) -> String {
+    let mut is = |name: &str| matches!(style.take(name), Some(Json::Bool(true)));
+    let marks = [
+        ("code", "`"),
+        ("bold", "**"),
+        ("italic", "_"),
+        ("strike", "~~"),
+    ];
+    let mut out = said;
+    for (name, mark) in marks {
+        if is(name) && !out.trim().is_empty() {
+            out = format!("{mark}{out}{mark}");
+        }
+    }
+    out
+}

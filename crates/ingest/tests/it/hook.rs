@@ -1,0 +1,324 @@
+//! What becomes of messages and cards that tools post to a channel.
+
+use alert_connectors_ingest::{HookOptions, HookRefusal, HookShape, read_hook};
+use alert_connectors_model::{Alert, AlertStatus, Json, Link, Severity};
+use proptest::prelude::*;
+use serde_json::json;
+
+use crate::{fields, now};
+
+const OPTIONS: HookOptions<'_> = HookOptions {
+    alert_type: "webhook",
+    severity: None,
+};
+
+fn read(body: &serde_json::Value) -> Result<(Alert, HookShape), HookRefusal> {
+    let text = body.to_string();
+    let json = Json::parse(text.as_bytes()).unwrap();
+    read_hook(json, OPTIONS, now()).map(|(parsed, shape)| (parsed.alert, shape))
+}
+
+fn alert(body: &serde_json::Value) -> Alert {
+    read(body).unwrap().0
+}
+
+fn links(alert: &Alert) -> Vec<String> {
+    let links = alert.actions.iter();
+    links
+        .map(|link| format!("{} {}", link.label, link.url.as_str()))
+        .collect()
+}
+
+/// The default template of Alertmanager's `slack_configs`.
+#[test]
+fn alertmanagers_message_names_its_problem() {
+    let body = |title: &str, colour: &str| {
+        json!({"channel": "#data", "username": "alertmanager", "attachments": [{
+            "title": title, "title_link": "http://am.example.com/#/alerts?receiver=slack", "text": "",
+            "fallback": title, "callback_id": "", "footer": "", "color": colour, "mrkdwn_in": ["fallback", "pretext", "text"]
+        }]})
+    };
+    let firing = alert(&body("[FIRING:1] DiskFull db-1 (warning)", "danger"));
+    assert_eq!(firing.title, "[FIRING:1] DiskFull db-1 (warning)");
+    assert_eq!(
+        (firing.severity, firing.status),
+        (Severity::High, AlertStatus::Active)
+    );
+    assert_eq!(
+        firing.dedup_key.as_deref(),
+        Some("hook:webhook:DiskFull db-1")
+    );
+    assert_eq!(
+        firing.url.as_ref().map(Link::as_str),
+        Some("http://am.example.com/#/alerts?receiver=slack")
+    );
+    assert_eq!(firing.description, None);
+    let resolved = alert(&body("[RESOLVED] DiskFull db-1 (critical)", "good"));
+    assert_eq!(resolved.status, AlertStatus::Resolved);
+    assert_eq!(resolved.dedup_key, firing.dedup_key);
+}
+
+#[test]
+fn blocks_become_title_text_fields_and_links() {
+    let body = json!({"text": "A fallback", "blocks": [
+        {"type": "header", "text": {"type": "plain_text", "text": "Load failed"}},
+        {"type": "section", "text": {"type": "mrkdwn", "text": "The task *extract* ended, see <https://a.example/1|the log>."},
+            "accessory": {"type": "button", "text": {"type": "plain_text", "text": "Retry"}, "url": "https://a.example/retry"}},
+        {"type": "section", "fields": [
+            {"type": "mrkdwn", "text": "*Dag:*\nload_orders"}, {"type": "mrkdwn", "text": "*Try:* 3"}, {"type": "mrkdwn", "text": "loose"}]},
+        {"type": "divider"},
+        {"type": "rich_text", "elements": [
+            {"type": "rich_text_section", "elements": [
+                {"type": "text", "text": "bold", "style": {"bold": true}}, {"type": "text", "text": " and "},
+                {"type": "link", "url": "https://b.example", "text": "link"}]},
+            {"type": "rich_text_list", "style": "bullet", "elements": [
+                {"type": "rich_text_section", "elements": [{"type": "text", "text": "one"}]}]},
+            {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": "select 1"}]}]},
+        {"type": "context", "elements": [{"type": "image", "alt_text": "host", "image_url": "https://x.example"}, {"type": "mrkdwn", "text": "db-1"}]},
+        {"type": "actions", "elements": [
+            {"type": "button", "text": {"type": "plain_text", "text": "Open"}, "url": "https://a.example/2"},
+            {"type": "button", "text": {"type": "plain_text", "text": "Ack"}, "action_id": "ack"}]}
+    ]});
+    let alert = alert(&body);
+    assert_eq!(alert.title, "A fallback");
+    assert_eq!(
+        alert.description.as_deref(),
+        Some(
+            "**Load failed**\n\nThe task **extract** ended, see [the log](https://a.example/1).\n\nloose\n\n\
+              **bold** and [link](https://b.example)\n- one\n```\nselect 1\n```\n\nhost · db-1"
+        )
+    );
+    assert_eq!(fields(&alert), ["Dag=load_orders", "Try=3"]);
+    assert_eq!(
+        links(&alert),
+        ["Retry https://a.example/retry", "Open https://a.example/2"]
+    );
+    assert_eq!(alert.severity, Severity::Medium);
+}
+
+#[test]
+fn legacy_attachments_are_read_whole() {
+    let body = json!({"attachments": [
+        {"color": "#36a64f", "pretext": "Nightly run", "author_name": "dbt", "title": "12 models", "title_link": "https://a.example",
+            "text": "all *good*", "fields": [{"title": "Rows", "value": 37, "short": true}], "footer": "dbt Cloud", "ts": 1},
+        {"color": "warning", "fallback": "never shown", "text": "one is slow", "actions": [
+            {"type": "button", "text": "Show", "url": "https://b.example"}]}
+    ]});
+    let alert = alert(&body);
+    assert_eq!(alert.title, "Nightly run");
+    // The first colour counts.
+    assert_eq!(alert.severity, Severity::Low);
+    assert_eq!(
+        alert.description.as_deref(),
+        Some("**12 models**\n\nall **good**\n\ndbt\n\ndbt Cloud\n\none is slow")
+    );
+    assert_eq!(fields(&alert), ["Rows=37"]);
+    assert_eq!(
+        alert.url.as_ref().map(Link::as_str),
+        Some("https://a.example/")
+    );
+    assert_eq!(links(&alert), ["Show https://b.example/"]);
+}
+
+#[test]
+fn a_message_card_is_read_with_or_without_its_type() {
+    let card = json!({"title": "Load failed", "text": "The load of **orders** failed.", "themeColor": "8C1A1A",
+        "potentialAction": [
+            {"@type": "ViewAction", "name": "Open", "target": ["https://a.example"]},
+            {"@type": "OpenUri", "name": "Log", "targets": [{"os": "default", "uri": "https://b.example"}]}],
+        "sections": [{"activityTitle": "load_orders", "activitySubtitle": "run 1", "facts": [{"name": "Rows:", "value": "0"}]}]});
+    let (alert, shape) = read(&card).unwrap();
+    assert_eq!(shape, HookShape::MessageCard);
+    assert_eq!(
+        (alert.title.as_str(), alert.severity),
+        ("Load failed", Severity::High)
+    );
+    assert_eq!(
+        alert.description.as_deref(),
+        Some("The load of **orders** failed.\n\n**load_orders**\n\nrun 1")
+    );
+    assert_eq!(fields(&alert), ["Rows=0"]);
+    assert_eq!(
+        links(&alert),
+        ["Open https://a.example/", "Log https://b.example/"]
+    );
+    let typed = json!({"@type": "MessageCard", "@context": "http://schema.org/extensions", "text": "only text"});
+    let (alert, shape) = read(&typed).unwrap();
+    assert_eq!(
+        (alert.title.as_str(), shape),
+        ("only text", HookShape::MessageCard)
+    );
+    let summary = json!({"@type": "MessageCard", "summary": "in short", "sections": [{"facts": [{"name": "a", "value": "b"}]}]});
+    assert_eq!(read(&summary).unwrap().0.title, "in short");
+}
+
+#[test]
+fn an_adaptive_card_is_read_bare_and_in_a_message() {
+    let card = json!({"type": "AdaptiveCard", "version": "1.4", "body": [
+        {"type": "Container", "style": "attention", "items": [{"type": "TextBlock", "text": "Disk is full", "weight": "bolder"}]},
+        {"type": "ColumnSet", "columns": [{"type": "Column", "items": [{"type": "TextBlock", "text": "/var on *db-1*"}]}]},
+        {"type": "RichTextBlock", "inlines": ["free: ", {"type": "TextRun", "text": "0"}]},
+        {"type": "FactSet", "facts": [{"title": "Host:", "value": "db-1"}]},
+        {"type": "Table", "rows": [{"type": "TableRow", "cells": [{"type": "TableCell", "items": [{"type": "TextBlock", "text": "cell"}]}]}]},
+        {"type": "ActionSet", "actions": [{"type": "Action.OpenUrl", "title": "Runbook", "url": "https://a.example"}]}],
+        "actions": [{"type": "Action.OpenUrl", "title": "View", "url": "https://b.example"}, {"type": "Action.Submit", "title": "Ack"}]});
+    let message = json!({"type": "message", "attachments": [
+        {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": null, "content": card.clone()}]});
+    for body in [card, message] {
+        let (alert, shape) = read(&body).unwrap();
+        assert_eq!(shape, HookShape::AdaptiveCard);
+        assert_eq!(
+            (alert.title.as_str(), alert.severity),
+            ("Disk is full", Severity::High)
+        );
+        assert_eq!(
+            alert.description.as_deref(),
+            Some("/var on *db-1*\n\nfree: 0\n\ncell")
+        );
+        assert_eq!(fields(&alert), ["Host=db-1"]);
+        assert_eq!(
+            links(&alert),
+            ["Runbook https://a.example/", "View https://b.example/"]
+        );
+    }
+}
+
+#[test]
+fn the_leading_word_decides_before_the_colour() {
+    for (title, colour, severity) in [
+        ("CRITICAL: db is down", "good", Severity::Critical),
+        (":fire: *[Error]* db is down", "", Severity::High),
+        ("🔥 warning queue is long", "danger", Severity::Medium),
+        ("P1 - db", "", Severity::Critical),
+        ("Something else", "", Severity::Medium),
+        ("Something else", "danger", Severity::High),
+        ("Something else", "#ffae42", Severity::Medium),
+        ("Something else", "#36a64f", Severity::Low),
+        ("Recovered: db is up", "good", Severity::Low),
+        ("Resolved", "", Severity::Low),
+        ("A critical thing", "", Severity::Medium),
+    ] {
+        let body = json!({"attachments": [{"title": title, "color": colour}]});
+        assert_eq!(alert(&body).severity, severity, "{title:?} {colour:?}");
+        // Nobody could say which problem it ends, and an end of none is not sent.
+        assert_eq!(alert(&body).status, AlertStatus::Active, "{title:?}");
+    }
+    let text = json!({"text": "whatever"}).to_string();
+    let options = HookOptions {
+        alert_type: "jenkins",
+        severity: Some(Severity::Critical),
+    };
+    let read = read_hook(Json::parse(text.as_bytes()).unwrap(), options, now()).unwrap();
+    assert_eq!(read.0.alert.severity, Severity::Critical);
+    assert_eq!(read.0.alert.alert_type.as_str(), "jenkins");
+}
+
+#[test]
+fn what_the_platform_would_refuse_is_refused_in_its_words() {
+    for (body, words) in [
+        (json!([]), "invalid_payload"),
+        (json!("text"), "invalid_payload"),
+        (json!({"text": "a", "blocks": "b"}), "invalid_payload"),
+        (json!({"text": "a", "attachments": {}}), "invalid_payload"),
+        (json!({}), "no_text"),
+        (json!({"text": "  "}), "no_text"),
+        (json!({"blocks": [{"type": "divider"}]}), "no_text"),
+        (
+            json!({"@type": "MessageCard"}),
+            "Summary or Text is required.",
+        ),
+        (
+            json!({"type": "message", "attachments": []}),
+            "Summary or Text is required.",
+        ),
+        (
+            json!({"type": "AdaptiveCard"}),
+            "Summary or Text is required.",
+        ),
+    ] {
+        assert_eq!(read(&body).unwrap_err(), HookRefusal(words), "{body}");
+    }
+    // Only code: its first line is the title.
+    let code = alert(&json!({"text": "```\nTraceback\nline 1\n```"}));
+    assert_eq!(code.title, "Traceback");
+}
+
+/// Any JSON with the names that the reader knows.
+fn hostile() -> impl Strategy<Value = serde_json::Value> {
+    let names = prop::sample::select(vec![
+        "text",
+        "blocks",
+        "attachments",
+        "type",
+        "title",
+        "fields",
+        "elements",
+        "items",
+        "body",
+        "facts",
+        "sections",
+        "color",
+        "value",
+        "url",
+        "actions",
+        "content",
+        "style",
+        "rows",
+        "@type",
+    ]);
+    let words = prop::sample::select(vec![
+        "section",
+        "header",
+        "rich_text",
+        "AdaptiveCard",
+        "message",
+        "*a*",
+        "<b|c>",
+        "```",
+        "[FIRING:1] x",
+        "TextBlock",
+        "`",
+        "<",
+        "~_*",
+    ]);
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(Into::into),
+        any::<i64>().prop_map(Into::into),
+        words.prop_map(Into::into),
+        "\\PC{0,12}".prop_map(Into::into),
+    ];
+    leaf.prop_recursive(6, 80, 6, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Into::into),
+            prop::collection::vec((names.clone(), inner), 0..6).prop_map(|pairs| {
+                let pairs = pairs
+                    .into_iter()
+                    .map(|(name, value)| (name.to_owned(), value));
+                serde_json::Value::Object(pairs.collect())
+            }),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn nothing_makes_it_panic_and_every_alert_has_a_title(body in hostile()) {
+        if let Ok((alert, _)) = read(&body) {
+            prop_assert!(!alert.title.trim().is_empty());
+        }
+    }
+
+    /// No word of a plain text is lost.
+    #[test]
+    fn every_word_of_a_text_is_kept(words in prop::collection::vec("[a-z0-9]{1,8}", 1..30), at in 0_usize..29) {
+        let mut text = String::new();
+        for (place, word) in words.iter().enumerate() {
+            text.push_str(word);
+            text.push(if place == at { '\n' } else { ' ' });
+        }
+        let alert = alert(&json!({"text": text}));
+        let shown = format!("{} {}", alert.title, alert.description.unwrap_or_default());
+        prop_assert_eq!(shown.split_whitespace().collect::<Vec<_>>(), words);
+    }
+}

@@ -210,8 +210,8 @@ async fn send_says_why_no_message_follows() {
     let sent = |arguments: &[&str]| {
         let waiting = [arguments, &["--wait"]].concat();
         let sent = send(&world, &world.token, &waiting);
-        assert!(sent.status.success());
-        String::from_utf8(sent.stderr).unwrap()
+        let said = String::from_utf8(sent.stderr).unwrap();
+        (sent.status.code(), said)
     };
     sent(&LATE);
     let again = sent(&LATE);
@@ -223,12 +223,13 @@ async fn send_says_why_no_message_follows() {
     let filter = json!({"severity_filter": ["critical"]});
     world.ask(Method::PATCH, &one, Some(&filter)).await;
     let nobody = sent(&[&low[..], &["t"]].concat());
-    for (said, words) in [
-        (again, "the problem is active already"),
-        (late, "no message of an active problem"),
-        (nobody, "no connector of the space matches"),
+    for ((status, said), expected, words) in [
+        (again, 0, "the problem is active already"),
+        (late, 0, "no message of an active problem"),
+        (nobody, 3, "no connector of the space matches"),
     ] {
         assert!(said.contains(words), "{said}");
+        assert_eq!(status, Some(expected), "{said}");
     }
 }
 

@@ -26,6 +26,7 @@ mod restart;
 mod secrets;
 mod storm;
 mod tasks;
+mod terminal;
 mod torture;
 mod with_alertmanager;
 mod with_dbt;

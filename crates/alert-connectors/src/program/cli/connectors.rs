@@ -1,37 +1,18 @@
 //! `connectors`: the connectors of a space from a terminal, through a running server.
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use clap::{Args, Subcommand};
-use reqwest::{Method, RequestBuilder};
+use reqwest::Method;
 use serde_json::{Map, Value, json};
 
 use super::{
-    CommandError, CommandResult, say,
-    send::{client, refusal, root},
+    CommandError, CommandResult,
+    cells::{items, text},
+    deliveries, say,
+    server_options::{SpaceOptions, by_connectors},
     table::table,
     wait_for,
 };
-
-#[derive(Debug, Args)]
-pub(super) struct Server {
-    /// The server, such as <https://alerts.example.com>
-    #[arg(long, env = "ALERT_CONNECTORS_SERVER", value_name = "URL")]
-    server: String,
-    /// The slug of the space
-    #[arg(long)]
-    space: String,
-    /// Print the API's JSON
-    #[arg(long)]
-    json: bool,
-    /// A session token or API key
-    #[arg(
-        long,
-        env = "ALERT_CONNECTORS_TOKEN",
-        hide_env_values = true,
-        hide = true
-    )]
-    token: Option<String>,
-}
 
 #[derive(Debug, Args)]
 pub(super) struct Values {
@@ -56,92 +37,156 @@ pub(super) struct Values {
 }
 
 #[derive(Debug, Subcommand)]
-#[command(after_help = "The token comes from ALERT_CONNECTORS_TOKEN.
+#[command(after_help = "A connector is named by its id or its name.
 
 Examples:
   alert-connectors connectors list --server https://alerts.example.com --space data
-  alert-connectors connectors create --server https://alerts.example.com --space data \\
-    --name '#data-quality-alerts' --type slack --webhook-url - < url.txt
-  alert-connectors connectors update ID --server https://alerts.example.com --space data --severity critical
-  alert-connectors connectors test ID --server https://alerts.example.com --space data")]
+  alert-connectors connectors create --name '#data-quality-alerts' --type slack --webhook-url - < url.txt
+  alert-connectors connectors update '#data-quality-alerts' --severity critical
+  alert-connectors connectors health
+  alert-connectors connectors replay '#data-quality-alerts' --since 2026-11-28T09:00:00Z")]
 pub(super) enum Command {
     /// List all connectors
     List {
         #[command(flatten)]
-        server: Server,
+        space: SpaceOptions,
     },
     /// Create a connector
     Create {
         #[command(flatten)]
-        server: Server,
+        space: SpaceOptions,
         #[command(flatten)]
         values: Values,
     },
     /// Change the given values of a connector
     Update {
-        /// The connector's id
-        id: String,
         #[command(flatten)]
-        server: Server,
+        one: One,
         #[command(flatten)]
         values: Values,
     },
     /// Delete a connector
-    Delete {
-        /// The connector's id
-        id: String,
-        #[command(flatten)]
-        server: Server,
-    },
+    Delete(One),
     /// Send a test message
-    Test {
-        /// The connector's id
-        id: String,
+    Test(One),
+    /// Show how the connectors fare
+    Health {
         #[command(flatten)]
-        server: Server,
+        space: SpaceOptions,
     },
+    /// List a connector's deliveries, newest first
+    Deliveries(One),
+    /// Queue again what did not arrive at a connector
+    Replay {
+        #[command(flatten)]
+        one: One,
+        /// What was queued at or after this RFC 3339 time
+        #[arg(long, value_name = "TIME")]
+        since: String,
+        /// What was queued before this RFC 3339 time; now if left out
+        #[arg(long, value_name = "TIME")]
+        until: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct One {
+    /// The connector's id or name
+    #[arg(add = by_connectors())]
+    connector: String,
+    #[command(flatten)]
+    space: SpaceOptions,
 }
 
 pub(super) fn run(command: Command) -> CommandResult {
     wait_for(async move {
         match command {
-            Command::List { server } => {
-                let found = server.ask(Method::GET, "", None).await?;
-                server.show(&found)
+            Command::List { space } => {
+                let found = space.remote()?.get("/alert-connectors").await?;
+                show(&space, &found)
             }
-            Command::Create { server, values } => {
+            Command::Create { space, values } => {
                 let body = values.body()?;
-                let made = server.ask(Method::POST, "", Some(&body)).await?;
-                server.show(&made)
+                let remote = space.remote()?;
+                let made = remote
+                    .ask(Method::POST, "/alert-connectors", Some(&body))
+                    .await?;
+                show(&space, &made)
             }
-            Command::Update { id, server, values } => {
+            Command::Update { one, values } => {
                 let body = values.body()?;
-                let changed = server.ask(Method::PATCH, &part(&id)?, Some(&body)).await?;
-                server.show(&changed)
+                let changed = one.ask(Method::PATCH, "", Some(&body)).await?;
+                show(&one.space, &changed)
             }
-            Command::Delete { id, server } => {
-                server.ask(Method::DELETE, &part(&id)?, None).await?;
-                Ok(())
+            Command::Delete(one) => one.ask(Method::DELETE, "", None).await.map(drop),
+            Command::Test(one) => {
+                let report = one.ask(Method::POST, "/test", None).await?;
+                tell(&one.space, &report)
             }
-            Command::Test { id, server } => {
-                let path = format!("{}/test", part(&id)?);
-                let report = server.ask(Method::POST, &path, None).await?;
-                server.tell(&report)
+            Command::Health { space } => health(&space).await,
+            Command::Deliveries(one) => {
+                let page = one.ask(Method::GET, "/deliveries", None).await?;
+                deliveries::list(&one.space, &page)
+            }
+            Command::Replay { one, since, until } => {
+                let body = json!({"since": since, "until": until});
+                let replayed = one.ask(Method::POST, "/replay", Some(&body)).await?;
+                if one.space.json() {
+                    return Ok(say(replayed)?);
+                }
+                Ok(say(format_args!("{} queued again", replayed["count"]))?)
             }
         }
     })
 }
 
-/// An id as part of a path.
-fn part(id: &str) -> Result<String, CommandError> {
-    let sound = id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    if sound && !id.is_empty() {
-        Ok(format!("/{id}"))
-    } else {
-        Err(CommandError::Usage(vec![format!(
-            "{id:?} is no connector's id"
-        )]))
+impl One {
+    /// Asks about the connector.
+    async fn ask(
+        &self,
+        method: Method,
+        rest: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, CommandError> {
+        let space = self.space.remote()?;
+        let id = space.connector(&self.connector).await?;
+        let path = format!("/alert-connectors/{id}{rest}");
+        space.ask(method, &path, body).await
     }
+}
+
+async fn health(options: &SpaceOptions) -> CommandResult {
+    let space = options.remote()?;
+    let found = space.get("/alert-connectors/health").await?;
+    if options.json() {
+        return Ok(say(found)?);
+    }
+    let connectors = space.get("/alert-connectors").await?;
+    let connectors = connectors.as_array().map_or(&[][..], Vec::as_slice);
+    let rows = items(&found).map(|health| {
+        let id = text(health, "connector_id");
+        let of_it = connectors.iter().find(|one| one["id"] == id.as_str());
+        let name = of_it.map(|one| text(one, "name")).unwrap_or_default();
+        let [state, since, depth, next, error] = [
+            "state",
+            "since",
+            "queue_depth",
+            "next_attempt_at",
+            "last_error",
+        ]
+        .map(|name| text(health, name));
+        [id, name, state, since, depth, next, error]
+    });
+    let heading = [
+        "ID",
+        "NAME",
+        "STATE",
+        "SINCE",
+        "PENDING",
+        "NEXT ATTEMPT",
+        "LAST ERROR",
+    ];
+    Ok(say(table(&heading, rows.collect()))?)
 }
 
 impl Values {
@@ -181,79 +226,31 @@ impl Values {
     }
 }
 
-impl Server {
-    async fn ask(
-        &self,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-    ) -> Result<Value, CommandError> {
-        let Some(token) = &self.token else {
-            return Err(CommandError::Usage(vec![
-                "set ALERT_CONNECTORS_TOKEN to a session token or API key".to_owned(),
-            ]));
-        };
-        let space = super::space::slug(&self.space)?;
-        let url = format!(
-            "{}/spaces/{space}/alert-connectors{path}",
-            self.server.trim_end_matches('/')
-        );
-        let request = client()?.request(method, url).bearer_auth(token);
-        let request = body.map_or(request.try_clone(), |body| {
-            request.try_clone().map(|request| request.json(body))
-        });
-        Ok(self
-            .answer(request.context("a request can be copied")?)
-            .await?)
+/// One connector or all of them.
+fn show(options: &SpaceOptions, found: &Value) -> CommandResult {
+    if options.json() {
+        return Ok(say(found)?);
     }
+    let connectors = match found {
+        Value::Array(all) => all.clone(),
+        one => vec![one.clone()],
+    };
+    let heading = ["ID", "NAME", "TYPE", "ACTIVE", "SEVERITIES", "ALERT TYPES"];
+    let rows: Vec<_> = connectors.iter().map(row).collect();
+    Ok(say(table(&heading, rows))?)
+}
 
-    async fn answer(&self, request: RequestBuilder) -> anyhow::Result<Value> {
-        let answer = request
-            .send()
-            .await
-            .map_err(|error| anyhow!("{} can't be reached: {}", self.server, root(&error)))?;
-        let status = answer.status();
-        let text = answer
-            .text()
-            .await
-            .context("the server's answer broke off")?;
-        let body: Value = match text.as_str() {
-            "" => Value::Null,
-            text => serde_json::from_str(text).context("the server's answer is no JSON")?,
-        };
-        if status.is_success() {
-            Ok(body)
-        } else {
-            Err(anyhow!(refusal(&body, status)))
-        }
+/// Prints the result of a test. If the test failed, so does the command.
+fn tell(options: &SpaceOptions, report: &Value) -> CommandResult {
+    if options.json() {
+        say(report)?;
     }
-
-    /// One connector or all of them.
-    fn show(&self, found: &Value) -> CommandResult {
-        if self.json {
-            return Ok(say(found)?);
-        }
-        let connectors = match found {
-            Value::Array(all) => all.clone(),
-            one => vec![one.clone()],
-        };
-        let heading = ["ID", "NAME", "TYPE", "ACTIVE", "SEVERITIES", "ALERT TYPES"];
-        let rows = connectors.iter().map(row).collect();
-        Ok(say(table(&heading, rows))?)
-    }
-
-    /// Prints the result of a test. If the test failed, so does the command.
-    fn tell(&self, report: &Value) -> CommandResult {
-        if self.json {
-            say(report)?;
-        }
-        match report["error"].as_str() {
-            Some(error) => Err(anyhow!("the test failed: {error}").into()),
-            None if self.json => Ok(()),
-            None => Ok(say(
-                "the webhook took the message; look for it in the channel",
-            )?),
-        }
+    match report["error"].as_str() {
+        Some(error) => Err(anyhow!("the test failed: {error}").into()),
+        None if options.json() => Ok(()),
+        None => Ok(say(
+            "the webhook took the message; look for it in the channel",
+        )?),
     }
 }
 

@@ -22,7 +22,7 @@ use tracing::Level;
 use url::Url;
 
 use super::{
-    CommandResult, inbox::inbox_router, open, samples::samples, say, send::client, wait_for,
+    CommandResult, inbox::inbox_router, open, remote::client, samples::samples, say, wait_for,
 };
 use crate::{
     config::{DatabaseConfig, ServeConfig, Spans},

@@ -1,16 +1,25 @@
 //! The command line: one file for each command. Data goes to standard output, messages for people to standard error.
 
+mod alerts;
+mod cells;
 mod check;
 mod completions;
 mod connectors;
+mod deliveries;
 mod demo;
 mod harmless;
 mod inbox;
+mod kept_login;
 mod key;
+mod keys;
+mod login;
 mod member;
+mod members;
+mod remote;
 mod samples;
 mod send;
 mod serve;
+mod server_options;
 mod space;
 mod table;
 mod token;
@@ -80,19 +89,45 @@ enum Command {
     Check,
     /// Migrate an older schema, as a server does when it starts
     MigrateSchema,
+    /// Keep a server, a space and a token for the commands that ask a running server
+    Login(login::Options),
+    /// End the session of `login`, and forget it
+    Logout,
+    /// Show who you are on a running server, and your spaces
+    Whoami(login::WhoamiOptions),
+    /// See and resolve the alerts of a space on a running server
+    #[command(subcommand)]
+    Alerts(alerts::Command),
+    /// See and retry the deliveries of a space on a running server
+    #[command(subcommand)]
+    Deliveries(deliveries::Command),
     /// Manage the connectors of a space on a running server
     #[command(subcommand)]
     Connectors(connectors::Command),
-    /// Post one alert to a running server
+    /// Manage the members of a space on a running server
+    #[command(subcommand)]
+    Members(members::Command),
+    /// Manage your API keys on a running server
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Post alerts to a running server
     Send(send::Options),
     /// Print completions for a shell
     Completions(completions::Options),
+    /// Write the manual's pages
+    Man(completions::ManOptions),
 }
 
 /// Why a command did not succeed.
 pub(crate) enum CommandError {
     /// Wrong usage, one line for each fault.
     Usage(Vec<String>),
+    /// The server refused it.
+    Refused(String),
+    /// It was accepted, and did not arrive.
+    Undelivered(String),
+    /// The server can't be reached.
+    Unreachable(String),
     /// It did not work.
     Failed(anyhow::Error),
 }
@@ -105,8 +140,9 @@ impl<E: Into<anyhow::Error>> From<E> for CommandError {
 
 pub(crate) type CommandResult = Result<(), CommandError>;
 
-/// Runs the program. Exit status: 0 done, 1 failed, 2 wrong usage.
+/// Runs the program. Exit status: 0 done, 1 failed or refused, 2 wrong usage, 3 accepted and not delivered, 4 server not reached.
 pub(crate) fn run() -> ExitCode {
+    completions::answer_shell();
     let matches = command().get_matches();
     let outcome = match Cli::from_arg_matches(&matches) {
         Ok(cli) => dispatch(cli, &matches),
@@ -120,6 +156,9 @@ pub(crate) fn run() -> ExitCode {
             }
             ExitCode::from(2)
         }
+        Err(CommandError::Refused(line)) => ended(1, &line),
+        Err(CommandError::Undelivered(line)) => ended(3, &line),
+        Err(CommandError::Unreachable(line)) => ended(4, &line),
         // The reader of our output closed the pipe, which is no failure.
         Err(CommandError::Failed(error)) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(CommandError::Failed(error)) => {
@@ -128,6 +167,28 @@ pub(crate) fn run() -> ExitCode {
         }
     }
 }
+
+fn ended(status: u8, line: &str) -> ExitCode {
+    talk(format_args!("error: {line}"));
+    ExitCode::from(status)
+}
+
+/// The commands that do not work on the database.
+const WITHOUT_DATABASE: [&str; 13] = [
+    "demo",
+    "inbox",
+    "login",
+    "logout",
+    "whoami",
+    "alerts",
+    "deliveries",
+    "connectors",
+    "members",
+    "keys",
+    "send",
+    "completions",
+    "man",
+];
 
 /// The command line. Commands that do not work on the database do not offer its options.
 fn command() -> clap::Command {
@@ -140,7 +201,7 @@ fn command() -> clap::Command {
                 command.arg(hidden.global(true))
             })
     };
-    ["demo", "inbox", "connectors", "send", "completions"]
+    WITHOUT_DATABASE
         .into_iter()
         .fold(Cli::command(), |command, name| {
             command.mut_subcommand(name, without_database)
@@ -183,9 +244,17 @@ fn run_command(command: Command, context: &CommandContext<'_>) -> CommandResult 
             context.open_for(Use::Migration).await?;
             Ok(say("the schema is up to date")?)
         }),
+        Command::Login(options) => login::login(options),
+        Command::Logout => login::logout(),
+        Command::Whoami(options) => login::whoami(options),
+        Command::Alerts(command) => alerts::run(command),
+        Command::Deliveries(command) => deliveries::run(command),
+        Command::Members(command) => members::run(command),
+        Command::Keys(command) => keys::run(command),
         Command::Connectors(command) => connectors::run(command),
         Command::Send(options) => send::run(options),
-        Command::Completions(options) => completions::run(&options, &mut self::command()),
+        Command::Completions(options) => completions::run(&options),
+        Command::Man(options) => completions::man(&options),
     }
 }
 

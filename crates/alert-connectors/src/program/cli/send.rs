@@ -1,148 +1,318 @@
-//! `send`: posts one alert to a running server.
+//! `send`: posts alerts to a running server: one that the options describe, or those that standard input holds.
 
-use std::time::Duration;
+use std::{
+    io::{self, IsTerminal},
+    time::Duration,
+};
 
-use alert_connectors_model::Slug;
-use anyhow::{Context, anyhow, bail};
+use alert_connectors::SystemRandom;
+use alert_connectors_model::Random;
 use clap::Args;
-use reqwest::{StatusCode, redirect::Policy};
-use serde_json::{Value, json};
+use jiff::SignedDuration;
+use reqwest::{Method, StatusCode};
+use serde_json::{Deserializer, Value, json};
+use tokio::time::{Instant, sleep};
 
-use super::{CommandError, CommandResult, say, space::slug, wait_for};
+use super::{
+    CommandError, CommandResult, cells::text, remote::RemoteSpace, say,
+    server_options::SpaceOptions, talk, wait_for,
+};
 
 #[derive(Debug, Args)]
-#[command(after_help = "The token comes from ALERT_CONNECTORS_TOKEN.
+#[command(
+    after_help = "Exit status: 0 accepted (with --wait: delivered), 1 refused, 2 wrong usage, 3 accepted and not delivered,
+4 server not reached.
 
 Examples:
   alert-connectors send --server https://alerts.example.com --space data --type dq_alert --severity critical \\
     --field table=orders --dedup-key freshness:orders \"Orders are 7 h late\"
-  alert-connectors send --server https://alerts.example.com --space data --type dq_alert --severity critical \\
-    --dedup-key freshness:orders --resolved \"Orders are on time again\"")]
+  alert-connectors send --type dq_alert --severity critical --dedup-key freshness:orders --resolved \"Orders are on time again\"
+  jq -c '.[]' alerts.json | alert-connectors send --space data -"
+)]
 pub(super) struct Options {
-    /// The server, such as <https://alerts.example.com>
-    #[arg(long, env = "ALERT_CONNECTORS_SERVER", value_name = "URL")]
-    server: String,
-    /// The slug of the space
-    #[arg(long)]
-    space: String,
+    #[command(flatten)]
+    space: SpaceOptions,
     /// The alert's type
     #[arg(long = "type", value_name = "TYPE")]
-    alert_type: String,
+    alert_type: Option<String>,
     /// low, medium, high or critical
     #[arg(long)]
-    severity: String,
+    severity: Option<String>,
     /// What happened, in detail
     #[arg(long)]
     description: Option<String>,
     /// A fact about the alert; repeatable
     #[arg(long = "field", value_name = "NAME=VALUE")]
     fields: Vec<String>,
+    /// Where the alert is described
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// A further link; repeatable
+    #[arg(long = "action", value_name = "LABEL=URL")]
+    actions: Vec<String>,
     /// The key of the ongoing problem
     #[arg(long)]
     dedup_key: Option<String>,
     /// Resolve the problem
     #[arg(long)]
     resolved: bool,
+    /// Names the request, so that the server stores it once however often it is sent
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
     /// Wait until every delivery has arrived
     #[arg(long)]
     wait: bool,
-    /// A session token or API key
-    #[arg(
-        long,
-        env = "ALERT_CONNECTORS_TOKEN",
-        hide_env_values = true,
-        hide = true
-    )]
-    token: Option<String>,
-    /// What happened, in one line
+    /// How long to go on: with a server that answers 503, and with --wait
+    #[arg(long, default_value = "60s")]
+    timeout: SignedDuration,
+    /// What happened, in one line; `-` reads alerts from standard input, as JSON, a JSON list, or JSON lines
     title: String,
 }
 
-/// How often `--wait` asks whether the alert arrived.
+/// How often `--wait` asks whether the alerts arrived.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-const REQUEST_MAX: Duration = Duration::from_secs(30);
+/// A server that can't answer now is asked again after this time, then after twice as long, up to the longest.
+const AGAIN_AFTER: Duration = Duration::from_millis(500);
+const AGAIN_AFTER_MAX: Duration = Duration::from_secs(10);
+/// So many alerts of standard input go in one request.
+const BATCH_ALERTS: usize = 500;
 
 pub(super) fn run(options: Options) -> CommandResult {
-    let Some(token) = options.token.clone() else {
-        return Err(CommandError::Usage(vec![
-            "set ALERT_CONNECTORS_TOKEN to a session token or API key".to_owned(),
-        ]));
-    };
-    let space = slug(&options.space)?;
-    let alert = alert(&options)?;
-    wait_for(async move { Ok(send(&options, &space, &token, &alert).await?) })
-}
-
-fn alert(options: &Options) -> Result<Value, CommandError> {
-    let field = |text: &String| {
-        let (name, value) = text.split_once('=').ok_or_else(|| {
-            CommandError::Usage(vec![format!("--field {text}: write it as NAME=VALUE")])
-        })?;
-        Ok(json!({"name": name, "value": value}))
-    };
-    let fields = options
-        .fields
-        .iter()
-        .map(field)
-        .collect::<Result<Vec<_>, CommandError>>()?;
-    Ok(json!({
-        "alert_type": options.alert_type, "severity": options.severity, "title": options.title,
-        "description": options.description, "fields": fields, "dedup_key": options.dedup_key,
-        "status": if options.resolved { "resolved" } else { "active" },
-    }))
-}
-
-/// A client that follows no redirects and reads no proxy variables.
-pub(super) fn client() -> anyhow::Result<reqwest::Client> {
-    // Fails only if one was installed already.
-    drop(rustls::crypto::ring::default_provider().install_default());
-    let client = reqwest::Client::builder()
-        .redirect(Policy::none())
-        .no_proxy()
-        .timeout(REQUEST_MAX)
-        .build();
-    client.context("TLS can't be set up")
-}
-
-async fn send(options: &Options, space: &Slug, token: &str, alert: &Value) -> anyhow::Result<()> {
-    let client = client()?;
-    let base = format!(
-        "{}/spaces/{space}/alerts",
-        options.server.trim_end_matches('/')
-    );
-    let answer = client
-        .post(&base)
-        .bearer_auth(token)
-        .json(alert)
-        .send()
-        .await;
-    let answer =
-        answer.map_err(|error| anyhow!("{} can't be reached: {}", options.server, root(&error)))?;
-    let status = answer.status();
-    let body: Value = answer
-        .json()
-        .await
-        .context("the server's answer is no JSON")?;
-    if status != StatusCode::ACCEPTED {
-        bail!(refusal(&body, status));
-    }
-    for warning in body["warnings"].as_array().into_iter().flatten() {
-        super::talk(format_args!(
-            "warning: {}",
-            warning["msg"].as_str().unwrap_or_default()
-        ));
-    }
-    if let Some(why) = nobody_hears(&body) {
-        super::talk(format_args!("warning: {why}"));
-    }
-    let id = body["id"].as_str().unwrap_or_default().to_owned();
-    say(&id)?;
-    if options.wait {
-        arrived(&client, &format!("{base}/{id}"), token).await
+    let alerts = if options.title == "-" {
+        parsed(&io::read_to_string(io::stdin())?)?
     } else {
+        vec![options.alert()?]
+    };
+    wait_for(async move {
+        let timeout = Duration::try_from(options.timeout).unwrap_or_default();
+        let sending = Sending {
+            space: options.space.remote()?,
+            ends_at: Instant::now() + timeout,
+            key: options.idempotency_key.clone().unwrap_or_else(made_key),
+            json: options.space.json(),
+        };
+        let accepted = if options.title == "-" {
+            sending.send_all(&alerts).await?
+        } else {
+            vec![sending.send_one(&alerts[0]).await?]
+        };
+        if options.wait {
+            sending.arrived(accepted).await
+        } else {
+            Ok(())
+        }
+    })
+}
+
+/// A name for the request that no other has.
+fn made_key() -> String {
+    let mut bytes = [0; 16];
+    SystemRandom::default().fill(&mut bytes);
+    format!("cli-{:032x}", u128::from_be_bytes(bytes))
+}
+
+/// The alerts of standard input.
+fn parsed(text: &str) -> Result<Vec<Value>, CommandError> {
+    let mut alerts = Vec::new();
+    for value in Deserializer::from_str(text).into_iter::<Value>() {
+        match value {
+            Ok(Value::Array(list)) => alerts.extend(list),
+            Ok(one) => alerts.push(one),
+            Err(error) => {
+                let line = format!("standard input is no JSON: {error}");
+                return Err(CommandError::Usage(vec![line]));
+            }
+        }
+    }
+    if alerts.is_empty() {
+        let line = "standard input holds no alert".to_owned();
+        return Err(CommandError::Usage(vec![line]));
+    }
+    Ok(alerts)
+}
+
+impl Options {
+    /// The alert that the options describe.
+    fn alert(&self) -> Result<Value, CommandError> {
+        let mut faults = Vec::new();
+        let mut pairs = |option: &str, texts: &[String], names: [&str; 2]| {
+            let mut all = Vec::new();
+            for text in texts {
+                match text.split_once('=') {
+                    Some((name, value)) => all.push(json!({names[0]: name, names[1]: value})),
+                    None => faults.push(format!(
+                        "--{option} {text}: write it as {}=…",
+                        names[0].to_uppercase()
+                    )),
+                }
+            }
+            all
+        };
+        let fields = pairs("field", &self.fields, ["name", "value"]);
+        let actions = pairs("action", &self.actions, ["label", "url"]);
+        for (option, value) in [("type", &self.alert_type), ("severity", &self.severity)] {
+            if value.is_none() {
+                faults.push(format!("--{option} is missing"));
+            }
+        }
+        if !faults.is_empty() {
+            return Err(CommandError::Usage(faults));
+        }
+        Ok(json!({
+            "alert_type": self.alert_type, "severity": self.severity, "title": self.title,
+            "description": self.description, "fields": fields, "url": self.url, "actions": actions,
+            "dedup_key": self.dedup_key, "status": if self.resolved { "resolved" } else { "active" },
+        }))
+    }
+}
+
+/// What one command sends.
+struct Sending {
+    space: RemoteSpace,
+    /// When to give up.
+    ends_at: Instant,
+    key: String,
+    json: bool,
+}
+
+impl Sending {
+    async fn send_one(&self, alert: &Value) -> Result<Value, CommandError> {
+        let (status, accepted) = self.post("/alerts", alert, &self.key).await?;
+        if status != StatusCode::ACCEPTED {
+            return Err(self.space.remote.refused(status, &accepted));
+        }
+        self.report(&accepted)?;
+        Ok(accepted)
+    }
+
+    /// Posts in batches. What is refused is said, and the others are sent.
+    async fn send_all(&self, alerts: &[Value]) -> Result<Vec<Value>, CommandError> {
+        let (mut accepted, mut refused) = (Vec::new(), 0);
+        for (number, batch) in alerts.chunks(BATCH_ALERTS).enumerate() {
+            let key = format!("{}-{number}", self.key);
+            let (status, answer) = self.post("/alerts/batch", &json!(batch), &key).await?;
+            if !status.is_success() {
+                return Err(self.space.remote.refused(status, &answer));
+            }
+            let results = answer["results"].as_array().into_iter().flatten();
+            for (at, result) in results.enumerate() {
+                if result["alert"].is_object() {
+                    self.report(&result["alert"])?;
+                    accepted.push(result["alert"].clone());
+                } else {
+                    refused += 1;
+                    let which = number * BATCH_ALERTS + at + 1;
+                    let detail = text(&result["problem"], "detail");
+                    talk(format_args!("error: alert {which} is refused: {detail}"));
+                }
+            }
+            progress(accepted.len() + refused, alerts.len());
+        }
+        if refused > 0 {
+            let line = format!("{refused} of {} alerts are refused", alerts.len());
+            return Err(CommandError::Refused(line));
+        }
+        Ok(accepted)
+    }
+
+    /// Posts once, or again under the same key while the server can't answer.
+    async fn post(
+        &self,
+        rest: &str,
+        body: &Value,
+        key: &str,
+    ) -> Result<(StatusCode, Value), CommandError> {
+        let mut wait = AGAIN_AFTER;
+        loop {
+            let request = self
+                .space
+                .remote
+                .request(Method::POST, &self.space.path(rest));
+            let request = request.header("idempotency-key", key).json(body);
+            let (status, answer) = self.space.remote.answer(request).await?;
+            if status != StatusCode::SERVICE_UNAVAILABLE || Instant::now() + wait > self.ends_at {
+                return Ok((status, answer));
+            }
+            sleep(wait).await;
+            wait = (2 * wait).min(AGAIN_AFTER_MAX);
+        }
+    }
+
+    /// Prints the id, and says who hears of it.
+    fn report(&self, alert: &Value) -> CommandResult {
+        for warning in alert["warnings"].as_array().into_iter().flatten() {
+            talk(format_args!("warning: {}", text(warning, "msg")));
+        }
+        match nobody_hears(alert) {
+            Some(why) => talk(format_args!("warning: {why}")),
+            None => talk(format_args!("sent to {}", names(alert, |_| true))),
+        }
+        if self.json {
+            say(alert)?;
+        } else {
+            say(text(alert, "id"))?;
+        }
+        Ok(())
+    }
+
+    /// Waits until every delivery of the alerts has arrived.
+    async fn arrived(&self, alerts: Vec<Value>) -> CommandResult {
+        let total = alerts.len();
+        let mut waiting: Vec<String> = Vec::new();
+        for alert in &alerts {
+            match nobody_hears(alert) {
+                Some(NO_MATCH) => return Err(CommandError::Undelivered(NO_MATCH.to_owned())),
+                // Of a problem that goes on, and of the end of none, nobody needs to hear.
+                Some(_) => {}
+                None => waiting.push(text(alert, "id")),
+            }
+        }
+        while let Some(id) = waiting.last() {
+            let alert = self.space.get(&format!("/alerts/{id}")).await;
+            let alert = alert.map_err(|error| match error {
+                CommandError::Refused(line) => CommandError::Undelivered(format!(
+                    "accepted, but its deliveries can't be read: {line}; a key that may only send can't wait"
+                )),
+                other => other,
+            })?;
+            let bad = names(&alert, |state| {
+                ["failed", "expired", "cancelled"].contains(&state)
+            });
+            if !bad.is_empty() {
+                return Err(CommandError::Undelivered(format!("not delivered to {bad}")));
+            }
+            let pending = names(&alert, |state| state == "pending");
+            if pending.is_empty() {
+                waiting.pop();
+                progress(total - waiting.len(), total);
+            } else if Instant::now() > self.ends_at {
+                return Err(CommandError::Undelivered(format!(
+                    "still pending for {pending}; it goes on without this command"
+                )));
+            } else {
+                sleep(LOOK_EVERY).await;
+            }
+        }
         Ok(())
     }
 }
+
+/// The names of the connectors whose deliveries are in some states.
+fn names(alert: &Value, is_meant: impl Fn(&str) -> bool) -> String {
+    let deliveries = alert["deliveries"].as_array().into_iter().flatten();
+    let meant = deliveries.filter(|one| is_meant(one["state"].as_str().unwrap_or_default()));
+    let names: Vec<String> = meant.map(|one| text(one, "connector_name")).collect();
+    names.join(", ")
+}
+
+/// Says how much is done, where a person looks on.
+fn progress(done: usize, total: usize) {
+    if total > 1 && io::stderr().is_terminal() {
+        talk(format_args!("{done} of {total}"));
+    }
+}
+
+const NO_MATCH: &str = "no connector of the space matches this alert, so nothing is sent";
 
 /// Why an accepted alert has no deliveries, if it has none.
 fn nobody_hears(alert: &Value) -> Option<&'static str> {
@@ -159,53 +329,7 @@ fn nobody_hears(alert: &Value) -> Option<&'static str> {
         } else if is_repeat {
             "the problem is active already, so nothing new is sent"
         } else {
-            "no connector of the space matches this alert, so nothing is sent"
+            NO_MATCH
         },
     )
-}
-
-pub(super) fn root(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(below) = cause.source() {
-        cause = below;
-    }
-    cause.to_string()
-}
-
-pub(super) fn refusal(body: &Value, status: StatusCode) -> String {
-    let detail = body["detail"].as_str().unwrap_or_default();
-    let faults = body["errors"].as_array().into_iter().flatten();
-    let faults = faults.filter_map(|fault| fault["msg"].as_str());
-    let others = faults.filter(|msg| *msg != detail);
-    let hints: Vec<String> = others.map(|msg| format!("\nhint: {msg}")).collect();
-    format!("not accepted ({status}): {detail}{}", hints.concat())
-}
-
-async fn arrived(client: &reqwest::Client, url: &str, token: &str) -> anyhow::Result<()> {
-    loop {
-        let answer = client.get(url).bearer_auth(token).send().await?;
-        let answered = answer.status();
-        if !answered.is_success() {
-            bail!(
-                "the alert was accepted, but its deliveries can't be read ({answered}); a send-only key may not"
-            );
-        }
-        let alert: Value = answer.json().await?;
-        let states: Vec<&str> = alert["deliveries"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|one| one["state"].as_str())
-            .collect();
-        if let Some(bad) = states
-            .iter()
-            .find(|state| matches!(**state, "failed" | "expired" | "cancelled"))
-        {
-            bail!("a delivery is {bad}");
-        }
-        if !states.contains(&"pending") {
-            return Ok(());
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
 }

@@ -5,11 +5,15 @@ use comfy_table::{Table, presets::NOTHING};
 use super::harmless::harmless;
 
 /// A plain table with a heading line.
-pub(super) fn table(heading: &[&str], rows: Vec<Vec<String>>) -> String {
+pub(super) fn table<R: AsRef<[String]>>(heading: &[&str], rows: Vec<R>) -> String {
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(heading.to_vec());
     for row in rows {
-        table.add_row(row.iter().map(|cell| harmless(cell).replace('\n', "?")));
+        table.add_row(
+            row.as_ref()
+                .iter()
+                .map(|cell| harmless(cell).replace('\n', "?")),
+        );
     }
     table
         .lines()

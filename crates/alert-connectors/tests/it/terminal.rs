@@ -1,0 +1,380 @@
+//! The commands that ask a running server, as a person uses them after one `login`.
+
+use std::{
+    fs,
+    io::Write,
+    os::unix::fs::PermissionsExt,
+    process::{Command, Output, Stdio},
+};
+
+use alert_connectors_inbox::Behaviour;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::world::{PROGRAM, World};
+
+const PASSWORD: &str = "correct horse battery staple";
+
+/// A person at a terminal, with a configuration of their own.
+struct Person {
+    home: TempDir,
+}
+
+impl Person {
+    fn new() -> Self {
+        Self {
+            home: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn types(&self, arguments: &[&str], input: &str) -> Output {
+        let mut child = Command::new(PROGRAM)
+            .args(arguments)
+            .env_remove("ALERT_CONNECTORS_TOKEN")
+            .env_remove("ALERT_CONNECTORS_SERVER")
+            .env("XDG_CONFIG_HOME", self.home.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A command that does not read its input may have ended.
+        let _closed = child.stdin.take().unwrap().write_all(input.as_bytes());
+        child.wait_with_output().unwrap()
+    }
+
+    /// What a command prints that succeeds.
+    fn sees(&self, arguments: &[&str]) -> String {
+        let output = self.types(arguments, "");
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The exit status of a command that fails, and what it says.
+    fn fails(&self, arguments: &[&str]) -> (i32, String) {
+        let output = self.types(arguments, "");
+        let said = String::from_utf8(output.stderr).unwrap();
+        (output.status.code().unwrap(), said)
+    }
+
+    fn log_in(&self, world: &World) {
+        let login = ["login", "--server", &world.server.base];
+        let by_password = ["--email", "erin@example.com", "--password-stdin"];
+        let output = self.types(&[&login[..], &by_password].concat(), PASSWORD);
+        assert!(output.status.success(), "{output:?}");
+    }
+}
+
+/// A world with a person who edits its space.
+async fn world() -> World {
+    let world = World::start().await;
+    let add = [
+        "user",
+        "add",
+        "erin@example.com",
+        "--name",
+        "Erin Doe",
+        "--password-stdin",
+    ];
+    let mut child = Command::new(PROGRAM)
+        .args(world.place.with(&add))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(PASSWORD.as_bytes()).unwrap();
+    drop(input);
+    assert!(child.wait().unwrap().success());
+    world.command(&[
+        "member",
+        "set",
+        "data",
+        "erin@example.com",
+        "--role",
+        "admin",
+    ]);
+    world
+}
+
+const ALERT: [&str; 6] = [
+    "send",
+    "--type",
+    "dq",
+    "--severity",
+    "high",
+    "Orders are late",
+];
+
+/// The first word of the first row of a table: an id.
+fn first_id(table: &str) -> &str {
+    let row = table.lines().nth(1).unwrap();
+    row.split_whitespace().next().unwrap()
+}
+
+/// A person who has logged in and sent an alert, which a connector got; with its id.
+async fn at_work(world: &World) -> (Person, String) {
+    let all = serde_json::json!([]);
+    world.connect_for("/services/a", "#data", &all).await;
+    let erin = Person::new();
+    erin.log_in(world);
+    let links = [
+        "--url",
+        "https://a.example/1",
+        "--action",
+        "Runbook=https://a.example/2",
+    ];
+    let id = erin.sees(&[&ALERT[..], &links, &["--wait"]].concat());
+    (erin, id.trim().to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_login_no_command_names_a_server_a_space_or_a_token() {
+    let world = world().await;
+    let (erin, id) = at_work(&world).await;
+    let kept = erin.home.path().join("alert-connectors/login.toml");
+    let mode = fs::metadata(&kept).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let whoami = erin.sees(&["whoami"]);
+    assert!(
+        whoami.contains("Erin Doe <erin@example.com>") && whoami.contains("admin"),
+        "{whoami}"
+    );
+    let listed = erin.sees(&["alerts", "list", "--severity", "high"]);
+    assert!(
+        listed.contains(&id) && listed.contains("Orders are late"),
+        "{listed}"
+    );
+    assert!(
+        !erin
+            .sees(&["alerts", "list", "--severity", "low"])
+            .contains(&id)
+    );
+    let shown = erin.sees(&["alerts", "show", &id]);
+    assert!(
+        shown.contains("#data") && shown.contains("delivered"),
+        "{shown}"
+    );
+    let alert: Value =
+        serde_json::from_str(&erin.sees(&["alerts", "show", &id, "--json"])).unwrap();
+    assert_eq!(alert["url"], "https://a.example/1");
+    assert_eq!(alert["actions"][0]["label"], "Runbook");
+    assert!(erin.sees(&["alerts", "resolve", &id]).contains("resolved"));
+    erin.sees(&["logout"]);
+    assert!(!kept.exists());
+    let (status, said) = erin.fails(&["whoami"]);
+    assert!(
+        status == 2 && said.contains("alert-connectors login"),
+        "{said}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connectors_are_named_by_their_names_and_deliveries_shown() {
+    let world = world().await;
+    let (erin, _) = at_work(&world).await;
+    for (arguments, says) in [
+        (&["health"][..], "healthy"),
+        (&["update", "#data", "--severity", "critical"], "critical"),
+        (&["deliveries", "#data"], "delivered"),
+        (
+            &["replay", "#data", "--since", "2026-01-01T00:00:00Z"],
+            "0 queued again",
+        ),
+        (&["test", "#data"], "took the message"),
+    ] {
+        let seen = erin.sees(&[&["connectors"], arguments].concat());
+        assert!(seen.contains(says), "{arguments:?}: {seen}");
+    }
+    let (_, said) = erin.fails(&["connectors", "test", "#nowhere"]);
+    assert!(said.contains("there are: #data"), "{said}");
+    let listed = erin.sees(&[
+        "deliveries",
+        "list",
+        "--connector",
+        "#data",
+        "--state",
+        "delivered",
+    ]);
+    let shown = erin.sees(&["deliveries", "show", first_id(&listed)]);
+    assert!(
+        shown.contains("Orders are late") && shown.contains("200"),
+        "{shown}"
+    );
+    let (_, said) = erin.fails(&["deliveries", "retry", first_id(&listed)]);
+    assert!(said.contains("can be retried"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_and_members_are_managed_through_the_server() {
+    let world = world().await;
+    let erin = Person::new();
+    erin.log_in(&world);
+    let key = erin.sees(&["keys", "create", "dbt", "--space", "data"]);
+    assert!(key.starts_with("ack_") && key.lines().count() == 1, "{key}");
+    erin.sees(&["keys", "revoke", first_id(&erin.sees(&["keys", "list"]))]);
+    assert!(!erin.sees(&["keys", "list"]).contains("dbt"));
+    world.command(&["user", "add", "bob@example.com", "--name", "Bob"]);
+    let set = erin.sees(&["members", "set", "bob@example.com", "--role", "editor"]);
+    assert!(set.contains("Bob") && set.contains("editor"), "{set}");
+    assert!(erin.sees(&["members", "list"]).contains("bob@example.com"));
+    erin.sees(&["members", "remove", "bob@example.com"]);
+    assert!(!erin.sees(&["members", "list"]).contains("bob@example.com"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_went_wrong_is_told_apart() {
+    let world = world().await;
+    let erin = Person::new();
+    let login = |server: &str, secret: &str| {
+        let output = erin.types(&["login", "--server", server, "--token-stdin"], secret);
+        (
+            output.status.code().unwrap(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    let secure = world.server.base.replace("http://", "https://");
+    let inbox = world.receiver.replace("https://", "http://");
+    for (server, secret, status, says) in [
+        (
+            "alerts.example.com",
+            "x",
+            2,
+            "must start with https:// or http://",
+        ),
+        ("http://127.0.0.1:1", "x", 4, "can't be reached"),
+        (&secure, "x", 4, "that port speaks http"),
+        (&inbox, "x", 4, "can't be reached"),
+        (
+            &world.server.base,
+            "acs_wrong",
+            1,
+            "does not know the token",
+        ),
+    ] {
+        let (got, said) = login(server, secret);
+        assert!(
+            got == status && said.contains(says),
+            "{server}: {got} {said}"
+        );
+        assert!(!said.contains("acs_wrong"), "{said}");
+    }
+    erin.log_in(&world);
+    // The token of one server is not shown to another.
+    let elsewhere = erin.fails(&["whoami", "--server", "http://127.0.0.1:1"]);
+    assert_eq!(elsewhere.0, 2);
+    // A session that has ended says so.
+    let kept = erin.home.path().join("alert-connectors/login.toml");
+    let text = fs::read_to_string(&kept).unwrap();
+    let mut login: toml::Table = text.parse().unwrap();
+    login.insert("expires_at".into(), "2020-01-01T00:00:00Z".into());
+    login.insert("token".into(), "acs_gone".into());
+    fs::write(&kept, login.to_string()).unwrap();
+    let (status, said) = erin.fails(&["alerts", "list"]);
+    assert!(
+        status == 1 && said.contains("the session ended at 2020"),
+        "{said}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_exit_status_of_send_says_how_far_an_alert_came() {
+    let world = world().await;
+    let erin = Person::new();
+    erin.log_in(&world);
+    let unheard = erin.types(&ALERT, "");
+    assert!(unheard.status.success());
+    let said = String::from_utf8(unheard.stderr).unwrap();
+    assert!(said.contains("no connector of the space matches"), "{said}");
+    let (status, said) = erin.fails(&[&ALERT[..], &["--wait"]].concat());
+    assert!(status == 3 && said.contains("no connector"), "{said}");
+
+    world
+        .connect_for("/services/a", "#data", &serde_json::json!([]))
+        .await;
+    let heard = String::from_utf8(erin.types(&ALERT, "").stderr).unwrap();
+    assert!(heard.contains("sent to #data"), "{heard}");
+    let (status, said) = erin.fails(&["send", "--type", "B A D", "--severity", "worst", "x"]);
+    assert!(status == 1 && said.contains("severity"), "{said}");
+    assert_eq!(erin.fails(&["send", "x"]).0, 2);
+    let refused = Behaviour {
+        row: Some("slack:no_service".to_owned()),
+        ..Behaviour::default()
+    };
+    world.inbox.behave("/services/a", refused);
+    let late = [&ALERT[..], &["--wait", "--timeout", "500ms"]].concat();
+    let (status, said) = erin.fails(&late);
+    assert!(
+        status == 3 && said.contains("still pending for #data"),
+        "{said}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn alerts_of_standard_input_are_sent_and_the_bad_ones_named() {
+    let world = world().await;
+    let erin = Person::new();
+    erin.log_in(&world);
+    let line =
+        |title: &str| format!(r#"{{"alert_type": "a", "severity": "low", "title": "{title}"}}"#);
+    let lines = format!("{}\n[{}, {}]\n", line("one"), line("two"), line("three"));
+    let output = erin.types(&["send", "-"], &lines);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 3);
+    let output = erin.types(&["send", "-"], &format!("{}\n{{}}\n", line("four")));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        said.contains("alert 2 is refused") && said.contains("1 of 2"),
+        "{said}"
+    );
+    for nonsense in ["", "nonsense", "{"] {
+        assert_eq!(
+            erin.types(&["send", "-"], nonsense).status.code(),
+            Some(2),
+            "{nonsense}"
+        );
+    }
+    // The same key stores once.
+    let keyed = ["send", "-", "--idempotency-key", "night-1"];
+    for _ in 0..2 {
+        assert!(erin.types(&keyed, &line("five")).status.success());
+    }
+    let listed = erin.sees(&["alerts", "list"]);
+    assert_eq!(listed.matches("five").count(), 1, "{listed}");
+    assert_eq!(listed.lines().count(), 6, "{listed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shell_completes_commands_spaces_and_connectors() {
+    let world = world().await;
+    world
+        .connect_for("/services/a", "#data quality", &serde_json::json!([]))
+        .await;
+    let erin = Person::new();
+    let completes = |words: &[&str]| {
+        let output = Command::new(PROGRAM)
+            .args([&["--", "alert-connectors"], words].concat())
+            .env("COMPLETE", "fish")
+            .env("XDG_CONFIG_HOME", erin.home.path())
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success() && output.stderr.is_empty(),
+            "{output:?}"
+        );
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(completes(&["deliv"]).contains("deliveries"));
+    // Nobody has logged in, and nothing is said while somebody types.
+    assert!(!completes(&["connectors", "test", ""]).contains("#data quality"));
+    erin.log_in(&world);
+    assert!(completes(&["connectors", "test", ""]).contains("#data quality"));
+    assert!(completes(&["alerts", "list", "--space", ""]).contains("data"));
+    let script = erin.sees(&["completions", "bash"]);
+    assert!(script.contains("COMPLETE"), "{script}");
+    let pages = erin.home.path().join("man");
+    erin.sees(&["man", &pages.display().to_string()]);
+    let page = fs::read_to_string(pages.join("alert-connectors-send.1")).unwrap();
+    assert!(page.contains("idempotency"), "{page}");
+}

@@ -4,6 +4,7 @@
 
 mod access;
 mod alerts;
+mod as_code;
 mod attack;
 mod blocked;
 mod commands;

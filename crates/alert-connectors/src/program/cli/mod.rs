@@ -1,6 +1,7 @@
 //! The command line: one file for each command. Data goes to standard output, messages for people to standard error.
 
 mod alerts;
+mod apply;
 mod cells;
 mod check;
 mod completions;
@@ -13,6 +14,7 @@ mod kept_login;
 mod key;
 mod keys;
 mod login;
+mod manifest;
 mod member;
 mod members;
 mod remote;
@@ -104,6 +106,10 @@ enum Command {
     /// Manage the connectors of a space on a running server
     #[command(subcommand)]
     Connectors(connectors::Command),
+    /// Give spaces the connectors that files name
+    Apply(apply::Options),
+    /// Write the connectors of spaces as a file for `apply`, without their webhook URLs
+    Export(apply::ExportOptions),
     /// Manage the members of a space on a running server
     #[command(subcommand)]
     Members(members::Command),
@@ -124,6 +130,8 @@ pub(crate) enum CommandError {
     Usage(Vec<String>),
     /// The server refused it.
     Refused(String),
+    /// Something would change.
+    WouldChange(String),
     /// It was accepted, and did not arrive.
     Undelivered(String),
     /// The server can't be reached.
@@ -157,6 +165,10 @@ pub(crate) fn run() -> ExitCode {
             ExitCode::from(2)
         }
         Err(CommandError::Refused(line)) => ended(1, &line),
+        Err(CommandError::WouldChange(line)) => {
+            talk(format_args!("{line}"));
+            ExitCode::from(2)
+        }
         Err(CommandError::Undelivered(line)) => ended(3, &line),
         Err(CommandError::Unreachable(line)) => ended(4, &line),
         // The reader of our output closed the pipe, which is no failure.
@@ -174,7 +186,7 @@ fn ended(status: u8, line: &str) -> ExitCode {
 }
 
 /// The commands that do not work on the database.
-const WITHOUT_DATABASE: [&str; 13] = [
+const WITHOUT_DATABASE: [&str; 15] = [
     "demo",
     "inbox",
     "login",
@@ -183,6 +195,8 @@ const WITHOUT_DATABASE: [&str; 13] = [
     "alerts",
     "deliveries",
     "connectors",
+    "apply",
+    "export",
     "members",
     "keys",
     "send",
@@ -249,6 +263,8 @@ fn run_command(command: Command, context: &CommandContext<'_>) -> CommandResult 
         Command::Whoami(options) => login::whoami(options),
         Command::Alerts(command) => alerts::run(command),
         Command::Deliveries(command) => deliveries::run(command),
+        Command::Apply(options) => apply::run(options),
+        Command::Export(options) => apply::export(options),
         Command::Members(command) => members::run(command),
         Command::Keys(command) => keys::run(command),
         Command::Connectors(command) => connectors::run(command),

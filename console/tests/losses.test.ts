@@ -183,3 +183,14 @@ test("what is not there says where to go on", async () => {
   await page.getByText("one of critical").waitFor({ state: "detached" });
   await visit.close();
 });
+
+test("on a narrow screen the current page stands in view among the pages", async () => {
+  const visit = await world.page({ viewport: { width: 360, height: 800 } });
+  const { page } = visit;
+  await visit.signIn("alice@example.com", "/spaces/data/members");
+  await page.getByRole("heading", { name: "Members", exact: true }).waitFor();
+  const link = page.getByRole("navigation", { name: "Space Data" }).getByRole("link", { name: "Members" });
+  const box = await link.boundingBox();
+  expect(box && box.x >= 0 && box.x + box.width <= 360).toBe(true);
+  await visit.close();
+});

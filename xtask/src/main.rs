@@ -2,6 +2,7 @@
 
 mod bench;
 mod circles;
+mod client;
 mod console;
 mod fuzz;
 mod lint;

@@ -9,7 +9,7 @@ use alert_connectors_cluster::{Cluster, SERVER, Setup};
 use anyhow::{Context, bail};
 
 use crate::{
-    console, fuzz, python,
+    client, console, fuzz, python,
     run::{cargo, cargo_with, debian_program, ensure, root, talk},
 };
 
@@ -53,6 +53,7 @@ pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
         cargo(&["test", "--doc", "--locked", "--workspace", "--quiet"])?;
         cards()?;
         console::test(&server)?;
+        client::test()?;
         fuzz::among_tests()?;
     }
     drop(cluster);

@@ -1,0 +1,75 @@
+"""A handler of Python's logging that sends what is logged as alerts."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+
+from ._alert import Severity
+from ._client import AlertConnectors
+
+#: At most this many records wait to be sent. What comes beyond is dropped: logging never blocks.
+WAITING_MAX = 1_000
+TITLE_CHARS_MAX = 200
+
+
+class AlertHandler(logging.Handler):
+    """Sends records of level ERROR and above, unless told otherwise, from a thread of its own.
+
+    The logger's name and the message's template name the problem, so that a message in a loop is one alert that repeats.
+    """
+
+    def __init__(self, client: AlertConnectors, *, alert_type: str = "python_log", level: int = logging.ERROR) -> None:
+        super().__init__(level)
+        self._client = client
+        self._alert_type = alert_type
+        self._waiting: queue.Queue[logging.LogRecord | None] = queue.Queue(WAITING_MAX)
+        self._thread = threading.Thread(target=self._send_all, name="alert-connectors", daemon=True)
+        self._thread.start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Queues a record. The client's own log is left out, or one failure would follow from another."""
+        if record.name.startswith(("alert_connectors", "httpx", "httpcore")):
+            return
+        try:
+            self._waiting.put_nowait(record)
+        except queue.Full:
+            self.handleError(record)
+
+    def close(self) -> None:
+        """Sends what waits, and ends."""
+        if self._thread.is_alive():
+            self._waiting.put(None)
+            self._thread.join()
+        super().close()
+
+    def _send_all(self) -> None:
+        while (record := self._waiting.get()) is not None:
+            try:
+                self._send(record)
+            except Exception:
+                self.handleError(record)
+
+    def _send(self, record: logging.LogRecord) -> None:
+        first, _, rest = record.getMessage().partition("\n")
+        details = [rest] if rest else []
+        if record.exc_info:
+            details.append((self.formatter or logging.Formatter()).formatException(record.exc_info))
+        self._client.send(
+            first[:TITLE_CHARS_MAX] or "(empty message)",
+            alert_type=self._alert_type,
+            severity=severity_of(record.levelno),
+            description="\n".join(details) or None,
+            fields={"Logger": record.name, "Place": f"{record.filename}:{record.lineno}"},
+            dedup_key=f"{record.name}:{record.msg}"[:200],
+        )
+
+
+def severity_of(level: int) -> Severity:
+    """The severity of a level of logging."""
+    if level >= logging.CRITICAL:
+        return "critical"
+    if level >= logging.ERROR:
+        return "high"
+    return "medium" if level >= logging.WARNING else "low"

@@ -56,7 +56,7 @@ fn marked_up<'t>(text: &'t str, is_after_word: bool, out: &mut String) -> &'t st
     let rest = text.get(mark.len_utf8()..).unwrap_or_default();
     match mark {
         '<' => {
-            if let Some((inner, after)) = rest.split_once('>') {
+            if let Some((inner, after)) = bracketed(rest) {
                 reference(inner, out);
                 return after;
             }
@@ -88,6 +88,14 @@ fn marked_up<'t>(text: &'t str, is_after_word: bool, out: &mut String) -> &'t st
     }
     out.push(mark);
     rest
+}
+
+/// What stands before the bracket that ends a reference, and what follows. A reference holds no bracket and no line break, so a text of
+/// nothing but brackets is not searched to its end for each of them.
+fn bracketed(text: &str) -> Option<(&str, &str)> {
+    let end = text.find(['>', '<', '\n'])?;
+    let (inner, rest) = text.split_at(end);
+    Some((inner, rest.strip_prefix('>')?))
 }
 
 /// The text up to the mark that ends it, and what follows: no space stands inside at either end, and no word right behind it.
@@ -180,9 +188,11 @@ fn unmarked<'t>(text: &'t str, is_inside_word: bool, out: &mut String) -> &'t st
 
 /// The label of a link that a text begins with, and what follows.
 fn link(text: &str) -> Option<(&str, &str)> {
-    let (label, rest) = text.strip_prefix('[')?.split_once("](")?;
-    let (_target, after) = rest.split_once(')')?;
-    (!label.contains('\n')).then_some((label, after))
+    let text = text.strip_prefix('[')?;
+    let (label, rest) = text.split_at(text.find([']', '[', '\n'])?);
+    let target = rest.strip_prefix("](")?;
+    let (_target, rest) = target.split_at(target.find([')', '[', '\n', ' '])?);
+    Some((label, rest.strip_prefix(')')?))
 }
 
 #[cfg(test)]
@@ -225,6 +235,19 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(markdown(mrkdwn), expected, "{mrkdwn:?}");
+        }
+    }
+
+    /// A search to the end for each of them would not end in a day.
+    #[test]
+    fn a_text_of_nothing_but_marks_is_read_as_it_is() {
+        for mark in [
+            "<", "[", "*", "~", "`", "_", "[a](", "<a|", "*a ", "•", "&", "~*_`",
+        ] {
+            let text = mark.repeat(200_000 / mark.len());
+            let shown = markdown(&text);
+            assert!(shown.len() >= text.trim_end().len() / 2, "{mark}");
+            drop(plain(&text));
         }
     }
 

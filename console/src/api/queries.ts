@@ -114,7 +114,8 @@ export const pausesQuery = (slug: string, { connector_id, since, until }: Delive
     queryFn: async () => {
       const only = connector_id?.length === 1 ? connector_id[0] : undefined;
       const { items } = await answer(listPauses({ path: { slug }, query: { connector_id: only, since, until } }));
-      return items;
+      // The API takes one connector; a list may be of several.
+      return items.filter((pause) => connector_id?.includes(pause.connector_id) ?? true);
     },
     refetchInterval: LIVE,
   });

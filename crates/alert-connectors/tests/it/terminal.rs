@@ -355,7 +355,7 @@ async fn a_shell_completes_commands_spaces_and_connectors() {
     let completes = |words: &[&str]| {
         let output = Command::new(PROGRAM)
             .args([&["--", "alert-connectors"], words].concat())
-            .env("COMPLETE", "fish")
+            .env("_ALERT_CONNECTORS_COMPLETE", "fish")
             .env("XDG_CONFIG_HOME", erin.home.path())
             .output()
             .unwrap();
@@ -372,7 +372,7 @@ async fn a_shell_completes_commands_spaces_and_connectors() {
     assert!(completes(&["connectors", "test", ""]).contains("#data quality"));
     assert!(completes(&["alerts", "list", "--space", ""]).contains("data"));
     let script = erin.sees(&["completions", "bash"]);
-    assert!(script.contains("COMPLETE"), "{script}");
+    assert!(script.contains("_ALERT_CONNECTORS_COMPLETE"), "{script}");
     let pages = erin.home.path().join("man");
     erin.sees(&["man", &pages.display().to_string()]);
     let page = fs::read_to_string(pages.join("alert-connectors-send.1")).unwrap();

@@ -37,8 +37,8 @@ pub(super) struct ManOptions {
     folder: PathBuf,
 }
 
-/// The variable by which a shell asks for completions.
-const VARIABLE: &str = "COMPLETE";
+/// The variable by which a shell asks for completions. A general name could stand in the environment of a server.
+const VARIABLE: &str = "_ALERT_CONNECTORS_COMPLETE";
 /// Somebody types meanwhile, so a slow server is not waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
 

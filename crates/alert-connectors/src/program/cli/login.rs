@@ -1,6 +1,9 @@
 //! `login`, `logout` and `whoami`: which server, space and token the other commands use when they name none.
 
-use std::{fs, io};
+use std::{
+    fs,
+    io::{self, IsTerminal},
+};
 
 use anyhow::anyhow;
 use clap::Args;
@@ -47,6 +50,16 @@ pub(super) struct Options {
 pub(super) fn login(options: Options) -> CommandResult {
     let server = checked_server(&options.server)?;
     let space = options.space.as_deref().map(slug).transpose()?;
+    if io::stdin().is_terminal() {
+        let what = if options.token_stdin {
+            "token"
+        } else {
+            "password"
+        };
+        talk(format_args!(
+            "type the {what}, which is shown, and end with Ctrl-D; a file or a pipe keeps it off the screen"
+        ));
+    }
     let secret = io::read_to_string(io::stdin())?.trim_end().to_owned();
     wait_for(async move {
         let (token, expires_at) = match &options.email {

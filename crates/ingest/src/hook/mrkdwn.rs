@@ -153,8 +153,10 @@ fn unescaped(text: &str) -> String {
 /// Markdown without its marks, in one line: titles and fields show plain text.
 pub(super) fn plain(markdown: &str) -> String {
     let mut out = String::with_capacity(markdown.len());
-    let mut rest = markdown.trim_start_matches('#').trim();
-    while let Some(at) = rest.find(['*', '~', '`', '_', '[']) {
+    let heading = markdown.trim_start_matches('#');
+    let is_heading = heading.is_empty() || heading.starts_with(' ');
+    let mut rest = if is_heading { heading } else { markdown }.trim();
+    while let Some(at) = rest.find(['*', '~', '`', '[']) {
         let (before, marked) = rest.split_at(at);
         out.push_str(before);
         let is_inside_word = before.ends_with(char::is_alphanumeric);
@@ -169,12 +171,15 @@ fn unmarked<'t>(text: &'t str, is_inside_word: bool, out: &mut String) -> &'t st
         out.push_str(label);
         return after;
     }
-    for mark in ["**", "~~", "__", "*", "`", "_"] {
+    // An underscore is a part of a name far more often than a mark.
+    for mark in ["**", "~~", "*", "`"] {
         if let Some((inner, after)) = text
             .strip_prefix(mark)
             .and_then(|rest| rest.split_once(mark))
             && !is_inside_word
             && !inner.is_empty()
+            && !inner.starts_with(char::is_whitespace)
+            && !inner.ends_with(char::is_whitespace)
             && !after.starts_with(char::is_alphanumeric)
         {
             out.push_str(&plain(inner));
@@ -255,12 +260,15 @@ mod tests {
     fn a_title_has_no_marks() {
         for (text, expected) in [
             (
-                "**[FIRING:1]** `disk_full` on _db-1_",
+                "**[FIRING:1]** `disk_full` on *db-1*",
                 "[FIRING:1] disk_full on db-1",
             ),
             ("[the run](https://a.example) failed", "the run failed"),
             ("## Late", "Late"),
+            ("#1 in #data", "#1 in #data"),
             ("snake_case_name stays", "snake_case_name stays"),
+            ("__init__.py and _tmp_ stay", "__init__.py and _tmp_ stay"),
+            ("2 * 3 * 4 ~ 5 ~ 6", "2 * 3 * 4 ~ 5 ~ 6"),
             ("a  b\tc", "a b c"),
             ("**open", "**open"),
         ] {

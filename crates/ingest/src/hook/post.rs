@@ -32,7 +32,8 @@ impl Post<'_> {
         }
         let (first, rest) = markdown.split_once('\n').unwrap_or((markdown, ""));
         if self.title.is_none() && !first.starts_with("```") {
-            self.title = Some(plain(first));
+            // A line of nothing but marks is no title.
+            self.title = Some(plain(first)).filter(|title| !title.is_empty());
             self.text(rest);
         } else if self.title.as_deref() != Some(plain(markdown).as_str()) {
             self.paragraph(markdown.to_owned());

@@ -238,6 +238,12 @@ fn what_the_platform_would_refuse_is_refused_in_its_words() {
     ] {
         assert_eq!(read(&body).unwrap_err(), HookRefusal(words), "{body}");
     }
+    let headed = alert(&json!({"text": "##\n\nbelow a line of marks"}));
+    assert_eq!(headed.title, "below a line of marks");
+    let sums = alert(
+        &json!({"attachments": [{"title": "t", "fields": [{"title": "Sum", "value": "2 * 3 * 4"}]}]}),
+    );
+    assert_eq!(fields(&sums), ["Sum=2 * 3 * 4"]);
     // Only code: its first line is the title.
     let code = alert(&json!({"text": "```\nTraceback\nline 1\n```"}));
     assert_eq!(code.title, "Traceback");

@@ -12,7 +12,7 @@ CREATE TABLE pauses (
 CREATE INDEX pauses_by_connector ON pauses (connector_no, ended_at);
 -- Whatever switches a connector on writes its pause. The last hundred of each are kept.
 CREATE TRIGGER connectors_switched_on AFTER UPDATE OF is_active ON connectors WHEN NEW.is_active AND NOT OLD.is_active BEGIN
-    INSERT INTO pauses VALUES (NEW.no, coalesce(OLD.switched_at, OLD.updated_at), NEW.switched_at, OLD.severity_filter,
+    INSERT INTO pauses VALUES (NEW.no, coalesce(OLD.switched_at, OLD.created_at), NEW.switched_at, OLD.severity_filter,
         OLD.alert_type_filter);
     DELETE FROM pauses WHERE connector_no = NEW.no AND ended_at <=
         (SELECT ended_at FROM pauses WHERE connector_no = NEW.no ORDER BY ended_at DESC LIMIT 1 OFFSET 100);

@@ -65,10 +65,10 @@ pub const SELECT_PAUSES: &str = "SELECT * FROM (
         FROM spaces s JOIN connectors c ON c.space_no = s.no JOIN pauses p ON p.connector_no = c.no
         WHERE s.id = $1 AND p.ended_at >= $2 AND p.began_at < $3 AND (c.id = $4 OR $4 IS NULL)
     UNION ALL
-    SELECT c.id, c.name, coalesce(c.switched_at, c.updated_at), c.deleted_at, c.severity_filter, c.alert_type_filter
+    SELECT c.id, c.name, coalesce(c.switched_at, c.created_at), c.deleted_at, c.severity_filter, c.alert_type_filter
         FROM spaces s JOIN connectors c ON c.space_no = s.no
         WHERE s.id = $1 AND NOT c.is_active AND (c.deleted_at >= $2 OR c.deleted_at IS NULL)
-            AND coalesce(c.switched_at, c.updated_at) < $3 AND (c.id = $4 OR $4 IS NULL)) AS one
+            AND coalesce(c.switched_at, c.created_at) < $3 AND (c.id = $4 OR $4 IS NULL)) AS one
     ORDER BY began_at DESC LIMIT $5";
 
 impl Pause {

@@ -12,7 +12,7 @@ use axum::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
-use super::{gate::Gate, schema};
+use super::{gate::Gate, intake::off_if_large, schema};
 use crate::{
     ApiError, App, ErrorKind, Freshness,
     accept::{PostRequest, Poster as _},
@@ -146,17 +146,21 @@ async fn read(
     );
     query.finish()?;
     let body = body::read(app, &as_json(headers), request, BODY_BYTES_MAX).await?;
-    let options = HookOptions {
-        alert_type: alert_type.as_ref().map_or(ALERT_TYPE, AlertType::as_str),
-        severity,
-    };
-    let bytes = json_of(&body);
-    let mended = body::mended(&bytes);
-    let read = match body::parse(&mended) {
-        Ok(json) => read_hook(json, options, app.clock.now()),
-        Err(_malformed) => Err(HookRefusal::INVALID),
-    };
-    let read = read.map(|(alert, shape)| (PreparedAlert::of(alert), shape));
+    let now = app.clock.now();
+    let read = off_if_large(&body, move |bytes| {
+        let options = HookOptions {
+            alert_type: alert_type.as_ref().map_or(ALERT_TYPE, AlertType::as_str),
+            severity,
+        };
+        let bytes = json_of(bytes);
+        let mended = body::mended(&bytes);
+        let read = match body::parse(&mended) {
+            Ok(json) => read_hook(json, options, now),
+            Err(_malformed) => Err(HookRefusal::INVALID),
+        };
+        Ok(read.map(|(alert, shape)| (PreparedAlert::of(alert), shape)))
+    })
+    .await?;
     Ok((read, body))
 }
 

@@ -1,11 +1,11 @@
 //! What a colour says of an alert.
 
 /// What colours mean everywhere.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Colour {
-    Bad,
-    Warning,
     Good,
+    Warning,
+    Bad,
 }
 
 /// A colour below this share of saturation is a grey, which says nothing.

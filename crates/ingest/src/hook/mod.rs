@@ -174,7 +174,7 @@ struct Problem<'t> {
 
 impl<'t> Problem<'t> {
     /// Reads a title that says in brackets whether something fires or is resolved, as Alertmanager's own template does:
-    /// `[FIRING:2] DiskFull db-1 (warning)`. The count changes, and so may what stands in parentheses. Only such a title ends a problem:
+    /// `[FIRING:2] DiskFull db-1 (warning)`. The count changes, and so may what stands in parentheses at the end. Only such a title ends a problem:
     /// any other good news is a message of its own, for nobody could say which problem it ends, and an end of none is not sent.
     fn of(title: &'t str) -> Option<Self> {
         let (state, rest) = title.trim_start().strip_prefix('[')?.split_once(']')?;
@@ -184,7 +184,16 @@ impl<'t> Problem<'t> {
             "resolved" => true,
             _ => return None,
         };
-        let name = rest.split(" (").next().unwrap_or_default().trim();
+        let rest = rest.trim();
+        let common = rest
+            .strip_suffix(')')
+            .and_then(|rest| rest.rsplit_once('('));
+        let name = match common {
+            // A group that is made by no label has nothing but those that all of its alerts have.
+            Some((before, inside)) if before.trim().is_empty() => inside.trim(),
+            Some((before, _)) => before.trim(),
+            None => rest,
+        };
         (!name.is_empty()).then_some(Self { name, is_over })
     }
 }

@@ -19,24 +19,22 @@ pub(super) struct Post<'j> {
     pub(super) links: Vec<(String, String)>,
     /// Where the title leads.
     pub(super) url: Option<String>,
-    /// The first colour that says something.
+    /// The worst colour.
     pub(super) colour: Option<Colour>,
 }
 
 impl Post<'_> {
     /// Adds Markdown. Its first line is the title if there is none yet.
     pub(super) fn text(&mut self, markdown: &str) {
-        let markdown = markdown.trim();
-        if markdown.is_empty() {
-            return;
-        }
-        let (first, rest) = markdown.split_once('\n').unwrap_or((markdown, ""));
-        if self.title.is_none() && !first.starts_with("```") {
+        let mut rest = markdown.trim();
+        while self.title.is_none() && !rest.is_empty() && !rest.starts_with("```") {
+            let (first, below) = rest.split_once('\n').unwrap_or((rest, ""));
             // A line of nothing but marks is no title.
             self.title = Some(plain(first)).filter(|title| !title.is_empty());
-            self.text(rest);
-        } else if self.title.as_deref() != Some(plain(markdown).as_str()) {
-            self.paragraph(markdown.to_owned());
+            rest = below.trim_start();
+        }
+        if !rest.is_empty() && self.title.as_deref() != Some(plain(rest).as_str()) {
+            self.paragraph(rest.to_owned());
         }
     }
 
@@ -96,7 +94,7 @@ impl Post<'_> {
     }
 
     pub(super) fn colour(&mut self, text: &str) {
-        self.colour = self.colour.or_else(|| Colour::parse(text));
+        self.colour = self.colour.max(Colour::parse(text));
     }
 
     /// The title; where only code is shown, the first line of it.

@@ -59,6 +59,35 @@ fn alertmanagers_message_names_its_problem() {
 }
 
 #[test]
+fn problems_are_told_apart_by_their_names() {
+    for (title, key) in [
+        ("[FIRING:1] Latency (p99) api", Some("Latency (p99) api")),
+        (
+            "[FIRING:1] Latency (p99) api (critical eu)",
+            Some("Latency (p99) api"),
+        ),
+        (
+            "[RESOLVED]  (DiskFull db-1 warning)",
+            Some("DiskFull db-1 warning"),
+        ),
+        ("[FIRING:3]", None),
+        ("[INFO] Latency", None),
+    ] {
+        let key = key.map(|key| format!("hook:webhook:{key}"));
+        assert_eq!(alert(&json!({"text": title})).dedup_key, key, "{title}");
+    }
+}
+
+/// Each line without a word was a call within a call.
+#[test]
+fn a_message_of_nothing_but_empty_headings_has_no_text() {
+    let body = json!({"text": "#\n".repeat(400_000)});
+    assert_eq!(read(&body).unwrap_err(), HookRefusal("no_text"));
+    let ends = json!({"text": format!("{}word", "#\n".repeat(400_000))});
+    assert_eq!(alert(&ends).title, "word");
+}
+
+#[test]
 fn blocks_become_title_text_fields_and_links() {
     let body = json!({"text": "A fallback", "blocks": [
         {"type": "header", "text": {"type": "plain_text", "text": "Load failed"}},
@@ -106,8 +135,8 @@ fn legacy_attachments_are_read_whole() {
     ]});
     let alert = alert(&body);
     assert_eq!(alert.title, "Nightly run");
-    // The first colour counts.
-    assert_eq!(alert.severity, Severity::Low);
+    // The worst colour counts.
+    assert_eq!(alert.severity, Severity::Medium);
     assert_eq!(
         alert.description.as_deref(),
         Some("**12 models**\n\nall **good**\n\ndbt\n\ndbt Cloud\n\none is slow")

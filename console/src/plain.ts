@@ -32,8 +32,14 @@ export function placeWords(place: string): string {
     .replace(NAME, (name) => FIELDS[name] ?? name);
 }
 
-/** A sentence of the API about a field. What it quotes stays. */
+/** A sentence of the API about a field. Names of fields become words wherever they stand in it. */
 export const faultWords = (sentence: string): string => capitalised(placeWords(sentence));
+
+/** What the API corrected in an alert that was posted, with the field that it says. */
+export function warningWords({ loc, msg }: { loc: unknown[]; msg: string }): string {
+  const place = placeWords(loc.slice(1).join("."));
+  return place === "" ? faultWords(msg) : `${capitalised(place)}: ${placeWords(msg)}`;
+}
 
 /** What a platform leaves out of a text or a list. */
 export function trimWords({ field, from, to }: { field: string; from: number; to: number }): string {

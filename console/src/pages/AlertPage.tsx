@@ -16,7 +16,7 @@ import { useScrolls } from "../parts/Scrolling";
 import { Time } from "../parts/Time";
 import { platformName, Preview } from "../preview/Preview";
 import { webAddress } from "../preview/slack";
-import { faultWords, trimWords } from "../plain";
+import { trimWords, warningWords } from "../plain";
 import { asPosted } from "../sample";
 import { count, ruleSentence, titleWords } from "../words";
 import { useSpace } from "./Layout";
@@ -136,8 +136,8 @@ function About({ alert }: { alert: AlertDetails }) {
       </div>
       {alert.warnings.length > 0 && (
         <ul className={styles.small}>
-          {alert.warnings.map(({ msg }, at) => (
-            <li key={at}>{faultWords(msg)}</li>
+          {alert.warnings.map((warning, at) => (
+            <li key={at}>{warningWords(warning)}</li>
           ))}
         </ul>
       )}

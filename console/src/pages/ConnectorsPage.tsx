@@ -93,7 +93,7 @@ function Row({ slug, connector, health, mayEdit }: RowProps) {
   });
   const [asked, setAsked] = useState<"delete" | "pause">();
   const pending = health?.queue_depth ?? 0;
-  // Whoever switches a connector off loses what is pending, and is asked where there is something to lose.
+  // Switching a connector off cancels its pending messages, so the user is asked where there are any.
   const switchTo = (on: boolean) => (!on && pending > 0 ? setAsked("pause") : change.mutate(on));
   const isActive = change.isPending ? change.variables : connector.is_active;
   return (

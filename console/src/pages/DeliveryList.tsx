@@ -152,7 +152,7 @@ function Missed({ slug, pause }: { slug: string; pause: Pause }) {
       </ul>
       <p>
         <Link to="/spaces/$slug/alerts" params={{ slug }} search={filters}>
-          {page?.next_cursor ? `Show these and more than ${number} others among the alerts` : `Show ${count(number, "alert")} among the alerts`}
+          {page?.next_cursor ? "Show these and older ones among the alerts" : `Show ${count(number, "alert")} among the alerts`}
         </Link>
       </p>
     </div>

@@ -107,6 +107,11 @@ function SignOut() {
   const queries = useQueryClient();
   const navigate = useNavigate();
   const signOut = async () => {
+    const me = queries.getQueryData(meQuery.queryKey);
+    if (me) {
+      // What is typed outlives the sign-in, for the same user.
+      keepTyped(me.user.id);
+    }
     await endSession().catch(() => undefined);
     queries.clear();
     await navigate({ to: "/sign-in" });

@@ -40,7 +40,7 @@ export function MembersPage() {
 
 function useMembers(slug: string) {
   const queries = useQueryClient();
-  // Whoever changes their own role may do less on this page from now on.
+  // A user who changes their own role may do less on this page from then on.
   const again = () =>
     Promise.all([queries.invalidateQueries({ queryKey: ["members", slug] }), queries.invalidateQueries({ queryKey: meQuery.queryKey })]);
   const set = useMutation({
@@ -77,7 +77,7 @@ function Row({ slug, member, isAdmin }: { slug: string; member: Member; isAdmin:
           <>
             <Select label={`Role of ${full_name}`} value={role} options={ROLES} onChange={setChosen} />
             {role !== member.role && (
-              <Button look="primary" isBusy={set.isPending} onClick={() => (isSelf ? setAsked("role") : save())}>
+              <Button look="primary" isBusy={set.isPending} onClick={() => (isSelf && member.role === "admin" ? setAsked("role") : save())}>
                 Save role
               </Button>
             )}

@@ -14,7 +14,7 @@ import { useDebounced } from "../parts/useDebounced";
 import { useUnsaved } from "../parts/Unsaved";
 import { useKept } from "../parts/useKept";
 import { platformName, Preview } from "../preview/Preview";
-import { faultWords, trimWords } from "../plain";
+import { trimWords, warningWords } from "../plain";
 import { count, ruleSentence, SEVERITY_OPTIONS } from "../words";
 import { useSpace } from "./Layout";
 import styles from "./page.module.css";
@@ -164,9 +164,9 @@ function Receivers({ preview }: { preview: PreviewData }) {
           </ul>
         </details>
       )}
-      {preview.warnings.map(({ loc, msg }) => (
-        <p key={`${loc.join(".")} ${msg}`} className={styles.small}>
-          {faultWords(msg)}
+      {preview.warnings.map((warning) => (
+        <p key={`${warning.loc.join(".")} ${warning.msg}`} className={styles.small}>
+          {warningWords(warning)}
         </p>
       ))}
       {(["slack", "teams"] as const).flatMap((platform) =>

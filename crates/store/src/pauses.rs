@@ -25,7 +25,7 @@ pub const PAUSES_LISTED_MAX: i64 = 200;
 pub struct PauseQuery {
     /// Of this connector; of all that there ever were if `None`.
     pub connector: Option<ConnectorId>,
-    /// Not over at this time.
+    /// Not over before this time.
     pub since: Option<Timestamp>,
     /// Begun before this time.
     pub until: Option<Timestamp>,

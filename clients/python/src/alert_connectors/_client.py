@@ -6,10 +6,10 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Unpack
+from typing import Any, TypeAlias, TypeVar, Unpack, cast
 
 import httpx
 
@@ -36,8 +36,38 @@ class Sent:
     """What the server corrected."""
 
 
+@dataclass(frozen=True)
+class Attempt:
+    """A step: make this request, within so many seconds, and send its outcome back."""
+
+    request: dict[str, Any]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Wait:
+    """A step: wait for so many seconds."""
+
+    seconds: float
+
+
+Outcome: TypeAlias = httpx.Response | httpx.TransportError
+T = TypeVar("T")
+#: What a client does one after the other, without doing it: each client carries the steps out in its own way.
+Steps: TypeAlias = Generator[Attempt | Wait, Outcome | None, T]
+
+
+def _thrown(steps: Steps[T], error: Exception) -> T:
+    """Lets the steps judge an error that no further attempt would mend, such as an address that is none."""
+    try:
+        steps.throw(error)
+    except StopIteration as end:
+        return cast(T, end.value)
+    raise error
+
+
 class _Shared:
-    """What both clients have in common: everything but the waiting."""
+    """What both clients have in common: everything but the requests and the waiting."""
 
     def __init__(self, url: str, token: str, space: str, *, seconds: float, raises: bool) -> None:
         #: What makes every request fail. A pipeline that only begins is not stopped by it.
@@ -58,6 +88,44 @@ class _Shared:
         if self._raises:
             raise NotSentError(_words(error)) from error
         _log.error("an alert was not sent: %s", _words(error))
+
+    def _posting(self, path: str, body: object, key: str | None) -> Steps[Any]:
+        """The attempts of one request, and the JSON of its answer."""
+        retry, request = Retry(self._seconds), self._request(path, body, key)
+        while True:
+            outcome = yield Attempt(request, retry.left())
+            assert outcome is not None
+            wait = retry.wait_after(outcome)
+            if wait is None:
+                if isinstance(outcome, httpx.TransportError):
+                    raise outcome
+                return _body(outcome)
+            yield Wait(wait)
+
+    def _sending(self, title: str, parts: AlertArguments, key: str | None) -> Steps[Sent | None]:
+        try:
+            return _sent((yield from self._posting("/alerts", made(title, parts), key)))
+        except Exception as error:
+            self._failed(error)
+            return None
+
+    def _sending_all(self, alerts: Sequence[Alert], key: str | None) -> Steps[list[Sent]]:
+        try:
+            answer = yield from self._posting("/alerts/batch", list(alerts), key)
+            good, bad = _all_sent(answer["results"])
+        except Exception as error:
+            self._failed(error)
+            return []
+        if bad:
+            self._failed(NotSentError("; ".join(bad)))
+        return good
+
+    def _ingesting(self, source: str, body: object, key: str | None) -> Steps[int | None]:
+        try:
+            return len((yield from self._posting(f"/ingest/{source}", body, key))["alerts"])
+        except Exception as error:
+            self._failed(error)
+            return None
 
 
 def _words(error: Exception) -> str:
@@ -104,45 +172,33 @@ class AlertConnectors(_Shared):
 
     def send(self, title: str, *, idempotency_key: str | None = None, **parts: Unpack[AlertArguments]) -> Sent | None:
         """Sends an alert. Its parts are those of the API: ``alert_type``, ``severity``, ``description`` and the others."""
-        try:
-            return _sent(self._post("/alerts", made(title, parts), idempotency_key))
-        except Exception as error:
-            self._failed(error)
-            return None
+        return self._run(self._sending(title, parts, idempotency_key))
 
     def send_all(self, alerts: Sequence[Alert], *, idempotency_key: str | None = None) -> list[Sent]:
         """Sends at most 1,000 alerts at once. Those that the server refuses are logged, and the others are sent."""
-        try:
-            good, bad = _all_sent(self._post("/alerts/batch", list(alerts), idempotency_key)["results"])
-        except Exception as error:
-            self._failed(error)
-            return []
-        if bad:
-            self._failed(NotSentError("; ".join(bad)))
-        return good
+        return self._run(self._sending_all(alerts, idempotency_key))
 
     def ingest(self, source: str, body: object, *, idempotency_key: str | None = None) -> int | None:
         """Posts a producer's own body, such as dbt's ``run_results.json``. Returns how many alerts came of it."""
-        try:
-            return len(self._post(f"/ingest/{source}", body, idempotency_key)["alerts"])
-        except Exception as error:
-            self._failed(error)
-            return None
+        return self._run(self._ingesting(source, body, idempotency_key))
 
-    def _post(self, path: str, body: object, key: str | None) -> Any:
-        retry, request = Retry(self._seconds), self._request(path, body, key)
+    def _run(self, steps: Steps[T]) -> T:
+        outcome: Outcome | None = None
         while True:
-            outcome: httpx.Response | httpx.TransportError
             try:
-                outcome = self._http.request(**request, timeout=retry.left())
+                step = steps.send(outcome)
+            except StopIteration as end:
+                return cast(T, end.value)
+            outcome = None
+            if isinstance(step, Wait):
+                time.sleep(step.seconds)
+                continue
+            try:
+                outcome = self._http.request(**step.request, timeout=step.seconds)
             except httpx.TransportError as error:
                 outcome = error
-            wait = retry.wait_after(outcome)
-            if wait is None:
-                if isinstance(outcome, httpx.TransportError):
-                    raise outcome
-                return _body(outcome)
-            time.sleep(wait)
+            except Exception as error:
+                return _thrown(steps, error)
 
     def close(self) -> None:
         """Closes the connections."""
@@ -164,45 +220,33 @@ class AsyncAlertConnectors(_Shared):
 
     async def send(self, title: str, *, idempotency_key: str | None = None, **parts: Unpack[AlertArguments]) -> Sent | None:
         """As :meth:`AlertConnectors.send`."""
-        try:
-            return _sent(await self._post("/alerts", made(title, parts), idempotency_key))
-        except Exception as error:
-            self._failed(error)
-            return None
+        return await self._run(self._sending(title, parts, idempotency_key))
 
     async def send_all(self, alerts: Sequence[Alert], *, idempotency_key: str | None = None) -> list[Sent]:
         """As :meth:`AlertConnectors.send_all`."""
-        try:
-            good, bad = _all_sent((await self._post("/alerts/batch", list(alerts), idempotency_key))["results"])
-        except Exception as error:
-            self._failed(error)
-            return []
-        if bad:
-            self._failed(NotSentError("; ".join(bad)))
-        return good
+        return await self._run(self._sending_all(alerts, idempotency_key))
 
     async def ingest(self, source: str, body: object, *, idempotency_key: str | None = None) -> int | None:
         """As :meth:`AlertConnectors.ingest`."""
-        try:
-            return len((await self._post(f"/ingest/{source}", body, idempotency_key))["alerts"])
-        except Exception as error:
-            self._failed(error)
-            return None
+        return await self._run(self._ingesting(source, body, idempotency_key))
 
-    async def _post(self, path: str, body: object, key: str | None) -> Any:
-        retry, request = Retry(self._seconds), self._request(path, body, key)
+    async def _run(self, steps: Steps[T]) -> T:
+        outcome: Outcome | None = None
         while True:
-            outcome: httpx.Response | httpx.TransportError
             try:
-                outcome = await self._http.request(**request, timeout=retry.left())
+                step = steps.send(outcome)
+            except StopIteration as end:
+                return cast(T, end.value)
+            outcome = None
+            if isinstance(step, Wait):
+                await asyncio.sleep(step.seconds)
+                continue
+            try:
+                outcome = await self._http.request(**step.request, timeout=step.seconds)
             except httpx.TransportError as error:
                 outcome = error
-            wait = retry.wait_after(outcome)
-            if wait is None:
-                if isinstance(outcome, httpx.TransportError):
-                    raise outcome
-                return _body(outcome)
-            await asyncio.sleep(wait)
+            except Exception as error:
+                return _thrown(steps, error)
 
     async def close(self) -> None:
         """Closes the connections."""

@@ -15,7 +15,7 @@ TITLE_CHARS_MAX = 200
 
 
 class AlertHandler(logging.Handler):
-    """Sends records of level ERROR and above, unless told otherwise, from a thread of its own.
+    """Sends records of at least ``level``, from a thread of its own.
 
     The logger's name and the message's template name the problem, so that a message in a loop is one alert that repeats.
     """
@@ -38,7 +38,7 @@ class AlertHandler(logging.Handler):
             self.handleError(record)
 
     def close(self) -> None:
-        """Sends what waits, and ends."""
+        """Sends the records that are queued, and ends the thread."""
         if self._thread.is_alive():
             self._waiting.put(None)
             self._thread.join()

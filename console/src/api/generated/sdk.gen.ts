@@ -700,7 +700,8 @@ export const setMember = <ThrowOnError extends boolean = false>(options: Options
 /**
  * List when the connectors of a space were switched off, newest first.
  *
- * What came meanwhile was queued for none of them. The filters and the times of a pause, given to the list of alerts, show it.
+ * What came meanwhile was not queued for them. The list of alerts shows it by the filters and the times of a pause; an empty filter of
+ * types lets nothing through, and of a problem that was opened before only the beginning is listed.
  */
 export const listPauses = <ThrowOnError extends boolean = false>(options: Options<ListPausesData, ThrowOnError>) => (options.client ?? client).get<ListPausesResponses, ListPausesErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }, {

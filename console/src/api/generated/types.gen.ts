@@ -3143,7 +3143,7 @@ export type ListPausesData = {
          */
         connector_id?: string;
         /**
-         * Not over at this RFC 3339 time
+         * Not over before this RFC 3339 time
          */
         since?: string;
         /**

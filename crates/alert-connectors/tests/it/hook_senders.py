@@ -130,7 +130,7 @@ def form():
 
 
 def undeclared():
-    """JSON that says it is a form, which is what curl does unless it is told otherwise."""
+    """JSON that is declared as a form: curl does so by default."""
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     return requests.post(url, data='{"text": "plain words"}', headers=headers).text
 

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::Write,
+    io::{BufRead, BufReader, Write},
     os::unix::fs::PermissionsExt,
     process::{Command, Output, Stdio},
 };
@@ -377,4 +377,51 @@ async fn a_shell_completes_commands_spaces_and_connectors() {
     erin.sees(&["man", &pages.display().to_string()]);
     let page = fs::read_to_string(pages.join("alert-connectors-send.1")).unwrap();
     assert!(page.contains("idempotency"), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tail_prints_all_that_came_however_short_its_pages_are() {
+    let world = world().await;
+    let erin = Person::new();
+    erin.log_in(&world);
+    let line = |title| format!(r#"{{"alert_type": "a", "severity": "low", "title": "{title}"}}"#);
+    let three = ["one", "two", "three"].map(line).join("\n");
+    assert!(erin.types(&["send", "-"], &three).status.success());
+    let mut tail = Command::new(PROGRAM)
+        .args([
+            "alerts",
+            "tail",
+            "--limit",
+            "1",
+            "--since",
+            "2020-01-01T00:00:00Z",
+        ])
+        .env_remove("ALERT_CONNECTORS_TOKEN")
+        .env("XDG_CONFIG_HOME", erin.home.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(tail.stdout.take().unwrap()).lines();
+    let printed: Vec<String> = lines.take(3).map(Result::unwrap).collect();
+    tail.kill().unwrap();
+    tail.wait().unwrap();
+    for (line, title) in printed.iter().zip(["one", "two", "three"]) {
+        assert!(line.ends_with(title), "{printed:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_space_of_a_login_is_not_looked_for_on_another_server() {
+    let world = world().await;
+    let erin = Person::new();
+    erin.log_in(&world);
+    let output = Command::new(PROGRAM)
+        .args(["alerts", "list", "--server", "http://127.0.0.1:1"])
+        .env("ALERT_CONNECTORS_TOKEN", &world.token)
+        .env("XDG_CONFIG_HOME", erin.home.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("name the space with --space"), "{said}");
 }

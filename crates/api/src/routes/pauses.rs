@@ -12,13 +12,14 @@ use crate::{ApiError, App, entry::Viewer, query::Query};
 
 /// List when the connectors of a space were switched off, newest first.
 ///
-/// What came meanwhile was queued for none of them. The filters and the times of a pause, given to the list of alerts, show it.
+/// What came meanwhile was not queued for them. The list of alerts shows it by the filters and the times of a pause; an empty filter of
+/// types lets nothing through, and of a problem that was opened before only the beginning is listed.
 #[utoipa::path(
     get, path = "/spaces/{slug}/pauses", operation_id = "listPauses", tag = "deliveries",
     params(
         ("slug" = String, Path, description = "The space"),
         ("connector_id" = Option<String>, Query, description = "Of this connector; of all, deleted ones too, if left out"),
-        ("since" = Option<String>, Query, description = "Not over at this RFC 3339 time"),
+        ("since" = Option<String>, Query, description = "Not over before this RFC 3339 time"),
         ("until" = Option<String>, Query, description = "Begun before this RFC 3339 time"),
     ),
     responses((status = 200, description = "The newest 200 pauses", body = schema::Pauses<'static>), (status = "default", response = schema::AnyProblem))

@@ -33,7 +33,9 @@ impl Post<'_> {
             self.title = Some(plain(first)).filter(|title| !title.is_empty());
             rest = below.trim_start();
         }
-        if !rest.is_empty() && self.title.as_deref() != Some(plain(rest).as_str()) {
+        // What only repeats the title is one line, as the title is.
+        let repeats = || !rest.contains('\n') && self.title.as_ref() == Some(&plain(rest));
+        if !rest.is_empty() && !repeats() {
             self.paragraph(rest.to_owned());
         }
     }

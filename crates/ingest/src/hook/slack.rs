@@ -32,7 +32,7 @@ pub(super) fn read<'j>(mut body: ObjectReader<'j>, post: &mut Post<'j>) -> Resul
     Ok(())
 }
 
-/// A list, which some libraries send as text that holds JSON. Slack refuses anything else.
+/// A list, or nothing. Slack refuses anything else.
 fn list(value: Option<Json<'_>>) -> Result<Vec<Json<'_>>, HookRefusal> {
     match value {
         None | Some(Json::Null) => Ok(Vec::new()),

@@ -1,6 +1,6 @@
 //! `alerts`: the alerts of a space from a terminal, through a running server.
 
-use std::{collections::VecDeque, time::Duration};
+use std::time::Duration;
 
 use alert_connectors_model::{Clock, SystemClock};
 use clap::{Args, Subcommand};
@@ -8,8 +8,8 @@ use reqwest::Method;
 use serde_json::Value;
 
 use super::{
-    CommandResult,
-    cells::{ATTEMPT_HEADING, attempt_rows, items, text},
+    CommandError, CommandResult,
+    cells::{ATTEMPT_HEADING, attempt_rows, items, show_below, show_facts, text},
     harmless::harmless,
     remote::{RemoteSpace, id, query},
     say,
@@ -68,15 +68,13 @@ pub(super) struct One {
 
 /// How often `tail` asks for what is new.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// `tail` remembers this many alerts that it has printed: more than an answer holds.
-const PRINTED_MAX: usize = 400;
 
 pub(super) fn run(command: Command) -> CommandResult {
     wait_for(async move {
         match command {
             Command::List(list) => {
                 let space = list.space.remote()?;
-                let found = list.page(&space, list.since.clone()).await?;
+                let found = list.page(&space, list.since.as_deref(), None).await?;
                 if list.space.json() {
                     return Ok(say(found)?);
                 }
@@ -103,17 +101,40 @@ impl List {
     async fn page(
         &self,
         space: &RemoteSpace,
-        since: Option<String>,
-    ) -> Result<Value, super::CommandError> {
+        since: Option<&str>,
+        cursor: Option<&str>,
+    ) -> Result<Value, CommandError> {
+        let maybe = |value: Option<&str>| value.map(ToOwned::to_owned).into_iter().collect();
+        let (since, cursor): (Vec<_>, Vec<_>) = (maybe(since), maybe(cursor));
         let query = query(&[
             ("severity", &self.severities),
             ("status", &self.statuses),
             ("alert_type", &self.types),
             ("dedup_key", &self.keys),
-            ("since", &since.into_iter().collect::<Vec<_>>()),
+            ("since", &since),
             ("limit", std::slice::from_ref(&self.limit)),
+            ("cursor", &cursor),
         ]);
         space.get(&format!("/alerts{query}")).await
+    }
+
+    /// Everything since a time, oldest first, however many pages it has.
+    async fn all_since(
+        &self,
+        space: &RemoteSpace,
+        since: &str,
+    ) -> Result<Vec<Value>, CommandError> {
+        let (mut found, mut cursor) = (Vec::new(), None);
+        loop {
+            let page = self.page(space, Some(since), cursor.as_deref()).await?;
+            found.extend(items(&page).cloned());
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = Some(next.to_owned()),
+                None => break,
+            }
+        }
+        found.reverse();
+        Ok(found)
     }
 }
 
@@ -124,24 +145,23 @@ async fn tail(list: &List) -> CommandResult {
         .since
         .clone()
         .unwrap_or_else(|| SystemClock.now().to_string());
-    let mut printed: VecDeque<String> = VecDeque::new();
+    // What was printed of the newest moment: it is asked for again, since more may have come in it.
+    let mut printed: Vec<String> = Vec::new();
     loop {
-        let page = list.page(&space, Some(since.clone())).await?;
-        let found: Vec<&Value> = items(&page).collect();
-        for alert in found.into_iter().rev() {
-            let id = text(alert, "id");
+        for alert in list.all_since(&space, &since).await? {
+            let (id, received_at) = (text(&alert, "id"), text(&alert, "received_at"));
             if printed.contains(&id) {
                 continue;
             }
-            since = text(alert, "received_at");
-            printed.push_back(id);
-            if printed.len() > PRINTED_MAX {
-                printed.pop_front();
+            if received_at != since {
+                since = received_at;
+                printed.clear();
             }
+            printed.push(id);
             if list.space.json() {
-                say(alert)?;
+                say(&alert)?;
             } else {
-                say(row(alert).map(|cell| harmless(&cell)).join("  "))?;
+                say(row(&alert).map(|cell| harmless(&cell)).join("  "))?;
             }
         }
         tokio::time::sleep(LOOK_EVERY).await;
@@ -166,13 +186,7 @@ fn show(options: &SpaceOptions, alert: &Value) -> CommandResult {
     if options.json() {
         return Ok(say(alert)?);
     }
-    for (name, cell) in HEADING.iter().zip(row(alert)) {
-        say(format_args!(
-            "{:<9}  {}",
-            name.to_lowercase(),
-            harmless(&cell)
-        ))?;
-    }
+    show_facts(&HEADING, &row(alert))?;
     if let Some(description) = alert["description"].as_str() {
         for line in description.lines() {
             say(harmless(line))?;
@@ -183,17 +197,7 @@ fn show(options: &SpaceOptions, alert: &Value) -> CommandResult {
         .clone()
         .map(|one| ["id", "connector_name", "kind", "state", "reason"].map(|name| text(one, name)))
         .collect();
-    if !rows.is_empty() {
-        say("")?;
-        say(table(
-            &["DELIVERY", "CONNECTOR", "KIND", "STATE", "REASON"],
-            rows,
-        ))?;
-    }
-    let attempts: Vec<_> = deliveries.flat_map(attempt_rows).collect();
-    if !attempts.is_empty() {
-        say("")?;
-        say(table(&ATTEMPT_HEADING, attempts))?;
-    }
-    Ok(())
+    show_below(&["DELIVERY", "CONNECTOR", "KIND", "STATE", "REASON"], rows)?;
+    let attempts = deliveries.flat_map(attempt_rows).collect();
+    show_below(&ATTEMPT_HEADING, attempts)
 }

@@ -10,11 +10,10 @@ use serde_json::{Map, Value, json};
 use super::{
     CommandError, CommandResult,
     cells::text,
-    completions,
     manifest::{self, SpaceManifest},
     remote::Remote,
     say,
-    server_options::ServerOptions,
+    server_options::{ServerOptions, by_spaces},
     space::slug,
     talk, wait_for,
 };
@@ -56,7 +55,7 @@ pub(super) struct Options {
   alert-connectors export --space data --space sales --format toml > connectors.toml")]
 pub(super) struct ExportOptions {
     /// The slug of a space; every space of yours if left out; repeatable
-    #[arg(long = "space", value_name = "SLUG", add = clap_complete::ArgValueCandidates::new(completions::spaces))]
+    #[arg(long = "space", value_name = "SLUG", add = by_spaces())]
     spaces: Vec<String>,
     /// How to write it
     #[arg(long, value_enum, default_value = "yaml")]

@@ -73,7 +73,7 @@ pub(super) fn man(options: &ManOptions) -> CommandResult {
     Ok(())
 }
 
-/// The slugs of the spaces of whoever has logged in.
+/// The slugs of the spaces that the user of the login may enter.
 pub(super) fn spaces() -> Vec<CompletionCandidate> {
     asked(async || {
         let remote = Remote::of_login()?;

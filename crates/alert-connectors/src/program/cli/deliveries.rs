@@ -6,8 +6,7 @@ use serde_json::Value;
 
 use super::{
     CommandResult,
-    cells::{ATTEMPT_HEADING, attempt_rows, items, text},
-    harmless::harmless,
+    cells::{ATTEMPT_HEADING, attempt_rows, items, show_below, show_facts, text},
     remote::{id, query},
     say,
     server_options::{SpaceOptions, by_connectors},
@@ -123,23 +122,13 @@ fn show(options: &SpaceOptions, delivery: &Value) -> CommandResult {
     if options.json() {
         return Ok(say(delivery)?);
     }
-    for (name, cell) in HEADING.iter().zip(row(delivery)) {
-        say(format_args!(
-            "{:<9}  {}",
-            name.to_lowercase(),
-            harmless(&cell)
-        ))?;
-    }
-    for name in ["title", "reason", "next_attempt_at", "ended_at"] {
-        let cell = text(delivery, name);
-        if !cell.is_empty() {
-            say(format_args!("{name:<9}  {}", harmless(&cell)))?;
-        }
-    }
-    let attempts: Vec<_> = attempt_rows(delivery).collect();
-    if attempts.is_empty() {
-        return Ok(());
-    }
-    say("")?;
-    Ok(say(table(&ATTEMPT_HEADING, attempts))?)
+    show_facts(&HEADING, &row(delivery))?;
+    let more = ["title", "reason", "next_attempt_at", "ended_at"];
+    let more = more.map(|name| (name, text(delivery, name)));
+    let (names, cells): (Vec<_>, Vec<_>) = more
+        .into_iter()
+        .filter(|(_, cell)| !cell.is_empty())
+        .unzip();
+    show_facts(&names, &cells)?;
+    show_below(&ATTEMPT_HEADING, attempt_rows(delivery).collect())
 }

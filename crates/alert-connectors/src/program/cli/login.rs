@@ -103,9 +103,7 @@ async fn sign_in(
 ) -> Result<(String, Option<String>), CommandError> {
     let remote = Remote::new(server.to_owned(), String::new())?;
     let body = json!({"email": email, "password": password});
-    let request = super::remote::client()?
-        .post(format!("{server}/auth/token"))
-        .json(&body);
+    let request = remote.anonymous(Method::POST, "/auth/token").json(&body);
     let (status, answer) = remote.answer(request).await?;
     match answer["access_token"].as_str() {
         Some(token) => {

@@ -136,13 +136,13 @@ impl Reader {
             }
             Err(what) => self.fault(place, what),
         }
-        let text = Value::Object(one.clone()).to_string();
+        // A URL that is missing was said already.
+        let has_url = one.contains_key("webhook_url");
+        let text = Value::Object(one).to_string();
         let json = Json::parse(text.as_bytes()).ok()?;
         match parse_new_connector(json, &self.rules) {
             Ok(connector) => Some(connector),
             Err(faults) => {
-                // A URL that is missing was said already.
-                let has_url = one.contains_key("webhook_url");
                 for fault in faults {
                     if has_url || fault.loc.to_string() != "body.webhook_url" {
                         self.fault(place, fault.msg);

@@ -17,8 +17,8 @@ pub(super) struct Remote {
     server: String,
     client: Client,
     token: String,
-    /// When the token ends, where `login` kept that.
-    expires_at: Option<String>,
+    /// What else was kept with the login, where the server is its server.
+    login: Option<Login>,
 }
 
 /// A space of a server.
@@ -28,23 +28,23 @@ pub(super) struct RemoteSpace {
 }
 
 impl Remote {
-    /// The server of the login, as whoever has logged in.
+    /// The server of the login, asked by the user who has logged in.
     pub(super) fn of_login() -> Result<Self, CommandError> {
         let login = Login::read()?.ok_or_else(|| anyhow!("nobody has logged in"))?;
-        Self::known(login.server, login.token, login.expires_at)
+        Self::known(login.server.clone(), login.token.clone(), Some(login))
     }
 
-    /// A server, asked with a token whose end may be known.
+    /// A server, and the login that was kept for it, if any.
     pub(super) fn known(
         server: String,
         token: String,
-        expires_at: Option<String>,
+        login: Option<Login>,
     ) -> Result<Self, CommandError> {
         Ok(Self {
             server,
             client: client()?,
             token,
-            expires_at,
+            login,
         })
     }
 
@@ -52,10 +52,20 @@ impl Remote {
         Self::known(server, token, None)
     }
 
+    /// The space of commands that name none.
+    pub(super) fn kept_space(&self) -> Option<&str> {
+        self.login.as_ref()?.space.as_deref()
+    }
+
     /// A request of the caller.
     pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let url = format!("{}{path}", self.server);
-        self.client.request(method, url).bearer_auth(&self.token)
+        self.anonymous(method, path).bearer_auth(&self.token)
+    }
+
+    /// A request of nobody.
+    pub(super) fn anonymous(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client
+            .request(method, format!("{}{path}", self.server))
     }
 
     /// Asks, and returns the body of the answer.
@@ -129,8 +139,12 @@ impl Remote {
     }
 
     fn not_known(&self) -> String {
-        let ended = self.expires_at.as_ref().and_then(|end| {
-            let end: jiff::Timestamp = end.parse().ok()?;
+        let login = self
+            .login
+            .as_ref()
+            .filter(|login| login.token == self.token);
+        let ended = login.and_then(|login| {
+            let end: jiff::Timestamp = login.expires_at.as_ref()?.parse().ok()?;
             (end <= SystemClock.now()).then_some(end)
         });
         match ended {
@@ -147,8 +161,7 @@ impl RemoteSpace {
     /// The space of the login.
     pub(super) fn of_login() -> Result<Self, CommandError> {
         let remote = Remote::of_login()?;
-        let space = Login::read()?.and_then(|login| login.space);
-        let slug = slug(&space.unwrap_or_default())?;
+        let slug = slug(remote.kept_space().unwrap_or_default())?;
         Ok(Self { remote, slug })
     }
 

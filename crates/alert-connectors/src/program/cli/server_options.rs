@@ -11,7 +11,7 @@ use super::{
 };
 
 /// Completes what stands in an option by the slugs of one's spaces.
-fn by_spaces() -> ArgValueCandidates {
+pub(super) fn by_spaces() -> ArgValueCandidates {
     ArgValueCandidates::new(completions::spaces)
 }
 
@@ -64,27 +64,27 @@ impl ServerOptions {
         let server = checked_server(&server)?;
         // The token of one server is not shown to another.
         let kept = login.filter(|login| login.server == server);
-        let (token, expires_at) = match (&self.token, kept) {
-            (Some(token), _) => (token.clone(), None),
-            (None, Some(kept)) => (kept.token, kept.expires_at),
+        let token = match (&self.token, &kept) {
+            (Some(token), _) => token.clone(),
+            (None, Some(kept)) => kept.token.clone(),
             (None, None) => {
                 let line = "set ALERT_CONNECTORS_TOKEN to a session token or API key, or run `alert-connectors login`";
                 return Err(CommandError::Usage(vec![line.to_owned()]));
             }
         };
-        Remote::known(server, token, expires_at)
+        Remote::known(server, token, kept)
     }
 }
 
 impl SpaceOptions {
     pub(super) fn remote(&self) -> Result<RemoteSpace, CommandError> {
         let remote = self.server.remote()?;
-        let kept = || Login::read().ok().flatten()?.space;
-        let space = self.space.clone().or_else(kept).ok_or_else(|| {
+        let space = self.space.as_deref().or_else(|| remote.kept_space());
+        let space = space.ok_or_else(|| {
             let line = "name the space with --space, or once with `alert-connectors login --space`";
             CommandError::Usage(vec![line.to_owned()])
         })?;
-        let slug = slug(&space)?;
+        let slug = slug(space)?;
         Ok(RemoteSpace { remote, slug })
     }
 

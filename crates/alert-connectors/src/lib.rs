@@ -11,10 +11,11 @@ mod wiring;
 pub use alert_connectors_api::{
     ApiError, Caller, ErrorKind, Freshness, Identity, IdentityError, KeyLimits, Peer, PostedAlert,
 };
-pub use alert_connectors_delivery::{Proxy, Rates, Resolve, SystemResolver, Trust};
+pub use alert_connectors_delivery::{Proxy, Rate, Rates, Resolve, SystemResolver, Trust};
 pub use alert_connectors_model as model;
 pub use alert_connectors_model::{
-    AddressPolicy, Email, HostPattern, Random, Role, Slug, Space, SpaceId, UrlRules, User, UserId,
+    AddressPolicy, ConnectorType, Email, HostPattern, Random, Role, Slug, Space, SpaceId, UrlRules,
+    User, UserId,
 };
 pub use alert_connectors_store::{self as store, Store, StoreError, Use};
 pub use alert_connectors_tasks::Tasks;

@@ -13,7 +13,7 @@ use alert_connectors_store::{
 use jiff::Timestamp;
 use tokio::time::timeout;
 
-use crate::{ApiError, App, ErrorKind};
+use crate::{ApiError, App, ErrorKind, resting_queue::Rest};
 
 /// How often a submission is matched again because connectors or identity changed meanwhile.
 const TRIES_MAX: usize = 8;
@@ -23,8 +23,11 @@ const STEP_ROWS_MAX: usize = 400;
 /// A large step waits at most this long for its turn: one is stored at a time, and then others have the store for as
 /// long.
 const TURN_WITHIN: Duration = Duration::from_secs(5);
-/// The longest time that is left to others after a large step.
-pub(crate) const LARGE_STEP_REST_MAX: Duration = Duration::from_millis(20);
+/// What is left to others after a large step: as long as it took, within a limit.
+pub(crate) const LARGE_STEP_REST: Rest = Rest {
+    times: 1,
+    max: Duration::from_millis(20),
+};
 
 /// One stored alert, with as many of its deliveries as the answer lists.
 pub(crate) struct Stored {
@@ -62,8 +65,21 @@ pub(crate) struct Grant {
 
 /// A caller, or the program itself, that posts alerts to a space.
 pub(crate) trait Poster: Sync {
-    /// The right to post, judged now.
+    /// The right to post, authorised now.
     fn grant(&self) -> impl Future<Output = Result<Grant, ApiError>> + Send;
+
+    /// Passes a result on. Before an error is shown, the caller is authorised again, and not from memory.
+    fn authorised_for_errors<T: Send>(
+        &self,
+        result: Result<T, ApiError>,
+    ) -> impl Future<Output = Result<T, ApiError>> + Send {
+        async move {
+            if result.is_err() {
+                self.grant().await?;
+            }
+            result
+        }
+    }
 }
 
 /// A request to store alerts.

@@ -39,7 +39,7 @@ impl AnswerRoom {
 }
 
 /// Lets an answer take room until it is sent. A long one for which there is none becomes a 503.
-pub(crate) async fn hold_room(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(crate) async fn reserve_room(State(app): State<App>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let reserved = response.extensions_mut().remove::<AnswerRoom>();
     let length = response.body().size_hint().exact();
@@ -52,16 +52,16 @@ pub(crate) async fn hold_room(State(app): State<App>, request: Request, next: Ne
         },
         (None, _) => return response,
     };
-    response.map(|body| Body::new(Held { body, _room: room }))
+    response.map(|body| Body::new(BodyWithRoom { body, _room: room }))
 }
 
 /// A body with the room that it takes.
-struct Held {
+struct BodyWithRoom {
     body: Body,
     _room: AnswerRoom,
 }
 
-impl HttpBody for Held {
+impl HttpBody for BodyWithRoom {
     type Data = Bytes;
     type Error = axum::Error;
 

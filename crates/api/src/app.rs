@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use crate::{
     ApiError, Freshness, Identity, Passwords, TrustedProxies,
-    accept::LARGE_STEP_REST_MAX,
+    accept::LARGE_STEP_REST,
     body_budget::BodyBudget,
     date_header::DateHeader,
     meters::ApiMeters,
@@ -59,7 +59,7 @@ pub struct AppParts {
     pub(crate) identity: Arc<dyn Identity>,
     pub(crate) engine: Engine,
     pub(crate) feed: Feed,
-    /// Changes when somebody may have lost access here, so that open streams are judged again at once.
+    /// Changes when somebody may have lost access here, so that the callers of open streams are authorised again at once.
     pub(crate) access_lost: watch::Sender<()>,
     pub(crate) rules: UrlRules,
     pub(crate) clock: Arc<dyn Clock>,
@@ -117,7 +117,7 @@ impl App {
             bodies: BodyBudget::default(),
             answers: BodyBudget::default(),
             unavailable: Seldom::default(),
-            large_steps: RestingQueue::new(LARGE_STEP_REST_MAX),
+            large_steps: RestingQueue::new(LARGE_STEP_REST),
             rosters: Rosters::default(),
         }))
     }

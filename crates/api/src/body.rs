@@ -39,7 +39,16 @@ enum Encoding {
 /// The bytes of a body, and the room that they take in the body budget.
 pub(crate) struct Received {
     bytes: Bytes,
-    _room: ReservedMemory,
+    room: ReservedMemory,
+}
+
+impl Received {
+    /// JSON that stands in the body, in place of the body.
+    pub(crate) fn replaced_by(mut self, json: Bytes) -> Result<Self, ApiError> {
+        self.room.grow(json.len() + Json::weight_of(&json))?;
+        self.bytes = json;
+        Ok(self)
+    }
 }
 
 impl Deref for Received {
@@ -100,7 +109,7 @@ pub(crate) async fn read_from(
     };
     // The tree that is read from the body takes memory beside it.
     room.grow(Json::weight_of(&bytes))?;
-    Ok(Received { bytes, _room: room })
+    Ok(Received { bytes, room })
 }
 
 async fn collect(

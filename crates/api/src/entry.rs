@@ -58,7 +58,7 @@ impl Caller {
     /// The store for a change that rests on what this caller may do.
     pub(crate) fn store(&self, app: &App) -> Arc<dyn Store> {
         match self.version {
-            Some(version) => app.store.judged_at(version),
+            Some(version) => app.store.at_identity_version(version),
             None => Arc::clone(&app.store),
         }
     }
@@ -120,7 +120,7 @@ pub(crate) async fn sign_in(
     freshness: Freshness,
 ) -> Result<Caller, ApiError> {
     let caller = app.identity.caller(headers, freshness).await?;
-    known_callers::tell();
+    known_callers::notify();
     Ok(caller)
 }
 

@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 tokio::task_local! {
-    static TELL: Arc<dyn Fn() + Send + Sync>;
+    static NOTIFY: Arc<dyn Fn() + Send + Sync>;
 }
 
 /// Answers a request, and calls back once its caller has shown a valid token.
-pub async fn telling_of_callers<F: Future>(
-    tell: impl Fn() + Send + Sync + 'static,
+pub async fn notifying_of_callers<F: Future>(
+    notify: impl Fn() + Send + Sync + 'static,
     answering: F,
 ) -> F::Output {
-    TELL.scope(Arc::new(tell), answering).await
+    NOTIFY.scope(Arc::new(notify), answering).await
 }
 
 /// The caller of this request is known.
-pub(crate) fn tell() {
-    let _nobody_asked = TELL.try_with(|tell| tell());
+pub(crate) fn notify() {
+    let _nobody_asked = NOTIFY.try_with(|notify| notify());
 }

@@ -37,7 +37,7 @@ pub use app::{App, AppOptions};
 pub use head::HeadFault;
 pub use identity::{Caller, Freshness, Identity, IdentityError, KeyLimits, StoreIdentity};
 pub use in_process::PostedAlert;
-pub use known_callers::telling_of_callers;
+pub use known_callers::notifying_of_callers;
 pub use openapi::openapi_json;
 pub use passwords::{Password, Passwords, new_token, token_hash};
 pub use peer::{Peer, TrustedProxies};

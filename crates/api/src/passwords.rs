@@ -14,13 +14,19 @@ use argon2::{
 use ring::digest;
 use tokio::sync::Semaphore;
 
-use crate::{heavy, resting_queue::RestingQueue};
+use crate::{
+    heavy,
+    resting_queue::{Rest, RestingQueue},
+};
 
-/// Checks that are under way or wait for their turn. Each takes 7 MiB and some 20 ms of a core, then rests for as long; so the
-/// last of them waits for less than a second.
-const ADMITTED_MAX: usize = 16;
-/// The longest rest after a check: a machine that is busy with other things makes checks take longer than they cost.
-const REST_MAX: Duration = Duration::from_millis(50);
+/// Checks that are under way or wait for their turn. Each takes 7 MiB and some 20 ms of a core, then rests for three times as long;
+/// so the last of them waits for about a second, and those who guess passwords take at most a quarter of a core.
+const ADMITTED_MAX: usize = 12;
+/// A machine that is busy with other things makes checks take longer than they cost.
+const REST: Rest = Rest {
+    times: 3,
+    max: Duration::from_millis(75),
+};
 
 /// A password that can be set and checked.
 #[derive(Debug, Clone)]
@@ -55,7 +61,7 @@ impl Passwords {
     /// Made once; the bound holds for all clones together.
     pub fn new(random: Arc<dyn Random>) -> Self {
         Self {
-            queue: RestingQueue::new(REST_MAX),
+            queue: RestingQueue::new(REST),
             admitted: Arc::new(Semaphore::new(ADMITTED_MAX)),
             random,
             nobody: Arc::default(),
@@ -149,8 +155,8 @@ mod tests {
             ("wrong", Some(hash), false),
             ("nobody", None, false),
         ] {
-            let judged = passwords.verify(password(text), known).await;
-            assert_eq!(judged, Some(right), "{text}");
+            let verified = passwords.verify(password(text), known).await;
+            assert_eq!(verified, Some(right), "{text}");
         }
     }
 
@@ -158,8 +164,8 @@ mod tests {
     async fn only_so_many_wait() {
         let passwords = Passwords::new(Arc::new(SeededRandom::new(1)));
         let checks = (0..ADMITTED_MAX + 5).map(|_| passwords.verify(password("x"), None));
-        let judged = futures_util::future::join_all(checks).await;
-        assert_eq!(judged.iter().flatten().count(), ADMITTED_MAX);
+        let verified = futures_util::future::join_all(checks).await;
+        assert_eq!(verified.iter().flatten().count(), ADMITTED_MAX);
         assert!(passwords.verify(password("x"), None).await.is_some());
     }
 }

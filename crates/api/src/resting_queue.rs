@@ -1,4 +1,4 @@
-//! Work that goes one piece at a time, and after each a rest of the same length, up to a limit.
+//! Work that goes one piece at a time, and after each a rest of as many times its length, up to a limit.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -16,7 +16,16 @@ pub(crate) struct RestingQueue {
     one: Arc<Semaphore>,
     /// When the rest after the previous piece of work ends.
     rested_at: Arc<Mutex<Instant>>,
-    rest_max: Duration,
+    rest: Rest,
+}
+
+/// How long a rest lasts.
+#[derive(Clone, Copy)]
+pub(crate) struct Rest {
+    /// How many times as long as the work before it.
+    pub(crate) times: u32,
+    /// At most this long: work that waited for a slow disk, or for a core, used little meanwhile.
+    pub(crate) max: Duration,
 }
 
 /// A piece of work under way. The rest begins when it is dropped.
@@ -27,12 +36,11 @@ pub(crate) struct UnderWay {
 }
 
 impl RestingQueue {
-    /// A rest lasts as long as the previous work, and at most `rest_max`: work that waited for a slow disk used little meanwhile.
-    pub(crate) fn new(rest_max: Duration) -> Self {
+    pub(crate) fn new(rest: Rest) -> Self {
         Self {
             one: Arc::new(Semaphore::new(1)),
             rested_at: Arc::new(Mutex::new(Instant::now())),
-            rest_max,
+            rest,
         }
     }
 
@@ -59,8 +67,9 @@ impl RestingQueue {
 impl Drop for UnderWay {
     fn drop(&mut self) {
         let ended = Instant::now();
-        let rest = ended.duration_since(self.began).min(self.queue.rest_max);
-        *self.queue.lock() = ended + rest;
+        let Rest { times, max } = self.queue.rest;
+        let rest = ended.duration_since(self.began).saturating_mul(times);
+        *self.queue.lock() = ended + rest.min(max);
     }
 }
 
@@ -69,10 +78,13 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn work_rests_for_as_long_as_it_took() {
-        let queue = RestingQueue::new(Duration::from_secs(1));
+    async fn work_rests_in_proportion_to_its_length() {
+        let queue = RestingQueue::new(Rest {
+            times: 3,
+            max: Duration::from_secs(1),
+        });
         let began = Instant::now();
-        for (work, next_begins_after) in [(100, 200), (50, 300), (5_000, 6_300)] {
+        for (work, next_begins_after) in [(100, 400), (50, 600), (5_000, 6_600)] {
             let under_way = queue.begin().await;
             tokio::time::advance(Duration::from_millis(work)).await;
             drop(under_way);
@@ -84,7 +96,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_works_at_a_time() {
-        let queue = RestingQueue::new(Duration::ZERO);
+        let queue = RestingQueue::new(Rest {
+            times: 1,
+            max: Duration::ZERO,
+        });
         let first = queue.begin().await;
         let mut second = std::pin::pin!(queue.begin());
         assert!(futures_util::poll!(second.as_mut()).is_pending());

@@ -38,5 +38,5 @@ pub use connection::{
 };
 pub use engine::{Engine, EngineOptions};
 pub use meters::DeliveryMeters;
-pub use rate_limit::{Rate, Rates, duration};
+pub use rate_limit::{Rate, Rates};
 pub use test_call::{TestError, TestReport, TestTarget};

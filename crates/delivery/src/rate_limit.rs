@@ -3,16 +3,15 @@
 use std::time::Duration;
 
 use alert_connectors_model::ConnectorType;
-use jiff::{Span, SpanRelativeTo};
 use tokio::time::Instant;
 
 /// How often a destination may be posted to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     /// The minimum interval between requests, on average.
-    pub every: Duration,
+    every: Duration,
     /// Requests that may be sent back to back after an idle period.
-    pub burst: u32,
+    burst: u32,
 }
 
 /// The rates of both platforms; nothing where there is no limit.
@@ -48,51 +47,28 @@ impl Rates {
         }
     }
 
-    /// The same with one platform's rate as `slack=1/1s,burst=4` or `teams=unlimited` says it. A burst that is left out is
-    /// one.
-    pub fn with(mut self, text: &str) -> Result<Self, String> {
-        let wanted = "write it as slack=1/1s,burst=4 or teams=unlimited";
-        let (name, rate) = text
-            .split_once('=')
-            .ok_or_else(|| format!("{text:?} names no platform; {wanted}"))?;
-        let connector_type = ConnectorType::parse(name)
-            .ok_or_else(|| format!("{name:?} is neither slack nor teams; {wanted}"))?;
-        let rate = match rate {
-            "unlimited" => None,
-            rate => {
-                Some(Rate::parse(rate).ok_or_else(|| format!("{rate:?} is no rate; {wanted}"))?)
-            }
-        };
+    /// The same with another rate of a platform; `None` for no limit, and no digests.
+    #[must_use]
+    pub const fn with(mut self, connector_type: ConnectorType, rate: Option<Rate>) -> Self {
         match connector_type {
             ConnectorType::Slack => self.slack = rate,
             ConnectorType::Teams => self.teams = rate,
         }
-        Ok(self)
+        self
     }
 }
 
 impl Rate {
-    /// Larger bursts and counts are rejected as typing errors.
-    const MOST: u32 = 10_000;
+    /// The largest burst, and the largest number of requests in a unit of time: more is taken for a typing error.
+    pub const MOST: u32 = 10_000;
 
-    fn parse(text: &str) -> Option<Self> {
-        let (rate, burst) = match text.split_once(",burst=") {
-            Some((rate, burst)) => (rate, burst.parse().ok()?),
-            None => (text, 1),
-        };
-        let (count, every) = rate.split_once('/')?;
-        let (count, every) = (count.parse::<u32>().ok()?, duration(every)?);
-        let every = every.checked_div(count)?;
-        let sound = (1..=Self::MOST).contains(&burst) && count <= Self::MOST && !every.is_zero();
-        sound.then_some(Self { every, burst })
+    /// At most `count` requests in a length of time, on average, and `burst` at once. `None` where a number is zero or more than
+    /// [`Rate::MOST`].
+    pub fn new(count: u32, within: Duration, burst: u32) -> Option<Self> {
+        let every = within.checked_div(count)?;
+        let is_sound = (1..=Self::MOST).contains(&burst) && count <= Self::MOST && !every.is_zero();
+        is_sound.then_some(Self { every, burst })
     }
-}
-
-/// Reads `30s`, `15m`, `24h` or `30d`.
-pub fn duration(text: &str) -> Option<Duration> {
-    let span: Span = text.parse().ok()?;
-    let duration = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
-    Duration::try_from(duration).ok()
 }
 
 /// Tokens, of which each request takes one.
@@ -222,23 +198,18 @@ mod tests {
     }
 
     #[test]
-    fn rates_are_read_as_the_command_line_writes_them() {
-        let rates = Rates::default().with("slack=10/1m,burst=3").unwrap();
-        let rate = rates.of(ConnectorType::Slack).unwrap();
-        assert_eq!((rate.every, rate.burst), (Duration::from_secs(6), 3));
-        assert!(rates.with("teams=unlimited").unwrap().teams.is_none());
-        for wrong in [
-            "slack",
-            "irc=1/1s",
-            "slack=1",
-            "slack=0/1s",
-            "slack=1/0s",
-            "slack=1/1s,burst=0",
-            "slack=x/1s",
+    fn a_rate_has_sound_numbers() {
+        let minute = Duration::from_mins(1);
+        let rate = Rate::new(10, minute, 3).unwrap();
+        assert_eq!((rate.every, rate.burst), (6 * SECOND, 3));
+        for (count, within, burst) in [
+            (0, minute, 1),
+            (1, Duration::ZERO, 1),
+            (1, minute, 0),
+            (10_001, minute, 1),
+            (1, minute, 10_001),
         ] {
-            assert!(rates.with(wrong).is_err(), "{wrong}");
+            assert_eq!(Rate::new(count, within, burst), None);
         }
-        assert_eq!(duration("30d"), Some(Duration::from_hours(720)));
-        assert_eq!(duration("soon"), None);
     }
 }

@@ -40,7 +40,7 @@ pub async fn run(feed: Feed, relay: Arc<dyn Relay>) {
             }
             () = gathered => {
                 gathering = None;
-                tell(&feed, &*relay).await;
+                relay_events(&feed, &*relay).await;
             }
             _tick = every.tick() => {
                 feed.tidy();
@@ -58,15 +58,15 @@ async fn announce(feed: &Feed, relay: &dyn Relay, only_new: bool) {
     let watched = feed.watched_here(only_new);
     for message in messages(&format!("{:x} w", feed.server()), &watched) {
         if relay.relay(&message).await.is_err() {
-            // The next round tells it again.
+            // The next round announces it again.
             return;
         }
     }
     feed.announced(&watched);
 }
 
-/// Tells the other servers what happened in the spaces that they watch.
-async fn tell(feed: &Feed, relay: &dyn Relay) {
+/// Relays to the other servers what happened in the spaces that they watch.
+async fn relay_events(feed: &Feed, relay: &dyn Relay) {
     for (space, events) in feed.take_outgoing() {
         for message in messages(&format!("{:x} e {space}", feed.server()), &events) {
             if let Err(error) = relay.relay(&message).await {

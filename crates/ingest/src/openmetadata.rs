@@ -127,7 +127,7 @@ fn test_result<'j>(draft: &mut Draft<'j>, event: &mut ChangeEvent<'j>) -> Option
         Some(table) => format!("{test} {} on {}", news.word, last_part(table)),
         None => format!("{test} {}", news.word),
     };
-    news.tell(draft, "dq_alert", title, &event.entity_id);
+    news.describe(draft, "dq_alert", title, &event.entity_id);
     draft.maybe_text("description", text(result.take("result")));
     draft.maybe_text("url", event.results_page());
     let mut fields = Vec::new();
@@ -166,7 +166,7 @@ fn incident_of_thread<'j>(draft: &mut Draft<'j>, event: &mut ChangeEvent<'j>) ->
         _ => return None,
     };
     let about = object(event.entity.take("entityRef"));
-    tell_incident(draft, &news, about, task)
+    describe_incident(draft, &news, about, task)
 }
 
 /// An incident of OpenMetadata 2, which is a task of its own.
@@ -194,7 +194,7 @@ fn incident<'j>(draft: &mut Draft<'j>, event: &mut ChangeEvent<'j>) -> Option<()
     };
     let about = object(event.entity.take("about"));
     let entity = std::mem::take(&mut event.entity);
-    tell_incident(draft, &news, about, entity)
+    describe_incident(draft, &news, about, entity)
 }
 
 fn severity_of_incident(word: Option<&str>) -> Severity {
@@ -206,7 +206,7 @@ fn severity_of_incident(word: Option<&str>) -> Severity {
     }
 }
 
-fn tell_incident<'j>(
+fn describe_incident<'j>(
     draft: &mut Draft<'j>,
     news: &News,
     mut about: ObjectReader<'j>,
@@ -216,7 +216,7 @@ fn tell_incident<'j>(
     let name = first(&mut about, &["displayName", "name"]);
     let full_name = text(about.take("fullyQualifiedName"));
     let title = format!("{} {}", name.as_deref().unwrap_or("A test case"), news.word);
-    news.tell(draft, "dq_alert", title, &id);
+    news.describe(draft, "dq_alert", title, &id);
     let mut fields = Vec::new();
     fields.extend(full_name.map(|name| field("Test case", Json::Text(name))));
     let assignees = names(task.take("assignees"));
@@ -238,7 +238,7 @@ fn pipeline_run<'j>(draft: &mut Draft<'j>, event: &mut ChangeEvent<'j>) -> Optio
         _ => return None,
     };
     let title = format!("{} {}", event.short_name(), news.word);
-    news.tell(draft, &event.entity_type, title, &event.entity_id);
+    news.describe(draft, &event.entity_type, title, &event.entity_id);
     draft.set("fields", Json::List(event.owners().into_iter().collect()));
     Some(())
 }
@@ -277,7 +277,7 @@ impl News {
         }
     }
 
-    fn tell(&self, draft: &mut Draft<'_>, alert_type: &str, title: String, id: &str) {
+    fn describe(&self, draft: &mut Draft<'_>, alert_type: &str, title: String, id: &str) {
         draft.status(self.status);
         draft.severity(self.severity);
         draft.alert_type(alert_type);

@@ -52,7 +52,7 @@ pub(crate) const DBT_CLOUD: Scheme = Scheme {
 
 impl Scheme {
     /// Whether the secret signed the body. `header` finds the value of a header of the request by its name in lower case.
-    pub(crate) fn holds<'h>(
+    pub(crate) fn is_valid<'h>(
         &self,
         secret: &Secret,
         header: &dyn Fn(&str) -> Option<&'h str>,
@@ -114,7 +114,7 @@ mod tests {
     }
 
     impl Signed<'_> {
-        fn holds(&self, headers: &[(&str, &str)], now: i64) -> bool {
+        fn is_valid(&self, headers: &[(&str, &str)], now: i64) -> bool {
             let header = |name: &str| {
                 let mut headers = headers.iter();
                 headers.find_map(|(known, value)| (*known == name).then_some(*value))
@@ -123,7 +123,7 @@ mod tests {
                 Secret::new(self.secret),
                 Timestamp::from_second(now).unwrap(),
             );
-            self.scheme.holds(&secret, &header, self.body, now)
+            self.scheme.is_valid(&secret, &header, self.body, now)
         }
     }
 
@@ -150,14 +150,15 @@ mod tests {
 
     #[test]
     fn each_source_signs_in_its_own_way() {
-        assert!(OF_GRAFANA.holds(&[("x-grafana-alerting-signature", BY_GRAFANA)], 0));
-        assert!(OF_OPENMETADATA.holds(&[("x-om-signature", BY_OPENMETADATA)], 0));
-        assert!(OF_DBT.holds(&[("authorization", BY_DBT)], 0));
+        assert!(OF_GRAFANA.is_valid(&[("x-grafana-alerting-signature", BY_GRAFANA)], 0));
+        assert!(OF_OPENMETADATA.is_valid(&[("x-om-signature", BY_OPENMETADATA)], 0));
+        assert!(OF_DBT.is_valid(&[("authorization", BY_DBT)], 0));
     }
 
     #[test]
     fn another_body_secret_or_spelling_is_no_signature() {
-        let holds = |signature: &str| OF_OPENMETADATA.holds(&[("x-om-signature", signature)], 0);
+        let is_valid =
+            |signature: &str| OF_OPENMETADATA.is_valid(&[("x-om-signature", signature)], 0);
         for wrong in [
             "",
             "sha256=",
@@ -165,9 +166,9 @@ mod tests {
             BY_GRAFANA,
             BY_OPENMETADATA.trim_start_matches("sha256="),
         ] {
-            assert!(!holds(wrong), "{wrong:?}");
+            assert!(!is_valid(wrong), "{wrong:?}");
         }
-        assert!(!OF_OPENMETADATA.holds(&[], 0));
+        assert!(!OF_OPENMETADATA.is_valid(&[], 0));
         let headers = [("x-om-signature", BY_OPENMETADATA)];
         let other_body = Signed {
             body: b"{}",
@@ -177,24 +178,24 @@ mod tests {
             secret: "webhooktest",
             ..OF_OPENMETADATA
         };
-        assert!(!other_body.holds(&headers, 0) && !other_secret.holds(&headers, 0));
-        assert!(!OF_DBT.holds(&[("authorization", &BY_DBT.replace('4', "5"))], 0));
+        assert!(!other_body.is_valid(&headers, 0) && !other_secret.is_valid(&headers, 0));
+        assert!(!OF_DBT.is_valid(&[("authorization", &BY_DBT.replace('4', "5"))], 0));
     }
 
     #[test]
     fn a_signed_time_is_part_of_what_is_signed_and_near() {
-        let holds = |time: &str, signature: &str, now: i64| {
+        let is_valid = |time: &str, signature: &str, now: i64| {
             let headers = [
                 ("x-grafana-alerting-signature", signature),
                 ("x-grafana-alerting-timestamp", time),
             ];
-            OF_GRAFANA.holds(&headers, now)
+            OF_GRAFANA.is_valid(&headers, now)
         };
-        assert!(holds("1700000000", BY_GRAFANA_AT, 1_700_000_299));
-        assert!(holds("1700000000", BY_GRAFANA_AT, 1_699_999_701));
-        assert!(!holds("1700000000", BY_GRAFANA_AT, 1_700_000_301));
-        assert!(!holds("1700000001", BY_GRAFANA_AT, 1_700_000_000));
-        assert!(!holds("soon", BY_GRAFANA_AT, 1_700_000_000));
-        assert!(!holds("1700000000", BY_GRAFANA, 1_700_000_000));
+        assert!(is_valid("1700000000", BY_GRAFANA_AT, 1_700_000_299));
+        assert!(is_valid("1700000000", BY_GRAFANA_AT, 1_699_999_701));
+        assert!(!is_valid("1700000000", BY_GRAFANA_AT, 1_700_000_301));
+        assert!(!is_valid("1700000001", BY_GRAFANA_AT, 1_700_000_000));
+        assert!(!is_valid("soon", BY_GRAFANA_AT, 1_700_000_000));
+        assert!(!is_valid("1700000000", BY_GRAFANA, 1_700_000_000));
     }
 }

@@ -117,7 +117,7 @@ impl Source {
         now: Timestamp,
     ) -> bool {
         let scheme = self.scheme();
-        scheme.is_some_and(|scheme| scheme.holds(secret, header, body, now))
+        scheme.is_some_and(|scheme| scheme.is_valid(secret, header, body, now))
     }
 
     const fn scheme(self) -> Option<Scheme> {

@@ -29,7 +29,7 @@ impl AddressPolicy {
 }
 
 /// Whether an address is globally reachable: neither special (IANA special-purpose registries) nor multicast nor reserved.
-/// IPv4 inside `::ffff:0:0/96` and `64:ff9b::/96` is judged as the IPv4 address that is meant.
+/// IPv4 inside `::ffff:0:0/96` and `64:ff9b::/96` is checked as the IPv4 address that is meant.
 pub fn is_public(address: IpAddr) -> bool {
     let reachable = |networks: &[IpNet]| {
         networks

@@ -42,7 +42,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// The time by which TLS judges certificates. The library's own way panics before 1970.
+/// The time by which TLS checks certificates. The library's own way panics before 1970.
 #[cfg(feature = "tls")]
 impl rustls::time_provider::TimeProvider for SystemClock {
     fn current_time(&self) -> Option<rustls::pki_types::UnixTime> {

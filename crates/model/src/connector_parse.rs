@@ -10,7 +10,7 @@ const NAME_CHARS_MAX: usize = 120;
 /// What a GET shows and a client may send back; ignored.
 const READ_ONLY: [&str; 5] = ["id", "space_id", "created_by", "created_at", "updated_at"];
 
-/// Where webhook URLs may lead, as far as that can be judged when they are entered.
+/// Where webhook URLs may lead, as far as that can be checked when they are entered.
 #[derive(Debug, Clone, Default)]
 pub struct UrlRules {
     /// The addresses that may be connected to.
@@ -22,14 +22,14 @@ pub struct UrlRules {
 }
 
 impl UrlRules {
-    /// Judges a URL together with the platform it is for.
-    pub fn judge(&self, url: &WebhookUrl, connector_type: ConnectorType) -> Result<(), Fault> {
+    /// Checks a URL together with the platform it is for.
+    pub fn check(&self, url: &WebhookUrl, connector_type: ConnectorType) -> Result<(), Fault> {
         let fault = |(kind, msg)| Fault::new(Loc::body().field("webhook_url"), kind, msg);
         if !self.permits_host(url) {
             let msg = "The operator allows webhooks only to certain hosts (--allow-host), and this is none of them.";
             return Err(fault((FaultKind::NotPublic, msg.to_owned())));
         }
-        url.judge(connector_type, &self.addresses, &self.own_names)
+        url.check(connector_type, &self.addresses, &self.own_names)
             .map_err(fault)
     }
 
@@ -64,7 +64,7 @@ pub fn parse_new_connector(json: Json<'_>, rules: &UrlRules) -> Result<NewConnec
         reader.0.require(name);
     }
     if let (Some(url), Some(connector_type)) = (&change.webhook_url, change.connector_type) {
-        reader.judge(rules, url, connector_type);
+        reader.check(rules, url, connector_type);
     }
     let new = || {
         Some(NewConnector {
@@ -91,12 +91,12 @@ pub fn parse_webhook(
         reader.0.require(name);
     }
     if let (Some(url), Some(connector_type)) = (&url, connector_type) {
-        reader.judge(rules, url, connector_type);
+        reader.check(rules, url, connector_type);
     }
     reader.0.finish(connector_type.zip(url))
 }
 
-/// Reads the body of a PATCH of `current`; type and URL are judged as they will be together.
+/// Reads the body of a PATCH of `current`; type and URL are checked as they will be together.
 pub fn parse_connector_change(
     json: Json<'_>,
     current: &Connector,
@@ -106,7 +106,7 @@ pub fn parse_connector_change(
     let change = reader.change();
     if change.webhook_url.is_some() || change.connector_type.is_some() {
         let merged = change.applied_to(current);
-        reader.judge(rules, &merged.webhook_url, merged.connector_type);
+        reader.check(rules, &merged.webhook_url, merged.connector_type);
     }
     reader.0.finish(Some(change))
 }
@@ -127,8 +127,8 @@ impl ConnectorReader<'_> {
         change
     }
 
-    fn judge(&mut self, rules: &UrlRules, url: &WebhookUrl, connector_type: ConnectorType) {
-        if let Err(fault) = rules.judge(url, connector_type) {
+    fn check(&mut self, rules: &UrlRules, url: &WebhookUrl, connector_type: ConnectorType) {
+        if let Err(fault) = rules.check(url, connector_type) {
             self.0.push(fault);
         }
     }

@@ -32,7 +32,8 @@ pub use alert::{
     FieldValue, Part,
 };
 pub use alert_parse::{
-    ParsedAlert, Warning, is_visible, parse_alert, parse_corrected_alert, parse_stored_alert,
+    FIELD_NAME_CHARS_MAX, FIELD_VALUE_CHARS_MAX, FIELDS_MAX, ParsedAlert, TITLE_CHARS_MAX, Warning,
+    is_visible, parse_alert, parse_corrected_alert, parse_stored_alert,
 };
 pub use attempt::{Attempt, AttemptOutcome};
 pub use clock::{Clock, ManualClock, SystemClock, rfc3339_millis, rfc3339_seconds};

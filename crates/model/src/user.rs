@@ -38,7 +38,7 @@ pub fn display_name(text: &str) -> Result<String, &'static str> {
     }
 }
 
-/// An e-mail address in lower case. Only its outline is judged: something, an `@`, something.
+/// An e-mail address in lower case. Only its outline is checked: something, an `@`, something.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct Email(String);

@@ -9,7 +9,7 @@ use crate::{AddressPolicy, ConnectorType, FaultKind, Secret};
 /// The longest URL, in characters (`spec`: 2,048; Workflows URLs exceed 255).
 const CHARS_MAX: usize = 2_048;
 
-/// A webhook URL whose syntax is sound. Where it may lead is judged by `UrlRules`.
+/// A webhook URL whose syntax is sound. Where it may lead is checked by `UrlRules`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct WebhookUrl {
     typed: Secret,
@@ -128,8 +128,8 @@ impl WebhookUrl {
         }
     }
 
-    /// Judges what can be judged without a look-up: literal and local hosts, other platforms, workflow URLs.
-    pub(crate) fn judge(
+    /// Checks what needs no look-up: literal and local hosts, other platforms, workflow URLs.
+    pub(crate) fn check(
         &self,
         connector_type: ConnectorType,
         policy: &AddressPolicy,
@@ -338,10 +338,10 @@ mod tests {
         WebhookUrl::parse(typed).unwrap_err().0
     }
 
-    fn judged(typed: &str) -> Option<FaultKind> {
+    fn refusal(typed: &str) -> Option<FaultKind> {
         let url = WebhookUrl::parse(typed).unwrap();
         let policy = AddressPolicy::default();
-        url.judge(ConnectorType::Slack, &policy, &["myhost".to_owned()])
+        url.check(ConnectorType::Slack, &policy, &["myhost".to_owned()])
             .err()
             .map(|fault| fault.0)
     }
@@ -359,13 +359,13 @@ mod tests {
         ] {
             let url = WebhookUrl::parse(typed).unwrap();
             for connector_type in ConnectorType::ALL {
-                let judged = url.judge(connector_type, &AddressPolicy::default(), &[]);
-                let (kind, msg) = judged.unwrap_err();
+                let checked = url.check(connector_type, &AddressPolicy::default(), &[]);
+                let (kind, msg) = checked.unwrap_err();
                 assert_eq!(kind, FaultKind::BadUrl, "{typed}");
                 assert!(msg.contains(words), "{msg}");
             }
         }
-        assert_eq!(judged("https://hooks.slack.com/services/T/B/x"), None);
+        assert_eq!(refusal("https://hooks.slack.com/services/T/B/x"), None);
     }
 
     #[test]
@@ -444,32 +444,32 @@ mod tests {
             "https://MyHost/",
             "https://10.0.0.1:8443/",
         ] {
-            assert_eq!(judged(private), Some(FaultKind::NotPublic), "{private}");
+            assert_eq!(refusal(private), Some(FaultKind::NotPublic), "{private}");
         }
-        assert_eq!(judged("https://1.1.1.1/"), None);
-        assert_eq!(judged("https://bücher.example/"), None);
+        assert_eq!(refusal("https://1.1.1.1/"), None);
+        assert_eq!(refusal("https://bücher.example/"), None);
     }
 
     #[test]
     fn the_other_platforms_urls_and_workflows_are_told_apart() {
         assert_eq!(
-            judged("https://x.webhook.office.com/webhookb2/y"),
+            refusal("https://x.webhook.office.com/webhookb2/y"),
             Some(FaultKind::WrongPlatform)
         );
         assert_eq!(
-            judged("https://default1.2.environment.api.powerplatform.com:443/p"),
+            refusal("https://default1.2.environment.api.powerplatform.com:443/p"),
             Some(FaultKind::WrongPlatform)
         );
         assert_eq!(
-            judged("https://hooks.slack.com/triggers/T/1/a"),
+            refusal("https://hooks.slack.com/triggers/T/1/a"),
             Some(FaultKind::SlackWorkflow)
         );
         assert_eq!(
-            judged("https://hooks.slack.com/workflows/T/A/1/a"),
+            refusal("https://hooks.slack.com/workflows/T/A/1/a"),
             Some(FaultKind::SlackWorkflow)
         );
-        assert_eq!(judged("https://hooks.slack.com/services/new-url"), None);
-        assert_eq!(judged("https://evilslack.com/triggers/x"), None);
+        assert_eq!(refusal("https://hooks.slack.com/services/new-url"), None);
+        assert_eq!(refusal("https://evilslack.com/triggers/x"), None);
     }
 
     #[test]

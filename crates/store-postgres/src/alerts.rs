@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use crate::{PostgresStore, counts, deliveries, session::Session};
+use crate::{PostgresStore, connection::Connection, counts, deliveries};
 
 const COLUMNS: &str = StoredAlert::COLUMNS;
 // By alerts_by_id.
@@ -42,10 +42,12 @@ impl Alerts for PostgresStore {
         query: AlertQuery,
         expiry: Expiry,
     ) -> Result<Page<AlertRecord>, StoreError> {
-        self.read(async |session| match space_no(session, space_id).await? {
-            Some(space_no) => page(session, space_no, &query, expiry).await,
-            None => Ok(Page::empty()),
-        })
+        self.read(
+            async |connection| match space_no(connection, space_id).await? {
+                Some(space_no) => page(connection, space_no, &query, expiry).await,
+                None => Ok(Page::empty()),
+            },
+        )
         .await
     }
 
@@ -55,13 +57,13 @@ impl Alerts for PostgresStore {
         id: AlertId,
         expiry: Expiry,
     ) -> Result<Vec<Delivery>, StoreError> {
-        self.read(async |session| {
-            let Some((seq, _)) = stored(session, space_id, id).await? else {
+        self.read(async |connection| {
+            let Some((seq, _)) = stored(connection, space_id, id).await? else {
                 return Ok(Vec::new());
             };
-            let found = deliveries::of_alerts(session, &[seq]).await?;
+            let found = deliveries::of_alerts(connection, &[seq]).await?;
             let seqs: Vec<i64> = found.iter().map(|stored| stored.seq).collect();
-            let mut attempts = deliveries::attempts(session, &seqs).await?;
+            let mut attempts = deliveries::attempts(connection, &seqs).await?;
             let read = |stored: alert_connectors_store::stored::StoredDelivery| Delivery {
                 attempts: attempts.remove(&stored.seq).unwrap_or_default(),
                 ..stored.read(expiry)
@@ -76,13 +78,15 @@ impl Alerts for PostgresStore {
         space_id: SpaceId,
         since: Timestamp,
     ) -> Result<AlertSummary, StoreError> {
-        self.read(async |session| match space_no(session, space_id).await? {
-            Some(space_no) => counts::summary(session, space_no, since).await,
-            None => Ok(AlertSummary::of(
-                AlertSummary::first_hour(since),
-                Vec::new(),
-            )),
-        })
+        self.read(
+            async |connection| match space_no(connection, space_id).await? {
+                Some(space_no) => counts::summary(connection, space_no, since).await,
+                None => Ok(AlertSummary::of(
+                    AlertSummary::first_hour(since),
+                    Vec::new(),
+                )),
+            },
+        )
         .await
     }
 
@@ -96,7 +100,7 @@ impl Alerts for PostgresStore {
             roster,
             id,
             expiry,
-            identity_version: self.judged_at,
+            identity_version: self.at_identity_version,
         })
         .await
     }
@@ -108,32 +112,35 @@ pub(crate) fn uuid(bytes: &[u8; 16]) -> Uuid {
 }
 
 /// The number of a space.
-pub(crate) async fn space_no(session: &Session, id: SpaceId) -> Result<Option<i64>, StoreError> {
-    let found = session.row(SPACE_NO, &[&uuid(id.as_bytes())]).await?;
+pub(crate) async fn space_no(
+    connection: &Connection,
+    id: SpaceId,
+) -> Result<Option<i64>, StoreError> {
+    let found = connection.row(SPACE_NO, &[&uuid(id.as_bytes())]).await?;
     found.map(|row| row.at(0)).transpose()
 }
 
 /// One alert with its deliveries in short.
 pub(crate) async fn one(
-    session: &Session,
+    connection: &Connection,
     space_id: SpaceId,
     id: AlertId,
     expiry: Expiry,
 ) -> Result<Option<AlertRecord>, StoreError> {
-    let Some(found) = stored(session, space_id, id).await? else {
+    let Some(found) = stored(connection, space_id, id).await? else {
         return Ok(None);
     };
-    let deliveries = deliveries::of_alerts(session, &[found.0]).await?;
+    let deliveries = deliveries::of_alerts(connection, &[found.0]).await?;
     let record = with_deliveries(vec![found], deliveries, expiry).pop();
     Ok(record.map(|(_, record)| record))
 }
 
 async fn stored(
-    session: &Session,
+    connection: &Connection,
     space_id: SpaceId,
     id: AlertId,
 ) -> Result<Option<(i64, AlertRecord)>, StoreError> {
-    let found = session
+    let found = connection
         .row(ONE, &[&uuid(id.as_bytes()), &uuid(space_id.as_bytes())])
         .await?;
     found.map(|row| StoredAlert::of(&row)?.read()).transpose()
@@ -159,18 +166,18 @@ fn with_deliveries(
 
 /// Adds to each alert of a page its first deliveries, all read at once, and counts the others.
 async fn with_first_deliveries(
-    session: &Session,
+    connection: &Connection,
     alerts: Vec<(i64, AlertRecord)>,
     expiry: Expiry,
 ) -> Result<Vec<AlertRecord>, StoreError> {
     let seqs: Vec<i64> = alerts.iter().map(|(seq, _)| *seq).collect();
-    let found = deliveries::first_of_alerts(session, &seqs).await?;
+    let found = deliveries::first_of_alerts(connection, &seqs).await?;
     let mut alerts = with_deliveries(alerts, found, expiry);
     let is_full =
         |(_, record): &&(i64, AlertRecord)| record.deliveries.len() >= DELIVERIES_LISTED_MAX;
     let full: Vec<i64> = alerts.iter().filter(is_full).map(|(seq, _)| *seq).collect();
     if !full.is_empty() {
-        let counts = deliveries::counts(session, &full).await?;
+        let counts = deliveries::counts(connection, &full).await?;
         for (seq, record) in &mut alerts {
             let count = counts.get(seq).copied().unwrap_or_default();
             record.deliveries_left_out = count.saturating_sub(record.deliveries.len());
@@ -181,7 +188,7 @@ async fn with_first_deliveries(
 
 /// A page, newest first.
 async fn page(
-    session: &Session,
+    connection: &Connection,
     space_no: i64,
     query: &AlertQuery,
     expiry: Expiry,
@@ -189,7 +196,7 @@ async fn page(
     let bound = async |time: Option<Timestamp>, step, otherwise| match time {
         Some(time) => {
             let time = time.checked_add(step).unwrap_or(Timestamp::MAX);
-            let found = session.row(SINCE, &[&time.as_millisecond()]).await?;
+            let found = connection.row(SINCE, &[&time.as_millisecond()]).await?;
             found.map_or(Ok(otherwise), |row| row.at(0))
         }
         None => Ok(otherwise),
@@ -209,14 +216,14 @@ async fn page(
         .iter()
         .map(|value| &**value as &(dyn ToSql + Sync))
         .collect();
-    let rows = session.rows(&sql, &values).await?;
+    let rows = connection.rows(&sql, &values).await?;
     let rows = rows.iter().map(|row| StoredAlert::of(row));
     let mut rows: Vec<StoredAlert> = rows.collect::<Result<_, _>>()?;
     let next = query.cut(&mut rows);
     let alerts = rows.into_iter().map(StoredAlert::read);
     let alerts: Vec<(i64, AlertRecord)> = alerts.collect::<Result<_, _>>()?;
     Ok(Page {
-        items: with_first_deliveries(session, alerts, expiry).await?,
+        items: with_first_deliveries(connection, alerts, expiry).await?,
         next,
     })
 }

@@ -19,9 +19,9 @@ use jiff::Timestamp;
 use crate::{
     PostgresStore,
     alerts::uuid,
+    connection::{Change, Connection},
     destination_health,
     row::Row,
-    session::{Change, Session},
     sources, spaces,
 };
 
@@ -66,9 +66,9 @@ impl Connectors for PostgresStore {
 
     async fn roster(&self, slug: &Slug) -> Result<Option<Roster>, StoreError> {
         let sealing = Arc::clone(&self.shared.sealing);
-        self.read(async |session| {
+        self.read(async |connection| {
             // The version first: connectors that change after it make the roster stale, not wrong.
-            let Some((no, space, version)) = spaces::by_slug(session, slug).await? else {
+            let Some((no, space, version)) = spaces::by_slug(connection, slug).await? else {
                 return Ok(None);
             };
             let sql = format!("SELECT {COLUMNS} {OF_SPACE}");
@@ -77,12 +77,12 @@ impl Connectors for PostgresStore {
                     StoredConnector::of(row)?.read(&sealing, space.id)?.1,
                 ))
             };
-            let connectors = session.rows(&sql, &[&no]).await?;
+            let connectors = connection.rows(&sql, &[&no]).await?;
             let connectors = connectors
                 .iter()
                 .map(read)
                 .collect::<Result<_, StoreError>>()?;
-            let sources = sources::of_space(session, &sealing, no, space.id).await?;
+            let sources = sources::of_space(connection, &sealing, no, space.id).await?;
             Ok(Some(Roster {
                 space: Arc::new(space),
                 version,
@@ -94,8 +94,8 @@ impl Connectors for PostgresStore {
     }
 
     async fn roster_version(&self, slug: &Slug) -> Result<Option<(SpaceId, i64)>, StoreError> {
-        self.read(async |session| {
-            let found = spaces::by_slug(session, slug).await?;
+        self.read(async |connection| {
+            let found = spaces::by_slug(connection, slug).await?;
             Ok(found.map(|(_, space, version)| (space.id, version)))
         })
         .await
@@ -141,7 +141,7 @@ impl Connectors for PostgresStore {
             )
             .await?;
         let mut events = Vec::new();
-        let known = destination_health::read(change.session(), connector.destination).await?;
+        let known = destination_health::read(change.connection(), connector.destination).await?;
         if Edit::creation_repairs(&known) {
             destination_health::repair(&change, connector.destination, now).await?;
             events.push(StoreEvent::Repaired(connector.destination));
@@ -180,7 +180,7 @@ impl Connectors for PostgresStore {
             destination_health::repair(&change, edit.changed.destination, now).await?;
         }
         let space = if edit.leaves {
-            spaces::by_no(change.session(), space_no).await?
+            spaces::by_no(change.connection(), space_no).await?
         } else {
             None
         };
@@ -207,7 +207,7 @@ impl Connectors for PostgresStore {
             return change.nothing(false).await;
         };
         change.run(DELETE, &[&no, &now.as_millisecond()]).await?;
-        let space = spaces::by_no(change.session(), space_no).await?;
+        let space = spaces::by_no(change.connection(), space_no).await?;
         let events = Edit::deletion(current, space);
         self.commit(change, events).await?;
         self.cancel_rest(id).await?;
@@ -282,12 +282,12 @@ async fn update(
 
 /// The connectors that point at a destination, with their numbers and spaces.
 pub(crate) async fn of_destination(
-    session: &Session,
+    connection: &Connection,
     sealing: &Sealing,
     destination: Fingerprint,
 ) -> Result<Vec<(i64, Connector, Space)>, StoreError> {
     let sql = format!("SELECT {COLUMNS}, {SPACE_COLUMNS} {OF_DESTINATION}");
-    let rows = session.rows(&sql, &[&&destination.0[..]]).await?;
+    let rows = connection.rows(&sql, &[&&destination.0[..]]).await?;
     let read = |row: &Row| {
         let (_, space, _) = stored::space(row, 13)?;
         let (no, connector) = StoredConnector::of(row)?.read(sealing, space.id)?;

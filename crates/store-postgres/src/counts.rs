@@ -6,7 +6,7 @@ use alert_connectors_store::{
 };
 use jiff::Timestamp;
 
-use crate::session::{Change, Parameters, Session};
+use crate::connection::{Change, Connection, Parameters};
 
 // By primary key.
 const STEP: &str = "SELECT coalesce(max(seq), 0), count(*) FROM (SELECT seq FROM alerts
@@ -46,7 +46,7 @@ pub(crate) async fn step(change: &Change, now: Timestamp) -> Result<bool, StoreE
 
 /// How many alerts of a space came since a time.
 pub(crate) async fn summary(
-    session: &Session,
+    connection: &Connection,
     space_no: i64,
     since: Timestamp,
 ) -> Result<AlertSummary, StoreError> {
@@ -58,7 +58,7 @@ pub(crate) async fn summary(
         &COUNTED_A_STEP,
         &AlertSummary::KINDS_MAX,
     ];
-    let rows = session.rows(SUMMARY, parameters).await?;
+    let rows = connection.rows(SUMMARY, parameters).await?;
     let kinds = rows.iter().map(|row| kind_count(row));
     Ok(AlertSummary::of(
         first_hour,

@@ -9,8 +9,8 @@ use alert_connectors_store::{
 };
 
 use crate::{
+    connection::{Connection, Parameters},
     row::Row,
-    session::{Parameters, Session},
 };
 
 /// Where [`DELIVERY_COLUMNS`] are read from: all by primary key but the deliveries, which each query finds by an index of its
@@ -35,13 +35,13 @@ const ATTEMPTS: &str =
 
 /// The deliveries that `from` finds, under the name `d`, and a condition names.
 pub(crate) async fn select(
-    session: &Session,
+    connection: &Connection,
     from: &str,
     condition: &str,
     parameters: Parameters<'_>,
 ) -> Result<Vec<StoredDelivery>, StoreError> {
     let sql = format!("SELECT {DELIVERY_COLUMNS} {from} {FROM} {condition}");
-    session
+    connection
         .rows(&sql, parameters)
         .await?
         .iter()
@@ -51,38 +51,44 @@ pub(crate) async fn select(
 
 /// The deliveries of some alerts, by alert, each oldest first.
 pub(crate) async fn of_alerts(
-    session: &Session,
+    connection: &Connection,
     seqs: &[i64],
 ) -> Result<Vec<StoredDelivery>, StoreError> {
-    select(session, OF_ALERTS, OF_ALERTS_WHERE, &[&seqs]).await
+    select(connection, OF_ALERTS, OF_ALERTS_WHERE, &[&seqs]).await
 }
 
 /// The first deliveries of some alerts, by alert, each oldest first.
 pub(crate) async fn first_of_alerts(
-    session: &Session,
+    connection: &Connection,
     seqs: &[i64],
 ) -> Result<Vec<StoredDelivery>, StoreError> {
     let limit = i64::try_from(DELIVERIES_LISTED_MAX).unwrap_or(i64::MAX);
-    select(session, FIRST_OF_ALERTS, "ORDER BY d.seq", &[&seqs, &limit]).await
+    select(
+        connection,
+        FIRST_OF_ALERTS,
+        "ORDER BY d.seq",
+        &[&seqs, &limit],
+    )
+    .await
 }
 
 /// How many deliveries some alerts have, by the alert's number.
 pub(crate) async fn counts(
-    session: &Session,
+    connection: &Connection,
     seqs: &[i64],
 ) -> Result<HashMap<i64, usize>, StoreError> {
-    let rows = session.rows(COUNT_OF_ALERTS, &[&seqs]).await?;
+    let rows = connection.rows(COUNT_OF_ALERTS, &[&seqs]).await?;
     let count = |row: &Row| Ok((row.at(0)?, row.count(1)?));
     rows.iter().map(count).collect()
 }
 
 /// The attempts of some deliveries, oldest first.
 pub(crate) async fn attempts(
-    session: &Session,
+    connection: &Connection,
     seqs: &[i64],
 ) -> Result<HashMap<i64, Vec<Attempt>>, StoreError> {
     let mut found: HashMap<i64, Vec<Attempt>> = HashMap::new();
-    for row in session.rows(ATTEMPTS, &[&seqs]).await? {
+    for row in connection.rows(ATTEMPTS, &[&seqs]).await? {
         let (delivery_seq, attempt) = attempt(&row)?;
         found.entry(delivery_seq).or_default().push(attempt);
     }

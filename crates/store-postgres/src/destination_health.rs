@@ -10,7 +10,7 @@ use alert_connectors_store::{
 use jiff::{SignedDuration, Timestamp};
 use tokio::try_join;
 
-use crate::session::{Change, Parameters, Session};
+use crate::connection::{Change, Connection, Parameters};
 
 // By primary key.
 const READ: &str = "FROM destinations WHERE fingerprint = $1";
@@ -48,24 +48,24 @@ const HOLD: &str = "SELECT FROM destinations WHERE fingerprint = $1 FOR UPDATE";
 
 /// The health of a destination.
 pub(crate) async fn read(
-    session: &Session,
+    connection: &Connection,
     destination: Fingerprint,
 ) -> Result<DestinationHealth, StoreError> {
     let sql = format!("SELECT {HEALTH_COLUMNS} {READ}");
-    let found = session.row(&sql, &[&&destination.0[..]]).await?;
+    let found = connection.row(&sql, &[&&destination.0[..]]).await?;
     found.map_or(Ok(DestinationHealth::default()), |row| health(&row))
 }
 
 /// The health of a destination, with its wait converted to the caller's clock, which says `now`: where that clock and
 /// the database's differ about how long ago it was set, the database's is right.
 pub(crate) async fn read_at(
-    session: &Session,
+    connection: &Connection,
     destination: Fingerprint,
     now: Timestamp,
 ) -> Result<DestinationHealth, StoreError> {
-    let mut health = read(session, destination).await?;
+    let mut health = read(connection, destination).await?;
     if let Some(wait) = &mut health.wait
-        && let Some(row) = session.row(AGE, &[&&destination.0[..]]).await?
+        && let Some(row) = connection.row(AGE, &[&&destination.0[..]]).await?
     {
         let age = SignedDuration::from_millis(row.at(0)?);
         if (now.duration_since(wait.set_at) - age).abs() > CLOCKS_DIFFER {
@@ -76,7 +76,10 @@ pub(crate) async fn read_at(
 }
 
 /// Writes the health of the reports' destinations, where it changed; the last report of each counts.
-pub(crate) async fn write_all(session: &Session, reports: &[&Report]) -> Result<(), StoreError> {
+pub(crate) async fn write_all(
+    connection: &Connection,
+    reports: &[&Report],
+) -> Result<(), StoreError> {
     let healths: BTreeMap<&[u8], (Option<i64>, &DestinationHealth)> = reports
         .iter()
         .filter_map(|report| {
@@ -84,11 +87,11 @@ pub(crate) async fn write_all(session: &Session, reports: &[&Report]) -> Result<
             Some((&report.destination.0[..], (report.fence.lease(), health)))
         })
         .collect();
-    write(session, &healths).await
+    write(connection, &healths).await
 }
 
 async fn write(
-    session: &Session,
+    connection: &Connection,
     healths: &BTreeMap<&[u8], (Option<i64>, &DestinationHealth)>,
 ) -> Result<(), StoreError> {
     if healths.is_empty() {
@@ -98,10 +101,10 @@ async fn write(
     // Sent together, since a group's COMMIT may follow right behind them.
     try_join!(
         biased;
-        columns.write(session),
+        columns.write(connection),
         async {
             let announced: Parameters<'_> = &[&columns.fingerprints, &columns.leases, &columns.announced];
-            session.run(ANNOUNCED, announced).await
+            connection.run(ANNOUNCED, announced).await
         },
     )
     .map(drop)
@@ -174,7 +177,7 @@ impl<'h> HealthColumns<'h> {
         self.failing_messages.push(health.failing.to_json());
     }
 
-    async fn write(&self, session: &Session) -> Result<u64, StoreError> {
+    async fn write(&self, connection: &Connection) -> Result<u64, StoreError> {
         let columns: Parameters<'_> = &[
             &self.fingerprints,
             &self.leases,
@@ -196,7 +199,7 @@ impl<'h> HealthColumns<'h> {
             &self.unanswered,
             &self.failing_messages,
         ];
-        session.run(WRITE, columns).await
+        connection.run(WRITE, columns).await
     }
 }
 
@@ -207,13 +210,13 @@ pub(crate) async fn repair(
     destination: Fingerprint,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let session = change.session();
+    let connection = change.connection();
     // The server that works it may be writing at this moment, and waits until this is committed.
-    session.run(HOLD, &[&&destination.0[..]]).await?;
-    let mut health = read(session, destination).await?;
+    connection.run(HOLD, &[&&destination.0[..]]).await?;
+    let mut health = read(connection, destination).await?;
     health.repair(now);
     write(
-        session,
+        connection,
         &BTreeMap::from([(&destination.0[..], (None, &health))]),
     )
     .await

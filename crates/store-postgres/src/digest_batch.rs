@@ -11,8 +11,8 @@ use jiff::Timestamp;
 
 use crate::{
     alerts::uuid,
+    connection::{Connection, Parameters},
     openings::openings,
-    session::{Parameters, Session},
 };
 
 // By the primary key of pending.
@@ -31,7 +31,7 @@ const CONTENT: &str = "SELECT seq, content FROM alerts WHERE seq = ANY ($1)";
 
 /// Reads the pending deliveries of the oldest one's connector.
 pub(crate) async fn read(
-    session: &Session,
+    connection: &Connection,
     mut connectors: Vec<(i64, Connector, Space)>,
     repaired_at: Option<Timestamp>,
     query: BatchQuery,
@@ -39,7 +39,7 @@ pub(crate) async fn read(
     connectors.retain(|(_, connector, _)| connector.is_active);
     let numbers: Vec<i64> = connectors.iter().map(|(no, _, _)| *no).collect();
     let cutoff = query.expiry.cutoff(repaired_at).as_millisecond();
-    let Some(row) = session
+    let Some(row) = connection
         .row(OLDEST, &[&numbers, &cutoff, &query.from])
         .await?
     else {
@@ -52,22 +52,22 @@ pub(crate) async fn read(
     };
     let limit = i64::try_from(query.at_most).unwrap_or(i64::MAX);
     let sql = format!("SELECT {ENTRY_COLUMNS} {ENTRIES}");
-    let rows = session
+    let rows = connection
         .rows(&sql, &[&connector_no, &cutoff, &query.from, &limit])
         .await?;
     let found = rows.iter().map(|row| digest_entry(row));
     let mut found: Vec<(i64, DigestEntry)> = found.collect::<Result<_, _>>()?;
-    find_openings(session, &mut found, query.expiry).await?;
+    find_openings(connection, &mut found, query.expiry).await?;
     Ok(Some(DigestBatch {
         space: Arc::new(space),
         connector: Arc::new(connector),
-        entries: with_worst(session, found, query.in_full).await?,
+        entries: with_worst(connection, found, query.in_full).await?,
     }))
 }
 
 /// The deliveries that one request carried, found around one of them; nothing unless all of them are there.
 pub(crate) async fn carried(
-    session: &Session,
+    connection: &Connection,
     delivery_seq: i64,
     attempt: AttemptId,
     size: usize,
@@ -80,10 +80,10 @@ pub(crate) async fn carried(
     for span in CARRIED_SPANS {
         let (first, last) = (delivery_seq - span, delivery_seq + span);
         let parameters: Parameters<'_> = &[&first, &last, &attempt, &delivery_seq];
-        let rows = session.rows(&sql, parameters).await?;
+        let rows = connection.rows(&sql, parameters).await?;
         if rows.len() == size {
             let found = rows.iter().map(|row| digest_entry(row));
-            return with_worst(session, found.collect::<Result<_, _>>()?, in_full).await;
+            return with_worst(connection, found.collect::<Result<_, _>>()?, in_full).await;
         }
     }
     Ok(Vec::new())
@@ -91,20 +91,20 @@ pub(crate) async fn carried(
 
 /// Entries with the content of the worst alerts among them.
 async fn with_worst(
-    session: &Session,
+    connection: &Connection,
     found: Vec<(i64, DigestEntry)>,
     in_full: usize,
 ) -> Result<Vec<DigestEntry>, StoreError> {
     let mut alerts = SharedAlerts::default();
     let worst = DigestEntry::worst(&found, in_full);
-    for row in session.rows(CONTENT, &[&worst]).await? {
+    for row in connection.rows(CONTENT, &[&worst]).await? {
         alerts.add(&row)?;
     }
     Ok(alerts.fill(found))
 }
 
 async fn find_openings(
-    session: &Session,
+    connection: &Connection,
     entries: &mut [(i64, DigestEntry)],
     expiry: Expiry,
 ) -> Result<(), StoreError> {
@@ -113,7 +113,7 @@ async fn find_openings(
         .filter(|(_, entry)| entry.is_follow_up())
         .map(|(_, entry)| entry.seq)
         .collect();
-    let openings = openings(session, &follow_ups, expiry).await?;
+    let openings = openings(connection, &follow_ups, expiry).await?;
     for (_, entry) in entries {
         if entry.is_follow_up() {
             let opening = openings.get(&entry.seq).copied();

@@ -16,9 +16,9 @@ use tokio_postgres::types::ToSql;
 use crate::{
     PostgresStore,
     alerts::uuid,
+    connection::{Change, Connection},
     deliveries, destination_health, digest_batch,
     row::Row,
-    session::{Change, Session},
 };
 
 // By the unique index on id.
@@ -105,13 +105,13 @@ impl History for PostgresStore {
         query: DeliveryQuery,
         expiry: Expiry,
     ) -> Result<Page<Delivery>, StoreError> {
-        self.read(async |session| {
-            let mut connectors = connectors_of(session, space_id, CONNECTORS_EVER).await?;
+        self.read(async |connection| {
+            let mut connectors = connectors_of(connection, space_id, CONNECTORS_EVER).await?;
             connectors.retain(|connector| query.names(connector));
             if connectors.is_empty() {
                 return Ok(Page::empty());
             }
-            page(session, connectors, &query, expiry).await
+            page(connection, connectors, &query, expiry).await
         })
         .await
     }
@@ -122,11 +122,11 @@ impl History for PostgresStore {
         id: DeliveryId,
         expiry: Expiry,
     ) -> Result<Option<Delivery>, StoreError> {
-        self.read(async |session| {
-            let Some(stored) = find(session, space_id, id).await? else {
+        self.read(async |connection| {
+            let Some(stored) = find(connection, space_id, id).await? else {
                 return Ok(None);
             };
-            let mut attempts = deliveries::attempts(session, &[stored.seq]).await?;
+            let mut attempts = deliveries::attempts(connection, &[stored.seq]).await?;
             Ok(Some(Delivery {
                 attempts: attempts.remove(&stored.seq).unwrap_or_default(),
                 ..stored.read(expiry)
@@ -141,24 +141,24 @@ impl History for PostgresStore {
         id: DeliveryId,
         in_full: usize,
     ) -> Result<Option<DeliveryMessage>, StoreError> {
-        self.read(async |session| {
-            let Some(StoredDelivery { seq, .. }) = find(session, space_id, id).await? else {
+        self.read(async |connection| {
+            let Some(StoredDelivery { seq, .. }) = find(connection, space_id, id).await? else {
                 return Ok(None);
             };
             let sql = format!("SELECT {MESSAGE_COLUMNS}, {MESSAGE}");
-            let Some(row) = session.row(&sql, &[&seq]).await? else {
+            let Some(row) = connection.row(&sql, &[&seq]).await? else {
                 return Ok(None);
             };
-            let attempts = deliveries::attempts(session, &[seq]).await?.remove(&seq);
+            let attempts = deliveries::attempts(connection, &[seq]).await?.remove(&seq);
             let carried = match carried_by(&attempts.unwrap_or_default()) {
                 Some((attempt, size)) => {
-                    digest_batch::carried(session, seq, attempt, size, in_full).await?
+                    digest_batch::carried(connection, seq, attempt, size, in_full).await?
                 }
                 None => Vec::new(),
             };
             let message = stored::message(&row)?;
             let merged = match merged_into(seq, message.alert_id, &carried) {
-                Some(last) => session.row(&sql, &[&last]).await?,
+                Some(last) => connection.row(&sql, &[&last]).await?,
                 None => None,
             };
             let merged = merged.map(|row| stored::message(&row)).transpose()?;
@@ -179,10 +179,10 @@ impl History for PostgresStore {
         expiry: Expiry,
     ) -> Result<Retried, StoreError> {
         let change = self.change().await?;
-        let Some(stored) = find(change.session(), space_id, id).await? else {
+        let Some(stored) = find(change.connection(), space_id, id).await? else {
             return change.nothing(Retried::Absent).await;
         };
-        let connector = connector_of(change.session(), space_id, stored.connector_id).await?;
+        let connector = connector_of(change.connection(), space_id, stored.connector_id).await?;
         let destination = match retry_of(&stored, connector.as_ref(), expiry) {
             Ok(destination) => destination,
             Err(refusal) => return change.nothing(refusal).await,
@@ -201,13 +201,13 @@ impl History for PostgresStore {
         expiry: Expiry,
     ) -> Result<Replayed, StoreError> {
         let plan = self
-            .read(async |session| {
-                let found = connector_of(session, space_id, connector).await?;
+            .read(async |connection| {
+                let found = connector_of(connection, space_id, connector).await?;
                 let connector = match ReplayPlan::connector(found) {
                     Ok(connector) => connector,
                     Err(refused) => return Ok(refused),
                 };
-                let seqs = to_replay(session, &connector, &replay, expiry).await?;
+                let seqs = to_replay(connection, &connector, &replay, expiry).await?;
                 Ok(ReplayPlan::queue(&connector, seqs))
             })
             .await?;
@@ -231,18 +231,18 @@ impl History for PostgresStore {
         connector: ConnectorId,
         expiry: Expiry,
     ) -> Result<Option<Health>, StoreError> {
-        self.read(async |session| {
-            let connector = connector_of(session, space_id, connector).await?;
+        self.read(async |connection| {
+            let connector = connector_of(connection, space_id, connector).await?;
             let connectors = connector.into_iter().collect();
-            Ok(healths(session, connectors, expiry).await?.pop())
+            Ok(healths(connection, connectors, expiry).await?.pop())
         })
         .await
     }
 
     async fn healths(&self, space_id: SpaceId, expiry: Expiry) -> Result<Vec<Health>, StoreError> {
-        self.read(async |session| {
-            let connectors = connectors_of(session, space_id, CONNECTORS).await?;
-            healths(session, connectors, expiry).await
+        self.read(async |connection| {
+            let connectors = connectors_of(connection, space_id, CONNECTORS).await?;
+            healths(connection, connectors, expiry).await
         })
         .await
     }
@@ -250,12 +250,12 @@ impl History for PostgresStore {
 
 /// A delivery by its id, which begins like its alert's.
 async fn find(
-    session: &Session,
+    connection: &Connection,
     space_id: SpaceId,
     id: DeliveryId,
 ) -> Result<Option<StoredDelivery>, StoreError> {
     let (least, most) = id.alert_ids();
-    let rows = session
+    let rows = connection
         .rows(
             ALERTS_NAMED,
             &[
@@ -266,7 +266,7 @@ async fn find(
         )
         .await?;
     let seqs: Vec<i64> = rows.iter().map(|row| row.at(0)).collect::<Result<_, _>>()?;
-    let found = deliveries::of_alerts(session, &seqs).await?;
+    let found = deliveries::of_alerts(connection, &seqs).await?;
     Ok(found.into_iter().find(|stored| stored.id == id))
 }
 
@@ -285,12 +285,12 @@ fn code(code: u8) -> Bound {
 }
 
 async fn connector_of(
-    session: &Session,
+    connection: &Connection,
     space_id: SpaceId,
     id: ConnectorId,
 ) -> Result<Option<KnownConnector>, StoreError> {
     let parameters = (uuid(id.as_bytes()), uuid(space_id.as_bytes()));
-    let found = session
+    let found = connection
         .row(CONNECTOR, &[&parameters.0, &parameters.1])
         .await?;
     found.map(|row| KnownConnector::of(id, &row)).transpose()
@@ -298,45 +298,45 @@ async fn connector_of(
 
 /// Connectors of a space, oldest first.
 async fn connectors_of(
-    session: &Session,
+    connection: &Connection,
     space_id: SpaceId,
     sql: &str,
 ) -> Result<Vec<KnownConnector>, StoreError> {
     let space_id = uuid(space_id.as_bytes());
-    let rows = session.rows(sql, &[&space_id]).await?;
+    let rows = connection.rows(sql, &[&space_id]).await?;
     let connector = |row: &Row| KnownConnector::of(ConnectorId::from_bytes(row.id(5)?), row);
     rows.iter().map(connector).collect()
 }
 
 /// What was queued at this time or before has expired; in milliseconds.
 async fn cutoff(
-    session: &Session,
+    connection: &Connection,
     connector: &KnownConnector,
     expiry: Expiry,
 ) -> Result<i64, StoreError> {
-    let health = destination_health::read(session, connector.destination).await?;
+    let health = destination_health::read(connection, connector.destination).await?;
     Ok(expiry.cutoff(health.repaired_at).as_millisecond())
 }
 
 /// The newest deliveries of connectors, merged by the order of acceptance: one look for each wanted state, no deeper for each
 /// connector than the page.
 async fn page(
-    session: &Session,
+    connection: &Connection,
     connectors: Vec<KnownConnector>,
     query: &DeliveryQuery,
     expiry: Expiry,
 ) -> Result<Page<Delivery>, StoreError> {
     let since = match query.earliest() {
-        Some(earliest) => first_since(session, earliest).await?,
+        Some(earliest) => first_since(connection, earliest).await?,
         None => 0,
     };
-    let ends = session.rows(ENDS, &[]).await?;
+    let ends = connection.rows(ENDS, &[]).await?;
     let (oldest, newest) = match ends.first() {
         Some(row) => (row.at(0)?, row.at(1)?),
         None => (0, 0),
     };
     let mut page = query.newest_deliveries(since, oldest, newest);
-    let known = health_of(session, &connectors).await?;
+    let known = health_of(connection, &connectors).await?;
     let (active, inactive): (Vec<_>, Vec<_>) = connectors
         .into_iter()
         .partition(|connector| connector.is_active);
@@ -365,26 +365,26 @@ async fn page(
             let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&nos, &before, &limit, &first];
             parameters.extend(bounds.iter().map(|bound| &**bound as &(dyn ToSql + Sync)));
             let from = from.replace(FILTERS, &filters);
-            page.add(deliveries::select(session, &from, NEWEST_FIRST, &parameters).await?);
+            page.add(deliveries::select(connection, &from, NEWEST_FIRST, &parameters).await?);
         }
     }
     Ok(page.page(expiry))
 }
 
 /// The first place in the order at a time or later.
-async fn first_since(session: &Session, since: Timestamp) -> Result<i64, StoreError> {
-    let first = session.row(SINCE, &[&since.as_millisecond()]).await?;
+async fn first_since(connection: &Connection, since: Timestamp) -> Result<i64, StoreError> {
+    let first = connection.row(SINCE, &[&since.as_millisecond()]).await?;
     first.map_or(Ok(0), |row| row.at(0))
 }
 
 /// The deliveries to queue again.
 async fn to_replay(
-    session: &Session,
+    connection: &Connection,
     connector: &KnownConnector,
     replay: &Replay,
     expiry: Expiry,
 ) -> Result<Vec<i64>, StoreError> {
-    let first = first_since(session, replay.earliest()).await?;
+    let first = first_since(connection, replay.earliest()).await?;
     let (since, until) = replay.span_ms();
     let mut seqs = Vec::new();
     for look in replay.looks() {
@@ -392,7 +392,7 @@ async fn to_replay(
             DeliveryLook::Arrived { first, .. } => (ARRIVED_BETWEEN, code(first)),
             DeliveryLook::Missed(state) => (MISSED_BETWEEN, code(state.code())),
             DeliveryLook::Overdue => {
-                let cutoff = cutoff(session, connector, expiry).await?;
+                let cutoff = cutoff(connection, connector, expiry).await?;
                 (OVERDUE_BETWEEN, Box::new(cutoff))
             }
             DeliveryLook::Pending | DeliveryLook::Withheld => continue,
@@ -405,7 +405,7 @@ async fn to_replay(
             &until,
             &Replay::MOST_ROWS,
         ];
-        for row in session.rows(sql, &parameters).await? {
+        for row in connection.rows(sql, &parameters).await? {
             seqs.push(row.at(0)?);
         }
     }
@@ -414,7 +414,7 @@ async fn to_replay(
 
 /// The health of the destinations of connectors that is stored.
 async fn health_of(
-    session: &Session,
+    connection: &Connection,
     connectors: &[KnownConnector],
 ) -> Result<HashMap<Fingerprint, DestinationHealth>, StoreError> {
     let destinations: Vec<&[u8]> = connectors
@@ -422,18 +422,18 @@ async fn health_of(
         .map(|one| &one.destination.0[..])
         .collect();
     let sql = format!("SELECT {HEALTH_COLUMNS}, fingerprint {DESTINATIONS}");
-    let rows = session.rows(&sql, &[&destinations]).await?;
+    let rows = connection.rows(&sql, &[&destinations]).await?;
     let health = |row: &Row| Ok((row.fingerprint(17)?, stored::health(row)?));
     rows.iter().map(health).collect()
 }
 
 /// The health of connectors, in their order.
 async fn healths(
-    session: &Session,
+    connection: &Connection,
     connectors: Vec<KnownConnector>,
     expiry: Expiry,
 ) -> Result<Vec<Health>, StoreError> {
-    let known = health_of(session, &connectors).await?;
+    let known = health_of(connection, &connectors).await?;
     let health = |one: &KnownConnector| known.get(&one.destination).cloned().unwrap_or_default();
     let cutoff = |one: &KnownConnector| {
         if one.is_active {
@@ -445,8 +445,8 @@ async fn healths(
     };
     let numbers: Vec<i64> = connectors.iter().map(|one| one.no).collect();
     let cutoffs: Vec<i64> = connectors.iter().map(cutoff).collect();
-    let depths = session.rows(DEPTHS, &[&numbers, &cutoffs]).await?;
-    let last = session.rows(LAST_ARRIVED, &[&numbers]).await?;
+    let depths = connection.rows(DEPTHS, &[&numbers, &cutoffs]).await?;
+    let last = connection.rows(LAST_ARRIVED, &[&numbers]).await?;
     let mut healths = Vec::with_capacity(connectors.len());
     for ((one, depth), last) in connectors.into_iter().zip(depths).zip(last) {
         let health = health(&one);

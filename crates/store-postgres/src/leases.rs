@@ -56,8 +56,10 @@ impl Leases for PostgresStore {
 
     async fn acquire(&self, destinations: &[Fingerprint]) -> Result<Vec<Lease>, StoreError> {
         let names = names(destinations.iter());
-        self.read(async |session| {
-            let rows = session.rows(TAKE, &[&names, &self.shared.replica]).await?;
+        self.read(async |connection| {
+            let rows = connection
+                .rows(TAKE, &[&names, &self.shared.replica])
+                .await?;
             rows.iter().map(lease).collect()
         })
         .await
@@ -65,10 +67,10 @@ impl Leases for PostgresStore {
 
     async fn renew(&self, held: &[Lease]) -> Result<Renewal, StoreError> {
         let (names, numbers) = columns(held.iter());
-        self.read(async |session| {
-            session.run(SEEN, &[&self.shared.replica]).await?;
-            session.run(FORGET, &[]).await?;
-            let rows = session.rows(RENEW, &[&names, &numbers]).await?;
+        self.read(async |connection| {
+            connection.run(SEEN, &[&self.shared.replica]).await?;
+            connection.run(FORGET, &[]).await?;
+            let rows = connection.rows(RENEW, &[&names, &numbers]).await?;
             let renewed = |row: &Row| {
                 Ok::<_, StoreError>(Renewed {
                     lease: lease(row)?,
@@ -76,7 +78,7 @@ impl Leases for PostgresStore {
                 })
             };
             let held = rows.iter().map(renewed).collect::<Result<_, _>>()?;
-            let (leased, replicas) = match session.row(SHARE, &[]).await? {
+            let (leased, replicas) = match connection.row(SHARE, &[]).await? {
                 Some(row) => (row.count::<usize>(0)?, row.count::<usize>(1)?),
                 None => (0, 1),
             };

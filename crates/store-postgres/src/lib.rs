@@ -3,6 +3,7 @@
 
 mod alerts;
 mod asked;
+mod connection;
 mod connectors;
 mod counts;
 mod deliveries;
@@ -20,7 +21,6 @@ mod pauses;
 mod queue;
 mod record;
 mod row;
-mod session;
 mod sources;
 mod spaces;
 mod upkeep;
@@ -42,14 +42,14 @@ use uuid::Uuid;
 pub use open::{OpenError, OpenOptions};
 pub use url::PostgresUrl;
 
-use crate::{intake::Job, listen::RelayedReceiver, session::Pools, writer::Writer};
+use crate::{connection::Pools, intake::Job, listen::RelayedReceiver, writer::Writer};
 
 /// A PostgreSQL database in use. Clones share it.
 #[derive(Clone)]
 pub struct PostgresStore {
     shared: Arc<Shared>,
     /// The version of identity that changes through this handle rest on.
-    judged_at: Option<i64>,
+    at_identity_version: Option<i64>,
 }
 
 struct Shared {
@@ -92,10 +92,10 @@ impl PostgresStore {
 
 #[async_trait::async_trait]
 impl Store for PostgresStore {
-    fn judged_at(&self, identity_version: i64) -> Arc<dyn Store> {
+    fn at_identity_version(&self, identity_version: i64) -> Arc<dyn Store> {
         Arc::new(Self {
             shared: Arc::clone(&self.shared),
-            judged_at: Some(identity_version),
+            at_identity_version: Some(identity_version),
         })
     }
 

@@ -12,7 +12,7 @@ use tokio::{
 use tokio_postgres::{AsyncMessage, Config, Connection, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::{PostgresStore, queue::destinations_of, session::Change};
+use crate::{PostgresStore, connection::Change, queue::destinations_of};
 
 /// What concerns the engine, and what servers relay to each other.
 const CHANNEL: &str = "alert_connectors";
@@ -165,7 +165,7 @@ impl Relay for PostgresStore {
     }
 
     async fn relay(&self, message: &str) -> Result<(), StoreError> {
-        self.read(async |session| session.run(RELAY, &[&message]).await.map(drop))
+        self.read(async |connection| connection.run(RELAY, &[&message]).await.map(drop))
             .await
     }
 
@@ -237,7 +237,7 @@ impl PostgresStore {
             }
         }
         // No group of alerts is under way meanwhile: what it matched its alerts with stays true until it is committed.
-        change.hold_intake().await?;
+        change.block_intake().await?;
         change.commit().await?;
         self.emit(events).await;
         Ok(())

@@ -17,11 +17,11 @@ use uuid::Uuid;
 
 use crate::{
     Looks, PostgresStore, PostgresUrl, Shared,
+    connection::{Pools, WriterStatements},
     error::meaning,
     intake,
     intake::IntakeGroups,
     listen, record,
-    session::{Pools, WriterStatements},
     writer::Writer,
 };
 
@@ -195,7 +195,7 @@ impl PostgresStore {
                 relayed: Mutex::new(relayed),
                 tasks,
             }),
-            judged_at: None,
+            at_identity_version: None,
         })
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use alert_connectors_model::DeliveryState;
 use alert_connectors_store::{Expiry, OpeningState, StoreError, stored::Columns as _};
 
-use crate::session::Session;
+use crate::connection::Connection;
 
 // By primary key, then by deliveries_by_alert.
 const BEFORE: &str = "SELECT f.seq, b.state, coalesce(b.requeued_at, b.created_at) FROM deliveries f
@@ -14,7 +14,7 @@ const BEFORE: &str = "SELECT f.seq, b.state, coalesce(b.requeued_at, b.created_a
 
 /// Returns the state of the opening of each of these follow-ups.
 pub(crate) async fn openings(
-    session: &Session,
+    connection: &Connection,
     follow_ups: &[i64],
     expiry: Expiry,
 ) -> Result<HashMap<i64, OpeningState>, StoreError> {
@@ -22,7 +22,7 @@ pub(crate) async fn openings(
     if follow_ups.is_empty() {
         return Ok(openings);
     }
-    for row in session.rows(BEFORE, &[&follow_ups]).await? {
+    for row in connection.rows(BEFORE, &[&follow_ups]).await? {
         let opening = openings
             .entry(row.at(0)?)
             .or_insert(OpeningState::Undelivered);

@@ -11,11 +11,11 @@ use crate::{PostgresStore, alerts::uuid};
 #[async_trait]
 impl Pauses for PostgresStore {
     async fn pauses(&self, space_id: SpaceId, query: PauseQuery) -> Result<Vec<Pause>, StoreError> {
-        self.read(async |session| {
+        self.read(async |connection| {
             let (since, until) = query.span_ms();
             let connector = query.connector.map(|id| uuid(id.as_bytes()));
             let space = uuid(space_id.as_bytes());
-            let rows = session
+            let rows = connection
                 .rows(
                     SELECT_PAUSES,
                     &[&space, &since, &until, &connector, &PAUSES_LISTED_MAX],

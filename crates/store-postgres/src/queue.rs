@@ -15,8 +15,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::{
-    PostgresStore, connectors, destination_health, digest_batch, openings::openings,
-    session::Session,
+    PostgresStore, connection::Connection, connectors, destination_health, digest_batch,
+    openings::openings,
 };
 
 // By the primary key of pending, from connector to connector, then by primary key.
@@ -51,23 +51,23 @@ const FEW: i64 = 2_000;
 #[async_trait]
 impl Queue for PostgresStore {
     async fn version(&self) -> Result<i64, StoreError> {
-        self.read(async |session| {
-            let row = session.row(IDENTITY_VERSION, &[]).await?;
+        self.read(async |connection| {
+            let row = connection.row(IDENTITY_VERSION, &[]).await?;
             row.map_or(Ok(0), |row| row.at(0))
         })
         .await
     }
 
     async fn backlog(&self) -> Result<Backlog, StoreError> {
-        self.read(async |session| {
+        self.read(async |connection| {
             let fingerprints = async |sql| {
-                let rows = session.rows(sql, &[]).await?;
+                let rows = connection.rows(sql, &[]).await?;
                 rows.iter()
                     .map(|row| row.fingerprint(0))
                     .collect::<Result<Vec<_>, _>>()
             };
             // Read first: what others queue after it is found the next time.
-            let look = session.row(NEXT, &[]).await?;
+            let look = connection.row(NEXT, &[]).await?;
             let (next, has_lapsed) = look.map_or(Ok((0, true)), |row| {
                 Ok::<_, StoreError>((row.at(0)?, row.at(1)?))
             })?;
@@ -89,7 +89,7 @@ impl Queue for PostgresStore {
             let pending = if is_thorough || next - before > FEW {
                 fingerprints(PENDING).await?
             } else {
-                let rows = session.rows(QUEUED, &[&before, &next]).await?;
+                let rows = connection.rows(QUEUED, &[&before, &next]).await?;
                 rows.iter()
                     .map(|row| row.fingerprint(0))
                     .collect::<Result<Vec<_>, _>>()?
@@ -109,13 +109,13 @@ impl Queue for PostgresStore {
         now: Timestamp,
     ) -> Result<DestinationState, StoreError> {
         let sealing = Arc::clone(&self.shared.sealing);
-        self.read(async |session| {
-            let found = connectors::of_destination(session, &sealing, destination).await?;
+        self.read(async |connection| {
+            let found = connectors::of_destination(connection, &sealing, destination).await?;
             let numbers: Vec<i64> = found.iter().map(|(no, _, _)| *no).collect();
-            let last = session.row(LAST_REQUEST, &[&numbers]).await?;
+            let last = connection.row(LAST_REQUEST, &[&numbers]).await?;
             let last: Option<i64> = last.map_or(Ok(None), |row| row.at(0))?;
             Ok(DestinationState {
-                health: destination_health::read_at(session, destination, now).await?,
+                health: destination_health::read_at(connection, destination, now).await?,
                 last_request_at: last.map(time),
             })
         })
@@ -130,9 +130,9 @@ impl Queue for PostgresStore {
         expiry: Expiry,
     ) -> Result<Vec<PendingDelivery>, StoreError> {
         let sealing = Arc::clone(&self.shared.sealing);
-        self.read(async |session| {
-            let found = connectors::of_destination(session, &sealing, destination).await?;
-            let repaired_at = destination_health::read(session, destination)
+        self.read(async |connection| {
+            let found = connectors::of_destination(connection, &sealing, destination).await?;
+            let repaired_at = destination_health::read(connection, destination)
                 .await?
                 .repaired_at;
             let cutoff = expiry.cutoff(repaired_at).as_millisecond();
@@ -141,7 +141,7 @@ impl Queue for PostgresStore {
                 .filter(|(_, connector, _)| connector.is_active)
                 .map(|(no, connector, space)| (no, (Arc::new(connector), Arc::new(space))))
                 .collect();
-            pending_of(session, &owners, after, at_most, cutoff, expiry).await
+            pending_of(connection, &owners, after, at_most, cutoff, expiry).await
         })
         .await
     }
@@ -152,19 +152,19 @@ impl Queue for PostgresStore {
         query: BatchQuery,
     ) -> Result<Option<DigestBatch>, StoreError> {
         let sealing = Arc::clone(&self.shared.sealing);
-        self.read(async |session| {
-            let found = connectors::of_destination(session, &sealing, destination).await?;
-            let repaired_at = destination_health::read(session, destination)
+        self.read(async |connection| {
+            let found = connectors::of_destination(connection, &sealing, destination).await?;
+            let repaired_at = destination_health::read(connection, destination)
                 .await?
                 .repaired_at;
-            digest_batch::read(session, found, repaired_at, query).await
+            digest_batch::read(connection, found, repaired_at, query).await
         })
         .await
     }
 
     async fn opening(&self, follow_up: i64, expiry: Expiry) -> Result<OpeningState, StoreError> {
-        self.read(async |session| {
-            let openings = openings(session, &[follow_up], expiry).await?;
+        self.read(async |connection| {
+            let openings = openings(connection, &[follow_up], expiry).await?;
             Ok(openings
                 .get(&follow_up)
                 .copied()
@@ -178,8 +178,8 @@ impl Queue for PostgresStore {
         destination: Fingerprint,
     ) -> Result<Vec<(Arc<Space>, Arc<Connector>)>, StoreError> {
         let sealing = Arc::clone(&self.shared.sealing);
-        self.read(async |session| {
-            let found = connectors::of_destination(session, &sealing, destination).await?;
+        self.read(async |connection| {
+            let found = connectors::of_destination(connection, &sealing, destination).await?;
             Ok(found
                 .into_iter()
                 .map(|(_, connector, space)| (Arc::new(space), Arc::new(connector)))
@@ -198,7 +198,7 @@ impl Queue for PostgresStore {
 }
 
 async fn pending_of(
-    session: &Session,
+    connection: &Connection,
     owners: &HashMap<i64, (Arc<Connector>, Arc<Space>)>,
     after: i64,
     at_most: usize,
@@ -211,7 +211,7 @@ async fn pending_of(
     let numbers: Vec<i64> = owners.keys().copied().collect();
     let limit = i64::try_from(at_most).unwrap_or(i64::MAX);
     let sql = format!("SELECT {PENDING_COLUMNS}, {DUE}");
-    let rows = session
+    let rows = connection
         .rows(&sql, &[&numbers, &after, &limit, &cutoff])
         .await?;
     let mut alerts = SharedAlerts::default();
@@ -227,7 +227,7 @@ async fn pending_of(
         .filter(|due| due.is_follow_up())
         .map(|due| due.seq)
         .collect();
-    let openings = openings(session, &follow_ups, expiry).await?;
+    let openings = openings(connection, &follow_ups, expiry).await?;
     for due in &mut pending {
         if due.is_follow_up() {
             due.opening = openings

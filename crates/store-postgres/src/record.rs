@@ -9,7 +9,7 @@ use futures_util::future::try_join_all;
 use tokio::try_join;
 use uuid::Uuid;
 
-use crate::{destination_health, session::Session};
+use crate::{connection::Connection, destination_health};
 
 // By primary keys, in the order of the given rows, which is that of their keys. What a previous holder reports late
 // changes nothing here: a lease's number is never given twice, and a lease is found by its destination.
@@ -69,7 +69,7 @@ type Given<'r> = (&'r Report, &'r Outcome);
 
 /// Records reports in one transaction, and then the attempts of late outcomes; an answer for each outcome, in order.
 pub(crate) async fn reports(
-    session: &Session,
+    connection: &Connection,
     reports: &[&Report],
 ) -> Result<Vec<Recorded>, StoreError> {
     let outcomes: Vec<Given<'_>> = reports
@@ -82,19 +82,19 @@ pub(crate) async fn reports(
         .all(|report| report.health.is_none() && report.revived.is_empty());
     let done = match &rounds[..] {
         // A statement is a transaction.
-        [only] if is_plain => vec![change(session, only).await?],
+        [only] if is_plain => vec![change(connection, only).await?],
         _ => {
             let mut changes = Vec::with_capacity(rounds.len());
             for round in &rounds {
-                changes.push(change(session, round));
+                changes.push(change(connection, round));
             }
             let (_begun, done, _revived, _stand, _committed) = try_join!(
                 biased;
-                session.command("BEGIN"),
+                connection.command("BEGIN"),
                 try_join_all(changes),
-                revive(session, reports),
-                destination_health::write_all(session, reports),
-                session.command("COMMIT"),
+                revive(connection, reports),
+                destination_health::write_all(connection, reports),
+                connection.command("COMMIT"),
             )?;
             done
         }
@@ -111,7 +111,7 @@ pub(crate) async fn reports(
         }
     }
     if !late.is_empty() {
-        let there = keep(session, &late).await?;
+        let there = keep(connection, &late).await?;
         for (at, (_, outcome)) in late {
             if there.contains(&outcome.seq) {
                 answers[at] = Recorded::Superseded;
@@ -139,7 +139,7 @@ fn rounds<'r>(outcomes: &[Given<'r>]) -> Vec<Vec<(usize, Given<'r>)>> {
 }
 
 async fn change(
-    session: &Session,
+    connection: &Connection,
     round: &[(usize, Given<'_>)],
 ) -> Result<HashSet<i64>, StoreError> {
     let Columns {
@@ -152,7 +152,7 @@ async fn change(
         destinations,
         attempts,
     } = Columns::of(round);
-    let changed = session
+    let changed = connection
         .row(
             RECORD,
             &[
@@ -285,9 +285,12 @@ impl Attempts {
 }
 
 /// Keeps the attempts of outcomes that come late; returns which deliveries exist.
-async fn keep(session: &Session, late: &[(usize, Given<'_>)]) -> Result<HashSet<i64>, StoreError> {
+async fn keep(
+    connection: &Connection,
+    late: &[(usize, Given<'_>)],
+) -> Result<HashSet<i64>, StoreError> {
     let Columns { seqs, attempts, .. } = Columns::of(late);
-    let rows = session
+    let rows = connection
         .rows(
             KEEP,
             &[
@@ -305,7 +308,7 @@ async fn keep(session: &Session, late: &[(usize, Given<'_>)]) -> Result<HashSet<
     rows.iter().map(|row| row.at(0)).collect()
 }
 
-async fn revive(session: &Session, reports: &[&Report]) -> Result<(), StoreError> {
+async fn revive(connection: &Connection, reports: &[&Report]) -> Result<(), StoreError> {
     let mut revived: Vec<(i64, &[u8], Option<i64>)> = reports
         .iter()
         .flat_map(|report| {
@@ -321,7 +324,7 @@ async fn revive(session: &Session, reports: &[&Report]) -> Result<(), StoreError
     let seqs: Vec<i64> = revived.iter().map(|one| one.0).collect();
     let destinations: Vec<&[u8]> = revived.iter().map(|one| one.1).collect();
     let leases: Vec<Option<i64>> = revived.iter().map(|one| one.2).collect();
-    session
+    connection
         .run(REVIVE, &[&seqs, &destinations, &leases])
         .await
         .map(drop)

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use crate::{
     PostgresStore,
-    session::{Change, Session},
+    connection::{Change, Connection},
     spaces,
 };
 
@@ -68,13 +68,13 @@ impl Sources for PostgresStore {
 }
 
 pub(crate) async fn of_space(
-    session: &Session,
+    connection: &Connection,
     sealing: &Sealing,
     space_no: i64,
     space_id: SpaceId,
 ) -> Result<Vec<SourceSettings>, StoreError> {
     let sql = format!("SELECT {COLUMNS} {OF_SPACE}");
-    let rows = session.rows(&sql, &[&space_no]).await?;
+    let rows = connection.rows(&sql, &[&space_no]).await?;
     let read = |row| SourceSettings::of(row, sealing, space_id);
     rows.iter().map(|row| read(row)).collect()
 }

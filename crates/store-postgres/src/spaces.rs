@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::{
     PostgresStore,
     alerts::uuid,
-    session::{Change, Session},
+    connection::{Change, Connection},
     users::user,
 };
 
@@ -79,8 +79,8 @@ impl Spaces for PostgresStore {
     }
 
     async fn spaces(&self) -> Result<Vec<Space>, StoreError> {
-        self.read(async |session| {
-            let rows = session
+        self.read(async |connection| {
+            let rows = connection
                 .rows(&format!("SELECT {SPACE_COLUMNS} {ALL}"), &[])
                 .await?;
             rows.iter()
@@ -91,8 +91,10 @@ impl Spaces for PostgresStore {
     }
 
     async fn space(&self, slug: &Slug) -> Result<Option<Space>, StoreError> {
-        self.read(async |session| Ok(by_slug(session, slug).await?.map(|(_, space, _)| space)))
-            .await
+        self.read(async |connection| {
+            Ok(by_slug(connection, slug).await?.map(|(_, space, _)| space))
+        })
+        .await
     }
 
     async fn rename_space(&self, slug: &Slug, name: String) -> Result<SpaceChange, StoreError> {
@@ -112,11 +114,11 @@ impl Spaces for PostgresStore {
 
     async fn remove_space(&self, slug: &Slug) -> Result<SpaceChange, StoreError> {
         let change = self.change().await?;
-        let Some((no, _, _)) = by_slug(change.session(), slug).await? else {
+        let Some((no, _, _)) = by_slug(change.connection(), slug).await? else {
             return change.nothing(SpaceChange::Absent).await;
         };
         // First of all locks: a group of alerts writes to the tables that are emptied here.
-        change.hold_intake().await?;
+        change.block_intake().await?;
         let mut events = Vec::new();
         for row in change.rows(DESTINATIONS, &[&no]).await? {
             events.push(StoreEvent::Changed(row.fingerprint(0)?));
@@ -144,8 +146,10 @@ impl Spaces for PostgresStore {
     }
 
     async fn members(&self, space_id: SpaceId) -> Result<Vec<Member>, StoreError> {
-        self.read(async |session| {
-            let rows = session.rows(MEMBERS, &[&uuid(space_id.as_bytes())]).await?;
+        self.read(async |connection| {
+            let rows = connection
+                .rows(MEMBERS, &[&uuid(space_id.as_bytes())])
+                .await?;
             rows.iter().map(|row| stored::member(row)).collect()
         })
         .await
@@ -205,7 +209,7 @@ async fn membership(
     let Some((space_no, _)) = number(change, space_id).await? else {
         return Ok(None);
     };
-    let facts = MembershipFacts::of(user(change.session(), email).await?);
+    let facts = MembershipFacts::of(user(change.connection(), email).await?);
     let user_no = facts.user_no();
     let member = change.row(MEMBER, &[&space_no, &user_no]).await?;
     let member = member.map(|row| stored::role_since(&row)).transpose()?;
@@ -223,17 +227,17 @@ pub(crate) async fn number(change: &Change, id: SpaceId) -> Result<Option<(i64, 
 
 /// A space with its number and its version.
 pub(crate) async fn by_slug(
-    session: &Session,
+    connection: &Connection,
     slug: &Slug,
 ) -> Result<Option<(i64, Space, i64)>, StoreError> {
     let sql = format!("SELECT {SPACE_COLUMNS} {BY_SLUG}");
-    let found = session.row(&sql, &[&slug.as_str()]).await?;
+    let found = connection.row(&sql, &[&slug.as_str()]).await?;
     found.map(|row| stored::space(&row, 0)).transpose()
 }
 
 /// A space by its number.
-pub(crate) async fn by_no(session: &Session, no: i64) -> Result<Option<Space>, StoreError> {
-    let found = session
+pub(crate) async fn by_no(connection: &Connection, no: i64) -> Result<Option<Space>, StoreError> {
+    let found = connection
         .row(&format!("SELECT {SPACE_COLUMNS} {BY_NO}"), &[&no])
         .await?;
     found

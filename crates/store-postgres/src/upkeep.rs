@@ -9,7 +9,9 @@ use alert_connectors_store::{
 };
 use async_trait::async_trait;
 
-use crate::{PostgresStore, alerts::uuid, connectors, counts, inspection, session::Change, zones};
+use crate::{
+    PostgresStore, alerts::uuid, connection::Change, connectors, counts, inspection, zones,
+};
 
 /// One replica tidies at a time. The number only has to be the same everywhere, and differ from that of migrations.
 const TIDY_LOCK: &str = "SELECT pg_try_advisory_xact_lock(8317492650012)";
@@ -89,9 +91,9 @@ impl Upkeep for PostgresStore {
     }
 
     async fn census(&self) -> Result<Census, StoreError> {
-        self.read(async |session| {
+        self.read(async |connection| {
             let count = async |sql| {
-                let row = session.row(sql, &[]).await?;
+                let row = connection.row(sql, &[]).await?;
                 row.map_or(Ok(0), |row| row.count(0))
             };
             Ok(Census {

@@ -2,8 +2,8 @@
 
 use alert_connectors_model::{Email, KeyId, UserId};
 use alert_connectors_store::{
-    AddedUser, ApiKey, Disabled, NewApiKey, NewToken, NewUser, Session as Signed, StoreError,
-    TokenHash, UserRecord, Users,
+    AddedUser, ApiKey, Disabled, NewApiKey, NewToken, NewUser, Session, StoreError, TokenHash,
+    UserRecord, Users,
     stored::{self, IDENTITY_VERSION, KEY_COLUMNS, USER_COLUMNS},
 };
 use async_trait::async_trait;
@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use tokio::try_join;
 use uuid::Uuid;
 
-use crate::{PostgresStore, alerts::uuid, session::Session};
+use crate::{PostgresStore, alerts::uuid, connection::Connection};
 
 const ALL: &str = "FROM users u ORDER BY u.email";
 // By the unique index on email.
@@ -71,8 +71,8 @@ impl Users for PostgresStore {
     }
 
     async fn users(&self) -> Result<Vec<UserRecord>, StoreError> {
-        self.read(async |session| {
-            let rows = session
+        self.read(async |connection| {
+            let rows = connection
                 .rows(&format!("SELECT {USER_COLUMNS} {ALL}"), &[])
                 .await?;
             rows.iter()
@@ -83,7 +83,7 @@ impl Users for PostgresStore {
     }
 
     async fn user(&self, email: &Email) -> Result<Option<UserRecord>, StoreError> {
-        self.read(async |session| Ok(user(session, email).await?.map(|(_, record)| record)))
+        self.read(async |connection| Ok(user(connection, email).await?.map(|(_, record)| record)))
             .await
     }
 
@@ -144,8 +144,8 @@ impl Users for PostgresStore {
         step.commit().await
     }
 
-    async fn session(&self, hash: TokenHash) -> Result<Option<Signed>, StoreError> {
-        self.read(async |session| {
+    async fn session(&self, hash: TokenHash) -> Result<Option<Session>, StoreError> {
+        self.read(async |connection| {
             // The version first, in a snapshot before the rest: what changes in between makes the session stale, not wrong.
             let (tokens, keys) = (
                 format!("SELECT {USER_COLUMNS}, {SESSION}"),
@@ -153,24 +153,24 @@ impl Users for PostgresStore {
             );
             let (version, token) = try_join!(
                 biased;
-                session.row(IDENTITY_VERSION, &[]),
-                async { session.row(&tokens, &[&&hash[..]]).await },
+                connection.row(IDENTITY_VERSION, &[]),
+                async { connection.row(&tokens, &[&&hash[..]]).await },
             )?;
             let found = match token {
                 Some(row) => stored::token_session(&row)?,
-                None => match session.row(&keys, &[&&hash[..]]).await? {
+                None => match connection.row(&keys, &[&&hash[..]]).await? {
                     Some(row) => stored::key_session(&row)?,
                     None => None,
                 },
             };
-            let (Some((user_no, mut signed)), Some(version)) = (found, version) else {
+            let (Some((user_no, mut session)), Some(version)) = (found, version) else {
                 return Ok(None);
             };
-            signed.version = version.at(0)?;
-            for row in session.rows(MEMBERSHIPS, &[&user_no]).await? {
-                signed.memberships.push(stored::membership(&row)?);
+            session.version = version.at(0)?;
+            for row in connection.rows(MEMBERSHIPS, &[&user_no]).await? {
+                session.memberships.push(stored::membership(&row)?);
             }
-            Ok(Some(signed))
+            Ok(Some(session))
         })
         .await
     }
@@ -205,9 +205,9 @@ impl Users for PostgresStore {
     }
 
     async fn keys(&self, user_id: UserId) -> Result<Vec<ApiKey>, StoreError> {
-        self.read(async |session| {
+        self.read(async |connection| {
             let sql = format!("SELECT {KEY_COLUMNS} {KEYS}");
-            let rows = session.rows(&sql, &[&uuid(user_id.as_bytes())]).await?;
+            let rows = connection.rows(&sql, &[&uuid(user_id.as_bytes())]).await?;
             rows.iter().map(|row| stored::key(row, 0)).collect()
         })
         .await
@@ -231,10 +231,10 @@ impl Users for PostgresStore {
 
 /// A user by e-mail address, with the user's number.
 pub(crate) async fn user(
-    session: &Session,
+    connection: &Connection,
     email: &Email,
 ) -> Result<Option<(i64, UserRecord)>, StoreError> {
     let sql = format!("SELECT {USER_COLUMNS} {BY_EMAIL}");
-    let found = session.row(&sql, &[&email.as_str()]).await?;
+    let found = connection.row(&sql, &[&email.as_str()]).await?;
     found.map(|row| stored::user(&row)).transpose()
 }

@@ -15,10 +15,10 @@ use tokio::{
 
 use crate::{
     asked::{Asked, Groupable},
+    connection::{Connection, Pool, Pools, within},
     error::{is_of_values, is_repeatable},
     intake::{IntakeGroups, Job},
     record,
-    session::{Pool, Pools, Session, within},
 };
 
 /// A group of this many is large: the next one begins a while later, which lets more requests share it. Small groups do not
@@ -195,9 +195,9 @@ impl Accepting {
 
     async fn run_group(&mut self, jobs: &mut [Job]) -> Result<Vec<StoreEvent>, StoreError> {
         within(Box::pin(async {
-            let session = Session::of(&self.pool).await?;
-            let events = self.groups.run(&session, jobs).await?;
-            session.done();
+            let connection = Connection::of(&self.pool).await?;
+            let events = self.groups.run(&connection, jobs).await?;
+            connection.done();
             Ok(events)
         }))
         .await
@@ -241,9 +241,9 @@ impl Recording {
         let reports = jobs.iter().flat_map(|job| job.question.iter());
         let reports: Vec<&Report> = reports.collect();
         let recorded = within(async {
-            let session = Session::of(&self.pool).await?;
-            let recorded = record::reports(&session, &reports).await?;
-            session.done();
+            let connection = Connection::of(&self.pool).await?;
+            let recorded = record::reports(&connection, &reports).await?;
+            connection.done();
             Ok(recorded)
         })
         .await?;

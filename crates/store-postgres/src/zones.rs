@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashSet};
 use alert_connectors_model::AlertType;
 use alert_connectors_store::StoreError;
 
-use crate::session::{Change, Session};
+use crate::connection::{Change, Connection};
 
 /// This many places in the order make a zone, here and in the schema's function that walks them.
 pub(crate) const ZONE: i64 = 1_024;
@@ -47,14 +47,17 @@ impl Noted {
 }
 
 /// Notes what a group adds.
-pub(crate) async fn note(session: &Session, facts: &BTreeSet<ZoneEntry>) -> Result<(), StoreError> {
+pub(crate) async fn note(
+    connection: &Connection,
+    facts: &BTreeSet<ZoneEntry>,
+) -> Result<(), StoreError> {
     if facts.is_empty() {
         return Ok(());
     }
     let spaces: Vec<i64> = facts.iter().map(|fact| fact.0).collect();
     let types: Vec<&str> = facts.iter().map(|fact| fact.1.as_str()).collect();
     let zones: Vec<i64> = facts.iter().map(|fact| fact.2).collect();
-    let noted = session.run(NOTE, &[&spaces, &types, &zones]).await;
+    let noted = connection.run(NOTE, &[&spaces, &types, &zones]).await;
     noted.map(drop)
 }
 

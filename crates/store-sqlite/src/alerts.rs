@@ -110,7 +110,7 @@ impl Alerts for SqliteStore {
             roster,
             id,
             expiry,
-            identity_version: self.judged_at,
+            identity_version: self.at_identity_version,
         };
         self.shared.writer.resolve_problem(request).await
     }

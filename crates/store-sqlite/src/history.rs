@@ -29,7 +29,7 @@ const CONNECTOR: &str =
 const CONNECTORS: &str =
     "SELECT no, destination, is_active, created_at, coalesce(switched_at, created_at), id
     FROM connectors WHERE space_no = ?1 AND deleted_at IS NULL ORDER BY no";
-// All connectors are few beside their deliveries. What is pending for one that is deleted counts as cancelled.
+// By connectors_by_space. What is pending for one that is deleted counts as cancelled.
 const CONNECTORS_EVER: &str =
     "SELECT no, destination, is_active AND deleted_at IS NULL, created_at, coalesce(switched_at, created_at), id
     FROM connectors WHERE space_no = ?1 ORDER BY no";

@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use alert_connectors_model::SpaceId;
-use alert_connectors_store::{Inspection, Sealing, stored::StoredConnector};
+use alert_connectors_store::{
+    Inspection, Sealing,
+    stored::{self, StoredConnector},
+};
 use rusqlite::{Connection, OpenFlags, Row, types::ValueRef};
 
 use crate::{connectors, error::Failure, row::rows, sources};
@@ -29,6 +32,9 @@ pub(crate) fn inspect(
         look_at_texts(connection, &mut inspection)?;
     }
     if inspection.findings.is_empty() {
+        rows(connection, &stored::every_health(), [], |row| {
+            inspection.health(row)
+        })?;
         open_urls(connection, sealing, &mut inspection)?;
     } else {
         // A broken database can't be read far enough.

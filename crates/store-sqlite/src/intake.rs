@@ -1,4 +1,4 @@
-//! Accepting alerts, and request problems, inside the writer's transaction.
+//! Accepting alerts, and resolving problems, inside the writer's transaction.
 
 use alert_connectors_model::Random;
 use alert_connectors_store::{

@@ -49,7 +49,7 @@ use crate::{file::DatabaseFile, reader::Readers, writer::Writer};
 pub struct SqliteStore {
     shared: Arc<Shared>,
     /// The version of identity that changes through this handle rest on.
-    judged_at: Option<i64>,
+    at_identity_version: Option<i64>,
 }
 
 struct Shared {
@@ -79,10 +79,10 @@ impl SqliteStore {
 
 #[async_trait::async_trait]
 impl Store for SqliteStore {
-    fn judged_at(&self, identity_version: i64) -> Arc<dyn Store> {
+    fn at_identity_version(&self, identity_version: i64) -> Arc<dyn Store> {
         Arc::new(Self {
             shared: Arc::clone(&self.shared),
-            judged_at: Some(identity_version),
+            at_identity_version: Some(identity_version),
         })
     }
 

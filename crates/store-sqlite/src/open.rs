@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// The migrations in their order; a database's `user_version` counts those it has.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("../migrations/20261123120000_init.sql"),
     include_str!("../migrations/20261123180000_through_anything.sql"),
     include_str!("../migrations/20261126150000_failing_messages.sql"),
@@ -33,6 +33,7 @@ const MIGRATIONS: [&str; 7] = [
     include_str!("../migrations/20261128060000_alert_revisions.sql"),
     include_str!("../migrations/20261128090000_ingest_sources.sql"),
     include_str!("../migrations/20261128120000_pauses.sql"),
+    include_str!("../migrations/20261128160000_connectors_by_space.sql"),
 ];
 
 /// What to open, and how.
@@ -189,7 +190,7 @@ impl SqliteStore {
         };
         Ok(Self {
             shared: Arc::new(shared),
-            judged_at: None,
+            at_identity_version: None,
         })
     }
 }

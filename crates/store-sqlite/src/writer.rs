@@ -172,9 +172,9 @@ impl SqliteStore {
         &self,
         change: impl FnOnce(&Connection, &mut Vec<StoreEvent>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let judged_at = self.judged_at;
+        let at_identity_version = self.at_identity_version;
         let change = move |connection: &Connection, events: &mut Vec<StoreEvent>| {
-            if !holds(connection, judged_at)? {
+            if !is_current(connection, at_identity_version)? {
                 return Err(StoreError::Stale.into());
             }
             change(connection, events)
@@ -187,14 +187,14 @@ impl SqliteStore {
 }
 
 /// Whether identity still has the version that the caller was authorised at.
-fn holds(connection: &Connection, judged_at: Option<i64>) -> rusqlite::Result<bool> {
-    let Some(judged_at) = judged_at else {
+fn is_current(connection: &Connection, at_identity_version: Option<i64>) -> rusqlite::Result<bool> {
+    let Some(at_identity_version) = at_identity_version else {
         return Ok(true);
     };
     let version: i64 = connection
         .prepare_cached(IDENTITY_VERSION)?
         .query_row([], |row| row.get(0))?;
-    Ok(version == judged_at)
+    Ok(version == at_identity_version)
 }
 
 /// Answers a caller, who may have gone away.

@@ -91,7 +91,7 @@ pub enum Changed {
     Now(Arc<Connector>),
     /// There is no such connector in the space.
     Absent,
-    /// The space's connectors changed since the change was judged: judge it again.
+    /// The space's connectors changed since the change was checked: check it again.
     Stale,
 }
 

@@ -48,7 +48,7 @@ type StoredAside = (i64, String, String, u32, i64, i64);
 
 impl FailingMessages {
     /// Whether a delivery is set aside, or waits behind one that is.
-    pub fn holds(&self, alert_id: AlertId, connector_id: ConnectorId) -> bool {
+    pub fn contains(&self, alert_id: AlertId, connector_id: ConnectorId) -> bool {
         let is_it = |one: &SetAside| one.alert_id == alert_id && one.connector_id == connector_id;
         self.set_aside.iter().any(is_it)
     }
@@ -78,13 +78,15 @@ impl FailingMessages {
         serde_json::to_string(&(suspect, set_aside)).expect("numbers and ids always serialise")
     }
 
-    /// Reads what was stored. A store wrote it; if it can't be read, attempts find the failing messages again.
-    pub fn from_json(text: &str) -> Self {
+    /// Reads what was stored: nothing, as in rows of older versions, or what [`FailingMessages::to_json`] writes. `None` if it is
+    /// neither.
+    pub fn from_json(text: &str) -> Option<Self> {
         type Stored = (Option<(i64, u32, u32)>, Vec<StoredAside>);
-        let Ok((suspect, set_aside)) = serde_json::from_str::<Stored>(text) else {
-            return Self::default();
-        };
-        let set_aside = set_aside.into_iter().filter_map(|stored| {
+        if text.is_empty() {
+            return Some(Self::default());
+        }
+        let (suspect, set_aside) = serde_json::from_str::<Stored>(text).ok()?;
+        let set_aside = set_aside.into_iter().map(|stored| {
             let (seq, alert, connector, failures, set_at, millis) = stored;
             Some(SetAside {
                 seq,
@@ -98,14 +100,14 @@ impl FailingMessages {
                 },
             })
         });
-        Self {
+        Some(Self {
             suspect: suspect.map(|(seq, failures, trials)| Suspect {
                 seq,
                 failures,
                 trials,
             }),
-            set_aside: set_aside.collect(),
-        }
+            set_aside: set_aside.collect::<Option<_>>()?,
+        })
     }
 }
 
@@ -133,9 +135,14 @@ mod tests {
                 },
             }],
         };
-        assert_eq!(FailingMessages::from_json(&failing.to_json()), failing);
-        assert_eq!(FailingMessages::from_json("{}"), FailingMessages::default());
-        assert!(failing.holds(
+        let read = FailingMessages::from_json(&failing.to_json());
+        assert_eq!(read.as_ref(), Some(&failing));
+        let none = FailingMessages::from_json("");
+        assert_eq!(none, Some(FailingMessages::default()));
+        for broken in ["{}", r#"[null, [[5, "no id", "no id", 4, 0, 0]]]"#] {
+            assert_eq!(FailingMessages::from_json(broken), None, "{broken}");
+        }
+        assert!(failing.contains(
             AlertId::from_bytes([1; 16]),
             ConnectorId::from_bytes([2; 16])
         ));

@@ -4,7 +4,7 @@ use alert_connectors_model::SpaceId;
 
 use crate::{
     SealError, Sealing, SourceSecret, SourceSettings, StoreError,
-    stored::{Columns, StoredConnector},
+    stored::{self, Columns, StoredConnector},
 };
 
 /// At most this many findings are kept; further ones are only counted.
@@ -72,6 +72,18 @@ impl Inspection {
             }
             Ok(_settings) => {}
             Err(error) => self.cannot_read(&what, &error),
+        }
+        Ok(())
+    }
+
+    /// Reads the health of a destination from a row of [`every_health`](crate::stored::every_health).
+    pub fn health(&mut self, row: &dyn Columns) -> Result<(), StoreError> {
+        if let Err(error) = stored::health(row) {
+            let destination = row.fingerprint(17)?;
+            self.cannot_read(
+                &format!("the health of destination {destination:?}"),
+                &error,
+            );
         }
         Ok(())
     }

@@ -96,7 +96,7 @@ pub trait Store:
     /// The same store for a caller who was authorised at this version of identity. A change through it checks that
     /// version in its own transaction, and fails as [`StoreError::Stale`] if it has moved. [`Intake::accept`] gets the
     /// version with the submission.
-    fn judged_at(&self, identity_version: i64) -> Arc<dyn Store>;
+    fn at_identity_version(&self, identity_version: i64) -> Arc<dyn Store>;
 
     /// Whether something can be written now.
     async fn check(&self) -> Result<(), StoreError>;

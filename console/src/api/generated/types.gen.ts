@@ -462,7 +462,7 @@ export type ConnectorChange = {
      */
     alert_type_filter?: Array<string> | null;
     /**
-     * The platform that its webhook leads to. It is judged together with the URL.
+     * The platform that its webhook leads to. It is checked together with the URL.
      */
     connector_type?: ConnectorType;
     /**

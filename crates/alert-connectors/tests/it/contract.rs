@@ -115,18 +115,18 @@ async fn patch_changes_only_what_is_provided() {
     let nulls = patch(json!({"name": null, "is_active": null, "severity_filter": null, "webhook_url": null, "connector_type": null})).await;
     assert_eq!((nulls.status.as_u16(), nulls.faults().len()), (422, 5));
     assert!(nulls.faults().iter().all(|(_, kind)| kind == "null"));
-    let judged = patch(
+    let refused = patch(
         json!({"connector_type": "teams", "webhook_url": "https://hooks.slack.com/services/x"}),
     )
     .await;
     assert_eq!(
-        judged.faults(),
+        refused.faults(),
         [("body.webhook_url".to_owned(), "wrong_platform".to_owned())]
     );
     patch(json!({"webhook_url": "https://hooks.slack.com/services/x"})).await;
-    let judged = patch(json!({"connector_type": "teams"})).await;
+    let refused = patch(json!({"connector_type": "teams"})).await;
     assert_eq!(
-        judged.faults(),
+        refused.faults(),
         [("body.webhook_url".to_owned(), "wrong_platform".to_owned())]
     );
 }
@@ -158,7 +158,7 @@ async fn every_fault_of_a_create_is_said_and_nothing_is_stored() {
 }
 
 #[tokio::test]
-async fn bodies_are_judged_by_length_then_type_then_syntax() {
+async fn bodies_are_checked_by_length_then_type_then_syntax() {
     let world = World::start().await;
     let send = async |content_type: &str, body: Vec<u8>| {
         let request = world

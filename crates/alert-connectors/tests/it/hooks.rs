@@ -108,6 +108,12 @@ async fn a_hook_answers_as_the_platform_does() {
             "",
         ),
         ("payload=%7B%22text%22%3A%22x%22%7D", 200, "ok"),
+        (
+            "channel=%23data&payload=%7B%22text%22%3A%22x%22%7D",
+            200,
+            "ok",
+        ),
+        ("channel=%23data", 400, "invalid_payload"),
         (r#"{"text": ""}"#, 400, "no_text"),
         ("[]", 400, "invalid_payload"),
         ("no JSON", 400, "invalid_payload"),
@@ -124,7 +130,7 @@ async fn a_hook_answers_as_the_platform_does() {
         assert_eq!((got.0.as_u16(), got.2.as_str()), (status, text), "{body}");
     }
     let alerts = world.get("/spaces/data/alerts").await.body;
-    assert_eq!(alerts["items"].as_array().unwrap().len(), 4);
+    assert_eq!(alerts["items"].as_array().unwrap().len(), 5);
     let typed = format!("{key}?type=jenkins&severity=critical");
     assert_eq!(post(&world, &typed, r#"{"text": "x"}"#).await.0, 200);
     let alert = newest(&world).await;
@@ -141,6 +147,39 @@ async fn a_hook_answers_as_the_platform_does() {
     );
     let large = format!(r#"{{"text": "{}"}}"#, "x".repeat(1_100_000));
     assert_eq!(post(&world, &key, &large).await.0, 413);
+}
+
+/// The channel shows what the tool has posted, whether or not a problem ends with it.
+#[tokio::test]
+async fn an_end_that_ends_no_problem_is_sent_as_news() {
+    let world = World::start().await;
+    let hook = hook_key(&world).await;
+    let posted = [
+        ("[RESOLVED] Disk db-1", "active", Value::Null),
+        (
+            "[FIRING:1] Disk db-1",
+            "active",
+            json!("hook:webhook:Disk db-1"),
+        ),
+        (
+            "[RESOLVED] Disk db-1",
+            "resolved",
+            json!("hook:webhook:Disk db-1"),
+        ),
+    ];
+    for (title, status, key) in posted {
+        let body = json!({"text": title}).to_string();
+        let (answered, _, text) = post(&world, &hook, &body).await;
+        assert_eq!((answered.as_u16(), text.as_str()), (200, "ok"));
+        let alert = newest(&world).await;
+        assert_eq!(
+            (&alert["status"], &alert["dedup_key"]),
+            (&json!(status), &key),
+            "{alert}"
+        );
+    }
+    let alerts = world.get("/spaces/data/alerts").await.body;
+    assert_eq!(alerts["items"].as_array().unwrap().len(), 2);
 }
 
 #[tokio::test]
@@ -224,7 +263,7 @@ async fn senders_that_know_slack_or_teams_alone_post_as_they_are() {
     for (sender, expected) in [
         (
             "workflow_card",
-            "low resolved: [RESOLVED] DiskFull db-1\nSince=2026-11-28 00:00:00\nView https://example.com/1",
+            "low active: [RESOLVED] DiskFull db-1\nSince=2026-11-28 00:00:00\nView https://example.com/1",
         ),
         (
             "slack_sdk_text",

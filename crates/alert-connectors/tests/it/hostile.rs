@@ -128,7 +128,7 @@ async fn no_url_of_the_table_is_taken_and_nothing_reaches_this_machine() {
             .header("content-type", "application/json");
         answer(request.body(body.to_string())).await
     };
-    // A name that resolves to nothing public may be entered; it is judged at each connection.
+    // A name that resolves to nothing public may be entered; it is checked at each connection.
     let good = json!({"name": "n", "connector_type": "slack", "webhook_url": "https://webhook.invalid/x", "severity_filter": []});
     let made = send(Method::POST, &base, good.clone()).await;
     assert_eq!(made.status, 201, "{}", made.text);

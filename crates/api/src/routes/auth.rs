@@ -115,11 +115,11 @@ impl NewSession {
                 wait,
             )
         })?;
-        let record = match judged(app, &email, password).await {
+        let record = match verified_user(app, &email, password).await {
             Ok(Some(record)) => record,
             Ok(None) => return Err(refused()),
             Err(problem) => {
-                app.sign_in_limit.not_judged(&tried);
+                app.sign_in_limit.not_checked(&tried);
                 return Err(problem);
             }
         };
@@ -142,7 +142,7 @@ impl NewSession {
 }
 
 /// The user, if the e-mail and the password are right; an unknown e-mail takes as long as a wrong password.
-async fn judged(
+async fn verified_user(
     app: &App,
     email: &Email,
     password: Password,
@@ -152,9 +152,9 @@ async fn judged(
     let hash = record
         .as_ref()
         .and_then(|record| record.password_hash.clone());
-    let judged = app.passwords.verify(password, hash).await;
+    let verified = app.passwords.verify(password, hash).await;
     let detail = "Too many sign-ins are under way; repeat the request in a second.";
-    let right = judged.ok_or_else(|| ApiError::unavailable(detail))?;
+    let right = verified.ok_or_else(|| ApiError::unavailable(detail))?;
     Ok(record.filter(|_| right))
 }
 
@@ -162,19 +162,19 @@ async fn judged(
 async fn admit(
     app: &App,
     token: NewToken,
-    judged: &UserRecord,
+    verified: &UserRecord,
     now: Timestamp,
 ) -> Result<(), ApiError> {
     for _ in 0..TRIES_MAX {
         let version = app.store.version().await?;
-        let found = app.store.user(&judged.user.email).await?;
+        let found = app.store.user(&verified.user.email).await?;
         let is_same = |record: &UserRecord| {
-            !record.is_disabled && record.password_hash == judged.password_hash
+            !record.is_disabled && record.password_hash == verified.password_hash
         };
         if !found.is_some_and(|record| is_same(&record)) {
             return Err(refused());
         }
-        let store = app.store.judged_at(version);
+        let store = app.store.at_identity_version(version);
         match store.add_token(token.clone(), now).await {
             Err(StoreError::Stale) => {}
             added => return Ok(added?),

@@ -32,14 +32,6 @@ impl<'r> Gate<'r> {
     async fn entry(&self, freshness: Freshness) -> Result<Entry, ApiError> {
         enter(self.app, self.headers, self.slug, Access::Send, freshness).await
     }
-
-    /// Passes a result on. Before an error is shown, the caller is authorised again, and not from memory.
-    pub(super) async fn held<T>(&self, result: Result<T, ApiError>) -> Result<T, ApiError> {
-        if result.is_err() {
-            self.grant().await?;
-        }
-        result
-    }
 }
 
 impl Poster for Gate<'_> {

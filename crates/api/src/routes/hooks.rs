@@ -1,8 +1,8 @@
 //! Takes what tools post to an incoming webhook of Slack or Teams, and answers as the platform does. The key stands in the address,
 //! since such tools can be given nothing else.
 
-use alert_connectors_ingest::{HookOptions, HookRefusal, HookShape, read_hook};
-use alert_connectors_model::{AlertType, KeyScope, Severity, Slug};
+use alert_connectors_ingest::{HookOptions, HookRefusal, HookShape, as_news, read_hook};
+use alert_connectors_model::{AlertStatus, AlertType, KeyScope, Severity, Slug};
 use alert_connectors_store::PreparedAlert;
 use axum::{
     body::Body,
@@ -15,7 +15,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use super::{gate::Gate, intake::off_if_large, schema};
 use crate::{
     ApiError, App, ErrorKind, Freshness,
-    accept::{PostRequest, Poster as _},
+    accept::{Grant, PostRequest, Poster as _},
     body::{self, BODY_BYTES_MAX, Received},
     path::PathKey,
     query::Query,
@@ -56,28 +56,38 @@ pub(super) async fn post(
     let gate = Gate::new(&app, &hook.headers, hook.space.as_str());
     let grant = gate.enter().await.map_err(as_unknown)?;
     let read = read(&app, raw.as_deref(), &headers, request).await;
-    let (read, _room) = gate.held(read).await.map_err(as_unknown)?;
-    let (alert, shape) = match read {
+    let (read, _room) = gate.authorised_for_errors(read).await.map_err(as_unknown)?;
+    let read = match read {
         Ok(read) => read,
         Err(HookRefusal(words)) => {
             gate.grant().await.map_err(as_unknown)?;
             return Ok((StatusCode::BAD_REQUEST, words).into_response());
         }
     };
-    let posting = PostRequest {
-        alerts: std::slice::from_ref(&alert),
-        idempotency: None,
-        leaves_out_idle_ends: false,
-        listed_max: 0,
-    };
-    app.accept(&gate, grant, posting)
-        .await
-        .map_err(as_unknown)?;
-    Ok(match shape {
+    store(&app, &gate, grant, &read).await.map_err(as_unknown)?;
+    Ok(match read.shape {
         HookShape::Slack => "ok".into_response(),
         HookShape::MessageCard => "1".into_response(),
-        HookShape::AdaptiveCard => StatusCode::ACCEPTED.into_response(),
+        HookShape::Message | HookShape::AdaptiveCard => StatusCode::ACCEPTED.into_response(),
     })
+}
+
+/// Stores a post. An end that ends no problem is stored as news, so that the channel shows what the tool has posted.
+async fn store(app: &App, gate: &Gate<'_>, grant: Grant, read: &Post) -> Result<(), ApiError> {
+    let posting = |alert| PostRequest {
+        alerts: std::slice::from_ref(alert),
+        idempotency: None,
+        leaves_out_idle_ends: true,
+        listed_max: 0,
+    };
+    let stored = app
+        .accept(gate, grant.clone(), posting(&read.alert))
+        .await?;
+    let is_stored = stored.alerts.iter().any(|one| one.accepted.is_stored);
+    if let Some(news) = read.news.as_ref().filter(|_| !is_stored) {
+        app.accept(gate, grant, posting(news)).await?;
+    }
+    Ok(())
 }
 
 /// The right that the key in an address gives.
@@ -123,8 +133,16 @@ fn unknown() -> ApiError {
     ApiError::new(ErrorKind::NotFound, detail)
 }
 
-/// A message as an alert, or why the platform would refuse it; and the memory that its body takes.
-type Read = (Result<(PreparedAlert, HookShape), HookRefusal>, Received);
+/// A post as an alert.
+struct Post {
+    alert: PreparedAlert,
+    /// What it becomes if it ends no problem, where it is an end.
+    news: Option<PreparedAlert>,
+    shape: HookShape,
+}
+
+/// A post, or why the platform would refuse it; and the memory that its body takes.
+type Read = (Result<Post, HookRefusal>, Received);
 
 async fn read(
     app: &App,
@@ -146,19 +164,29 @@ async fn read(
     );
     query.finish()?;
     let body = body::read(app, &as_json(headers), request, BODY_BYTES_MAX).await?;
+    let body = match form_field(&body) {
+        Some(json) => body.replaced_by(json)?,
+        None => body,
+    };
     let now = app.clock.now();
     let read = off_if_large(&body, move |bytes| {
         let options = HookOptions {
             alert_type: alert_type.as_ref().map_or(ALERT_TYPE, AlertType::as_str),
             severity,
         };
-        let bytes = json_of(bytes);
-        let mended = body::mended(&bytes);
+        let mended = body::mended(bytes);
         let read = match body::parse(&mended) {
             Ok(json) => read_hook(json, options, now),
             Err(_malformed) => Err(HookRefusal::INVALID),
         };
-        Ok(read.map(|(alert, shape)| (PreparedAlert::of(alert), shape)))
+        Ok(read.map(|(parsed, shape)| {
+            let is_end = parsed.alert.status == AlertStatus::Resolved;
+            Post {
+                news: is_end.then(|| PreparedAlert::of(as_news(parsed.clone()))),
+                alert: PreparedAlert::of(parsed),
+                shape,
+            }
+        }))
     })
     .await?;
     Ok((read, body))
@@ -184,12 +212,13 @@ fn as_json(headers: &HeaderMap) -> HeaderMap {
     headers
 }
 
-/// The JSON of a body, which may stand in a field of a form.
-fn json_of(body: &Bytes) -> Bytes {
-    if !body.starts_with(FORM_FIELD.as_bytes()) {
-        return body.clone();
+/// The message in a form, if the body is one: JSON begins with none of the letters of a field's name. A form without a message is empty.
+fn form_field(body: &Bytes) -> Option<Bytes> {
+    let first = body::without_mark(body).trim_ascii_start().first()?;
+    if !first.is_ascii_alphabetic() || !body.contains(&b'=') {
+        return None;
     }
     let mut fields = url::form_urlencoded::parse(body);
     let payload = fields.find(|(name, _)| name == FORM_FIELD);
-    payload.map_or_else(Bytes::new, |(_, json)| Bytes::from(json.into_owned()))
+    Some(payload.map_or_else(Bytes::new, |(_, json)| Bytes::from(json.into_owned())))
 }

@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     ApiError, App, ErrorKind,
-    accept::{PostRequest, Stored},
+    accept::{PostRequest, Poster as _, Stored},
     answer_room::AnswerRoom,
     body::{self, BATCH_BYTES_MAX, BODY_BYTES_MAX, Received},
     entry::Viewer,
@@ -61,7 +61,7 @@ pub(super) async fn post(
         read_one(&app, &headers, request).await,
         idempotency_key(&headers),
     );
-    let ((bytes, parsed), key) = gate.held(read).await?;
+    let ((bytes, parsed), key) = gate.authorised_for_errors(read).await?;
     let idempotency = key.map(|key| remembered(key, Route::Alert, &bytes));
     let posting = PostRequest {
         alerts: std::slice::from_ref(&parsed),
@@ -106,7 +106,7 @@ pub(super) async fn post_batch(
         read_batch(&app, &headers, request).await,
         idempotency_key(&headers),
     );
-    let ((bytes, items), key) = gate.held(read).await?;
+    let ((bytes, items), key) = gate.authorised_for_errors(read).await?;
     let idempotency = key.map(|key| remembered(key, Route::Batch, &bytes));
     let good: Vec<PreparedAlert> = items
         .iter()

@@ -33,7 +33,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use metrics::PREFIX as METRICS_PREFIX;
 
-use crate::{ApiError, App, ErrorKind, answer_room::hold_room, head, unread::keep_rest};
+use crate::{ApiError, App, ErrorKind, answer_room::reserve_room, head, unread::keep_rest};
 
 /// What the service is for: connectors and alerts.
 pub(crate) fn core() -> OpenApiRouter<App> {
@@ -124,7 +124,7 @@ pub fn whole(app: &App, pages: Router<App>) -> Router {
 
 /// Bounds the memory of answers. What operators and strangers ask for needs no room: it is short, or kept once for all.
 fn with_room(routes: OpenApiRouter<App>, app: &App) -> OpenApiRouter<App> {
-    routes.layer(middleware::from_fn_with_state(app.clone(), hold_room))
+    routes.layer(middleware::from_fn_with_state(app.clone(), reserve_room))
 }
 
 fn layered(routes: OpenApiRouter<App>, app: &App) -> Router {

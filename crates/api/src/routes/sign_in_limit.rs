@@ -63,8 +63,8 @@ impl SignInLimit {
         self.pairs().failures.remove(&tried.pair);
     }
 
-    /// Takes back a sign-in that was not judged, which is no failure.
-    pub(crate) fn not_judged(&self, tried: &Try) {
+    /// Takes back a sign-in whose password was not checked, which is no failure.
+    pub(crate) fn not_checked(&self, tried: &Try) {
         let mut pairs = self.pairs();
         // It was begun a moment ago, so it stands near the end.
         let this = (tried.at, tried.pair);
@@ -150,11 +150,11 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_is_in_or_was_not_judged_has_not_failed() {
+    async fn who_is_in_or_was_not_checked_has_not_failed() {
         let limit = SignInLimit::default();
         for _ in 0..2 * FAILURES_MAX {
             let tried = limit.begin(&email("a@b.c"), None).unwrap();
-            limit.not_judged(&tried);
+            limit.not_checked(&tried);
         }
         assert_eq!(limit.pairs().failures.len(), 0);
         assert_eq!(limit.pairs().order.len(), 0);

@@ -74,13 +74,13 @@ pub(super) async fn create(
     headers: HeaderMap,
     request: Body,
 ) -> Result<Response, ApiError> {
-    let judge = |caller: &Caller| {
+    let authorise = |caller: &Caller| {
         let is_narrowed = caller.key.as_ref().is_some_and(|key| key.space.is_some());
         let may = caller.is_operator && !is_narrowed;
         let refused = || ApiError::new(ErrorKind::Forbidden, "Only operators may create spaces.");
         if may { Ok(()) } else { Err(refused()) }
     };
-    judge(&signed_in.0)?;
+    authorise(&signed_in.0)?;
     let bytes = body::read(&app, &headers, request, BODY_BYTES_MAX).await?;
     let (slug, name) = new_space(body::parse(&bytes)?)?;
     let now = app.clock.now();
@@ -92,7 +92,7 @@ pub(super) async fn create(
     };
     let added = permitted!(&app, &headers, signed_in, {
         let caller = &signed_in.0;
-        judge(caller)?;
+        authorise(caller)?;
         let admin = Some(caller.user.clone());
         caller.store(&app).add_space(space.clone(), admin).await
     });

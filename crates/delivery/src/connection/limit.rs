@@ -58,7 +58,7 @@ impl ConnectionLimit {
     }
 
     /// The right to hold a connection open; nothing once the engine is stopping.
-    pub(crate) async fn take(
+    pub(crate) async fn acquire(
         &self,
         space: SpaceId,
         stopping: &CancellationToken,
@@ -213,9 +213,9 @@ mod tests {
     }
 
     /// Takes as many as there are without waiting.
-    fn take_all(connections: &ConnectionLimit, space: SpaceId) -> Vec<Permit> {
+    fn acquire_all(connections: &ConnectionLimit, space: SpaceId) -> Vec<Permit> {
         let (stopping, mut held) = (CancellationToken::new(), Vec::new());
-        while let Some(permit) = connections.take(space, &stopping).now_or_never() {
+        while let Some(permit) = connections.acquire(space, &stopping).now_or_never() {
             held.extend(permit);
         }
         held
@@ -225,12 +225,12 @@ mod tests {
     async fn a_space_that_takes_all_it_can_leaves_some_to_each_other() {
         let connections = ConnectionLimit::new(512);
         let [greedy, second, third, fourth] = spaces();
-        let all = take_all(&connections, greedy);
+        let all = acquire_all(&connections, greedy);
         assert_eq!(all.len(), 410);
-        let some = take_all(&connections, second);
+        let some = acquire_all(&connections, second);
         assert_eq!(some.len(), 82);
-        assert_eq!(take_all(&connections, third).len(), 16);
-        assert!(!take_all(&connections, fourth).is_empty());
+        assert_eq!(acquire_all(&connections, third).len(), 16);
+        assert!(!acquire_all(&connections, fourth).is_empty());
         drop((all, some));
         assert_eq!(connections.0.shares().free, 512);
         assert_eq!(connections.0.wanted.load(Ordering::Relaxed), 0);
@@ -243,15 +243,15 @@ mod tests {
         let stopping = CancellationToken::new();
         let mut idle = Vec::new();
         for _ in 0..100 {
-            idle.extend(connections.take(honest, &stopping).await);
+            idle.extend(connections.acquire(honest, &stopping).await);
         }
-        let held = take_all(&connections, crowd);
-        let mut waiting = Box::pin(connections.take(crowd, &stopping));
+        let held = acquire_all(&connections, crowd);
+        let mut waiting = Box::pin(connections.acquire(crowd, &stopping));
         assert!(futures_util::poll!(&mut waiting).is_pending());
         assert!(!idle[0].is_wanted() && held[0].is_wanted());
         assert!(futures_util::poll!(Box::pin(idle[0].wanted())).is_pending());
-        let taken = take_all(&connections, late);
-        let mut next = Box::pin(connections.take(late, &stopping));
+        let taken = acquire_all(&connections, late);
+        let mut next = Box::pin(connections.acquire(late, &stopping));
         assert!(futures_util::poll!(&mut next).is_pending());
         assert!(taken.len() < 100 && idle[0].is_wanted());
         idle[0].wanted().await;
@@ -266,11 +266,11 @@ mod tests {
         let stopping = CancellationToken::new();
         let mut held = Vec::new();
         for space in [greedy, greedy, greedy, other] {
-            held.push(connections.take(space, &stopping).await.unwrap());
+            held.push(connections.acquire(space, &stopping).await.unwrap());
         }
-        let mut first = Box::pin(connections.take(greedy, &stopping));
-        let mut gave_up = Box::pin(connections.take(other, &stopping));
-        let mut second = Box::pin(connections.take(other, &stopping));
+        let mut first = Box::pin(connections.acquire(greedy, &stopping));
+        let mut gave_up = Box::pin(connections.acquire(other, &stopping));
+        let mut second = Box::pin(connections.acquire(other, &stopping));
         for wait in [&mut first, &mut gave_up, &mut second] {
             assert!(futures_util::poll!(wait).is_pending());
         }

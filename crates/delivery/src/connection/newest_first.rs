@@ -29,7 +29,7 @@ impl NewestFirst {
     }
 
     /// Takes a ticket, or waits for one.
-    pub(super) async fn take(&self) -> Ticket {
+    pub(super) async fn acquire(&self) -> Ticket {
         let given = {
             let mut tickets = self.tickets();
             if tickets.free > 0 {
@@ -77,11 +77,11 @@ mod tests {
     #[tokio::test]
     async fn who_came_last_goes_first_and_who_gave_up_is_passed_over() {
         let limit = NewestFirst::new(1);
-        let held = limit.take().await;
+        let held = limit.acquire().await;
         let wait = || {
             let limit = limit.clone();
             #[expect(clippy::disallowed_methods, reason = "a test")]
-            tokio::spawn(async move { limit.take().await })
+            tokio::spawn(async move { limit.acquire().await })
         };
         let mut waiting = Vec::new();
         for _ in 0..3 {
@@ -96,7 +96,7 @@ mod tests {
         assert!(!first.is_finished());
         drop(ticket);
         drop(first.await.unwrap());
-        drop(limit.take().await);
+        drop(limit.acquire().await);
         assert_eq!(limit.tickets().free, 1);
     }
 }

@@ -210,7 +210,7 @@ impl SystemResolver {
         let threads = match standing {
             NameState::Found => &self.known,
             NameState::Failed => &self.failed,
-            NameState::New => return Ok(ThreadPermit::New(self.new.take().await)),
+            NameState::New => return Ok(ThreadPermit::New(self.new.acquire().await)),
         };
         let permit = Arc::clone(threads).acquire_owned().await;
         permit
@@ -346,7 +346,7 @@ mod tests {
     #[tokio::test]
     async fn a_lookup_that_everybody_gave_up_on_is_forgotten() {
         let resolver = SystemResolver::default();
-        let busy = (0..NEW_AT_ONCE).map(|_| resolver.new.take());
+        let busy = (0..NEW_AT_ONCE).map(|_| resolver.new.acquire());
         let _busy = futures_util::future::join_all(busy).await;
         let looking = |number: usize| {
             let resolver = &resolver;

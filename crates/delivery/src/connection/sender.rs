@@ -181,7 +181,7 @@ impl Sender {
         &self.rules.addresses
     }
 
-    /// Asks the proxy for a tunnel. What a name resolves to is the proxy's to judge; literals are judged here.
+    /// Asks the proxy for a tunnel. What a name resolves to is the proxy's to check; literals are checked here.
     async fn through(&self, proxy: &Proxy, url: &WebhookUrl) -> Result<Box<dyn Io>, RequestError> {
         if let WebhookHost::Address(address) = url.host()
             && !self.policy().permits(*address)

@@ -86,7 +86,7 @@ impl Verifier {
     }
 
     /// Whether the certificate was named itself, and is refused for nothing but standing in the place of an authority. Its
-    /// dates are judged before that.
+    /// dates are checked before that.
     fn is_named(&self, error: &rustls::Error, certificate: &CertificateDer<'_>) -> bool {
         let rustls::Error::InvalidCertificate(CertificateError::Other(cause)) = error else {
             return false;
@@ -109,11 +109,11 @@ impl ServerCertVerifier for Verifier {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let judged = self
+        let checked = self
             .by_chain
             .verify_server_cert(certificate, intermediates, name, ocsp, now);
-        let Err(error) = judged else {
-            return judged;
+        let Err(error) = checked else {
+            return checked;
         };
         let fault = if self.is_named(&error, certificate) {
             let is_for_name = EndEntityCert::try_from(certificate)

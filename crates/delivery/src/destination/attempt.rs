@@ -46,7 +46,7 @@ impl Destination {
         }
         if slot.permit.is_none() {
             let space = self.next_space();
-            slot.permit = context.connections.take(space, &context.stopping).await;
+            slot.permit = context.connections.acquire(space, &context.stopping).await;
             if slot.permit.is_none() {
                 return;
             }
@@ -90,7 +90,7 @@ impl Destination {
             blame: blame(&result),
             planned,
         };
-        let (verdict, attempt) = judged(
+        let (verdict, attempt) = classified(
             context,
             &connector,
             &sent.planned.payload,
@@ -207,7 +207,7 @@ impl State {
             self.window.reset();
         }
         if matches!(turn, Turn::Trial(_)) && !is_retried {
-            self.take_out_set_aside();
+            self.remove_set_aside();
         }
     }
 }
@@ -233,7 +233,7 @@ async fn post(
 }
 
 /// Returns what a result means, and the attempt to record.
-fn judged(
+fn classified(
     context: &Context,
     connector: &Connector,
     payload: &Payload,

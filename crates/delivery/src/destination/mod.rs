@@ -221,7 +221,7 @@ impl Destination {
         let policy = SendPolicy::restore(known, rate, context.backoff, context.moment());
         let mut state = self.state();
         state.policy.get_or_insert(policy);
-        state.take_out_set_aside();
+        state.remove_set_aside();
         Ok(())
     }
 

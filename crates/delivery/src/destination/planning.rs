@@ -54,9 +54,11 @@ impl Destination {
         }
         let (queued, generation) = match next {
             NextMessage::InPlaceOf(_, tried) => {
-                self.take(context, |window| window.take_other(tried))?
+                self.pop_unexpired(context, |window| window.pop_other(tried))?
             }
-            NextMessage::Front | NextMessage::SetAside(_) => self.take(context, Window::take)?,
+            NextMessage::Front | NextMessage::SetAside(_) => {
+                self.pop_unexpired(context, Window::pop_front)?
+            }
         };
         self.plan_message(queued, generation, suspect, context)
             .await
@@ -145,7 +147,7 @@ impl Destination {
                 }
             }
         }
-        let followers = self.state().window.take_followers(&queued.delivery);
+        let followers = self.state().window.remove_followers(&queued.delivery);
         let mut message = vec![queued];
         message.extend(followers);
         Some(Planned {
@@ -190,7 +192,7 @@ impl Destination {
     }
 
     /// The first delivery that `next` takes out and whose time is not up.
-    fn take(
+    fn pop_unexpired(
         &self,
         context: &Context,
         next: impl Fn(&mut Window) -> Option<(QueuedDelivery, u64)>,

@@ -67,12 +67,12 @@ impl State {
     }
 
     /// Takes what is set aside out of the window.
-    pub(super) fn take_out_set_aside(&mut self) {
+    pub(super) fn remove_set_aside(&mut self) {
         let Some(policy) = &self.policy else {
             return;
         };
         let is_out = |due: &PendingDelivery| policy.is_set_aside(due.alert_id, due.connector.id);
-        self.window.take_out(is_out);
+        self.window.remove_where(is_out);
     }
 
     /// Whose turn it is.

@@ -98,7 +98,7 @@ impl Window {
     }
 
     /// Takes the next delivery out, with the generation that it must come back to.
-    pub(crate) fn take(&mut self) -> Option<(QueuedDelivery, u64)> {
+    pub(crate) fn pop_front(&mut self) -> Option<(QueuedDelivery, u64)> {
         self.queued
             .pop_front()
             .map(|queued| (queued, self.generation))
@@ -116,7 +116,7 @@ impl Window {
 
     /// Takes out a delivery that may go in the place of the one at the front: the one after it, or a later one where others
     /// were tried before.
-    pub(crate) fn take_other(&mut self, tried: u32) -> Option<(QueuedDelivery, u64)> {
+    pub(crate) fn pop_other(&mut self, tried: u32) -> Option<(QueuedDelivery, u64)> {
         let others = self.others().count();
         let nth = usize::try_from(tried).unwrap_or(0).checked_rem(others)?;
         let place = self.others().nth(nth)?;
@@ -147,7 +147,7 @@ impl Window {
     }
 
     /// Takes out some deliveries.
-    pub(crate) fn take_out(
+    pub(crate) fn remove_where(
         &mut self,
         is_out: impl Fn(&PendingDelivery) -> bool,
     ) -> Vec<QueuedDelivery> {
@@ -162,12 +162,12 @@ impl Window {
     }
 
     /// Takes out the follow-ups of an alert to the same connector that wait behind it.
-    pub(crate) fn take_followers(&mut self, first: &PendingDelivery) -> Vec<QueuedDelivery> {
+    pub(crate) fn remove_followers(&mut self, first: &PendingDelivery) -> Vec<QueuedDelivery> {
         // Without a `dedup_key` the only follow-up is an end that a person asked for, which is sent apart.
         if first.alert.dedup_key.is_none() {
             return Vec::new();
         }
-        self.take_out(|due| {
+        self.remove_where(|due| {
             due.alert_id == first.alert_id && due.connector.id == first.connector.id
         })
     }

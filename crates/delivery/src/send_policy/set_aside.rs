@@ -87,7 +87,7 @@ impl SendPolicy {
 
     /// Whether a delivery is set aside, or waits behind one that is.
     pub(crate) fn is_set_aside(&self, alert_id: AlertId, connector_id: ConnectorId) -> bool {
-        self.health.failing.holds(alert_id, connector_id)
+        self.health.failing.contains(alert_id, connector_id)
     }
 
     /// The message that was set aside and whose time comes first, and when.

@@ -2,18 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use alert_connectors_delivery::Rates;
 use alert_connectors_feed::SpaceEvent;
 use alert_connectors_model::DeliveryState;
 use alert_connectors_store::HealthState;
 
-use crate::world::{PATH, Receiver, Setting, URL, World, row};
+use crate::world::{PATH, Receiver, Setting, URL, World, row, slack_each};
 
 #[tokio::test]
 async fn each_delivery_of_a_digest_is_told_to_those_who_watch() {
     let receiver = Receiver::start().await;
     let world = World::start(Setting {
-        rates: Rates::default().with("slack=1/10ms,burst=1").unwrap(),
+        rates: slack_each(10, 1),
         ..Setting::to(&receiver)
     });
     let connector = world.connector(URL);

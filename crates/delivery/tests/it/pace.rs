@@ -7,12 +7,12 @@ use alert_connectors_store::{Disposition, Outcome};
 
 use crate::{
     memory_queue::MemoryQueue,
-    world::{PATH, Receiver, Setting, URL, World, until},
+    world::{PATH, Receiver, Setting, URL, World, slack_each, until},
 };
 
-fn paced(receiver: &Receiver, rate: &str) -> Setting {
+fn paced(receiver: &Receiver, rates: Rates) -> Setting {
     Setting {
-        rates: Rates::default().with(rate).unwrap(),
+        rates,
         ..Setting::to(receiver)
     }
 }
@@ -47,12 +47,12 @@ async fn what_waits_beyond_the_pace_goes_as_a_digest_that_accounts_for_all_of_it
     let queue = MemoryQueue::new();
     let before = World::start(Setting {
         resolver: std::sync::Arc::new(crate::world::Fixed(Vec::new())),
-        ..paced(&receiver, "slack=1/10ms,burst=2")
+        ..paced(&receiver, slack_each(10, 2))
     });
     let connector = before.connector(URL);
     let dues = (1..=500).map(|seq| before.due(&connector, seq, &format!("t{seq}")));
     queue.owed.lock().unwrap().extend(dues);
-    let world = World::start_with(paced(&receiver, "slack=1/10ms,burst=2"), queue);
+    let world = World::start_with(paced(&receiver, slack_each(10, 2)), queue);
     until(|| world.queue.outcomes().len(), |count| *count >= 500).await;
     let outcomes = world.queue.outcomes();
     let delivered: Vec<_> = (1..=500)
@@ -87,13 +87,13 @@ async fn a_digest_that_is_refused_is_halved_until_the_culprit_stands_alone() {
     let queue = MemoryQueue::new();
     let before = World::start(Setting {
         resolver: std::sync::Arc::new(crate::world::Fixed(Vec::new())),
-        ..paced(&receiver, "slack=1/1ms,burst=1")
+        ..paced(&receiver, slack_each(1, 1))
     });
     let connector = before.connector(URL);
     let title = |seq| if seq == 6 { "culprit" } else { "sound" };
     let dues = (1..=16).map(|seq| before.due(&connector, seq, title(seq)));
     queue.owed.lock().unwrap().extend(dues);
-    let world = World::start_with(paced(&receiver, "slack=1/1ms,burst=1"), queue);
+    let world = World::start_with(paced(&receiver, slack_each(1, 1)), queue);
     until(|| ends(&world.queue.outcomes()).len(), |count| *count == 16).await;
     let outcomes = world.queue.outcomes();
     for (seq, state) in ends(&outcomes) {
@@ -222,7 +222,7 @@ async fn a_large_burst_does_not_bring_a_long_queue_into_memory() {
             ..Behaviour::default()
         },
     );
-    let world = World::start_with(paced(&receiver, "slack=10000/1s,burst=10000"), queue);
+    let world = World::start_with(paced(&receiver, slack_each(1, 10_000)), queue);
     until(|| receiver.inbox.count(), |count| *count == 1).await;
     let read = world.queue.read.load(std::sync::atomic::Ordering::SeqCst);
     assert!(read <= 256, "{read} were read before the first was sent");

@@ -2,12 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use alert_connectors_delivery::{BackoffConfig, ConnectorNotice, Rates, TimeLimits};
+use alert_connectors_delivery::{BackoffConfig, ConnectorNotice, TimeLimits};
 use alert_connectors_inbox::Behaviour;
 use alert_connectors_model::{AttemptOutcome, DeliveryState};
 use alert_connectors_store::{Disposition, Form};
 
-use crate::world::{PATH, Receiver, Setting, URL, World, impatient, row, until};
+use crate::world::{PATH, Receiver, Setting, URL, World, impatient, row, slack_each, until};
 
 /// Titles of the messages that arrived, in their order.
 fn arrived(world: &World) -> Vec<i64> {
@@ -181,7 +181,7 @@ async fn a_digest_that_fails_is_halved_until_the_culprit_stands_alone() {
     receiver.inbox.behave(PATH, poison(500));
     let world = World::start(Setting {
         backoff: impatient(),
-        rates: Rates::default().with("slack=1/1ms,burst=1").unwrap(),
+        rates: slack_each(1, 1),
         ..Setting::to(&receiver)
     });
     let connector = world.connector(URL);

@@ -9,8 +9,8 @@ use std::{
 
 use alert_connectors_delivery::{
     BackoffConfig, ConnectorNotice, DeliveryMeters, Engine, EngineOptions, NotifyError,
-    NotifySpace, Proxy, Rates, Resolve, Sender, SenderOptions, TestError, TestReport, TimeLimits,
-    Trust,
+    NotifySpace, Proxy, Rate, Rates, Resolve, Sender, SenderOptions, TestError, TestReport,
+    TimeLimits, Trust,
 };
 use alert_connectors_feed::Feed;
 use alert_connectors_inbox::{Authority, Behaviour, Inbox, serve};
@@ -142,8 +142,14 @@ pub(crate) struct Setting {
 
 /// No pace: what is being tested is not how long things take.
 pub(crate) fn unlimited() -> Rates {
-    let rates = Rates::default().with("slack=unlimited").unwrap();
-    rates.with("teams=unlimited").unwrap()
+    let rates = Rates::default().with(ConnectorType::Slack, None);
+    rates.with(ConnectorType::Teams, None)
+}
+
+/// A pace for Slack: one request in so many milliseconds, and so many at once.
+pub(crate) fn slack_each(milliseconds: u64, burst: u32) -> Rates {
+    let within = Duration::from_millis(milliseconds);
+    Rates::default().with(ConnectorType::Slack, Rate::new(1, within, burst))
 }
 
 /// Probes as soon as may be.

@@ -4,19 +4,20 @@ mod colour;
 mod mrkdwn;
 mod post;
 mod rich_text;
+mod said;
+mod severity;
 mod slack;
 mod teams;
 
 use std::borrow::Cow;
 
-use alert_connectors_model::{AlertStatus, Json, Loc, ObjectReader, ParsedAlert, Severity};
+use alert_connectors_model::{AlertStatus, Fault, Json, Loc, ObjectReader, ParsedAlert, Severity};
 use jiff::Timestamp;
 
-use self::{colour::Colour, post::Post};
+use self::post::Post;
 use crate::{
     draft::Draft,
-    severity_words::severity_of,
-    values::{action, text},
+    values::{action, field, text},
 };
 
 /// The shape of a post, by which the tool expects its answer.
@@ -26,7 +27,9 @@ pub enum HookShape {
     Slack,
     /// A card of the retired Office 365 connectors.
     MessageCard,
-    /// An Adaptive Card, bare or in a message of a Teams workflow.
+    /// A message of a Teams workflow, with a text or cards.
+    Message,
+    /// An Adaptive Card by itself.
     AdaptiveCard,
 }
 
@@ -64,11 +67,14 @@ pub fn read_hook(
     match shape {
         HookShape::Slack => slack::read(body, &mut post)?,
         HookShape::MessageCard => teams::read_message_card(body, &mut post),
-        HookShape::AdaptiveCard => teams::read_message(body, &mut post),
+        HookShape::Message => teams::read_message(body, &mut post),
+        HookShape::AdaptiveCard => teams::read_card(body, &mut post),
     }
     let nothing = match shape {
         HookShape::Slack => HookRefusal::NO_TEXT,
-        HookShape::MessageCard | HookShape::AdaptiveCard => HookRefusal::NO_SUMMARY,
+        HookShape::MessageCard | HookShape::Message | HookShape::AdaptiveCard => {
+            HookRefusal::NO_SUMMARY
+        }
     };
     let title = post.take_title().ok_or(nothing)?;
     let alert = alert_of(post, &title, options, now).map_err(|_faults| HookRefusal::INVALID)?;
@@ -89,18 +95,19 @@ const CARD_NAMES: [&str; 7] = [
 /// What a body is by its type and the names in it.
 fn shape_of(body: &mut ObjectReader<'_>) -> HookShape {
     match text(body.take("type")).as_deref() {
-        Some("message" | "AdaptiveCard") => HookShape::AdaptiveCard,
+        Some("message") => HookShape::Message,
+        Some("AdaptiveCard") => HookShape::AdaptiveCard,
         _ if body.left_over().any(|name| CARD_NAMES.contains(&name)) => HookShape::MessageCard,
         _ => HookShape::Slack,
     }
 }
 
 fn alert_of(
-    post: Post<'_>,
+    mut post: Post,
     title: &str,
     options: HookOptions<'_>,
     now: Timestamp,
-) -> Result<ParsedAlert, Vec<alert_connectors_model::Fault>> {
+) -> Result<ParsedAlert, Vec<Fault>> {
     let mut draft = Draft::new(Loc::body(), None);
     draft.alert_type(options.alert_type);
     draft.text("title", title);
@@ -111,20 +118,20 @@ fn alert_of(
     } else {
         AlertStatus::Active
     });
-    draft.severity(
-        options
-            .severity
-            .unwrap_or_else(|| severity_by(title, post.colour)),
-    );
+    let severity = options.severity;
+    draft.severity(severity.unwrap_or_else(|| severity::of(title, post.colour)));
     if let Some(Problem { name, .. }) = problem {
         draft.text("dedup_key", format!("hook:{}:{name}", options.alert_type));
     }
+    post.spell_out_what_has_no_place(title);
     if !post.paragraphs.is_empty() {
         draft.text("description_format", "markdown");
         draft.text("description", post.paragraphs.join("\n\n"));
     }
     if !post.fields.is_empty() {
-        draft.set("fields", Json::List(post.fields));
+        let fields = post.fields.into_iter();
+        let fields = fields.map(|(name, value)| field(name, Json::Text(value.into())));
+        draft.set("fields", Json::List(fields.collect()));
     }
     draft.maybe_text("url", post.url.map(Cow::Owned));
     if !post.links.is_empty() {
@@ -135,34 +142,11 @@ fn alert_of(
     draft.parsed(now)
 }
 
-/// The leading word decides, then the colour.
-fn severity_by(title: &str, colour: Option<Colour>) -> Severity {
-    let word = leading_word(title).to_ascii_lowercase();
-    let by_colour = match colour {
-        Some(Colour::Bad) => Severity::High,
-        Some(Colour::Good) => Severity::Low,
-        None if matches!(word.as_str(), "resolved" | "recovered" | "ok") => Severity::Low,
-        Some(Colour::Warning) | None => Severity::Medium,
-    };
-    severity_of(&word).unwrap_or(by_colour)
-}
-
-/// The first word, without brackets, emoji and their like before it.
-fn leading_word(title: &str) -> &str {
-    let mut rest = title;
-    // The name of an emoji, such as `:fire:`.
-    while let Some((name, after)) = rest
-        .trim_start()
-        .strip_prefix(':')
-        .and_then(|named| named.split_once(':'))
-        && !name.is_empty()
-        && !name.contains(char::is_whitespace)
-    {
-        rest = after;
-    }
-    let rest = rest.trim_start_matches(|letter: char| !letter.is_alphanumeric());
-    let end = rest.find(|letter: char| !letter.is_alphanumeric());
-    rest.get(..end.unwrap_or(rest.len())).unwrap_or_default()
+/// What an end becomes that ends no problem: a message like any other, since the tool means it to be read.
+pub fn as_news(mut end: ParsedAlert) -> ParsedAlert {
+    end.alert.status = AlertStatus::Active;
+    end.alert.dedup_key = None;
+    end
 }
 
 /// The problem that a title names, and whether the post ends it.

@@ -2,15 +2,17 @@
 
 use alert_connectors_model::{Json, ObjectReader};
 
-use crate::values::{items, object, text};
+use crate::values::{items, object, scalar_text, text};
 
 /// Lists within lists are read to this depth.
 const DEPTH_MAX: usize = 8;
+/// How far a list within a list of Markdown is indented.
+const INDENT_SPACES: usize = 3;
 
 /// The Markdown of the elements of a rich text.
 pub(super) fn markdown(elements: Vec<Json<'_>>) -> String {
     let parts = elements.into_iter().map(|element| part(element, 0));
-    parts.collect::<Vec<_>>().join("\n").trim().to_owned()
+    parts.collect::<Vec<_>>().join("\n").trim_end().to_owned()
 }
 
 fn part(element: Json<'_>, depth: usize) -> String {
@@ -18,10 +20,7 @@ fn part(element: Json<'_>, depth: usize) -> String {
     let kind = text(element.take("type"));
     let inner = items(element.take("elements"));
     match kind.as_deref().unwrap_or_default() {
-        "rich_text_list" if depth < DEPTH_MAX => {
-            let item = |inner| format!("- {}", part(inner, depth + 1));
-            inner.into_iter().map(item).collect::<Vec<_>>().join("\n")
-        }
+        "rich_text_list" if depth < DEPTH_MAX => list(element, inner, depth),
         "rich_text_preformatted" => format!("```\n{}\n```", words(inner, false)),
         "rich_text_quote" => {
             let said = words(inner, true);
@@ -30,6 +29,27 @@ fn part(element: Json<'_>, depth: usize) -> String {
         }
         _ => words(inner, true),
     }
+}
+
+/// A list, numbered or not. Slack writes a list within a list as the next element, with an indent.
+fn list(mut element: ObjectReader<'_>, items: Vec<Json<'_>>, depth: usize) -> String {
+    let is_numbered = text(element.take("style")).as_deref() == Some("ordered");
+    let mut number = |name: &str| {
+        let text = scalar_text(&element.take(name)?)?;
+        text.parse::<usize>().ok()
+    };
+    let indent = " ".repeat(INDENT_SPACES * number("indent").unwrap_or(0).min(DEPTH_MAX));
+    let before = number("offset").unwrap_or(0);
+    let item = |(at, inner)| {
+        let said = part(inner, depth + 1);
+        if is_numbered {
+            format!("{indent}{}. {said}", before.saturating_add(at + 1))
+        } else {
+            format!("{indent}- {said}")
+        }
+    };
+    let lines: Vec<String> = items.into_iter().enumerate().map(item).collect();
+    lines.join("\n")
 }
 
 fn words(elements: Vec<Json<'_>>, is_styled: bool) -> String {
@@ -69,7 +89,7 @@ fn styled(said: String, mut style: ObjectReader<'_>) -> String {
         ("code", "`"),
         ("bold", "**"),
         ("italic", "_"),
-        ("strike", "~~"),
+        ("strike", "~"),
     ];
     let mut out = said;
     for (name, mark) in marks {

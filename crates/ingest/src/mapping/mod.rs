@@ -74,8 +74,8 @@ impl Mapping {
     /// Changes an alert that was made of an entry. Every rule sees what the rules before it changed.
     pub(crate) fn apply(&self, entry: &Json<'_>, draft: &mut Draft<'_>) -> Fate {
         for rule in &self.rules {
-            let holds = |condition: &Condition| condition.holds(entry, draft);
-            if !rule.conditions.iter().all(holds) {
+            let is_met = |condition: &Condition| condition.is_met(entry, draft);
+            if !rule.conditions.iter().all(is_met) {
                 continue;
             }
             match &rule.effect {
@@ -88,7 +88,7 @@ impl Mapping {
 }
 
 impl Condition {
-    fn holds(&self, entry: &Json<'_>, draft: &Draft<'_>) -> bool {
+    fn is_met(&self, entry: &Json<'_>, draft: &Draft<'_>) -> bool {
         let Some(found) = self.lookup.text(entry, draft) else {
             return false;
         };

@@ -7,6 +7,8 @@ use serde_json::json;
 
 use crate::{fields, now};
 
+mod teams;
+
 const OPTIONS: HookOptions<'_> = HookOptions {
     alert_type: "webhook",
     severity: None,
@@ -150,74 +152,19 @@ fn legacy_attachments_are_read_whole() {
 }
 
 #[test]
-fn a_message_card_is_read_with_or_without_its_type() {
-    let card = json!({"title": "Load failed", "text": "The load of **orders** failed.", "themeColor": "8C1A1A",
-        "potentialAction": [
-            {"@type": "ViewAction", "name": "Open", "target": ["https://a.example"]},
-            {"@type": "OpenUri", "name": "Log", "targets": [{"os": "default", "uri": "https://b.example"}]}],
-        "sections": [{"activityTitle": "load_orders", "activitySubtitle": "run 1", "facts": [{"name": "Rows:", "value": "0"}]}]});
-    let (alert, shape) = read(&card).unwrap();
-    assert_eq!(shape, HookShape::MessageCard);
-    assert_eq!(
-        (alert.title.as_str(), alert.severity),
-        ("Load failed", Severity::High)
-    );
-    assert_eq!(
-        alert.description.as_deref(),
-        Some("The load of **orders** failed.\n\n**load_orders**\n\nrun 1")
-    );
-    assert_eq!(fields(&alert), ["Rows=0"]);
-    assert_eq!(
-        links(&alert),
-        ["Open https://a.example/", "Log https://b.example/"]
-    );
-    let typed = json!({"@type": "MessageCard", "@context": "http://schema.org/extensions", "text": "only text"});
-    let (alert, shape) = read(&typed).unwrap();
-    assert_eq!(
-        (alert.title.as_str(), shape),
-        ("only text", HookShape::MessageCard)
-    );
-    let summary = json!({"@type": "MessageCard", "summary": "in short", "sections": [{"facts": [{"name": "a", "value": "b"}]}]});
-    assert_eq!(read(&summary).unwrap().0.title, "in short");
-}
-
-#[test]
-fn an_adaptive_card_is_read_bare_and_in_a_message() {
-    let card = json!({"type": "AdaptiveCard", "version": "1.4", "body": [
-        {"type": "Container", "style": "attention", "items": [{"type": "TextBlock", "text": "Disk is full", "weight": "bolder"}]},
-        {"type": "ColumnSet", "columns": [{"type": "Column", "items": [{"type": "TextBlock", "text": "/var on *db-1*"}]}]},
-        {"type": "RichTextBlock", "inlines": ["free: ", {"type": "TextRun", "text": "0"}]},
-        {"type": "FactSet", "facts": [{"title": "Host:", "value": "db-1"}]},
-        {"type": "Table", "rows": [{"type": "TableRow", "cells": [{"type": "TableCell", "items": [{"type": "TextBlock", "text": "cell"}]}]}]},
-        {"type": "ActionSet", "actions": [{"type": "Action.OpenUrl", "title": "Runbook", "url": "https://a.example"}]}],
-        "actions": [{"type": "Action.OpenUrl", "title": "View", "url": "https://b.example"}, {"type": "Action.Submit", "title": "Ack"}]});
-    let message = json!({"type": "message", "attachments": [
-        {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": null, "content": card.clone()}]});
-    for body in [card, message] {
-        let (alert, shape) = read(&body).unwrap();
-        assert_eq!(shape, HookShape::AdaptiveCard);
-        assert_eq!(
-            (alert.title.as_str(), alert.severity),
-            ("Disk is full", Severity::High)
-        );
-        assert_eq!(
-            alert.description.as_deref(),
-            Some("/var on *db-1*\n\nfree: 0\n\ncell")
-        );
-        assert_eq!(fields(&alert), ["Host=db-1"]);
-        assert_eq!(
-            links(&alert),
-            ["Runbook https://a.example/", "View https://b.example/"]
-        );
-    }
-}
-
-#[test]
 fn the_leading_word_decides_before_the_colour() {
     for (title, colour, severity) in [
         ("CRITICAL: db is down", "good", Severity::Critical),
         (":fire: *[Error]* db is down", "", Severity::High),
         ("🔥 warning queue is long", "danger", Severity::Medium),
+        ("Low disk space on db-1", "danger", Severity::High),
+        ("Low: disk space", "danger", Severity::Low),
+        ("Page load is slow", "", Severity::Medium),
+        ("[page] db is down", "", Severity::Critical),
+        ("HIGH load", "", Severity::High),
+        ("high", "", Severity::High),
+        ("Major release is out", "good", Severity::Low),
+        ("sev2 db is slow", "", Severity::High),
         ("P1 - db", "", Severity::Critical),
         ("Something else", "", Severity::Medium),
         ("Something else", "danger", Severity::High),
@@ -278,6 +225,101 @@ fn what_the_platform_would_refuse_is_refused_in_its_words() {
     assert_eq!(code.title, "Traceback");
 }
 
+/// A title shows no links, and values are plain text: their links stand beside the others.
+#[test]
+fn links_of_titles_and_fields_are_kept() {
+    let body = json!({"text": "<https://a.example/run|Run 5> of <https://a.example/dag|load> failed", "attachments": [
+        {"title": "see <https://b.example|this>", "fields": [{"title": "Log", "value": "<https://a.example/log|task.log>"}]}]});
+    let alert = alert(&body);
+    assert_eq!(alert.title, "Run 5 of load failed");
+    let url = alert.url.as_ref().map(Link::as_str);
+    assert_eq!(url, Some("https://a.example/run"));
+    assert_eq!(fields(&alert), ["Log=task.log"]);
+    assert_eq!(
+        links(&alert),
+        [
+            "load https://a.example/dag",
+            "this https://b.example/",
+            "task.log https://a.example/log"
+        ]
+    );
+}
+
+/// What has no place of its own stands in the description.
+#[test]
+fn nothing_beyond_the_limits_of_an_alert_is_lost() {
+    let long = "word ".repeat(300);
+    let fields: Vec<_> = (0..45)
+        .map(|at| json!({"title": format!("f{at}"), "value": at}))
+        .collect();
+    let buttons: Vec<_> = (0..8)
+        .map(|at| json!({"type": "button", "text": format!("b{at}"), "url": format!("https://a.example/{at}")}))
+        .collect();
+    let wide = json!({"title": "query", "value": "x".repeat(5_000)});
+    let body = json!({"text": long, "attachments": [
+        {"fields": [wide]}, {"fields": fields, "actions": buttons}]});
+    let alert = alert(&body);
+    let description = alert.description.unwrap();
+    assert!(description.starts_with(long.trim()), "{description}");
+    for part in [
+        &format!("**query**\n{}", "x".repeat(5_000)),
+        "**f40**\n40",
+        "**f44**\n44",
+        "- [b5](https://a.example/5)\n- [b6](https://a.example/6)\n- [b7](https://a.example/7)",
+    ] {
+        assert!(description.contains(part), "{part}");
+    }
+    assert_eq!((alert.fields.len(), alert.actions.len()), (40, 5));
+}
+
+#[test]
+fn pairs_of_a_section_may_have_several_lines() {
+    let field = |text: &str| json!({"type": "mrkdwn", "text": text});
+    let body = json!({"text": "t", "blocks": [{"type": "section", "fields": [
+        field("*Query:* select 1\nfrom t"), field("*Where*\nprod\neu"), field("*bold* words"), field("*Alone:*")]}]});
+    let alert = alert(&body);
+    assert_eq!(fields(&alert), ["Query=select 1\nfrom t", "Where=prod\neu"]);
+    let description = alert.description.as_deref();
+    assert_eq!(description, Some("**bold** words\n\n**Alone:**"));
+}
+
+/// Slack shows no marks in plain text.
+#[test]
+fn plain_text_is_no_markup() {
+    let plain = |text: &str| json!({"type": "plain_text", "text": text});
+    let body = json!({"blocks": [
+        {"type": "header", "text": plain("2 * 3 * 4 of [x](y)")},
+        {"type": "section", "fields": [plain("*Not:*\na pair")],
+            "accessory": {"type": "button", "text": plain("*Open*"), "url": "https://a.example"}}]});
+    let alert = alert(&body);
+    assert_eq!(alert.title, "2 * 3 * 4 of [x](y)");
+    assert_eq!(alert.description.as_deref(), Some("*Not:*\na pair"));
+    assert_eq!(links(&alert), ["*Open* https://a.example/"]);
+}
+
+#[test]
+fn lists_of_rich_text_keep_their_numbers_and_levels() {
+    let item = |text: &str| json!({"type": "rich_text_section", "elements": [{"type": "text", "text": text}]});
+    let list = |style: &str, indent: u8, offset: u8, items: Vec<serde_json::Value>| json!({"type": "rich_text_list", "style": style, "indent": indent, "offset": offset, "elements": items});
+    let body = json!({"text": "t", "blocks": [{"type": "rich_text", "elements": [
+        list("ordered", 0, 0, vec![item("one"), item("two")]), list("bullet", 1, 0, vec![item("inner")]),
+        list("ordered", 0, 2, vec![item("three")])]}]});
+    let description = alert(&body).description;
+    assert_eq!(
+        description.as_deref(),
+        Some("1. one\n2. two\n   - inner\n3. three")
+    );
+}
+
+/// The text of a message is the words of a notification beside blocks, unless these show nothing.
+#[test]
+fn a_text_beside_blocks_that_show_nothing_is_shown_whole() {
+    let body = json!({"text": "Load failed\nsince 5:00", "blocks": [{"type": "divider"}, {"type": "file"}]});
+    let shown = alert(&body);
+    assert_eq!(shown.title, "Load failed");
+    assert_eq!(shown.description.as_deref(), Some("since 5:00"));
+}
+
 /// Any JSON with the names that the reader knows.
 fn hostile() -> impl Strategy<Value = serde_json::Value> {
     let names = prop::sample::select(vec![
@@ -300,6 +342,11 @@ fn hostile() -> impl Strategy<Value = serde_json::Value> {
         "style",
         "rows",
         "@type",
+        "card",
+        "selectAction",
+        "images",
+        "indent",
+        "summary",
     ]);
     let words = prop::sample::select(vec![
         "section",

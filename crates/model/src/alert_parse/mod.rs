@@ -14,12 +14,16 @@ use crate::{
     ObjectReader, Severity, closest_match, dedup_key, left_out,
 };
 
-const TITLE_CHARS_MAX: usize = 1_000;
+/// The longest title, in characters.
+pub const TITLE_CHARS_MAX: usize = 1_000;
 const DESCRIPTION_CHARS_MAX: usize = 16_000;
 const NAME_CHARS_MAX: usize = 200;
-const FIELDS_MAX: usize = 40;
-const FIELD_NAME_CHARS_MAX: usize = 100;
-const FIELD_VALUE_CHARS_MAX: usize = 4_000;
+/// The largest number of fields.
+pub const FIELDS_MAX: usize = 40;
+/// The longest name of a field, in characters.
+pub const FIELD_NAME_CHARS_MAX: usize = 100;
+/// The longest value of a field, in characters.
+pub const FIELD_VALUE_CHARS_MAX: usize = 4_000;
 const LABEL_CHARS_MAX: usize = 60;
 /// At most this many warnings are listed; a last one counts the others.
 const WARNINGS_MAX: usize = 100;

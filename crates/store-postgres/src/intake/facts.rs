@@ -16,8 +16,8 @@ use uuid::Uuid;
 
 use crate::{
     alerts::uuid,
+    connection::{Connection, NUMBERING},
     row::Row,
-    session::{NUMBERING, Session},
 };
 
 // By primary key, and by the unique index on id.
@@ -158,17 +158,17 @@ impl FactKeys {
     }
 
     /// Opens the transaction and reads all of it, behind the lock that makes it stay true.
-    pub(super) async fn read(&self, session: &Session) -> Result<Facts, StoreError> {
+    pub(super) async fn read(&self, connection: &Connection) -> Result<Facts, StoreError> {
         let spaces: Vec<Uuid> = self.spaces.iter().copied().collect();
         let ((), numbering, versions, connectors, active, by_id, answers) = try_join!(
             biased;
-            session.command("BEGIN"),
-            session.row(NUMBERING, &[]),
-            async { session.rows(VERSIONS, &[&spaces]).await },
-            self.connectors(session),
-            self.active(session),
-            self.by_id(session),
-            self.answers(session),
+            connection.command("BEGIN"),
+            connection.row(NUMBERING, &[]),
+            async { connection.rows(VERSIONS, &[&spaces]).await },
+            self.connectors(connection),
+            self.active(connection),
+            self.by_id(connection),
+            self.answers(connection),
         )?;
         let numbering =
             numbering.ok_or_else(|| stored::unreadable("numbering", "next_alert", "of all"))?;
@@ -194,18 +194,21 @@ impl FactKeys {
         Ok(facts)
     }
 
-    async fn connectors(&self, session: &Session) -> Result<Vec<(ConnectorId, i64)>, StoreError> {
+    async fn connectors(
+        &self,
+        connection: &Connection,
+    ) -> Result<Vec<(ConnectorId, i64)>, StoreError> {
         if self.connectors.is_empty() {
             return Ok(Vec::new());
         }
         let ids: Vec<Uuid> = self.connectors.iter().copied().collect();
-        let rows = session.rows(CONNECTORS, &[&ids]).await?;
+        let rows = connection.rows(CONNECTORS, &[&ids]).await?;
         rows.iter()
             .map(|row| Ok((ConnectorId::from_bytes(row.id(0)?), row.at(1)?)))
             .collect()
     }
 
-    async fn active(&self, session: &Session) -> Result<Vec<ProblemFacts>, StoreError> {
+    async fn active(&self, connection: &Connection) -> Result<Vec<ProblemFacts>, StoreError> {
         if self.active.is_empty() {
             return Ok(Vec::new());
         }
@@ -213,13 +216,13 @@ impl FactKeys {
         let (spaces, dedup_keys) = (&spaces, &dedup_keys);
         let (rows, deliveries) = try_join!(
             biased;
-            async { session.rows(&SQL.active, &[spaces, dedup_keys]).await },
-            async { session.rows(&SQL.active_deliveries, &[spaces, dedup_keys]).await },
+            async { connection.rows(&SQL.active, &[spaces, dedup_keys]).await },
+            async { connection.rows(&SQL.active_deliveries, &[spaces, dedup_keys]).await },
         )?;
         problems(&rows, &deliveries)
     }
 
-    async fn by_id(&self, session: &Session) -> Result<Vec<ProblemFacts>, StoreError> {
+    async fn by_id(&self, connection: &Connection) -> Result<Vec<ProblemFacts>, StoreError> {
         if self.by_id.is_empty() {
             return Ok(Vec::new());
         }
@@ -227,15 +230,15 @@ impl FactKeys {
         let (spaces, ids) = (&spaces, &ids);
         let (rows, deliveries) = try_join!(
             biased;
-            async { session.rows(&SQL.by_id, &[spaces, ids]).await },
-            async { session.rows(&SQL.by_id_deliveries, &[spaces, ids]).await },
+            async { connection.rows(&SQL.by_id, &[spaces, ids]).await },
+            async { connection.rows(&SQL.by_id_deliveries, &[spaces, ids]).await },
         )?;
         problems(&rows, &deliveries)
     }
 
     async fn answers(
         &self,
-        session: &Session,
+        connection: &Connection,
     ) -> Result<HashMap<AnswerKey, KeptAnswer>, StoreError> {
         let AnswerKeys {
             spaces,
@@ -246,7 +249,9 @@ impl FactKeys {
         if spaces.is_empty() {
             return Ok(HashMap::new());
         }
-        let rows = session.rows(KEPT, &[spaces, routes, keys, after]).await?;
+        let rows = connection
+            .rows(KEPT, &[spaces, routes, keys, after])
+            .await?;
         rows.iter().map(kept).collect()
     }
 }

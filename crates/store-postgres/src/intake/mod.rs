@@ -26,7 +26,7 @@ use self::{
 };
 use crate::{
     PostgresStore, alerts,
-    session::Session,
+    connection::Connection,
     zones::{self, Noted, ZONE},
 };
 
@@ -53,7 +53,7 @@ impl IntakeGroups {
     /// Decides a group and writes it in one transaction. The answers in the jobs hold once this returns without an error.
     pub(crate) async fn run(
         &mut self,
-        session: &Session,
+        connection: &Connection,
         jobs: &mut [Job],
     ) -> Result<Vec<StoreEvent>, StoreError> {
         // Before the keys are gathered, which leave out the connectors that are known.
@@ -64,7 +64,7 @@ impl IntakeGroups {
         for job in &*jobs {
             job.add_keys(&mut keys, &self.connectors);
         }
-        let mut facts = keys.read(session).await?;
+        let mut facts = keys.read(connection).await?;
         self.connectors.extend(facts.connectors.drain(..));
         let first_delivery = facts.next_delivery;
         let mut ledger = GroupLedger::new(facts, &self.connectors);
@@ -75,7 +75,7 @@ impl IntakeGroups {
         let rows = ledger.rows;
         let zones = rows.alerts.iter().map(AlertRow::zone);
         let lacking = self.noted.lacks(zones);
-        rows::write(session, &rows, &lacking).await?;
+        rows::write(connection, &rows, &lacking).await?;
         self.noted.keep(lacking, rows.next_alert() / ZONE);
         let mut events = Vec::new();
         if std::mem::replace(&mut self.next_delivery, rows.next_delivery) != first_delivery {
@@ -121,7 +121,7 @@ impl PostgresStore {
         id: AlertId,
         expiry: Expiry,
     ) -> Result<Option<AlertRecord>, StoreError> {
-        self.read(async |session| alerts::one(session, space_id, id, expiry).await)
+        self.read(async |connection| alerts::one(connection, space_id, id, expiry).await)
             .await
     }
 

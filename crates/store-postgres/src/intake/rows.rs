@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::ledger::{AlertRow, DeliveryRow, GroupRows};
 use crate::{
     alerts::uuid,
-    session::{Parameters, Session},
+    connection::{Connection, Parameters},
     zones,
 };
 
@@ -52,27 +52,27 @@ pub(super) const STATEMENTS: [&str; 5] = [
 
 /// Writes what was decided and commits, in one round trip.
 pub(super) async fn write(
-    session: &Session,
+    connection: &Connection,
     rows: &GroupRows,
     zones: &BTreeSet<zones::ZoneEntry>,
 ) -> Result<(), StoreError> {
     if rows.is_empty() {
-        return session.command("COMMIT").await;
+        return connection.command("COMMIT").await;
     }
     try_join!(
         biased;
         // First of all, since a problem that is closed makes room for the next of its name.
-        change_alerts(session, rows),
-        insert(session, rows),
-        keep_revisions(session, rows),
-        zones::note(session, zones),
-        keep_answers(session, rows),
-        session.command("COMMIT"),
+        change_alerts(connection, rows),
+        insert(connection, rows),
+        keep_revisions(connection, rows),
+        zones::note(connection, zones),
+        keep_answers(connection, rows),
+        connection.command("COMMIT"),
     )?;
     Ok(())
 }
 
-async fn change_alerts(session: &Session, rows: &GroupRows) -> Result<(), StoreError> {
+async fn change_alerts(connection: &Connection, rows: &GroupRows) -> Result<(), StoreError> {
     if rows.changed.is_empty() {
         return Ok(());
     }
@@ -90,7 +90,7 @@ async fn change_alerts(session: &Session, rows: &GroupRows) -> Result<(), StoreE
     let contents: Vec<&str> = rows.iter().map(|row| &*row.json).collect();
     let notified = rows.iter().map(|row| row.notified_at.as_millisecond());
     let notified: Vec<i64> = notified.collect();
-    session
+    connection
         .run(
             CHANGE_ALERTS,
             &[
@@ -106,7 +106,7 @@ async fn change_alerts(session: &Session, rows: &GroupRows) -> Result<(), StoreE
         .map(drop)
 }
 
-async fn insert(session: &Session, rows: &GroupRows) -> Result<(), StoreError> {
+async fn insert(connection: &Connection, rows: &GroupRows) -> Result<(), StoreError> {
     let alerts = Alerts::of(&rows.alerts);
     let deliveries = Deliveries::of(&rows.deliveries);
     let next_alert = rows.next_alert();
@@ -132,7 +132,7 @@ async fn insert(session: &Session, rows: &GroupRows) -> Result<(), StoreError> {
         &deliveries.alerts,
         &deliveries.kinds,
     ];
-    session.run(INSERT, columns).await.map(drop)
+    connection.run(INSERT, columns).await.map(drop)
 }
 
 /// The new alerts of a group as columns.
@@ -204,7 +204,7 @@ impl Deliveries {
     }
 }
 
-async fn keep_revisions(session: &Session, rows: &GroupRows) -> Result<(), StoreError> {
+async fn keep_revisions(connection: &Connection, rows: &GroupRows) -> Result<(), StoreError> {
     let revisions = &rows.revisions;
     if revisions.is_empty() {
         return Ok(());
@@ -212,13 +212,13 @@ async fn keep_revisions(session: &Session, rows: &GroupRows) -> Result<(), Store
     let alerts: Vec<i64> = revisions.iter().map(|row| row.alert_seq).collect();
     let firsts: Vec<i64> = revisions.iter().map(|row| row.first_delivery).collect();
     let contents: Vec<&str> = revisions.iter().map(|row| &*row.json).collect();
-    session
+    connection
         .run(KEEP_REVISIONS, &[&alerts, &firsts, &contents])
         .await
         .map(drop)
 }
 
-async fn keep_answers(session: &Session, rows: &GroupRows) -> Result<(), StoreError> {
+async fn keep_answers(connection: &Connection, rows: &GroupRows) -> Result<(), StoreError> {
     let answers = &rows.answers;
     let Some(oldest) = answers.values().map(|answer| answer.created_at).min() else {
         return Ok(());
@@ -235,11 +235,11 @@ async fn keep_answers(session: &Session, rows: &GroupRows) -> Result<(), StoreEr
     try_join!(
         biased;
         async {
-            session
+            connection
                 .run(KEEP_ANSWERS, &[&spaces, &routes, &keys, &hashes, &created, &jsons])
                 .await
         },
-        async { session.run(FORGET_ANSWERS, &[&old, &some]).await },
+        async { connection.run(FORGET_ANSWERS, &[&old, &some]).await },
     )
     .map(drop)
 }

@@ -33,6 +33,17 @@ async fn a_sound_database_has_no_findings() {
 }
 
 #[tokio::test]
+async fn a_health_that_cannot_be_read_is_found() {
+    let (database, store) = furnished().await;
+    let sql = "INSERT INTO destinations (fingerprint, failures, throttles, wait_ms, wait_asked, refused, probes, quiet, told,
+        failing_messages) VALUES ('\\x01010101010101010101010101010101', 0, 0, 0, false, '[]', 0, false, false, '{}')";
+    execute(&database, sql).await;
+    let broken = inspected(&store).await;
+    let finding = "destinations row of a webhook: failing_messages can't be read";
+    assert!(broken.findings[0].ends_with(finding), "{broken:?}");
+}
+
+#[tokio::test]
 async fn a_row_that_cannot_be_read_and_an_index_that_lacks_a_row_are_found() {
     let (database, store) = furnished().await;
     execute(

@@ -175,6 +175,34 @@ async fn text_that_is_no_text_is_found_and_is_fatal() {
     assert!(reason.contains("can't be used any more"), "{reason}");
 }
 
+/// A health that was changed by hand does not pass as one without failures.
+#[tokio::test]
+async fn a_health_that_cannot_be_read_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(opening(folder.path(), Use::Server)).unwrap();
+    let _world = World::furnished(std::sync::Arc::new(store.clone())).await;
+    let other = rusqlite::Connection::open(folder.path().join("test.db")).unwrap();
+    let add = |number: u8, refused: &str, failing: &str| {
+        let sql = "INSERT INTO destinations (fingerprint, failures, throttles, wait_ms, wait_asked, refused, probes, quiet, told,
+            failing_messages) VALUES (?1, 0, 0, 0, 0, ?2, 0, 0, 0, ?3)";
+        let columns = rusqlite::params![[number; 16], refused, failing];
+        other.execute(sql, columns).unwrap();
+    };
+    add(1, "[]", "");
+    add(2, "[7]", "[null, []]");
+    add(3, "{}", "");
+    add(4, "[]", "[null, [5]]");
+    let inspection = store.inspect().await.unwrap();
+    let finding = |digits: &str, column: &str| {
+        let destination = digits.repeat(4);
+        format!(
+            "the health of destination #{destination}: destinations row of a webhook: {column} can't be read"
+        )
+    };
+    let expected = [finding("03", "refused"), finding("04", "failing_messages")];
+    assert_eq!(inspection.findings, expected);
+}
+
 /// SQLite's own findings name the page.
 #[tokio::test]
 async fn an_inspection_names_the_page_that_is_broken() {

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::Columns;
+use super::{Columns, unreadable};
 use crate::{Block, DestinationHealth, FailingMessages, StoreError, UNANSWERED_TOLD, Wait};
 
 /// The columns that [`health`] reads, in its order. `told` is [`DestinationHealth::announced`].
@@ -18,6 +18,11 @@ const _: () = assert!(UNANSWERED_TOLD == 3, "TROUBLED says so");
 
 /// How many destinations are blocked.
 pub const BLOCKED: &str = "SELECT count(*) FROM destinations WHERE blocked_at IS NOT NULL";
+
+/// The health of every destination, and its fingerprint.
+pub fn every_health() -> String {
+    format!("SELECT {HEALTH_COLUMNS}, fingerprint FROM destinations")
+}
 
 /// The health of a destination, from a row of [`HEALTH_COLUMNS`].
 pub fn health(row: &dyn Columns) -> Result<DestinationHealth, StoreError> {
@@ -35,17 +40,18 @@ pub fn health(row: &dyn Columns) -> Result<DestinationHealth, StoreError> {
         probes,
         quiet,
     });
+    let broken = |column| unreadable("destinations", column, "of a webhook");
+    let (refused, failing) = (row.text(8)?, row.text(16)?);
     Ok(DestinationHealth {
         failures: row.count(0)?,
         unanswered: row.count(15)?,
-        failing: FailingMessages::from_json(&row.text(16)?),
+        failing: FailingMessages::from_json(&failing).ok_or_else(|| broken("failing_messages"))?,
         failing_since: row.maybe_time(1)?,
         recovered_at: row.maybe_time(2)?,
         last_error: row.maybe_text(3)?,
         throttles: row.count(4)?,
         wait,
-        // The store wrote it. If it can't be read, counting starts again.
-        refused: serde_json::from_str(&row.text(8)?).unwrap_or_default(),
+        refused: serde_json::from_str(&refused).map_err(|_broken| broken("refused"))?,
         block,
         announced: row.flag(12)?,
         repaired_at: row.maybe_time(13)?,

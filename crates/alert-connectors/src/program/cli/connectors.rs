@@ -121,7 +121,7 @@ pub(super) fn run(command: Command) -> CommandResult {
             Command::Delete(one) => one.ask(Method::DELETE, "", None).await.map(drop),
             Command::Test(one) => {
                 let report = one.ask(Method::POST, "/test", None).await?;
-                tell(&one.space, &report)
+                print_test_result(&one.space, &report)
             }
             Command::Health { space } => health(&space).await,
             Command::Deliveries(one) => {
@@ -241,7 +241,7 @@ fn show(options: &SpaceOptions, found: &Value) -> CommandResult {
 }
 
 /// Prints the result of a test. If the test failed, so does the command.
-fn tell(options: &SpaceOptions, report: &Value) -> CommandResult {
+fn print_test_result(options: &SpaceOptions, report: &Value) -> CommandResult {
     if options.json() {
         say(report)?;
     }

@@ -212,7 +212,7 @@ fn play(service: &Service, stand_in: StandIn, token: Secret, every: Duration) {
     let stop = stopping.clone();
     tasks.worker("listing", async move {
         tokio::select! {
-            () = tell(arriving) => {}
+            () = print_arrivals(arriving) => {}
             () = stop.cancelled() => {}
         }
     });
@@ -374,7 +374,7 @@ fn welcome(
 }
 
 /// Prints a readable line for each message.
-async fn tell(mut arriving: broadcast::Receiver<Message>) {
+async fn print_arrivals(mut arriving: broadcast::Receiver<Message>) {
     loop {
         match arriving.recv().await {
             Ok(message) => {

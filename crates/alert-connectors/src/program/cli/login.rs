@@ -72,7 +72,7 @@ pub(super) fn login(options: Options) -> CommandResult {
         let space = match (space, status) {
             (Some(space), StatusCode::OK) => Some(entered(&me, space.as_str())?),
             (None, StatusCode::OK) => only_space(&me),
-            // A key that may only send can't ask who it is; the space is judged when it sends.
+            // A key that may only send can't ask who it is; the space is checked when it sends.
             (space, StatusCode::FORBIDDEN) => space.map(|space| space.to_string()),
             _ => return Err(remote.refused(status, &me)),
         };

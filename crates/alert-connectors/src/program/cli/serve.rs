@@ -45,7 +45,7 @@ async fn serve(config: ServeConfig, logging: &Logging) -> CommandResult {
         tracing::warn!(%listen, "listening beyond this machine without TLS; put a reverse proxy with TLS in front");
     }
     if config.proxy.is_some() {
-        tracing::info!("webhooks go through a proxy, which judges where host names lead");
+        tracing::info!("webhooks go through a proxy, which decides where host names lead");
     }
     let service = Service::start(
         config,

@@ -2,7 +2,6 @@
 
 use alert_connectors::SystemRandom;
 use alert_connectors_api::{new_token, token_hash};
-use alert_connectors_delivery::duration;
 use alert_connectors_model::{Clock, SystemClock};
 use alert_connectors_store::NewToken;
 use anyhow::{anyhow, bail};
@@ -10,6 +9,7 @@ use clap::Subcommand;
 use jiff::SignedDuration;
 
 use super::{CommandContext, CommandError, CommandResult, say, user::email, wait_for};
+use crate::config::length_of_time;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -61,7 +61,7 @@ pub(super) fn run(command: Command, context: &CommandContext<'_>) -> CommandResu
 
 /// A length of time such as `90s`, `30m`, `12h` or `7d`.
 fn ttl(text: &str) -> anyhow::Result<SignedDuration> {
-    let length = duration(text).and_then(|length| SignedDuration::try_from(length).ok());
+    let length = length_of_time(text).and_then(|length| SignedDuration::try_from(length).ok());
     let length = length.ok_or_else(|| anyhow!("write a number and s, m, h or d, such as 12h"))?;
     if length < SignedDuration::from_secs(1) || length > TTL_MAX {
         bail!("it must be between a second and a year");

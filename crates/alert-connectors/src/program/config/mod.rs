@@ -2,10 +2,13 @@
 
 mod database;
 mod layers;
+mod length_of_time;
 mod options;
+mod rates;
 mod serve;
 
 pub(crate) use database::DatabaseConfig;
 pub(crate) use layers::{Faults, Layers};
+pub(crate) use length_of_time::length_of_time;
 pub(crate) use options::{DatabaseOptions, ServeOptions};
 pub(crate) use serve::{ServeConfig, Spans};

@@ -3,14 +3,16 @@
 use std::net::{IpAddr, SocketAddr};
 
 use alert_connectors::{Builder, own_names};
-use alert_connectors_delivery::{Proxy, Rates, Trust, duration};
+use alert_connectors_delivery::{Proxy, Rates, Trust};
 use alert_connectors_model::{AddressPolicy, HostPattern, UrlRules};
 use ipnet::IpNet;
 use jiff::SignedDuration;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use url::Url;
 
-use super::{DatabaseConfig, Faults, Layers, database::DATABASE_URL_DEFAULT};
+use super::{
+    DatabaseConfig, Faults, Layers, database::DATABASE_URL_DEFAULT, length_of_time, rates::rates,
+};
 use crate::telemetry::LogFormat;
 
 const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
@@ -77,32 +79,9 @@ fn connections(text: &str) -> Result<usize, String> {
 }
 
 fn span(text: &str) -> Result<SignedDuration, String> {
-    let span = duration(text).and_then(|span| SignedDuration::try_from(span).ok());
+    let span = length_of_time(text).and_then(|span| SignedDuration::try_from(span).ok());
     span.filter(|span| !span.is_zero() && *span <= Builder::SPAN_MAX)
         .ok_or_else(|| format!("{text:?} is no length of time; write it as 30m, 24h or 30d"))
-}
-
-/// The rates in their order. A comma divides the rates of a list and also stands before a burst.
-fn rates(layers: &Layers, faults: &mut Faults) -> Rates {
-    let (texts, origin) = layers.all("rate");
-    let mut wanted: Vec<String> = Vec::new();
-    for text in texts {
-        match wanted.last_mut() {
-            Some(last) if text.starts_with("burst=") => {
-                last.push(',');
-                last.push_str(text);
-            }
-            _ => wanted.push(text.clone()),
-        }
-    }
-    let mut rates = Rates::default();
-    for text in wanted {
-        match rates.with(&text) {
-            Ok(changed) => rates = changed,
-            Err(what) => faults.add(origin, "rate", what),
-        }
-    }
-    rates
 }
 
 impl ServeConfig {

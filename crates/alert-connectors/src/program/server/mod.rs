@@ -17,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-use alert_connectors_api::{ApiError, ErrorKind, HeadFault, Peer, Seldom, telling_of_callers};
+use alert_connectors_api::{ApiError, ErrorKind, HeadFault, Peer, Seldom, notifying_of_callers};
 use alert_connectors_model::SystemClock;
 use alert_connectors_tasks::{Tasks, contained};
 use axum::{
@@ -140,7 +140,7 @@ async fn converse(
                 waiting.is_known();
             };
             let answering = answer(router, request.map(Body::new));
-            let answer = telling_of_callers(tell, answering).await;
+            let answer = notifying_of_callers(tell, answering).await;
             working.is_idle();
             Ok::<_, Infallible>(answer)
         }

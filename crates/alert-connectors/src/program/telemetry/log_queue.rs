@@ -42,7 +42,7 @@ struct State {
     bytes: AtomicUsize,
     dropped: Counter,
     /// Dropped lines that have not been reported yet.
-    untold: AtomicU64,
+    unreported: AtomicU64,
 }
 
 impl LogQueue {
@@ -96,7 +96,7 @@ impl LogQueue {
 impl State {
     fn drop_one(&self) {
         self.dropped.inc();
-        self.untold.fetch_add(1, Ordering::Relaxed);
+        self.unreported.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -150,7 +150,7 @@ impl<W: Write> WriterThread<W> {
                     let is_written = self.write(&line);
                     self.state.bytes.fetch_sub(line.len(), Ordering::Relaxed);
                     if is_written && self.has_room() {
-                        self.tell();
+                        self.report_dropped();
                     } else {
                         self.state.drop_one();
                     }
@@ -172,8 +172,8 @@ impl<W: Write> WriterThread<W> {
     }
 
     /// Reports dropped lines, now that the log can be written.
-    fn tell(&self) {
-        let count = self.state.untold.swap(0, Ordering::Relaxed);
+    fn report_dropped(&self) {
+        let count = self.state.unreported.swap(0, Ordering::Relaxed);
         if count > 0 {
             tracing::warn!(
                 count,
@@ -224,7 +224,7 @@ mod tests {
         assert_eq!(
             (
                 queue.dropped().get(),
-                queue.state.untold.load(Ordering::Relaxed)
+                queue.state.unreported.load(Ordering::Relaxed)
             ),
             (1, 1)
         );
@@ -232,7 +232,7 @@ mod tests {
         say(&queue, "three\n");
         queue.flush();
         assert_eq!(log.0.lock().unwrap().1, b"one\nthree\n");
-        assert_eq!(queue.state.untold.load(Ordering::Relaxed), 0);
+        assert_eq!(queue.state.unreported.load(Ordering::Relaxed), 0);
     }
 
     /// A log that panics at its first line.

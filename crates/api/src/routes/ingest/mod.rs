@@ -61,7 +61,7 @@ pub(super) async fn post(
 ) -> Result<Response, ApiError> {
     let permitted = Producer::permitted(&app, &slug, &source, headers, request).await?;
     let read = read(&app, &permitted).await;
-    let (read, idempotency) = permitted.held(read).await?;
+    let (read, idempotency) = permitted.authorised_for_errors(read).await?;
     let source = permitted.producer.source();
     if read.alerts.is_empty() {
         // No commit checks that the caller may still post.

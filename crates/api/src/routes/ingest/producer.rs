@@ -61,7 +61,7 @@ impl<'r> Producer<'r> {
             // The roster in memory is the one that was just read. The store checks both versions when it accepts.
             let first = producer.without_secret(gate.enter().await?)?;
             let body = body::read(app, &producer.headers, request, BATCH_BYTES_MAX).await;
-            let body = gate.held(body).await?;
+            let body = gate.authorised_for_errors(body).await?;
             return Ok(Permitted {
                 producer,
                 body,
@@ -71,7 +71,7 @@ impl<'r> Producer<'r> {
         let sender = CallerKind::Stranger;
         let body = body::read_from(app, sender, &producer.headers, request, BODY_BYTES_MAX).await?;
         producer.take_key_from(&body)?;
-        let first = producer.judge(&body).await?;
+        let first = producer.authorise(&body).await?;
         Ok(Permitted {
             producer,
             body,
@@ -79,7 +79,7 @@ impl<'r> Producer<'r> {
         })
     }
 
-    /// Whether the head of the request is enough to judge it.
+    /// Whether the head of the request is enough to authorise it.
     async fn shows_who_it_is_first(&self) -> Result<bool, ApiError> {
         if self.source.has_key_in_body() && !self.headers.contains_key(header::AUTHORIZATION) {
             return Ok(false);
@@ -101,8 +101,8 @@ impl<'r> Producer<'r> {
         Ok(())
     }
 
-    /// The right to post this body, judged now: not from memory, since the space's settings for the source may have changed.
-    async fn judge(&self, body: &[u8]) -> Result<Grant, ApiError> {
+    /// The right to post this body, authorised now: not from memory, since the space's settings for the source may have changed.
+    async fn authorise(&self, body: &[u8]) -> Result<Grant, ApiError> {
         let Some(roster) = self.roster().await? else {
             return self.gate().grant().await;
         };
@@ -114,7 +114,7 @@ impl<'r> Producer<'r> {
             SourceSecret::Set(secret) if self.source.is_signed(secret, &header, body, now) => {}
             SourceSecret::Set(_) => return Err(unsigned()),
         }
-        known_callers::tell();
+        known_callers::notify();
         Ok(Grant {
             roster,
             identity_version: None,
@@ -155,19 +155,9 @@ impl<'r> Producer<'r> {
     }
 }
 
-impl Permitted<'_> {
-    /// Passes a result on. Before an error is shown, the producer is judged again, and not from memory.
-    pub(super) async fn held<T>(&self, result: Result<T, ApiError>) -> Result<T, ApiError> {
-        if result.is_err() {
-            self.grant().await?;
-        }
-        result
-    }
-}
-
 impl Poster for Permitted<'_> {
     async fn grant(&self) -> Result<Grant, ApiError> {
-        self.producer.judge(&self.body).await
+        self.producer.authorise(&self.body).await
     }
 }
 

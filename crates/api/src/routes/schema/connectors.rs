@@ -47,7 +47,7 @@ schemas! {
         /// Its name for people: 1 to 120 characters after trimming, none of them a control character.
         #[schema(nullable = false, min_length = 1)]
         name: Option<String>,
-        /// The platform that its webhook leads to. It is judged together with the URL.
+        /// The platform that its webhook leads to. It is checked together with the URL.
         #[schema(nullable = false)]
         connector_type: Option<ConnectorType>,
         /// As for a new connector. What is pending goes to the new URL. The same URL once more releases a blocked webhook.

@@ -125,7 +125,7 @@ impl Pools {
     /// Makes the writers' connections.
     pub(crate) async fn open_writers(&self) -> Result<(), StoreError> {
         for pool in [&self.intake, &self.record] {
-            Session::of(pool).await?.done();
+            Connection::of(pool).await?.done();
         }
         Ok(())
     }
@@ -151,12 +151,12 @@ const SETTINGS: &str = "SET synchronous_commit = on; SET jit = off; SET plan_cac
     SET idle_in_transaction_session_timeout = '1s'; SET default_transaction_isolation = 'read committed'";
 
 /// A connection in use. Unless it is returned to the pool, it is closed: something may still be under way on it.
-pub(crate) struct Session {
+pub(crate) struct Connection {
     object: Option<Object>,
     broken: watch::Sender<Option<String>>,
 }
 
-impl Session {
+impl Connection {
     pub(crate) async fn of(pool: &Pool) -> Result<Self, StoreError> {
         let object = pool.connections.get().await.map_err(no_connection)?;
         Ok(Self {
@@ -236,7 +236,7 @@ impl Session {
     }
 }
 
-impl Drop for Session {
+impl Drop for Connection {
     fn drop(&mut self) {
         if let Some(object) = self.object.take() {
             drop(Object::take(object));
@@ -259,9 +259,9 @@ pub(crate) async fn within<T>(
 // By primary key.
 const LOCKED_VERSION: &str = "SELECT version FROM identity WHERE one = 1 FOR UPDATE";
 
-/// A transaction. Unless it is committed, request its connection rolls it back.
+/// A transaction. Unless it is committed, closing its connection rolls it back.
 pub(crate) struct Change {
-    session: Session,
+    connection: Connection,
 }
 
 impl Change {
@@ -270,7 +270,7 @@ impl Change {
         sql: &str,
         parameters: Parameters<'_>,
     ) -> Result<Vec<Row>, StoreError> {
-        within(self.session.rows(sql, parameters)).await
+        within(self.connection.rows(sql, parameters)).await
     }
 
     pub(crate) async fn row(
@@ -278,7 +278,7 @@ impl Change {
         sql: &str,
         parameters: Parameters<'_>,
     ) -> Result<Option<Row>, StoreError> {
-        within(self.session.row(sql, parameters)).await
+        within(self.connection.row(sql, parameters)).await
     }
 
     pub(crate) async fn run(
@@ -286,21 +286,21 @@ impl Change {
         sql: &str,
         parameters: Parameters<'_>,
     ) -> Result<u64, StoreError> {
-        within(self.session.run(sql, parameters)).await
+        within(self.connection.run(sql, parameters)).await
     }
 
-    pub(crate) const fn session(&self) -> &Session {
-        &self.session
+    pub(crate) const fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     /// Waits until no group of alerts is under way, and lets none begin before the end of this transaction.
-    pub(crate) async fn hold_intake(&self) -> Result<(), StoreError> {
+    pub(crate) async fn block_intake(&self) -> Result<(), StoreError> {
         self.row(NUMBERING, &[]).await.map(drop)
     }
 
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
-        within(self.session.command("COMMIT")).await?;
-        self.session.done();
+        within(self.connection.command("COMMIT")).await?;
+        self.connection.done();
         Ok(())
     }
 
@@ -314,12 +314,12 @@ impl PostgresStore {
     /// Reads, each query in a snapshot of its own.
     pub(crate) async fn read<T>(
         &self,
-        read: impl AsyncFnOnce(&Session) -> Result<T, StoreError>,
+        read: impl AsyncFnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         within(async {
-            let session = Session::of(&self.shared.pools.work).await?;
-            let read = read(&session).await?;
-            session.done();
+            let connection = Connection::of(&self.shared.pools.work).await?;
+            let read = read(&connection).await?;
+            connection.done();
             Ok(read)
         })
         .await
@@ -329,7 +329,7 @@ impl PostgresStore {
     /// until it is committed.
     pub(crate) async fn change(&self) -> Result<Change, StoreError> {
         let change = self.step().await?;
-        if self.judged_at.is_none() {
+        if self.at_identity_version.is_none() {
             change.row(LOCKED_VERSION, &[]).await?;
         }
         Ok(change)
@@ -338,17 +338,17 @@ impl PostgresStore {
     /// Begins a transaction beside others; for a caller who was authorised, only while that still holds.
     pub(crate) async fn step(&self) -> Result<Change, StoreError> {
         let change = within(async {
-            let session = Session::of(&self.shared.pools.work).await?;
-            session.command("BEGIN").await?;
-            Ok(Change { session })
+            let connection = Connection::of(&self.shared.pools.work).await?;
+            connection.command("BEGIN").await?;
+            Ok(Change { connection })
         })
         .await?;
-        let Some(judged_at) = self.judged_at else {
+        let Some(at_identity_version) = self.at_identity_version else {
             return Ok(change);
         };
         let found = change.row(LOCKED_VERSION, &[]).await?;
         let version: Option<i64> = found.map(|row| row.at(0)).transpose()?;
-        if version != Some(judged_at) {
+        if version != Some(at_identity_version) {
             change.nothing(()).await?;
             return Err(StoreError::Stale);
         }

@@ -1,0 +1,71 @@
+//! How severe a post is: by its leading word, then by its colour.
+
+use alert_connectors_model::Severity;
+
+use super::colour::Colour;
+use crate::severity_words::severity_of;
+
+/// Words that name a severity wherever they lead. The others do so only where they are set off: "Low disk space" is no low alert, and
+/// "Page load is slow" wakes nobody.
+const UNMISTAKABLE: [&str; 5] = ["critical", "fatal", "error", "warning", "warn"];
+
+/// The severity of a post with this title.
+pub(super) fn of(title: &str, colour: Option<Colour>) -> Severity {
+    let lead = Lead::of(title);
+    let word = lead.word.to_ascii_lowercase();
+    let by_colour = match colour {
+        Some(Colour::Bad) => Severity::High,
+        Some(Colour::Good) => Severity::Low,
+        None if matches!(word.as_str(), "resolved" | "recovered" | "ok") => Severity::Low,
+        Some(Colour::Warning) | None => Severity::Medium,
+    };
+    let counts = lead.is_set_off || is_code(&word) || UNMISTAKABLE.contains(&word.as_str());
+    severity_of(&word).filter(|_| counts).unwrap_or(by_colour)
+}
+
+/// Whether a word is a code such as `p1` or `sev2`.
+fn is_code(word: &str) -> bool {
+    word.ends_with(|last: char| last.is_ascii_digit())
+}
+
+/// The first word of a title.
+struct Lead<'t> {
+    word: &'t str,
+    /// Whether it stands apart from the sentence: in brackets, before a colon or a dash, in capitals or alone.
+    is_set_off: bool,
+}
+
+impl<'t> Lead<'t> {
+    fn of(title: &'t str) -> Self {
+        let title = without_emoji_names(title);
+        let rest = title.trim_start_matches(|letter: char| !letter.is_alphanumeric());
+        let before = title.strip_suffix(rest).unwrap_or_default();
+        let end = rest.find(|letter: char| !letter.is_alphanumeric());
+        let (word, after) = rest.split_at(end.unwrap_or(rest.len()));
+        let is_bracketed = before.ends_with(['[', '(', '{', '<', '|']);
+        let is_divided = after.starts_with([':', ']', ')', '|', '!'])
+            || after.trim_start().is_empty()
+            || [" - ", " – ", " — ", " | ", " : "]
+                .iter()
+                .any(|divider| after.starts_with(divider));
+        let is_loud = word.len() > 1 && !word.contains(char::is_lowercase);
+        Self {
+            word,
+            is_set_off: is_bracketed || is_divided || is_loud,
+        }
+    }
+}
+
+/// A title without the names of emoji that it begins with, such as `:fire:`.
+fn without_emoji_names(mut title: &str) -> &str {
+    while let Some((name, after)) = title
+        .trim_start()
+        .strip_prefix(':')
+        .and_then(|named| named.split_once(':'))
+        && !name.is_empty()
+        && !name.contains(char::is_whitespace)
+    {
+        title = after;
+    }
+    title
+}

@@ -1,12 +1,13 @@
 //! Connections in use: bounded in number and in time. One whose state is unknown is closed, never returned to the pool.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use alert_connectors_store::StoreError;
+use bytes::Bytes;
 use deadpool_postgres::{
     Hook, HookError, Manager, ManagerConfig, Object, RecyclingMethod, Runtime, Timeouts,
 };
-use futures_util::future::try_join_all;
+use futures_util::{SinkExt, TryStreamExt, future::try_join_all};
 use tokio::{sync::watch, time};
 use tokio_postgres::types::ToSql;
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -220,6 +221,28 @@ impl Connection {
             .execute(&statement, parameters)
             .await
             .map_err(|error| self.meaning(error))
+    }
+
+    /// Sends rows to a `COPY … FROM STDIN`.
+    pub(crate) async fn copy_in(&self, sql: &str, rows: String) -> Result<(), StoreError> {
+        let sink = self.client()?.copy_in::<_, Bytes>(sql).await;
+        let mut sink = pin!(sink.map_err(|error| self.meaning(error))?);
+        let sent = sink.send(Bytes::from(rows)).await;
+        sent.map_err(|error| self.meaning(error))?;
+        let stored = sink.finish().await;
+        stored.map(drop).map_err(|error| self.meaning(error))
+    }
+
+    /// The rows that a `COPY … TO STDOUT` writes.
+    pub(crate) async fn copy_out(&self, sql: &str) -> Result<String, StoreError> {
+        let rows = self.client()?.copy_out(sql).await;
+        let rows = rows.map_err(|error| self.meaning(error))?;
+        let parts: Vec<Bytes> = rows
+            .try_collect()
+            .await
+            .map_err(|error| self.meaning(error))?;
+        String::from_utf8(parts.concat())
+            .map_err(|_bytes| StoreError::Unavailable("PostgreSQL sent no UTF-8".into()))
     }
 
     /// Runs a statement without parameters or rows, such as the beginning of a transaction.

@@ -5,6 +5,7 @@ mod alerts;
 mod asked;
 mod connection;
 mod connectors;
+mod copying;
 mod counts;
 mod deliveries;
 mod destination_health;
@@ -39,6 +40,7 @@ use alert_connectors_tasks::Tasks;
 use tokio::sync::{Mutex, mpsc};
 use uuid::Uuid;
 
+pub use copying::Copying;
 pub use open::{OpenError, OpenOptions};
 pub use url::PostgresUrl;
 

@@ -18,6 +18,7 @@ use uuid::Uuid;
 use crate::{
     Looks, PostgresStore, PostgresUrl, Shared,
     connection::{Pools, WriterStatements},
+    copying::COPYING,
     error::meaning,
     intake,
     intake::IntakeGroups,
@@ -38,6 +39,7 @@ const MIGRATIONS: [&str; 6] = [
 const OLDEST_SERVER: i32 = 150_000;
 /// Only one program migrates at a time. The number only has to be the same everywhere.
 const MIGRATE_LOCK: &str = "SELECT pg_advisory_xact_lock(8317492650011)";
+const IS_COPYING: &str = "SELECT 1 FROM meta WHERE name = $1";
 const FINGERPRINT_KEY: &str = "SELECT value FROM meta WHERE name = 'fingerprint_key'";
 /// How long PostgreSQL may take to accept the first connection.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
@@ -107,6 +109,14 @@ pub enum OpenError {
         found: usize,
         /// The newest that is known here.
         known: usize,
+    },
+    /// A copy into it was begun, and is not whole.
+    #[error(
+        "a copy into {url} is not finished; repeat `alert-connectors migrate`, which continues it"
+    )]
+    HalfCopied {
+        /// The database.
+        url: String,
     },
     /// There is no key file.
     #[error("the secret key file {} is not there; make one with `alert-connectors key new FILE` and give every replica the same", .0.display())]
@@ -218,6 +228,7 @@ async fn prepare(client: &Client, opening: &OpenOptions, name: &str) -> Result<S
         .await
         .map_err(|error| preparation.failed(error))?;
     preparation.migrate().await?;
+    preparation.refuse_half_copied().await?;
     let sealing = preparation.find_key().await?;
     client
         .batch_execute("COMMIT")
@@ -292,6 +303,17 @@ impl Preparation<'_> {
                 .execute("INSERT INTO migrations (no) VALUES ($1)", &[&no])
                 .await
                 .map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// Refuses what is only a part of another database, but to the command that copies the rest.
+    async fn refuse_half_copied(&self) -> Result<(), OpenError> {
+        let copying = self.client.query_opt(IS_COPYING, &[&COPYING]).await;
+        let is_copying = copying.map_err(|error| self.failed(error))?.is_some();
+        if is_copying && self.opening.used_by != Use::CopyTarget {
+            let url = self.name.to_owned();
+            return Err(OpenError::HalfCopied { url });
         }
         Ok(())
     }

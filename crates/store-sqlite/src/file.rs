@@ -48,7 +48,7 @@ impl DatabaseFile {
             .map_err(failed)?;
         let path = fs::canonicalize(path).map_err(failed)?;
         let found = file.metadata().map_err(failed)?;
-        if used_by == Use::Server {
+        if matches!(used_by, Use::Server | Use::CopySource) {
             lock(&file, &path)?;
             if found.nlink() > 1 {
                 return Err(OpenError::SeveralNames(path));

@@ -4,6 +4,7 @@
 mod alerts;
 mod checkpoint;
 mod connectors;
+mod copying;
 mod counts;
 mod cut_log;
 mod deliveries;

@@ -272,7 +272,9 @@ impl WriterThread {
         let all = match self.used_by {
             Use::Server => end_use(&self.connection),
             // A server may use the database beside this command, and its log with it.
-            Use::Command | Use::Founding | Use::Migration => move_what_can_be(&self.connection),
+            Use::Command | Use::Founding | Use::Migration | Use::CopySource | Use::CopyTarget => {
+                move_what_can_be(&self.connection)
+            }
         };
         reply(moved, all.unwrap_or(false));
     }

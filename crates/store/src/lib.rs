@@ -6,6 +6,7 @@ mod alerts;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod connectors;
+pub mod copying;
 mod destination_health;
 mod error;
 mod expiry;

@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::{Arc, Mutex},
     time::Duration,
@@ -189,6 +189,14 @@ impl World {
     }
 
     pub(crate) async fn start_with(environment: &[(&str, &str)]) -> Self {
+        Self::start_at(Place::make, environment).await
+    }
+
+    /// The same with its data in another place.
+    pub(crate) async fn start_at(
+        place: impl FnOnce(&Path) -> Place,
+        environment: &[(&str, &str)],
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let authority = Authority::for_names(vec!["localhost".to_owned()]).unwrap();
         std::fs::write(folder.path().join("ca.pem"), authority.ca_pem()).unwrap();
@@ -206,7 +214,7 @@ impl World {
             tasks.clone(),
             stopping.clone(),
         ));
-        let place = Place::make(folder.path());
+        let place = place(folder.path());
         let command = |arguments: &[&str]| output(&place.with(arguments));
         command(&[
             "user",

@@ -25,7 +25,7 @@ pub(crate) const TASKS: &[&str] = &[
 pub(crate) struct Place {
     /// The arguments that point the program at it.
     pub(crate) arguments: Vec<String>,
-    _database: TestDatabase,
+    _database: Option<TestDatabase>,
 }
 
 impl Place {
@@ -36,7 +36,16 @@ impl Place {
         let arguments = alert_connectors_cluster::arguments(program, &database.url(), &key_file);
         Self {
             arguments: arguments.unwrap(),
-            _database: database,
+            _database: Some(database),
+        }
+    }
+
+    /// A SQLite file, for what moves to PostgreSQL.
+    pub(crate) fn in_file(folder: &Path) -> Self {
+        let url = format!("sqlite://{}", folder.join("test.db").display());
+        Self {
+            arguments: vec!["--database-url".to_owned(), url],
+            _database: None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod copying;
 mod database;
 mod failures;
 mod inspection;

@@ -15,6 +15,7 @@ use super::{
     kept_login::{Login, path},
     remote::{Remote, checked_server},
     say,
+    secret_input::read_secret,
     server_options::ServerOptions,
     space::slug,
     table::table,
@@ -23,6 +24,7 @@ use super::{
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
+  alert-connectors login --server https://alerts.example.com --email alice@example.com
   alert-connectors login --server https://alerts.example.com --email alice@example.com --password-stdin < password.txt
   alert-connectors login --server https://alerts.example.com --space data --token-stdin < api-key.txt")]
 pub(super) struct Options {
@@ -32,12 +34,8 @@ pub(super) struct Options {
     /// The space of commands that name none; your only one if left out
     #[arg(long, value_name = "SLUG")]
     space: Option<String>,
-    /// Sign in with this address and a password
-    #[arg(
-        long,
-        requires = "password_stdin",
-        required_unless_present = "token_stdin"
-    )]
+    /// Sign in with this address and a password, which the terminal asks for
+    #[arg(long, required_unless_present = "token_stdin")]
     email: Option<String>,
     /// Read the password from standard input
     #[arg(long, requires = "email")]
@@ -50,17 +48,15 @@ pub(super) struct Options {
 pub(super) fn login(options: Options) -> CommandResult {
     let server = checked_server(&options.server)?;
     let space = options.space.as_deref().map(slug).transpose()?;
-    if io::stdin().is_terminal() {
-        let what = if options.token_stdin {
-            "token"
-        } else {
-            "password"
-        };
-        talk(format_args!(
-            "type the {what}, which is shown, and end with Ctrl-D; a file or a pipe keeps it off the screen"
-        ));
+    if !options.token_stdin && !options.password_stdin && !io::stdin().is_terminal() {
+        let what = "--password-stdin reads the password from standard input; without it, a terminal asks for it";
+        return Err(CommandError::Usage(vec![what.to_owned()]));
     }
-    let secret = io::read_to_string(io::stdin())?.trim_end().to_owned();
+    let secret = read_secret(if options.token_stdin {
+        "token"
+    } else {
+        "password"
+    })?;
     wait_for(async move {
         let (token, expires_at) = match &options.email {
             Some(email) => sign_in(&server, email, &secret).await?,

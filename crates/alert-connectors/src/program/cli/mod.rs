@@ -17,8 +17,11 @@ mod login;
 mod manifest;
 mod member;
 mod members;
+mod migrate;
+mod progress;
 mod remote;
 mod samples;
+mod secret_input;
 mod send;
 mod serve;
 mod server_options;
@@ -91,6 +94,8 @@ enum Command {
     Check,
     /// Migrate an older schema, as a server does when it starts
     MigrateSchema,
+    /// Copy everything of a SQLite file into an empty PostgreSQL database
+    Migrate(migrate::Options),
     /// Keep a server, a space and a token for the commands that ask a running server
     Login(login::Options),
     /// End the session of `login`, and forget it
@@ -204,22 +209,22 @@ const WITHOUT_DATABASE: [&str; 15] = [
     "man",
 ];
 
-/// The command line. Commands that do not work on the database do not offer its options.
+/// The command line. Commands that do not work on the database do not offer its options; `migrate` names its databases itself.
 fn command() -> clap::Command {
-    let without_database = |command: clap::Command| {
-        ["database-url", "secret-key-file", "config"]
-            .into_iter()
-            .fold(command, |command, name| {
-                // It replaces the global option of the same name.
-                let hidden = Arg::new(name.replace('-', "_")).long(name).hide(true);
-                command.arg(hidden.global(true))
-            })
+    let without = |command: clap::Command, options: &[&'static str]| {
+        options.iter().fold(command, |command, name| {
+            // It replaces the global option of the same name.
+            let hidden = Arg::new(name.replace('-', "_")).long(*name).hide(true);
+            command.arg(hidden.global(true))
+        })
     };
-    WITHOUT_DATABASE
+    let all = ["database-url", "secret-key-file", "config"];
+    let command = WITHOUT_DATABASE
         .into_iter()
         .fold(Cli::command(), |command, name| {
-            command.mut_subcommand(name, without_database)
-        })
+            command.mut_subcommand(name, |command| without(command, &all))
+        });
+    command.mut_subcommand("migrate", |command| without(command, &["database-url"]))
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
@@ -258,6 +263,7 @@ fn run_command(command: Command, context: &CommandContext<'_>) -> CommandResult 
             context.open_for(Use::Migration).await?;
             Ok(say("the schema is up to date")?)
         }),
+        Command::Migrate(options) => migrate::run(&options, context),
         Command::Login(options) => login::login(options),
         Command::Logout => login::logout(),
         Command::Whoami(options) => login::whoami(options),

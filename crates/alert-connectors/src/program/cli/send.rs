@@ -1,9 +1,6 @@
 //! `send`: posts alerts to a running server: one that the options describe, or those that standard input holds.
 
-use std::{
-    io::{self, IsTerminal},
-    time::Duration,
-};
+use std::{io, time::Duration};
 
 use alert_connectors::SystemRandom;
 use alert_connectors_model::Random;
@@ -14,7 +11,7 @@ use serde_json::{Deserializer, Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::{
-    CommandError, CommandResult, cells::text, remote::RemoteSpace, say,
+    CommandError, CommandResult, cells::text, progress::Progress, remote::RemoteSpace, say,
     server_options::SpaceOptions, talk, wait_for,
 };
 
@@ -188,6 +185,7 @@ impl Sending {
     /// Posts in batches. What is refused is said, and the others are sent.
     async fn send_all(&self, alerts: &[Value]) -> Result<Vec<Value>, CommandError> {
         let (mut accepted, mut refused) = (Vec::new(), 0);
+        let mut progress = Progress::new(alerts.len() as u64);
         for (number, batch) in alerts.chunks(BATCH_ALERTS).enumerate() {
             let key = format!("{}-{number}", self.key);
             let (status, answer) = self.post("/alerts/batch", &json!(batch), &key).await?;
@@ -197,16 +195,18 @@ impl Sending {
             let results = answer["results"].as_array().into_iter().flatten();
             for (at, result) in results.enumerate() {
                 if result["alert"].is_object() {
-                    self.report(&result["alert"])?;
+                    progress.aside(|| self.report(&result["alert"]))?;
                     accepted.push(result["alert"].clone());
                 } else {
                     refused += 1;
                     let which = number * BATCH_ALERTS + at + 1;
                     let detail = text(&result["problem"], "detail");
-                    talk(format_args!("error: alert {which} is refused: {detail}"));
+                    progress.aside(|| {
+                        talk(format_args!("error: alert {which} is refused: {detail}"));
+                    });
                 }
             }
-            progress(accepted.len() + refused, alerts.len());
+            progress.show((accepted.len() + refused) as u64, "sent");
         }
         if refused > 0 {
             let line = format!("{refused} of {} alerts are refused", alerts.len());
@@ -258,6 +258,7 @@ impl Sending {
     /// Waits until every delivery of the alerts has arrived.
     async fn arrived(&self, alerts: Vec<Value>) -> CommandResult {
         let total = alerts.len();
+        let mut progress = Progress::new(total as u64);
         let mut waiting: Vec<String> = Vec::new();
         for alert in &alerts {
             match nobody_hears(alert) {
@@ -284,7 +285,7 @@ impl Sending {
             let pending = names(&alert, |state| state == "pending");
             if pending.is_empty() {
                 waiting.pop();
-                progress(total - waiting.len(), total);
+                progress.show((total - waiting.len()) as u64, "arrived");
             } else if Instant::now() > self.ends_at {
                 return Err(CommandError::Undelivered(format!(
                     "still pending for {pending}; it goes on without this command"
@@ -303,13 +304,6 @@ fn names(alert: &Value, is_meant: impl Fn(&str) -> bool) -> String {
     let meant = deliveries.filter(|one| is_meant(one["state"].as_str().unwrap_or_default()));
     let names: Vec<String> = meant.map(|one| text(one, "connector_name")).collect();
     names.join(", ")
-}
-
-/// Says how much is done, where a person looks on.
-fn progress(done: usize, total: usize) {
-    if total > 1 && io::stderr().is_terminal() {
-        talk(format_args!("{done} of {total}"));
-    }
 }
 
 const NO_MATCH: &str = "no connector of the space matches this alert, so nothing is sent";

@@ -1,6 +1,6 @@
 //! `user`: users, in the database itself.
 
-use std::io::{IsTerminal, Read, stdin};
+use std::sync::Arc;
 
 use alert_connectors::SystemRandom;
 use alert_connectors_api::{Password, Passwords};
@@ -8,9 +8,11 @@ use alert_connectors_model::{Clock, Email, Secret, SystemClock, User, UserId, rf
 use alert_connectors_store::{AddedUser, Disabled, NewUser, Store};
 use anyhow::{Context, bail};
 use clap::Subcommand;
-use std::sync::Arc;
 
-use super::{CommandContext, CommandError, CommandResult, name_of, say, table::table, wait_for};
+use super::{
+    CommandContext, CommandError, CommandResult, name_of, say, secret_input::read_new_secret,
+    table::table, wait_for,
+};
 
 /// Shorter passwords are guessed too easily (NIST SP 800-63B asks for at least 8).
 const PASSWORD_CHARS_MIN: usize = 8;
@@ -154,15 +156,7 @@ fn found(found: bool, email: &Email) -> CommandResult {
 }
 
 fn read_password() -> anyhow::Result<String> {
-    let mut text = String::new();
-    if stdin().is_terminal() {
-        super::talk(format_args!("Type the password and end with Ctrl-D:"));
-    }
-    stdin()
-        .take(4_096)
-        .read_to_string(&mut text)
-        .context("the password can't be read from standard input")?;
-    let password = Secret::new(text.trim_end_matches(['\r', '\n']));
+    let password = Secret::new(read_new_secret("password")?);
     if password.expose().chars().count() < PASSWORD_CHARS_MIN {
         bail!("a password has at least {PASSWORD_CHARS_MIN} characters");
     }

@@ -1,0 +1,31 @@
+//! Secrets that are typed or piped: typed, they are asked for and not shown.
+
+use std::io::{IsTerminal, Read, stdin};
+
+use anyhow::{Context, bail};
+
+/// More bytes than this are no secret of ours.
+const BYTES_MAX: u64 = 4_096;
+
+/// Reads a secret: from a person at the terminal, else all of standard input without the line break at its end.
+pub(super) fn read_secret(what: &str) -> anyhow::Result<String> {
+    if stdin().is_terminal() {
+        return rpassword::prompt_password(format!("{what}: "))
+            .with_context(|| format!("the {what} can't be read from the terminal"));
+    }
+    let mut text = String::new();
+    stdin()
+        .take(BYTES_MAX)
+        .read_to_string(&mut text)
+        .with_context(|| format!("the {what} can't be read from standard input"))?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// Reads a new secret: from a person twice, since nobody sees what is typed.
+pub(super) fn read_new_secret(what: &str) -> anyhow::Result<String> {
+    let secret = read_secret(what)?;
+    if stdin().is_terminal() && read_secret("once more")? != secret {
+        bail!("the two are not the same; nothing was changed");
+    }
+    Ok(secret)
+}

@@ -1,0 +1,193 @@
+//! Storing what is copied from a database of another kind, by `COPY` (<https://www.postgresql.org/docs/15/sql-copy.html>).
+
+mod line;
+
+use std::collections::{HashMap, HashSet};
+
+use alert_connectors_store::{
+    StoreError,
+    copying::{COPIED_TABLES, CopiedRow, CopiedTable, CopyError, CopyStep, CopyTarget},
+};
+use async_trait::async_trait;
+
+use crate::{PostgresStore, connection::Connection};
+
+use self::line::lines;
+
+/// The name in `meta` of the source's state, while a copy is under way. Servers don't start where there is one.
+pub(crate) const COPYING: &str = "copying";
+/// How the names in `meta` begin by which a copy finds how far a table is.
+const COPIED: &str = "copied:";
+
+/// A copy takes as long as it takes.
+const SETTINGS: &str = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET enable_seqscan = on;
+    SET enable_hashjoin = on";
+/// Held until the connection is closed. The number only has to be the same everywhere.
+const LOCK: &str = "SELECT pg_try_advisory_lock(8317492650012)";
+/// Replicas say every few seconds that they are there.
+const SERVERS: &str = "SELECT count(*) FROM replicas WHERE seen_at > now() - interval '30 seconds'";
+const META: &str = "SELECT name, value FROM meta";
+const SET_META: &str = "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+
+/// What the store makes of other rows, and where the sequences and the order go on. A wait was noted when it was set.
+const DERIVED: &str = "
+    INSERT INTO pending (connector_no, seq, queued_at)
+        SELECT connector_no, seq, coalesce(requeued_at, created_at) FROM deliveries WHERE state = 0;
+    INSERT INTO missed (connector_no, state, seq) SELECT connector_no, state, seq FROM deliveries WHERE state >= 3;
+    INSERT INTO type_zones (space_no, alert_type, zone) SELECT DISTINCT space_no, alert_type, seq / 1024 FROM alerts;
+    UPDATE destinations SET wait_noted_at = to_timestamp(wait_set_at / 1000.0) WHERE wait_set_at IS NOT NULL;
+    UPDATE numbering SET next_alert = (SELECT coalesce(max(seq), 0) + 1 FROM alerts),
+        next_delivery = (SELECT coalesce(max(seq), 0) + 1 FROM deliveries);
+    SELECT setval(pg_get_serial_sequence('users', 'no'), max(no)) FROM users HAVING max(no) IS NOT NULL;
+    SELECT setval(pg_get_serial_sequence('spaces', 'no'), max(no)) FROM spaces HAVING max(no) IS NOT NULL;
+    SELECT setval(pg_get_serial_sequence('connectors', 'no'), max(no)) FROM connectors HAVING max(no) IS NOT NULL;
+    DELETE FROM meta WHERE name = 'copying' OR name LIKE 'copied:%'";
+
+/// A database that is being copied into.
+pub struct Copying {
+    connection: Connection,
+}
+
+impl PostgresStore {
+    /// Makes the database ready to be copied into.
+    pub async fn copying(&self) -> Result<Copying, StoreError> {
+        // The connection is not returned to the pool, since its settings differ.
+        let connection = Connection::of(self.shared.pools.work()).await?;
+        connection.command(SETTINGS).await?;
+        Ok(Copying { connection })
+    }
+}
+
+impl Copying {
+    async fn refuse_in_use(&self) -> Result<(), CopyError> {
+        let locked = self.connection.row(LOCK, &[]).await?;
+        if !locked.is_some_and(|row| row.at(0).unwrap_or(false)) {
+            return Err(CopyError::InUse(
+                "another copy into the database is under way",
+            ));
+        }
+        let servers = self.connection.row(SERVERS, &[]).await?;
+        match servers.map(|row| row.at::<i64>(0)).transpose()? {
+            None | Some(0) => Ok(()),
+            Some(_) => Err(CopyError::InUse(
+                "a server runs on the database that is copied into",
+            )),
+        }
+    }
+
+    async fn refuse_if_not_empty(&self) -> Result<(), CopyError> {
+        for table in &COPIED_TABLES {
+            // A new database counts from 0.
+            if table.name != "counting" && self.count(table).await? > 0 {
+                return Err(CopyError::NotEmpty(table.name.replace('_', " ")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores values in `meta`.
+    async fn set(&self, name: &str, value: &[u8]) -> Result<(), StoreError> {
+        self.connection
+            .run(SET_META, &[&name, &value])
+            .await
+            .map(drop)
+    }
+
+    async fn begin_anew(&self, fingerprint_key: &[u8], state: &str) -> Result<(), CopyError> {
+        self.refuse_if_not_empty().await?;
+        self.connection
+            .command("BEGIN; DELETE FROM counting")
+            .await?;
+        self.set(COPYING, state.as_bytes()).await?;
+        self.set("fingerprint_key", fingerprint_key).await?;
+        self.connection.command("COMMIT").await?;
+        Ok(())
+    }
+
+    /// The rows of a step as `COPY` writes them.
+    async fn stored(
+        &self,
+        table: &CopiedTable,
+        step: CopyStep,
+    ) -> Result<HashSet<String>, StoreError> {
+        let number = table.steps.map_or("0", |(column, _)| column);
+        let (columns, name, CopyStep { after, upto }) = (columns(table), table.name, step);
+        let sql = format!(
+            "COPY (SELECT {columns} FROM {name} WHERE {number} > {after} AND {number} <= {upto}) TO STDOUT"
+        );
+        let text = self.connection.copy_out(&sql).await?;
+        Ok(text.lines().map(ToOwned::to_owned).collect())
+    }
+}
+
+fn columns(table: &CopiedTable) -> String {
+    let names: Vec<&str> = table.columns.iter().map(|(name, _)| *name).collect();
+    names.join(", ")
+}
+
+#[async_trait]
+impl CopyTarget for Copying {
+    async fn begin(
+        &self,
+        fingerprint_key: &[u8],
+        state: &str,
+    ) -> Result<HashMap<String, i64>, CopyError> {
+        self.refuse_in_use().await?;
+        let mut meta = HashMap::new();
+        for row in self.connection.rows(META, &[]).await? {
+            meta.insert(row.at::<String>(0)?, row.at::<Vec<u8>>(1)?);
+        }
+        let Some(begun_with) = meta.get(COPYING) else {
+            self.begin_anew(fingerprint_key, state).await?;
+            return Ok(HashMap::new());
+        };
+        if meta.get("fingerprint_key").map(Vec::as_slice) != Some(fingerprint_key) {
+            return Err(CopyError::OtherCopy);
+        }
+        if begun_with != state.as_bytes() {
+            return Err(CopyError::SourceChanged);
+        }
+        let upto = |(name, value): (&String, &Vec<u8>)| {
+            let table = name.strip_prefix(COPIED)?.to_owned();
+            Some((table, str::from_utf8(value).ok()?.parse().ok()?))
+        };
+        Ok(meta.iter().filter_map(upto).collect())
+    }
+
+    async fn store(
+        &self,
+        table: &'static CopiedTable,
+        step: CopyStep,
+        rows: &[CopiedRow],
+    ) -> Result<(), StoreError> {
+        let sql = format!("COPY {} ({}) FROM STDIN", table.name, columns(table));
+        self.connection.command("BEGIN").await?;
+        self.connection.copy_in(&sql, lines(table, rows)?).await?;
+        let name = format!("{COPIED}{}", table.name);
+        self.set(&name, step.upto.to_string().as_bytes()).await?;
+        self.connection.command("COMMIT").await
+    }
+
+    async fn count(&self, table: &'static CopiedTable) -> Result<u64, StoreError> {
+        let sql = format!("SELECT count(*) FROM {}", table.name);
+        let row = self.connection.row(&sql, &[]).await?;
+        row.map_or(Ok(0), |row| row.count(0))
+    }
+
+    async fn differing(
+        &self,
+        table: &'static CopiedTable,
+        step: CopyStep,
+        rows: &[CopiedRow],
+    ) -> Result<u64, StoreError> {
+        let stored = self.stored(table, step).await?;
+        let lines = lines(table, rows)?;
+        let missing = lines.lines().filter(|line| !stored.contains(*line));
+        Ok(missing.count() as u64)
+    }
+
+    async fn finish(&self) -> Result<(), StoreError> {
+        let sql = format!("BEGIN; {DERIVED}; COMMIT; ANALYZE");
+        self.connection.command(&sql).await
+    }
+}

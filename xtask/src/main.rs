@@ -1,4 +1,4 @@
-//! The chores of the project: `cargo xtask demo | build | test | fuzz | lint | bench | torture`.
+//! The chores of the project: `cargo xtask demo | build | test | fuzz | lint | book | bench | torture`.
 
 mod bench;
 mod circles;
@@ -21,6 +21,7 @@ const USAGE: &str = "usage: cargo xtask CHORE
   fuzz [SECONDS]
           every call of the API with good and bad requests, held to the OpenAPI document
   lint    format, clippy, licences and duplicates, spelling, tidiness
+  book    the documentation as web pages, in target/book
   bench [--store sqlite|postgres] [cost|waiting|fair|history|connectors [COUNT]]
           what an alert costs, against a bare client in the same run, and what must not grow
   torture [kill|disk|faults|clock|messages|attack|soak [ROUNDS]]
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         ["test", rest @ ..] => test::run(rest),
         ["fuzz", rest @ ..] => fuzz::run(rest),
         ["lint"] => lint::run(),
+        ["book"] => book(),
         ["bench", rest @ ..] => bench::run(rest),
         ["torture", rest @ ..] => torture::run(rest),
         _ => Err(anyhow::anyhow!(USAGE)),
@@ -60,6 +62,13 @@ fn demo(rest: &[&str]) -> anyhow::Result<()> {
         "alert-connectors",
     ];
     run::cargo(&[&run[..], &["--", "demo"], rest].concat())
+}
+
+/// The book as web pages. The tests hold its pages to the program without it.
+fn book() -> anyhow::Result<()> {
+    run::ensure("mdbook", &["mdbook", "--version"], "0.5.4")?;
+    let place = run::root().join("target/book").display().to_string();
+    run::program("mdbook", &["build", "--dest-dir", &place, "docs/book"])
 }
 
 /// A release of the program with the console inside. Prints its path.

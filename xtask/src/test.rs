@@ -37,6 +37,10 @@ pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
     // It reads templates beside it, so the program alone would not do.
     let package = "prometheus-alertmanager";
     let alertmanager = debian_program("ALERTMANAGER", "/usr/bin/prometheus-alertmanager", package)?;
+    // The commands of the book use them.
+    for name in ["curl", "jq"] {
+        debian_program(&name.to_uppercase(), &format!("/usr/bin/{name}"), name)?;
+    }
     let dbt = python::programs("dbt")?.join("dbt").display().to_string();
     let senders = python::programs("hooks")?.join("python");
     let senders = senders.display().to_string();

@@ -7,6 +7,7 @@ mod alerts;
 mod as_code;
 mod attack;
 mod blocked;
+mod book;
 mod commands;
 mod contract;
 mod database;

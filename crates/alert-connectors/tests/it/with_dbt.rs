@@ -3,17 +3,17 @@
 use std::{fs, path::Path, process::Command};
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use crate::world::World;
 
 const PROJECT: &str = "name: shop\nversion: '1.0'\nprofile: shop\n";
 const TESTS: &str = "models:\n  - name: orders\n    columns:\n      - name: id\n        data_tests: [unique, not_null]\n";
 
-/// A project with one model and two tests of it.
-fn project() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path();
+/// A model of which one test fails.
+pub(crate) const FAILING: &str = "select 1 as id union all select null";
+
+/// Makes a project with one model and two tests of it.
+pub(crate) fn make_project(path: &Path, model: &str) {
     fs::create_dir(path.join("models")).unwrap();
     let profile = format!(
         "shop:\n  target: dev\n  outputs:\n    dev: {{type: duckdb, path: {}}}\n",
@@ -23,10 +23,10 @@ fn project() -> TempDir {
         ("dbt_project.yml", PROJECT),
         ("profiles.yml", &profile),
         ("models/tests.yml", TESTS),
+        ("models/orders.sql", model),
     ] {
         fs::write(path.join(name), text).unwrap();
     }
-    folder
 }
 
 /// Runs everything with this model, and returns the artifacts.
@@ -52,14 +52,15 @@ fn build(project: &Path, model: &str) -> Value {
 async fn a_test_that_fails_arrives_and_the_next_run_ends_it() {
     let world = World::start().await;
     world.connect("/services/a").await;
-    let project = project();
+    let project = tempfile::tempdir().unwrap();
+    make_project(project.path(), FAILING);
     let send = async |model: &str| {
         let artifacts = build(project.path(), model);
         let answer = world.post("/spaces/data/ingest/dbt", &artifacts).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
         answer.body
     };
-    let failed = send("select 1 as id union all select null").await;
+    let failed = send(FAILING).await;
     assert_eq!(
         (&failed["accepted"], &failed["ignored"]),
         (&json!(1), &json!(2)),

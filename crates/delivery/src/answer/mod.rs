@@ -1,5 +1,5 @@
 //! What an answer of a webhook means: the one place that classifies, pure, with a test row for each row of the
-//! platforms' tables (`docs/answers.md` lists them with their sources).
+//! platforms' tables (`docs/book/src/reference/answers.md` lists them with their sources).
 
 mod body;
 mod outcome;

@@ -51,6 +51,9 @@ test("from a webhook to a repaired channel", async () => {
   await slack.getByText("orders: 37 rows without a customer").waitFor();
   await page.getByRole("button", { name: "Test" }).click();
   await page.getByText("The test message was accepted").waitFor();
+  await page.getByRole("button", { name: "Dismiss" }).press("Enter");
+  // The answer is gone with its button, and the keyboard goes on where it was.
+  expect(await page.evaluate(() => document.activeElement?.tagName)).toBe("INPUT");
   await page.getByRole("button", { name: "Save" }).click();
   await row(visit, "#orders").getByText("Slack · critical and high · all types").waitFor();
 

@@ -59,6 +59,11 @@ test("a pause and what it missed are found when it is over", async () => {
     await page.getByRole("link", { name: "Missed", exact: true }).waitFor();
     expect(await page.getByRole("link", { name: "Filtered" }).count()).toBe(0);
   }
+  // One that is deleted while it is switched off receives nothing again.
+  const gone = await connect(visit, "#gone", "/services/T/B/gone", { is_active: false });
+  await call(visit, "DELETE", `/spaces/data/alert-connectors/${gone}`);
+  await visit.open("/spaces/data/deliveries");
+  await page.getByText("#gone was deleted while it was switched off").waitFor();
   expect(visit.faults).toEqual([]);
   await visit.close();
 });
@@ -167,6 +172,8 @@ test("of many connectors an alert shows some, those that heard of it first", asy
   expect(await connectors.getByRole("listitem").count()).toBe(20);
   await connectors.getByRole("button", { name: /^Show \d+ more connectors$/ }).click();
   await connectors.getByText("#quiet-29").waitFor();
+  // The button is gone, and the keyboard goes on at what it has shown.
+  expect(await page.evaluate(() => document.activeElement?.tagName)).toBe("LI");
   await visit.close();
 });
 

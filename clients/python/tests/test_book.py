@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
 from conftest import World
 
 ROOT = Path(__file__).parents[3]

@@ -13,10 +13,10 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
-from conftest import World
 
 from alert_connectors import AlertConnectors, AsyncAlertConnectors, NotSentError, Sent
 from alert_connectors._alert import alert
+from conftest import World
 
 Answer = tuple[int, dict[str, str], object]
 

@@ -9,11 +9,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from conftest import World
 
 from alert_connectors import AlertConnectors, AlertHandler
 from alert_connectors.airflow import on_failure, on_success
 from alert_connectors.dbt import send_run_results
+from conftest import World
 
 SAMPLE = Path(__file__).parents[3] / "crates/ingest/samples/dbt-1.11.16-run_results-v6.json"
 

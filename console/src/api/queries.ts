@@ -17,7 +17,7 @@ import {
   listSpaceDeliveries,
   previewAlert,
 } from "./generated";
-import type { DeliveryPage, DeliveryState, ListAlertsData, ListSpaceDeliveriesData, NewAlert } from "./generated";
+import type { Delivery, DeliveryPage, DeliveryState, ListAlertsData, ListSpaceDeliveriesData, NewAlert } from "./generated";
 import { answer } from "./problem";
 
 /**
@@ -81,10 +81,10 @@ export const alertQuery = (slug: string, id: string) =>
     refetchInterval: LIVE,
   });
 
-/** What the message of a delivery says the alert is, which never changes. */
-export const deliveryTitleQuery = (slug: string, id: string) =>
+/** What the message of a delivery says the alert is. A digest says what its alerts say by then, so it is asked for each state. */
+export const deliveryTitleQuery = (slug: string, { id, state }: Pick<Delivery, "id" | "state">) =>
   queryOptions({
-    queryKey: ["title", slug, id],
+    queryKey: ["title", slug, id, state],
     queryFn: async () => {
       const { title = "", severity } = await answer(getDelivery({ path: { slug, id } }));
       return { title, severity };

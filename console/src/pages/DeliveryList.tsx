@@ -25,7 +25,7 @@ export function DeliveryList({ slug, filters, mayEdit, namesConnectors = false }
   const health = useQuery(healthQuery(slug)).data;
   const items = deliveries.data?.pages.flatMap((page) => page.items);
   const alerts = isNarrowed ? [] : (trouble.data?.pages.flatMap((page) => page.items) ?? []);
-  const entries = timeline(items ?? [], alerts, isNarrowed ? [] : (pauses.data ?? []), deliveries.hasNextPage);
+  const entries = timeline(items ?? [], alerts, isNarrowed ? [] : (pauses.data ?? []), deliveries.hasNextPage, filters);
   const row = (entry: Entry) => {
     switch (entry.kind) {
       case "delivery":
@@ -75,7 +75,7 @@ function AllDeliveries() {
 
 /** What it is about and, where that is not known already, whom it is for. */
 function Title({ slug, delivery, namesConnector }: { slug: string; delivery: Delivery; namesConnector: boolean }) {
-  const said = useQuery(deliveryTitleQuery(slug, delivery.id)).data;
+  const said = useQuery(deliveryTitleQuery(slug, delivery)).data;
   return (
     <span className={styles.line}>
       {said?.severity && <SeverityBadge severity={said.severity} />}
@@ -160,10 +160,13 @@ function Missed({ slug, pause }: { slug: string; pause: Pause }) {
 }
 
 function ResumedRow({ pause, at }: { pause: Pause; at: string }) {
+  const isDeleted = pause.ended_by === "deleted";
   return (
     <li className={styles.event}>
-      <PlainBadge tone="good">Switched on</PlainBadge>
-      <span className={styles.break}>{pause.connector_name} receives alerts again, or was deleted</span>
+      <PlainBadge tone={isDeleted ? undefined : "good"}>{isDeleted ? "Deleted" : "Switched on"}</PlainBadge>
+      <span className={styles.break}>
+        {pause.connector_name} {isDeleted ? "was deleted while it was switched off" : "receives alerts again"}
+      </span>
       <span className={`${styles.subtle} ${styles.small}`}>
         <Time at={at} />
       </span>

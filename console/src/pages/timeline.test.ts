@@ -29,6 +29,15 @@ test("a connector stands where it was switched off, and where it was switched on
   expect(order(deliveries, [], false, [pause("3", "6")])).toEqual(["resumed 6", "delivery 5", "paused 3", "delivery 1"]);
 });
 
+test("what lies outside the span that is looked at is left out", () => {
+  const [early, since, late] = ["2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z", "2026-11-03T00:00:00Z"];
+  const pause = { began_at: early, ended_at: late } as Pause;
+  const kinds = (span: { since?: string; until?: string }) => timeline([], [], [pause], false, span).map(({ kind }) => kind);
+  expect(kinds({})).toEqual(["resumed", "paused"]);
+  expect(kinds({ since })).toEqual(["resumed"]);
+  expect(kinds({ until: late })).toEqual(["paused"]);
+});
+
 test("what is older than the deliveries that are read comes with them", () => {
   expect(order([delivery("5")], [alert("2", "6")], true)).toEqual(["repaired 6", "delivery 5"]);
 });

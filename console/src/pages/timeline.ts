@@ -24,14 +24,20 @@ function switches(pause: Pause): Entry[] {
   return pause.ended_at === null ? [off] : [off, { kind: "resumed", at: pause.ended_at, pause }];
 }
 
-/** Merges them. Where older deliveries are not read yet, older troubles are left out too. */
-export function timeline(deliveries: Delivery[], alerts: Alert[], pauses: Pause[], hasOlder: boolean): Entry[] {
+/** The time that is looked at, from its beginning and up to its end. */
+type Span = Pick<DeliveryFilters, "since" | "until">;
+
+const isWithin = (at: string, { since, until }: Span): boolean =>
+  (since === undefined || Date.parse(at) >= Date.parse(since)) && (until === undefined || Date.parse(at) < Date.parse(until));
+
+/** Merges them. Where older deliveries are not read yet, older troubles are left out too, and so is what lies outside the span. */
+export function timeline(deliveries: Delivery[], alerts: Alert[], pauses: Pause[], hasOlder: boolean, span: Span = {}): Entry[] {
   const rows = deliveries.map((delivery): Entry => ({ kind: "delivery", at: delivery.created_at, delivery }));
   const troubles = alerts.flatMap((alert): Entry[] => [
     { kind: "blocked", at: alert.received_at, alert },
     ...(alert.resolved_at === undefined ? [] : [{ kind: "repaired" as const, at: alert.resolved_at, alert }]),
   ]);
-  const changes = [...troubles, ...pauses.flatMap(switches)];
+  const changes = [...troubles, ...pauses.flatMap(switches)].filter(({ at }) => isWithin(at, span));
   const oldest = rows.at(-1)?.at ?? "";
   const shown = hasOlder ? changes.filter(({ at }) => at >= oldest) : changes;
   // The order of acceptance stays among deliveries whose clocks differ.

@@ -1,6 +1,7 @@
 // What came of a test message, until it is dismissed.
 import type { TestResult } from "../api/generated";
 import { Button } from "./Button";
+import { focusBefore } from "./focus";
 import { ErrorLine, Good } from "./Notice";
 
 export function TestOutcome({ result, onDismiss }: { result: TestResult; onDismiss: () => void }) {
@@ -12,7 +13,13 @@ export function TestOutcome({ result, onDismiss }: { result: TestResult; onDismi
           ? "The test message was accepted. Look for it in the channel."
           : `The test failed (${result.status_code}): ${result.error}`}
       </p>
-      <Button look="quiet" onClick={onDismiss}>
+      <Button
+        look="quiet"
+        onClick={(event) => {
+          focusBefore(event.currentTarget);
+          onDismiss();
+        }}
+      >
         Dismiss
       </Button>
     </Line>

@@ -59,7 +59,7 @@ pub use intake::{
 };
 pub use key_file::{KeyFileError, add_key, read_key_file, write_new_key_file};
 pub use leases::{Lease, Leases, ReleasedLease, Renewal, Renewed};
-pub use pauses::{PAUSES_LISTED_MAX, Pause, PauseQuery, Pauses, SELECT_PAUSES};
+pub use pauses::{PAUSES_LISTED_MAX, Pause, PauseEnd, PauseQuery, Pauses, SELECT_PAUSES};
 pub use prepared::PreparedAlert;
 pub use queue::{
     Backlog, BatchQuery, DigestBatch, DigestEntry, Disposition, Fence, Form, OpeningState, Outcome,

@@ -49,23 +49,33 @@ pub struct Pause {
     pub connector_name: String,
     /// When the connector was switched off.
     pub began_at: Timestamp,
-    /// When it was switched on again, or deleted; `None` while the pause goes on.
-    pub ended_at: Option<Timestamp>,
+    /// How it ended; `None` while the pause goes on.
+    pub end: Option<PauseEnd>,
     /// Which severities it would have heard of: its filter at the end.
     pub severity_filter: SeverityFilter,
     /// Which types it would have heard of: its filter at the end.
     pub alert_type_filter: AlertTypeFilter,
 }
 
+/// How a pause ended, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PauseEnd {
+    /// The connector was switched on again.
+    SwitchedOn(Timestamp),
+    /// The connector was deleted.
+    Deleted(Timestamp),
+}
+
 /// Selects pauses of the space whose id is the first parameter: not over at the second, begun before the third, of the connector that
 /// is the fourth, if any, and at most as many as the fifth. By the index of connectors by space, then by that of pauses: all connectors are few
 /// beside their deliveries.
 pub const SELECT_PAUSES: &str = "SELECT * FROM (
-    SELECT c.id, c.name, p.began_at, p.ended_at, p.severity_filter, p.alert_type_filter
+    SELECT c.id, c.name, p.began_at, p.ended_at, p.severity_filter, p.alert_type_filter, 0
         FROM spaces s JOIN connectors c ON c.space_no = s.no JOIN pauses p ON p.connector_no = c.no
         WHERE s.id = $1 AND p.ended_at >= $2 AND p.began_at < $3 AND (c.id = $4 OR $4 IS NULL)
     UNION ALL
-    SELECT c.id, c.name, coalesce(c.switched_at, c.created_at), c.deleted_at, c.severity_filter, c.alert_type_filter
+    SELECT c.id, c.name, coalesce(c.switched_at, c.created_at), c.deleted_at, c.severity_filter, c.alert_type_filter,
+            CASE WHEN c.deleted_at IS NULL THEN 0 ELSE 1 END
         FROM spaces s JOIN connectors c ON c.space_no = s.no
         WHERE s.id = $1 AND NOT c.is_active AND (c.deleted_at >= $2 OR c.deleted_at IS NULL)
             AND coalesce(c.switched_at, c.created_at) < $3 AND (c.id = $4 OR $4 IS NULL)) AS one
@@ -76,11 +86,16 @@ impl Pause {
     pub fn of(row: &dyn Columns) -> Result<Self, StoreError> {
         let connector_id = ConnectorId::from_bytes(row.id(0)?);
         let bad = |column| unreadable("pauses", column, connector_id);
+        let end = if row.number(6)? == 1 {
+            PauseEnd::Deleted
+        } else {
+            PauseEnd::SwitchedOn
+        };
         Ok(Self {
             connector_id,
             connector_name: row.text(1)?,
             began_at: row.time(2)?,
-            ended_at: row.maybe_time(3)?,
+            end: row.maybe_time(3)?.map(end),
             severity_filter: severities(&row.text(4)?).ok_or_else(|| bad("severity_filter"))?,
             alert_type_filter: types(row.maybe_text(5)?.as_deref())
                 .ok_or_else(|| bad("alert_type_filter"))?,

@@ -1184,11 +1184,17 @@ export type Pause = {
      * When it was switched on again, or deleted; `null` while it is switched off.
      */
     ended_at: string | null;
+    ended_by: PauseEndedBy | null;
     /**
      * The severities that it would have received, by its filter at the end; an empty list means every one.
      */
     severity_filter: Array<Severity>;
 };
+
+/**
+ * What ended a pause.
+ */
+export type PauseEndedBy = 'switched_on' | 'deleted';
 
 /**
  * The times in which connectors of a space were switched off.

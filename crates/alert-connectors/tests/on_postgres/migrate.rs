@@ -134,5 +134,7 @@ async fn everything_moves_with_its_ids_and_what_is_pending_arrives() {
         .settled(posted.body["id"].as_str().unwrap(), "delivered")
         .await;
     world.connect("/services/more").await;
-    world.server.assert_log_clean();
+    // It warns of the channel that was down.
+    let log = world.server.log();
+    assert!(!log.contains(r#""level":"ERROR""#), "{log}");
 }

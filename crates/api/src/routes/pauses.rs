@@ -1,7 +1,7 @@
 //! When the connectors of a space were switched off.
 
 use alert_connectors_model::rfc3339_millis;
-use alert_connectors_store::{Pause, PauseQuery};
+use alert_connectors_store::{Pause, PauseEnd, PauseQuery};
 use axum::{
     extract::{RawQuery, State},
     response::{IntoResponse, Response},
@@ -47,7 +47,14 @@ impl<'p> schema::Pause<'p> {
             connector_id: pause.connector_id,
             connector_name: &pause.connector_name,
             began_at: rfc3339_millis(pause.began_at),
-            ended_at: pause.ended_at.map(rfc3339_millis),
+            ended_at: pause.end.map(|end| {
+                let (PauseEnd::SwitchedOn(at) | PauseEnd::Deleted(at)) = end;
+                rfc3339_millis(at)
+            }),
+            ended_by: pause.end.map(|end| match end {
+                PauseEnd::SwitchedOn(_) => schema::PauseEndedBy::SwitchedOn,
+                PauseEnd::Deleted(_) => schema::PauseEndedBy::Deleted,
+            }),
             severity_filter: pause.severity_filter.severities(),
             alert_type_filter: pause.alert_type_filter.types(),
         }

@@ -4,7 +4,7 @@ use alert_connectors_model::{AlertTypeFilter, Connector, ConnectorChange, SpaceI
 use jiff::Timestamp;
 
 use super::{deliveries::SECOND_URL, world::World};
-use crate::{Pause, PauseQuery};
+use crate::{Pause, PauseEnd, PauseQuery};
 
 impl World {
     async fn switch(&self, connector: &Connector, on: bool, at: Timestamp) {
@@ -37,7 +37,7 @@ pub async fn pauses_are_listed_newest_first(world: World) {
         connector_id: connector.id,
         connector_name: connector.name.clone(),
         began_at: world.later(began),
-        ended_at: ended.map(|seconds| world.later(seconds)),
+        end: ended.map(|seconds| PauseEnd::SwitchedOn(world.later(seconds))),
         severity_filter: connector.severity_filter.clone(),
         alert_type_filter: connector.alert_type_filter.clone(),
     };
@@ -76,7 +76,7 @@ pub async fn pauses_are_listed_newest_first(world: World) {
         .await;
     assert!(deleted.unwrap());
     let newest = world.pauses(PauseQuery::default()).await.remove(0);
-    assert_eq!(newest.ended_at, Some(world.later(5)));
+    assert_eq!(newest.end, Some(PauseEnd::Deleted(world.later(5))));
 }
 
 /// Of a connector that is switched all the time, the newest pauses are kept.

@@ -140,6 +140,9 @@ answers! {
         /// When it was switched on again, or deleted; `null` while it is switched off.
         #[schema(required, format = DateTime)]
         ended_at: Option<String>,
+        /// What ended it; `null` while it is switched off.
+        #[schema(required)]
+        ended_by: Option<PauseEndedBy>,
         /// The severities that it would have received, by its filter at the end; an empty list means every one.
         #[schema(value_type = Vec<Severity>, max_items = 4)]
         severity_filter: &'p [Severity],
@@ -196,4 +199,14 @@ answers! {
         /// The rule that decides it.
         rule: Matched,
     }
+}
+
+/// What ended a pause.
+#[derive(serde::Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum PauseEndedBy {
+    /// The connector was switched on again.
+    SwitchedOn,
+    /// The connector was deleted.
+    Deleted,
 }

@@ -293,7 +293,7 @@ async fn the_exit_status_of_send_says_how_far_an_alert_came() {
         .connect_for("/services/a", "#data", &serde_json::json!([]))
         .await;
     let heard = String::from_utf8(erin.types(&ALERT, "").stderr).unwrap();
-    assert!(heard.contains("sent to #data"), "{heard}");
+    assert!(heard.contains("queued for #data"), "{heard}");
     let (status, said) = erin.fails(&["send", "--type", "B A D", "--severity", "worst", "x"]);
     assert!(status == 1 && said.contains("severity"), "{said}");
     assert_eq!(erin.fails(&["send", "x"]).0, 2);

@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use self::post::Post;
 use crate::{
     draft::Draft,
+    severity_words::severity_of,
     values::{action, field, text},
 };
 
@@ -111,7 +112,7 @@ fn alert_of(
     let mut draft = Draft::new(Loc::body(), None);
     draft.alert_type(options.alert_type);
     draft.text("title", title);
-    let problem = Problem::of(title);
+    let problem = Problem::of(title, post.url.as_deref());
     let is_over = problem.is_some_and(|problem| problem.is_over);
     draft.status(if is_over {
         AlertStatus::Resolved
@@ -158,9 +159,10 @@ struct Problem<'t> {
 
 impl<'t> Problem<'t> {
     /// Reads a title that says in brackets whether something fires or is resolved, as Alertmanager's own template does:
-    /// `[FIRING:2] DiskFull db-1 (warning)`. The count changes, and so may what stands in parentheses at the end. Only such a title ends a problem:
-    /// any other good news is a message of its own, for nobody could say which problem it ends, and an end of none is not sent.
-    fn of(title: &'t str) -> Option<Self> {
+    /// `[FIRING:2] DiskFull db-1 (warning)`. The count changes, and so does what Alertmanager writes in parentheses at the end, or a severity that
+    /// stands there; any other parenthesis belongs to the name. Only such a title ends a problem: nobody could say which problem any other good
+    /// news ends.
+    fn of(title: &'t str, url: Option<&str>) -> Option<Self> {
         let (state, rest) = title.trim_start().strip_prefix('[')?.split_once(']')?;
         let state = state.split(':').next().unwrap_or_default().trim();
         let is_over = match state.to_ascii_lowercase().as_str() {
@@ -168,10 +170,12 @@ impl<'t> Problem<'t> {
             "resolved" => true,
             _ => return None,
         };
+        let is_alertmanagers = url.is_some_and(|url| url.contains("/#/alerts?receiver="));
         let rest = rest.trim();
         let common = rest
             .strip_suffix(')')
-            .and_then(|rest| rest.rsplit_once('('));
+            .and_then(|rest| rest.rsplit_once('('))
+            .filter(|(_, inside)| is_alertmanagers || severity_of(inside).is_some());
         let name = match common {
             // A group that is made by no label has nothing but those that all of its alerts have.
             Some((before, inside)) if before.trim().is_empty() => inside.trim(),

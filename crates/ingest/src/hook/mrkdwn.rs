@@ -129,14 +129,19 @@ fn reference(inner: &str, out: &mut String) {
             ),
         },
         Some(_) => match label {
-            Some(label) => {
-                let label = unescaped(label).replace(['[', ']'], "");
-                out.push_str(&format!("[{label}]({})", unescaped(target)));
-            }
+            Some(label) => out.push_str(&markdown_link(&unescaped(label), &unescaped(target))),
             None => out.push_str(&unescaped(target)),
         },
         None => out.push_str("<>"),
     }
+}
+
+/// A link in Markdown. Descriptions know no brackets in labels, so these become look-alikes, which [`plain`] undoes; an address has none
+/// that are not escaped (RFC 3986, section 3.2.2).
+pub(super) fn markdown_link(label: &str, url: &str) -> String {
+    let label = label.replace('[', "［").replace(']', "］");
+    let url = url.replace('[', "%5B").replace(']', "%5D");
+    format!("[{label}]({url})")
 }
 
 fn mention(sign: char, name: &str, out: &mut String) {
@@ -169,7 +174,7 @@ pub(super) fn plain(markdown: &str) -> String {
 
 fn unmarked<'t>(text: &'t str, is_inside_word: bool, out: &mut String) -> &'t str {
     if let Some(link) = link(text) {
-        out.push_str(link.label);
+        out.push_str(&label(&link));
         return link.after;
     }
     // An underscore is a part of a name far more often than a mark.
@@ -198,11 +203,16 @@ pub(super) fn links(markdown: &str) -> Vec<(String, String)> {
     while let Some((_, marked)) = rest.split_once('[') {
         rest = marked;
         if let Some(link) = link_of(marked) {
-            links.push((plain(link.label), link.url.to_owned()));
+            links.push((plain(&label(&link)), link.url.to_owned()));
             rest = link.after;
         }
     }
     links
+}
+
+/// The label of a link as it was written.
+fn label(link: &Link<'_>) -> String {
+    link.label.replace('［', "[").replace('］', "]")
 }
 
 /// A link, and what follows it.
@@ -217,11 +227,43 @@ fn link(text: &str) -> Option<Link<'_>> {
     link_of(text.strip_prefix('[')?)
 }
 
-/// The link whose bracket was opened before a text.
+/// The link whose bracket was opened before a text. A label may hold one pair of brackets within another, as `[FIRING:1]` is, and a
+/// target the parentheses that it closes again.
 fn link_of(text: &str) -> Option<Link<'_>> {
-    let (label, rest) = text.split_at(text.find([']', '[', '\n'])?);
+    let mut is_within = false;
+    let end = text.char_indices().find_map(|(at, letter)| match letter {
+        '[' if is_within => Some(None),
+        '[' => {
+            is_within = true;
+            None
+        }
+        ']' if is_within => {
+            is_within = false;
+            None
+        }
+        ']' => Some(Some(at)),
+        '\n' => Some(None),
+        _ => None,
+    })?;
+    let (label, rest) = text.split_at(end?);
     let target = rest.strip_prefix("](")?;
-    let (url, rest) = target.split_at(target.find([')', '[', '\n', ' '])?);
+    let mut open = 0_usize;
+    let end = target
+        .char_indices()
+        .find_map(|(at, letter)| match letter {
+            '(' => {
+                open += 1;
+                None
+            }
+            ')' if open == 0 => Some(Some(at)),
+            ')' => {
+                open -= 1;
+                None
+            }
+            '[' | '\n' | ' ' => Some(None),
+            _ => None,
+        })?;
+    let (url, rest) = target.split_at(end?);
     let after = rest.strip_prefix(')')?;
     Some(Link { label, url, after })
 }
@@ -244,6 +286,10 @@ mod tests {
                 "[the run](https://a.example/x?a=1&b=2)",
             ),
             ("see <https://a.example>", "see https://a.example"),
+            (
+                "<https://a.example/?q=[1,2]|Explore [prod]>",
+                "[Explore ［prod］](https://a.example/?q=%5B1,2%5D)",
+            ),
             (
                 "<!channel> <!here> <@U123> <@U123|ann> <#C1|data>",
                 "@channel @here @U123 @ann #data",
@@ -290,6 +336,10 @@ mod tests {
                 "[FIRING:1] disk_full on db-1",
             ),
             ("[the run](https://a.example) failed", "the run failed"),
+            ("[Foo](https://a.example/Foo_(bar)) failed", "Foo failed"),
+            ("[［FIRING:1］ Foo](https://a.example)", "[FIRING:1] Foo"),
+            ("[[FIRING:1] Foo](https://a.example)", "[FIRING:1] Foo"),
+            ("[a [b [c](https://a.example)", "[a [b c"),
             ("## Late", "Late"),
             ("#1 in #data", "#1 in #data"),
             ("snake_case_name stays", "snake_case_name stays"),

@@ -2,6 +2,7 @@
 
 use alert_connectors_model::{Json, ObjectReader};
 
+use super::mrkdwn::markdown_link;
 use crate::values::{items, object, scalar_text, text};
 
 /// Lists within lists are read to this depth.
@@ -70,7 +71,7 @@ fn word(mut element: ObjectReader<'_>, is_styled: bool) -> String {
     match kind.as_deref().unwrap_or_default() {
         "link" => match named("url") {
             url if said.is_empty() => url,
-            url => format!("[{said}]({url})"),
+            url => markdown_link(&said, &url),
         },
         "emoji" => format!(":{}:", named("name")),
         "user" => format!("@{}", named("user_id")),

@@ -19,7 +19,8 @@ pub(super) fn of(title: &str, colour: Option<Colour>) -> Severity {
         None if matches!(word.as_str(), "resolved" | "recovered" | "ok") => Severity::Low,
         Some(Colour::Warning) | None => Severity::Medium,
     };
-    let counts = lead.is_set_off || is_code(&word) || UNMISTAKABLE.contains(&word.as_str());
+    let is_plain = is_code(&word) || UNMISTAKABLE.contains(&word.as_str());
+    let counts = lead.is_set_off || is_plain && !lead.is_joined;
     severity_of(&word).filter(|_| counts).unwrap_or(by_colour)
 }
 
@@ -33,6 +34,8 @@ struct Lead<'t> {
     word: &'t str,
     /// Whether it stands apart from the sentence: in brackets, before a colon or a dash, in capitals or alone.
     is_set_off: bool,
+    /// Whether it is a part of a word with a hyphen, such as `error-free`.
+    is_joined: bool,
 }
 
 impl<'t> Lead<'t> {
@@ -49,8 +52,10 @@ impl<'t> Lead<'t> {
                 .iter()
                 .any(|divider| after.starts_with(divider));
         let is_loud = word.len() > 1 && !word.contains(char::is_lowercase);
+        let is_joined = after.starts_with('-') && !after.starts_with("- ");
         Self {
             word,
+            is_joined,
             is_set_off: is_bracketed || is_divided || is_loud,
         }
     }

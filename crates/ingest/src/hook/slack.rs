@@ -183,8 +183,13 @@ fn attachment(attachment: Json<'_>, post: &mut Post) {
     for action in items(attachment.take("actions")) {
         button(action, post);
     }
-    if let Some(url) = text(attachment.take("image_url")) {
-        post.link("Image", &url);
+    for (name, label) in [("image_url", "Image"), ("thumb_url", "Image")] {
+        if let Some(url) = text(attachment.take(name)) {
+            post.link(label, &url);
+        }
+    }
+    if let Some(url) = text(attachment.take("author_link")) {
+        post.link(author.as_deref().unwrap_or("Author"), &url);
     }
     // What stands at the edge of an attachment is no title.
     if post.has_title() {

@@ -62,22 +62,47 @@ fn alertmanagers_message_names_its_problem() {
 
 #[test]
 fn problems_are_told_apart_by_their_names() {
-    for (title, key) in [
-        ("[FIRING:1] Latency (p99) api", Some("Latency (p99) api")),
+    for (title, of_alertmanager, elsewhere) in [
+        (
+            "[FIRING:1] Latency (p99) api",
+            "Latency (p99) api",
+            "Latency (p99) api",
+        ),
         (
             "[FIRING:1] Latency (p99) api (critical eu)",
-            Some("Latency (p99) api"),
+            "Latency (p99) api",
+            "Latency (p99) api (critical eu)",
         ),
         (
-            "[RESOLVED]  (DiskFull db-1 warning)",
-            Some("DiskFull db-1 warning"),
+            "[FIRING:1] Disk full (db-1)",
+            "Disk full",
+            "Disk full (db-1)",
         ),
-        ("[FIRING:3]", None),
-        ("[INFO] Latency", None),
+        ("[FIRING:1] Disk full (warning)", "Disk full", "Disk full"),
+        (
+            "[RESOLVED]  (DiskFull db-1 warning)",
+            "DiskFull db-1 warning",
+            "(DiskFull db-1 warning)",
+        ),
     ] {
-        let key = key.map(|key| format!("hook:webhook:{key}"));
-        assert_eq!(alert(&json!({"text": title})).dedup_key, key, "{title}");
+        let its_own = json!({"attachments": [{"title": title, "title_link": "http://am.example.com/#/alerts?receiver=a"}]});
+        for (body, name) in [
+            (its_own, of_alertmanager),
+            (json!({"text": title}), elsewhere),
+        ] {
+            let key = format!("hook:webhook:{name}");
+            assert_eq!(alert(&body).dedup_key, Some(key), "{title}");
+        }
     }
+    for title in ["[FIRING:3]", "[INFO] Latency"] {
+        assert_eq!(alert(&json!({"text": title})).dedup_key, None, "{title}");
+    }
+    // The whole title may be a link.
+    let linked = json!({"text": "*<https://a.example/Foo_(bar)|[RESOLVED] KafkaLag>*"});
+    let linked = alert(&linked);
+    assert_eq!(linked.dedup_key.as_deref(), Some("hook:webhook:KafkaLag"));
+    let url = linked.url.as_ref().map(Link::as_str);
+    assert_eq!(url, Some("https://a.example/Foo_(bar)"));
 }
 
 /// Each line without a word was a call within a call.
@@ -165,6 +190,7 @@ fn the_leading_word_decides_before_the_colour() {
         ("high", "", Severity::High),
         ("Major release is out", "good", Severity::Low),
         ("sev2 db is slow", "", Severity::High),
+        ("Error-free run", "good", Severity::Low),
         ("P1 - db", "", Severity::Critical),
         ("Something else", "", Severity::Medium),
         ("Something else", "danger", Severity::High),

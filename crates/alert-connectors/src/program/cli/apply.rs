@@ -90,9 +90,19 @@ pub(super) fn run(options: Options) -> CommandResult {
     let spaces = manifest::read(&options.files).map_err(CommandError::Usage)?;
     wait_for(async move {
         let remote = options.server.remote()?;
-        let mut changes = Vec::new();
+        let (mut changes, mut faults) = (Vec::new(), Vec::new());
         for space in &spaces {
-            changes.extend(plan(&remote, space, options.prune).await?);
+            match plan(&remote, space, options.prune).await {
+                Ok(planned) => changes.extend(planned),
+                Err(CommandError::Usage(found)) => faults.extend(found),
+                Err(CommandError::Refused(line)) => {
+                    faults.push(format!("the space {}: {line}", space.slug));
+                }
+                Err(other) => return Err(other),
+            }
+        }
+        if !faults.is_empty() {
+            return Err(CommandError::Usage(faults));
         }
         let pending = changes
             .iter()
@@ -255,7 +265,7 @@ fn words(fields: &Map<String, Value>) -> String {
 
 /// Makes the changes. What the server refuses is said, and the others are made.
 async fn carry_out(remote: &Remote, changes: &[Change]) -> CommandResult {
-    let mut refused = 0;
+    let (mut tried, mut refused) = (0, 0);
     for change in changes {
         let path = format!("/spaces/{}/alert-connectors", change.space);
         let done = match &change.action {
@@ -272,6 +282,7 @@ async fn carry_out(remote: &Remote, changes: &[Change]) -> CommandResult {
             }
             Action::Keep => continue,
         };
+        tried += 1;
         match done {
             Ok(_) => {}
             Err(CommandError::Refused(line)) => {
@@ -287,7 +298,7 @@ async fn carry_out(remote: &Remote, changes: &[Change]) -> CommandResult {
     if refused == 0 {
         return Ok(());
     }
-    let line = format!("{refused} of {} changes are refused", changes.len());
+    let line = format!("{refused} of {tried} changes are refused");
     Err(CommandError::Refused(line))
 }
 

@@ -1,9 +1,6 @@
 //! `login`, `logout` and `whoami`: which server, space and token the other commands use when they name none.
 
-use std::{
-    fs,
-    io::{self, IsTerminal},
-};
+use std::fs;
 
 use anyhow::anyhow;
 use clap::Args;
@@ -15,7 +12,7 @@ use super::{
     kept_login::{Login, path},
     remote::{Remote, checked_server},
     say,
-    secret_input::read_secret,
+    secret_input::{read_secret, refuse_unasked},
     server_options::ServerOptions,
     space::slug,
     table::table,
@@ -48,10 +45,7 @@ pub(super) struct Options {
 pub(super) fn login(options: Options) -> CommandResult {
     let server = checked_server(&options.server)?;
     let space = options.space.as_deref().map(slug).transpose()?;
-    if !options.token_stdin && !options.password_stdin && !io::stdin().is_terminal() {
-        let what = "--password-stdin reads the password from standard input; without it, a terminal asks for it";
-        return Err(CommandError::Usage(vec![what.to_owned()]));
-    }
+    refuse_unasked(options.token_stdin || options.password_stdin)?;
     let secret = read_secret(if options.token_stdin {
         "token"
     } else {

@@ -129,6 +129,7 @@ impl Reader {
             return None;
         };
         self.refuse_others(place, &one, &KEYS);
+        one.retain(|name, _| KEYS.contains(&name.as_str()));
         let url = one.remove("webhook_url").unwrap_or_default();
         match webhook_url(path, place, &url) {
             Ok(url) => {

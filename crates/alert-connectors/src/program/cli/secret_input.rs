@@ -4,6 +4,8 @@ use std::io::{IsTerminal, Read, stdin};
 
 use anyhow::{Context, bail};
 
+use super::CommandError;
+
 /// More bytes than this are no secret of ours.
 const BYTES_MAX: u64 = 4_096;
 
@@ -19,6 +21,15 @@ pub(super) fn read_secret(what: &str) -> anyhow::Result<String> {
         .read_to_string(&mut text)
         .with_context(|| format!("the {what} can't be read from standard input"))?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// Refuses a standard input that nobody said holds a password, and where nobody can be asked.
+pub(super) fn refuse_unasked(password_stdin: bool) -> Result<(), CommandError> {
+    if password_stdin || stdin().is_terminal() {
+        return Ok(());
+    }
+    let what = "--password-stdin reads the password from standard input; without it, a terminal asks for it";
+    Err(CommandError::Usage(vec![what.to_owned()]))
 }
 
 /// Reads a new secret: from a person twice, since nobody sees what is typed.

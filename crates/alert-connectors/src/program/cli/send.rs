@@ -245,7 +245,7 @@ impl Sending {
         }
         match nobody_hears(alert) {
             Some(why) => talk(format_args!("warning: {why}")),
-            None => talk(format_args!("sent to {}", names(alert, |_| true))),
+            None => talk(format_args!("queued for {}", names(alert, |_| true))),
         }
         if self.json {
             say(alert)?;

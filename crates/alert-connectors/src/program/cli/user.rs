@@ -10,8 +10,10 @@ use anyhow::{Context, bail};
 use clap::Subcommand;
 
 use super::{
-    CommandContext, CommandError, CommandResult, name_of, say, secret_input::read_new_secret,
-    table::table, wait_for,
+    CommandContext, CommandError, CommandResult, name_of, say,
+    secret_input::{read_new_secret, refuse_unasked},
+    table::table,
+    wait_for,
 };
 
 /// Shorter passwords are guessed too easily (NIST SP 800-63B asks for at least 8).
@@ -52,8 +54,8 @@ pub(super) enum Command {
     Password {
         /// The user's e-mail address
         email: String,
-        /// Read the password from standard input
-        #[arg(long, required = true)]
+        /// Read the password from standard input; without it, a terminal asks for it
+        #[arg(long)]
         password_stdin: bool,
     },
 }
@@ -100,9 +102,10 @@ pub(super) fn run(command: Command, context: &CommandContext<'_>) -> CommandResu
             Command::Enable { email: address } => disable(&*store, &address, Disabled::No).await,
             Command::Password {
                 email: address,
-                password_stdin: _,
+                password_stdin,
             } => {
                 let address = email(&address)?;
+                refuse_unasked(password_stdin)?;
                 let hash = read_password()?;
                 found(store.set_password(&address, hash).await?, &address)
             }

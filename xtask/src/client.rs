@@ -59,12 +59,14 @@ pub(crate) fn test() -> anyhow::Result<()> {
     program(&python, &[&install[..], &[&wheel]].concat())?;
     within(&tool("mypy"), &["--strict", "--cache-dir", "/dev/null"])?;
     within(&tool("pytest"), &["-p", "no:cacheprovider"])?;
-    let great_expectations = python::programs("great-expectations")?.join("pytest");
-    let tests = "tests_with_great_expectations";
-    within(
-        &great_expectations.display().to_string(),
-        &["-p", "no:cacheprovider", tests],
-    )
+    for (name, tests) in [
+        ("great-expectations", "tests_with_great_expectations"),
+        ("airflow", "tests_with_airflow"),
+    ] {
+        let pytest = python::programs(name)?.join("pytest").display().to_string();
+        within(&pytest, &["-p", "no:cacheprovider", tests])?;
+    }
+    Ok(())
 }
 
 /// Runs a tool in the client's folder, with the program that the tests start.

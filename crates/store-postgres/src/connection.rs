@@ -22,12 +22,18 @@ use crate::{
 pub(crate) const NUMBERING: &str =
     "SELECT next_alert, next_delivery FROM numbering WHERE one = 1 FOR UPDATE";
 
+/// Only one program at a time migrates the database, opens it, or begins a copy into it. The number only has to be the same everywhere.
+pub(crate) const MIGRATE_LOCK: &str = "SELECT pg_advisory_xact_lock(8317492650011)";
+
 /// Connections for everything but the hot path.
 const WORKERS: usize = 4;
 /// How long to wait for a connection, or for one to be made.
 const CONNECT_LIMIT: Duration = Duration::from_millis(900);
 /// How long a read, a group of a writer or one statement of a change may take.
 const USE_LIMIT: Duration = Duration::from_millis(1_700);
+
+/// The bytes of rows that are sent in one message.
+const COPIED_AT_ONCE: usize = 64 * 1_024;
 
 pub(crate) type Parameters<'p> = &'p [&'p (dyn ToSql + Sync)];
 
@@ -227,8 +233,13 @@ impl Connection {
     pub(crate) async fn copy_in(&self, sql: &str, rows: String) -> Result<(), StoreError> {
         let sink = self.client()?.copy_in::<_, Bytes>(sql).await;
         let mut sink = pin!(sink.map_err(|error| self.meaning(error))?);
-        let sent = sink.send(Bytes::from(rows)).await;
-        sent.map_err(|error| self.meaning(error))?;
+        let mut rows = Bytes::from(rows);
+        // In pieces: a message of PostgreSQL's has less than a gigabyte.
+        while !rows.is_empty() {
+            let piece = rows.split_to(COPIED_AT_ONCE.min(rows.len()));
+            let sent = sink.send(piece).await;
+            sent.map_err(|error| self.meaning(error))?;
+        }
         let stored = sink.finish().await;
         stored.map(drop).map_err(|error| self.meaning(error))
     }

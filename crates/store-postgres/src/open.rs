@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::{
     Looks, PostgresStore, PostgresUrl, Shared,
-    connection::{Pools, WriterStatements},
+    connection::{MIGRATE_LOCK, Pools, WriterStatements},
     copying::COPYING,
     error::meaning,
     intake,
@@ -37,8 +37,8 @@ const MIGRATIONS: [&str; 6] = [
 ];
 /// The oldest server that is known to do all of this.
 const OLDEST_SERVER: i32 = 150_000;
-/// Only one program migrates at a time. The number only has to be the same everywhere.
-const MIGRATE_LOCK: &str = "SELECT pg_advisory_xact_lock(8317492650011)";
+/// Seen so long ago that no work is left to it until it says that it works, and lately enough that nobody copies into the database.
+const OPENED: &str = "INSERT INTO replicas (id, seen_at) VALUES ($1, clock_timestamp() - interval '16 s') ON CONFLICT DO NOTHING";
 const IS_COPYING: &str = "SELECT 1 FROM meta WHERE name = $1";
 const FINGERPRINT_KEY: &str = "SELECT value FROM meta WHERE name = 'fingerprint_key'";
 /// How long PostgreSQL may take to accept the first connection.
@@ -147,6 +147,7 @@ impl PostgresStore {
             why: error.to_string(),
         })?;
         let tasks = opening.tasks.clone();
+        let replica = new_replica(&*opening.random);
         let sealing = {
             let unreachable = |why| OpenError::Unreachable {
                 url: name.clone(),
@@ -159,7 +160,7 @@ impl PostgresStore {
             let (client, connection) =
                 connected.map_err(|error| unreachable(cause(&meaning(error))))?;
             let driver = TaskTracker::new().spawn(connection);
-            let prepared = prepare(&client, &opening, &name).await;
+            let prepared = prepare(&client, &opening, replica, &name).await;
             drop(client);
             // It ends with its client, which already got any error.
             drop(driver.await);
@@ -177,8 +178,6 @@ impl PostgresStore {
             pools.open_writers().await.map_err(failed)?;
         }
         let (event_sender, events) = mpsc::channel(EVENT_GROUPS_MAX);
-        let mut replica = [0; 16];
-        opening.random.fill(&mut replica);
         let meters = GroupMeters::default();
         let groups = IntakeGroups::new(Arc::clone(&opening.random));
         let writer = Writer::start(&tasks, &pools, &event_sender, groups, &meters);
@@ -199,7 +198,7 @@ impl PostgresStore {
                 meters,
                 sealing: Arc::new(sealing),
                 looks: Looks::default(),
-                replica: Uuid::from_bytes(replica),
+                replica,
                 event_sender,
                 events: Mutex::new(events),
                 relayed: Mutex::new(relayed),
@@ -210,13 +209,25 @@ impl PostgresStore {
     }
 }
 
+/// A name for this replica.
+fn new_replica(random: &dyn Random) -> Uuid {
+    let mut replica = [0; 16];
+    random.fill(&mut replica);
+    Uuid::from_bytes(replica)
+}
+
 /// The cause of an error in one line, without the store's own text.
 fn cause(error: &StoreError) -> String {
     std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 /// Brings the schema up to date and finds the key, in one transaction.
-async fn prepare(client: &Client, opening: &OpenOptions, name: &str) -> Result<Sealing, OpenError> {
+async fn prepare(
+    client: &Client,
+    opening: &OpenOptions,
+    replica: Uuid,
+    name: &str,
+) -> Result<Sealing, OpenError> {
     let preparation = Preparation {
         client,
         opening,
@@ -230,6 +241,11 @@ async fn prepare(client: &Client, opening: &OpenOptions, name: &str) -> Result<S
     preparation.migrate().await?;
     preparation.refuse_half_copied().await?;
     let sealing = preparation.find_key().await?;
+    if opening.used_by == Use::Server {
+        // From here on nobody copies into the database.
+        let seen = client.execute(OPENED, &[&replica]).await;
+        seen.map_err(|error| preparation.failed(error))?;
+    }
     client
         .batch_execute("COMMIT")
         .await
@@ -293,7 +309,10 @@ impl Preparation<'_> {
         let Some(missing) = MIGRATIONS.get(found..) else {
             return Err(OpenError::Newer { url, found, known });
         };
-        if !missing.is_empty() && !self.opening.used_by.may_migrate(found) {
+        let used_by = self.opening.used_by;
+        // A copy that a newer version continues goes on in the newer schema.
+        let continues = found > 0 && used_by == Use::CopyTarget && self.is_copying().await?;
+        if !missing.is_empty() && !used_by.may_migrate(found) && !continues {
             return Err(OpenError::Older { url, found, known });
         }
         for (at, migration) in missing.iter().enumerate() {
@@ -309,13 +328,16 @@ impl Preparation<'_> {
 
     /// Refuses what is only a part of another database, but to the command that copies the rest.
     async fn refuse_half_copied(&self) -> Result<(), OpenError> {
-        let copying = self.client.query_opt(IS_COPYING, &[&COPYING]).await;
-        let is_copying = copying.map_err(|error| self.failed(error))?.is_some();
-        if is_copying && self.opening.used_by != Use::CopyTarget {
+        if self.opening.used_by != Use::CopyTarget && self.is_copying().await? {
             let url = self.name.to_owned();
             return Err(OpenError::HalfCopied { url });
         }
         Ok(())
+    }
+
+    async fn is_copying(&self) -> Result<bool, OpenError> {
+        let copying = self.client.query_opt(IS_COPYING, &[&COPYING]).await;
+        Ok(copying.map_err(|error| self.failed(error))?.is_some())
     }
 
     /// Opens the key that the database was made with, or makes one for a new database.

@@ -2,10 +2,13 @@
 
 use alert_connectors_store::{
     StoreError,
-    copying::{CopiedRow, CopiedTable, CopiedValue, CopySource, CopyStep},
+    copying::{
+        BEFORE_ALL, BEHIND_ALL, CopiedRow, CopiedTable, CopiedValue, CopySource, CopyStep,
+        LastNumbers,
+    },
 };
 use async_trait::async_trait;
-use rusqlite::{Connection, params, types::ValueRef};
+use rusqlite::{Connection, Row, types::ValueRef};
 
 use crate::{SqliteStore, error::Failure, fingerprint_key::FINGERPRINT_KEY};
 
@@ -14,7 +17,13 @@ const STATE: &str = "SELECT (SELECT version FROM identity)
     || ' ' || (SELECT coalesce(sum(version), 0) FROM spaces)
     || ' ' || (SELECT coalesce(max(seq), 0) || ' ' || coalesce(sum(occurrences), 0) || ' ' || coalesce(sum(status), 0) FROM alerts)
     || ' ' || (SELECT coalesce(max(seq), 0) || ' ' || coalesce(sum(attempts), 0) || ' ' || coalesce(sum(state), 0) FROM deliveries)
-    || ' ' || (SELECT count(*) FROM attempts)";
+    || ' ' || (SELECT count(*) FROM attempts) || ' ' || (SELECT count(*) FROM users) || ' ' || (SELECT count(*) FROM tokens)
+    || ' ' || (SELECT count(*) FROM api_keys) || ' ' || (SELECT count(*) FROM ingest_sources)";
+const LAST_NUMBER: &str = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = ?1), 0)";
+
+/// A step ends after so many rows or bytes, with all that share the last number.
+const STEP_ROWS: usize = 5_000;
+const STEP_BYTES: usize = 8 * 1_024 * 1_024;
 
 #[async_trait]
 impl CopySource for SqliteStore {
@@ -36,9 +45,25 @@ impl CopySource for SqliteStore {
         .await
     }
 
-    async fn span(&self, table: &'static CopiedTable) -> Result<Option<(i64, i64)>, StoreError> {
+    async fn last_numbers(&self) -> Result<LastNumbers, StoreError> {
         self.read(|connection| {
-            let number = table.steps.map_or("0", |(column, _)| column);
+            let last = |table: &str| {
+                connection.query_row(LAST_NUMBER, [table], |row| row.get::<_, i64>(0))
+            };
+            Ok(LastNumbers {
+                user: last("users")?,
+                space: last("spaces")?,
+                connector: last("connectors")?,
+            })
+        })
+        .await
+    }
+
+    async fn span(&self, table: &'static CopiedTable) -> Result<Option<(i64, i64)>, StoreError> {
+        let Some(number) = table.number else {
+            return Ok(None);
+        };
+        self.read(move |connection| {
             let name = table.name;
             // Two queries, each of which looks at one end of the index.
             let sql = format!(
@@ -52,36 +77,71 @@ impl CopySource for SqliteStore {
         .await
     }
 
-    async fn rows(
+    async fn step(
         &self,
         table: &'static CopiedTable,
-        step: CopyStep,
-    ) -> Result<Vec<CopiedRow>, StoreError> {
-        self.read(move |connection| rows(connection, table, step))
-            .await
+        after: i64,
+    ) -> Result<Option<CopyStep>, StoreError> {
+        self.read(move |connection| {
+            let step = match table.number {
+                Some(number) => numbered(connection, table, number, after)?,
+                None if after == BEFORE_ALL => whole(connection, table)?,
+                None => None,
+            };
+            Ok(step)
+        })
+        .await
     }
 }
 
-fn rows(
-    connection: &Connection,
-    table: &CopiedTable,
-    step: CopyStep,
-) -> Result<Vec<CopiedRow>, Failure> {
-    let columns: Vec<&str> = table.columns.iter().map(|(name, _)| *name).collect();
-    let number = table.steps.map_or("0", |(column, _)| column);
-    let sql = format!(
-        "SELECT {} FROM {} WHERE {number} > ?1 AND {number} <= ?2",
-        columns.join(", "),
-        table.name
-    );
+/// All rows of a table without numbers.
+fn whole(connection: &Connection, table: &CopiedTable) -> Result<Option<CopyStep>, Failure> {
+    let sql = format!("SELECT {} FROM {}", columns(table), table.name);
     let mut statement = connection.prepare(&sql)?;
-    let mut found = statement.query(params![step.after, step.upto])?;
+    let mut found = statement.query([])?;
     let mut rows = Vec::new();
     while let Some(row) = found.next()? {
-        let values = (0..columns.len()).map(|column| Ok(value(row.get_ref(column)?)?));
-        rows.push(values.collect::<Result<_, Failure>>()?);
+        rows.push(values(row, table)?);
     }
-    Ok(rows)
+    let (after, upto) = (BEFORE_ALL, BEHIND_ALL);
+    Ok((!rows.is_empty()).then_some(CopyStep { after, upto, rows }))
+}
+
+/// The next rows by their number.
+fn numbered(
+    connection: &Connection,
+    table: &CopiedTable,
+    number: &str,
+    after: i64,
+) -> Result<Option<CopyStep>, Failure> {
+    let (columns, name) = (columns(table), table.name);
+    let sql =
+        format!("SELECT {columns}, {number} FROM {name} WHERE {number} > ?1 ORDER BY {number}");
+    let mut statement = connection.prepare(&sql)?;
+    let mut found = statement.query([after])?;
+    let (mut rows, mut bytes, mut upto) = (Vec::new(), 0, after);
+    while let Some(row) = found.next()? {
+        let at = row.get(table.columns.len())?;
+        let is_full = rows.len() >= STEP_ROWS || bytes >= STEP_BYTES;
+        if is_full && at != upto {
+            break;
+        }
+        let values = values(row, table)?;
+        bytes += values.iter().map(CopiedValue::weight).sum::<usize>();
+        rows.push(values);
+        upto = at;
+    }
+    Ok((!rows.is_empty()).then_some(CopyStep { after, upto, rows }))
+}
+
+fn columns(table: &CopiedTable) -> String {
+    let names: Vec<&str> = table.columns.iter().map(|(name, _)| *name).collect();
+    names.join(", ")
+}
+
+fn values(row: &Row<'_>, table: &CopiedTable) -> rusqlite::Result<CopiedRow> {
+    let columns = 0..table.columns.len();
+    columns.map(|column| value(row.get_ref(column)?)).collect()
 }
 
 fn value(value: ValueRef<'_>) -> rusqlite::Result<CopiedValue> {

@@ -75,7 +75,9 @@ impl LedgerCache {
 
     fn read_numbers(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         let next = |sql| connection.query_row(sql, [], |row| row.get(0));
-        self.next_alert = next("SELECT coalesce(max(seq), 0) + 1 FROM alerts")?;
+        self.next_alert = next(
+            "SELECT max((SELECT coalesce(max(seq), 0) FROM alerts), (SELECT counted FROM counting)) + 1",
+        )?;
         self.next_delivery = next("SELECT coalesce(max(seq), 0) + 1 FROM deliveries")?;
         self.are_numbers_lost = false;
         Ok(())

@@ -78,7 +78,7 @@ impl Inspection {
 
     /// Reads the health of a destination from a row of [`every_health`](crate::stored::every_health).
     pub fn health(&mut self, row: &dyn Columns) -> Result<(), StoreError> {
-        if let Err(error) = stored::health(row) {
+        if let Err(error) = stored::check_health(row) {
             let destination = row.fingerprint(17)?;
             self.cannot_read(
                 &format!("the health of destination {destination:?}"),

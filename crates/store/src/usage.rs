@@ -26,9 +26,9 @@ impl Use {
     /// Whether the schema may be changed. `found` is how many migrations the database has: none if it is new.
     pub const fn may_migrate(self, found: usize) -> bool {
         match self {
-            Self::Server | Self::CopyTarget => true,
+            Self::Server => true,
             Self::Migration => found > 0,
-            Self::Founding => found == 0,
+            Self::Founding | Self::CopyTarget => found == 0,
             Self::Command | Self::CopySource => false,
         }
     }

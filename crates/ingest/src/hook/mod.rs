@@ -62,9 +62,10 @@ pub fn read_hook(
     options: HookOptions<'_>,
     now: Timestamp,
 ) -> Result<(ParsedAlert, HookShape), HookRefusal> {
+    let has_cards = has_cards(&body);
     let mut body = ObjectReader::new(body).map_err(|_other| HookRefusal::INVALID)?;
     let mut post = Post::default();
-    let shape = shape_of(&mut body);
+    let shape = shape_of(&mut body, has_cards);
     match shape {
         HookShape::Slack => slack::read(body, &mut post)?,
         HookShape::MessageCard => teams::read_message_card(body, &mut post),
@@ -93,10 +94,30 @@ const CARD_NAMES: [&str; 7] = [
     "potentialAction",
 ];
 
+/// Whether what is attached to a message are cards, which say what they contain. A message with nothing attached may be either
+/// platform's: it is read the same.
+fn has_cards(body: &Json<'_>) -> bool {
+    match field_of(body, "attachments") {
+        Some(Json::List(attached)) => attached
+            .iter()
+            .all(|one| field_of(one, "contentType").is_some()),
+        _ => field_of(body, "blocks").is_none(),
+    }
+}
+
+fn field_of<'b, 'j>(value: &'b Json<'j>, name: &str) -> Option<&'b Json<'j>> {
+    let Json::Object(fields) = value else {
+        return None;
+    };
+    let mut fields = fields.iter();
+    fields.find_map(|(known, value)| (known == name).then_some(value))
+}
+
 /// What a body is by its type and the names in it.
-fn shape_of(body: &mut ObjectReader<'_>) -> HookShape {
+fn shape_of(body: &mut ObjectReader<'_>, has_cards: bool) -> HookShape {
     match text(body.take("type")).as_deref() {
-        Some("message") => HookShape::Message,
+        // What Slack itself sends says so, too.
+        Some("message") if has_cards => HookShape::Message,
         Some("AdaptiveCard") => HookShape::AdaptiveCard,
         _ if body.left_over().any(|name| CARD_NAMES.contains(&name)) => HookShape::MessageCard,
         _ => HookShape::Slack,

@@ -20,7 +20,9 @@ pub(super) fn of(title: &str, colour: Option<Colour>) -> Severity {
         Some(Colour::Warning) | None => Severity::Medium,
     };
     let is_plain = is_code(&word) || UNMISTAKABLE.contains(&word.as_str());
-    let counts = lead.is_set_off || is_plain && !lead.is_joined;
+    // "Error rate is back to normal" is good news where it is green.
+    let is_good = colour == Some(Colour::Good);
+    let counts = lead.is_set_off || is_plain && !lead.is_joined && !is_good;
     severity_of(&word).filter(|_| counts).unwrap_or(by_colour)
 }
 
@@ -51,7 +53,10 @@ impl<'t> Lead<'t> {
             || [" - ", " – ", " — ", " | ", " : "]
                 .iter()
                 .any(|divider| after.starts_with(divider));
-        let is_loud = word.len() > 1 && !word.contains(char::is_lowercase);
+        let is_loud =
+            |word: &str| word.contains(char::is_uppercase) && !word.contains(char::is_lowercase);
+        // Where all is in capitals, the first word does not stand apart by its own.
+        let is_loud = is_loud(word) && !after.split_whitespace().next().is_some_and(is_loud);
         let is_joined = after.starts_with('-') && !after.starts_with("- ");
         Self {
             word,

@@ -14,7 +14,7 @@ use alert_connectors_store::{
     Intake as _, StoreError, Use,
     conformance::World,
     copying::{
-        COPIED_TABLES, CopiedRow, CopiedTable, CopyError, CopyReport, CopySource, CopyStep,
+        COPIED_TABLES, CopiedTable, CopyError, CopyReport, CopySource, CopyStep, LastNumbers,
         copy_everything,
     },
 };
@@ -96,17 +96,22 @@ impl CopySource for Failing<'_> {
         self.source.span(table).await
     }
 
-    async fn rows(
+    async fn last_numbers(&self) -> Result<LastNumbers, StoreError> {
+        self.source.last_numbers().await
+    }
+
+    async fn step(
         &self,
         table: &'static CopiedTable,
-        step: CopyStep,
-    ) -> Result<Vec<CopiedRow>, StoreError> {
-        let left = self.steps_left.load(Ordering::Relaxed);
-        self.steps_left.store(
-            left.checked_sub(1).ok_or(StoreError::Stopped)?,
-            Ordering::Relaxed,
-        );
-        CopySource::rows(self.source, table, step).await
+        after: i64,
+    ) -> Result<Option<CopyStep>, StoreError> {
+        let step = self.source.step(table, after).await?;
+        if step.is_some() {
+            let left = self.steps_left.load(Ordering::Relaxed);
+            let left = left.checked_sub(1).ok_or(StoreError::Stopped)?;
+            self.steps_left.store(left, Ordering::Relaxed);
+        }
+        Ok(step)
     }
 }
 
@@ -127,7 +132,7 @@ async fn a_copy_that_is_interrupted_anywhere_goes_on_and_is_whole() {
         // No server takes a part for the whole.
         let server = PostgresStore::open(opening(&database, &folder, Use::Server)).await;
         assert!(matches!(server, Err(OpenError::HalfCopied { .. })));
-        if steps == 12 {
+        if steps == 6 {
             break;
         }
     }
@@ -158,10 +163,15 @@ async fn only_an_empty_database_and_the_same_source_are_copied() {
     assert!(matches!(refused, CopyError::SourceChanged), "{refused}");
 
     let used = Database::make();
-    let other = used.open().await;
+    let founded = opening(&used, &folder, Use::Founding);
+    let other = PostgresStore::open(founded).await.unwrap();
     World::furnished(Arc::new(other.clone())).await;
     let refused = copy(&source, &other).await.unwrap_err();
     assert!(matches!(refused, CopyError::NotEmpty(_)), "{refused}");
+    let busy = Database::make();
+    let running = busy.open().await;
+    let refused = copy(&source, &running).await.unwrap_err();
+    assert!(matches!(refused, CopyError::InUse(_)), "{refused}");
 }
 
 #[tokio::test]
@@ -182,6 +192,81 @@ async fn what_was_changed_in_the_copy_is_found() {
     let found = copy(&source, &store).await.unwrap_err();
     let expected = "users: 2 of the rows that were compared differ; drop the copy, and repeat";
     assert_eq!(found.to_string(), expected);
+}
+
+async fn value(database: &Database, sql: &str) -> i64 {
+    let (client, connection) = tokio_postgres::connect(&database.url(), tokio_postgres::NoTls)
+        .await
+        .unwrap();
+    tokio_util::task::TaskTracker::new().spawn(connection);
+    client.query_one(sql, &[]).await.unwrap().get(0)
+}
+
+/// What was removed may have left history, or counts, that its number would lead to.
+#[tokio::test]
+async fn no_number_of_what_was_removed_is_given_again() {
+    let (folder, source, _world) = furnished(1).await;
+    let file = rusqlite::Connection::open(folder.path().join("test.db")).unwrap();
+    let sql = "UPDATE sqlite_sequence SET seq = 70 WHERE name = 'spaces';
+        UPDATE sqlite_sequence SET seq = 80 WHERE name = 'connectors';
+        UPDATE counting SET counted = 9000";
+    file.execute_batch(sql).unwrap();
+    drop(file);
+    let (database, store) = target(&folder, Use::CopyTarget).await;
+    copy(&source, &store.unwrap()).await.unwrap();
+    for (sql, expected) in [
+        ("SELECT nextval(pg_get_serial_sequence('spaces', 'no'))", 71),
+        (
+            "SELECT nextval(pg_get_serial_sequence('connectors', 'no'))",
+            81,
+        ),
+        ("SELECT next_alert FROM numbering", 9_001),
+        ("SELECT next_delivery FROM numbering", 2_501),
+    ] {
+        assert_eq!(value(&database, sql).await, expected, "{sql}");
+    }
+}
+
+/// Numbers with large gaps, at both ends of what there is, and a value that is larger than a step.
+#[tokio::test]
+async fn odd_rows_are_copied_in_few_steps() {
+    let (folder, source, _world) = furnished(1).await;
+    let file = rusqlite::Connection::open(folder.path().join("test.db")).unwrap();
+    let key = "INSERT INTO idempotency (space_no, route, key, body_hash, created_at, answer) VALUES (1, 0, ?1, x'00', ?2, ?3)";
+    let large = "\\.\r\n\\N\0 ".repeat(2_000_000);
+    for (name, at, answer) in [
+        ("old", -9_000_000_000_000_000_i64, "a"),
+        ("new", 9_000_000_000_000_000_000, &*large),
+        ("same time", 9_000_000_000_000_000_000, "b"),
+    ] {
+        file.execute(key, rusqlite::params![name, at, answer])
+            .unwrap();
+    }
+    drop(file);
+    let (_database, store) = target(&folder, Use::CopyTarget).await;
+    let counted = Failing {
+        source: &source,
+        steps_left: AtomicUsize::new(60),
+    };
+    let report = copy(&counted, &store.unwrap()).await.unwrap();
+    assert!(report.tables.contains(&("idempotency", 3)), "{report:?}");
+}
+
+#[tokio::test]
+async fn a_copy_that_is_finished_says_so_and_an_old_database_stays_as_it_is() {
+    let (folder, source, _world) = furnished(1).await;
+    let (_database, store) = target(&folder, Use::CopyTarget).await;
+    let store = store.unwrap();
+    copy(&source, &store).await.unwrap();
+    let again = copy(&source, &store).await.unwrap_err();
+    assert!(matches!(again, CopyError::Finished), "{again}");
+
+    let old = Database::make();
+    drop(old.open().await);
+    let undone = "DELETE FROM migrations WHERE no = (SELECT max(no) FROM migrations)";
+    execute(&old, undone).await;
+    let refused = PostgresStore::open(opening(&old, &folder, Use::CopyTarget)).await;
+    assert!(matches!(refused, Err(OpenError::Older { .. })));
 }
 
 /// What PostgreSQL has besides: each is made of other rows, or concerns servers that run.

@@ -13,21 +13,31 @@ use crate::StoreError;
 
 pub use tables::{COPIED_TABLES, CopiedKind, CopiedRow, CopiedTable, CopiedValue};
 
-/// A part of a table: the rows whose number is more than `after` and at most `upto`. All of a table that has no steps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Before the first number of any table.
+pub const BEFORE_ALL: i64 = i64::MIN;
+/// Behind the last one: a table that has no numbers is copied up to here.
+pub const BEHIND_ALL: i64 = i64::MAX;
+
+/// Some rows of a table, in the order of its numbers: those whose number is more than `after` and at most `upto`.
+#[derive(Debug)]
 pub struct CopyStep {
     /// More than this.
     pub after: i64,
     /// At most this.
     pub upto: i64,
+    /// All of these rows.
+    pub rows: Vec<CopiedRow>,
 }
 
-impl CopyStep {
-    /// All of a table.
-    const ALL: Self = Self {
-        after: i64::MIN,
-        upto: i64::MAX,
-    };
+/// Where the numbers of a source go on that are never given twice, even if what had them is gone.
+#[derive(Debug, Clone, Copy)]
+pub struct LastNumbers {
+    /// The last number of a user.
+    pub user: i64,
+    /// Of a space.
+    pub space: i64,
+    /// Of a connector.
+    pub connector: i64,
 }
 
 /// A database that is copied. Nobody changes it meanwhile.
@@ -42,15 +52,19 @@ pub trait CopySource: Send + Sync {
     /// How many rows a table has.
     async fn count(&self, table: &'static CopiedTable) -> Result<u64, StoreError>;
 
-    /// The least and the largest number by which a table is copied; `None` if it is empty.
+    /// The last numbers that it gave.
+    async fn last_numbers(&self) -> Result<LastNumbers, StoreError>;
+
+    /// The least and the largest number of a table; `None` if it is empty, or has no numbers.
     async fn span(&self, table: &'static CopiedTable) -> Result<Option<(i64, i64)>, StoreError>;
 
-    /// The rows of a step.
-    async fn rows(
+    /// The next rows after a number, as many as make a step: some thousand rows or some megabytes, and all that share its last
+    /// number. `None` if there are no more.
+    async fn step(
         &self,
         table: &'static CopiedTable,
-        step: CopyStep,
-    ) -> Result<Vec<CopiedRow>, StoreError>;
+        after: i64,
+    ) -> Result<Option<CopyStep>, StoreError>;
 }
 
 /// The database that everything is copied into.
@@ -64,12 +78,7 @@ pub trait CopyTarget: Send + Sync {
     ) -> Result<HashMap<String, i64>, CopyError>;
 
     /// Stores the rows of a step, and that the table was copied up to its end, in one commit.
-    async fn store(
-        &self,
-        table: &'static CopiedTable,
-        step: CopyStep,
-        rows: &[CopiedRow],
-    ) -> Result<(), StoreError>;
+    async fn store(&self, table: &'static CopiedTable, step: &CopyStep) -> Result<(), StoreError>;
 
     /// How many rows a table has.
     async fn count(&self, table: &'static CopiedTable) -> Result<u64, StoreError>;
@@ -78,12 +87,11 @@ pub trait CopyTarget: Send + Sync {
     async fn differing(
         &self,
         table: &'static CopiedTable,
-        step: CopyStep,
-        rows: &[CopiedRow],
+        step: &CopyStep,
     ) -> Result<u64, StoreError>;
 
     /// Makes what the database makes of other rows, and lets servers use it.
-    async fn finish(&self) -> Result<(), StoreError>;
+    async fn finish(&self, last_numbers: LastNumbers) -> Result<(), StoreError>;
 }
 
 /// Why a copy did not succeed.
@@ -92,6 +100,9 @@ pub enum CopyError {
     /// Something is in the target already.
     #[error("the database that is copied into has {0} already; make an empty one")]
     NotEmpty(String),
+    /// The same copy was finished before.
+    #[error("the copy is finished already")]
+    Finished,
     /// A copy of another database was begun in it.
     #[error("a copy of another database was begun in it; drop it, and make an empty one")]
     OtherCopy,
@@ -149,7 +160,7 @@ pub struct CopyReport {
 }
 
 /// At most this many steps of a table are compared, spread evenly: the first and the last are among them.
-const COMPARED_STEPS_MAX: usize = 20;
+const COMPARED_STEPS: i128 = 20;
 
 /// Copies everything, or what an interrupted copy left; counts and compares it.
 pub async fn copy_everything(
@@ -165,17 +176,18 @@ pub async fn copy_everything(
     let (key, state) = (source.fingerprint_key().await?, source.state().await?);
     let copied = target.begin(&key, &state).await?;
     let mut rows = 0;
-    for (table, (_, count)) in COPIED_TABLES.iter().zip(&report.tables) {
-        let from = copied.get(table.name).copied();
+    for (table, (name, count)) in COPIED_TABLES.iter().zip(&report.tables) {
         let before = rows;
-        for step in steps(table, source.span(table).await?) {
-            if from.is_none_or(|from| step.upto > from) {
-                let found = source.rows(table, step).await?;
-                target.store(table, step, &found).await?;
-                rows += found.len() as u64;
-                let table = table.name;
-                progress(CopyProgress { table, rows, of });
-            }
+        let mut after = copied.get(*name).copied().unwrap_or(BEFORE_ALL);
+        while let Some(step) = source.step(table, after).await? {
+            target.store(table, &step).await?;
+            after = step.upto;
+            rows += step.rows.len() as u64;
+            progress(CopyProgress {
+                table: name,
+                rows,
+                of,
+            });
         }
         // With what was copied before an interruption.
         rows = before + count;
@@ -183,24 +195,8 @@ pub async fn copy_everything(
     for (table, (_, count)) in COPIED_TABLES.iter().zip(&report.tables) {
         report.compared += compare(source, target, table, *count).await?;
     }
-    target.finish().await?;
+    target.finish(source.last_numbers().await?).await?;
     Ok(report)
-}
-
-/// The steps of a table. They are the same each time, so a copy that is repeated finds the next one.
-fn steps(table: &CopiedTable, span: Option<(i64, i64)>) -> Vec<CopyStep> {
-    let Some((first, last)) = span else {
-        return Vec::new();
-    };
-    let Some((_, size)) = table.steps else {
-        return vec![CopyStep::ALL];
-    };
-    let (first, last) = (first.div_euclid(size), last.div_euclid(size));
-    let step = |at: i64| CopyStep {
-        after: at * size - 1,
-        upto: at * size + size - 1,
-    };
-    (first..=last).map(step).collect()
 }
 
 /// Counts a table on both sides, and compares some of it. Returns how many rows were compared.
@@ -218,31 +214,38 @@ async fn compare(
             target_rows,
         });
     }
-    let steps = steps(table, source.span(table).await?);
     let mut compared = 0;
-    for step in evenly(&steps, COMPARED_STEPS_MAX) {
-        let rows = source.rows(table, step).await?;
-        let differing = target.differing(table, step, &rows).await?;
+    let mut upto = BEFORE_ALL;
+    for after in places(source.span(table).await?) {
+        // Where rows are few, the step before had this one, too.
+        if compared > 0 && after < upto {
+            continue;
+        }
+        let Some(step) = source.step(table, after).await? else {
+            break;
+        };
+        let differing = target.differing(table, &step).await?;
         if differing > 0 {
             return Err(CopyError::Differs {
                 table: table.name,
                 rows: differing,
             });
         }
-        compared += rows.len() as u64;
+        compared += step.rows.len() as u64;
+        upto = step.upto;
     }
     Ok(compared)
 }
 
-/// At most `most` of these, evenly spread; the first and the last are among them.
-fn evenly<T: Copy>(all: &[T], most: usize) -> Vec<T> {
-    if all.len() <= most {
-        return all.to_vec();
-    }
-    let last = all.len() - 1;
-    (0..most)
-        .filter_map(|at| all.get(at * last / (most - 1)).copied())
-        .collect()
+/// Where steps begin that are compared: evenly spread over the numbers of a table, and at its last one.
+fn places(span: Option<(i64, i64)>) -> Vec<i64> {
+    let Some((first, last)) = span else {
+        return vec![BEFORE_ALL];
+    };
+    let (first, last) = (i128::from(first) - 1, i128::from(last) - 1);
+    let place = |at: i128| first + (last - first) * at / (COMPARED_STEPS - 1);
+    let places = (0..COMPARED_STEPS).filter_map(|at| i64::try_from(place(at)).ok());
+    places.collect()
 }
 
 #[cfg(test)]
@@ -250,25 +253,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn steps_begin_at_the_same_places_wherever_history_begins() {
-        let alerts = COPIED_TABLES.iter().find(|table| table.name == "alerts");
-        let alerts = alerts.unwrap();
-        let ends =
-            |span| -> Vec<i64> { steps(alerts, span).iter().map(|step| step.upto).collect() };
-        assert_eq!(ends(None), Vec::<i64>::new());
-        assert_eq!(ends(Some((1, 1))), [999]);
-        assert_eq!(ends(Some((1, 2_000))), [999, 1_999, 2_999]);
-        assert_eq!(ends(Some((1_500, 2_000))), [1_999, 2_999]);
-        let first = steps(alerts, Some((1_500, 2_000)))[0];
-        assert_eq!(first.after, 999);
-        let users = &COPIED_TABLES[0];
-        assert_eq!(steps(users, Some((1, 9))), [CopyStep::ALL]);
-    }
-
-    #[test]
     fn what_is_compared_is_spread_evenly() {
-        let all: Vec<usize> = (0..100).collect();
-        assert_eq!(evenly(&all, 4), [0, 33, 66, 99]);
-        assert_eq!(evenly(&all[..3], 4), [0, 1, 2]);
+        assert_eq!(places(None), [BEFORE_ALL]);
+        assert_eq!(places(Some((5, 5))), [4; 20]);
+        let places = places(Some((1, 1_901)));
+        assert_eq!(places[..3], [0, 100, 200]);
+        assert_eq!(places[19], 1_900);
+        assert_eq!(super::places(Some((i64::MIN, 5))).len(), 19);
     }
 }

@@ -28,6 +28,17 @@ pub enum CopiedValue {
     Bytes(Vec<u8>),
 }
 
+impl CopiedValue {
+    /// Some bytes that it takes in memory.
+    pub const fn weight(&self) -> usize {
+        match self {
+            Self::Null | Self::Number(_) => 32,
+            Self::Text(text) => 32 + text.len(),
+            Self::Bytes(bytes) => 32 + bytes.len(),
+        }
+    }
+}
+
 /// A row, as its table's columns name the values.
 pub type CopiedRow = Vec<CopiedValue>;
 
@@ -38,8 +49,8 @@ pub struct CopiedTable {
     pub name: &'static str,
     /// Its columns.
     pub columns: &'static [(&'static str, CopiedKind)],
-    /// The number by which it is copied in steps, and how far each goes; a table without one is copied at once.
-    pub steps: Option<(&'static str, i64)>,
+    /// The number in whose order it is copied in steps; a table without one is small, and copied at once.
+    pub number: Option<&'static str>,
 }
 
 use CopiedKind::{Bytes, Flag, Id, Number, Text};
@@ -160,8 +171,9 @@ pub const COPIED_TABLES: [CopiedTable; 16] = [
             ("failing_messages", Text),
         ],
     ),
-    table(
+    in_steps(
         "alert_counts",
+        "hour",
         &[
             ("space_no", Number),
             ("hour", Number),
@@ -173,7 +185,7 @@ pub const COPIED_TABLES: [CopiedTable; 16] = [
     table("counting", &[("one", Number), ("counted", Number)]),
     in_steps(
         "alerts",
-        ("seq", 1_000),
+        "seq",
         &[
             ("seq", Number),
             ("id", Id),
@@ -191,7 +203,7 @@ pub const COPIED_TABLES: [CopiedTable; 16] = [
     ),
     in_steps(
         "alert_revisions",
-        ("alert_seq", 1_000),
+        "alert_seq",
         &[
             ("alert_seq", Number),
             ("first_delivery", Number),
@@ -200,7 +212,7 @@ pub const COPIED_TABLES: [CopiedTable; 16] = [
     ),
     in_steps(
         "deliveries",
-        ("seq", 10_000),
+        "seq",
         &[
             ("seq", Number),
             ("id", Id),
@@ -219,7 +231,7 @@ pub const COPIED_TABLES: [CopiedTable; 16] = [
     ),
     in_steps(
         "attempts",
-        ("delivery_seq", 10_000),
+        "delivery_seq",
         &[
             ("delivery_seq", Number),
             ("id", Id),
@@ -231,10 +243,9 @@ pub const COPIED_TABLES: [CopiedTable; 16] = [
             ("digest_size", Number),
         ],
     ),
-    // The keys of ten seconds.
     in_steps(
         "idempotency",
-        ("created_at", 10_000),
+        "created_at",
         &[
             ("space_no", Number),
             ("route", Number),
@@ -250,18 +261,18 @@ const fn table(name: &'static str, columns: &'static [(&'static str, CopiedKind)
     CopiedTable {
         name,
         columns,
-        steps: None,
+        number: None,
     }
 }
 
 const fn in_steps(
     name: &'static str,
-    by: (&'static str, i64),
+    number: &'static str,
     columns: &'static [(&'static str, CopiedKind)],
 ) -> CopiedTable {
     CopiedTable {
         name,
         columns,
-        steps: Some(by),
+        number: Some(number),
     }
 }

@@ -1,7 +1,7 @@
 //! `migrate`: copies everything of a SQLite file into an empty PostgreSQL database.
 
 use alert_connectors::{Database, DatabaseUrl, Use};
-use alert_connectors_store::copying::{CopyReport, copy_everything};
+use alert_connectors_store::copying::{CopyError, CopyReport, copy_everything};
 use clap::Args;
 
 use super::{
@@ -51,8 +51,12 @@ pub(super) fn run(options: &Options, context: &CommandContext<'_>) -> CommandRes
             let bar = bar.get_or_insert_with(|| Progress::new(progress.of));
             bar.show(progress.rows, progress.table);
         });
-        let report = report.await?;
+        let report = report.await;
         drop(bar);
+        let report = match report {
+            Err(CopyError::Finished) => return Ok(say("the copy is finished already")?),
+            other => other?,
+        };
         Ok(say(summary(&report))?)
     })
 }

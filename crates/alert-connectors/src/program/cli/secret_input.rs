@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use super::CommandError;
 
 /// More bytes than this are no secret of ours.
-const BYTES_MAX: u64 = 4_096;
+const BYTES_MAX: usize = 4_096;
 
 /// Reads a secret: from a person at the terminal, else all of standard input without the line break at its end.
 pub(super) fn read_secret(what: &str) -> anyhow::Result<String> {
@@ -17,9 +17,12 @@ pub(super) fn read_secret(what: &str) -> anyhow::Result<String> {
     }
     let mut text = String::new();
     stdin()
-        .take(BYTES_MAX)
+        .take(BYTES_MAX as u64 + 1)
         .read_to_string(&mut text)
         .with_context(|| format!("the {what} can't be read from standard input"))?;
+    if text.len() > BYTES_MAX {
+        bail!("the {what} has more than {BYTES_MAX} bytes");
+    }
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 

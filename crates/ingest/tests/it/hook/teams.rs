@@ -110,3 +110,12 @@ fn what_a_card_hides_behind_a_click_is_shown() {
         ]
     );
 }
+
+/// Slack's own messages name their type, too.
+#[test]
+fn a_message_with_what_slack_attaches_is_slacks() {
+    let body = json!({"type": "message", "text": "t", "attachments": [{"color": "danger", "text": "of Slack"}]});
+    let (alert, shape) = read(&body).unwrap();
+    assert_eq!(shape, HookShape::Slack);
+    assert_eq!(alert.description.as_deref(), Some("of Slack"));
+}

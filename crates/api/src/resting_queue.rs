@@ -1,4 +1,4 @@
-//! Work that goes one piece at a time, and after each a rest of as many times its length, up to a limit.
+//! Work that runs one piece at a time, with a rest after each in proportion to its length, up to a limit.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},

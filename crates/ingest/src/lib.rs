@@ -19,6 +19,6 @@ mod signature;
 mod source;
 mod values;
 
-pub use hook::{HookOptions, HookRefusal, HookShape, as_news, read_hook};
+pub use hook::{HookOptions, HookRefusal, HookShape, read_hook};
 pub use mapping::Mapping;
 pub use source::{Ingested, Source, event_of_headers};

@@ -37,7 +37,7 @@ const MIGRATIONS: [&str; 6] = [
 ];
 /// The oldest server that is known to do all of this.
 const OLDEST_SERVER: i32 = 150_000;
-/// Seen so long ago that no work is left to it until it says that it works, and lately enough that nobody copies into the database.
+/// Records a new replica as last seen 16 s ago: too long ago to get a share of the destinations, recently enough that no copy begins.
 const OPENED: &str = "INSERT INTO replicas (id, seen_at) VALUES ($1, clock_timestamp() - interval '16 s') ON CONFLICT DO NOTHING";
 const IS_COPYING: &str = "SELECT 1 FROM meta WHERE name = $1";
 const FINGERPRINT_KEY: &str = "SELECT value FROM meta WHERE name = 'fingerprint_key'";

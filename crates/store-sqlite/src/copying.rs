@@ -96,7 +96,7 @@ impl CopySource for SqliteStore {
 
 /// All rows of a table without numbers.
 fn whole(connection: &Connection, table: &CopiedTable) -> Result<Option<CopyStep>, Failure> {
-    let sql = format!("SELECT {} FROM {}", columns(table), table.name);
+    let sql = format!("SELECT {} FROM {}", table.column_list(), table.name);
     let mut statement = connection.prepare(&sql)?;
     let mut found = statement.query([])?;
     let mut rows = Vec::new();
@@ -114,7 +114,7 @@ fn numbered(
     number: &str,
     after: i64,
 ) -> Result<Option<CopyStep>, Failure> {
-    let (columns, name) = (columns(table), table.name);
+    let (columns, name) = (table.column_list(), table.name);
     let sql =
         format!("SELECT {columns}, {number} FROM {name} WHERE {number} > ?1 ORDER BY {number}");
     let mut statement = connection.prepare(&sql)?;
@@ -132,11 +132,6 @@ fn numbered(
         upto = at;
     }
     Ok((!rows.is_empty()).then_some(CopyStep { after, upto, rows }))
-}
-
-fn columns(table: &CopiedTable) -> String {
-    let names: Vec<&str> = table.columns.iter().map(|(name, _)| *name).collect();
-    names.join(", ")
 }
 
 fn values(row: &Row<'_>, table: &CopiedTable) -> rusqlite::Result<CopiedRow> {

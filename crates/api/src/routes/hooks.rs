@@ -1,8 +1,10 @@
 //! Takes what tools post to an incoming webhook of Slack or Teams, and answers as the platform does. The key stands in the address,
 //! since such tools can be given nothing else.
 
-use alert_connectors_ingest::{HookOptions, HookRefusal, HookShape, as_news, read_hook};
-use alert_connectors_model::{AlertStatus, AlertType, KeyScope, Severity, Slug};
+use alert_connectors_ingest::{HookOptions, HookRefusal, HookShape, read_hook};
+use alert_connectors_model::{
+    Alert, AlertStatus, AlertType, KeyScope, ParsedAlert, Severity, Slug,
+};
 use alert_connectors_store::PreparedAlert;
 use axum::{
     body::Body,
@@ -57,15 +59,17 @@ pub(super) async fn post(
     let grant = gate.enter().await.map_err(as_unknown)?;
     let read = read(&app, raw.as_deref(), &headers, request).await;
     let (read, _room) = gate.authorised_for_errors(read).await.map_err(as_unknown)?;
-    let read = match read {
+    let (alert, shape) = match read {
         Ok(read) => read,
         Err(HookRefusal(words)) => {
             gate.grant().await.map_err(as_unknown)?;
             return Ok((StatusCode::BAD_REQUEST, words).into_response());
         }
     };
-    store(&app, &gate, grant, &read).await.map_err(as_unknown)?;
-    Ok(match read.shape {
+    store(&app, &gate, grant, &alert)
+        .await
+        .map_err(as_unknown)?;
+    Ok(match shape {
         HookShape::Slack => "ok".into_response(),
         HookShape::MessageCard => "1".into_response(),
         HookShape::Message | HookShape::AdaptiveCard => StatusCode::ACCEPTED.into_response(),
@@ -73,21 +77,36 @@ pub(super) async fn post(
 }
 
 /// Stores a post. An end that ends no problem is stored as news, so that the channel shows what the tool has posted.
-async fn store(app: &App, gate: &Gate<'_>, grant: Grant, read: &Post) -> Result<(), ApiError> {
+async fn store(
+    app: &App,
+    gate: &Gate<'_>,
+    grant: Grant,
+    alert: &PreparedAlert,
+) -> Result<(), ApiError> {
     let posting = |alert| PostRequest {
         alerts: std::slice::from_ref(alert),
         idempotency: None,
         leaves_out_idle_ends: true,
         listed_max: 0,
     };
-    let stored = app
-        .accept(gate, grant.clone(), posting(&read.alert))
-        .await?;
-    let is_stored = stored.alerts.iter().any(|one| one.accepted.is_stored);
-    if let Some(news) = read.news.as_ref().filter(|_| !is_stored) {
-        app.accept(gate, grant, posting(news)).await?;
+    let stored = app.accept(gate, grant.clone(), posting(alert)).await?;
+    if !stored.alerts.iter().any(|one| one.accepted.is_stored) {
+        app.accept(gate, grant, posting(&news_of(alert))).await?;
     }
     Ok(())
+}
+
+/// An end as a message like any other, since the tool means it to be read.
+fn news_of(end: &PreparedAlert) -> PreparedAlert {
+    PreparedAlert::of(ParsedAlert {
+        alert: Alert {
+            status: AlertStatus::Active,
+            dedup_key: None,
+            ..Alert::clone(&end.alert)
+        },
+        has_own_time: end.has_own_time,
+        warnings: end.warnings.to_vec(),
+    })
 }
 
 /// The right that the key in an address gives.
@@ -133,16 +152,8 @@ fn unknown() -> ApiError {
     ApiError::new(ErrorKind::NotFound, detail)
 }
 
-/// A post as an alert.
-struct Post {
-    alert: PreparedAlert,
-    /// What it becomes if it ends no problem, where it is an end.
-    news: Option<PreparedAlert>,
-    shape: HookShape,
-}
-
-/// A post, or why the platform would refuse it; and the memory that its body takes.
-type Read = (Result<Post, HookRefusal>, Received);
+/// A post as an alert, or why the platform would refuse it; and the memory that its body takes.
+type Read = (Result<(PreparedAlert, HookShape), HookRefusal>, Received);
 
 async fn read(
     app: &App,
@@ -179,14 +190,7 @@ async fn read(
             Ok(json) => read_hook(json, options, now),
             Err(_malformed) => Err(HookRefusal::INVALID),
         };
-        Ok(read.map(|(parsed, shape)| {
-            let is_end = parsed.alert.status == AlertStatus::Resolved;
-            Post {
-                news: is_end.then(|| PreparedAlert::of(as_news(parsed.clone()))),
-                alert: PreparedAlert::of(parsed),
-                shape,
-            }
-        }))
+        Ok(read.map(|(alert, shape)| (PreparedAlert::of(alert), shape)))
     })
     .await?;
     Ok((read, body))

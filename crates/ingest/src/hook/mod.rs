@@ -164,13 +164,6 @@ fn alert_of(
     draft.parsed(now)
 }
 
-/// What an end becomes that ends no problem: a message like any other, since the tool means it to be read.
-pub fn as_news(mut end: ParsedAlert) -> ParsedAlert {
-    end.alert.status = AlertStatus::Active;
-    end.alert.dedup_key = None;
-    end
-}
-
 /// The problem that a title names, and whether the post ends it.
 #[derive(Clone, Copy)]
 struct Problem<'t> {

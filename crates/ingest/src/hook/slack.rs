@@ -183,9 +183,9 @@ fn attachment(attachment: Json<'_>, post: &mut Post) {
     for action in items(attachment.take("actions")) {
         button(action, post);
     }
-    for (name, label) in [("image_url", "Image"), ("thumb_url", "Image")] {
+    for name in ["image_url", "thumb_url"] {
         if let Some(url) = text(attachment.take(name)) {
-            post.link(label, &url);
+            post.link("Image", &url);
         }
     }
     if let Some(url) = text(attachment.take("author_link")) {

@@ -45,8 +45,8 @@ const DERIVED: &str = "
         next_delivery = (SELECT coalesce(max(seq), 0) + 1 FROM deliveries)";
 /// Numbers of what was removed are not given again: its history may still be there.
 const LAST_NUMBER: &str = "SELECT setval(pg_get_serial_sequence($1, 'no'), $2) WHERE $2 > 0";
-const DONE: &str = "UPDATE meta SET name = 'copy_finished' WHERE name = 'copying'";
-const FORGET_STEPS: &str = "DELETE FROM meta WHERE name LIKE 'copied:%'";
+const RENAME_META: &str = "UPDATE meta SET name = $2 WHERE name = $1";
+const FORGET_META: &str = "DELETE FROM meta WHERE starts_with(name, $1)";
 
 /// A database that is being copied into.
 pub struct Copying {
@@ -112,26 +112,6 @@ impl Copying {
         self.connection.command("COMMIT").await?;
         Ok(())
     }
-
-    /// The rows of a step as `COPY` writes them.
-    async fn stored(
-        &self,
-        table: &CopiedTable,
-        step: &CopyStep,
-    ) -> Result<HashSet<String>, StoreError> {
-        let number = table.number.unwrap_or("0");
-        let (columns, name, CopyStep { after, upto, .. }) = (columns(table), table.name, step);
-        let sql = format!(
-            "COPY (SELECT {columns} FROM {name} WHERE {number} > {after} AND {number} <= {upto}) TO STDOUT"
-        );
-        let text = self.connection.copy_out(&sql).await?;
-        Ok(text.lines().map(ToOwned::to_owned).collect())
-    }
-}
-
-fn columns(table: &CopiedTable) -> String {
-    let names: Vec<&str> = table.columns.iter().map(|(name, _)| *name).collect();
-    names.join(", ")
 }
 
 #[async_trait]
@@ -168,7 +148,7 @@ impl CopyTarget for Copying {
     }
 
     async fn store(&self, table: &'static CopiedTable, step: &CopyStep) -> Result<(), StoreError> {
-        let sql = format!("COPY {} ({}) FROM STDIN", table.name, columns(table));
+        let sql = format!("COPY {} ({}) FROM STDIN", table.name, table.column_list());
         self.connection.command("BEGIN").await?;
         let lines = lines(table, &step.rows)?;
         self.connection.copy_in(&sql, lines).await?;
@@ -188,9 +168,17 @@ impl CopyTarget for Copying {
         table: &'static CopiedTable,
         step: &CopyStep,
     ) -> Result<u64, StoreError> {
-        let stored = self.stored(table, step).await?;
-        let lines = lines(table, &step.rows)?;
-        let missing = lines.lines().filter(|line| !stored.contains(*line));
+        let number = table.number.unwrap_or("0");
+        let (columns, name) = (table.column_list(), table.name);
+        let CopyStep { after, upto, rows } = step;
+        let sql = format!(
+            "COPY (SELECT {columns} FROM {name} WHERE {number} > {after} AND {number} <= {upto}) TO STDOUT"
+        );
+        // PostgreSQL writes its rows as they were sent to it.
+        let stored = self.connection.copy_out(&sql).await?;
+        let stored: HashSet<&str> = stored.lines().collect();
+        let lines = lines(table, rows)?;
+        let missing = lines.lines().filter(|line| !stored.contains(line));
         Ok(missing.count() as u64)
     }
 
@@ -205,9 +193,10 @@ impl CopyTarget for Copying {
         ] {
             self.connection.row(LAST_NUMBER, &[&table, &number]).await?;
         }
-        self.connection
-            .command(&format!("{DONE}; {FORGET_STEPS}; COMMIT"))
-            .await?;
+        let connection = &self.connection;
+        connection.run(RENAME_META, &[&COPYING, &FINISHED]).await?;
+        connection.run(FORGET_META, &[&COPIED]).await?;
+        connection.command("COMMIT").await?;
         for table in &COPIED_TABLES {
             // What can't be analysed now, PostgreSQL analyses by itself later.
             let analyse = format!("ANALYZE {}", table.name);

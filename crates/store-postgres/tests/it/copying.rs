@@ -311,7 +311,7 @@ async fn every_column_of_both_stores_is_copied_or_named_here() {
         .collect();
     let is_known = |column: &String, known: &[&str]| {
         let table = column.split('.').next().unwrap_or_default();
-        // Zones are made anew.
+        // Zones are derived from alerts.
         copied.contains(column)
             || known.contains(&&**column)
             || known.contains(&table)

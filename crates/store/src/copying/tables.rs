@@ -1,5 +1,13 @@
 //! Which tables and columns are copied, and how their values are written.
 
+impl CopiedTable {
+    /// The names of its columns, as a statement lists them.
+    pub fn column_list(&self) -> String {
+        let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
+        names.join(", ")
+    }
+}
+
 /// How a value is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CopiedKind {

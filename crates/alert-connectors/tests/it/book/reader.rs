@@ -95,7 +95,7 @@ impl Reader {
             reader.world.token
         );
         reader.run("the login", &login);
-        // Whoever reads about dbt has a project.
+        // The dbt guide assumes a dbt project.
         make_project(reader.home.path(), FAILING);
         reader
     }

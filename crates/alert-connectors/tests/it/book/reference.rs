@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::pages::source;
 use crate::world::output;
 
-/// Holds a page to what it is made of, or makes it anew.
+/// Compares a page with what the program generates; `UPDATE_BOOK` rewrites it.
 fn hold(name: &str, made: &str) {
     let path = source().join(name);
     if std::env::var_os("UPDATE_BOOK").is_some() {

@@ -11,6 +11,7 @@ mod run;
 mod test;
 mod tidy;
 mod torture;
+mod tutorial;
 
 use std::{io::Write, process::ExitCode};
 

@@ -11,6 +11,7 @@ use anyhow::{Context, bail};
 use crate::{
     client, console, fuzz, python,
     run::{cargo, cargo_with, debian_program, ensure, root, talk},
+    tutorial,
 };
 
 pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
@@ -58,6 +59,7 @@ pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
         cards()?;
         console::test(&server)?;
         client::test()?;
+        tutorial::test()?;
         fuzz::among_tests()?;
     }
     drop(cluster);

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+from typing import Any
+
 import great_expectations as gx
 import pandas as pd
 import pytest
 
-from alert_connectors.great_expectations import SendAlertsAction
 from conftest import World
+
+PAGE = Path(__file__).parents[3] / "docs/book/src/guides/great-expectations.md"
 
 
 @pytest.fixture
 def checkpoint(world: World) -> gx.Checkpoint:
-    """A checkpoint of a suite with one expectation: every order has an id."""
+    """The book's checkpoint, of a suite with one expectation: every order has an id."""
     context = gx.get_context(mode="ephemeral")
     asset = context.data_sources.add_pandas("shop").add_dataframe_asset("orders")
     batch = asset.add_batch_definition_whole_dataframe("all")
     suite = context.suites.add(gx.ExpectationSuite(name="orders"))
     suite.add_expectation(gx.expectations.ExpectColumnValuesToNotBeNull(column="id"))
     definition = context.validation_definitions.add(gx.ValidationDefinition(name="orders", data=batch, suite=suite))
-    action = SendAlertsAction(url=world.url, space="data")
-    return context.checkpoints.add(gx.Checkpoint(name="nightly", validation_definitions=[definition], actions=[action]))
+    [code] = re.findall(r"^```python,checkpoint\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    names: dict[str, Any] = {"gx": gx, "orders": definition}
+    exec(compile(code.replace("https://alerts.example.com", world.url), PAGE.name, "exec"), names)
+    made: gx.Checkpoint = context.checkpoints.add(names["checkpoint"])
+    return made
 
 
 def validate(checkpoint: gx.Checkpoint, ids: list[int | None]) -> None:

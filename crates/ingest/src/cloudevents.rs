@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use alert_connectors_model::{AlertStatus, Fault, FaultKind, Json, Loc, ObjectReader};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 
 use crate::{
     draft::Draft,
@@ -71,14 +72,13 @@ fn alert<'j>(
     mut draft: Draft<'j>,
 ) -> Draft<'j> {
     let [subject, kind] = ["subject", "type"].map(|name| text(event.take(name)));
-    let (mut data, mut lone) = match event.take("data") {
+    let data = event
+        .take("data")
+        .or_else(|| encoded_data(&mut event, &mut draft));
+    let (mut data, mut lone) = match data {
         Some(Json::Object(members)) => (object(Some(Json::Object(members))), None),
         other => (ObjectReader::default(), text(other)),
     };
-    if event.take("data_base64").is_some() {
-        let msg = "Data in Base64 is not read; send it as JSON, in data.";
-        draft.warn(|loc| loc.field("data_base64"), msg);
-    }
     let title = text(data.take("title")).or_else(|| subject.clone());
     let title = title
         .or_else(|| kind.clone())
@@ -112,6 +112,24 @@ fn alert<'j>(
     add_fields(&mut fields, data.into_rest());
     draft.set("fields", Json::List(fields));
     draft
+}
+
+/// Data that came as Base64: JSON, or else text. Data that is neither is left out with a warning.
+fn encoded_data<'j>(event: &mut ObjectReader<'j>, draft: &mut Draft<'j>) -> Option<Json<'j>> {
+    let encoded = event.take("data_base64")?;
+    let decoded = match &encoded {
+        Json::Null => return None,
+        Json::Text(encoded) => BASE64_STANDARD.decode(encoded.as_bytes()).ok(),
+        _ => None,
+    };
+    let text = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
+    let Some(text) = text else {
+        let msg = "Data in Base64 is shown if it is JSON or text in UTF-8; this is neither.";
+        draft.warn(|loc| loc.field("data_base64"), msg);
+        return None;
+    };
+    let json = Json::parse(text.as_bytes()).ok().map(Json::into_owned);
+    Some(json.unwrap_or_else(|| Json::Text(text.into())))
 }
 
 /// The name of a problem that the event does not name: what it is about. An event without a subject is about its type.

@@ -3,38 +3,45 @@
 use alert_connectors_model::{Fault, Json, Loc, Warning};
 use jiff::Timestamp;
 
-use crate::{Ingested, Mapping, draft::Draft, mapping::Fate};
+use crate::{
+    Ingested, Mapping,
+    draft::Draft,
+    mapping::{Fate, Sent},
+};
 
 /// The reading of a body.
 pub(crate) struct Reading<'m> {
     /// Stands in for times that the body lacks.
     now: Timestamp,
     mapping: &'m Mapping,
+    /// The body as it was sent, where the mapping may look something up in it.
+    body: Option<Json<'m>>,
     ingested: Ingested,
 }
 
 impl<'m> Reading<'m> {
-    pub(crate) fn new(now: Timestamp, mapping: &'m Mapping) -> Self {
+    pub(crate) fn new(now: Timestamp, mapping: &'m Mapping, body: &Json<'m>) -> Self {
         Self {
             now,
             mapping,
+            body: (!mapping.is_empty()).then(|| body.clone()),
             ingested: Ingested::default(),
         }
     }
 
     /// Begins the alert of an entry of the body.
     pub(crate) fn draft<'j>(&self, loc: Loc, entry: &Json<'j>) -> Draft<'j> {
-        let is_mapped = !self.mapping.is_empty();
-        Draft::new(loc, is_mapped.then(|| entry.clone()))
+        Draft::new(loc, self.body.as_ref().map(|_| entry.clone()))
     }
 
     /// Adds the alert of an entry, changed by the space's mapping. One that the mapping drops is counted.
     pub(crate) fn add(&mut self, mut draft: Draft<'_>) -> Result<(), Vec<Fault>> {
-        if let Some(entry) = draft.take_entry()
-            && self.mapping.apply(&entry, &mut draft) == Fate::Dropped
-        {
-            self.ignore();
-            return Ok(());
+        if let (Some(body), Some(entry)) = (&self.body, &draft.take_entry()) {
+            let sent = Sent { entry, body };
+            if self.mapping.apply(sent, &mut draft) == Fate::Dropped {
+                self.ignore();
+                return Ok(());
+            }
         }
         self.ingested.alerts.push(draft.parsed(self.now)?);
         Ok(())

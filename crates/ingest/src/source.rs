@@ -154,7 +154,7 @@ impl Source {
         mapping: &Mapping,
         now: Timestamp,
     ) -> Result<Ingested, Vec<Fault>> {
-        let mut reading = Reading::new(now, mapping);
+        let mut reading = Reading::new(now, mapping, &body);
         let (name, to) = (self.name(), &mut reading);
         match self {
             Self::Alertmanager => alertmanager::read(Producer::Alertmanager, name, body, to),

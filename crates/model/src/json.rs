@@ -72,6 +72,23 @@ impl<'a> Json<'a> {
         values.min(VALUES_MAX) * 2 * size_of::<Self>()
     }
 
+    /// The same value, which borrows nothing.
+    pub fn into_owned(self) -> Json<'static> {
+        let owned = |text: Cow<'a, str>| Cow::Owned(text.into_owned());
+        match self {
+            Self::Null => Json::Null,
+            Self::Bool(value) => Json::Bool(value),
+            Self::Number(number) => Json::Number(number),
+            Self::Text(text) => Json::Text(owned(text)),
+            Self::List(items) => Json::List(items.into_iter().map(Self::into_owned).collect()),
+            Self::Object(fields) => {
+                let fields = fields.into_iter();
+                let fields = fields.map(|(name, value)| (owned(name), value.into_owned()));
+                Json::Object(fields.collect())
+            }
+        }
+    }
+
     /// What the value is called in messages.
     pub const fn type_name(&self) -> &'static str {
         match self {

@@ -862,8 +862,8 @@ export type MappingRule = {
     drop?: boolean | null;
     severity?: Severity | null;
     /**
-     * The title that it gets. Placeholders are `{{label.NAME}}`, `{{field.NAME}}`, `{{path.A.B}}`, `{{title}}`, `{{severity}}`,
-     * `{{alert_type}}`, `{{status}}`, `{{url}}` and `{{dedup_key}}`; one without a value leaves nothing.
+     * The title that it gets. Placeholders are `{{label.NAME}}`, `{{field.NAME}}`, `{{path.A.B}}`, `{{body.A.B}}`, `{{title}}`,
+     * `{{severity}}`, `{{alert_type}}`, `{{status}}`, `{{url}}` and `{{dedup_key}}`; one without a value leaves nothing.
      */
     title?: string | null;
     /**
@@ -875,6 +875,10 @@ export type MappingRule = {
      * A condition, or a list of at most 10 conditions that must all hold. Without it, the rule is for every alert.
      */
     where?: {
+        /**
+         * A value of the whole body, with what its entries share, such as `receiver` or `commonLabels.team` of Alertmanager.
+         */
+        body?: string | null;
         /**
          * A field of the alert, by its name, or a part of the alert, such as `alert_type`.
          */
@@ -892,6 +896,10 @@ export type MappingRule = {
          */
         path?: string | null;
     } | Array<{
+        /**
+         * A value of the whole body, with what its entries share, such as `receiver` or `commonLabels.team` of Alertmanager.
+         */
+        body?: string | null;
         /**
          * A field of the alert, by its name, or a part of the alert, such as `alert_type`.
          */

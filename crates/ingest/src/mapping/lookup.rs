@@ -1,10 +1,19 @@
-//! What a condition or a placeholder refers to: a label, a field, a path, or a part of the alert.
+//! What a condition or a placeholder refers to: a label, a field, a path in the entry or in the body, or a part of the alert.
 
 use std::borrow::Cow;
 
 use alert_connectors_model::Json;
 
 use crate::draft::Draft;
+
+/// What the producer sent, in which labels and paths are looked up.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sent<'s, 'j> {
+    /// The part of the body that the alert was made of.
+    pub(crate) entry: &'s Json<'j>,
+    /// The whole body, with what its entries share.
+    pub(crate) body: &'s Json<'j>,
+}
 
 /// What is looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +24,8 @@ pub(super) enum Lookup {
     Field(String),
     /// A value of what the producer sent for this alert.
     Path(Path),
+    /// A value of the whole body.
+    Body(Path),
     /// A part of the alert itself, such as `title`.
     Part(&'static str),
 }
@@ -43,13 +54,14 @@ impl Lookup {
     /// The value as text; nothing where there is none, or a list or an object.
     pub(super) fn text<'d>(
         &self,
-        entry: &'d Json<'_>,
+        sent: Sent<'d, '_>,
         draft: &'d Draft<'_>,
     ) -> Option<Cow<'d, str>> {
         match self {
-            Self::Label(name) => scalar(member(member(entry, "labels")?, name)?),
+            Self::Label(name) => scalar(member(member(sent.entry, "labels")?, name)?),
             Self::Field(name) => scalar(draft.field(name).or_else(|| part(draft, name))?),
-            Self::Path(path) => scalar(path.find(entry)?),
+            Self::Path(path) => scalar(path.find(sent.entry)?),
+            Self::Body(path) => scalar(path.find(sent.body)?),
             Self::Part(name) => scalar(draft.get(name)?),
         }
     }

@@ -6,6 +6,7 @@ mod template;
 
 use alert_connectors_model::{AlertType, Fault, Json, Severity};
 
+pub(crate) use self::lookup::Sent;
 use self::{lookup::Lookup, template::Template};
 use crate::draft::Draft;
 
@@ -22,7 +23,7 @@ struct Rule {
     effect: Effect,
 }
 
-/// That something of the alert, or of the entry that it was made of, has a value.
+/// That something of the alert, or of the body that it was made of, has a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Condition {
     lookup: Lookup,
@@ -71,16 +72,16 @@ impl Mapping {
         self.rules.is_empty()
     }
 
-    /// Changes an alert that was made of an entry. Every rule sees what the rules before it changed.
-    pub(crate) fn apply(&self, entry: &Json<'_>, draft: &mut Draft<'_>) -> Fate {
+    /// Changes an alert that was made of what a producer sent. Every rule sees what the rules before it changed.
+    pub(crate) fn apply(&self, sent: Sent<'_, '_>, draft: &mut Draft<'_>) -> Fate {
         for rule in &self.rules {
-            let is_met = |condition: &Condition| condition.is_met(entry, draft);
+            let is_met = |condition: &Condition| condition.is_met(sent, draft);
             if !rule.conditions.iter().all(is_met) {
                 continue;
             }
             match &rule.effect {
                 Effect::Drop => return Fate::Dropped,
-                Effect::Change(change) => change.apply(entry, draft),
+                Effect::Change(change) => change.apply(sent, draft),
             }
         }
         Fate::Stays
@@ -88,8 +89,8 @@ impl Mapping {
 }
 
 impl Condition {
-    fn is_met(&self, entry: &Json<'_>, draft: &Draft<'_>) -> bool {
-        let Some(found) = self.lookup.text(entry, draft) else {
+    fn is_met(&self, sent: Sent<'_, '_>, draft: &Draft<'_>) -> bool {
+        let Some(found) = self.lookup.text(sent, draft) else {
             return false;
         };
         self.values.is_empty() || self.values.iter().any(|value| *value == found)
@@ -97,13 +98,13 @@ impl Condition {
 }
 
 impl Change {
-    fn apply(&self, entry: &Json<'_>, draft: &mut Draft<'_>) {
+    fn apply(&self, sent: Sent<'_, '_>, draft: &mut Draft<'_>) {
         // All templates see the alert as it was before this rule.
-        let title = self.title.as_ref().map(|title| title.fill(entry, draft));
-        let url = self.url.as_ref().map(|url| url.fill_url(entry, draft));
+        let title = self.title.as_ref().map(|title| title.fill(sent, draft));
+        let url = self.url.as_ref().map(|url| url.fill_url(sent, draft));
         let action = self.action.as_ref().map(|action| {
-            let label = action.label.fill(entry, draft);
-            (label, action.url.fill_url(entry, draft))
+            let label = action.label.fill(sent, draft);
+            (label, action.url.fill_url(sent, draft))
         });
         if let Some(alert_type) = &self.alert_type {
             draft.alert_type(alert_type.as_str());

@@ -85,7 +85,8 @@ fn condition(json: Json<'_>, loc: Loc) -> Result<Condition, Vec<Fault>> {
     let lookups: Vec<Option<Lookup>> = [
         text(&mut reader, "label").map(|name| Some(Lookup::Label(name))),
         text(&mut reader, "field").map(|name| Some(Lookup::Field(name))),
-        text(&mut reader, "path").map(|path| path_of(&mut reader, &path)),
+        text(&mut reader, "path").map(|path| path_of(&mut reader, "path", &path).map(Lookup::Path)),
+        text(&mut reader, "body").map(|path| path_of(&mut reader, "body", &path).map(Lookup::Body)),
     ]
     .into_iter()
     .flatten()
@@ -96,7 +97,7 @@ fn condition(json: Json<'_>, loc: Loc) -> Result<Condition, Vec<Fault>> {
         Ok([lookup]) => lookup,
         Err(_) => {
             if reader.fault_count() == 0 {
-                let msg = "A condition names one of label, field and path.";
+                let msg = "A condition names one of label, field, path and body.";
                 reader.fault("label", FaultKind::NotOneOf, msg);
             }
             None
@@ -105,13 +106,13 @@ fn condition(json: Json<'_>, loc: Loc) -> Result<Condition, Vec<Fault>> {
     reader.finish(lookup.map(|lookup| Condition { lookup, values }))
 }
 
-fn path_of(reader: &mut FieldReader<'_>, text: &str) -> Option<Lookup> {
+fn path_of(reader: &mut FieldReader<'_>, name: &'static str, text: &str) -> Option<Path> {
     let path = Path::parse(text);
     if path.is_none() {
         let msg = "A path is names with dots between them and places in lists, such as results[0].status.";
-        reader.fault("path", FaultKind::NotOneOf, msg);
+        reader.fault(name, FaultKind::NotOneOf, msg);
     }
-    path.map(Lookup::Path)
+    path
 }
 
 /// `is`: a value, or a list of values. Numbers and booleans are compared by how they are written.

@@ -1,8 +1,6 @@
 //! Texts with placeholders, such as `{{label.alertname}} in {{path.annotations.cluster}}`.
 
-use alert_connectors_model::Json;
-
-use super::lookup::{Lookup, PARTS, Path};
+use super::lookup::{Lookup, PARTS, Path, Sent};
 use crate::draft::Draft;
 
 /// A text with placeholders.
@@ -36,22 +34,22 @@ impl Template {
     }
 
     /// The text. A placeholder without a value leaves nothing.
-    pub(super) fn fill(&self, entry: &Json<'_>, draft: &Draft<'_>) -> String {
-        self.filled(entry, draft, |text, filled| filled.push_str(text))
+    pub(super) fn fill(&self, sent: Sent<'_, '_>, draft: &Draft<'_>) -> String {
+        self.filled(sent, draft, |text, filled| filled.push_str(text))
     }
 
     /// The text, where values are escaped so that they stay one part of a URL.
-    pub(super) fn fill_url(&self, entry: &Json<'_>, draft: &Draft<'_>) -> String {
-        self.filled(entry, draft, escape)
+    pub(super) fn fill_url(&self, sent: Sent<'_, '_>, draft: &Draft<'_>) -> String {
+        self.filled(sent, draft, escape)
     }
 
-    fn filled(&self, entry: &Json<'_>, draft: &Draft<'_>, push: fn(&str, &mut String)) -> String {
+    fn filled(&self, sent: Sent<'_, '_>, draft: &Draft<'_>, push: fn(&str, &mut String)) -> String {
         let mut filled = String::new();
         for piece in &self.0 {
             match piece {
                 Piece::Text(text) => filled.push_str(text),
                 Piece::Placeholder(lookup) => {
-                    if let Some(value) = lookup.text(entry, draft) {
+                    if let Some(value) = lookup.text(sent, draft) {
                         push(&value, &mut filled);
                     }
                 }
@@ -69,11 +67,12 @@ fn placeholder(name: &str) -> Result<Lookup, String> {
         Some(("label", label)) if !label.is_empty() => Some(Lookup::Label(label.to_owned())),
         Some(("field", field)) if !field.is_empty() => Some(Lookup::Field(field.to_owned())),
         Some(("path", path)) => Path::parse(path).map(Lookup::Path),
+        Some(("body", path)) => Path::parse(path).map(Lookup::Body),
         _ => None,
     };
     lookup.ok_or_else(|| {
         format!(
-            "There is no placeholder {name:?}; use label.NAME, field.NAME, path.A.B or one of {}.",
+            "There is no placeholder {name:?}; use label.NAME, field.NAME, path.A.B, body.A.B or one of {}.",
             PARTS.join(", ")
         )
     })
@@ -108,6 +107,7 @@ mod tests {
             "{{a}}",
             "{{label.}}",
             "{{path.a..b}}",
+            "{{body.}}",
             "{{ nmae }}",
             "{{}}",
         ] {
@@ -118,6 +118,7 @@ mod tests {
             "}}",
             "{",
             "{{ title }}",
+            "{{body.commonLabels.team}}",
             "{{label.app.kubernetes.io/name}}!",
         ] {
             assert!(Template::parse(right).is_ok(), "{right:?}");

@@ -69,6 +69,28 @@ fn binary_mode_is_the_same_event() {
 }
 
 #[test]
+fn data_in_base64_is_json_or_text() {
+    let event = |data: &str| {
+        let event = format!(
+            r#"{{"specversion": "1.0", "type": "t", "source": "s", "id": "1", "data_base64": {data}}}"#
+        );
+        read(Source::CloudEvents, &event).alerts.remove(0)
+    };
+    // {"title": "orders is late", "rows": 0}
+    let json = event(r#""eyJ0aXRsZSI6ICJvcmRlcnMgaXMgbGF0ZSIsICJyb3dzIjogMH0=""#);
+    assert_eq!(json.alert.title, "orders is late");
+    assert_eq!(fields(&json.alert), ["rows=0"]);
+    let text = event(r#""PG9yZGVycy8+""#);
+    assert_eq!(text.alert.description.as_deref(), Some("<orders/>"));
+    assert!(json.warnings.is_empty() && text.warnings.is_empty());
+    for neither in [r#""/w==""#, r#""no Base64""#, "7"] {
+        let read = event(neither);
+        assert_eq!(read.alert.description, None, "{neither}");
+        assert_eq!(read.warnings.len(), 1, "{neither}");
+    }
+}
+
+#[test]
 fn what_is_no_event_is_refused_with_the_field() {
     assert_eq!(fault(Source::CloudEvents, "7"), "body");
     assert_eq!(

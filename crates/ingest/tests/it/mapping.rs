@@ -43,6 +43,22 @@ fn rules_apply_in_order_to_the_alerts_for_which_their_conditions_hold() {
 }
 
 #[test]
+fn a_rule_sees_what_the_entries_of_a_body_share() {
+    let rules = r#"{"rules": [{"where": [{"body": "receiver", "is": "pager"}, {"body": "commonLabels.team"}],
+        "severity": "critical", "title": "{{body.commonLabels.team}}: {{title}}"}]}"#;
+    let mapping = mapping(rules);
+    for (receiver, title) in [("pager", "pay: a"), ("mail", "a")] {
+        let shared = format!(
+            r#"{{"receiver": "{receiver}", "commonLabels": {{"team": "pay"}}, {}"#,
+            BODY.trim_start_matches('{')
+        );
+        let body = Json::parse(shared.as_bytes()).unwrap();
+        let read = Source::Alertmanager.read(body, &mapping, now()).unwrap();
+        assert_eq!(read.alerts[0].alert.title, title);
+    }
+}
+
+#[test]
 fn a_title_that_comes_out_empty_changes_nothing() {
     let ingested = mapped(r#"{"rules": [{"title": " {{label.none}} "}]}"#);
     assert_eq!(ingested.alerts[0].alert.title, "a");

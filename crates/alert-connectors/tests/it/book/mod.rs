@@ -45,9 +45,10 @@ fn every_block_says_what_it_is() {
     for name in written() {
         for block in blocks(&page(&name)) {
             let is_known = match block.kind().as_slice() {
-                ["sh" | "text" | "python"] | ["sh", "build" | "server"] | ["json", "answer"] => {
-                    true
-                }
+                ["sh" | "text" | "python"]
+                | ["sh", "build" | "server"]
+                | ["python", "checkpoint"]
+                | ["json", "answer"] => true,
                 ["yaml" | "toml" | "json", file] => file.starts_with("file="),
                 ["json", "POST" | "PUT", path, status] => {
                     path.starts_with('/') && status.parse::<u16>().is_ok()

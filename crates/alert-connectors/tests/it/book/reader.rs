@@ -23,9 +23,6 @@ const SLACK: &str = "https://hooks.slack.com/services/T00/B00/xxx";
 const TEAMS: &str = "https://default0.00.environment.api.powerplatform.com/workflows/xxx";
 const KEY: &str = "ack_xxx";
 
-/// The chores that a page may name: CI itself runs them.
-const CHORES: [&str; 3] = ["cargo xtask demo", "cargo xtask test", "cargo xtask build"];
-
 pub(super) struct Reader {
     /// A server, its receiver, and a token of Alice's.
     world: World,
@@ -115,14 +112,8 @@ impl Reader {
     pub(super) async fn follow(&mut self, place: &str, block: &Block) {
         let text = self.replaced(&block.text);
         match block.kind().as_slice() {
-            ["text" | "python", ..] => {}
-            ["sh", "build"] => {
-                let mut lines = text.lines();
-                assert!(
-                    lines.all(|line| CHORES.contains(&line) || line.starts_with("export PATH=")),
-                    "{place}: {text}"
-                );
-            }
+            // The client's tests run the Python, and the chore `test` builds.
+            ["text" | "python", ..] | ["sh", "build"] => {}
             ["sh", "server"] => self.serve(place, &text),
             ["sh"] => self.run(place, &text),
             ["json", "answer"] => {

@@ -31,8 +31,8 @@ schemas! {
         alert_type: Option<String>,
         /// The severity that it gets.
         severity: Option<model::Severity>,
-        /// The title that it gets. Placeholders are `{{label.NAME}}`, `{{field.NAME}}`, `{{path.A.B}}`, `{{title}}`, `{{severity}}`,
-        /// `{{alert_type}}`, `{{status}}`, `{{url}}` and `{{dedup_key}}`; one without a value leaves nothing.
+        /// The title that it gets. Placeholders are `{{label.NAME}}`, `{{field.NAME}}`, `{{path.A.B}}`, `{{body.A.B}}`, `{{title}}`,
+        /// `{{severity}}`, `{{alert_type}}`, `{{status}}`, `{{url}}` and `{{dedup_key}}`; one without a value leaves nothing.
         #[schema(min_length = 1, max_length = 300)]
         title: Option<String>,
         /// The URL that it gets. It may have placeholders, whose values are escaped. dbt's documentation of a node, for instance, is
@@ -42,7 +42,7 @@ schemas! {
         /// A link to add. Label and URL may have placeholders, which are escaped in the URL.
         add_action: Option<MappingAction>,
     }
-    /// That something has a value. It names one of `label`, `field` and `path`.
+    /// That something has a value. It names one of `label`, `field`, `path` and `body`.
     MappingCondition {
         /// An entry of the producer's `labels`.
         #[schema(min_length = 1, max_length = 300)]
@@ -53,6 +53,9 @@ schemas! {
         /// A value of what the producer sent for this alert, such as `annotations.summary` or `results[0].status`.
         #[schema(min_length = 1, max_length = 300)]
         path: Option<String>,
+        /// A value of the whole body, with what its entries share, such as `receiver` or `commonLabels.team` of Alertmanager.
+        #[schema(min_length = 1, max_length = 300)]
+        body: Option<String>,
         /// The value, or a list of values of which it must be one. Left out: any value.
         #[schema(rename = "is", required = false, schema_with = values)]
         values: (),

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use tokio::try_join;
 use uuid::Uuid;
 
-use crate::{PostgresStore, alerts::uuid, connection::Connection};
+use crate::{PostgresStore, alerts::uuid, connection::Connection, row::Row};
 
 const ALL: &str = "FROM users u ORDER BY u.email";
 // By the unique index on email.
@@ -137,11 +137,13 @@ impl Users for PostgresStore {
         step.commit().await
     }
 
-    async fn end_token(&self, hash: TokenHash) -> Result<(), StoreError> {
+    async fn end_token(&self, hash: TokenHash) -> Result<bool, StoreError> {
         let step = self.step().await?;
-        step.run("DELETE FROM tokens WHERE hash = $1", &[&&hash[..]])
+        let ended = step
+            .run("DELETE FROM tokens WHERE hash = $1", &[&&hash[..]])
             .await?;
-        step.commit().await
+        step.commit().await?;
+        Ok(ended > 0)
     }
 
     async fn session(&self, hash: TokenHash) -> Result<Option<Session>, StoreError> {
@@ -163,14 +165,16 @@ impl Users for PostgresStore {
                     None => None,
                 },
             };
-            let (Some((user_no, mut session)), Some(version)) = (found, version) else {
-                return Ok(None);
-            };
-            session.version = version.at(0)?;
-            for row in connection.rows(MEMBERSHIPS, &[&user_no]).await? {
-                session.memberships.push(stored::membership(&row)?);
-            }
-            Ok(Some(session))
+            completed(connection, version, found).await
+        })
+        .await
+    }
+
+    async fn session_of(&self, email: &Email) -> Result<Option<Session>, StoreError> {
+        self.read(async |connection| {
+            let version = connection.row(IDENTITY_VERSION, &[]).await?;
+            let found = user(connection, email).await?;
+            completed(connection, version, found.and_then(stored::user_session)).await
         })
         .await
     }
@@ -230,6 +234,22 @@ impl Users for PostgresStore {
 }
 
 /// A user by e-mail address, with the user's number.
+/// A session with its memberships, at a version that was read before the rest: what changes in between makes it stale, not wrong.
+async fn completed(
+    connection: &Connection,
+    version: Option<Row>,
+    found: Option<(i64, Session)>,
+) -> Result<Option<Session>, StoreError> {
+    let (Some((user_no, mut session)), Some(version)) = (found, version) else {
+        return Ok(None);
+    };
+    session.version = version.at(0)?;
+    for row in connection.rows(MEMBERSHIPS, &[&user_no]).await? {
+        session.memberships.push(stored::membership(&row)?);
+    }
+    Ok(Some(session))
+}
+
 pub(crate) async fn user(
     connection: &Connection,
     email: &Email,

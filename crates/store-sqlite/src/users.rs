@@ -131,10 +131,10 @@ impl Users for SqliteStore {
         .await
     }
 
-    async fn end_token(&self, hash: TokenHash) -> Result<(), StoreError> {
+    async fn end_token(&self, hash: TokenHash) -> Result<bool, StoreError> {
         self.change(move |connection, _events| {
-            connection.execute("DELETE FROM tokens WHERE hash = ?1", [&hash[..]])?;
-            Ok(())
+            let ended = connection.execute("DELETE FROM tokens WHERE hash = ?1", [&hash[..]])?;
+            Ok(ended > 0)
         })
         .await
     }
@@ -149,12 +149,16 @@ impl Users for SqliteStore {
                 Some(session) => Some(session),
                 None => find(&format!("{KEY_COLUMNS} {KEY_SESSION}"), stored::key_session)?,
             };
-            let Some((user_no, mut session)) = found else {
-                return Ok(None);
-            };
-            session.memberships = rows(connection, MEMBERSHIPS, [user_no], stored::membership)?;
-            session.version = connection.query_row(IDENTITY_VERSION, [], |row| row.get(0))?;
-            Ok(Some(session))
+            completed(connection, found)
+        })
+        .await
+    }
+
+    async fn session_of(&self, email: &Email) -> Result<Option<Session>, StoreError> {
+        let email = email.clone();
+        self.read(move |connection| {
+            let found = user(connection, &email)?;
+            completed(connection, found.and_then(stored::user_session))
         })
         .await
     }
@@ -219,6 +223,19 @@ impl Users for SqliteStore {
 }
 
 /// A user by e-mail address, with the user's number.
+/// A session with its memberships and its version.
+fn completed(
+    connection: &Connection,
+    found: Option<(i64, Session)>,
+) -> Result<Option<Session>, Failure> {
+    let Some((user_no, mut session)) = found else {
+        return Ok(None);
+    };
+    session.memberships = rows(connection, MEMBERSHIPS, [user_no], stored::membership)?;
+    session.version = connection.query_row(IDENTITY_VERSION, [], |row| row.get(0))?;
+    Ok(Some(session))
+}
+
 pub(crate) fn user(
     connection: &Connection,
     email: &Email,

@@ -34,7 +34,7 @@ pub use health::{BLOCKED, HEALTH_COLUMNS, TROUBLED, check_health, every_health, 
 pub use pending::{ENTRY_COLUMNS, PENDING_COLUMNS, SharedAlerts, digest_entry, pending};
 pub use users::{
     KEY_COLUMNS, USER_COLUMNS, key, key_session, member, membership, role_since, token_session,
-    user,
+    user, user_session,
 };
 
 /// An error that names what could not be read.

@@ -31,11 +31,15 @@ pub trait Users: Send + Sync {
     /// Stores a new session token, and removes a few that have expired at `now`.
     async fn add_token(&self, token: NewToken, now: Timestamp) -> Result<(), StoreError>;
 
-    /// Ends a session token. Ending one that is unknown changes nothing.
-    async fn end_token(&self, hash: TokenHash) -> Result<(), StoreError>;
+    /// Ends a session token. Says whether it was there.
+    async fn end_token(&self, hash: TokenHash) -> Result<bool, StoreError>;
 
     /// The user of a token or key, and the spaces that the user may enter now. The caller judges expiry.
     async fn session(&self, hash: TokenHash) -> Result<Option<Session>, StoreError>;
+
+    /// A caller who comes with another's word for who they are: the user of that address, who must not be disabled, and the
+    /// spaces that the user may enter now.
+    async fn session_of(&self, email: &Email) -> Result<Option<Session>, StoreError>;
 
     /// Makes an API key, unless the user has [`ApiKey::PER_USER_MAX`] of them; says whether it is there.
     async fn add_key(&self, key: NewApiKey) -> Result<bool, StoreError>;

@@ -2,15 +2,17 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use alert_connectors::{AlertConnectors, Builder, Database};
+use alert_connectors::{AlertConnectors, Builder, Database, Store, SystemRandom};
 use alert_connectors_api::METRICS_PREFIX;
 use alert_connectors_delivery::Resolve;
+use alert_connectors_model::SystemClock;
+use alert_connectors_sso::{Issuer, SsoIdentity};
 use anyhow::Context;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 
 use crate::{
-    config::ServeConfig,
+    config::{ServeConfig, SsoConfig},
     lifecycle::{Lifecycle, Stop},
     server::{Descriptors, Server},
     telemetry::Logging,
@@ -27,7 +29,7 @@ pub(crate) struct Service {
 impl Service {
     /// Starts everything; once this returns, requests are answered.
     pub(crate) async fn start(
-        config: ServeConfig,
+        mut config: ServeConfig,
         database: Database,
         listener: TcpListener,
         resolver: Arc<dyn Resolve>,
@@ -40,7 +42,15 @@ impl Service {
         let descriptors = Descriptors::share_out(config.webhook_connections);
         let mut registry = Registry::default();
         logging.register(registry.sub_registry_with_prefix(METRICS_PREFIX));
-        let builder = configured(AlertConnectors::on(database), config)
+        let identity = match config.sso.take() {
+            Some(sso) => Some(signed_in_elsewhere(sso, database.store(), &lifecycle)?),
+            None => None,
+        };
+        let mut builder = configured(AlertConnectors::on(database), config);
+        if let Some(identity) = identity {
+            builder = builder.identity(identity);
+        }
+        let builder = builder
             .resolver(resolver)
             .webhook_connections(descriptors.webhooks)
             .registry(registry)
@@ -94,6 +104,24 @@ async fn farewell(alerts: &AlertConnectors) -> String {
     let reason = alerts.failed().await;
     tokio::time::sleep(FAREWELL).await;
     reason
+}
+
+/// The users of the database, who may also come with tokens of an issuer. Its keys are read from now on.
+fn signed_in_elsewhere(
+    sso: SsoConfig,
+    store: Arc<dyn Store>,
+    lifecycle: &Lifecycle,
+) -> anyhow::Result<SsoIdentity> {
+    let issuer = Issuer::new(sso.issuer).context("the issuer can't be asked")?;
+    let reading = Arc::clone(&issuer).keep_keys_fresh(lifecycle.soft.clone());
+    lifecycle.tasks.essential("issuer keys", reading);
+    Ok(SsoIdentity::new(
+        store,
+        issuer,
+        sso.new_users,
+        Arc::new(SystemClock),
+        Arc::new(SystemRandom::default()),
+    ))
 }
 
 fn configured(mut builder: Builder, config: ServeConfig) -> Builder {

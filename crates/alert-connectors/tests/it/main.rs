@@ -26,6 +26,7 @@ mod openapi;
 mod place;
 mod restart;
 mod secrets;
+mod sso;
 mod storm;
 mod tasks;
 mod terminal;

@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use http::HeaderMap;
 use jiff::Timestamp;
 
-pub(crate) use session_cookie::{forget_cookie, is_foreign, session_token, set_cookie};
+pub use session_cookie::session_token;
+pub(crate) use session_cookie::{forget_cookie, is_foreign, set_cookie};
 pub use store::StoreIdentity;
 
 /// Identifies callers.

@@ -15,7 +15,7 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// The token of a caller: of the header `Authorization`, or else of the session cookie.
-pub(crate) fn session_token(headers: &HeaderMap) -> Result<&str, IdentityError> {
+pub fn session_token(headers: &HeaderMap) -> Result<&str, IdentityError> {
     if headers.contains_key(header::AUTHORIZATION) {
         return bearer(headers).ok_or(IdentityError::Unauthenticated);
     }

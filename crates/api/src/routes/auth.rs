@@ -221,11 +221,16 @@ async fn end(app: &App, caller: &Caller, headers: &HeaderMap) -> Result<(), ApiE
         let detail = "An API key has no session; end it with DELETE /api-keys/{id}.";
         return Err(ApiError::new(ErrorKind::Forbidden, detail));
     }
-    // A platform that brings its own identity may know the caller by something else.
-    if let Ok(token) = session_token(headers) {
-        app.store.end_token(token_hash(token)).await?;
-        app.access_lost.send_replace(());
+    let ended = match session_token(headers) {
+        Ok(token) => app.store.end_token(token_hash(token)).await?,
+        // A platform that brings its own identity may know the caller by something else.
+        Err(_other) => false,
+    };
+    if !ended {
+        let detail = "This session did not begin here; end it where you signed in.";
+        return Err(ApiError::new(ErrorKind::Forbidden, detail));
     }
+    app.access_lost.send_replace(());
     Ok(())
 }
 

@@ -108,6 +108,7 @@ macro_rules! conformance {
             disabling_ends_tokens_and_keys_and_enabling_brings_none_back,
             keys_are_shown_by_name_and_revoked_by_their_owner_alone,
             the_last_admin_stays,
+            a_user_is_known_by_address,
             what_was_judged_at_another_version_is_not_changed,
             whatever_touches_access_moves_the_version,
             removing_a_space_takes_everything_along

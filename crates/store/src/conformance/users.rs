@@ -47,7 +47,7 @@ pub async fn a_session_ends_with_its_token_user_or_password(world: World) {
         .add_token(new([8; 32]), world.now)
         .await
         .unwrap();
-    world.store.end_token([8; 32]).await.unwrap();
+    assert!(!world.store.end_token([8; 32]).await.unwrap());
     assert!(world.store.session([8; 32]).await.unwrap().is_none());
     assert!(
         !world
@@ -170,7 +170,7 @@ pub async fn whatever_touches_access_moves_the_version(world: World) {
     moved("a removed member").await;
     world.store.set_disabled(&bob, Disabled::Yes).await.unwrap();
     moved("a disabled user").await;
-    world.store.end_token(TOKEN).await.unwrap();
+    assert!(world.store.end_token(TOKEN).await.unwrap());
     moved("a logout").await;
     let new = key(&world, "k", 3);
     world.store.add_key(new.clone()).await.unwrap();
@@ -217,6 +217,28 @@ pub async fn removing_a_space_takes_everything_along(world: World) {
             .memberships
             .is_empty()
     );
+}
+
+/// A user has a session by the address alone, unless disabled, with memberships at the version of identity.
+pub async fn a_user_is_known_by_address(world: World) {
+    let space = world.space_id().await;
+    let MemberChange::Added(bob) = world.member("bob@example.com", Role::Viewer).await else {
+        unreachable!("Bob was a member already")
+    };
+    let email = World::email("bob@example.com");
+    let session = world.store.session_of(&email).await.unwrap().unwrap();
+    assert_eq!(session.user, bob.user);
+    assert_eq!(session.memberships, [(space, Role::Viewer)]);
+    assert_eq!(session.version, world.store.version().await.unwrap());
+    assert!(session.key.is_none() && session.expires_at.is_none() && !session.is_operator);
+    world
+        .store
+        .set_disabled(&email, Disabled::Yes)
+        .await
+        .unwrap();
+    assert!(world.store.session_of(&email).await.unwrap().is_none());
+    let nobody = World::email("nobody@example.com");
+    assert!(world.store.session_of(&nobody).await.unwrap().is_none());
 }
 
 /// A change that was authorised at one version of identity happens only at that version.

@@ -44,21 +44,34 @@ pub fn key_session(row: &dyn Columns) -> Result<Option<(i64, Session)>, StoreErr
     session(row, key.expires_at, Some(key))
 }
 
+/// The session of a user who has neither token nor key. `None` if the user is disabled. The memberships and the version are
+/// still to be filled in.
+pub fn user_session((no, record): (i64, UserRecord)) -> Option<(i64, Session)> {
+    let session = Session {
+        user: record.user,
+        is_operator: record.is_operator,
+        expires_at: None,
+        key: None,
+        memberships: Vec::new(),
+        version: 0,
+    };
+    (!record.is_disabled).then_some((no, session))
+}
+
 fn session(
     row: &dyn Columns,
     expires_at: Option<Timestamp>,
     key: Option<ApiKey>,
 ) -> Result<Option<(i64, Session)>, StoreError> {
-    let (no, record) = user(row)?;
-    let session = Session {
-        user: record.user,
-        is_operator: record.is_operator,
-        expires_at,
-        key,
-        memberships: Vec::new(),
-        version: 0,
-    };
-    Ok((!record.is_disabled).then_some((no, session)))
+    let found = user_session(user(row)?);
+    Ok(found.map(|(no, session)| {
+        let session = Session {
+            expires_at,
+            key,
+            ..session
+        };
+        (no, session)
+    }))
 }
 
 /// A key, from [`KEY_COLUMNS`] that begin at `first`.

@@ -136,6 +136,7 @@ async fn demo(options: Options, logging: &Logging) -> anyhow::Result<()> {
         rates: Rates::default(),
         webhook_connections: Builder::WEBHOOK_CONNECTIONS,
         spans: Spans::default(),
+        sso: None,
         log_format: LogFormat::default_here(),
     };
     let resolver = Arc::new(ToInbox(stand_in.address));

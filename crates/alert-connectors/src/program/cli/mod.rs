@@ -71,7 +71,7 @@ enum Command {
     /// Run the whole product on this machine, with no setup and no external services
     Demo(demo::Options),
     /// Run the service
-    Serve(crate::config::ServeOptions),
+    Serve(Box<crate::config::ServeOptions>),
     /// Run only the stand-in for Slack and Teams: an HTTPS receiver that checks, keeps and shows messages
     Inbox(inbox::Options),
     /// Manage users

@@ -6,10 +6,10 @@ use alert_connectors_model::closest_match;
 use clap::{ArgMatches, parser::ValueSource};
 use url::Url;
 
-use super::{DatabaseOptions, ServeOptions};
+use super::{DatabaseOptions, ServeOptions, options::SsoOptions};
 
 /// All settings by the names of their flags, and whether they may be given more than once.
-const SETTINGS: [(&str, bool); 16] = [
+const SETTINGS: [(&str, bool); 26] = [
     ("listen", false),
     ("database-url", false),
     ("secret-key-file", false),
@@ -25,6 +25,16 @@ const SETTINGS: [(&str, bool); 16] = [
     ("retry-for", false),
     ("renotify", false),
     ("retention", false),
+    ("issuer", false),
+    ("audience", true),
+    ("jwks-url", false),
+    ("jwks-file", false),
+    ("issuer-network", true),
+    ("email-claim", false),
+    ("name-claim", false),
+    ("groups-claim", false),
+    ("group-role", true),
+    ("new-users", false),
     ("log-format", false),
 ];
 
@@ -81,8 +91,30 @@ impl Layers {
             layers.put("renotify", one(&options.renotify), matches);
             layers.put("retention", one(&options.retention), matches);
             layers.put("log-format", one(&options.log_format), matches);
+            layers.put_sso(&options.sso, matches);
         }
         layers
+    }
+
+    fn put_sso(&mut self, options: &SsoOptions, matches: &ArgMatches) {
+        for (name, value) in [
+            ("issuer", &options.issuer),
+            ("jwks-url", &options.jwks_url),
+            ("jwks-file", &options.jwks_file),
+            ("email-claim", &options.email_claim),
+            ("name-claim", &options.name_claim),
+            ("groups-claim", &options.groups_claim),
+            ("new-users", &options.new_users),
+        ] {
+            self.put(name, value.iter().cloned().collect(), matches);
+        }
+        for (name, values) in [
+            ("audience", &options.audience),
+            ("issuer-network", &options.issuer_network),
+            ("group-role", &options.group_role),
+        ] {
+            self.put(name, values.clone(), matches);
+        }
     }
 
     fn put(&mut self, name: &'static str, values: Vec<String>, matches: &ArgMatches) {

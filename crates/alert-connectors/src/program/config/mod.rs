@@ -6,9 +6,11 @@ mod length_of_time;
 mod options;
 mod rates;
 mod serve;
+mod sso;
 
 pub(crate) use database::DatabaseConfig;
 pub(crate) use layers::{Faults, Layers};
 pub(crate) use length_of_time::length_of_time;
 pub(crate) use options::{DatabaseOptions, ServeOptions};
 pub(crate) use serve::{ServeConfig, Spans};
+pub(crate) use sso::SsoConfig;

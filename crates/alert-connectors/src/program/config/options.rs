@@ -113,7 +113,61 @@ pub(crate) struct ServeOptions {
     /// The format of the log: text or json [default: text on a terminal, else json]
     #[arg(long, value_name = "FORMAT", env = "ALERT_CONNECTORS_LOG_FORMAT")]
     pub(crate) log_format: Option<String>,
+    #[command(flatten)]
+    pub(crate) sso: SsoOptions,
     /// Print the effective settings and the origin of each, then exit
     #[arg(long)]
     pub(crate) print_config: bool,
+}
+
+/// The options of `serve` about people who sign in elsewhere.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Single sign-on")]
+pub(crate) struct SsoOptions {
+    /// Accept the tokens of this issuer (`iss`, letter by letter) as session tokens
+    #[arg(long, value_name = "URL", env = "ALERT_CONNECTORS_ISSUER")]
+    pub(crate) issuer: Option<String>,
+    /// Accept only tokens that are for one of these (`aud`); repeatable, and required with --issuer
+    #[arg(
+        long,
+        value_name = "AUDIENCE",
+        env = "ALERT_CONNECTORS_AUDIENCE",
+        value_delimiter = ','
+    )]
+    pub(crate) audience: Vec<String>,
+    /// Where the issuer's keys are [default: where its OpenID Connect description says]
+    #[arg(long, value_name = "URL", env = "ALERT_CONNECTORS_JWKS_URL")]
+    pub(crate) jwks_url: Option<String>,
+    /// A file with the issuer's keys, which is read again every ten minutes
+    #[arg(long, value_name = "FILE", env = "ALERT_CONNECTORS_JWKS_FILE")]
+    pub(crate) jwks_file: Option<String>,
+    /// The issuer's addresses may be in this network although it is not public; repeatable
+    #[arg(
+        long,
+        value_name = "CIDR",
+        env = "ALERT_CONNECTORS_ISSUER_NETWORK",
+        value_delimiter = ','
+    )]
+    pub(crate) issuer_network: Vec<String>,
+    /// The claim with the e-mail address of the user [default: email]
+    #[arg(long, value_name = "CLAIM", env = "ALERT_CONNECTORS_EMAIL_CLAIM")]
+    pub(crate) email_claim: Option<String>,
+    /// The claim with the name of a new user [default: name]
+    #[arg(long, value_name = "CLAIM", env = "ALERT_CONNECTORS_NAME_CLAIM")]
+    pub(crate) name_claim: Option<String>,
+    /// The claim with the user's groups, such as `realm_access.roles` [default: groups]
+    #[arg(long, value_name = "CLAIM", env = "ALERT_CONNECTORS_GROUPS_CLAIM")]
+    pub(crate) groups_claim: Option<String>,
+    /// Make a group's people members of a space, and nobody else of the issuer; repeatable. A group with a comma in its name is
+    /// written in the file of --config
+    #[arg(
+        long,
+        value_name = "GROUP=SPACE:ROLE",
+        env = "ALERT_CONNECTORS_GROUP_ROLE",
+        value_delimiter = ','
+    )]
+    pub(crate) group_role: Vec<String>,
+    /// What becomes of people whom the issuer knows and nobody here: create or refuse [default: refuse]
+    #[arg(long, value_name = "WHAT", env = "ALERT_CONNECTORS_NEW_USERS")]
+    pub(crate) new_users: Option<String>,
 }

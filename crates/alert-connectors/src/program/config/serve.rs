@@ -5,13 +5,15 @@ use std::net::{IpAddr, SocketAddr};
 use alert_connectors::{Builder, own_names};
 use alert_connectors_delivery::{Proxy, Rates, Trust};
 use alert_connectors_model::{AddressPolicy, HostPattern, UrlRules};
+use alert_connectors_sso::ClaimRules;
 use ipnet::IpNet;
 use jiff::SignedDuration;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use url::Url;
 
 use super::{
-    DatabaseConfig, Faults, Layers, database::DATABASE_URL_DEFAULT, length_of_time, rates::rates,
+    DatabaseConfig, Faults, Layers, SsoConfig, database::DATABASE_URL_DEFAULT, length_of_time,
+    rates::rates,
 };
 use crate::telemetry::LogFormat;
 
@@ -31,6 +33,8 @@ pub(crate) struct ServeConfig {
     /// The maximum number of open connections to webhooks, if the system allows that many.
     pub(crate) webhook_connections: usize,
     pub(crate) spans: Spans,
+    /// Whose tokens are accepted beside those of this service.
+    pub(crate) sso: Option<SsoConfig>,
     pub(crate) log_format: LogFormat,
 }
 
@@ -98,6 +102,7 @@ impl ServeConfig {
         });
         let hosts = many(layers, "allow-host", faults, HostPattern::parse);
         let networks = many(layers, "allow-network", faults, network);
+        let trust = trust(layers, faults);
         Self {
             database: DatabaseConfig::parse(layers, faults),
             listen,
@@ -107,7 +112,8 @@ impl ServeConfig {
                 hosts,
                 own_names: own_names(),
             },
-            trust: trust(layers, faults),
+            sso: SsoConfig::parse(layers, faults, &trust),
+            trust,
             proxy: maybe(layers, "proxy", faults, Proxy::parse),
             no_proxy: many(layers, "no-proxy", faults, HostPattern::parse),
             trusted_proxies: many(layers, "trust-proxy", faults, network),
@@ -128,6 +134,10 @@ impl ServeConfig {
             "database-url" => Some(DATABASE_URL_DEFAULT.to_owned()),
             "rate" => Some("slack=1/1s,burst=4,teams=1/15s,burst=5".to_owned()),
             "webhook-connections" => Some(Builder::WEBHOOK_CONNECTIONS.to_string()),
+            "email-claim" => Some(ClaimRules::default().email),
+            "name-claim" => Some(ClaimRules::default().name),
+            "groups-claim" => Some(ClaimRules::default().groups),
+            "new-users" => Some("refuse".to_owned()),
             "retry-for" => Some(RETRY_FOR_DEFAULT.to_owned()),
             "renotify" => Some(RENOTIFY_DEFAULT.to_owned()),
             "retention" => Some(RETENTION_DEFAULT.to_owned()),
@@ -140,7 +150,7 @@ impl ServeConfig {
     }
 }
 
-fn maybe<T>(
+pub(super) fn maybe<T>(
     layers: &Layers,
     name: &'static str,
     faults: &mut Faults,
@@ -152,7 +162,7 @@ fn maybe<T>(
         .ok()
 }
 
-fn many<T>(
+pub(super) fn many<T>(
     layers: &Layers,
     name: &'static str,
     faults: &mut Faults,
@@ -169,7 +179,7 @@ fn many<T>(
         .collect()
 }
 
-fn network(text: &str) -> Result<IpNet, String> {
+pub(super) fn network(text: &str) -> Result<IpNet, String> {
     let address = || text.parse::<IpAddr>().map(IpNet::from).ok();
     let network = text.parse::<IpNet>().ok().or_else(address);
     network.ok_or_else(|| format!("{text:?} is no network; write it as 10.0.0.0/8 or fd00::/8"))

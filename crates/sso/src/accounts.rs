@@ -1,0 +1,90 @@
+//! What this service keeps of people whom an issuer vouches for: a user, and memberships of the spaces that rules name.
+
+use std::sync::Arc;
+
+use alert_connectors_model::{Clock, Random, Role, Slug, User, UserId};
+use alert_connectors_store::{MemberChange, NewUser, Session, Store, StoreError};
+
+use crate::{NewUsers, Person};
+
+pub(crate) struct Accounts {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) new_users: NewUsers,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+}
+
+impl Accounts {
+    /// The user that a person is, with the memberships that the claims say. Nothing if the user is disabled, or is none
+    /// and does not become one.
+    pub(crate) async fn admit(&self, person: &Person) -> Result<Option<Session>, StoreError> {
+        let mut found = self.store.session_of(&person.email).await?;
+        if found.is_none() && self.new_users == NewUsers::Create {
+            self.create(person).await?;
+            found = self.store.session_of(&person.email).await?;
+        }
+        let Some(session) = found else {
+            return Ok(None);
+        };
+        let mut is_changed = false;
+        for (slug, role) in &person.roles {
+            is_changed |= self.set_role(person, &session, slug, *role).await?;
+        }
+        if is_changed {
+            return self.store.session_of(&person.email).await;
+        }
+        Ok(Some(session))
+    }
+
+    /// Makes the user, unless there is one, who is then disabled.
+    async fn create(&self, person: &Person) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let new = NewUser {
+            user: User {
+                id: UserId::new(now, &*self.random),
+                email: person.email.clone(),
+                full_name: person.name.clone(),
+            },
+            password_hash: None,
+            is_operator: false,
+            created_at: now,
+        };
+        self.store.add_user(new).await.map(drop)
+    }
+
+    /// Gives the person the role in a space, or takes it away. Says whether something changed.
+    async fn set_role(
+        &self,
+        person: &Person,
+        session: &Session,
+        slug: &Slug,
+        role: Option<Role>,
+    ) -> Result<bool, StoreError> {
+        let Some(space) = self.store.space(slug).await? else {
+            return Ok(false);
+        };
+        let current = session.memberships.iter();
+        let current = current.clone().find(|(id, _)| *id == space.id);
+        if current.map(|(_, role)| *role) == role {
+            return Ok(false);
+        }
+        let email = &person.email;
+        let changed = match role {
+            Some(role) => {
+                let now = self.clock.now();
+                self.store.set_member(space.id, email, role, now).await?
+            }
+            None => self.store.remove_member(space.id, email).await?,
+        };
+        if matches!(changed, MemberChange::LastAdmin) {
+            tracing::warn!(
+                space = %slug,
+                "the claims of the last admin give up the role; it stays, since the space would have no admin"
+            );
+        }
+        Ok(matches!(
+            changed,
+            MemberChange::Added(_) | MemberChange::Changed(_) | MemberChange::Removed
+        ))
+    }
+}

@@ -1,0 +1,171 @@
+//! Callers who come with a token of the issuer, beside those with tokens and keys of our own.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use alert_connectors_api::{
+    Caller, Freshness, Identity, IdentityError, Seldom, StoreIdentity, session_token, token_hash,
+};
+use alert_connectors_model::{Clock, Random};
+use alert_connectors_store::{Session, Store, TokenHash};
+use async_trait::async_trait;
+use http::HeaderMap;
+use jiff::Timestamp;
+
+use crate::{Issuer, Person, TokenError, accounts::Accounts};
+
+/// At most this many tokens are cached.
+const KNOWN_MAX: usize = 10_000;
+
+/// The users of the store, who may also come with tokens of an issuer.
+pub struct SsoIdentity {
+    /// Knows the tokens and keys that this service made.
+    own: StoreIdentity,
+    issuer: Arc<Issuer>,
+    accounts: Accounts,
+    known: RwLock<HashMap<TokenHash, Known>>,
+    refused: Seldom,
+}
+
+/// A token that was verified.
+#[derive(Clone)]
+struct Known {
+    person: Person,
+    caller: Caller,
+}
+
+/// Whether a person whom the issuer vouches for becomes a user here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NewUsers {
+    /// At the first sign-in.
+    Create,
+    /// Not by signing in.
+    Refuse,
+}
+
+impl SsoIdentity {
+    /// The identity of a store and an issuer.
+    pub fn new(
+        store: Arc<dyn Store>,
+        issuer: Arc<Issuer>,
+        new_users: NewUsers,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Self {
+        let users = Arc::<dyn Store>::clone(&store);
+        Self {
+            own: StoreIdentity::new(users, Arc::clone(&clock)),
+            issuer,
+            accounts: Accounts {
+                store,
+                new_users,
+                clock,
+                random,
+            },
+            known: RwLock::default(),
+            refused: Seldom::default(),
+        }
+    }
+
+    /// The caller of a token that was verified before; nothing if it was not.
+    async fn known(
+        &self,
+        hash: TokenHash,
+        freshness: Freshness,
+    ) -> Result<Option<Caller>, IdentityError> {
+        let found = {
+            let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+            known.get(&hash).cloned()
+        };
+        let Some(known) = found else {
+            return Ok(None);
+        };
+        if known.person.ends_at <= self.accounts.clock.now() {
+            self.forget(hash);
+            return Err(IdentityError::Unauthenticated);
+        }
+        if freshness == Freshness::Cached {
+            return Ok(Some(known.caller));
+        }
+        let session = self.accounts.store.session_of(&known.person.email).await?;
+        let Some(session) = session else {
+            self.forget(hash);
+            return Err(IdentityError::Unauthenticated);
+        };
+        Ok(Some(self.keep(hash, known.person, session)))
+    }
+
+    /// The caller of a token that was not seen before. What its claims say of spaces holds from now on.
+    async fn verified(&self, token: &str, hash: TokenHash) -> Result<Caller, IdentityError> {
+        let now = self.accounts.clock.now();
+        let person = self.issuer.person(token, now).await;
+        let person = person.map_err(|error| self.refuse(error))?;
+        let session = self.accounts.admit(&person).await?;
+        let session = session.ok_or(IdentityError::Unauthenticated)?;
+        Ok(self.keep(hash, person, session))
+    }
+
+    /// Says why, since the caller is told only that nobody is signed in.
+    fn refuse(&self, error: TokenError) -> IdentityError {
+        if let Some(count) = self.refused.count() {
+            tracing::warn!(count, reason = %error, "a token of the issuer was refused");
+        }
+        IdentityError::Unauthenticated
+    }
+
+    fn keep(&self, hash: TokenHash, person: Person, session: Session) -> Caller {
+        let caller = caller(session, person.ends_at);
+        let mut all = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= KNOWN_MAX {
+            all.clear();
+        }
+        let known = Known {
+            person,
+            caller: caller.clone(),
+        };
+        all.insert(hash, known);
+        caller
+    }
+
+    fn forget(&self, hash: TokenHash) {
+        let mut all = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        all.remove(&hash);
+    }
+}
+
+fn caller(session: Session, ends_at: Timestamp) -> Caller {
+    Caller {
+        user: session.user,
+        is_operator: session.is_operator,
+        memberships: session.memberships,
+        key: None,
+        version: Some(session.version),
+        expires_at: Some(ends_at),
+    }
+}
+
+/// No token or key of our own has a dot in it.
+fn is_of_issuer(token: &str) -> bool {
+    token.contains('.')
+}
+
+#[async_trait]
+impl Identity for SsoIdentity {
+    async fn caller(
+        &self,
+        headers: &HeaderMap,
+        freshness: Freshness,
+    ) -> Result<Caller, IdentityError> {
+        let token = session_token(headers)?;
+        if !is_of_issuer(token) {
+            return self.own.caller(headers, freshness).await;
+        }
+        let hash = token_hash(token);
+        match self.known(hash, freshness).await? {
+            Some(caller) => Ok(caller),
+            None => self.verified(token, hash).await,
+        }
+    }
+}

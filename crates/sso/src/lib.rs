@@ -1,0 +1,16 @@
+#![doc = include_str!("../README.md")]
+
+mod accounts;
+mod claims;
+mod identity;
+mod issuer;
+mod key_set;
+mod token;
+mod trusted_issuer;
+mod verification_key;
+
+pub use claims::{ClaimRules, GroupRole, Person};
+pub use identity::{NewUsers, SsoIdentity};
+pub use issuer::{IssuerError, KeyLocation};
+pub use token::TokenError;
+pub use trusted_issuer::{Issuer, IssuerOptions};

@@ -36,7 +36,10 @@ const root = createRootRouteWithContext<Context>()({
 export const signInRoute = createRoute({
   getParentRoute: () => root,
   path: "/sign-in",
-  validateSearch: (search): { to?: string } => (typeof search.to === "string" ? { to: search.to } : {}),
+  validateSearch: (search): { to?: string; failed?: string } => ({
+    ...(typeof search.to === "string" && { to: search.to }),
+    ...(typeof search.failed === "string" && { failed: search.failed }),
+  }),
   component: SignInPage,
 });
 

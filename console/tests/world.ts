@@ -75,13 +75,20 @@ export class World {
     return World.furnished(folder, ["--database-url", `sqlite://${join(folder, "test.db")}`], 1);
   }
 
+  /** The same with other options of the server, which listens on a port that is known before. */
+  static async startAt(port: number, more: string[]): Promise<World> {
+    const folder = mkdtempSync(join(tmpdir(), "console-"));
+    const database = ["--database-url", `sqlite://${join(folder, "test.db")}`];
+    return World.furnished(folder, database, 1, ["--listen", `127.0.0.1:${port}`, ...more]);
+  }
+
   /** The same with two servers on one PostgreSQL database. */
   static async startReplicas(): Promise<World> {
     const folder = mkdtempSync(join(tmpdir(), "console-"));
     return World.furnished(folder, postgres(folder), 2);
   }
 
-  private static async furnished(folder: string, database: string[], servers: number): Promise<World> {
+  private static async furnished(folder: string, database: string[], servers: number, more = ["--listen", "127.0.0.1:0"]): Promise<World> {
     const run = (args: string[], input = "") => execFileSync(PROGRAM, [...args, ...database], { input, encoding: "utf8" });
     const ca = join(folder, "ca.pem");
     const [inbox, inboxAddress] = await start(["inbox", "--listen", "127.0.0.1:0", "--ca-out", ca], /https:\/\/([^\s/";]+);/);
@@ -93,7 +100,7 @@ export class World {
       run(["user", "add", email, "--name", name, "--password-stdin"], `${PASSWORD}\n`);
       run(["member", "set", "data", email, "--role", role]);
     }
-    const serve = ["serve", "--listen", "127.0.0.1:0", "--ca-file", ca, "--allow-network", "127.0.0.0/8"];
+    const serve = ["serve", ...more, "--ca-file", ca, "--allow-network", "127.0.0.0/8"];
     const another = () => start([...serve, "--rate", "slack=unlimited,teams=unlimited", ...database], LISTENING);
     const [first, ...others] = [await another(), ...(servers > 1 ? [await another()] : [])] as const;
     const bases = [`http://${first[1]}`, ...others.map(([, address]) => `http://${address}`)] as const;

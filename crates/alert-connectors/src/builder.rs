@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use alert_connectors_api::{Identity, TrustedProxies};
+use alert_connectors_api::{Identity, SignInElsewhere, TrustedProxies};
 use alert_connectors_delivery::{Proxy, Rates, Resolve, Trust};
 use alert_connectors_model::{HostPattern, UrlRules};
 use alert_connectors_store::Use;
@@ -74,6 +74,12 @@ impl Builder {
     /// Identifies the callers of the routes. By default by the users and tokens of the database.
     pub fn identity(mut self, identity: impl Identity + 'static) -> Self {
         self.settings.identity = Some(Arc::new(identity));
+        self
+    }
+
+    /// Signs browsers in at another service. By default nobody is signed in elsewhere.
+    pub fn single_sign_on(mut self, elsewhere: impl SignInElsewhere + 'static) -> Self {
+        self.settings.elsewhere = Some(Arc::new(elsewhere));
         self
     }
 

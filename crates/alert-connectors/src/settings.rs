@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alert_connectors_api::{Identity, TrustedProxies};
+use alert_connectors_api::{Identity, SignInElsewhere, TrustedProxies};
 use alert_connectors_delivery::{Proxy, Rates, Resolve, SystemResolver, Trust};
 use alert_connectors_model::{HostPattern, UrlRules};
 use jiff::SignedDuration;
@@ -47,6 +47,7 @@ pub enum StartError {
 /// The settings that have a default.
 pub(crate) struct Settings {
     pub(crate) identity: Option<Arc<dyn Identity>>,
+    pub(crate) elsewhere: Option<Arc<dyn SignInElsewhere>>,
     pub(crate) rules: UrlRules,
     pub(crate) trust: Trust,
     pub(crate) proxy: Option<Proxy>,
@@ -122,6 +123,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             identity: None,
+            elsewhere: None,
             rules: UrlRules {
                 own_names: own_names(),
                 ..UrlRules::default()

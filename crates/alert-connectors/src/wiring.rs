@@ -127,6 +127,7 @@ impl Common {
         App::new(AppOptions {
             store: Arc::clone(&self.store),
             identity,
+            elsewhere: settings.elsewhere,
             engine,
             feed: self.feed.clone(),
             rules: settings.rules,

@@ -11,7 +11,7 @@ use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 
 use crate::{
-    ApiError, Freshness, Identity, Passwords, TrustedProxies,
+    ApiError, Freshness, Identity, Passwords, SignInElsewhere, TrustedProxies,
     accept::LARGE_STEP_REST,
     body_budget::BodyBudget,
     date_header::DateHeader,
@@ -29,6 +29,8 @@ pub struct AppOptions {
     pub store: Arc<dyn Store>,
     /// Identifies callers.
     pub identity: Arc<dyn Identity>,
+    /// Signs browsers in at another service, if that is set up.
+    pub elsewhere: Option<Arc<dyn SignInElsewhere>>,
     /// Delivers alerts.
     pub engine: Engine,
     /// What happens in spaces, for those who watch them.
@@ -57,6 +59,7 @@ pub struct App(Arc<AppParts>);
 pub struct AppParts {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) identity: Arc<dyn Identity>,
+    pub(crate) elsewhere: Option<Arc<dyn SignInElsewhere>>,
     pub(crate) engine: Engine,
     pub(crate) feed: Feed,
     /// Changes when somebody may have lost access here, so that the callers of open streams are authorised again at once.
@@ -78,6 +81,8 @@ pub struct AppParts {
     pub(crate) answers: BodyBudget,
     /// Counts the requests that the API answered with 503, and logs the count once a minute.
     pub(crate) unavailable: Seldom,
+    /// Counts the failed sign-ins at another service, likewise.
+    pub(crate) failed_sign_ins: Seldom,
     /// Whose turn it is to store a large step of a request.
     pub(crate) large_steps: RestingQueue,
     rosters: Rosters,
@@ -100,6 +105,7 @@ impl App {
             passwords: Passwords::new(Arc::clone(&options.random)),
             store: options.store,
             identity: options.identity,
+            elsewhere: options.elsewhere,
             engine: options.engine,
             feed: options.feed,
             access_lost: watch::Sender::new(()),
@@ -117,6 +123,7 @@ impl App {
             bodies: BodyBudget::default(),
             answers: BodyBudget::default(),
             unavailable: Seldom::default(),
+            failed_sign_ins: Seldom::default(),
             large_steps: RestingQueue::new(LARGE_STEP_REST),
             rosters: Rosters::default(),
         }))

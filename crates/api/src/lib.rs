@@ -36,7 +36,8 @@ pub use api_error::{ApiError, ErrorKind};
 pub use app::{App, AppOptions};
 pub use head::HeadFault;
 pub use identity::{
-    Caller, Freshness, Identity, IdentityError, KeyLimits, StoreIdentity, session_token,
+    Caller, Freshness, Identity, IdentityError, KeyLimits, SignInAttempt, SignInElsewhere,
+    SignInError, StoreIdentity, session_token,
 };
 pub use in_process::PostedAlert;
 pub use known_callers::notifying_of_callers;

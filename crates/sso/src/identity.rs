@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use http::HeaderMap;
 use jiff::Timestamp;
 
-use crate::{Issuer, Person, TokenError, accounts::Accounts};
+use crate::{Issuer, OidcOptions, OidcSignIn, Person, TokenError, accounts::Accounts};
 
 /// At most this many tokens are cached.
 const KNOWN_MAX: usize = 10_000;
@@ -24,7 +24,7 @@ pub struct SsoIdentity {
     /// Knows the tokens and keys that this service made.
     own: StoreIdentity,
     issuer: Arc<Issuer>,
-    accounts: Accounts,
+    accounts: Arc<Accounts>,
     known: RwLock<HashMap<TokenHash, Known>>,
     refused: Seldom,
 }
@@ -58,15 +58,21 @@ impl SsoIdentity {
         Self {
             own: StoreIdentity::new(users, Arc::clone(&clock)),
             issuer,
-            accounts: Accounts {
+            accounts: Arc::new(Accounts {
                 store,
                 new_users,
                 clock,
                 random,
-            },
+            }),
             known: RwLock::default(),
             refused: Seldom::default(),
         }
+    }
+
+    /// Signs the same people in at the issuer's page.
+    pub fn sign_in(&self, options: OidcOptions) -> OidcSignIn {
+        let accounts = Arc::clone(&self.accounts);
+        OidcSignIn::new(Arc::clone(&self.issuer), accounts, options)
     }
 
     /// The caller of a token that was verified before; nothing if it was not.

@@ -2,8 +2,9 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use alert_connectors_model::AddressPolicy;
+use alert_connectors_model::{AddressPolicy, Secret};
 use async_trait::async_trait;
+use http::{HeaderValue, header::CONTENT_TYPE};
 use ipnet::IpNet;
 use reqwest::{
     Client, RequestBuilder,
@@ -12,7 +13,7 @@ use reqwest::{
 };
 use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer};
 use serde::Deserialize;
-use url::{Host, Url};
+use url::{Host, Url, form_urlencoded};
 
 use crate::key_set::PublishedKeys;
 
@@ -50,6 +51,9 @@ pub enum IssuerError {
     /// The answer is no key set.
     #[error("the answer is no JSON Web Key Set")]
     NoKeySet,
+    /// It did not answer a moment ago, and is not asked again at once.
+    #[error("the issuer did not answer a moment ago")]
+    Resting,
     /// The description is none, or one of another issuer.
     #[error("the answer at {DISCOVERY} does not describe this issuer")]
     NoDescription,
@@ -96,6 +100,33 @@ impl IssuerClient {
     pub(crate) async fn get(&self, url: &Url) -> Result<Vec<u8>, IssuerError> {
         self.check(url)?;
         body(self.http.get(url.clone())).await
+    }
+
+    /// Posts a form, as the client of that name and secret if it has one, and reads the answer.
+    pub(crate) async fn post(
+        &self,
+        url: &Url,
+        form: &[(&str, &str)],
+        client: Option<(&str, &Secret)>,
+    ) -> Result<Vec<u8>, IssuerError> {
+        self.check(url)?;
+        let body = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(form)
+            .finish();
+        let mut request = self.http.post(url.clone()).body(body).header(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/x-www-form-urlencoded"),
+        );
+        if let Some((name, secret)) = client {
+            // RFC 6749, section 2.3.1: both are encoded like parts of a form first.
+            let encoded = |text| form_urlencoded::byte_serialize(text).collect::<String>();
+            let (name, secret) = (
+                encoded(name.as_bytes()),
+                encoded(secret.expose().as_bytes()),
+            );
+            request = request.basic_auth(name, Some(secret));
+        }
+        self::body(request).await
     }
 
     /// What is at the URL must be encrypted on its way, and the address allowed. Names are judged when they are resolved.
@@ -173,6 +204,8 @@ pub enum KeyLocation {
 pub(crate) struct Description {
     pub(crate) issuer: String,
     pub(crate) jwks_uri: Url,
+    pub(crate) authorization_endpoint: Url,
+    pub(crate) token_endpoint: Url,
 }
 
 impl IssuerClient {

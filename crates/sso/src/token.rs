@@ -163,6 +163,13 @@ impl Expected {
     }
 }
 
+/// Whether a token answers this very sign-in of this client: it bears the sign-in's nonce, and if it is for others too, it was given to
+/// this client (`azp`; OpenID Connect Core 1.0, section 3.1.3.7).
+pub(crate) fn answers(claims: &Claims, client_id: &str, nonce: &str) -> bool {
+    let text = |name| claims.get(name).and_then(Value::as_str);
+    text("nonce") == Some(nonce) && text("azp").is_none_or(|party| party == client_id)
+}
+
 /// When a token ends, by its own word and the issuer's clock.
 pub(crate) fn ends_at(claims: &Claims) -> Option<Timestamp> {
     let end = claims.get("exp").and_then(time)?;

@@ -1343,6 +1343,20 @@ export type SignIn = {
 };
 
 /**
+ * The ways to sign in.
+ */
+export type SignInMethods = {
+    /**
+     * Whether with e-mail and password.
+     */
+    password: boolean;
+    /**
+     * Where a browser goes to sign in at another service, if one is set up.
+     */
+    single_sign_on?: string | null;
+};
+
+/**
  * A space that one may enter.
  */
 export type Space = {
@@ -1632,6 +1646,99 @@ export type GetMeResponses = {
 };
 
 export type GetMeResponse = GetMeResponses[keyof GetMeResponses];
+
+export type ListSignInMethodsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/auth/methods';
+};
+
+export type ListSignInMethodsErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ListSignInMethodsError = ListSignInMethodsErrors[keyof ListSignInMethodsErrors];
+
+export type ListSignInMethodsResponses = {
+    /**
+     * The ways to sign in
+     */
+    200: SignInMethods;
+};
+
+export type ListSignInMethodsResponse = ListSignInMethodsResponses[keyof ListSignInMethodsResponses];
+
+export type FinishSingleSignOnData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * The code that the other service gave
+         */
+        code?: string;
+        /**
+         * What this service gave the browser on its way
+         */
+        state?: string;
+        /**
+         * Why there is no code
+         */
+        error?: string;
+    };
+    url: '/auth/oidc/callback';
+};
+
+export type FinishSingleSignOnErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type FinishSingleSignOnError = FinishSingleSignOnErrors[keyof FinishSingleSignOnErrors];
+
+export type FinishSingleSignOnResponses = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type FinishSingleSignOnResponse = FinishSingleSignOnResponses[keyof FinishSingleSignOnResponses];
+
+export type BeginSingleSignOnData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Where in the console to go on afterwards, such as /spaces/data/alerts
+         */
+        to?: string;
+    };
+    url: '/auth/oidc/start';
+};
+
+export type BeginSingleSignOnErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type BeginSingleSignOnError = BeginSingleSignOnErrors[keyof BeginSingleSignOnErrors];
+
+export type BeginSingleSignOnResponses = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type BeginSingleSignOnResponse = BeginSingleSignOnResponses[keyof BeginSingleSignOnResponses];
 
 export type EndSessionData = {
     body?: never;

@@ -42,13 +42,10 @@ impl Service {
         let descriptors = Descriptors::share_out(config.webhook_connections);
         let mut registry = Registry::default();
         logging.register(registry.sub_registry_with_prefix(METRICS_PREFIX));
-        let identity = match config.sso.take() {
-            Some(sso) => Some(signed_in_elsewhere(sso, database.store(), &lifecycle)?),
-            None => None,
-        };
+        let (sso, store) = (config.sso.take(), database.store());
         let mut builder = configured(AlertConnectors::on(database), config);
-        if let Some(identity) = identity {
-            builder = builder.identity(identity);
+        if let Some(sso) = sso {
+            builder = with_issuer(builder, sso, store, &lifecycle)?;
         }
         let builder = builder
             .resolver(resolver)
@@ -107,21 +104,22 @@ async fn farewell(alerts: &AlertConnectors) -> String {
 }
 
 /// The users of the database, who may also come with tokens of an issuer. Its keys are read from now on.
-fn signed_in_elsewhere(
+fn with_issuer(
+    builder: Builder,
     sso: SsoConfig,
     store: Arc<dyn Store>,
     lifecycle: &Lifecycle,
-) -> anyhow::Result<SsoIdentity> {
+) -> anyhow::Result<Builder> {
     let issuer = Issuer::new(sso.issuer).context("the issuer can't be asked")?;
     let reading = Arc::clone(&issuer).keep_keys_fresh(lifecycle.soft.clone());
     lifecycle.tasks.essential("issuer keys", reading);
-    Ok(SsoIdentity::new(
-        store,
-        issuer,
-        sso.new_users,
-        Arc::new(SystemClock),
-        Arc::new(SystemRandom::default()),
-    ))
+    let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom::default()));
+    let identity = SsoIdentity::new(store, issuer, sso.new_users, clock, random);
+    let builder = match sso.oidc {
+        Some(options) => builder.single_sign_on(identity.sign_in(options)),
+        None => builder,
+    };
+    Ok(builder.identity(identity))
 }
 
 fn configured(mut builder: Builder, config: ServeConfig) -> Builder {

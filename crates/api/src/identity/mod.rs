@@ -1,5 +1,6 @@
 //! Who calls, and which spaces they may enter: the one trait that a platform implements to bring its own users.
 
+mod elsewhere;
 mod session_cookie;
 mod store;
 
@@ -9,8 +10,11 @@ use async_trait::async_trait;
 use http::HeaderMap;
 use jiff::Timestamp;
 
+pub use elsewhere::{SignInAttempt, SignInElsewhere, SignInError};
 pub use session_cookie::session_token;
-pub(crate) use session_cookie::{forget_cookie, is_foreign, set_cookie};
+pub(crate) use session_cookie::{
+    JOURNEY_COOKIE, cookie, forget_cookie, is_foreign, set_cookie, set_journey_cookie,
+};
 pub use store::StoreIdentity;
 
 /// Identifies callers.

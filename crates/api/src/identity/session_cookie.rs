@@ -5,11 +5,25 @@ use jiff::SignedDuration;
 
 use super::{IdentityError, store::bearer};
 
-/// The name over HTTPS and on this machine. A browser keeps a cookie of this prefix only if the host itself set it for
-/// all of its paths, and never sends it in the clear.
-const SECURE_NAME: &str = "__Host-session";
-/// The name over plain HTTP, where browsers refuse the other.
-const PLAIN_NAME: &str = "session";
+/// What a cookie is called.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CookieName {
+    /// Over HTTPS and on this machine. A browser keeps a cookie of this prefix only if the host itself set it for all of its
+    /// paths, and never sends it in the clear.
+    secure: &'static str,
+    /// Over plain HTTP, where browsers refuse the other.
+    plain: &'static str,
+}
+
+const SESSION_COOKIE: CookieName = CookieName {
+    secure: "__Host-session",
+    plain: "session",
+};
+/// What a browser keeps while somebody signs in elsewhere.
+pub(crate) const JOURNEY_COOKIE: CookieName = CookieName {
+    secure: "__Host-journey",
+    plain: "journey",
+};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -19,7 +33,7 @@ pub fn session_token(headers: &HeaderMap) -> Result<&str, IdentityError> {
     if headers.contains_key(header::AUTHORIZATION) {
         return bearer(headers).ok_or(IdentityError::Unauthenticated);
     }
-    let token = cookie(headers).ok_or(IdentityError::Unauthenticated)?;
+    let token = cookie(headers, SESSION_COOKIE).ok_or(IdentityError::Unauthenticated)?;
     if is_same_origin(headers) {
         Ok(token)
     } else {
@@ -29,15 +43,36 @@ pub fn session_token(headers: &HeaderMap) -> Result<&str, IdentityError> {
 
 /// The `Set-Cookie` header that makes a browser keep a token for this long.
 pub(crate) fn set_cookie(headers: &HeaderMap, token: &str, lasts: SignedDuration) -> HeaderValue {
+    set(headers, SESSION_COOKIE, token, "Strict", lasts)
+}
+
+/// The same for what a browser keeps while somebody signs in elsewhere. It comes back when that other service leads the browser here.
+pub(crate) fn set_journey_cookie(
+    headers: &HeaderMap,
+    kept: &str,
+    lasts: SignedDuration,
+) -> HeaderValue {
+    set(headers, JOURNEY_COOKIE, kept, "Lax", lasts)
+}
+
+fn set(
+    headers: &HeaderMap,
+    name: CookieName,
+    value: &str,
+    same_site: &str,
+    lasts: SignedDuration,
+) -> HeaderValue {
     let (name, secure) = if is_secure(headers) {
-        (SECURE_NAME, "; Secure")
+        (name.secure, "; Secure")
     } else {
-        (PLAIN_NAME, "")
+        (name.plain, "")
     };
     let seconds = lasts.as_secs();
-    let cookie =
-        format!("{name}={token}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}");
-    HeaderValue::try_from(cookie).expect("a token is of letters and digits")
+    let cookie = format!(
+        "{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite={same_site}{secure}"
+    );
+    HeaderValue::try_from(cookie)
+        .expect("a value is of letters, digits, dots, dashes and underscores")
 }
 
 /// The `Set-Cookie` header that makes a browser forget its token.
@@ -51,7 +86,8 @@ pub(crate) fn is_foreign(headers: &HeaderMap) -> bool {
     tells && !is_same_origin(headers)
 }
 
-fn cookie(headers: &HeaderMap) -> Option<&str> {
+/// The value of a cookie.
+pub(crate) fn cookie(headers: &HeaderMap, name: CookieName) -> Option<&str> {
     let named = |name: &str| {
         let values = headers.get_all(header::COOKIE).iter();
         let pairs = values
@@ -62,7 +98,7 @@ fn cookie(headers: &HeaderMap) -> Option<&str> {
         Some(token)
     };
     // The plain name could be set by a neighbour of the host, so it counts only where the other can't be kept.
-    named(SECURE_NAME).or_else(|| named(PLAIN_NAME).filter(|_| !is_secure(headers)))
+    named(name.secure).or_else(|| named(name.plain).filter(|_| !is_secure(headers)))
 }
 
 /// Whether the browser says that a page of this origin makes the request.

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// How long a session lasts.
-const SESSION: SignedDuration = SignedDuration::from_hours(12);
+pub(super) const SESSION: SignedDuration = SignedDuration::from_hours(12);
 
 /// Sign in with e-mail and password.
 #[utoipa::path(
@@ -81,8 +81,8 @@ pub(super) async fn end_session(
 }
 
 /// A session that has just begun.
-struct NewSession {
-    token: Secret,
+pub(super) struct NewSession {
+    pub(super) token: Secret,
     expires_at: Timestamp,
     user: User,
 }
@@ -124,20 +124,43 @@ impl NewSession {
             }
         };
         app.sign_in_limit.succeeded(&tried);
+        let (session, new) = Self::made(app, &record.user);
+        admit(app, new, &record).await?;
+        Ok(session)
+    }
+
+    /// Begins a session for a user whom another service vouches for. Nothing if there is no such user any more, or a disabled one.
+    pub(super) async fn of_user(app: &App, email: &Email) -> Result<Option<Self>, StoreError> {
+        for _ in 0..TRIES_MAX {
+            let Some(found) = app.store.session_of(email).await? else {
+                return Ok(None);
+            };
+            let (session, new) = Self::made(app, &found.user);
+            let store = app.store.at_identity_version(found.version);
+            match store.add_token(new, app.clock.now()).await {
+                Err(StoreError::Stale) => {}
+                added => return added.map(|()| Some(session)),
+            }
+        }
+        Err(StoreError::Stale)
+    }
+
+    /// A session with a new token, and what is stored of it.
+    fn made(app: &App, user: &User) -> (Self, NewToken) {
         let now = app.clock.now();
         let expires_at = now.checked_add(SESSION).unwrap_or(now);
         let token = new_token("acs_", &*app.random);
         let new = NewToken {
             hash: token_hash(token.expose()),
-            user_id: record.user.id,
+            user_id: user.id,
             expires_at,
         };
-        admit(app, new, &record, now).await?;
-        Ok(Self {
+        let session = Self {
             token,
             expires_at,
-            user: record.user,
-        })
+            user: user.clone(),
+        };
+        (session, new)
     }
 }
 
@@ -159,12 +182,7 @@ async fn verified_user(
 }
 
 /// Stores a token if the user has not changed since the check: a password that was replaced meanwhile opens nothing.
-async fn admit(
-    app: &App,
-    token: NewToken,
-    verified: &UserRecord,
-    now: Timestamp,
-) -> Result<(), ApiError> {
+async fn admit(app: &App, token: NewToken, verified: &UserRecord) -> Result<(), ApiError> {
     for _ in 0..TRIES_MAX {
         let version = app.store.version().await?;
         let found = app.store.user(&verified.user.email).await?;
@@ -175,7 +193,7 @@ async fn admit(
             return Err(refused());
         }
         let store = app.store.at_identity_version(version);
-        match store.add_token(token.clone(), now).await {
+        match store.add_token(token.clone(), app.clock.now()).await {
             Err(StoreError::Stale) => {}
             added => return Ok(added?),
         }

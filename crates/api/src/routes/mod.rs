@@ -19,6 +19,7 @@ mod metrics;
 mod pauses;
 pub(crate) mod schema;
 pub(crate) mod sign_in_limit;
+mod single_sign_on;
 mod spaces;
 
 use alert_connectors_model::AlertId;
@@ -90,6 +91,9 @@ pub(crate) fn users() -> OpenApiRouter<App> {
         .routes(routes!(auth::sign_out))
         .routes(routes!(auth::begin_session, auth::end_session))
         .routes(routes!(auth::me))
+        .routes(routes!(single_sign_on::methods))
+        .routes(routes!(single_sign_on::start))
+        .routes(routes!(single_sign_on::finish))
         .routes(routes!(api_keys::list, api_keys::create))
         .routes(routes!(api_keys::revoke))
         .routes(routes!(spaces::list, spaces::create))

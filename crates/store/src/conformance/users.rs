@@ -47,6 +47,7 @@ pub async fn a_session_ends_with_its_token_user_or_password(world: World) {
         .add_token(new([8; 32]), world.now)
         .await
         .unwrap();
+    assert!(world.store.end_token([8; 32]).await.unwrap());
     assert!(!world.store.end_token([8; 32]).await.unwrap());
     assert!(world.store.session([8; 32]).await.unwrap().is_none());
     assert!(

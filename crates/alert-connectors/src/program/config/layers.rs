@@ -9,7 +9,7 @@ use url::Url;
 use super::{DatabaseOptions, ServeOptions, options::SsoOptions};
 
 /// All settings by the names of their flags, and whether they may be given more than once.
-const SETTINGS: [(&str, bool); 26] = [
+const SETTINGS: [(&str, bool); 29] = [
     ("listen", false),
     ("database-url", false),
     ("secret-key-file", false),
@@ -35,6 +35,9 @@ const SETTINGS: [(&str, bool); 26] = [
     ("groups-claim", false),
     ("group-role", true),
     ("new-users", false),
+    ("oidc-client-id", false),
+    ("oidc-client-secret-file", false),
+    ("oidc-scopes", false),
     ("log-format", false),
 ];
 
@@ -105,6 +108,9 @@ impl Layers {
             ("name-claim", &options.name_claim),
             ("groups-claim", &options.groups_claim),
             ("new-users", &options.new_users),
+            ("oidc-client-id", &options.oidc_client_id),
+            ("oidc-client-secret-file", &options.oidc_client_secret_file),
+            ("oidc-scopes", &options.oidc_scopes),
         ] {
             self.put(name, value.iter().cloned().collect(), matches);
         }

@@ -167,6 +167,19 @@ pub(crate) struct SsoOptions {
         value_delimiter = ','
     )]
     pub(crate) group_role: Vec<String>,
+    /// Sign people in at the issuer's own page, as the client of this name; it sends them back to /auth/oidc/callback
+    #[arg(long, value_name = "ID", env = "ALERT_CONNECTORS_OIDC_CLIENT_ID")]
+    pub(crate) oidc_client_id: Option<String>,
+    /// A file with the client's secret, if it has one
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "ALERT_CONNECTORS_OIDC_CLIENT_SECRET_FILE"
+    )]
+    pub(crate) oidc_client_secret_file: Option<String>,
+    /// What the page is asked for [default: openid email profile]
+    #[arg(long, value_name = "SCOPES", env = "ALERT_CONNECTORS_OIDC_SCOPES")]
+    pub(crate) oidc_scopes: Option<String>,
     /// What becomes of people whom the issuer knows and nobody here: create or refuse [default: refuse]
     #[arg(long, value_name = "WHAT", env = "ALERT_CONNECTORS_NEW_USERS")]
     pub(crate) new_users: Option<String>,

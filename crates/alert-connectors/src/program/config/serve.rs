@@ -13,7 +13,7 @@ use url::Url;
 
 use super::{
     DatabaseConfig, Faults, Layers, SsoConfig, database::DATABASE_URL_DEFAULT, length_of_time,
-    rates::rates,
+    rates::rates, sso::SCOPES_DEFAULT,
 };
 use crate::telemetry::LogFormat;
 
@@ -102,17 +102,17 @@ impl ServeConfig {
         });
         let hosts = many(layers, "allow-host", faults, HostPattern::parse);
         let networks = many(layers, "allow-network", faults, network);
-        let trust = trust(layers, faults);
+        let (trust, public_url) = (trust(layers, faults), public_url(layers, faults));
         Self {
             database: DatabaseConfig::parse(layers, faults),
             listen,
-            public_url: public_url(layers, faults),
             rules: UrlRules {
                 addresses: AddressPolicy::allowing(networks),
                 hosts,
                 own_names: own_names(),
             },
-            sso: SsoConfig::parse(layers, faults, &trust),
+            sso: SsoConfig::parse(layers, faults, &trust, public_url.as_deref()),
+            public_url,
             trust,
             proxy: maybe(layers, "proxy", faults, Proxy::parse),
             no_proxy: many(layers, "no-proxy", faults, HostPattern::parse),
@@ -138,6 +138,7 @@ impl ServeConfig {
             "name-claim" => Some(ClaimRules::default().name),
             "groups-claim" => Some(ClaimRules::default().groups),
             "new-users" => Some("refuse".to_owned()),
+            "oidc-scopes" => Some(SCOPES_DEFAULT.to_owned()),
             "retry-for" => Some(RETRY_FOR_DEFAULT.to_owned()),
             "renotify" => Some(RENOTIFY_DEFAULT.to_owned()),
             "retention" => Some(RETENTION_DEFAULT.to_owned()),

@@ -1,7 +1,10 @@
 //! Single sign-on: whose tokens are accepted beside those of this service, and what they say of people.
 
 use alert_connectors_delivery::Trust;
-use alert_connectors_sso::{ClaimRules, GroupRole, IssuerOptions, KeyLocation, NewUsers};
+use alert_connectors_model::Secret;
+use alert_connectors_sso::{
+    ClaimRules, GroupRole, IssuerOptions, KeyLocation, NewUsers, OidcOptions,
+};
 use url::Url;
 
 use super::{
@@ -10,7 +13,7 @@ use super::{
 };
 
 /// The settings that mean nothing without an issuer.
-const OF_AN_ISSUER: [&str; 9] = [
+const OF_AN_ISSUER: [&str; 12] = [
     "audience",
     "jwks-url",
     "jwks-file",
@@ -20,17 +23,30 @@ const OF_AN_ISSUER: [&str; 9] = [
     "group-role",
     "new-users",
     "issuer-network",
+    "oidc-client-id",
+    "oidc-client-secret-file",
+    "oidc-scopes",
 ];
 
 /// An issuer, and what becomes of people who are new.
 pub(crate) struct SsoConfig {
     pub(crate) issuer: IssuerOptions,
     pub(crate) new_users: NewUsers,
+    /// Set where people sign in at the issuer's page.
+    pub(crate) oidc: Option<OidcOptions>,
 }
+
+/// What the issuer's page is asked for, by default.
+pub(super) const SCOPES_DEFAULT: &str = "openid email profile";
 
 impl SsoConfig {
     /// Reads the settings; nothing where no issuer is named.
-    pub(crate) fn parse(layers: &Layers, faults: &mut Faults, trust: &Trust) -> Option<Self> {
+    pub(crate) fn parse(
+        layers: &Layers,
+        faults: &mut Faults,
+        trust: &Trust,
+        public_url: Option<&str>,
+    ) -> Option<Self> {
         let Some((issuer, origin)) = layers.one("issuer") else {
             for name in OF_AN_ISSUER {
                 if let Some((_, origin)) = layers.one(name) {
@@ -39,7 +55,8 @@ impl SsoConfig {
             }
             return None;
         };
-        if layers.all("audience").0.is_empty() {
+        let oidc = oidc(layers, faults, public_url);
+        if layers.all("audience").0.is_empty() && oidc.is_none() {
             let what = "name for whom its tokens are with --audience: a token for another service must not open this one";
             faults.add(origin, "issuer", what);
         }
@@ -52,6 +69,7 @@ impl SsoConfig {
                 extra_roots: trust.extra_roots.clone(),
                 rules: rules(layers, faults),
             },
+            oidc,
             new_users: maybe(layers, "new-users", faults, new_users).unwrap_or(NewUsers::Refuse),
         })
     }
@@ -79,6 +97,38 @@ fn keys(layers: &Layers, faults: &mut Faults, issuer: &str, origin: &str) -> Key
             KeyLocation::Discovered(issuer.to_owned())
         }
     }
+}
+
+/// How this service is known to the issuer, if people sign in at its page.
+fn oidc(layers: &Layers, faults: &mut Faults, public_url: Option<&str>) -> Option<OidcOptions> {
+    let Some((client_id, origin)) = layers.one("oidc-client-id") else {
+        for name in ["oidc-client-secret-file", "oidc-scopes"] {
+            if let Some((_, origin)) = layers.one(name) {
+                faults.add(origin, name, "name the client with --oidc-client-id");
+            }
+        }
+        return None;
+    };
+    if public_url.is_none() {
+        let what = "browsers have to find the way back: say with --public-url where people reach this service";
+        faults.add(origin, "oidc-client-id", what);
+    }
+    let scopes = layers
+        .one("oidc-scopes")
+        .map_or(SCOPES_DEFAULT, |(scopes, _)| scopes);
+    Some(OidcOptions {
+        client_id: client_id.to_owned(),
+        client_secret: maybe(layers, "oidc-client-secret-file", faults, |path| {
+            let text = std::fs::read_to_string(path);
+            let text = text.map_err(|error| format!("{path} can't be read: {error}"))?;
+            match text.trim() {
+                "" => Err(format!("{path} is empty")),
+                secret => Ok(Secret::new(secret)),
+            }
+        }),
+        redirect_url: format!("{}/auth/oidc/callback", public_url.unwrap_or_default()),
+        scopes: scopes.to_owned(),
+    })
 }
 
 fn rules(layers: &Layers, faults: &mut Faults) -> ClaimRules {

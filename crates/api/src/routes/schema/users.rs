@@ -87,6 +87,13 @@ api_key! {
 }
 
 answers! {
+    /// The ways to sign in.
+    SignInMethods {
+        /// Whether with e-mail and password.
+        password: bool,
+        /// Where a browser goes to sign in at another service, if one is set up.
+        single_sign_on: Option<&'static str>,
+    }
     /// A session token.
     Token<'t> {
         /// The token, for `Authorization: Bearer`.

@@ -322,6 +322,10 @@ impl From<IdentityError> for ApiError {
                 ErrorKind::Unauthenticated,
                 "Send a valid session token or API key as Authorization: Bearer TOKEN.",
             ),
+            IdentityError::Expired => Self::new(
+                ErrorKind::Unauthenticated,
+                "The session token or API key has expired; sign in again, or make another key.",
+            ),
             IdentityError::ForeignOrigin => Self::new(
                 ErrorKind::Forbidden,
                 "A session cookie is good only for requests of the service's own pages; send Authorization: Bearer TOKEN.",

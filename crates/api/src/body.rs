@@ -197,7 +197,7 @@ fn unzipped(bytes: &Bytes, most: usize, room: &mut ReservedMemory) -> Result<Byt
 }
 
 /// The body without what producers write although JSON has no such thing: `NaN` and the like, and half characters.
-pub(crate) fn mended(bytes: &Bytes) -> Bytes {
+pub fn mended(bytes: &Bytes) -> Bytes {
     non_finite::mended(&surrogates::mended(bytes))
 }
 
@@ -234,6 +234,11 @@ fn is_json(headers: &HeaderMap) -> bool {
     else {
         return false;
     };
+    is_json_type(media_type)
+}
+
+/// The same of the value.
+pub(crate) fn is_json_type(media_type: &str) -> bool {
     let essence = media_type
         .split(';')
         .next()

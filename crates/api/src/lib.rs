@@ -34,6 +34,7 @@ mod unread;
 
 pub use api_error::{ApiError, ErrorKind};
 pub use app::{App, AppOptions};
+pub use body::mended;
 pub use head::HeadFault;
 pub use identity::{
     Caller, Freshness, Identity, IdentityError, KeyLimits, SignInAttempt, SignInElsewhere,

@@ -101,10 +101,8 @@ impl Group<'_> {
             AlertStatus::Resolved => "endsAt",
         };
         draft.maybe_text("occurred_at", text(entry.take(time)));
-        draft.text(
-            "dedup_key",
-            self.key(text(entry.take("fingerprint")), &labels),
-        );
+        let key = self.key(text(entry.take("fingerprint")), &labels);
+        draft.maybe_text("dedup_key", key.map(Cow::Owned));
         draft.severity_word(label(&labels, "severity"), |loc| {
             loc.field("labels").field("severity")
         });
@@ -125,22 +123,23 @@ impl Group<'_> {
         draft
     }
 
-    /// The problem's name. An entry without a fingerprint is named by its labels, of which the fingerprint is made.
+    /// The problem's name. An entry without a fingerprint is named by its labels, of which the fingerprint is made; without both it is
+    /// no problem that another entry could be about.
     fn key(
         &self,
         fingerprint: Option<Cow<'_, str>>,
         labels: &[(Cow<'_, str>, Json<'_>)],
-    ) -> String {
+    ) -> Option<String> {
         let prefix = &self.prefix;
         if let Some(fingerprint) = fingerprint {
-            return format!("{prefix}{fingerprint}");
+            return Some(format!("{prefix}{fingerprint}"));
         }
         let mut words: Vec<String> = labels
             .iter()
             .map(|(name, value)| pair(name, value))
             .collect();
         words.sort_unstable();
-        format!("{prefix}{}", words.join(","))
+        (!words.is_empty()).then(|| format!("{prefix}{}", words.join(",")))
     }
 
     fn title(&self, labels: &[(Cow<'_, str>, Json<'_>)]) -> String {

@@ -13,11 +13,29 @@ use crate::{
 };
 
 /// The event in the JSON format whose attributes came in headers, without their prefix `ce-`.
-pub(crate) fn from_headers(attributes: Vec<(String, String)>, data: Json<'_>) -> Json<'_> {
+pub(crate) fn from_headers<'j>(attributes: Vec<(String, String)>, data: EventData<'j>) -> Json<'j> {
     let attribute = |(name, value): (String, String)| (Cow::Owned(name), Json::Text(value.into()));
-    let mut event: Vec<_> = attributes.into_iter().map(attribute).collect();
-    event.push((Cow::Borrowed("data"), data));
+    let mut event: Vec<(Cow<'j, str>, _)> = attributes.into_iter().map(attribute).collect();
+    match data {
+        EventData::None => {}
+        EventData::Json(data) => event.push(("data".into(), data)),
+        EventData::Bytes(bytes) => {
+            let encoded = BASE64_STANDARD.encode(bytes);
+            event.push(("data_base64".into(), Json::Text(encoded.into())));
+        }
+    }
     Json::Object(event)
+}
+
+/// The body of an event in binary mode.
+#[derive(Debug)]
+pub enum EventData<'j> {
+    /// An event needs no data.
+    None,
+    /// JSON, by its media type.
+    Json(Json<'j>),
+    /// Anything else.
+    Bytes(&'j [u8]),
 }
 
 pub(crate) fn read(
@@ -26,13 +44,7 @@ pub(crate) fn read(
     reading: &mut Reading<'_>,
 ) -> Result<(), Vec<Fault>> {
     if let Json::List(events) = body {
-        for (at, event) in events.into_iter().enumerate() {
-            let draft = reading.draft(Loc::body().item(at), &event);
-            let mut event = object(Some(event));
-            let source = text(event.take("source"));
-            reading.add(alert(alert_type, event, source.as_deref(), draft))?;
-        }
-        return Ok(());
+        return batch(alert_type, events, reading);
     }
     let draft = reading.draft(Loc::body(), &body);
     let mut event = ObjectReader::new(body).map_err(|other| {
@@ -52,6 +64,29 @@ pub(crate) fn read(
         reading.event_id(&[source, &id]);
     }
     reading.add(alert(alert_type, event, source.as_deref(), draft))
+}
+
+/// The batch is the same one only if all of its events are.
+fn batch<'j>(
+    alert_type: &'static str,
+    events: Vec<Json<'j>>,
+    reading: &mut Reading<'_>,
+) -> Result<(), Vec<Fault>> {
+    let mut ids = Some(String::new());
+    for (at, event) in events.into_iter().enumerate() {
+        let draft = reading.draft(Loc::body().item(at), &event);
+        let mut event = object(Some(event));
+        let source = text(event.take("source"));
+        let id = source.as_deref().zip(text(event.take("id")));
+        ids = ids
+            .zip(id)
+            .map(|(ids, (source, id))| format!("{ids}{source}\n{id}\n"));
+        reading.add(alert(alert_type, event, source.as_deref(), draft))?;
+    }
+    if let Some(ids) = ids.filter(|ids| !ids.is_empty()) {
+        reading.event_id(&[&ids]);
+    }
+    Ok(())
 }
 
 fn no_event(version: Option<&str>) -> Fault {

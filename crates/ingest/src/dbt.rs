@@ -116,10 +116,11 @@ impl Run<'_> {
 
     /// The alert of a result; nothing if the node was not looked at.
     fn alert<'j>(&self, mut result: ObjectReader<'j>, mut draft: Draft<'j>) -> Option<Draft<'j>> {
-        let id = text(result.take("unique_id")).unwrap_or_else(|| {
+        let own_id = text(result.take("unique_id"));
+        if own_id.is_none() {
             draft.warn(|loc| loc.field("unique_id"), "A result names its node.");
-            Cow::Borrowed("unknown")
-        });
+        }
+        let id = own_id.clone().unwrap_or(Cow::Borrowed("unknown"));
         let known = self.nodes.get(&*id);
         let result_of_node = node_result(&mut draft, text(result.take("status")).as_deref());
         let (status, severity) = match result_of_node {
@@ -132,7 +133,9 @@ impl Run<'_> {
         let mut words = id.split('.');
         let (kind, project) = (words.next().unwrap_or("node"), words.next().unwrap_or(""));
         draft.alert_type(&format!("dbt_{kind}"));
-        draft.text("dedup_key", format!("dbt:{project}:{}:{id}", self.target));
+        // Two results without a name are hardly about one node.
+        let key = own_id.map(|id| format!("dbt:{project}:{}:{id}", self.target));
+        draft.maybe_text("dedup_key", key.map(Cow::Owned));
         let message = text(result.take("message")).or_else(|| text(result.take("error")));
         let name = name_of(&id).to_owned();
         let first_line = message

@@ -1,6 +1,6 @@
 //! The webhooks of dbt Cloud's jobs (<https://docs.getdbt.com/docs/deploy/webhooks>): one event of one run of a job.
 
-use alert_connectors_model::{AlertStatus, Fault, Json, Loc, ObjectReader, Severity};
+use alert_connectors_model::{AlertStatus, Fault, FaultKind, Json, Loc, ObjectReader, Severity};
 
 use crate::{
     reading::Reading,
@@ -24,7 +24,12 @@ pub(crate) fn read(body: Json<'_>, reading: &mut Reading<'_>) -> Result<(), Vec<
     if let Some(id) = text(body.take("eventId")) {
         reading.event_id(&[&id]);
     }
-    let mut run = object(body.take("data"));
+    let Some(run @ Json::Object(_)) = body.take("data") else {
+        let msg = "An event of dbt Cloud has an object named data, which says how the run ended.";
+        let loc = Loc::body().field("data");
+        return Err(vec![Fault::new(loc, FaultKind::WrongType, msg)]);
+    };
+    let mut run = object(Some(run));
     let word = text(run.take("runStatus"));
     let (status, severity) = match word.as_deref() {
         Some("Success") => (AlertStatus::Resolved, Severity::Medium),

@@ -19,6 +19,7 @@ mod signature;
 mod source;
 mod values;
 
+pub use cloudevents::EventData;
 pub use hook::{HookOptions, HookRefusal, HookShape, read_hook};
 pub use mapping::Mapping;
 pub use source::{Ingested, Source, event_of_headers};

@@ -71,6 +71,17 @@ pub(crate) fn read(
     reading.add(event.draft)
 }
 
+/// The body without the key of its caller.
+pub(crate) fn without_key(body: Json<'_>) -> Json<'_> {
+    match body {
+        Json::Object(mut members) => {
+            members.retain(|(name, _)| name != "routing_key");
+            Json::Object(members)
+        }
+        other => other,
+    }
+}
+
 /// The key of the caller.
 pub(crate) fn routing_key(body: &Json<'_>) -> Option<Secret> {
     let Json::Object(members) = body else {

@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use crate::{
     Mapping,
     alertmanager::{self, Producer},
-    azure, cloudevents, dagster, dbt, great_expectations, openmetadata, pagerduty, prefect,
+    azure,
+    cloudevents::{self, EventData},
+    dagster, dbt, great_expectations, openmetadata, pagerduty, prefect,
     reading::Reading,
     signature::{self, Scheme},
 };
@@ -154,6 +156,12 @@ impl Source {
         mapping: &Mapping,
         now: Timestamp,
     ) -> Result<Ingested, Vec<Fault>> {
+        let body = if self.has_key_in_body() {
+            // A mapping could show it in a channel.
+            pagerduty::without_key(body)
+        } else {
+            body
+        };
         let mut reading = Reading::new(now, mapping, &body);
         let (name, to) = (self.name(), &mut reading);
         match self {
@@ -174,6 +182,6 @@ impl Source {
 
 /// An event of CloudEvents in binary mode as the body that it would be in the JSON format. `attributes` are the headers whose names begin with
 /// `ce-`, without that prefix, and decoded.
-pub fn event_of_headers(attributes: Vec<(String, String)>, data: Json<'_>) -> Json<'_> {
+pub fn event_of_headers(attributes: Vec<(String, String)>, data: EventData<'_>) -> Json<'_> {
     cloudevents::from_headers(attributes, data)
 }

@@ -90,7 +90,7 @@ impl SsoIdentity {
         };
         if known.person.ends_at <= self.accounts.clock.now() {
             self.forget(hash);
-            return Err(IdentityError::Unauthenticated);
+            return Err(IdentityError::Expired);
         }
         if freshness == Freshness::Cached {
             return Ok(Some(known.caller));
@@ -118,7 +118,10 @@ impl SsoIdentity {
         if let Some(count) = self.refused.count() {
             tracing::warn!(count, reason = %error, "a token of the issuer was refused");
         }
-        IdentityError::Unauthenticated
+        match error {
+            TokenError::Expired => IdentityError::Expired,
+            _ => IdentityError::Unauthenticated,
+        }
     }
 
     fn keep(&self, hash: TokenHash, person: Person, session: Session) -> Caller {

@@ -204,8 +204,9 @@ pub enum KeyLocation {
 pub(crate) struct Description {
     pub(crate) issuer: String,
     pub(crate) jwks_uri: Url,
-    pub(crate) authorization_endpoint: Url,
-    pub(crate) token_endpoint: Url,
+    /// These two are missing where nobody signs in at a page.
+    pub(crate) authorization_endpoint: Option<Url>,
+    pub(crate) token_endpoint: Option<Url>,
 }
 
 impl IssuerClient {

@@ -10,7 +10,6 @@ use jiff::Timestamp;
 use ring::digest;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
-use url::Url;
 
 use crate::{Issuer, IssuerError, TokenError, accounts::Accounts, issuer::Description};
 
@@ -80,7 +79,11 @@ impl OidcSignIn {
         let answer = self
             .issuer
             .client
-            .post(&described.token_endpoint, &form, secret)
+            .post(
+                described.token_endpoint.as_ref().ok_or_else(no_page)?,
+                &form,
+                secret,
+            )
             .await;
         let answer = answer.map_err(|error| match error {
             // What the issuer says to a code that is wrong, used or another's.
@@ -100,6 +103,10 @@ impl OidcSignIn {
     }
 }
 
+fn no_page() -> SignInError {
+    SignInError::Unavailable("the issuer describes no page where people sign in".into())
+}
+
 /// What the issuer is told of the verifier.
 fn challenge(verifier: &Secret) -> String {
     let hash = digest::digest(&digest::SHA256, verifier.expose().as_bytes());
@@ -109,7 +116,9 @@ fn challenge(verifier: &Secret) -> String {
 #[async_trait]
 impl SignInElsewhere for OidcSignIn {
     async fn page(&self, attempt: &SignInAttempt) -> Result<String, SignInError> {
-        let mut page: Url = self.described().await?.authorization_endpoint.clone();
+        let described = self.described().await?;
+        let page = described.authorization_endpoint.clone();
+        let mut page = page.ok_or_else(no_page)?;
         page.query_pairs_mut()
             .append_pair("response_type", "code")
             .append_pair("client_id", &self.options.client_id)

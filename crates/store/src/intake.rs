@@ -149,7 +149,7 @@ pub struct Accepted {
     /// What the alert says now, where it is not what was posted.
     pub current: Option<Arc<str>>,
     /// Whether it is a `resolved` that happened before the active problem began, and so ends nothing.
-    pub ends_nothing: bool,
+    pub precedes_problem: bool,
     /// Whether the store has it: an idle end is left out where the request says so.
     pub is_stored: bool,
     /// The deliveries that this request caused.

@@ -316,8 +316,10 @@ pub struct StoredAnswer {
     pub id: AlertId,
     /// How often it had been posted.
     pub occurrences: u64,
-    /// Whether it was a `resolved` that ended nothing.
-    pub ends_nothing: bool,
+    /// Whether it was a `resolved` that happened before the active problem began, and so ended nothing.
+    pub precedes_problem: bool,
+    /// Whether the store took it, as [`Accepted::is_stored`] says.
+    pub was_stored: bool,
     /// The deliveries that the request caused.
     pub deliveries: Vec<DeliveryId>,
 }
@@ -326,14 +328,14 @@ impl StoredAnswer {
     /// The answer again, with the alert as it is by now, to a request that was first answered at `created_at`.
     pub fn again(self, record: Option<AlertRecord>, created_at: Timestamp) -> Accepted {
         let Some(mut record) = record else {
-            // Retention removed the alert: its id is left, and its content is that of the request.
+            // Retention removed the alert, or it was left out: its id is left, and its content is that of the request.
             return Accepted {
                 id: self.id,
                 received_at: created_at,
                 occurrences: self.occurrences,
                 current: None,
-                ends_nothing: self.ends_nothing,
-                is_stored: true,
+                precedes_problem: self.precedes_problem,
+                is_stored: self.was_stored,
                 deliveries: Vec::new(),
             };
         };
@@ -343,16 +345,22 @@ impl StoredAnswer {
             received_at: record.received_at,
             occurrences: self.occurrences,
             current: Some(alert_json(&record.alert).into()),
-            ends_nothing: self.ends_nothing,
+            precedes_problem: self.precedes_problem,
             is_stored: true,
             deliveries: record.deliveries,
         }
     }
 }
 
-/// The same on disk: id, occurrences, deliveries, and whether it ended nothing, which older answers lack.
+/// The same on disk: id, occurrences, deliveries, and what older answers lack: whether it ended nothing, and whether it was left out.
 #[derive(Serialize, Deserialize)]
-struct AnswerOnDisk(String, u64, Vec<String>, #[serde(default)] bool);
+struct AnswerOnDisk(
+    String,
+    u64,
+    Vec<String>,
+    #[serde(default)] bool,
+    #[serde(default)] bool,
+);
 
 /// The answer to a request as it is stored.
 pub fn answer_json(accepted: &[Accepted]) -> String {
@@ -363,7 +371,8 @@ pub fn answer_json(accepted: &[Accepted]) -> String {
             one.id.to_string(),
             one.occurrences,
             deliveries,
-            one.ends_nothing,
+            one.precedes_problem,
+            !one.is_stored,
         )
     };
     let answer: Vec<AnswerOnDisk> = accepted.iter().map(kept).collect();
@@ -374,11 +383,12 @@ pub fn answer_json(accepted: &[Accepted]) -> String {
 pub fn answer(json: &str, key: &str) -> Result<Vec<StoredAnswer>, StoreError> {
     let failed = || unreadable("idempotency", "answer", key);
     let answer: Vec<AnswerOnDisk> = serde_json::from_str(json).map_err(|_malformed| failed())?;
-    let read = |AnswerOnDisk(id, occurrences, deliveries, ends_nothing)| {
+    let read = |AnswerOnDisk(id, occurrences, deliveries, precedes_problem, was_left_out)| {
         Ok(StoredAnswer {
             id: id.parse().map_err(|_malformed| failed())?,
             occurrences,
-            ends_nothing,
+            precedes_problem,
+            was_stored: !was_left_out,
             deliveries: deliveries.iter().filter_map(|id| id.parse().ok()).collect(),
         })
     };

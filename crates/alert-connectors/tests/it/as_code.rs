@@ -116,7 +116,7 @@ async fn every_fault_of_the_files_is_said_at_once_and_nothing_is_changed() {
         "bad.yaml",
         "spaces:\n  data:\n    connectors:\n      - name: '#a'\n        connector_type: irc\n        webhook_url: ${NOT_SET}\n      \
          - name: '#a'\n        connector_type: slack\n        webhook_url: {file: missing.txt}\n        colour: red\n      \
-         - {connector_type: teams, webhook_url: '${A_URL}', severity_filter: [worst]}\n  'B A D': {connectors: []}\nmore: 1\n",
+         - {connector_type: teams, webhook_url: '${A_URL}', severity_filter: [worst]}\n  'B A D': {connectors: []}\n  nowhere-at-all: {connectors: []}\nmore: 1\n",
     );
     write(
         &world,
@@ -152,6 +152,7 @@ async fn every_fault_of_the_files_is_said_at_once_and_nothing_is_changed() {
         "broken.yaml: ",
         "broken.toml: line 1",
         "nowhere.yaml: No such file",
+        "the space nowhere-at-all: ",
     ] {
         assert!(said.contains(words), "{words}\n{said}");
     }

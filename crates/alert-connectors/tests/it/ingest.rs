@@ -148,6 +148,74 @@ async fn a_pass_is_stored_only_where_it_ends_a_problem() {
     assert_eq!(statuses, ["resolved", "resolved"]);
 }
 
+/// The answer is kept, and so is that nothing was.
+#[tokio::test]
+async fn a_repeat_of_what_was_left_out_is_left_out() {
+    let world = World::start().await;
+    let good = json!({"success": true, "suite_name": "s", "results": [], "meta": {"validation_time": "2026-11-28T08:00:00Z"}});
+    for _ in 0..2 {
+        let answer = world
+            .post("/spaces/data/ingest/great-expectations", &good)
+            .await;
+        assert_eq!(
+            (&answer.body["ignored"], &answer.body["alerts"]),
+            (&json!(1), &json!([])),
+            "{}",
+            answer.text
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_event_in_binary_mode_has_any_data_or_none() {
+    let world = World::start().await;
+    let post = async |media_type: Option<&str>, data: &'static [u8]| {
+        let url = format!(
+            "{}/spaces/data/ingest/cloudevents/preview",
+            world.server.base
+        );
+        let mut request = world
+            .client
+            .post(url)
+            .header("authorization", format!("Bearer {}", world.token));
+        for (name, value) in [
+            ("specversion", "1.0"),
+            ("id", "1"),
+            ("source", "/s"),
+            ("type", "job.failed"),
+        ] {
+            request = request.header(format!("ce-{name}"), value);
+        }
+        if let Some(media_type) = media_type {
+            request = request.header("content-type", media_type);
+        }
+        let answer = answer(request.body(data)).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.body["alerts"][0]["alert"]["description"].clone()
+    };
+    assert_eq!(post(None, b"").await, Value::Null);
+    assert_eq!(post(Some("text/plain"), b"disk full").await, "disk full");
+    assert_eq!(
+        post(Some("application/json"), br#"{"description": "d"}"#).await,
+        "d"
+    );
+    assert_eq!(
+        post(Some("application/octet-stream"), b"\xff\x00").await,
+        Value::Null
+    );
+}
+
+#[tokio::test]
+async fn a_body_of_another_shape_is_told_how_to_look_at_it() {
+    let world = World::start().await;
+    let answer = world
+        .post("/spaces/data/ingest/alertmanager", &json!({}))
+        .await;
+    assert_eq!(answer.status, 422);
+    let detail = answer.body["detail"].as_str().unwrap();
+    assert!(detail.contains("…/ingest/alertmanager/preview"), "{detail}");
+}
+
 /// Python writes such numbers into JSON, and dbt is written in Python.
 #[tokio::test]
 async fn a_number_that_json_does_not_have_loses_no_body() {

@@ -26,6 +26,7 @@ mod openapi;
 mod place;
 mod restart;
 mod secrets;
+mod server_in_trouble;
 mod sso;
 mod storm;
 mod tasks;

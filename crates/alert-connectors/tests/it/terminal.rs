@@ -16,21 +16,27 @@ use crate::world::{PROGRAM, World};
 const PASSWORD: &str = "correct horse battery staple";
 
 /// A person at a terminal, with a configuration of their own.
-struct Person {
+pub(crate) struct Person {
     home: TempDir,
 }
 
 impl Person {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             home: tempfile::tempdir().unwrap(),
         }
     }
 
     fn types(&self, arguments: &[&str], input: &str) -> Output {
+        // As good as none.
+        self.types_as("", arguments, input)
+    }
+
+    /// The same with a token in the environment.
+    pub(crate) fn types_as(&self, token: &str, arguments: &[&str], input: &str) -> Output {
         let mut child = Command::new(PROGRAM)
             .args(arguments)
-            .env_remove("ALERT_CONNECTORS_TOKEN")
+            .env("ALERT_CONNECTORS_TOKEN", token)
             .env_remove("ALERT_CONNECTORS_SERVER")
             .env("XDG_CONFIG_HOME", self.home.path())
             .stdin(Stdio::piped())
@@ -52,7 +58,12 @@ impl Person {
 
     /// The exit status of a command that fails, and what it says.
     fn fails(&self, arguments: &[&str]) -> (i32, String) {
-        let output = self.types(arguments, "");
+        self.fails_as("", arguments)
+    }
+
+    /// The same with a token in the environment.
+    pub(crate) fn fails_as(&self, token: &str, arguments: &[&str]) -> (i32, String) {
+        let output = self.types_as(token, arguments, "");
         let said = String::from_utf8(output.stderr).unwrap();
         (output.status.code().unwrap(), said)
     }
@@ -328,6 +339,13 @@ async fn alerts_of_standard_input_are_sent_and_the_bad_ones_named() {
         said.contains("alert 2 is refused") && said.contains("1 of 2"),
         "{said}"
     );
+    assert!(said.contains("hint: title is required"), "{said}");
+    // As Python writes it, and Windows begins a file.
+    let odd = format!(
+        "\u{feff}{}",
+        line("NaN rows").replace("}", r#", "fields": {"rows": NaN}}"#)
+    );
+    assert!(erin.types(&["send", "-"], &odd).status.success());
     for nonsense in ["", "nonsense", "{"] {
         assert_eq!(
             erin.types(&["send", "-"], nonsense).status.code(),
@@ -342,7 +360,7 @@ async fn alerts_of_standard_input_are_sent_and_the_bad_ones_named() {
     }
     let listed = erin.sees(&["alerts", "list"]);
     assert_eq!(listed.matches("five").count(), 1, "{listed}");
-    assert_eq!(listed.lines().count(), 6, "{listed}");
+    assert_eq!(listed.lines().count(), 7, "{listed}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -371,8 +389,13 @@ async fn a_shell_completes_commands_spaces_and_connectors() {
     erin.log_in(&world);
     assert!(completes(&["connectors", "test", ""]).contains("#data quality"));
     assert!(completes(&["alerts", "list", "--space", ""]).contains("data"));
+    assert!(completes(&["keys", "create", "k", "--space", ""]).contains("data"));
+    let of_another = ["connectors", "test", "--space", "other", ""];
+    assert!(!completes(&of_another).contains("#data quality"));
     let script = erin.sees(&["completions", "bash"]);
     assert!(script.contains("_ALERT_CONNECTORS_COMPLETE"), "{script}");
+    // So Bash quotes names.
+    assert!(script.contains("-o filenames"), "{script}");
     let pages = erin.home.path().join("man");
     erin.sees(&["man", &pages.display().to_string()]);
     let page = fs::read_to_string(pages.join("alert-connectors-send.1")).unwrap();

@@ -48,9 +48,12 @@ pub enum Freshness {
 /// Why there is no caller.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
-    /// The credentials are missing, malformed, unknown, expired or revoked.
+    /// The credentials are missing, malformed, unknown or revoked.
     #[error("nobody is signed in")]
     Unauthenticated,
+    /// The credentials were good, and have ended.
+    #[error("the session or key has ended")]
+    Expired,
     /// The credentials are a browser's, which another site made it send.
     #[error("the session of a browser is good only for requests of the service's own pages")]
     ForeignOrigin,

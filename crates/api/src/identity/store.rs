@@ -128,7 +128,7 @@ impl Identity for StoreIdentity {
         };
         let now = self.clock.now();
         if known.caller.has_expired(now) {
-            return Err(IdentityError::Unauthenticated);
+            return Err(IdentityError::Expired);
         }
         if let Some(id) = known.key {
             self.note_use(id, now).await;

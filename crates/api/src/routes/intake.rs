@@ -163,7 +163,7 @@ fn batch_room(
 
 /// The corrections, and a warning if the alert resolves nothing.
 fn warnings<'p>(prepared: &'p PreparedAlert, stored: &Stored, loc: &Loc) -> Cow<'p, [Warning]> {
-    if !stored.accepted.ends_nothing {
+    if !stored.accepted.precedes_problem {
         return Cow::Borrowed(&prepared.warnings);
     }
     let mut warnings = prepared.warnings.to_vec();

@@ -1,6 +1,6 @@
 //! Events in the shapes of the CloudEvents specification.
 
-use alert_connectors_ingest::{Mapping, Source, event_of_headers};
+use alert_connectors_ingest::{EventData, Mapping, Source, event_of_headers};
 use alert_connectors_model::{AlertStatus, Json, Severity};
 
 use crate::{fault, fields, now, read};
@@ -44,6 +44,9 @@ fn a_batch_is_read_event_by_event_and_a_bad_one_takes_none_along() {
     );
     assert!(!bad.warnings.is_empty());
     assert_eq!(read.event_id, None);
+    let named = self::read(Source::CloudEvents, &format!("[{EVENT}, {resolved}]"));
+    let event_id = named.event_id.as_deref();
+    assert_eq!(event_id, Some("/warehouse\nA234-1234-1234\ns\n2\n"));
 }
 
 #[test]
@@ -56,16 +59,28 @@ fn binary_mode_is_the_same_event() {
         ("severity", "fatal"),
     ];
     let attributes = attributes.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let body = event_of_headers(attributes.into(), Json::parse(br#""Disk full""#).unwrap());
-    let read = Source::CloudEvents
-        .read(body, &Mapping::default(), now())
-        .unwrap();
-    let alert = &read.alerts[0].alert;
-    assert_eq!(
-        (alert.severity, alert.title.as_str()),
-        (Severity::Critical, "t")
-    );
-    assert_eq!(alert.description.as_deref(), Some("Disk full"));
+    for (data, description, warnings) in [
+        (
+            EventData::Json(Json::parse(br#""Disk full""#).unwrap()),
+            Some("Disk full"),
+            0,
+        ),
+        (EventData::Bytes(b"Disk full"), Some("Disk full"), 0),
+        (EventData::Bytes(b"\xff"), None, 1),
+        (EventData::None, None, 0),
+    ] {
+        let body = event_of_headers(attributes.clone().into(), data);
+        let read = Source::CloudEvents
+            .read(body, &Mapping::default(), now())
+            .unwrap();
+        let alert = &read.alerts[0].alert;
+        assert_eq!(
+            (alert.severity, alert.title.as_str()),
+            (Severity::Critical, "t")
+        );
+        assert_eq!(alert.description.as_deref(), description);
+        assert_eq!(read.alerts[0].warnings.len(), warnings);
+    }
 }
 
 #[test]

@@ -44,6 +44,43 @@ fn a_failed_suite_is_one_alert_that_says_what_failed() {
 }
 
 #[test]
+fn each_run_is_an_event_of_its_own() {
+    // The id of the validation is that of its definition, which stays the same from run to run.
+    let next = FAILED.replace("2026-11-28T08:06:20.903632", "2026-11-29T08:06:20.903632");
+    let [first, again, next] =
+        [FAILED, FAILED, &next].map(|body| read(Source::GreatExpectations, body).event_id.unwrap());
+    assert_eq!(first, again);
+    assert_ne!(first, next);
+}
+
+#[test]
+fn the_body_s_own_word_and_numbers_count() {
+    let alert = |body| read(Source::GreatExpectations, body).alerts.remove(0).alert;
+    let alert_of = alert(r#"{"success": false, "suite_name": "s", "results": []}"#);
+    assert_eq!(
+        (&*alert_of.title, alert_of.status),
+        ("s: the validation failed", AlertStatus::Active)
+    );
+    let body = r#"{"success": false, "suite_name": "s", "results": [{"success": false}],
+        "statistics": {"evaluated_expectations": 14, "unsuccessful_expectations": 4}}"#;
+    assert_eq!(alert(body).title, "s: 4 of 14 expectations failed");
+}
+
+#[test]
+fn a_result_that_can_not_be_read_takes_no_other_of_its_checkpoint_along() {
+    let body = r#"{"run_results": {"a": {"success": false, "suite_name": "s", "results": [{"success": false}]}, "b": 5}}"#;
+    let read = read(Source::GreatExpectations, body);
+    assert_eq!(
+        (read.alerts.len(), read.ignored, read.warnings.len()),
+        (1, 1, 1)
+    );
+    assert_eq!(
+        fault(Source::GreatExpectations, r#"{"run_results": {"b": 5}}"#),
+        "body.run_results.0"
+    );
+}
+
+#[test]
 fn a_suite_that_passes_ends_the_problem_of_the_same_suite_and_asset() {
     let [failed, passed] = [FAILED, PASSED].map(|body| read(Source::GreatExpectations, body));
     let end = &passed.alerts[0].alert;

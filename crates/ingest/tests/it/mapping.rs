@@ -59,6 +59,17 @@ fn a_rule_sees_what_the_entries_of_a_body_share() {
 }
 
 #[test]
+fn no_rule_sees_the_key_of_the_caller() {
+    let rules = r#"{"rules": [{"title": "{{body.routing_key}}{{path.routing_key}}{{title}}"}]}"#;
+    let event = r#"{"routing_key": "ack_1", "event_action": "trigger", "payload": {"summary": "Late", "source": "s", "severity": "error"}}"#;
+    let body = Json::parse(event.as_bytes()).unwrap();
+    let read = Source::PagerDuty
+        .read(body, &mapping(rules), now())
+        .unwrap();
+    assert_eq!(read.alerts[0].alert.title, "Late");
+}
+
+#[test]
 fn a_title_that_comes_out_empty_changes_nothing() {
     let ingested = mapped(r#"{"rules": [{"title": " {{label.none}} "}]}"#);
     assert_eq!(ingested.alerts[0].alert.title, "a");

@@ -126,7 +126,7 @@ impl<L: Ledger> Posting<'_, L> {
             received_at: problem.received_at,
             occurrences: problem.occurrences,
             current: Some(json),
-            ends_nothing: false,
+            precedes_problem: false,
             is_stored: true,
             deliveries: queued.into_iter().map(|(_, delivery)| delivery).collect(),
         })
@@ -139,7 +139,7 @@ impl<L: Ledger> Posting<'_, L> {
             received_at: self.expiry.now,
             occurrences: 1,
             current: None,
-            ends_nothing: false,
+            precedes_problem: false,
             is_stored: false,
             deliveries: Vec::new(),
         }
@@ -154,7 +154,7 @@ impl<L: Ledger> Posting<'_, L> {
             ..new.clone()
         };
         Ok(Accepted {
-            ends_nothing: true,
+            precedes_problem: true,
             ..self.insert(&new, &[])?
         })
     }
@@ -186,7 +186,7 @@ impl<L: Ledger> Posting<'_, L> {
             received_at,
             occurrences: 1,
             current: None,
-            ends_nothing: false,
+            precedes_problem: false,
             is_stored: true,
             deliveries,
         })

@@ -235,7 +235,7 @@ fn whoever_did_not_get_the_opening_gets_no_follow_up_but_an_opening_when_it_rise
 fn an_end_without_a_problem_is_stored_and_nobody_is_notified() {
     let mut world = World::new();
     let accepted = world.problem(Severity::High, AlertStatus::Resolved);
-    assert!(!accepted.ends_nothing && accepted.deliveries.is_empty());
+    assert!(!accepted.precedes_problem && accepted.deliveries.is_empty());
     assert_eq!(world.ledger.len(), (1, 0, 0));
 }
 
@@ -246,7 +246,7 @@ fn an_end_of_before_the_beginning_ends_nothing() {
     let before = world.now - SignedDuration::from_secs(1);
     let early = alert(Some("k"), Severity::High, AlertStatus::Resolved, before);
     let accepted = world.post(early, 0b111);
-    assert!(accepted.ends_nothing && accepted.deliveries.is_empty());
+    assert!(accepted.precedes_problem && accepted.deliveries.is_empty());
     let again = world.problem(Severity::High, AlertStatus::Active);
     assert_eq!((again.id, again.occurrences), (opened.id, 2));
 }

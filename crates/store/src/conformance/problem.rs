@@ -166,7 +166,7 @@ pub async fn a_resolved_of_before_the_beginning_ends_nothing(world: World) {
     world.problem(Severity::High, 0, "").await;
     world.all_arrive(&connector).await;
     let early = world.titled("early", -5, Severity::High, "resolved").await;
-    assert!(early.ends_nothing && early.deliveries.is_empty());
+    assert!(early.precedes_problem && early.deliveries.is_empty());
     let listed = world
         .store
         .alert(world.space_id().await, early.id, world.expiry())
@@ -184,10 +184,10 @@ pub async fn a_resolved_of_before_the_beginning_ends_nothing(world: World) {
     let Acceptance::AlreadyStored(again) = keyed().await else {
         unreachable!("the key is known");
     };
-    assert!(first.ends_nothing && again[0].ends_nothing);
+    assert!(first.precedes_problem && again[0].precedes_problem);
     assert_eq!(first.id, again[0].id);
     let late = world.titled("late", 42, Severity::High, "resolved").await;
-    assert!(!late.ends_nothing);
+    assert!(!late.precedes_problem);
     assert_eq!(late.deliveries.len(), 1);
 }
 

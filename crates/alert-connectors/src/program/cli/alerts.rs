@@ -15,7 +15,7 @@ use super::{
     say,
     server_options::SpaceOptions,
     table::table,
-    wait_for,
+    talk, wait_for,
 };
 
 #[derive(Debug, Subcommand)]
@@ -147,8 +147,23 @@ async fn tail(list: &List) -> CommandResult {
         .unwrap_or_else(|| SystemClock.now().to_string());
     // What was printed of the newest moment: it is asked for again, since more may have come in it.
     let mut printed: Vec<String> = Vec::new();
+    let (mut has_answered, mut is_away) = (false, false);
     loop {
-        for alert in list.all_since(&space, &since).await? {
+        // Once it was there it comes back: a server is replaced now and then.
+        let found = match list.all_since(&space, &since).await {
+            Err(CommandError::Unreachable(line)) if has_answered => {
+                if !is_away {
+                    talk(format_args!("{line}; trying again until it answers"));
+                }
+                is_away = true;
+                Vec::new()
+            }
+            found => {
+                (has_answered, is_away) = (true, false);
+                found?
+            }
+        };
+        for alert in found {
             let (id, received_at) = (text(&alert, "id"), text(&alert, "received_at"));
             if printed.contains(&id) {
                 continue;

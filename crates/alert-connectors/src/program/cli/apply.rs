@@ -87,10 +87,14 @@ enum Action {
 }
 
 pub(super) fn run(options: Options) -> CommandResult {
-    let spaces = manifest::read(&options.files).map_err(CommandError::Usage)?;
+    let (spaces, mut faults) = manifest::read(&options.files);
     wait_for(async move {
-        let remote = options.server.remote()?;
-        let (mut changes, mut faults) = (Vec::new(), Vec::new());
+        let remote = match options.server.remote() {
+            Ok(remote) => remote,
+            Err(_) if !faults.is_empty() => return Err(CommandError::Usage(faults)),
+            Err(error) => return Err(error),
+        };
+        let mut changes = Vec::new();
         for space in &spaces {
             match plan(&remote, space, options.prune).await {
                 Ok(planned) => changes.extend(planned),
@@ -98,6 +102,8 @@ pub(super) fn run(options: Options) -> CommandResult {
                 Err(CommandError::Refused(line)) => {
                     faults.push(format!("the space {}: {line}", space.slug));
                 }
+                // The faults of the files are known without the server.
+                Err(_) if !faults.is_empty() => break,
                 Err(other) => return Err(other),
             }
         }

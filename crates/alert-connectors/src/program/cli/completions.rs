@@ -1,6 +1,6 @@
 //! `completions` and `man`: for a shell, which asks this program for the words while somebody types, and for a reader.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{env, fs, path::PathBuf, time::Duration};
 
 use clap::Args;
 use clap_complete::{
@@ -64,7 +64,14 @@ pub(super) fn run(options: &Options) -> CommandResult {
     let mut script = Vec::new();
     let name = "alert-connectors";
     shell.write_registration(VARIABLE, name, name, name, &mut script)?;
-    Ok(say(String::from_utf8_lossy(&script).trim_end())?)
+    let script = String::from_utf8_lossy(&script);
+    Ok(say(quoting(&script).trim_end())?)
+}
+
+/// Names of connectors have spaces and signs in them. Bash quotes a completion only if it is told that it is a file's name; the other
+/// shells quote every one.
+fn quoting(script: &str) -> String {
+    script.replace("-o bashdefault ", "-o bashdefault -o filenames ")
 }
 
 pub(super) fn man(options: &ManOptions) -> CommandResult {
@@ -85,7 +92,7 @@ pub(super) fn spaces() -> Vec<CompletionCandidate> {
 /// The names of the connectors in the space of the login.
 pub(super) fn connectors() -> Vec<CompletionCandidate> {
     asked(async || {
-        let space = RemoteSpace::of_login()?;
+        let space = RemoteSpace::of_login(typed_space().as_deref())?;
         let all = space.get("/alert-connectors").await?;
         Ok(candidates(&all, "name", "id"))
     })
@@ -98,6 +105,12 @@ fn candidates(list: &Value, word: &str, help: &str) -> Vec<CompletionCandidate> 
         Some(CompletionCandidate::new(item[word].as_str()?).help(help))
     };
     items.filter_map(candidate).collect()
+}
+
+/// The space that stands in the line so far.
+fn typed_space() -> Option<String> {
+    let mut words = env::args().skip_while(|word| word != "--space");
+    words.nth(1)
 }
 
 /// What a server answers in time. Without an answer nothing is completed, and nothing is said: somebody types.

@@ -9,7 +9,7 @@ use super::{
     cells::{items, text},
     remote::id,
     say,
-    server_options::ServerOptions,
+    server_options::{ServerOptions, by_spaces},
     table::table,
     talk, wait_for,
 };
@@ -41,7 +41,7 @@ pub(super) struct Create {
     /// What it is for
     name: String,
     /// Only for this space; for every space of yours if left out
-    #[arg(long, value_name = "SLUG")]
+    #[arg(long, value_name = "SLUG", add = by_spaces())]
     space: Option<String>,
     /// send: only post alerts; all: everything that you may do
     #[arg(long, default_value = "send")]

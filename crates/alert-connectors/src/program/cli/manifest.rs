@@ -24,8 +24,8 @@ pub(super) struct SpaceManifest {
     pub(super) connectors: Vec<NewConnector>,
 }
 
-/// Reads all files. Returns every fault of theirs, with its place.
-pub(super) fn read(paths: &[PathBuf]) -> Result<Vec<SpaceManifest>, Vec<String>> {
+/// Reads all files. Returns the spaces in them, as far as they can be read, and every fault of theirs, with its place.
+pub(super) fn read(paths: &[PathBuf]) -> (Vec<SpaceManifest>, Vec<String>) {
     let mut reader = Reader {
         rules: UrlRules {
             // The server knows which networks it may reach.
@@ -43,15 +43,12 @@ pub(super) fn read(paths: &[PathBuf]) -> Result<Vec<SpaceManifest>, Vec<String>>
     for path in paths {
         reader.file(path);
     }
-    if reader.faults.is_empty() {
-        return Ok(reader.spaces);
-    }
     let more = reader.faults.len().saturating_sub(FAULTS_MAX);
     reader.faults.truncate(FAULTS_MAX);
     if more > 0 {
         reader.faults.push(format!("and {more} more faults"));
     }
-    Err(reader.faults)
+    (reader.spaces, reader.faults)
 }
 
 struct Reader {

@@ -4,13 +4,19 @@ use std::time::Duration;
 
 use alert_connectors_model::{Clock, Slug, SystemClock};
 use anyhow::{Context, anyhow};
-use reqwest::{Client, Method, RequestBuilder, StatusCode, redirect::Policy};
+use reqwest::{Client, Method, RequestBuilder, StatusCode, header::RETRY_AFTER, redirect::Policy};
 use serde_json::Value;
 
 use super::{CommandError, kept_login::Login, space::slug};
 
+/// What a server answers that can't take a request now, or a proxy whose server can't.
+pub(super) const CANNOT_NOW: [StatusCode; 3] = [
+    StatusCode::BAD_GATEWAY,
+    StatusCode::SERVICE_UNAVAILABLE,
+    StatusCode::GATEWAY_TIMEOUT,
+];
 /// No request takes longer.
-const REQUEST_MAX: Duration = Duration::from_secs(30);
+pub(super) const REQUEST_MAX: Duration = Duration::from_secs(30);
 
 /// A server, and who asks it.
 pub(super) struct Remote {
@@ -83,6 +89,9 @@ impl Remote {
         let (status, answer) = self.answer(request).await?;
         if status.is_success() {
             Ok(answer)
+        } else if CANNOT_NOW.contains(&status) {
+            let line = format!("{} can't answer now ({status})", self.server);
+            Err(CommandError::Unreachable(line))
         } else {
             Err(self.refused(status, &answer))
         }
@@ -97,13 +106,26 @@ impl Remote {
         &self,
         request: RequestBuilder,
     ) -> Result<(StatusCode, Value), CommandError> {
+        let (status, body, _) = self.answer_and_wait(request).await?;
+        Ok((status, body))
+    }
+
+    /// The same, and how long the server asks to wait before the request is repeated.
+    pub(super) async fn answer_and_wait(
+        &self,
+        request: RequestBuilder,
+    ) -> Result<(StatusCode, Value, Option<Duration>), CommandError> {
         let answer = request.send().await;
         let answer = answer.map_err(|error| self.unreachable(&error))?;
         let status = answer.status();
+        let wait = answer.headers().get(RETRY_AFTER);
+        let wait = wait.and_then(|seconds| seconds.to_str().ok()?.parse().ok());
         let text = answer.text().await;
         let text = text.map_err(|error| self.unreachable(&error))?;
         let body = match text.as_str() {
             "" => Value::Null,
+            // Of a proxy, say.
+            _ if status.is_server_error() && !text.starts_with('{') => Value::Null,
             text => serde_json::from_str(text).with_context(|| {
                 format!(
                     "{} answers {status} without JSON: is it an Alert Connectors server?",
@@ -111,7 +133,7 @@ impl Remote {
                 )
             })?,
         };
-        Ok((status, body))
+        Ok((status, body, wait.map(Duration::from_secs)))
     }
 
     /// Why a server gave no answer.
@@ -133,12 +155,12 @@ impl Remote {
     /// What an answer says that refuses the request.
     pub(super) fn refused(&self, status: StatusCode, body: &Value) -> CommandError {
         if status == StatusCode::UNAUTHORIZED {
-            return CommandError::Refused(self.not_known());
+            return CommandError::Refused(self.not_known(body));
         }
         CommandError::Refused(refusal(body, status))
     }
 
-    fn not_known(&self) -> String {
+    fn not_known(&self, body: &Value) -> String {
         let login = self
             .login
             .as_ref()
@@ -149,8 +171,15 @@ impl Remote {
         });
         match ended {
             Some(end) => format!("the session ended at {end}: run `alert-connectors login` again"),
+            // The server still knows the tokens that ended lately.
+            None if body["detail"]
+                .as_str()
+                .is_some_and(|detail| detail.contains("expired")) =>
+            {
+                format!("the token has expired: {} wants another one", self.server)
+            }
             None => format!(
-                "{} does not know the token: it was revoked, it has ended, or it is another server's",
+                "{} does not know the token: it was revoked, it is mistyped, or it is another server's",
                 self.server
             ),
         }
@@ -158,10 +187,10 @@ impl Remote {
 }
 
 impl RemoteSpace {
-    /// The space of the login.
-    pub(super) fn of_login() -> Result<Self, CommandError> {
+    /// A space of the login's server: this one, or else that of the login.
+    pub(super) fn of_login(named: Option<&str>) -> Result<Self, CommandError> {
         let remote = Remote::of_login()?;
-        let slug = slug(remote.kept_space().unwrap_or_default())?;
+        let slug = slug(named.or(remote.kept_space()).unwrap_or_default())?;
         Ok(Self { remote, slug })
     }
 
@@ -266,13 +295,24 @@ fn root(error: &dyn std::error::Error) -> String {
     cause.to_string()
 }
 
-fn refusal(body: &Value, status: StatusCode) -> String {
-    let detail = body["detail"].as_str().unwrap_or_default();
-    let faults = body["errors"].as_array().into_iter().flatten();
+/// What a problem says beside its detail, a line each.
+pub(super) fn hints(problem: &Value) -> String {
+    let detail = problem["detail"].as_str().unwrap_or_default();
+    let faults = problem["errors"].as_array().into_iter().flatten();
     let faults = faults.filter_map(|fault| fault["msg"].as_str());
     let others = faults.filter(|msg| *msg != detail);
-    let hints: Vec<String> = others.map(|msg| format!("\nhint: {msg}")).collect();
-    format!("not accepted ({status}): {detail}{}", hints.concat())
+    others.map(|msg| format!("\nhint: {msg}")).collect()
+}
+
+fn refusal(body: &Value, status: StatusCode) -> String {
+    let detail = body["detail"].as_str().unwrap_or_default();
+    let hints = hints(body);
+    let said = if detail.is_empty() {
+        String::new()
+    } else {
+        format!(": {detail}")
+    };
+    format!("not accepted ({status}){said}{hints}")
 }
 
 /// A word of a list in an address.

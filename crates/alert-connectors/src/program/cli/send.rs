@@ -3,7 +3,9 @@
 use std::{io, time::Duration};
 
 use alert_connectors::SystemRandom;
+use alert_connectors_api::mended;
 use alert_connectors_model::Random;
+use bytes::Bytes;
 use clap::Args;
 use jiff::SignedDuration;
 use reqwest::{Method, StatusCode};
@@ -11,8 +13,13 @@ use serde_json::{Deserializer, Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::{
-    CommandError, CommandResult, cells::text, progress::Progress, remote::RemoteSpace, say,
-    server_options::SpaceOptions, talk, wait_for,
+    CommandError, CommandResult,
+    cells::text,
+    progress::Progress,
+    remote::{CANNOT_NOW, REQUEST_MAX, RemoteSpace, hints},
+    say,
+    server_options::SpaceOptions,
+    talk, wait_for,
 };
 
 #[derive(Debug, Args)]
@@ -71,11 +78,14 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// A server that can't answer now is asked again after this time, then after twice as long, up to the longest.
 const AGAIN_AFTER: Duration = Duration::from_millis(500);
 const AGAIN_AFTER_MAX: Duration = Duration::from_secs(10);
+/// A request is given this much time, however little is left of `--timeout`.
+const REQUEST_MIN: Duration = Duration::from_millis(100);
 /// So many alerts of standard input go in one request.
 const BATCH_ALERTS: usize = 500;
 
 pub(super) fn run(options: Options) -> CommandResult {
     let alerts = if options.title == "-" {
+        options.refuse_others()?;
         parsed(&io::read_to_string(io::stdin())?)?
     } else {
         vec![options.alert()?]
@@ -108,10 +118,11 @@ fn made_key() -> String {
     format!("cli-{:032x}", u128::from_be_bytes(bytes))
 }
 
-/// The alerts of standard input.
+/// The alerts of standard input, with what producers write although JSON has no such thing.
 fn parsed(text: &str) -> Result<Vec<Value>, CommandError> {
+    let text = mended(&Bytes::from(text.trim_start_matches('\u{feff}').to_owned()));
     let mut alerts = Vec::new();
-    for value in Deserializer::from_str(text).into_iter::<Value>() {
+    for value in Deserializer::from_slice(&text).into_iter::<Value>() {
         match value {
             Ok(Value::Array(list)) => alerts.extend(list),
             Ok(one) => alerts.push(one),
@@ -129,6 +140,34 @@ fn parsed(text: &str) -> Result<Vec<Value>, CommandError> {
 }
 
 impl Options {
+    /// Refuses options that describe an alert where standard input describes them all.
+    fn refuse_others(&self) -> CommandResult {
+        let given = [
+            ("type", self.alert_type.is_some()),
+            ("severity", self.severity.is_some()),
+            ("description", self.description.is_some()),
+            ("field", !self.fields.is_empty()),
+            ("url", self.url.is_some()),
+            ("action", !self.actions.is_empty()),
+            ("dedup-key", self.dedup_key.is_some()),
+            ("resolved", self.resolved),
+        ];
+        let given: Vec<String> = given
+            .into_iter()
+            .filter(|(_, is_given)| *is_given)
+            .map(|(name, _)| {
+                format!(
+                    "--{name} says nothing of alerts from standard input; write it into their JSON"
+                )
+            })
+            .collect();
+        if given.is_empty() {
+            Ok(())
+        } else {
+            Err(CommandError::Usage(given))
+        }
+    }
+
     /// The alert that the options describe.
     fn alert(&self) -> Result<Value, CommandError> {
         let mut faults = Vec::new();
@@ -201,8 +240,11 @@ impl Sending {
                     refused += 1;
                     let which = number * BATCH_ALERTS + at + 1;
                     let detail = text(&result["problem"], "detail");
+                    let hints = hints(&result["problem"]);
                     progress.aside(|| {
-                        talk(format_args!("error: alert {which} is refused: {detail}"));
+                        talk(format_args!(
+                            "error: alert {which} is refused: {detail}{hints}"
+                        ));
                     });
                 }
             }
@@ -224,16 +266,26 @@ impl Sending {
     ) -> Result<(StatusCode, Value), CommandError> {
         let mut wait = AGAIN_AFTER;
         loop {
+            let left = self.ends_at.saturating_duration_since(Instant::now());
             let request = self
                 .space
                 .remote
                 .request(Method::POST, &self.space.path(rest));
             let request = request.header("idempotency-key", key).json(body);
-            let (status, answer) = self.space.remote.answer(request).await?;
-            if status != StatusCode::SERVICE_UNAVAILABLE || Instant::now() + wait > self.ends_at {
+            let request = request.timeout(left.clamp(REQUEST_MIN, REQUEST_MAX));
+            let (status, answer, asked) = self.space.remote.answer_and_wait(request).await?;
+            if !CANNOT_NOW.contains(&status) {
                 return Ok((status, answer));
             }
-            sleep(wait).await;
+            let pause = asked.unwrap_or_default().max(wait);
+            if Instant::now() + pause > self.ends_at {
+                let detail = text(&answer, "detail");
+                return Err(CommandError::Unreachable(format!(
+                    "the server can't take it now ({status}) {detail}; it may be stored, so repeat it with --idempotency-key {}",
+                    self.key
+                )));
+            }
+            sleep(pause).await;
             wait = (2 * wait).min(AGAIN_AFTER_MAX);
         }
     }

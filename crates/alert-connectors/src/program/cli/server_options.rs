@@ -64,7 +64,9 @@ impl ServerOptions {
         let server = checked_server(&server)?;
         // The token of one server is not shown to another.
         let kept = login.filter(|login| login.server == server);
-        let token = match (&self.token, &kept) {
+        // An empty variable counts as not set.
+        let given = self.token.as_ref().filter(|token| !token.is_empty());
+        let token = match (given, &kept) {
             (Some(token), _) => token.clone(),
             (None, Some(kept)) => kept.token.clone(),
             (None, None) => {

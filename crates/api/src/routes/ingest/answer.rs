@@ -39,7 +39,7 @@ fn counted(read: Read, stored: &[Stored]) -> schema::Ingested {
     for (at, (prepared, stored)) in read.alerts.iter().zip(stored).enumerate() {
         let accepted = &stored.accepted;
         warnings.extend_from_slice(&prepared.warnings);
-        if accepted.ends_nothing {
+        if accepted.precedes_problem {
             warnings.push(ends_nothing_warning(&Loc::body().field("alerts").item(at)));
         }
         match prepared.alert.status {

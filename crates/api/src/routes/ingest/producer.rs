@@ -184,7 +184,14 @@ pub(super) fn no_source() -> ApiError {
 /// Some producers don't say what they send, such as Prefect's action that calls a webhook.
 pub(super) fn with_media_type(mut headers: HeaderMap) -> HeaderMap {
     let json = HeaderValue::from_static("application/json");
-    headers.entry(header::CONTENT_TYPE).or_insert(json);
+    if headers.contains_key("ce-specversion") {
+        // In binary mode it is an attribute of the event, whose data need not be JSON.
+        if let Some(media_type) = headers.insert(header::CONTENT_TYPE, json) {
+            headers.insert("ce-datacontenttype", media_type);
+        }
+    } else {
+        headers.entry(header::CONTENT_TYPE).or_insert(json);
+    }
     headers
 }
 

@@ -1,7 +1,7 @@
 //! The alerts of a producer's body.
 
-use alert_connectors_ingest::{Mapping, Source, event_of_headers};
-use alert_connectors_model::{Json, Random, Warning};
+use alert_connectors_ingest::{EventData, Mapping, Source, event_of_headers};
+use alert_connectors_model::{Fault, Json, Random, Warning};
 use alert_connectors_store::{PreparedAlert, Roster};
 use bytes::Bytes;
 use http::HeaderMap;
@@ -87,14 +87,44 @@ fn attributes(headers: &HeaderMap) -> Vec<(String, String)> {
     headers.iter().filter_map(attribute).collect()
 }
 
+/// The data of an event in binary mode, by its media type, which is JSON if it has none.
+fn data_of<'b>(
+    attributes: &[(String, String)],
+    body: &'b Bytes,
+) -> Result<EventData<'b>, ApiError> {
+    let media_type = attributes
+        .iter()
+        .find(|(name, _)| name == "datacontenttype");
+    let is_json = media_type.is_none_or(|(_, media_type)| body::is_json_type(media_type));
+    Ok(match (&**body, is_json) {
+        ([], _) => EventData::None,
+        (_, true) => EventData::Json(body::parse(body)?),
+        (bytes, false) => EventData::Bytes(bytes),
+    })
+}
+
+/// The faults of a body that is not what its source sends, and how to look at it.
+fn not_the_shape(source: Source, mut faults: Vec<Fault>) -> ApiError {
+    if let Some(first) = faults.first_mut() {
+        let name = source.name();
+        let hint = format!(
+            " Post the body to …/ingest/{name}/preview to see what becomes of it without storing anything."
+        );
+        first.msg.push_str(&hint);
+    }
+    ApiError::invalid(faults)
+}
+
 fn alerts_of(parts: Parts, bytes: &Bytes) -> Result<Read, ApiError> {
     let mended = body::mended(bytes);
-    let mut body = body::parse(&mended)?;
-    if !parts.attributes.is_empty() {
-        body = event_of_headers(parts.attributes, body);
-    }
+    let body = if parts.attributes.is_empty() {
+        body::parse(&mended)?
+    } else {
+        let data = data_of(&parts.attributes, &mended)?;
+        event_of_headers(parts.attributes, data)
+    };
     let ingested = parts.source.read(body, &parts.mapping, parts.now);
-    let mut ingested = ingested.map_err(ApiError::invalid)?;
+    let mut ingested = ingested.map_err(|faults| not_the_shape(parts.source, faults))?;
     if let (Source::PagerDuty, [event]) = (parts.source, &mut *ingested.alerts) {
         let key = event.alert.dedup_key.get_or_insert(parts.made_key);
         ingested.dedup_key = Some(key.clone());

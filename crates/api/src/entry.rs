@@ -1,5 +1,6 @@
 //! Entering a space: identity, then the space, then access. Handlers get a space only from here: one that forgets the
-//! check has no space to work on.
+//! check has no space to work on. Two others look a space up and judge access themselves: a producer's signature
+//! (`routes/ingest/producer.rs`), and a host that posts without HTTP (`in_process.rs`).
 
 use std::sync::Arc;
 

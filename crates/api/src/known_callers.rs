@@ -6,7 +6,7 @@ tokio::task_local! {
     static NOTIFY: Arc<dyn Fn() + Send + Sync>;
 }
 
-/// Answers a request, and calls back once its caller has shown a valid token.
+/// Answers a request, and calls back once its caller has shown a valid token, key or signature.
 pub async fn notifying_of_callers<F: Future>(
     notify: impl Fn() + Send + Sync + 'static,
     answering: F,

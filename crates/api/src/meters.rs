@@ -12,7 +12,7 @@ impl ApiMeters {
     pub(crate) fn register(&self, registry: &mut Registry) {
         registry.register(
             "alerts_accepted",
-            "Alerts that were answered 202, repeats of a problem included",
+            "Alerts that were accepted and are on disk, repeats of a problem included",
             self.alerts.clone(),
         );
         registry.register(

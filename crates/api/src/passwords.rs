@@ -1,4 +1,4 @@
-//! Passwords and tokens: Argon2id off the async threads and a few at a time; tokens of 256 random bits, kept as hashes.
+//! Passwords and tokens: Argon2id, which is checked off the async threads and one at a time; tokens of 256 random bits, kept as hashes.
 
 use std::{
     sync::{Arc, OnceLock},

@@ -1,4 +1,5 @@
-//! Query parameters: every fault at once, a repeated one means "or", an unknown one is a fault.
+//! Query parameters: every fault at once, an unknown one is a fault. A repeated filter means "or"; of any other parameter the last
+//! one counts.
 
 use std::{borrow::Cow, str::FromStr};
 

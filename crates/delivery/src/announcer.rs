@@ -95,7 +95,7 @@ async fn announce(
     }
 }
 
-/// Returns whether the spaces were notified that a destination is blocked.
+/// Returns whether the spaces were notified that a destination is blocked or never answers.
 async fn was_announced(registry: &Registry, fingerprint: Fingerprint) -> Result<bool, StoreError> {
     let context = &registry.context;
     let destination = registry.destination(fingerprint);

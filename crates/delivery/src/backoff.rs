@@ -1,4 +1,4 @@
-//! Back-off: when to retry. Pure, with time and randomness as parameters.
+//! Back-off: when to retry, by how often it failed or by what the channel asked for (429, `Retry-After`). Pure, with time and randomness as parameters.
 
 use std::time::{Duration, SystemTime};
 

@@ -31,7 +31,7 @@ pub struct BlockAlerts<S: ?Sized> {
     pub random: Arc<dyn Random>,
     /// How long a delivery is tried.
     pub retry_for: SignedDuration,
-    /// A problem that is still active after this long is announced again.
+    /// How old the last notification of a problem is when the next repeat reminds of it.
     pub renotify: SignedDuration,
     /// Where those who watch a space learn of the alert.
     pub feed: Feed,

@@ -147,7 +147,7 @@ async fn resume_after(
     until_quiet: HoldBack,
 ) {
     tokio::select! {
-        () = old.quiet() => {}
+        () = old.until_calm() => {}
         () = registry.context.stopping.cancelled() => return,
     }
     drop(until_quiet);

@@ -2,7 +2,7 @@
 
 use prometheus_client::metrics::gauge::Gauge;
 
-/// Pending deliveries take at most this much memory together.
+/// Once pending deliveries take this much memory together, no more are read ahead. What must be in memory may exceed it.
 const BYTES_MAX: i64 = 12 * 1_024 * 1_024;
 
 /// The budget, counted by the metric that shows how much of it is reserved. Clones share it.

@@ -340,7 +340,7 @@ impl SendPolicy {
         (self.digest_max, self.changed) = (DIGEST_MAX, true);
     }
 
-    /// The spaces were notified that it is blocked, or that it no longer is.
+    /// The spaces were notified that it is blocked or never answers, or that it works again.
     pub(crate) fn announced(&mut self, announced: bool) {
         (self.health.announced, self.changed) = (announced, true);
     }

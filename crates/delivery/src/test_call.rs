@@ -183,11 +183,11 @@ async fn conclude(
 
 /// A test that worked shows that the webhook works: pending deliveries are released.
 async fn repaired(context: &Context, destination: &Arc<Destination>) {
-    let is_troubled = destination.with_policy(|policy| {
+    let has_failed = destination.with_policy(|policy| {
         let health = policy.health();
         health.block.is_some() || health.failures > 0 || health.unanswered > 0
     });
-    if is_troubled == Some(true) {
+    if has_failed == Some(true) {
         let now = context.moment();
         destination
             .update_policy(context, |policy| policy.repaired(now))

@@ -67,9 +67,9 @@ pub(crate) fn read(
 }
 
 /// The batch is the same one only if all of its events are.
-fn batch<'j>(
+fn batch(
     alert_type: &'static str,
-    events: Vec<Json<'j>>,
+    events: Vec<Json<'_>>,
     reading: &mut Reading<'_>,
 ) -> Result<(), Vec<Fault>> {
     let mut ids = Some(String::new());

@@ -6,7 +6,7 @@ use std::{
 };
 
 use alert_connectors_api::{
-    Caller, Freshness, Identity, IdentityError, Seldom, StoreIdentity, session_token, token_hash,
+    Caller, Freshness, Identity, IdentityError, Seldom, StoreIdentity, caller_token, token_hash,
 };
 use alert_connectors_model::{Clock, Random};
 use alert_connectors_store::{Session, Store, TokenHash};
@@ -167,7 +167,7 @@ impl Identity for SsoIdentity {
         headers: &HeaderMap,
         freshness: Freshness,
     ) -> Result<Caller, IdentityError> {
-        let token = session_token(headers)?;
+        let token = caller_token(headers)?;
         if !is_of_issuer(token) {
             return self.own.caller(headers, freshness).await;
         }

@@ -32,7 +32,7 @@ pub struct DestinationHealth {
     pub failing: FailingMessages,
     /// Whether it is blocked.
     pub block: Option<Block>,
-    /// Whether the spaces were notified that it is blocked, and not yet that it works again.
+    /// Whether the spaces were notified that it is blocked or never answers, and not yet that it works again.
     pub announced: bool,
     /// When it was repaired last: expiry counts from here.
     pub repaired_at: Option<Timestamp>,

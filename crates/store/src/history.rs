@@ -244,8 +244,8 @@ impl From<HealthFacts> for Health {
     }
 }
 
-/// The health of a connector in a word: `paused` is switched off, `blocked` waits for a repair, `retrying` failed last,
-/// `healthy` worked last, `idle` was never tried.
+/// The health of a connector in a word: `paused` is switched off, `blocked` waits for a repair, `retrying` failed last, `healthy`
+/// has worked and has not failed since, `idle` has neither worked nor failed. A request to slow down (429) is neither.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -256,9 +256,9 @@ pub enum HealthState {
     Blocked,
     /// The last attempt failed.
     Retrying,
-    /// The last attempt worked.
+    /// It has worked, and nothing failed since.
     Healthy,
-    /// Nothing was ever tried.
+    /// Nothing has arrived or failed yet.
     Idle,
 }
 

@@ -57,8 +57,8 @@ pub trait Queue: Send + Sync {
         destination: Fingerprint,
     ) -> Result<Vec<(Arc<Space>, Arc<Connector>)>, StoreError>;
 
-    /// Records the outcomes of attempts in one transaction. When it returns, all of it is on disk. Recording something
-    /// twice changes nothing. Returns an answer for each outcome, in order.
+    /// Records the outcomes of attempts in one transaction. When it returns, all of it is on disk. Recording an end twice
+    /// changes nothing; recording a retry twice counts one more attempt of its delivery. Returns an answer for each outcome, in order.
     async fn record(&self, reports: Arc<[Report]>) -> Result<Vec<Recorded>, StoreError>;
 
     /// Waits for what was committed since the last call, in the order of the commits; `None` once the store stopped.
@@ -71,7 +71,7 @@ pub trait Queue: Send + Sync {
 pub struct Backlog {
     /// The destinations with pending deliveries.
     pub pending: Vec<Fingerprint>,
-    /// The destinations that are blocked, or whose spaces were not notified yet that they work again.
+    /// The destinations that are blocked or never answer, and those whose spaces were not notified yet that they work again.
     pub troubled: Vec<Fingerprint>,
     /// Whether another server queued something since the last call.
     pub queued_elsewhere: bool,
@@ -262,7 +262,8 @@ impl Fence {
     }
 }
 
-/// The result of one request, for every delivery that it carried.
+/// What is to be recorded at once: the result of a request, for every delivery that it carried, or a follow-up that was cancelled,
+/// or a change of health.
 #[derive(Debug, Clone)]
 pub struct Report {
     /// The destination that it was sent to.

@@ -346,7 +346,7 @@ export type ApiKeyPage = {
  */
 export type Attempt = {
     /**
-     * How many alerts the message carried.
+     * How many deliveries the message carried.
      */
     digest_size: number;
     /**
@@ -638,7 +638,8 @@ export type DeliveryMessage = {
      */
     connector_type: ConnectorType;
     /**
-     * How many messages the last request carried. If there is more than one, it was a digest, which holds this message in short.
+     * How many deliveries the last request carried. With more than one it was a digest, which holds this message in short, or the
+     * message was merged with what followed it.
      */
     digest_size: number;
     /**
@@ -741,8 +742,8 @@ export type Health = {
 };
 
 /**
- * The health of a connector in a word: `paused` is switched off, `blocked` waits for a repair, `retrying` failed last,
- * `healthy` worked last, `idle` was never tried.
+ * The health of a connector in a word: `paused` is switched off, `blocked` waits for a repair, `retrying` failed last, `healthy`
+ * has worked and has not failed since, `idle` has neither worked nor failed. A request to slow down (429) is neither.
  */
 export type HealthState = 'paused' | 'blocked' | 'retrying' | 'healthy' | 'idle';
 

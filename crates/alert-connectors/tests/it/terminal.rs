@@ -343,7 +343,7 @@ async fn alerts_of_standard_input_are_sent_and_the_bad_ones_named() {
     // As Python writes it, and Windows begins a file.
     let odd = format!(
         "\u{feff}{}",
-        line("NaN rows").replace("}", r#", "fields": {"rows": NaN}}"#)
+        line("NaN rows").replace('}', r#", "fields": {"rows": NaN}}"#)
     );
     assert!(erin.types(&["send", "-"], &odd).status.success());
     for nonsense in ["", "nonsense", "{"] {

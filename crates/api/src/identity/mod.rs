@@ -11,7 +11,7 @@ use http::HeaderMap;
 use jiff::Timestamp;
 
 pub use elsewhere::{SignInAttempt, SignInElsewhere, SignInError};
-pub use session_cookie::session_token;
+pub use session_cookie::caller_token;
 pub(crate) use session_cookie::{
     JOURNEY_COOKIE, cookie, forget_cookie, is_foreign, set_cookie, set_journey_cookie,
 };

@@ -29,7 +29,7 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// The token of a caller: of the header `Authorization`, or else of the session cookie.
-pub fn session_token(headers: &HeaderMap) -> Result<&str, IdentityError> {
+pub fn caller_token(headers: &HeaderMap) -> Result<&str, IdentityError> {
     if headers.contains_key(header::AUTHORIZATION) {
         return bearer(headers).ok_or(IdentityError::Unauthenticated);
     }
@@ -192,7 +192,7 @@ mod tests {
         ] {
             let all = [&[COOKIE, HOST][..], &lines].concat();
             let all = headers(&all);
-            let found = session_token(&all);
+            let found = caller_token(&all);
             assert_eq!(found.is_ok(), is_good, "{lines:?}");
             if !is_good {
                 assert!(matches!(found, Err(IdentityError::ForeignOrigin)));
@@ -203,14 +203,14 @@ mod tests {
     #[test]
     fn the_header_wins_over_the_cookie() {
         let both = headers(&[COOKIE, HOST, ("authorization", "Bearer acs_2")]);
-        assert_eq!(session_token(&both).unwrap(), "acs_2");
+        assert_eq!(caller_token(&both).unwrap(), "acs_2");
         let malformed = headers(&[
             COOKIE,
             HOST,
             ("sec-fetch-site", "same-origin"),
             ("authorization", "Basic x"),
         ]);
-        let found = session_token(&malformed);
+        let found = caller_token(&malformed);
         assert!(matches!(found, Err(IdentityError::Unauthenticated)));
     }
 
@@ -218,9 +218,9 @@ mod tests {
     fn the_plain_name_counts_only_where_the_other_can_not_be_kept() {
         let plain = ("cookie", "session=acs_1");
         let over_http = headers(&[plain, HOST, ("origin", "http://alerts.example.com")]);
-        assert_eq!(session_token(&over_http).unwrap(), "acs_1");
+        assert_eq!(caller_token(&over_http).unwrap(), "acs_1");
         let over_https = headers(&[plain, HOST, ("sec-fetch-site", "same-origin")]);
-        assert!(session_token(&over_https).is_err());
+        assert!(caller_token(&over_https).is_err());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use http::{HeaderMap, header};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Caller, Freshness, Identity, IdentityError, KeyLimits, session_token};
+use super::{Caller, Freshness, Identity, IdentityError, KeyLimits, caller_token};
 use crate::token_hash;
 
 /// At most this many callers are cached.
@@ -109,7 +109,7 @@ impl Identity for StoreIdentity {
         headers: &HeaderMap,
         freshness: Freshness,
     ) -> Result<Caller, IdentityError> {
-        let hash = token_hash(session_token(headers)?);
+        let hash = token_hash(caller_token(headers)?);
         let cached = match freshness {
             Freshness::Cached => self
                 .known

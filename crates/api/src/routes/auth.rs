@@ -18,7 +18,7 @@ use crate::{
     body::{self, SIGN_IN_BYTES_MAX},
     body_budget::CallerKind,
     entry::{SignedIn, TRIES_MAX},
-    identity::{forget_cookie, is_foreign, session_token, set_cookie},
+    identity::{caller_token, forget_cookie, is_foreign, set_cookie},
     new_token, token_hash,
 };
 
@@ -239,7 +239,7 @@ async fn end(app: &App, caller: &Caller, headers: &HeaderMap) -> Result<(), ApiE
         let detail = "An API key has no session; end it with DELETE /api-keys/{id}.";
         return Err(ApiError::new(ErrorKind::Forbidden, detail));
     }
-    let ended = match session_token(headers) {
+    let ended = match caller_token(headers) {
         Ok(token) => app.store.end_token(token_hash(token)).await?,
         // A platform that brings its own identity may know the caller by something else.
         Err(_other) => false,

@@ -1,7 +1,8 @@
 //! Posting alerts: one, a batch, or a preview that is not sent.
 //!
 //! This is the hot path. Caller and connectors come from memory; the store's own transaction checks that they still hold,
-//! and what does not is matched and authorised again. An alert is parsed once, turned into JSON once, and never read back.
+//! and what does not is matched and authorised again. An alert is parsed once and turned into JSON once; only a repeat of a
+//! problem or of a request is read from the store.
 
 use std::borrow::Cow;
 
@@ -161,7 +162,7 @@ fn batch_room(
     AnswerRoom::reserve(app, body_bytes + alerts * each)
 }
 
-/// The corrections, and a warning if the alert resolves nothing.
+/// The corrections, and a warning if the alert is an end from before the problem began.
 fn warnings<'p>(prepared: &'p PreparedAlert, stored: &Stored, loc: &Loc) -> Cow<'p, [Warning]> {
     if !stored.accepted.precedes_problem {
         return Cow::Borrowed(&prepared.warnings);

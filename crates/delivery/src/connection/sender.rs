@@ -53,7 +53,7 @@ pub struct SenderOptions {
     pub no_proxy: Vec<HostPattern>,
     /// How names are looked up.
     pub resolver: Arc<dyn Resolve>,
-    /// Tells the time for `Retry-After`.
+    /// Tells the time to the whole engine.
     pub clock: Arc<dyn Clock>,
     /// How long things may take.
     pub limits: TimeLimits,

@@ -156,7 +156,7 @@ impl Destination {
     }
 
     /// Waits until nothing is under way or unrecorded.
-    pub(crate) async fn quiet(&self) {
+    pub(crate) async fn until_calm(&self) {
         loop {
             // Made before the look, so that no word of it is missed.
             let calm = self.calm.notified();

@@ -9,7 +9,7 @@ use crate::{Block, DestinationHealth, FailingMessages, StoreError, UNANSWERED_TO
 pub const HEALTH_COLUMNS: &str = "failures, failing_since, recovered_at, last_error, throttles, wait_set_at, wait_ms,
     wait_asked, refused, blocked_at, block_reason, probes, told, repaired_at, quiet, unanswered, failing_messages";
 
-/// The destinations that are blocked, or whose spaces were not notified yet that they work again. It walks those that
+/// The destinations that are blocked or never answer, and those whose spaces were not notified yet that they work again. It walks those that
 /// ever gave trouble.
 pub const TROUBLED: &str =
     "SELECT fingerprint FROM destinations WHERE blocked_at IS NOT NULL OR told

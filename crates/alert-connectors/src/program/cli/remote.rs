@@ -301,7 +301,8 @@ pub(super) fn hints(problem: &Value) -> String {
     let faults = problem["errors"].as_array().into_iter().flatten();
     let faults = faults.filter_map(|fault| fault["msg"].as_str());
     let others = faults.filter(|msg| *msg != detail);
-    others.map(|msg| format!("\nhint: {msg}")).collect()
+    let lines: Vec<String> = others.map(|msg| format!("\nhint: {msg}")).collect();
+    lines.concat()
 }
 
 fn refusal(body: &Value, status: StatusCode) -> String {

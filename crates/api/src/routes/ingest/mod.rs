@@ -35,7 +35,8 @@ use crate::{
     path::{PathSlug, PathSource},
 };
 
-/// Post the body of a producer's own webhook. Every alert in it is stored with its deliveries before the answer.
+/// Post the body of a producer's own webhook. Its alerts are stored with their deliveries before the answer, but for those that the
+/// mapping drops and, of sources that also say what is good, ends of problems that are not open.
 ///
 /// A producer that can't send a bearer token may use HTTP basic authentication, with the API key as the password; PagerDuty's clients
 /// may send the key as `routing_key`. Where the space has set a secret for the source, its signature stands in for all of these.

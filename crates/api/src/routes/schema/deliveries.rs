@@ -87,7 +87,8 @@ answers! {
         /// The body of the request: the message alone, or the digest that it was sent with.
         #[schema(value_type = Value)]
         payload: Box<serde_json::value::RawValue>,
-        /// How many messages the last request carried. If there is more than one, it was a digest, which holds this message in short.
+        /// How many deliveries the last request carried. With more than one it was a digest, which holds this message in short, or the
+        /// message was merged with what followed it.
         #[schema(minimum = 1)]
         digest_size: u32,
     }
@@ -109,7 +110,7 @@ answers! {
         /// What went wrong, with the webhook's own words. It never holds the URL.
         #[schema(value_type = Option<String>, required)]
         error: Option<&'d str>,
-        /// How many alerts the message carried.
+        /// How many deliveries the message carried.
         #[schema(minimum = 1)]
         digest_size: u32,
     }

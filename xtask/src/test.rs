@@ -42,6 +42,7 @@ pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
     for name in ["curl", "jq"] {
         debian_program(&name.to_uppercase(), &format!("/usr/bin/{name}"), name)?;
     }
+    let promtool = debian_program("PROMTOOL", "/usr/bin/promtool", "prometheus")?;
     let dbt = python::programs("dbt")?.join("dbt").display().to_string();
     let senders = python::programs("hooks")?.join("python");
     let senders = senders.display().to_string();
@@ -50,6 +51,7 @@ pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
         &[
             (SERVER, &server),
             ("ALERTMANAGER", &alertmanager),
+            ("PROMTOOL", &promtool),
             ("DBT", &dbt),
             ("HOOK_SENDERS", &senders),
         ],

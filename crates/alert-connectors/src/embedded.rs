@@ -2,9 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
+use alert_connectors_api::{
+    ApiError, App, PostedAlert, metrics_router, operations_router, router, users_router,
+};
 #[cfg(feature = "program")]
-use alert_connectors_api::whole;
-use alert_connectors_api::{ApiError, App, PostedAlert, operations_router, router, users_router};
+use alert_connectors_api::{Metrics, whole};
 use alert_connectors_model::{Clock, Random, Slug, Space, SpaceId, display_name};
 use alert_connectors_store::{SpaceChange, Store, StoreError};
 use alert_connectors_tasks::Tasks;
@@ -91,7 +93,22 @@ impl AlertConnectors {
     /// of the server: nothing may be mounted beside them.
     #[cfg(feature = "program")]
     pub fn whole_router(&self) -> Router {
-        whole(&self.app, alert_connectors_console::router())
+        whole(&self.app, alert_connectors_console::router(), Metrics::Here)
+    }
+
+    /// The same without `/metrics`, which [`AlertConnectors::metrics_router`] serves elsewhere.
+    #[cfg(feature = "program")]
+    pub fn whole_router_without_metrics(&self) -> Router {
+        whole(
+            &self.app,
+            alert_connectors_console::router(),
+            Metrics::Elsewhere,
+        )
+    }
+
+    /// Metrics and probes alone.
+    pub fn metrics_router(&self) -> Router {
+        metrics_router(&self.app)
     }
 
     /// The same routes, which answer 503 once the service stops: nothing that they took would be delivered.

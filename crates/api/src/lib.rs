@@ -45,5 +45,7 @@ pub use known_callers::notifying_of_callers;
 pub use openapi::openapi_json;
 pub use passwords::{Password, Passwords, new_token, token_hash};
 pub use peer::{Peer, TrustedProxies};
-pub use routes::{METRICS_PREFIX, operations_router, router, users_router, whole};
+pub use routes::{
+    METRICS_PREFIX, Metrics, metrics_router, operations_router, router, users_router, whole,
+};
 pub use seldom::Seldom;

@@ -1,10 +1,26 @@
 //! What the API counts, without a tenant's name.
 
-use prometheus_client::{metrics::counter::Counter, registry::Registry};
+use axum::extract::MatchedPath;
+use http::{Method, StatusCode};
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family},
+    registry::Registry,
+};
+
+/// The labels of answers. Cardinality is bounded: the routes of the API, their methods and the statuses that they answer.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answered {
+    method: &'static str,
+    /// The route as it is written in the description of the API, such as `/spaces/{slug}/alerts`.
+    route: String,
+    status: u16,
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct ApiMeters {
     alerts: Counter,
+    answers: Family<Answered, Counter>,
     refused: Counter,
 }
 
@@ -14,6 +30,11 @@ impl ApiMeters {
             "alerts_accepted",
             "Alerts that were accepted and are on disk, repeats of a problem included",
             self.alerts.clone(),
+        );
+        registry.register(
+            "http_requests",
+            "Requests that were answered, by route and status",
+            self.answers.clone(),
         );
         registry.register(
             "requests_unavailable",
@@ -26,9 +47,34 @@ impl ApiMeters {
         self.alerts.inc_by(alerts as u64);
     }
 
-    pub(crate) fn answered(&self, status: http::StatusCode) {
-        if status == http::StatusCode::SERVICE_UNAVAILABLE {
+    /// A request was answered. What matches no route counts as one.
+    pub(crate) fn answered(
+        &self,
+        method: &Method,
+        route: Option<&MatchedPath>,
+        status: StatusCode,
+    ) {
+        let answered = Answered {
+            method: method_name(method),
+            route: route.map_or("none", MatchedPath::as_str).to_owned(),
+            status: status.as_u16(),
+        };
+        self.answers.get_or_create(&answered).inc();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
             self.refused.inc();
         }
+    }
+}
+
+/// The methods that routes have. A caller may make up any other.
+fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        _ => "other",
     }
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use alert_connectors_model::{AttemptOutcome, ConnectorType};
+use alert_connectors_model::{AttemptOutcome, ConnectorType, DeliveryState};
+use jiff::Timestamp;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -22,6 +23,9 @@ pub struct DeliveryMeters {
     /// By the places of platform and outcome, found without a lock.
     attempts: [[Counter; AttemptOutcome::ALL.len()]; ConnectorType::ALL.len()],
     family: Family<Labels, Counter>,
+    /// By the state in which requests ended deliveries.
+    ended: Family<Ended, Counter>,
+    delay: Histogram,
     carried: Counter,
     digests: Counter,
     seconds: Histogram,
@@ -29,6 +33,16 @@ pub struct DeliveryMeters {
     waiting_bytes: Gauge,
 }
 
+/// The label of deliveries that ended.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Ended {
+    state: &'static str,
+}
+
+/// From a channel that is free to one that was blocked for a day.
+const DELAYS: [f64; 13] = [
+    0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 3_600.0, 21_600.0, 86_400.0,
+];
 /// From a quick answer to the time limit of a request.
 const SECONDS: [f64; 8] = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0];
 
@@ -47,6 +61,8 @@ impl Default for DeliveryMeters {
                 std::array::from_fn(|at| counter(platform, AttemptOutcome::ALL[at]))
             }),
             family,
+            ended: Family::default(),
+            delay: Histogram::new(DELAYS),
             carried: Counter::default(),
             digests: Counter::default(),
             seconds: Histogram::new(SECONDS),
@@ -63,6 +79,16 @@ impl DeliveryMeters {
             "attempts",
             "Requests to webhooks, by platform and outcome",
             self.family.clone(),
+        );
+        registry.register(
+            "deliveries_ended",
+            "Deliveries that requests of this server ended, by state",
+            self.ended.clone(),
+        );
+        registry.register(
+            "delivery_delay_seconds",
+            "From the acceptance of an alert to the arrival of its message",
+            self.delay.clone(),
         );
         registry.register(
             "deliveries_carried",
@@ -89,6 +115,23 @@ impl DeliveryMeters {
             "About what the deliveries that wait in memory take of it; the others wait on disk",
             self.waiting_bytes.clone(),
         );
+    }
+
+    /// A request ended the deliveries that were made at these times.
+    pub(crate) fn ended(&self, state: DeliveryState, created_at: &[Timestamp], at: Timestamp) {
+        let label = Ended {
+            state: state.as_str(),
+        };
+        let counter = self.ended.get_or_create(&label);
+        counter.inc_by(created_at.len() as u64);
+        if !matches!(state, DeliveryState::Delivered | DeliveryState::Accepted) {
+            return;
+        }
+        for created_at in created_at {
+            // A clock may have been set back meanwhile.
+            let delay = at.duration_since(*created_at).as_secs_f64().max(0.0);
+            self.delay.observe(delay);
+        }
     }
 
     pub(crate) fn waiting_bytes(&self) -> Gauge {

@@ -30,6 +30,8 @@ pub(crate) struct DigestPayload {
     connector: Arc<Connector>,
     /// The deliveries that it carries, each with its place in the order.
     deliveries: Vec<(i64, DeliveryId)>,
+    /// When each of them was made.
+    created_at: Vec<Timestamp>,
     /// The oldest of them, by which a log names it.
     first: Option<(AlertId, DeliveryId)>,
     attempts: u32,
@@ -54,6 +56,7 @@ impl DigestPayload {
                 .iter()
                 .map(|entry| (entry.seq, entry.id))
                 .collect(),
+            created_at: batch.entries.iter().map(|entry| entry.created_at).collect(),
             first: first.map(|entry| (entry.alert_id, entry.id)),
             attempts: first.map_or(0, |entry| entry.attempts),
             alert_type: one_type(&batch.entries),
@@ -118,6 +121,17 @@ impl Payload {
         match self {
             Self::Message(waiting) => waiting.len(),
             Self::Digest(batch) => batch.deliveries.len(),
+        }
+    }
+
+    /// When each delivery that it carries was made.
+    pub(crate) fn created_at(&self) -> Vec<Timestamp> {
+        match self {
+            Self::Message(waiting) => {
+                let created_at = |queued: &QueuedDelivery| queued.delivery.created_at;
+                waiting.iter().map(created_at).collect()
+            }
+            Self::Digest(batch) => batch.created_at.clone(),
         }
     }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use alert_connectors_model::ConnectorId;
 use alert_connectors_store::{
     ALERTS_A_STEP, Census, ENDS_A_STEP, Expiry, Inspection, Progress, StoreError, Tidied, Tidying,
-    Upkeep, stored::BLOCKED,
+    Upkeep,
+    stored::{BLOCKED, Columns as _},
 };
 use async_trait::async_trait;
 
@@ -53,6 +54,7 @@ const REMOVE: &str =
     DELETE FROM alerts a USING unnest($1::int8[]) AS g (seq) WHERE a.seq = g.seq";
 // The primary key alone.
 const PENDING: &str = "SELECT count(*) FROM pending";
+const OLDEST_PENDING: &str = "SELECT min(queued_at) FROM pending";
 
 /// One step looks at no more connectors with pending deliveries than this.
 const CONNECTORS_A_STEP: usize = 100;
@@ -96,9 +98,12 @@ impl Upkeep for PostgresStore {
                 let row = connection.row(sql, &[]).await?;
                 row.map_or(Ok(0), |row| row.count(0))
             };
+            let oldest = connection.row(OLDEST_PENDING, &[]).await?;
+            let oldest = oldest.map(|row| row.maybe_time(0)).transpose()?;
             Ok(Census {
                 pending: count(PENDING).await?,
                 blocked: count(BLOCKED).await?,
+                oldest_pending_at: oldest.flatten(),
             })
         })
         .await

@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
-    SqliteStore, connectors, counts, error::Failure, inspection, queue::next_with_pending, zones,
+    SqliteStore, connectors, counts, error::Failure, inspection, queue::next_with_pending,
+    row::row, zones,
 };
 
 // By deliveries_pending.
@@ -43,6 +44,9 @@ const REMOVE_ALERT: &str = "DELETE FROM alerts WHERE seq = ?1";
 // The partial index alone.
 const PENDING: &str =
     "SELECT count(*) FROM deliveries INDEXED BY deliveries_pending WHERE state = 0";
+// By the same index, then by primary key.
+const OLDEST_PENDING: &str = "SELECT coalesce(requeued_at, created_at) FROM deliveries WHERE seq =
+    (SELECT min(seq) FROM deliveries INDEXED BY deliveries_pending WHERE state = 0)";
 
 /// One step looks at no more connectors with pending deliveries than this.
 const CONNECTORS_A_STEP: usize = 500;
@@ -87,6 +91,7 @@ impl Upkeep for SqliteStore {
             Ok(Census {
                 pending: count(PENDING)?,
                 blocked: count(BLOCKED)?,
+                oldest_pending_at: row(connection, OLDEST_PENDING, [], |row| row.time(0))?,
             })
         })
         .await

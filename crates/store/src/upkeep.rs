@@ -79,4 +79,6 @@ pub struct Census {
     pub pending: u64,
     /// Destinations that are blocked.
     pub blocked: u64,
+    /// When the oldest pending delivery was queued.
+    pub oldest_pending_at: Option<Timestamp>,
 }

@@ -1945,10 +1945,12 @@ export type GetMetricsError = GetMetricsErrors[keyof GetMetricsErrors];
 
 export type GetMetricsResponses = {
     /**
-     * OpenMetrics text
+     * The text that Prometheus reads, or OpenMetrics if that is accepted
      */
-    200: unknown;
+    200: string;
 };
+
+export type GetMetricsResponse = GetMetricsResponses[keyof GetMetricsResponses];
 
 export type GetOpenApiData = {
     body?: never;

@@ -3,7 +3,6 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use alert_connectors::{AlertConnectors, Builder, Database, Store, SystemRandom};
-use alert_connectors_api::METRICS_PREFIX;
 use alert_connectors_delivery::Resolve;
 use alert_connectors_model::SystemClock;
 use alert_connectors_sso::{Issuer, SsoIdentity};
@@ -26,22 +25,33 @@ pub(crate) struct Service {
     pub(crate) address: SocketAddr,
 }
 
+/// Where a service listens.
+pub(crate) struct Listeners {
+    pub(crate) api: TcpListener,
+    /// For metrics and probes alone, if they are kept apart from the API.
+    pub(crate) metrics: Option<TcpListener>,
+}
+
+/// More scrapers than these are hardly meant.
+const METRICS_CONNECTIONS_MAX: usize = 32;
+
 impl Service {
     /// Starts everything; once this returns, requests are answered.
     pub(crate) async fn start(
         mut config: ServeConfig,
         database: Database,
-        listener: TcpListener,
+        listeners: Listeners,
         resolver: Arc<dyn Resolve>,
         logging: &Logging,
     ) -> anyhow::Result<Self> {
         let lifecycle = Lifecycle::new().context("signals can't be received")?;
-        let address = listener
+        let address = listeners
+            .api
             .local_addr()
             .context("the listening address is not known")?;
         let descriptors = Descriptors::share_out(config.webhook_connections);
         let mut registry = Registry::default();
-        logging.register(registry.sub_registry_with_prefix(METRICS_PREFIX));
+        logging.register(&mut registry);
         let (sso, store) = (config.sso.take(), database.store());
         let mut builder = configured(AlertConnectors::on(database), config);
         if let Some(sso) = sso {
@@ -53,14 +63,23 @@ impl Service {
             .registry(registry)
             .tasks(lifecycle.tasks.clone(), lifecycle.soft.clone());
         let alerts = builder.start().await?;
-        let server = Server {
+        let server = |listener, router, connections_max| Server {
             listener,
-            router: alerts.whole_router(),
-            connections_max: descriptors.callers,
+            router,
+            connections_max,
             tasks: lifecycle.tasks.clone(),
             soft: lifecycle.soft.clone(),
             hard: lifecycle.hard.clone(),
         };
+        let router = match listeners.metrics {
+            Some(apart) => {
+                let metrics = server(apart, alerts.metrics_router(), METRICS_CONNECTIONS_MAX);
+                lifecycle.tasks.essential("metrics server", metrics.run());
+                alerts.whole_router_without_metrics()
+            }
+            None => alerts.whole_router(),
+        };
+        let server = server(listeners.api, router, descriptors.callers);
         lifecycle.tasks.essential("server", server.run());
         Ok(Self {
             lifecycle,

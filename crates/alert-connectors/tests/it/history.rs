@@ -372,7 +372,6 @@ async fn metrics_tell_what_happens_and_name_no_tenant() {
         "alert_connectors_store_group_size_count",
         "alert_connectors_store_group_duration_seconds_bucket",
         "alert_connectors_attempt_duration_seconds_sum",
-        "# EOF",
     ] {
         assert!(text.contains(line), "{line} is not in:\n{text}");
     }

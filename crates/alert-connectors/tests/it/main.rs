@@ -21,6 +21,7 @@ mod ingest;
 mod log;
 mod long_answers;
 mod lost_access;
+mod metrics;
 mod mounted;
 mod openapi;
 mod place;

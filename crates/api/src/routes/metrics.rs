@@ -4,21 +4,25 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use http::{HeaderValue, header};
-use prometheus_client::{encoding::text::encode, metrics::gauge::ConstGauge, registry::Registry};
+use http::{HeaderMap, header};
+use prometheus_client::{
+    encoding::text::encode,
+    metrics::gauge::ConstGauge,
+    registry::{Registry, Unit},
+};
 
-use super::schema;
+use super::{metrics_text::MetricsFormat, schema};
 use crate::{ApiError, App, ErrorKind};
 
 /// What the service counts, as Prometheus reads it.
 #[utoipa::path(
     get, path = "/metrics", operation_id = "getMetrics", tag = "operations", security(()),
     responses(
-        (status = 200, description = "OpenMetrics text", content_type = "application/openmetrics-text"),
+        (status = 200, description = "The text that Prometheus reads, or OpenMetrics if that is accepted", content((String = "text/plain"), (String = "application/openmetrics-text"))),
         (status = "default", response = schema::AnyProblem)
     )
 )]
-pub(super) async fn show(State(app): State<App>) -> Result<Response, ApiError> {
+pub(super) async fn show(State(app): State<App>, headers: HeaderMap) -> Result<Response, ApiError> {
     let mut counted = Registry::with_prefix(PREFIX);
     let gauge = |count: u64| ConstGauge::new(i64::try_from(count).unwrap_or(i64::MAX));
     counted.register(
@@ -38,17 +42,22 @@ pub(super) async fn show(State(app): State<App>) -> Result<Response, ApiError> {
             "Blocked webhooks, which refuse everything",
             gauge(census.blocked),
         );
+        let oldest = census.oldest_pending_at;
+        let age = oldest.map_or(0, |oldest| app.clock.now().duration_since(oldest).as_secs());
+        counted.register_with_unit(
+            "oldest_pending_age",
+            "How long the oldest pending delivery has waited, those of blocked webhooks included",
+            Unit::Seconds,
+            ConstGauge::new(age.max(0)),
+        );
     }
-    let mut text = String::new();
+    let [mut kept, mut now] = [String::new(), String::new()];
     let internal = |_error| ApiError::new(ErrorKind::Internal, "");
-    encode(&mut text, &app.registry).map_err(internal)?;
-    let mut more = String::new();
-    encode(&mut more, &counted).map_err(internal)?;
-    // Each text ends with an `# EOF` line, of which there may be only one.
-    let whole = text.replace("# EOF\n", "") + &more;
-    let content_type =
-        HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
-    Ok(([(header::CONTENT_TYPE, content_type)], whole).into_response())
+    encode(&mut kept, &app.registry).map_err(internal)?;
+    encode(&mut now, &counted).map_err(internal)?;
+    let format = MetricsFormat::of(&headers);
+    let content_type = [(header::CONTENT_TYPE, format.content_type())];
+    Ok((content_type, format.whole(&[kept, now])).into_response())
 }
 
 /// What the names of all metrics begin with.

@@ -16,6 +16,7 @@ mod ingest;
 pub(crate) mod intake;
 mod members;
 mod metrics;
+mod metrics_text;
 mod pauses;
 pub(crate) mod schema;
 pub(crate) mod sign_in_limit;
@@ -25,7 +26,7 @@ mod spaces;
 use alert_connectors_model::AlertId;
 use axum::{
     Router,
-    extract::{Request, State},
+    extract::{MatchedPath, Request, State},
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
@@ -76,11 +77,22 @@ pub(crate) fn core() -> OpenApiRouter<App> {
 
 /// What operators and their tools ask for.
 pub(crate) fn operations() -> OpenApiRouter<App> {
+    probes().merge(metrics()).merge(description())
+}
+
+fn probes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
+}
+
+fn metrics() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(metrics::show))
+}
+
+fn description() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
         .routes(routes!(health::openapi))
-        .routes(routes!(metrics::show))
         .routes(routes!(docs::show))
 }
 
@@ -117,13 +129,36 @@ pub fn operations_router(app: &App) -> Router {
     layered(operations(), app)
 }
 
+/// Metrics and probes, for a listener of their own.
+pub fn metrics_router(app: &App) -> Router {
+    let router = probes().merge(metrics()).split_for_parts().0;
+    finished(router.fallback(no_route), app)
+}
+
+/// Where `/metrics` is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Metrics {
+    /// Beside the API.
+    Here,
+    /// On a listener of its own.
+    Elsewhere,
+}
+
 /// The whole API of the service, and pages beside it. Any other route is answered with an error, and a browser is led to
 /// the console from where a person may arrive.
-pub fn whole(app: &App, pages: Router<App>) -> Router {
-    let all = with_room(core().merge(users()), app).merge(operations());
+pub fn whole(app: &App, pages: Router<App>, where_metrics_are: Metrics) -> Router {
+    let operations = match where_metrics_are {
+        Metrics::Here => operations(),
+        Metrics::Elsewhere => probes().merge(description()),
+    };
+    let all = with_room(core().merge(users()), app).merge(operations);
     let router = all.split_for_parts().0.merge(pages);
-    let router = router.fallback(async || ApiError::not_found("route"));
+    let router = router.fallback(no_route);
     finished(router.layer(middleware::from_fn(browser::lead)), app)
+}
+
+async fn no_route() -> ApiError {
+    ApiError::not_found("route")
 }
 
 /// Bounds the memory of answers. What operators and strangers ask for needs no room: it is short, or kept once for all.
@@ -172,12 +207,14 @@ async fn named(State(app): State<App>, request: Request, next: Next) -> Response
     // Copied only if it will be logged.
     let route = tracing::enabled!(tracing::Level::DEBUG)
         .then(|| format!("{} {}", request.method(), logged(request.uri().path())));
+    let matched = request.extensions().get::<MatchedPath>().cloned();
+    let method = request.method().clone();
     let mut response = match head::refusal(&request) {
         Some(refusal) => refusal,
         None => answered_whole(request, next).await,
     };
     let status = response.status();
-    app.meters.answered(status);
+    app.meters.answered(&method, matched.as_ref(), status);
     if let Some(route) = route {
         tracing::debug!(request.id = id, route, status = status.as_u16(), "answered");
     }

@@ -135,6 +135,11 @@ impl Destination {
         let request = Request::of(&planned.payload, planned.turn, blame);
         let (now, random) = (context.moment(), &*context.random);
         let next_step = next_step(self.state().policy.as_mut(), &request, verdict, now, random);
+        if let Disposition::End { state, at, .. } = next_step.disposition {
+            context
+                .meters
+                .ended(state, &planned.payload.created_at(), at);
+        }
         let attempt = Arc::new(attempt);
         let mut outcomes = planned.payload.outcomes(&attempt, next_step.disposition);
         outcomes.extend(next_step.set_aside.clone());

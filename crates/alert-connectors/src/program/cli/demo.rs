@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     config::{DatabaseConfig, ServeConfig, Spans},
-    service::Service,
+    service::{Listeners, Service},
     telemetry::{self, LogFormat, Logging},
 };
 
@@ -125,6 +125,7 @@ async fn demo(options: Options, logging: &Logging) -> anyhow::Result<()> {
     let config = ServeConfig {
         database,
         listen: options.listen,
+        metrics_listen: None,
         public_url: None,
         rules,
         trust: Trust {
@@ -140,7 +141,11 @@ async fn demo(options: Options, logging: &Logging) -> anyhow::Result<()> {
         log_format: LogFormat::default_here(),
     };
     let resolver = Arc::new(ToInbox(stand_in.address));
-    let service = Service::start(config, opened, listener, resolver, logging).await?;
+    let listeners = Listeners {
+        api: listener,
+        metrics: None,
+    };
+    let service = Service::start(config, opened, listeners, resolver, logging).await?;
     welcome(service.address, stand_in.address, moved, &sign_in)?;
     let every = Duration::from_millis(options.every_ms.max(1));
     play(&service, stand_in, sign_in.token, every);

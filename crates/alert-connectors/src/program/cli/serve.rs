@@ -10,7 +10,7 @@ use tracing::Level;
 use super::{CommandContext, CommandError, CommandResult, open, say, wait_for};
 use crate::{
     config::{Faults, Layers, ServeConfig, ServeOptions},
-    service::Service,
+    service::{Listeners, Service},
     telemetry::{self, Logging},
 };
 
@@ -47,10 +47,22 @@ async fn serve(config: ServeConfig, logging: &Logging) -> CommandResult {
     if config.proxy.is_some() {
         tracing::info!("webhooks go through a proxy, which decides where host names lead");
     }
+    let metrics = match config.metrics_listen {
+        Some(apart) => {
+            let listener = TcpListener::bind(apart).await;
+            let listener = listener.with_context(|| format!("{apart} can't be listened on"))?;
+            tracing::info!(address = %listener.local_addr()?, "metrics are served");
+            Some(listener)
+        }
+        None => None,
+    };
     let service = Service::start(
         config,
         database,
-        listener,
+        Listeners {
+            api: listener,
+            metrics,
+        },
         Arc::new(SystemResolver::default()),
         logging,
     )

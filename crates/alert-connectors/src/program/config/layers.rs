@@ -9,8 +9,9 @@ use url::Url;
 use super::{DatabaseOptions, ServeOptions, options::SsoOptions};
 
 /// All settings by the names of their flags, and whether they may be given more than once.
-const SETTINGS: [(&str, bool); 29] = [
+const SETTINGS: [(&str, bool); 30] = [
     ("listen", false),
+    ("metrics-listen", false),
     ("database-url", false),
     ("secret-key-file", false),
     ("public-url", false),
@@ -77,6 +78,7 @@ impl Layers {
         layers.put("secret-key-file", one(&database.secret_key_file), matches);
         if let Some((options, matches)) = serve {
             layers.put("listen", one(&options.listen), matches);
+            layers.put("metrics-listen", one(&options.metrics_listen), matches);
             layers.put("public-url", one(&options.public_url), matches);
             layers.put("allow-network", options.allow_network.clone(), matches);
             layers.put("allow-host", options.allow_host.clone(), matches);

@@ -39,6 +39,9 @@ pub(crate) struct ServeOptions {
     /// Where to listen [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS", env = "ALERT_CONNECTORS_LISTEN")]
     pub(crate) listen: Option<String>,
+    /// Where to serve /metrics and the probes alone; the other address then has no /metrics [default: beside the API]
+    #[arg(long, value_name = "ADDRESS", env = "ALERT_CONNECTORS_METRICS_LISTEN")]
+    pub(crate) metrics_listen: Option<String>,
     /// Where people reach this service; messages link to it
     #[arg(long, value_name = "URL", env = "ALERT_CONNECTORS_PUBLIC_URL")]
     pub(crate) public_url: Option<String>,

@@ -23,6 +23,8 @@ const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
 pub(crate) struct ServeConfig {
     pub(crate) database: DatabaseConfig,
     pub(crate) listen: SocketAddr,
+    /// For metrics and probes alone.
+    pub(crate) metrics_listen: Option<SocketAddr>,
     pub(crate) public_url: Option<String>,
     pub(crate) rules: UrlRules,
     pub(crate) trust: Trust,
@@ -75,6 +77,11 @@ impl Spans {
     }
 }
 
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let wanted = |_malformed| "write an address and a port, such as 127.0.0.1:8080".to_owned();
+    text.parse().map_err(wanted)
+}
+
 fn connections(text: &str) -> Result<usize, String> {
     let number = text.parse().ok();
     number
@@ -91,21 +98,18 @@ fn span(text: &str) -> Result<SignedDuration, String> {
 impl ServeConfig {
     /// Reads the configuration from the layers.
     pub(crate) fn parse(layers: &Layers, faults: &mut Faults) -> Self {
-        let (listen, origin) = layers.one("listen").unwrap_or((LISTEN_DEFAULT, "default"));
-        let listen = listen.parse().unwrap_or_else(|_malformed| {
-            faults.add(
-                origin,
-                "listen",
-                "write an address and a port, such as 127.0.0.1:8080",
-            );
-            SocketAddr::from(([127, 0, 0, 1], 0))
-        });
+        let listen = match layers.one("listen") {
+            Some(_) => maybe(layers, "listen", faults, address),
+            None => address(LISTEN_DEFAULT).ok(),
+        };
         let hosts = many(layers, "allow-host", faults, HostPattern::parse);
         let networks = many(layers, "allow-network", faults, network);
         let (trust, public_url) = (trust(layers, faults), public_url(layers, faults));
         Self {
             database: DatabaseConfig::parse(layers, faults),
-            listen,
+            // After a fault nothing listens.
+            listen: listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0))),
+            metrics_listen: maybe(layers, "metrics-listen", faults, address),
             rules: UrlRules {
                 addresses: AddressPolicy::allowing(networks),
                 hosts,

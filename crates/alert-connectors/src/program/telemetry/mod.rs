@@ -1,6 +1,7 @@
 //! Logs to standard error: text for people, JSON for machines. `RUST_LOG` sets the level.
 
 mod log_queue;
+mod process;
 
 use std::{
     io::{IsTerminal, stderr},
@@ -8,11 +9,16 @@ use std::{
     sync::OnceLock,
 };
 
-use prometheus_client::{metrics::counter::Counter, registry::Registry};
+use alert_connectors_api::METRICS_PREFIX;
+use prometheus_client::{
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::Registry,
+};
 use tracing::Level;
 use tracing_subscriber::{EnvFilter, fmt};
 
 use log_queue::LogQueue;
+use process::ProcessMeters;
 
 /// How lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,8 +74,14 @@ pub(crate) fn start(format: LogFormat, level: Level) -> std::io::Result<Logging>
 }
 
 impl Logging {
-    /// Registers the counters of dropped lines and of panics.
+    /// Registers what is known of the process, its version and its log.
     pub(crate) fn register(&self, registry: &mut Registry) {
+        registry.register_collector(Box::new(ProcessMeters));
+        let registry = registry.sub_registry_with_prefix(METRICS_PREFIX);
+        let version = [("version", env!("CARGO_PKG_VERSION"))];
+        let build: Family<_, Gauge> = Family::default();
+        build.get_or_create(&version).set(1);
+        registry.register("build_info", "The version of the program", build);
         registry.register(
             "log_lines_dropped",
             "Log lines that were dropped, since the log could not be written",

@@ -1,9 +1,10 @@
-//! The chores of the project: `cargo xtask demo | build | test | fuzz | lint | book | bench | torture`.
+//! The chores of the project: `cargo xtask demo | build | package | test | fuzz | lint | book | bench | torture`.
 
 mod bench;
 mod circles;
 mod client;
 mod console;
+mod deploy;
 mod fuzz;
 mod lint;
 mod python;
@@ -18,6 +19,7 @@ use std::{io::Write, process::ExitCode};
 const USAGE: &str = "usage: cargo xtask CHORE
   demo    the main job, visibly, with nothing to set up
   build   a release of the program with the console inside; its path is the last line
+  package a release as packages: stripped, for Debian, and with a list of what is inside; in target/packages
   test    every test, installing what it needs
   fuzz [SECONDS]
           every call of the API with good and bad requests, held to the OpenAPI document
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.as_slice() {
         ["demo", rest @ ..] => demo(rest),
         ["build"] => build(),
+        ["package"] => deploy::package(),
         ["test", rest @ ..] => test::run(rest),
         ["fuzz", rest @ ..] => fuzz::run(rest),
         ["lint"] => lint::run(),

@@ -9,7 +9,7 @@ use alert_connectors_cluster::{Cluster, SERVER, Setup};
 use anyhow::{Context, bail};
 
 use crate::{
-    client, console, fuzz, python,
+    client, console, deploy, fuzz, python,
     run::{cargo, cargo_with, debian_program, ensure, root, talk},
     tutorial,
 };
@@ -61,6 +61,7 @@ pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
         cards()?;
         console::test(&server)?;
         client::test()?;
+        deploy::check()?;
         tutorial::test()?;
         fuzz::among_tests()?;
     }

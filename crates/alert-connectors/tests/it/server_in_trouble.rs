@@ -1,4 +1,4 @@
-//! Commands whose server hangs, is away for a while, or does not know them.
+//! Commands whose server hangs, is away for a while, is not ready, or does not know them.
 
 use std::{
     io::{BufRead, BufReader},
@@ -169,4 +169,20 @@ async fn options_say_nothing_of_alerts_from_standard_input() {
         said.contains("--resolved says nothing") && said.contains("--dedup-key says nothing"),
         "{said}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_says_by_its_status_whether_a_server_is_ready() {
+    let world = World::start().await;
+    let anyone = Person::new();
+    let asked = |server: &str| {
+        anyone
+            .types_as("", &["health", "--server", server], "")
+            .status
+            .code()
+    };
+    assert_eq!(asked(&world.server.base), Some(0));
+    let not_ready = server(|_| (StatusCode::SERVICE_UNAVAILABLE, Json(json!({})))).await;
+    assert_eq!(asked(&not_ready), Some(1));
+    assert_eq!(asked("http://127.0.0.1:1"), Some(4));
 }

@@ -9,6 +9,7 @@ mod connectors;
 mod deliveries;
 mod demo;
 mod harmless;
+mod health;
 mod inbox;
 mod kept_login;
 mod key;
@@ -89,6 +90,8 @@ enum Command {
     /// Manage the secret key file
     #[command(subcommand)]
     Key(key::Command),
+    /// Say whether a running server is ready, by the exit status
+    Health(health::Options),
     /// Check that everything stored can be read and every webhook URL opened
     #[command(after_help = check::EXAMPLES)]
     Check,
@@ -275,6 +278,7 @@ fn run_command(command: Command, context: &CommandContext<'_>) -> CommandResult 
         Command::Keys(command) => keys::run(command),
         Command::Connectors(command) => connectors::run(command),
         Command::Send(options) => send::run(options),
+        Command::Health(options) => health::run(&options),
         Command::Completions(options) => completions::run(&options),
         Command::Man(options) => completions::man(&options),
     }

@@ -17,7 +17,7 @@ use rustix::{
 #[derive(Debug)]
 pub(crate) struct ProcessMeters;
 
-/// The figures of `/proc/self/stat` (proc_pid_stat(5)).
+/// The figures of `/proc/self/stat`, as `proc_pid_stat(5)` describes them.
 struct Stat {
     /// In user mode and in the kernel.
     cpu_seconds: f64,

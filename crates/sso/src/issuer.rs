@@ -1,9 +1,8 @@
 //! The way to an issuer: HTTPS to addresses that are allowed for it, within bounds of time and length.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use alert_connectors_model::{AddressPolicy, Secret};
-use async_trait::async_trait;
 use http::{HeaderValue, header::CONTENT_TYPE};
 use ipnet::IpNet;
 use reqwest::{
@@ -14,8 +13,6 @@ use reqwest::{
 use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer};
 use serde::Deserialize;
 use url::{Host, Url, form_urlencoded};
-
-use crate::key_set::PublishedKeys;
 
 /// No request to an issuer takes longer.
 const REQUEST_MAX: Duration = Duration::from_secs(5);
@@ -188,17 +185,6 @@ impl Resolve for Allowed {
     }
 }
 
-/// Where an issuer's keys are.
-#[derive(Debug, Clone)]
-pub enum KeyLocation {
-    /// At a URL.
-    Url(Url),
-    /// In a file, which is read again like a URL.
-    File(PathBuf),
-    /// Where the issuer, whose URL this is, says in its description.
-    Discovered(String),
-}
-
 /// What an issuer says of itself.
 #[derive(Deserialize)]
 pub(crate) struct Description {
@@ -221,25 +207,5 @@ impl IssuerClient {
         described
             .filter(|described| described.issuer == issuer)
             .ok_or(IssuerError::NoDescription)
-    }
-}
-
-/// The keys at a location.
-pub(crate) struct KeysAt {
-    pub(crate) location: KeyLocation,
-    pub(crate) client: IssuerClient,
-}
-
-#[async_trait]
-impl PublishedKeys for KeysAt {
-    async fn read(&self) -> Result<Vec<u8>, IssuerError> {
-        match &self.location {
-            KeyLocation::Url(url) => self.client.get(url).await,
-            KeyLocation::File(path) => tokio::fs::read(path).await.map_err(IssuerError::File),
-            KeyLocation::Discovered(issuer) => {
-                let described = self.client.describe(issuer).await?;
-                self.client.get(&described.jwks_uri).await
-            }
-        }
     }
 }

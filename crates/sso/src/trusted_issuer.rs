@@ -10,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     ClaimRules, IssuerError, KeyLocation, Person, TokenError,
-    issuer::{Description, IssuerClient, KeysAt},
+    issuer::{Description, IssuerClient},
+    key_location::KeysAt,
     key_set::KeySet,
     token::{Claims, Expected, UnverifiedToken, answers},
 };

@@ -5,6 +5,7 @@ mod layers;
 mod length_of_time;
 mod options;
 mod rates;
+mod reading;
 mod serve;
 mod sso;
 

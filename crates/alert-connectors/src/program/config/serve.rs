@@ -1,6 +1,6 @@
 //! The configuration of `serve`. All faults are reported at once.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use alert_connectors::{Builder, own_names};
 use alert_connectors_delivery::{Proxy, Rates, Trust};
@@ -12,8 +12,12 @@ use rustls::pki_types::{CertificateDer, pem::PemObject};
 use url::Url;
 
 use super::{
-    DatabaseConfig, Faults, Layers, SsoConfig, database::DATABASE_URL_DEFAULT, length_of_time,
-    rates::rates, sso::SCOPES_DEFAULT,
+    DatabaseConfig, Faults, Layers, SsoConfig,
+    database::DATABASE_URL_DEFAULT,
+    length_of_time,
+    rates::rates,
+    reading::{many, maybe, network},
+    sso::SCOPES_DEFAULT,
 };
 use crate::telemetry::LogFormat;
 
@@ -153,41 +157,6 @@ impl ServeConfig {
             _ => None,
         }
     }
-}
-
-pub(super) fn maybe<T>(
-    layers: &Layers,
-    name: &'static str,
-    faults: &mut Faults,
-    parse: impl Fn(&str) -> Result<T, String>,
-) -> Option<T> {
-    let (text, origin) = layers.one(name)?;
-    parse(text)
-        .map_err(|what| faults.add(origin, name, what))
-        .ok()
-}
-
-pub(super) fn many<T>(
-    layers: &Layers,
-    name: &'static str,
-    faults: &mut Faults,
-    parse: impl Fn(&str) -> Result<T, String>,
-) -> Vec<T> {
-    let (texts, origin) = layers.all(name);
-    texts
-        .iter()
-        .filter_map(|text| {
-            parse(text)
-                .map_err(|what| faults.add(origin, name, what))
-                .ok()
-        })
-        .collect()
-}
-
-pub(super) fn network(text: &str) -> Result<IpNet, String> {
-    let address = || text.parse::<IpAddr>().map(IpNet::from).ok();
-    let network = text.parse::<IpNet>().ok().or_else(address);
-    network.ok_or_else(|| format!("{text:?} is no network; write it as 10.0.0.0/8 or fd00::/8"))
 }
 
 fn log_format(text: &str) -> Result<LogFormat, String> {

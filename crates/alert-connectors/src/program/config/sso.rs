@@ -9,7 +9,7 @@ use url::Url;
 
 use super::{
     Faults, Layers,
-    serve::{many, maybe, network},
+    reading::{many, maybe, network},
 };
 
 /// The settings that mean nothing without an issuer.

@@ -30,11 +30,11 @@ export function concerned({ slug }: Space, { name, id }: SpaceEvent): QueryKey[]
     case "delivery":
       return [["alerts", slug], ["alert", slug], ["deliveries", slug], ["health", slug], ["message", slug]];
     case "connector":
-      return [["connectors", slug], ["health", slug], ["pauses", slug]];
+      return [["connectors", slug], ["health", slug], ["pauses", slug], ["alert", slug], ["preview", slug]];
     case "health":
       return [["health", slug]];
     default:
-      return ["alerts", "alert", "deliveries", "connectors", "health", "message", "pauses"].map((key) => [key, slug]);
+      return ["alerts", "alert", "deliveries", "connectors", "health", "message", "pauses", "preview"].map((key) => [key, slug]);
   }
 }
 

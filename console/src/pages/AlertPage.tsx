@@ -194,7 +194,7 @@ function Deliveries({ slug, alert, mayEdit }: Part & { mayEdit: boolean }) {
             health={health?.get(delivery.connector_id)}
             title={delivery.connector_name}
           >
-            <Message slug={slug} id={delivery.id} />
+            <Message slug={slug} id={delivery.id} connector={delivery.connector_name} />
           </DeliveryRow>
         )}
       </Fold>
@@ -203,7 +203,7 @@ function Deliveries({ slug, alert, mayEdit }: Part & { mayEdit: boolean }) {
 }
 
 /** The message of a delivery, read when it is asked for. */
-function Message({ slug, id }: { slug: string; id: string }) {
+function Message({ slug, id, connector }: { slug: string; id: string; connector: string }) {
   const [isOpen, setOpen] = useState(false);
   const message = useQuery({ ...messageQuery(slug, id), enabled: isOpen });
   return (
@@ -219,7 +219,7 @@ function Message({ slug, id }: { slug: string; id: string }) {
           {message.data.digest_size > 1 && (
             <p className={styles.subtle}>It was sent together with others, {count(message.data.digest_size, "message")} in all.</p>
           )}
-          <Preview platform={message.data.connector_type} payload={message.data.payload} />
+          <Preview platform={message.data.connector_type} payload={message.data.payload} of={connector} />
         </>
       )}
     </div>
@@ -228,8 +228,15 @@ function Message({ slug, id }: { slug: string; id: string }) {
 
 /** What became of the alert for a connector. Today's filters say only what would come of it now. */
 function fate(alert: AlertDetails, match: AlertDetails["connectors"][number], madeAt: string | undefined) {
-  if (alert.deliveries.some(({ connector_id }) => connector_id === match.connector_id)) {
-    return { badge: "Was notified", isGood: true, words: match.matched ? ruleSentence[match.rule] : `Today it would not be: ${ruleSentence[match.rule]}` };
+  const own = alert.deliveries.filter(({ connector_id }) => connector_id === match.connector_id);
+  if (own.length > 0) {
+    const words = match.matched ? ruleSentence[match.rule] : `Today it would not be: ${ruleSentence[match.rule]}`;
+    if (own.some(({ state }) => state === "delivered" || state === "accepted")) {
+      return { badge: "Was notified", isGood: true, words };
+    }
+    return own.some(({ state }) => state === "pending")
+      ? { badge: "Not yet notified", isGood: true, words: `${words} Its message is still pending.` }
+      : { badge: "Was not reached", isGood: true, words: `${words} Its message did not arrive: the delivery above says why.` };
   }
   if (!match.matched) {
     return { badge: "Does not match", isGood: false, words: ruleSentence[match.rule] };
@@ -258,7 +265,7 @@ function Connectors({ slug, alert }: Part) {
     <section className={styles.form} aria-label="Connectors">
       <h2>What each connector says</h2>
       <Fold items={ordered} shown={SHOWN} what="connectors">
-        {({ connector, badge, isGood, words }) => (
+        {({ connector, badge, words }) => (
           <li key={connector.connector_id} className={styles.row}>
             <div className={styles.line}>
               <Link
@@ -268,7 +275,7 @@ function Connectors({ slug, alert }: Part) {
               >
                 {connector.connector_name}
               </Link>
-              <PlainBadge tone={isGood ? "good" : "quiet"}>{badge}</PlainBadge>
+              <PlainBadge tone={badge === "Was notified" ? "good" : "quiet"}>{badge}</PlainBadge>
             </div>
             <p className={`${styles.subtle} ${styles.small}`}>{words}</p>
           </li>

@@ -66,6 +66,18 @@ export function ConnectorsPage() {
           </p>
         </div>
       )}
+      {shown?.length === 0 && (connectors.data?.length ?? 0) > 0 && (
+        <Empty title="No connector matches">
+          <Button
+            onClick={() => {
+              setText("");
+              setState(ALL);
+            }}
+          >
+            Show all connectors
+          </Button>
+        </Empty>
+      )}
       <ul className={styles.rows}>
         {shown?.map((connector) => (
           <Row key={connector.id} slug={slug} connector={connector} health={health.data?.get(connector.id)} mayEdit={mayEdit} />

@@ -23,9 +23,11 @@ export function DeliveryList({ slug, filters, mayEdit, namesConnectors = false }
   const trouble = useInfiniteQuery({ ...alertsQuery(slug, troubleFilters(filters)), enabled: !isNarrowed });
   const pauses = useQuery({ ...pausesQuery(slug, filters), enabled: !isNarrowed });
   const health = useQuery(healthQuery(slug)).data;
-  const items = deliveries.data?.pages.flatMap((page) => page.items);
+  // All three are drawn at once: what comes later would push down what somebody reads.
+  const isReady = isNarrowed || (!trouble.isPending && !pauses.isPending);
+  const items = isReady ? deliveries.data?.pages.flatMap((page) => page.items) : undefined;
   const alerts = isNarrowed ? [] : (trouble.data?.pages.flatMap((page) => page.items) ?? []);
-  const entries = timeline(items ?? [], alerts, isNarrowed ? [] : (pauses.data ?? []), deliveries.hasNextPage, filters);
+  const entries = items === undefined ? [] : timeline(items, alerts, isNarrowed ? [] : (pauses.data ?? []), deliveries.hasNextPage, filters);
   const row = (entry: Entry) => {
     switch (entry.kind) {
       case "delivery":
@@ -50,7 +52,7 @@ export function DeliveryList({ slug, filters, mayEdit, namesConnectors = false }
   return (
     <>
       {deliveries.isError && <ErrorNotice error={deliveries.error} retry={() => void deliveries.refetch()} wayOn={<AllDeliveries />} />}
-      {deliveries.isPending && <Loading />}
+      {!deliveries.isError && items === undefined && <Loading />}
       {items && entries.length === 0 && <Empty title={isNarrowed || filters.since !== undefined ? "No delivery matches these filters" : "Nothing was sent here yet"} />}
       <ul className={styles.rows}>{entries.map(row)}</ul>
       {deliveries.hasNextPage && (
@@ -177,13 +179,24 @@ function ResumedRow({ pause, at }: { pause: Pause; at: string }) {
 /** The connector that an alert of ours is about: its title says how it is now, not how it was. */
 const nameOf = (alert: Alert): string => String(alert.fields.find(({ name }) => name === "Connector")?.value ?? "A connector");
 
-/** A connector that was blocked, or works again. */
+/** A trouble is over when its webhook works again, and when the connector leaves it: by another URL, switched off or deleted. */
+function troubleWords(alert: Alert, isOver: boolean): { badge: string; tone?: "good" | "warn"; words: string } {
+  if (!isOver) {
+    return { badge: "Trouble", tone: "warn", words: "is in trouble" };
+  }
+  return alert.title.endsWith("no longer uses that webhook")
+    ? { badge: "Over", words: "no longer uses the webhook that was in trouble" }
+    : { badge: "Repaired", tone: "good", words: "works again" };
+}
+
+/** A connector that was blocked, or no longer is. */
 function TroubleRow({ slug, alert, isOver, at }: { slug: string; alert: Alert; isOver: boolean; at: string }) {
+  const { badge, tone, words } = troubleWords(alert, isOver);
   return (
     <li className={styles.event}>
-      <PlainBadge tone={isOver ? "good" : "warn"}>{isOver ? "Repaired" : "Trouble"}</PlainBadge>
+      <PlainBadge tone={tone}>{badge}</PlainBadge>
       <Link className={styles.break} to="/spaces/$slug/alerts/$id" params={{ slug, id: alert.id }}>
-        {nameOf(alert)} {isOver ? "works again" : "is in trouble"}
+        {nameOf(alert)} {words}
       </Link>
       <span className={`${styles.subtle} ${styles.small}`}>
         <Time at={at} />

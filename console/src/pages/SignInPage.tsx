@@ -37,7 +37,7 @@ export function SignInPage() {
     onSuccess: async () => {
       queries.clear();
       // Only a path of the console itself is followed.
-      router.history.push(`${BASE}${to?.startsWith("/") ? to : "/"}`);
+      router.history.push(`${BASE}${to?.startsWith("/") && !to.includes("/..") ? to : "/"}`);
     },
   });
   const submit = (event: FormEvent) => {

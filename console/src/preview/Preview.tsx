@@ -11,10 +11,11 @@ const renderers = {
 
 export const platformName: Record<ConnectorType, string> = { slack: "Slack", teams: "Teams" };
 
-export function Preview({ platform, payload }: { platform: ConnectorType; payload: unknown }) {
+/** `of` tells it from others on the same page. */
+export function Preview({ platform, payload, of }: { platform: ConnectorType; payload: unknown; of?: string }) {
   const label = `${platformName[platform]} preview`;
   return (
-    <section className={styles.preview} aria-label={label}>
+    <section className={styles.preview} aria-label={of === undefined ? label : `${label} of ${of}`}>
       <h2 className={styles.title}>{label}</h2>
       {payload === undefined ? <div className={styles.waiting} /> : <Drawing platform={platform} payload={payload} />}
     </section>

@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+use std::io::Read as _;
+
 use axum::{
     Router,
     body::Body,
@@ -7,13 +9,16 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
+use flate2::read::GzDecoder;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
-/// What `npm run build` makes: each file, and beside it the same in gzip.
+/// What `npm run build` makes. Of scripts and styles only the form in gzip is kept, which every browser takes.
 #[derive(RustEmbed)]
 #[folder = "../../console/dist"]
 #[allow_missing = true]
+#[exclude = "*.js"]
+#[exclude = "*.css"]
 struct Files;
 
 /// The page that is served while the console is not built.
@@ -60,10 +65,8 @@ async fn file(Path(path): Path<String>, headers: HeaderMap) -> Response {
 }
 
 fn file_of(path: &str, headers: &HeaderMap) -> Response {
-    match Files::get(path) {
-        Some(found) => answer(path, found, headers),
-        None => (StatusCode::NOT_FOUND, "There is no such file.").into_response(),
-    }
+    answer(path, headers)
+        .unwrap_or_else(|| (StatusCode::NOT_FOUND, "There is no such file.").into_response())
 }
 
 fn has_dot(name: &str) -> bool {
@@ -72,26 +75,38 @@ fn has_dot(name: &str) -> bool {
 
 /// The one page: the console itself shows what belongs to the address.
 async fn page(headers: HeaderMap) -> Response {
-    match Files::get("index.html") {
-        Some(found) => answer("index.html", found, &headers),
-        None => with_headers(Body::from(NOT_BUILT), "text/html; charset=utf-8", false),
-    }
+    let not_built = || with_headers(Body::from(NOT_BUILT), "text/html; charset=utf-8", false);
+    answer("index.html", &headers).unwrap_or_else(not_built)
 }
 
-fn answer(path: &str, plain: EmbeddedFile, headers: &HeaderMap) -> Response {
+/// A file, in gzip where that is accepted; nothing if there is none.
+fn answer(path: &str, headers: &HeaderMap) -> Option<Response> {
     let kind = content_type(path);
     // The names of these files change with their content.
     let is_hashed = path.trim_start_matches("inbox/").starts_with("assets/");
-    let packed = accepts_gzip(headers).then(|| Files::get(&format!("{path}.gz")));
-    let Some(packed) = packed.flatten() else {
-        return with_headers(body_of(plain), kind, is_hashed);
+    let (plain, packed) = (Files::get(path), Files::get(&format!("{path}.gz")));
+    let packed = match (plain, packed) {
+        (_, Some(packed)) if accepts_gzip(headers) => packed,
+        (Some(plain), _) => return Some(with_headers(body_of(plain), kind, is_hashed)),
+        (None, packed) => {
+            let body = Body::from(unpacked(&packed?)?);
+            return Some(with_headers(body, kind, is_hashed));
+        }
     };
     let mut response = with_headers(body_of(packed), kind, is_hashed);
     let gzip = HeaderValue::from_static("gzip");
     response
         .headers_mut()
         .insert(header::CONTENT_ENCODING, gzip);
-    response
+    Some(response)
+}
+
+/// For the rare client that takes no gzip.
+fn unpacked(file: &EmbeddedFile) -> Option<Vec<u8>> {
+    let mut plain = Vec::new();
+    let mut decoder = GzDecoder::new(&*file.data);
+    decoder.read_to_end(&mut plain).ok()?;
+    Some(plain)
 }
 
 fn body_of(file: EmbeddedFile) -> Body {
@@ -195,6 +210,28 @@ mod tests {
             "/console/../secret.key",
         ] {
             assert_eq!(get(path, "gzip").await.0.status(), 404, "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_takes_no_gzip_gets_the_same_unpacked() {
+        let packed = Files::iter().filter(|name| name.starts_with("assets/"));
+        for name in packed.filter_map(|name| name.strip_suffix(".gz").map(ToOwned::to_owned)) {
+            let path = format!("/console/{name}");
+            let (zipped, plain) = (get(&path, "gzip").await, get(&path, "identity").await);
+            assert_eq!(zipped.0.headers()["content-encoding"], "gzip", "{path}");
+            assert!(
+                !plain.0.headers().contains_key("content-encoding"),
+                "{path}"
+            );
+            let mut unpacked = Vec::new();
+            GzDecoder::new(&*zipped.1)
+                .read_to_end(&mut unpacked)
+                .unwrap();
+            assert!(
+                unpacked == plain.1 && unpacked.len() > zipped.1.len(),
+                "{path}"
+            );
         }
     }
 

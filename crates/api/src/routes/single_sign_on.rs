@@ -170,15 +170,17 @@ struct Journey {
 impl Journey {
     fn begin(app: &App, to: Option<String>) -> Self {
         let word = || new_token("", &*app.random);
-        let is_path =
-            |to: &String| to.starts_with('/') && to.bytes().all(|byte| byte.is_ascii_graphic());
+        let is_inside = |to: &String| {
+            let is_plain = to.bytes().all(|byte| byte.is_ascii_graphic());
+            is_plain && to.starts_with('/') && !to.contains("/..")
+        };
         Self {
             attempt: SignInAttempt {
                 state: word(),
                 nonce: word(),
                 verifier: word(),
             },
-            to: to.filter(is_path).unwrap_or_else(|| "/".to_owned()),
+            to: to.filter(is_inside).unwrap_or_else(|| "/".to_owned()),
         }
     }
 

@@ -53,8 +53,7 @@ const REMOVE: &str =
     attempts_gone AS (DELETE FROM attempts t USING deliveries_gone d WHERE t.delivery_seq = d.seq)
     DELETE FROM alerts a USING unnest($1::int8[]) AS g (seq) WHERE a.seq = g.seq";
 // The primary key alone.
-const PENDING: &str = "SELECT count(*) FROM pending";
-const OLDEST_PENDING: &str = "SELECT min(queued_at) FROM pending";
+const PENDING: &str = "SELECT count(*), min(queued_at) FROM pending";
 
 /// One step looks at no more connectors with pending deliveries than this.
 const CONNECTORS_A_STEP: usize = 100;
@@ -98,10 +97,10 @@ impl Upkeep for PostgresStore {
                 let row = connection.row(sql, &[]).await?;
                 row.map_or(Ok(0), |row| row.count(0))
             };
-            let oldest = connection.row(OLDEST_PENDING, &[]).await?;
-            let oldest = oldest.map(|row| row.maybe_time(0)).transpose()?;
+            let pending = connection.row(PENDING, &[]).await?;
+            let oldest = pending.as_ref().map(|row| row.maybe_time(1)).transpose()?;
             Ok(Census {
-                pending: count(PENDING).await?,
+                pending: pending.map_or(Ok(0), |row| row.count(0))?,
                 blocked: count(BLOCKED).await?,
                 oldest_pending_at: oldest.flatten(),
             })

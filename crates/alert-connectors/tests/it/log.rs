@@ -134,3 +134,18 @@ async fn a_log_that_nobody_reads_stops_nothing_and_says_later_what_is_missing() 
     }
     unreachable!("the log reports {told} of {dropped} dropped lines");
 }
+
+#[tokio::test]
+async fn it_begins_with_the_version_and_the_settings() {
+    let world = World::start_with(&[("ALERT_CONNECTORS_PROXY", "")]).await;
+    let log = world.server.log();
+    let line = log.lines().find(|line| line.contains("listening"));
+    let line: Value = serde_json::from_str(line.unwrap()).unwrap();
+    assert_eq!(line["version"], env!("CARGO_PKG_VERSION"));
+    let settings = line["settings"].as_str().unwrap();
+    assert!(
+        settings.contains("listen=127.0.0.1:0 (--listen)"),
+        "{settings}"
+    );
+    assert!(!settings.contains("proxy="), "{settings}");
+}

@@ -18,7 +18,7 @@ const GROWING: [&str; 9] = [
 ];
 /// What may walk a table: what waits is counted, and leases are, which are as many as destinations.
 const WALKS: [&str; 3] = [
-    "SELECT count(*) FROM pending",
+    "SELECT count(*), min(queued_at) FROM pending",
     "SELECT (SELECT count(*) FROM leases",
     "SELECT next_delivery, EXISTS (SELECT FROM leases",
 ];

@@ -32,10 +32,10 @@ pub(super) fn run(options: &ServeOptions, context: &CommandContext<'_>) -> Comma
             .trim_end())?);
     }
     let logging = telemetry::start(config.log_format, Level::INFO)?;
-    wait_for(serve(config, &logging))
+    wait_for(serve(config, &layers.given(), &logging))
 }
 
-async fn serve(config: ServeConfig, logging: &Logging) -> CommandResult {
+async fn serve(config: ServeConfig, settings: &str, logging: &Logging) -> CommandResult {
     let database = open(&config.database, Use::Server).await?;
     let listen = config.listen;
     let listener = TcpListener::bind(listen)
@@ -67,6 +67,9 @@ async fn serve(config: ServeConfig, logging: &Logging) -> CommandResult {
         logging,
     )
     .await?;
-    tracing::info!(address = %service.address, "listening");
-    Ok(service.run().await?)
+    let version = env!("CARGO_PKG_VERSION");
+    tracing::info!(address = %service.address, version, settings, "listening");
+    service.run().await?;
+    tracing::info!("stopped");
+    Ok(())
 }

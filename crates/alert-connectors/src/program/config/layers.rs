@@ -203,6 +203,17 @@ impl Layers {
         })
     }
 
+    /// The settings that were given, in one line, secrets masked.
+    pub(crate) fn given(&self) -> String {
+        let shown = |(name, _): &(&'static str, bool)| {
+            let (values, origin) = self.all(name);
+            let masked: Vec<String> = values.iter().map(|value| masked(name, value)).collect();
+            (!masked.is_empty()).then(|| format!("{name}={} ({origin})", masked.join(",")))
+        };
+        let given: Vec<String> = SETTINGS.iter().filter_map(shown).collect();
+        given.join("; ")
+    }
+
     /// The settings as TOML, each with its origin, secrets masked.
     pub(crate) fn shown(&self, default: impl Fn(&str) -> Option<String>) -> String {
         let mut lines = String::new();

@@ -127,8 +127,13 @@ fn bill_of_materials(packages: &Path) -> anyhow::Result<()> {
     let file = format!("{name}.json");
     let made = root().join("crates/alert-connectors").join(&file);
     fs::copy(&made, packages.join(&file)).with_context(|| made.display().to_string())?;
+    let others = ["bench", "cluster", "examples/embedded", "torture", "xtask"];
+    let mut folders: Vec<_> = others.iter().map(|folder| root().join(folder)).collect();
     for folder in fs::read_dir(root().join("crates"))? {
-        let beside = folder?.path().join(&file);
+        folders.push(folder?.path());
+    }
+    for folder in folders {
+        let beside = folder.join(&file);
         if beside.exists() {
             fs::remove_file(beside)?;
         }

@@ -25,7 +25,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** Says who its people are: whoever types an address is that person. */
+/** An identity provider that signs people in by the e-mail address that they type. */
 class Issuer {
   private constructor(
     readonly url: string,
@@ -115,7 +115,7 @@ test("one signs in where the organisation does, and is where one wanted to go", 
   await alice.close();
 });
 
-test("who is no user here, or whose address is not verified, is told so", async () => {
+test("a person who is no user here, or has no verified address, is told so", async () => {
   for (const [email, reason] of [
     ["nobody@example.com", "You are no user here yet"],
     ["unverified@example.com", "was not accepted"],

@@ -38,7 +38,7 @@ pub use body::mended;
 pub use head::HeadFault;
 pub use identity::{
     Caller, Freshness, Identity, IdentityError, KeyLimits, SignInAttempt, SignInElsewhere,
-    SignInError, StoreIdentity, caller_token,
+    SignInError, StoreIdentity, TokenCache, caller_token,
 };
 pub use in_process::PostedAlert;
 pub use known_callers::notifying_of_callers;

@@ -50,12 +50,12 @@ impl ApiMeters {
     /// A request was answered. What matches no route counts as one.
     pub(crate) fn answered(
         &self,
-        method: &Method,
+        method: &'static str,
         route: Option<&MatchedPath>,
         status: StatusCode,
     ) {
         let answered = Answered {
-            method: method_name(method),
+            method,
             route: route.map_or("none", MatchedPath::as_str).to_owned(),
             status: status.as_u16(),
         };
@@ -67,7 +67,7 @@ impl ApiMeters {
 }
 
 /// The methods that routes have. A caller may make up any other.
-fn method_name(method: &Method) -> &'static str {
+pub(crate) fn method_name(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",

@@ -23,8 +23,9 @@ pub struct DeliveryMeters {
     /// By the places of platform and outcome, found without a lock.
     attempts: [[Counter; AttemptOutcome::ALL.len()]; ConnectorType::ALL.len()],
     family: Family<Labels, Counter>,
-    /// By the state in which requests ended deliveries.
-    ended: Family<Ended, Counter>,
+    /// By the code of the state in which requests ended deliveries, likewise.
+    ended: [Counter; DeliveryState::ALL.len()],
+    ended_family: Family<Ended, Counter>,
     delay: Histogram,
     carried: Counter,
     digests: Counter,
@@ -48,6 +49,7 @@ const SECONDS: [f64; 8] = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0];
 
 impl Default for DeliveryMeters {
     fn default() -> Self {
+        let ended_family = Family::<Ended, Counter>::default();
         let family = Family::<Labels, Counter>::default();
         let counter = |platform: ConnectorType, outcome: AttemptOutcome| {
             let labels = Labels {
@@ -61,7 +63,13 @@ impl Default for DeliveryMeters {
                 std::array::from_fn(|at| counter(platform, AttemptOutcome::ALL[at]))
             }),
             family,
-            ended: Family::default(),
+            ended: DeliveryState::ALL.map(|state| {
+                let label = Ended {
+                    state: state.as_str(),
+                };
+                ended_family.get_or_create(&label).clone()
+            }),
+            ended_family,
             delay: Histogram::new(DELAYS),
             carried: Counter::default(),
             digests: Counter::default(),
@@ -83,7 +91,7 @@ impl DeliveryMeters {
         registry.register(
             "deliveries_ended",
             "Deliveries that requests of this server ended, by state",
-            self.ended.clone(),
+            self.ended_family.clone(),
         );
         registry.register(
             "delivery_delay_seconds",
@@ -118,19 +126,20 @@ impl DeliveryMeters {
     }
 
     /// A request ended the deliveries that were made at these times.
-    pub(crate) fn ended(&self, state: DeliveryState, created_at: &[Timestamp], at: Timestamp) {
-        let label = Ended {
-            state: state.as_str(),
-        };
-        let counter = self.ended.get_or_create(&label);
-        counter.inc_by(created_at.len() as u64);
-        if !matches!(state, DeliveryState::Delivered | DeliveryState::Accepted) {
-            return;
-        }
+    pub(crate) fn ended(
+        &self,
+        state: DeliveryState,
+        created_at: impl Iterator<Item = Timestamp>,
+        at: Timestamp,
+    ) {
+        let has_arrived = matches!(state, DeliveryState::Delivered | DeliveryState::Accepted);
         for created_at in created_at {
-            // A clock may have been set back meanwhile.
-            let delay = at.duration_since(*created_at).as_secs_f64().max(0.0);
-            self.delay.observe(delay);
+            self.ended[state as usize].inc();
+            if has_arrived {
+                // A clock may have been set back meanwhile.
+                let delay = at.duration_since(created_at).as_secs_f64().max(0.0);
+                self.delay.observe(delay);
+            }
         }
     }
 

@@ -28,10 +28,7 @@ pub(crate) enum Payload {
 pub(crate) struct DigestPayload {
     space: SpaceId,
     connector: Arc<Connector>,
-    /// The deliveries that it carries, each with its place in the order.
-    deliveries: Vec<(i64, DeliveryId)>,
-    /// When each of them was made.
-    created_at: Vec<Timestamp>,
+    deliveries: Vec<CarriedDelivery>,
     /// The oldest of them, by which a log names it.
     first: Option<(AlertId, DeliveryId)>,
     attempts: u32,
@@ -40,6 +37,24 @@ pub(crate) struct DigestPayload {
     body: Bytes,
     /// Follow-ups whose opening did not arrive.
     missed: Vec<i64>,
+}
+
+/// A delivery that a digest carries.
+struct CarriedDelivery {
+    /// Its place in the order.
+    seq: i64,
+    id: DeliveryId,
+    created_at: Timestamp,
+}
+
+impl CarriedDelivery {
+    const fn of(entry: &DigestEntry) -> Self {
+        Self {
+            seq: entry.seq,
+            id: entry.id,
+            created_at: entry.created_at,
+        }
+    }
 }
 
 impl DigestPayload {
@@ -51,12 +66,7 @@ impl DigestPayload {
         let first = batch.entries.first();
         Self {
             space: batch.space.id,
-            deliveries: batch
-                .entries
-                .iter()
-                .map(|entry| (entry.seq, entry.id))
-                .collect(),
-            created_at: batch.entries.iter().map(|entry| entry.created_at).collect(),
+            deliveries: batch.entries.iter().map(CarriedDelivery::of).collect(),
             first: first.map(|entry| (entry.alert_id, entry.id)),
             attempts: first.map_or(0, |entry| entry.attempts),
             alert_type: one_type(&batch.entries),
@@ -125,14 +135,13 @@ impl Payload {
     }
 
     /// When each delivery that it carries was made.
-    pub(crate) fn created_at(&self) -> Vec<Timestamp> {
-        match self {
-            Self::Message(waiting) => {
-                let created_at = |queued: &QueuedDelivery| queued.delivery.created_at;
-                waiting.iter().map(created_at).collect()
-            }
-            Self::Digest(batch) => batch.created_at.clone(),
-        }
+    pub(crate) fn created_at(&self) -> impl Iterator<Item = Timestamp> {
+        let (waiting, carried) = match self {
+            Self::Message(waiting) => (waiting.as_slice(), &[][..]),
+            Self::Digest(batch) => (&[][..], batch.deliveries.as_slice()),
+        };
+        let waiting = waiting.iter().map(|queued| queued.delivery.created_at);
+        waiting.chain(carried.iter().map(|one| one.created_at))
     }
 
     /// Whether there is more than one message in it, which could be the one that is refused.
@@ -170,7 +179,7 @@ impl Payload {
             }),
             Self::Digest(batch) => {
                 let (alert, delivery) = batch.first?;
-                Some((alert, delivery, batch.deliveries.first()?.0))
+                Some((alert, delivery, batch.deliveries.first()?.seq))
             }
         }
     }
@@ -205,7 +214,7 @@ impl Payload {
                 .map(|queued| outcome(queued.delivery.seq))
                 .collect(),
             Self::Digest(batch) => {
-                let seqs = batch.deliveries.iter().map(|(seq, _)| *seq);
+                let seqs = batch.deliveries.iter().map(|one| one.seq);
                 seqs.map(outcome).collect()
             }
         }
@@ -229,7 +238,7 @@ impl Payload {
                     .collect()
             }
             Self::Digest(batch) => {
-                let ids = batch.deliveries.iter().map(|(_, id)| *id);
+                let ids = batch.deliveries.iter().map(|one| one.id);
                 ids.map(|id| event(batch.space, &batch.connector, id))
                     .collect()
             }

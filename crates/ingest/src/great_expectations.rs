@@ -52,7 +52,10 @@ pub(crate) fn read(
         let result = outer.take("validation_result").unwrap_or(result);
         match suite(alert_type, result, loc, reading) {
             Ok(run) => runs.push(run),
-            Err(faults) => unreadable.extend(faults),
+            Err(faults) => {
+                reading.ignore();
+                unreadable.extend(faults);
+            }
         }
     }
     if runs.is_empty() && !unreadable.is_empty() {
@@ -60,7 +63,6 @@ pub(crate) fn read(
     }
     // One that can't be read takes no other along.
     for fault in unreadable {
-        reading.ignore();
         reading.warn(fault.loc, fault.msg);
     }
     name_event(&runs, reading);

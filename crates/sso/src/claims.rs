@@ -22,7 +22,7 @@ pub struct ClaimRules {
     pub roles: Vec<GroupRole>,
 }
 
-/// Whoever is in a group has a role in a space.
+/// The people of a group have a role in a space.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupRole {
     /// The group, as tokens name it.

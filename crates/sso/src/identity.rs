@@ -1,12 +1,10 @@
 //! Callers who come with a token of the issuer, beside those with tokens and keys of our own.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, PoisonError, RwLock},
-};
+use std::sync::Arc;
 
 use alert_connectors_api::{
-    Caller, Freshness, Identity, IdentityError, Seldom, StoreIdentity, caller_token, token_hash,
+    Caller, Freshness, Identity, IdentityError, Seldom, StoreIdentity, TokenCache, caller_token,
+    token_hash,
 };
 use alert_connectors_model::{Clock, Random};
 use alert_connectors_store::{Session, Store, TokenHash};
@@ -16,16 +14,13 @@ use jiff::Timestamp;
 
 use crate::{Issuer, OidcOptions, OidcSignIn, Person, TokenError, accounts::Accounts};
 
-/// At most this many tokens are cached.
-const KNOWN_MAX: usize = 10_000;
-
 /// The users of the store, who may also come with tokens of an issuer.
 pub struct SsoIdentity {
     /// Knows the tokens and keys that this service made.
     own: StoreIdentity,
     issuer: Arc<Issuer>,
     accounts: Arc<Accounts>,
-    known: RwLock<HashMap<TokenHash, Known>>,
+    known: TokenCache<Known>,
     refused: Seldom,
 }
 
@@ -64,7 +59,7 @@ impl SsoIdentity {
                 clock,
                 random,
             }),
-            known: RwLock::default(),
+            known: TokenCache::default(),
             refused: Seldom::default(),
         }
     }
@@ -81,15 +76,11 @@ impl SsoIdentity {
         hash: TokenHash,
         freshness: Freshness,
     ) -> Result<Option<Caller>, IdentityError> {
-        let found = {
-            let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-            known.get(&hash).cloned()
-        };
-        let Some(known) = found else {
+        let Some(known) = self.known.get(&hash) else {
             return Ok(None);
         };
         if known.person.ends_at <= self.accounts.clock.now() {
-            self.forget(hash);
+            self.known.remove(&hash);
             return Err(IdentityError::Expired);
         }
         if freshness == Freshness::Cached {
@@ -97,7 +88,7 @@ impl SsoIdentity {
         }
         let session = self.accounts.store.session_of(&known.person.email).await?;
         let Some(session) = session else {
-            self.forget(hash);
+            self.known.remove(&hash);
             return Err(IdentityError::Unauthenticated);
         };
         Ok(Some(self.keep(hash, known.person, session)))
@@ -113,7 +104,7 @@ impl SsoIdentity {
         Ok(self.keep(hash, person, session))
     }
 
-    /// Says why, since the caller is told only that nobody is signed in.
+    /// Logs the reason, since the caller learns only that nobody is signed in.
     fn refuse(&self, error: TokenError) -> IdentityError {
         if let Some(count) = self.refused.count() {
             tracing::warn!(count, reason = %error, "a token of the issuer was refused");
@@ -126,21 +117,12 @@ impl SsoIdentity {
 
     fn keep(&self, hash: TokenHash, person: Person, session: Session) -> Caller {
         let caller = caller(session, person.ends_at);
-        let mut all = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if all.len() >= KNOWN_MAX {
-            all.clear();
-        }
         let known = Known {
             person,
             caller: caller.clone(),
         };
-        all.insert(hash, known);
+        self.known.put(hash, known);
         caller
-    }
-
-    fn forget(&self, hash: TokenHash) {
-        let mut all = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        all.remove(&hash);
     }
 }
 

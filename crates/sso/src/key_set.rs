@@ -1,8 +1,8 @@
 //! The keys of an issuer, which it changes from time to time.
 //!
 //! They are read at the start, every ten minutes, and when a token names a key that is not among them: an issuer signs with a new
-//! key as soon as it publishes it. Whoever forges tokens can name as many unknown keys as they like, so that is one reading at a time,
-//! and one in ten seconds at most. If the issuer does not answer, its last keys stay.
+//! key as soon as it publishes it. An attacker can name any number of unknown keys, so only one reading runs at a time, and one starts
+//! at most every ten seconds. If the issuer does not answer, its last keys stay.
 
 use std::{
     sync::{Arc, PoisonError, RwLock},

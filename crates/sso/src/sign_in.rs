@@ -107,7 +107,7 @@ fn no_page() -> SignInError {
     SignInError::Unavailable("the issuer describes no page where people sign in".into())
 }
 
-/// What the issuer is told of the verifier.
+/// The code challenge: a hash of the verifier, which the issuer compares when the code is exchanged.
 fn challenge(verifier: &Secret) -> String {
     let hash = digest::digest(&digest::SHA256, verifier.expose().as_bytes());
     BASE64_URL_SAFE_NO_PAD.encode(hash)

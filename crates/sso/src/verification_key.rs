@@ -1,7 +1,7 @@
 //! The keys by which an issuer's tokens are verified, each with the one algorithm that it is for.
 //!
-//! A token names an algorithm, and so could whoever forges one. So the key decides: one of RSA never verifies anything but its own
-//! RSA signatures, and keys that are shared secrets (`oct`) are no keys here.
+//! A token names an algorithm, and an attacker can name any. So the key decides: an RSA key verifies only the kind of RSA signature that
+//! it is for, and shared secrets (`oct`) are not accepted as keys.
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use ring::signature::{

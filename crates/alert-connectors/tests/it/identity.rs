@@ -1,33 +1,18 @@
 //! Signing in, keys, spaces and members over HTTP.
 
-use std::{
-    io::Write,
-    process::{Command, Stdio},
-};
+use std::process::Command;
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::world::{Answer, PROGRAM, World, answer};
+use crate::world::{Answer, PROGRAM, World, answer, fed};
 
 fn set_password(world: &World, email: &str, password: &str) {
-    let mut child = Command::new(PROGRAM)
-        .args(
-            world
-                .place
-                .with(&["user", "password", email, "--password-stdin"]),
-        )
-        .env_clear()
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(password.as_bytes())
-        .unwrap();
-    assert!(child.wait().unwrap().success());
+    let arguments = world
+        .place
+        .with(&["user", "password", email, "--password-stdin"]);
+    let output = fed(Command::new(PROGRAM).args(arguments).env_clear(), password);
+    assert!(output.status.success(), "{output:?}");
 }
 
 #[tokio::test]

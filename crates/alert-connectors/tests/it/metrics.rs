@@ -2,9 +2,8 @@
 
 use std::{
     collections::BTreeSet,
-    io::Write,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
 };
 
 use alert_connectors_inbox::Behaviour;
@@ -12,7 +11,7 @@ use regex::Regex;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::world::{World, answer, until};
+use crate::world::{World, answer, fed, until};
 
 fn deploy(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -23,21 +22,9 @@ fn deploy(name: &str) -> PathBuf {
 /// Prometheus' own tool. The chore `test` installs it and names it.
 fn promtool(arguments: &[&str], input: &str) {
     let program = std::env::var_os("PROMTOOL").unwrap_or_else(|| "/usr/bin/promtool".into());
-    let mut child = Command::new(program)
-        .args(arguments)
-        .current_dir(deploy("prometheus"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(input.as_bytes())
-        .unwrap();
-    let output = child.wait_with_output().unwrap();
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(deploy("prometheus"));
+    let output = fed(&mut command, input);
     assert!(output.status.success(), "{arguments:?}: {output:?}");
     assert!(output.stderr.is_empty(), "{arguments:?}: {output:?}");
 }
@@ -128,7 +115,7 @@ async fn they_say_what_happened_and_what_runs() {
     assert!(open.text.ends_with("# EOF\n") && open.text.matches("# EOF").count() == 1);
 }
 
-/// What waits has an age, although its webhook never answers.
+/// A pending delivery has an age even if its webhook never answers.
 #[tokio::test]
 async fn the_age_of_what_waits_grows() {
     let world = World::start().await;

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader},
     os::unix::fs::PermissionsExt,
     process::{Command, Output, Stdio},
 };
@@ -11,7 +11,7 @@ use alert_connectors_inbox::Behaviour;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::world::{PROGRAM, World};
+use crate::world::{PROGRAM, World, fed};
 
 const PASSWORD: &str = "correct horse battery staple";
 
@@ -34,19 +34,13 @@ impl Person {
 
     /// The same with a token in the environment.
     pub(crate) fn types_as(&self, token: &str, arguments: &[&str], input: &str) -> Output {
-        let mut child = Command::new(PROGRAM)
+        let mut command = Command::new(PROGRAM);
+        command
             .args(arguments)
             .env("ALERT_CONNECTORS_TOKEN", token)
             .env_remove("ALERT_CONNECTORS_SERVER")
-            .env("XDG_CONFIG_HOME", self.home.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // A command that does not read its input may have ended.
-        let _closed = child.stdin.take().unwrap().write_all(input.as_bytes());
-        child.wait_with_output().unwrap()
+            .env("XDG_CONFIG_HOME", self.home.path());
+        fed(&mut command, input)
     }
 
     /// What a command prints that succeeds.
@@ -87,16 +81,8 @@ async fn world() -> World {
         "Erin Doe",
         "--password-stdin",
     ];
-    let mut child = Command::new(PROGRAM)
-        .args(world.place.with(&add))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut input = child.stdin.take().unwrap();
-    input.write_all(PASSWORD.as_bytes()).unwrap();
-    drop(input);
-    assert!(child.wait().unwrap().success());
+    let output = fed(Command::new(PROGRAM).args(world.place.with(&add)), PASSWORD);
+    assert!(output.status.success(), "{output:?}");
     world.command(&[
         "member",
         "set",

@@ -1,7 +1,7 @@
 //! A server of the real binary with a receiver beside it, furnished by the commands that people use.
 
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write as _},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::{Arc, Mutex},
@@ -42,6 +42,19 @@ pub(crate) fn output(arguments: &[&str]) -> String {
 }
 
 /// A running server, ended with its handle.
+/// Runs a command to its end with this on its standard input.
+pub(crate) fn fed(command: &mut Command, input: &str) -> Output {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A command that does not read its input may have ended.
+    let _closed = child.stdin.take().unwrap().write_all(input.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
 pub(crate) struct Server {
     pub(crate) child: Child,
     pub(crate) base: String,

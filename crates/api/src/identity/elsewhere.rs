@@ -20,7 +20,7 @@ pub struct SignInAttempt {
     pub state: Secret,
     /// Comes back inside the token that the code is exchanged for.
     pub nonce: Secret,
-    /// Whoever exchanges the code has to know it (RFC 7636).
+    /// Proves to the other service that the same client began the sign-in and exchanges the code (RFC 7636).
     pub verifier: Secret,
 }
 

@@ -3,6 +3,7 @@
 mod elsewhere;
 mod session_cookie;
 mod store;
+mod token_cache;
 
 use alert_connectors_model::{KeyScope, Role, Slug, Space, SpaceId, User};
 use alert_connectors_store::StoreError;
@@ -16,6 +17,7 @@ pub(crate) use session_cookie::{
     JOURNEY_COOKIE, cookie, forget_cookie, is_foreign, set_cookie, set_journey_cookie,
 };
 pub use store::StoreIdentity;
+pub use token_cache::TokenCache;
 
 /// Identifies callers.
 #[async_trait]

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use alert_connectors_model::{Clock, KeyId};
@@ -11,11 +11,11 @@ use async_trait::async_trait;
 use http::{HeaderMap, header};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Caller, Freshness, Identity, IdentityError, KeyLimits, caller_token};
+use super::{Caller, Freshness, Identity, IdentityError, KeyLimits, TokenCache, caller_token};
 use crate::token_hash;
 
-/// At most this many callers are cached.
-const CALLERS_MAX: usize = 10_000;
+/// The last use of at most this many keys is remembered.
+const KEYS_MAX: usize = 10_000;
 /// The last use of a key is noted at most this often.
 const USE_NOTED_EVERY: SignedDuration = SignedDuration::from_mins(1);
 
@@ -23,7 +23,7 @@ const USE_NOTED_EVERY: SignedDuration = SignedDuration::from_mins(1);
 pub struct StoreIdentity {
     store: Arc<dyn Users>,
     clock: Arc<dyn Clock>,
-    known: RwLock<HashMap<TokenHash, CachedCaller>>,
+    known: TokenCache<CachedCaller>,
     noted: Mutex<HashMap<KeyId, Timestamp>>,
 }
 
@@ -39,7 +39,7 @@ impl StoreIdentity {
         Self {
             store,
             clock,
-            known: RwLock::default(),
+            known: TokenCache::default(),
             noted: Mutex::default(),
         }
     }
@@ -47,14 +47,10 @@ impl StoreIdentity {
     async fn load(&self, hash: TokenHash) -> Result<Option<CachedCaller>, StoreError> {
         let session = self.store.session(hash).await?;
         let known = session.map(CachedCaller::of);
-        let mut all = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if all.len() >= CALLERS_MAX {
-            all.clear();
-        }
         match &known {
-            Some(known) => all.insert(hash, known.clone()),
-            None => all.remove(&hash),
-        };
+            Some(known) => self.known.put(hash, known.clone()),
+            None => self.known.remove(&hash),
+        }
         Ok(known)
     }
 
@@ -68,7 +64,7 @@ impl StoreIdentity {
             {
                 return;
             }
-            if noted.len() >= CALLERS_MAX {
+            if noted.len() >= KEYS_MAX {
                 noted.clear();
             }
             noted.insert(id, now);
@@ -111,12 +107,7 @@ impl Identity for StoreIdentity {
     ) -> Result<Caller, IdentityError> {
         let hash = token_hash(caller_token(headers)?);
         let cached = match freshness {
-            Freshness::Cached => self
-                .known
-                .read()
-                .unwrap_or_else(PoisonError::into_inner)
-                .get(&hash)
-                .cloned(),
+            Freshness::Cached => self.known.get(&hash),
             Freshness::Now => None,
         };
         let known = match cached {

@@ -35,7 +35,10 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use metrics::PREFIX as METRICS_PREFIX;
 
-use crate::{ApiError, App, ErrorKind, answer_room::reserve_room, head, unread::keep_rest};
+use crate::{
+    ApiError, App, ErrorKind, answer_room::reserve_room, head, meters::method_name,
+    unread::keep_rest,
+};
 
 /// What the service is for: connectors and alerts.
 pub(crate) fn core() -> OpenApiRouter<App> {
@@ -208,13 +211,13 @@ async fn named(State(app): State<App>, request: Request, next: Next) -> Response
     let route = tracing::enabled!(tracing::Level::DEBUG)
         .then(|| format!("{} {}", request.method(), logged(request.uri().path())));
     let matched = request.extensions().get::<MatchedPath>().cloned();
-    let method = request.method().clone();
+    let method = method_name(request.method());
     let mut response = match head::refusal(&request) {
         Some(refusal) => refusal,
         None => answered_whole(request, next).await,
     };
     let status = response.status();
-    app.meters.answered(&method, matched.as_ref(), status);
+    app.meters.answered(method, matched.as_ref(), status);
     if let Some(route) = route {
         tracing::debug!(request.id = id, route, status = status.as_u16(), "answered");
     }

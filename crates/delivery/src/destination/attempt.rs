@@ -138,7 +138,7 @@ impl Destination {
         if let Disposition::End { state, at, .. } = next_step.disposition {
             context
                 .meters
-                .ended(state, &planned.payload.created_at(), at);
+                .ended(state, planned.payload.created_at(), at);
         }
         let attempt = Arc::new(attempt);
         let mut outcomes = planned.payload.outcomes(&attempt, next_step.disposition);

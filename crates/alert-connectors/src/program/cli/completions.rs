@@ -68,8 +68,8 @@ pub(super) fn run(options: &Options) -> CommandResult {
     Ok(say(quoting(&script).trim_end())?)
 }
 
-/// Names of connectors have spaces and signs in them. Bash quotes a completion only if it is told that it is a file's name; the other
-/// shells quote every one.
+/// Connector names contain spaces and special characters. Bash quotes a completion only if the script declares it a file name; the
+/// other shells quote every completion.
 fn quoting(script: &str) -> String {
     script.replace("-o bashdefault ", "-o bashdefault -o filenames ")
 }

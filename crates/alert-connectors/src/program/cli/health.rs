@@ -27,7 +27,7 @@ pub(super) struct Options {
     server: String,
 }
 
-/// Whoever asks gives up after a few seconds.
+/// Container runtimes give up on a health check after a few seconds.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
 
 pub(super) fn run(options: &Options) -> CommandResult {

@@ -3,13 +3,14 @@ import type { QueryClient } from "@tanstack/react-query";
 import { createRootRouteWithContext, createRoute, createRouter, Outlet, redirect } from "@tanstack/react-router";
 
 import { isSignedOut } from "./api/problem";
-import { meQuery, type AlertFilters, type DeliveryFilters } from "./api/queries";
+import { meQuery, type AlertFilters, type AuditFilters, type DeliveryFilters } from "./api/queries";
 import { AccountPage } from "./pages/AccountPage";
 import { AlertPage } from "./pages/AlertPage";
 import { AlertsPage } from "./pages/AlertsPage";
+import { AuditPage } from "./pages/AuditPage";
 import { ConnectorDeliveriesPage } from "./pages/ConnectorDeliveriesPage";
 import { ConnectorFormPage } from "./pages/ConnectorFormPage";
-import { ConnectorsPage } from "./pages/ConnectorsPage";
+import { ConnectorsPage, type ConnectorFilters } from "./pages/ConnectorsPage";
 import { DeliveriesPage } from "./pages/DeliveriesPage";
 import { Layout } from "./pages/Layout";
 import { MembersPage } from "./pages/MembersPage";
@@ -64,7 +65,12 @@ const signedIn = createRoute({
 
 const spaces = createRoute({ getParentRoute: () => signedIn, path: "/", component: SpacesPage });
 const account = createRoute({ getParentRoute: () => signedIn, path: "/account", component: AccountPage });
-const connectors = createRoute({ getParentRoute: () => signedIn, path: "/spaces/$slug/connectors", component: ConnectorsPage });
+const connectors = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/spaces/$slug/connectors",
+  validateSearch: (search): ConnectorFilters => ({ name: text(search.name), state: text(search.state) }),
+  component: ConnectorsPage,
+});
 const newConnector = createRoute({
   getParentRoute: () => signedIn,
   path: "/spaces/$slug/connectors/new",
@@ -104,6 +110,13 @@ const alerts = createRoute({
 const alert = createRoute({ getParentRoute: () => signedIn, path: "/spaces/$slug/alerts/$id", component: AlertPage });
 const send = createRoute({ getParentRoute: () => signedIn, path: "/spaces/$slug/send", component: SendPage });
 const members = createRoute({ getParentRoute: () => signedIn, path: "/spaces/$slug/members", component: MembersPage });
+
+const audit = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/spaces/$slug/audit",
+  validateSearch: (search): AuditFilters => ({ action: listed(search.action), actor: text(search.actor) }),
+  component: AuditPage,
+});
 
 const deliveryFilters = (search: Record<string, unknown>): DeliveryFilters => ({
   state: listed(search.state),
@@ -158,6 +171,7 @@ export function makeRouter(queries: QueryClient) {
         alert,
         send,
         members,
+        audit,
       ]),
     ]),
     basepath: "/console",

@@ -56,5 +56,5 @@ export function recognise(typed: string): Recognised | undefined {
   if (isAt(host, "teams.microsoft.com") || isAt(host, "teams.live.com") || isAt(host, "teams.cloud.microsoft")) {
     return { kind: "Teams page, no webhook", advice: `This is a link to a channel or chat. ${TEAMS_WHERE}` };
   }
-  return { kind: "Address of another host" };
+  return { kind: "Address of another host", advice: "Choose its platform below." };
 }

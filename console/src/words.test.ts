@@ -14,6 +14,12 @@ const rows: [Severity[], string[] | null, string, string][] = [
     "low · dbt_test_failed and freshness",
     "This connector receives every low alert of type dbt_test_failed or freshness.",
   ],
+  [
+    ["critical", "high", "medium"],
+    ["a", "b", "c", "d", "e", "f"],
+    "critical, high and medium · a, b, c, d and 2 more",
+    "This connector receives every critical, high or medium alert of type a, b, c, d or 2 more.",
+  ],
   [["low"], [], "low · no type", "This connector receives nothing: no alert type is chosen."],
 ];
 

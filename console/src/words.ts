@@ -1,5 +1,5 @@
 // How things are called on every page, and sentences made of them.
-import type { AlertCount, AlertSummary, Connector, DeliveryKind, DeliveryState, HealthState, MatchRule, Outcome, Severity } from "./api/generated";
+import type { AlertCount, AlertSummary, AuditAction, Connector, DeliveryKind, DeliveryState, HealthState, MatchRule, Outcome, Severity } from "./api/generated";
 
 export const SEVERITIES: readonly Severity[] = ["critical", "high", "medium", "low"];
 
@@ -61,14 +61,49 @@ export const ruleSentence: Record<MatchRule, string> = {
   alert_type_filter: "Its type filter leaves this type out.",
 };
 
+/** What was done, for the audit trail. */
+export const auditWord: Record<AuditAction, string> = {
+  connector_created: "Connector created",
+  connector_updated: "Connector changed",
+  connector_deleted: "Connector deleted",
+  member_set: "Role given",
+  member_removed: "Member removed",
+  api_key_created: "API key created",
+  api_key_revoked: "API key revoked",
+  user_created: "User created",
+  user_disabled: "User disabled",
+  user_enabled: "User enabled",
+  password_changed: "Password changed",
+  space_created: "Space created",
+  space_renamed: "Space renamed",
+  space_removed: "Space removed",
+  mapping_set: "Mapping set",
+  secret_set: "Secret set",
+  signed_in: "Signed in",
+  sign_in_failed: "Sign-in refused",
+  signed_out: "Signed out",
+  delivery_retried: "Delivery retried",
+  deliveries_replayed: "Deliveries replayed",
+  alert_resolved: "Alert resolved",
+};
+
 /** A title that people can see and press. */
 export const titleWords = (title: string): string => (title.trim() === "" ? "(untitled)" : title);
 
 /** "a", "a and b", "a, b and c". */
-export function list(words: readonly string[]): string {
+export function list(words: readonly string[], conjunction: "and" | "or" = "and"): string {
   const last = words.at(-1) ?? "";
-  return words.length < 2 ? last : `${words.slice(0, -1).join(", ")} and ${last}`;
+  return words.length < 2 ? last : `${words.slice(0, -1).join(", ")} ${conjunction} ${last}`;
 }
+
+/** A sentence names at most this many alert types. */
+const TYPES_NAMED = 5;
+
+/** The types by name; where they are many, the first of them and how many more. */
+const named = (types: readonly string[]): string[] =>
+  types.length > TYPES_NAMED
+    ? [...types.slice(0, TYPES_NAMED - 1), `${(types.length - TYPES_NAMED + 1).toLocaleString("en")} more`]
+    : [...types];
 
 export const isEvery = (severities: readonly Severity[]): boolean =>
   severities.length === 0 || severities.length === SEVERITIES.length;
@@ -79,7 +114,7 @@ export function filterWords(filters: Pick<Connector, "severity_filter" | "alert_
   const which = isEvery(severities)
     ? "all severities"
     : list(SEVERITIES.filter((severity) => severities.includes(severity)));
-  const what = types === null ? "all types" : types.length === 0 ? "no type" : list(types);
+  const what = types === null ? "all types" : types.length === 0 ? "no type" : list(named(types));
   return `${which} · ${what}`;
 }
 
@@ -91,8 +126,8 @@ export function filterSentence(filters: Pick<Connector, "severity_filter" | "ale
   }
   const which = isEvery(severities)
     ? "every alert"
-    : `every ${list(SEVERITIES.filter((one) => severities.includes(one))).replace(" and ", " or ")} alert`;
-  const what = types === null ? "" : ` of type ${list(types).replace(/ and ([^ ]*)$/, " or $1")}`;
+    : `every ${list(SEVERITIES.filter((one) => severities.includes(one)), "or")} alert`;
+  const what = types === null ? "" : ` of type ${list(named(types), "or")}`;
   return `This connector receives ${which}${what}.`;
 }
 

@@ -75,6 +75,7 @@ async function furnished(visit: Visit): Promise<[string, string][]> {
     ["alert", `/spaces/data/alerts/${alert.id}`],
     ["send", "/spaces/data/send"],
     ["members", "/spaces/data/members"],
+    ["audit", "/spaces/data/audit"],
     ["account", "/account"],
     ["missing", "/nowhere"],
   ];
@@ -135,7 +136,7 @@ test("the longest names, types and alerts stay usable", async () => {
     title: "w".repeat(1_000),
     severity: "low",
     description: "d ".repeat(8_000),
-    fields: Array.from({ length: 20 }, (_, at) => ({ name: `${"f".repeat(90)}${at}`, value: `${"v".repeat(60)}\n`.repeat(12) })),
+    fields: Array.from({ length: 40 }, (_, at) => ({ name: `${"f".repeat(90)}${at}`, value: `${"v".repeat(60)}\n`.repeat(12) })),
     actions: [{ label: "l".repeat(60), url: `https://example.com/${"p".repeat(900)}` }],
   });
   const found: string[] = [];
@@ -150,6 +151,10 @@ test("the longest names, types and alerts stay usable", async () => {
     await visit.open(path);
     found.push(...(await faultsOf(visit, name, false)));
   }
+  // The fields are folded, so that the deliveries are not pushed out of sight.
+  await visit.page.getByRole("button", { name: "Show 28 more fields" }).click();
+  found.push(...(await faultsOf(visit, "alert with every field", false)));
+  expect(await visit.page.getByRole("button", { name: "Show fewer fields" }).count()).toBe(1);
   expect(found).toEqual([]);
   expect(visit.faults).toEqual([]);
   await visit.close();

@@ -105,11 +105,20 @@ test("what is pending is cancelled only after a question", async () => {
   await question.getByRole("button", { name: "Switch off" }).click();
   await row(visit, "#held").getByText("Paused", { exact: true }).waitFor();
   await world.behaveNormally();
+  // A retry would be refused, so none is offered.
+  const cancelled = page.getByRole("listitem").filter({ hasText: "Held back" });
+  await visit.open("/spaces/data/deliveries?state=cancelled");
+  await cancelled.getByText("may be retried once its connector is switched on").waitFor();
+  expect(await cancelled.getByRole("button", { name: "Retry" }).count()).toBe(0);
+  await visit.open("/spaces/data/connectors");
   await row(visit, "#held").getByRole("button", { name: "Delete" }).click();
   await page.getByRole("button", { name: "Delete connector" }).click();
   await row(visit, "#held").waitFor({ state: "detached" });
   // What had the focus is gone.
   expect(await page.evaluate(() => document.activeElement?.id)).toBe("content");
+  await visit.open("/spaces/data/deliveries?state=cancelled");
+  await cancelled.getByText("its connector was deleted meanwhile").waitFor();
+  expect(await cancelled.getByRole("button", { name: "Retry" }).count()).toBe(0);
   await visit.close();
 });
 
@@ -174,7 +183,64 @@ test("of many connectors an alert shows some, those that heard of it first", asy
   await connectors.getByText("#quiet-29").waitFor();
   // The button is gone, and the keyboard goes on at what it has shown.
   expect(await page.evaluate(() => document.activeElement?.tagName)).toBe("LI");
+  // A search for a connector outlives the way there and back.
+  await visit.open("/spaces/data/connectors");
+  await page.getByLabel("Find by name").fill("QUIET-7");
+  await page.getByLabel("State").selectOption("Idle");
+  await row(visit, "#heard").waitFor({ state: "detached" });
+  await page.getByRole("link", { name: "#quiet-7" }).click();
+  await page.getByRole("heading", { name: "#quiet-7" }).waitFor();
+  await page.goBack();
+  await row(visit, "#quiet-7").waitFor();
+  expect(await page.getByLabel("Find by name").inputValue()).toBe("QUIET-7");
+  expect(await row(visit, "#heard").count()).toBe(0);
   await visit.close();
+});
+
+test("a role that was lost is noticed where it is refused, and a viewer is offered no key that can't send", async () => {
+  const [admin, visit] = [await world.page(), await world.page()];
+  const { page } = visit;
+  await admin.signIn("alice@example.com");
+  const set = (role: string) => call(admin, "PUT", "/spaces/data/members/vera@example.com", { role });
+  await set("editor");
+  await visit.signIn("vera@example.com", "/spaces/data/connectors/new");
+  await page.getByLabel("Webhook URL").fill(`${world.inbox}/services/T/B/lost`);
+  await page.getByLabel("Name", { exact: true }).fill("#lost");
+  await set("viewer");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("Creating a connector needs the role editor").waitFor();
+  await visit.open("/account");
+  await page.getByText("You are an editor of no space, so a key of yours can’t send yet.").waitFor();
+  await page.getByLabel("What it may do").selectOption("Everything I may do");
+  await page.getByText("can’t send yet").waitFor({ state: "detached" });
+  await page.getByLabel("Space", { exact: true }).selectOption("Data");
+  await Promise.all([admin.close(), visit.close()]);
+});
+
+test("the audit trail says who did what to admins alone", async () => {
+  const visit = await world.page();
+  const { page } = visit;
+  await visit.signIn("alice@example.com");
+  const id = await connect(visit, "#audited", "/services/T/B/audited");
+  await call(visit, "PATCH", `/spaces/data/alert-connectors/${id}`, { name: "#renamed" });
+  await visit.open("/spaces/data/audit");
+  const changed = page.getByRole("listitem").filter({ hasText: "Connector changed: #audited" });
+  await changed.getByText("name: #audited → #renamed").waitFor();
+  await changed.getByText("By alice@example.com, from 127.0.0.1").waitFor();
+  await page.getByLabel("What").selectOption("Connector created");
+  await page.getByText("Connector created: #audited").waitFor();
+  await changed.waitFor({ state: "detached" });
+  await page.getByLabel("Who").fill("vera@example.com");
+  await page.getByText("Nothing matches these filters").waitFor();
+  expect(page.url()).toContain("action=connector_created&actor=vera%40example.com");
+  expect(visit.faults).toEqual([]);
+  await visit.close();
+  const other = await world.page();
+  await other.signIn("vera@example.com", "/spaces/data/audit");
+  await other.page.getByText("Only admins read the audit trail").waitFor();
+  expect(await other.page.getByRole("link", { name: "Audit trail" }).count()).toBe(0);
+  expect(other.faults).toEqual([]);
+  await other.close();
 });
 
 test("what is not there says where to go on", async () => {

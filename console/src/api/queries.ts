@@ -10,6 +10,7 @@ import {
   getMe,
   listAlerts,
   listApiKeys,
+  listSpaceAudit,
   listConnectorHealth,
   listConnectors,
   listMembers,
@@ -17,7 +18,7 @@ import {
   listSpaceDeliveries,
   previewAlert,
 } from "./generated";
-import type { Delivery, DeliveryPage, DeliveryState, ListAlertsData, ListSpaceDeliveriesData, NewAlert } from "./generated";
+import type { AuditAction, ConnectorHealth, Delivery, DeliveryKind, DeliveryPage, DeliveryState, ListAlertsData, ListSpaceDeliveriesData, NewAlert } from "./generated";
 import { answer } from "./problem";
 
 /**
@@ -26,7 +27,13 @@ import { answer } from "./problem";
  */
 const LIVE = 30_000;
 
-export const meQuery = queryOptions({ queryKey: ["me"], queryFn: () => answer(getMe()), staleTime: 30_000 });
+/** Who is signed in, and their roles, which an admin may change at any time. */
+export const meQuery = queryOptions({
+  queryKey: ["me"],
+  queryFn: () => answer(getMe()),
+  staleTime: LIVE,
+  refetchInterval: LIVE,
+});
 
 export const connectorsQuery = (slug: string) =>
   queryOptions({
@@ -50,6 +57,9 @@ export const healthQuery = (slug: string) =>
     },
     refetchInterval: LIVE,
   });
+
+/** The health of a connector, or null where it was deleted. */
+export const healthIn = (all: Map<string, ConnectorHealth> | undefined, id: string): ConnectorHealth | null | undefined => all && (all.get(id) ?? null);
 
 export type AlertFilters = Pick<
   NonNullable<ListAlertsData["query"]>,
@@ -126,14 +136,14 @@ export const COUNTED_MAX = 2_000;
 /** A span of time: to now where it has no end. */
 export type Span = { since: string; until?: string };
 
-/** How many deliveries of a connector since a time are in one of some states. Beyond the maximum they are not counted on. */
-export const countQuery = (slug: string, id: string, { since, until }: Span, state: DeliveryState[]) =>
+/** How many deliveries of a connector since a time are in one of some states and of one of some kinds. Beyond the maximum they are not counted on. */
+export const countQuery = (slug: string, id: string, { since, until }: Span, state: DeliveryState[], kind?: DeliveryKind[]) =>
   queryOptions({
-    queryKey: ["count", slug, id, since, until, state],
+    queryKey: ["count", slug, id, since, until, state, kind],
     queryFn: async () => {
       let [total, cursor]: [number, string | undefined] = [0, undefined];
       do {
-        const query = { connector_id: [id], state, since, until, cursor, limit: 200 };
+        const query = { connector_id: [id], state, kind, since, until, cursor, limit: 200 };
         const page: DeliveryPage = await answer(listSpaceDeliveries({ path: { slug }, query }));
         total += page.items.length;
         cursor = page.next_cursor ?? undefined;
@@ -169,6 +179,18 @@ export const membersQuery = (slug: string) =>
   queryOptions({
     queryKey: ["members", slug],
     queryFn: () => answer(listMembers({ path: { slug }, query: { limit: 200 } })),
+  });
+
+/** Which entries of the audit trail are shown. */
+export type AuditFilters = { action?: AuditAction[] | undefined; actor?: string | undefined };
+
+export const auditQuery = (slug: string, filters: AuditFilters) =>
+  infiniteQueryOptions({
+    queryKey: ["audit", slug, filters],
+    queryFn: ({ pageParam }) => answer(listSpaceAudit({ path: { slug }, query: { ...filters, cursor: pageParam, limit: 50 } })),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.next_cursor ?? undefined,
+    refetchInterval: LIVE,
   });
 
 export const keysQuery = queryOptions({

@@ -116,13 +116,26 @@ function NewKey() {
     event.preventDefault();
     create.mutate();
   };
-  const spaces = [["", "Every space of mine"] as const, ...(me.data?.spaces ?? []).map(({ slug, name }) => [slug, name] as const)];
+  const mine = me.data?.spaces ?? [];
+  // A viewer may not send, so neither may a viewer's key.
+  const usable = scope === "send" ? mine.filter(({ role }) => role !== "viewer") : mine;
+  const spaces = [["", "Every space of mine"] as const, ...usable.map(({ slug, name }) => [slug, name] as const)];
+  const mayNotSend = scope === "send" && me.data !== undefined && usable.length === 0;
   return (
     <form className={styles.panel} onSubmit={submit} noValidate>
       <h2>New API key</h2>
       <div className={styles.filters}>
         <TextField label="Name" value={name} fault={fault} onChange={(event) => setName(event.target.value)} />
-        <Select label="What it may do" value={scope} options={SCOPES} onChange={setScope} />
+        <Select
+          label="What it may do"
+          value={scope}
+          options={SCOPES}
+          hint={mayNotSend && "You are an editor of no space, so a key of yours can’t send yet."}
+          onChange={(scope) => {
+            setScope(scope);
+            setSpace("");
+          }}
+        />
         <Select label="Space" value={space} options={spaces} onChange={setSpace} />
         <Select label="Ends" value={days} options={LIVES} onChange={setDays} />
         <Button type="submit" look="primary" isBusy={create.isPending}>

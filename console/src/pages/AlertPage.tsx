@@ -5,7 +5,7 @@ import { useState } from "react";
 
 import { resolveAlert, type AlertDetails, type Delivery } from "../api/generated";
 import { answer } from "../api/problem";
-import { alertQuery, connectorsQuery, healthQuery, messageQuery, previewQuery } from "../api/queries";
+import { alertQuery, connectorsQuery, healthIn, healthQuery, messageQuery, previewQuery } from "../api/queries";
 import { PlainBadge, SeverityBadge } from "../parts/Badge";
 import { Button } from "../parts/Button";
 import { Confirm } from "../parts/Confirm";
@@ -93,7 +93,12 @@ function notified({ deliveries }: AlertDetails): Delivery[] {
   return [...first.values()].sort((one, other) => (one.created_at < other.created_at ? -1 : 1));
 }
 
+/** How many fields are shown at first: more would push the deliveries out of sight. */
+const FIELDS_SHOWN = 12;
+
 function About({ alert }: { alert: AlertDetails }) {
+  const [isWhole, setWhole] = useState(false);
+  const beyond = alert.fields.length - FIELDS_SHOWN;
   return (
     <section className={styles.panel} aria-label="The alert">
       <ol className={styles.timeline}>
@@ -119,7 +124,7 @@ function About({ alert }: { alert: AlertDetails }) {
       </ol>
       {alert.description !== null && <Description text={alert.description} />}
       <dl className={styles.facts}>
-        {alert.fields.map((field, at) => (
+        {(isWhole ? alert.fields : alert.fields.slice(0, FIELDS_SHOWN)).map((field, at) => (
           <Fact key={at} name={field.name} value={field.value === null ? "none" : String(field.value)} />
         ))}
         {alert.product && <Fact name="Product" value={alert.product.name} />}
@@ -127,6 +132,13 @@ function About({ alert }: { alert: AlertDetails }) {
         {alert.dedup_key !== null && <Fact name="Dedup key" value={alert.dedup_key} />}
         <Fact name="Id" value={alert.id} />
       </dl>
+      {beyond > 0 && (
+        <div>
+          <Button look="quiet" aria-expanded={isWhole} onClick={() => setWhole(!isWhole)}>
+            {isWhole ? "Show fewer fields" : `Show ${count(beyond, "more field")}`}
+          </Button>
+        </div>
+      )}
       <div className={styles.actions}>
         {[...(alert.url === null ? [] : [{ label: "Open", url: alert.url }]), ...alert.actions].map(({ label, url }, at) => (
           <a key={at} href={webAddress(url)} target="_blank" rel="noreferrer" className={styles.break}>
@@ -191,7 +203,7 @@ function Deliveries({ slug, alert, mayEdit }: Part & { mayEdit: boolean }) {
             slug={slug}
             delivery={delivery}
             mayEdit={mayEdit}
-            health={health?.get(delivery.connector_id)}
+            health={healthIn(health, delivery.connector_id)}
             title={delivery.connector_name}
           >
             <Message slug={slug} id={delivery.id} connector={delivery.connector_name} />

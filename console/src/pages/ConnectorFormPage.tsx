@@ -210,15 +210,15 @@ function Cancels({ slug, id }: { slug: string; id: string }) {
   );
 }
 
-/** What came of the filters as they were, beside what would have come of those that are chosen. */
+/** The alerts that the filters let through as they were, beside those that the chosen ones would have let through. */
 function WereSent({ slug, id }: { slug: string; id: string }) {
   const [since] = useState(() => hoursAgo(7 * 24));
-  const sent = useQuery(countQuery(slug, id, { since }, ["delivered", "accepted"])).data;
+  const sent = useQuery(countQuery(slug, id, { since }, ["delivered", "accepted"], ["opening"])).data;
   if (sent === undefined) {
     return null;
   }
-  const number = sent > COUNTED_MAX ? `More than ${count(COUNTED_MAX, "message")}` : count(sent, "message");
-  return ` ${number} ${sent === 1 ? "was" : "were"} sent to it.`;
+  const number = sent > COUNTED_MAX ? `more than ${count(COUNTED_MAX, "alert")}` : count(sent, "alert");
+  return ` It was notified of ${number}.`;
 }
 
 /** Why somebody may not want these filters. */

@@ -1,6 +1,6 @@
 // The connectors of a space and how they fare.
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 
 import { deleteConnector, testConnector, updateConnector, type Connector, type ConnectorHealth, type HealthState } from "../api/generated";
@@ -23,17 +23,22 @@ import styles from "./page.module.css";
 /** With more connectors than this, one may look for some of them. */
 const MANY = 10;
 
-const ALL = "all";
-const STATES = [[ALL, "any state"], ...Object.entries(healthWord)] as [HealthState | typeof ALL, string][];
+/** Which connectors are shown. It stands in the address, so that the way back leads to the same ones. */
+export type ConnectorFilters = { name?: string | undefined; state?: string | undefined };
+
+const STATES = [["", "any state"], ...Object.entries(healthWord)] as [HealthState | "", string][];
 
 export function ConnectorsPage() {
   const { slug, mayEdit } = useSpace();
   const connectors = useQuery(connectorsQuery(slug));
   const health = useQuery(healthQuery(slug));
-  const [text, setText] = useState("");
-  const [state, setState] = useState<HealthState | typeof ALL>(ALL);
+  const { name: text = "", state: asked } = useSearch({ from: "/signed-in/spaces/$slug/connectors" });
+  const state = STATES.find(([one]) => one === asked)?.[0] ?? "";
+  const navigate = useNavigate();
+  const set = (change: ConnectorFilters) =>
+    void navigate({ to: ".", search: (before: object) => ({ ...before, ...change }), replace: true });
   const isShown = ({ id, name }: Connector) =>
-    name.toLowerCase().includes(text.trim().toLowerCase()) && (state === ALL || health.data?.get(id)?.state === state);
+    name.toLowerCase().includes(text.trim().toLowerCase()) && (state === "" || health.data?.get(id)?.state === state);
   const shown = connectors.data?.filter(isShown);
   return (
     <div className={styles.page}>
@@ -59,8 +64,8 @@ export function ConnectorsPage() {
       )}
       {(connectors.data?.length ?? 0) > MANY && (
         <div className={styles.filters}>
-          <TextField label="Find by name" value={text} onChange={(event) => setText(event.target.value)} />
-          <Select label="State" value={state} options={STATES} onChange={setState} />
+          <TextField label="Find by name" value={text} onChange={(event) => set({ name: event.target.value })} />
+          <Select label="State" value={state} options={STATES} onChange={(state) => set({ state })} />
           <p className={styles.subtle} role="status">
             {shown?.length} of {count(connectors.data?.length ?? 0, "connector")}
           </p>
@@ -68,14 +73,7 @@ export function ConnectorsPage() {
       )}
       {shown?.length === 0 && (connectors.data?.length ?? 0) > 0 && (
         <Empty title="No connector matches">
-          <Button
-            onClick={() => {
-              setText("");
-              setState(ALL);
-            }}
-          >
-            Show all connectors
-          </Button>
+          <Button onClick={() => set({ name: undefined, state: undefined })}>Show all connectors</Button>
         </Empty>
       )}
       <ul className={styles.rows}>

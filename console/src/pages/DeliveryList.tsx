@@ -4,7 +4,7 @@ import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 
 import type { Alert, Delivery, Pause } from "../api/generated";
-import { alertsQuery, deliveriesQuery, deliveryTitleQuery, healthQuery, pausesQuery, type AlertFilters, type DeliveryFilters } from "../api/queries";
+import { alertsQuery, deliveriesQuery, deliveryTitleQuery, healthIn, healthQuery, pausesQuery, type AlertFilters, type DeliveryFilters } from "../api/queries";
 import { PlainBadge, SeverityBadge } from "../parts/Badge";
 import { Button } from "../parts/Button";
 import { DeliveryRow } from "../parts/DeliveryRow";
@@ -37,7 +37,7 @@ export function DeliveryList({ slug, filters, mayEdit, namesConnectors = false }
             slug={slug}
             delivery={entry.delivery}
             mayEdit={mayEdit}
-            health={health?.get(entry.delivery.connector_id)}
+            health={healthIn(health, entry.delivery.connector_id)}
             title={<Title slug={slug} delivery={entry.delivery} namesConnector={namesConnectors} />}
           />
         );

@@ -5,7 +5,7 @@ import { useEffect, useRef, type RefObject } from "react";
 
 import { endSession } from "../api/generated";
 import { useEvents } from "../api/events";
-import { isSignedOut } from "../api/problem";
+import { ApiProblem, isSignedOut } from "../api/problem";
 import { meQuery } from "../api/queries";
 import { Button } from "../parts/Button";
 import { Warn } from "../parts/Notice";
@@ -58,9 +58,14 @@ export function Layout() {
               Send
             </Link>
             {isAdmin && (
-              <Link to="/spaces/$slug/members" params={{ slug }} className={styles.link}>
-                Members
-              </Link>
+              <>
+                <Link to="/spaces/$slug/members" params={{ slug }} className={styles.link}>
+                  Members
+                </Link>
+                <Link to="/spaces/$slug/audit" params={{ slug }} className={styles.link}>
+                  Audit trail
+                </Link>
+              </>
             )}
           </nav>
         )}
@@ -72,7 +77,7 @@ export function Layout() {
         </nav>
       </header>
       <main className={styles.content} id="content" tabIndex={-1} ref={content}>
-        <div role="status">
+        <div role="status" className={styles.live}>
           {liveness === "lost" && (
             <Warn>The connection to the server is lost, so this page may be out of date. It goes on by itself once the server answers.</Warn>
           )}
@@ -123,13 +128,19 @@ function SignOut() {
   );
 }
 
-/** Any call that finds the session gone leads to the sign-in, and back to the same place after it. */
+/**
+ * Any call that finds the session gone leads to the sign-in, and back to the same place after it. One that is forbidden shows that a
+ * role changed meanwhile, so the roles are read again.
+ */
 function useSignOutWhenExpired() {
   const queries = useQueryClient();
   const navigate = useNavigate();
   const here = useRouterState({ select: (state) => state.location.href });
   useEffect(() => {
-    const leave = (error: unknown) => {
+    const heed = (error: unknown) => {
+      if (error instanceof ApiProblem && error.status === 403) {
+        void queries.invalidateQueries({ queryKey: meQuery.queryKey });
+      }
       const me = queries.getQueryData(meQuery.queryKey);
       if (isSignedOut(error)) {
         if (me) {
@@ -139,8 +150,16 @@ function useSignOutWhenExpired() {
         void navigate({ to: "/sign-in", search: { to: here } });
       }
     };
-    const reads = queries.getQueryCache().subscribe((event) => leave(event.query.state.error));
-    const writes = queries.getMutationCache().subscribe((event) => leave(event.mutation?.state.error));
+    const reads = queries.getQueryCache().subscribe((event) => {
+      if (event.type === "updated" && event.action.type === "error") {
+        heed(event.action.error);
+      }
+    });
+    const writes = queries.getMutationCache().subscribe((event) => {
+      if (event.type === "updated" && event.action.type === "error") {
+        heed(event.action.error);
+      }
+    });
     return () => {
       reads();
       writes();

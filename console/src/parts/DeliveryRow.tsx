@@ -22,12 +22,12 @@ const reasons: Record<string, string> = {
   opening_not_delivered: "the message it follows was not delivered",
 };
 
-/** `health` is that of the connector, which says why something is still pending. */
+/** `health` is that of the connector, which says why something is still pending. It is null once the connector was deleted. */
 type Props = {
   slug: string;
   delivery: Delivery;
   mayEdit: boolean;
-  health?: ConnectorHealth | undefined;
+  health?: ConnectorHealth | null | undefined;
   title: ReactNode;
   children?: ReactNode;
 };
@@ -38,13 +38,15 @@ export function DeliveryRow({ slug, delivery, mayEdit, health, title, children }
     mutationFn: () => answer(retryDelivery({ path: { slug, id: delivery.id } })),
     onSettled: () => queries.invalidateQueries({ predicate: ({ queryKey }) => ["alert", "deliveries"].includes(String(queryKey[0])) }),
   });
+  const isReceiving = health !== null && health?.state !== "paused";
+  const isRetried = mayEdit && RETRIED.includes(delivery.state);
   return (
     <li className={styles.row}>
       <div className={styles.line}>
         <div className={`${styles.name} ${styles.grow}`}>{title}</div>
         <span className={`${styles.subtle} ${styles.small}`}>{kindWord[delivery.kind]}</span>
         <StateBadge state={delivery.state} />
-        {mayEdit && RETRIED.includes(delivery.state) && (
+        {isRetried && isReceiving && (
           <Button isBusy={retry.isPending} onClick={() => retry.mutate()}>
             Retry
           </Button>
@@ -66,6 +68,8 @@ export function DeliveryRow({ slug, delivery, mayEdit, health, title, children }
         )}
         {delivery.state === "pending" && health?.state === "blocked" && " · held until its webhook is repaired"}
         {delivery.reason !== null && ` · ${reasons[delivery.reason] ?? delivery.reason}`}
+        {isRetried && health?.state === "paused" && " · may be retried once its connector is switched on"}
+        {isRetried && health === null && delivery.reason !== "connector_deleted" && " · its connector was deleted meanwhile"}
       </p>
       {delivery.state === "pending" && health?.last_error && ["blocked", "retrying"].includes(health.state) && (
         <p className={`${styles.small} ${styles.break}`}>The channel said last: {health.last_error}</p>

@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use alert_connectors_api::{Identity, SignInElsewhere, TrustedProxies};
 use alert_connectors_delivery::{Proxy, Rates, Resolve, Trust};
 use alert_connectors_model::{HostPattern, UrlRules};
-use alert_connectors_store::Use;
+use alert_connectors_store::{AuditSink, Use};
 use alert_connectors_tasks::Tasks;
 use ipnet::IpNet;
 use jiff::SignedDuration;
@@ -39,6 +39,8 @@ impl Builder {
     pub const RENOTIFY: SignedDuration = settings::RENOTIFY;
     /// How long history is kept, by default.
     pub const RETENTION: SignedDuration = settings::RETENTION;
+    /// How long entries of the audit trail are kept if nothing is said.
+    pub const AUDIT_RETENTION: SignedDuration = settings::AUDIT_RETENTION;
     /// The maximum number of open connections to webhooks, by default.
     pub const WEBHOOK_CONNECTIONS: usize = settings::WEBHOOK_CONNECTIONS;
 
@@ -135,6 +137,18 @@ impl Builder {
     /// History older than this is removed: 30 days by default.
     pub fn retention(mut self, span: SignedDuration) -> Self {
         self.settings.retention = span;
+        self
+    }
+
+    /// Entries of the audit trail that are older than this are removed: a year by default.
+    pub fn audit_retention(mut self, span: SignedDuration) -> Self {
+        self.settings.audit_retention = span;
+        self
+    }
+
+    /// Follows the audit trail in place of the log: it is called with each entry, once that is stored.
+    pub fn audit_sink(mut self, sink: Arc<dyn AuditSink>) -> Self {
+        self.settings.audit_sink = sink;
         self
     }
 

@@ -16,7 +16,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub(crate) async fn run(
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    retention: SignedDuration,
+    (retention, audit_retention): (SignedDuration, SignedDuration),
     stopping: CancellationToken,
 ) {
     loop {
@@ -26,6 +26,7 @@ pub(crate) async fn run(
                 let rules = Tidying {
                     now: clock.now(),
                     retention,
+                    audit_retention,
                 };
                 match store.tidy(rules, progress).await {
                     Ok(Tidied::More(further)) => progress = further,

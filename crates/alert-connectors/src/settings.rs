@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use alert_connectors_api::{Identity, SignInElsewhere, TrustedProxies};
+use alert_connectors_api::{AuditLog, Identity, SignInElsewhere, TrustedProxies};
 use alert_connectors_delivery::{Proxy, Rates, Resolve, SystemResolver, Trust};
 use alert_connectors_model::{HostPattern, UrlRules};
+use alert_connectors_store::AuditSink;
 use jiff::SignedDuration;
 use prometheus_client::registry::Registry;
 
@@ -13,6 +14,8 @@ use crate::{OpenError, own_names};
 pub(crate) const RETRY_FOR: SignedDuration = SignedDuration::from_hours(24);
 pub(crate) const RENOTIFY: SignedDuration = SignedDuration::from_hours(4);
 pub(crate) const RETENTION: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// How long entries of the audit trail are kept: a year.
+pub(crate) const AUDIT_RETENTION: SignedDuration = SignedDuration::from_hours(365 * 24);
 pub(crate) const WEBHOOK_CONNECTIONS: usize = 512;
 
 /// Why the service does not start.
@@ -58,6 +61,8 @@ pub(crate) struct Settings {
     pub(crate) retry_for: SignedDuration,
     pub(crate) renotify: SignedDuration,
     pub(crate) retention: SignedDuration,
+    pub(crate) audit_retention: SignedDuration,
+    pub(crate) audit_sink: Arc<dyn AuditSink>,
     pub(crate) public_url: Option<String>,
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) registry: Registry,
@@ -82,6 +87,7 @@ impl Settings {
             ("retry_for", self.retry_for),
             ("renotify", self.renotify),
             ("retention", self.retention),
+            ("audit_retention", self.audit_retention),
         ] {
             if span <= SignedDuration::ZERO || span > SPAN_MAX {
                 return refused(
@@ -137,6 +143,8 @@ impl Default for Settings {
             retry_for: RETRY_FOR,
             renotify: RENOTIFY,
             retention: RETENTION,
+            audit_retention: AUDIT_RETENTION,
+            audit_sink: Arc::new(AuditLog),
             public_url: None,
             trusted_proxies: TrustedProxies(Vec::new()),
             registry: Registry::default(),

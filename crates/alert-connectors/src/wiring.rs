@@ -67,7 +67,8 @@ pub(crate) fn wire(
     database.register_meters(ours);
     let engine = common.engine(&settings, meters)?;
     let (store, clock) = (Arc::clone(&common.store), Arc::clone(&common.clock));
-    let removing = retention::run(store, clock, settings.retention, common.stopping.clone());
+    let spans = (settings.retention, settings.audit_retention);
+    let removing = retention::run(store, clock, spans, common.stopping.clone());
     common.tasks.essential("upkeep", removing);
     let app = common.app(settings, engine);
     Ok(AlertConnectors {
@@ -137,6 +138,7 @@ impl Common {
             renotify: settings.renotify,
             registry: settings.registry,
             trusted_proxies: settings.trusted_proxies,
+            audit_sink: settings.audit_sink,
         })
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use alert_connectors_delivery::Engine;
 use alert_connectors_feed::Feed;
 use alert_connectors_model::{Clock, Random, Slug, UrlRules};
-use alert_connectors_store::{Expiry, Roster, Store};
+use alert_connectors_store::{AuditSink, Expiry, Roster, Store};
 use jiff::SignedDuration;
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
@@ -21,6 +21,7 @@ use crate::{
     routes::{METRICS_PREFIX, sign_in_limit::SignInLimit},
     seldom::Seldom,
     test_limit::TestLimit,
+    trail::RefusedSignIns,
 };
 
 /// What the API is made of.
@@ -49,6 +50,8 @@ pub struct AppOptions {
     pub registry: Registry,
     /// Proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: TrustedProxies,
+    /// Follows the audit trail.
+    pub audit_sink: Arc<dyn AuditSink>,
 }
 
 /// What every route has at hand. Clones share it.
@@ -83,6 +86,10 @@ pub struct AppParts {
     pub(crate) unavailable: Seldom,
     /// Counts the failed sign-ins at another service, likewise.
     pub(crate) failed_sign_ins: Seldom,
+    /// Follows the audit trail.
+    pub(crate) audit_sink: Arc<dyn AuditSink>,
+    /// Bounds what refused sign-ins leave in it.
+    pub(crate) refused_sign_ins: RefusedSignIns,
     /// Whose turn it is to store a large step of a request.
     pub(crate) large_steps: RestingQueue,
     rosters: Rosters,
@@ -124,6 +131,8 @@ impl App {
             answers: BodyBudget::default(),
             unavailable: Seldom::default(),
             failed_sign_ins: Seldom::default(),
+            audit_sink: options.audit_sink,
+            refused_sign_ins: RefusedSignIns::default(),
             large_steps: RestingQueue::new(LARGE_STEP_REST),
             rosters: Rosters::default(),
         }))

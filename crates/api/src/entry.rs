@@ -2,14 +2,14 @@
 //! check has no space to work on. Two others look a space up and judge access themselves: a producer's signature
 //! (`routes/ingest/producer.rs`), and a host that posts without HTTP (`in_process.rs`).
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use alert_connectors_model::{Role, Slug, Space};
-use alert_connectors_store::{Roster, Store};
+use alert_connectors_store::Roster;
 use axum::{extract::FromRequestParts, http::request::Parts};
 use http::HeaderMap;
 
-use crate::{ApiError, App, Caller, ErrorKind, Freshness, known_callers, path};
+use crate::{ApiError, App, Caller, ErrorKind, Freshness, Peer, known_callers, path};
 
 /// How often a change is authorised again because the space or permissions changed meanwhile.
 pub(crate) const TRIES_MAX: usize = 5;
@@ -36,13 +36,10 @@ impl Entry {
     /// Authorises the caller again, since connectors or permissions changed during the request.
     pub(crate) async fn again(&mut self, app: &App, headers: &HeaderMap) -> Result<(), ApiError> {
         let slug = self.space().slug.to_string();
+        let from = self.caller.from;
         *self = enter(app, headers, &slug, self.access, Freshness::Now).await?;
+        self.caller.from = from;
         Ok(())
-    }
-
-    /// The store for a change that rests on what the caller may do.
-    pub(crate) fn store(&self, app: &App) -> Arc<dyn Store> {
-        self.caller.store(app)
     }
 
     pub(crate) fn space(&self) -> &Arc<Space> {
@@ -52,16 +49,6 @@ impl Entry {
     /// Who calls.
     pub(crate) const fn caller(&self) -> &Caller {
         &self.caller
-    }
-}
-
-impl Caller {
-    /// The store for a change that rests on what this caller may do.
-    pub(crate) fn store(&self, app: &App) -> Arc<dyn Store> {
-        match self.version {
-            Some(version) => app.store.at_identity_version(version),
-            None => Arc::clone(&app.store),
-        }
     }
 }
 
@@ -84,9 +71,21 @@ impl SignedIn {
 
     /// Authorises the caller again, since permissions changed during the request.
     pub(crate) async fn again(&mut self, app: &App, headers: &HeaderMap) -> Result<(), ApiError> {
+        let from = self.0.from;
         *self = Self::of(app, headers).await?;
+        self.0.from = from;
         Ok(())
     }
+}
+
+/// Lets only operators on. A key that is narrowed to a space is none.
+pub(crate) fn operator(caller: &Caller, to_do_what: &str) -> Result<(), ApiError> {
+    let is_narrowed = caller.key.as_ref().is_some_and(|key| key.space.is_some());
+    if caller.is_operator && !is_narrowed {
+        return Ok(());
+    }
+    let detail = format!("Only operators may {to_do_what}.");
+    Err(ApiError::new(ErrorKind::Forbidden, detail))
 }
 
 /// Makes a change if the caller still may. The transaction of the change checks that, since a body may arrive long
@@ -208,7 +207,9 @@ impl FromRequestParts<App> for SignedIn {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        Self::of(app, &parts.headers).await
+        let mut signed_in = Self::of(app, &parts.headers).await?;
+        signed_in.0.from = origin(parts, app);
+        Ok(signed_in)
     }
 }
 
@@ -218,14 +219,16 @@ async fn enter_with(parts: &mut Parts, app: &App, role: Role) -> Result<Entry, A
         sign_in(app, &parts.headers, Freshness::Now).await?;
         return Err(ApiError::not_found("space, connector, alert or member"));
     };
-    enter(
-        app,
-        &parts.headers,
-        &slug,
-        Access::Role(role),
-        Freshness::Now,
-    )
-    .await
+    let access = Access::Role(role);
+    let mut entry = enter(app, &parts.headers, &slug, access, Freshness::Now).await?;
+    entry.caller.from = origin(parts, app);
+    Ok(entry)
+}
+
+/// The address of the caller's machine, as far as it can be trusted.
+fn origin(parts: &Parts, app: &App) -> Option<IpAddr> {
+    let peer = parts.extensions.get::<Peer>().copied();
+    app.trusted_proxies.client(peer, &parts.headers)
 }
 
 macro_rules! roles {

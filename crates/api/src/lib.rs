@@ -30,6 +30,7 @@ mod seldom;
 mod serialised;
 mod surrogates;
 mod test_limit;
+mod trail;
 mod unread;
 
 pub use api_error::{ApiError, ErrorKind};
@@ -49,3 +50,4 @@ pub use routes::{
     METRICS_PREFIX, Metrics, metrics_router, operations_router, router, users_router, whole,
 };
 pub use seldom::Seldom;
+pub use trail::AuditLog;

@@ -4,6 +4,7 @@ mod address;
 mod alert;
 mod alert_parse;
 mod attempt;
+mod audit;
 mod clock;
 mod connector;
 mod connector_parse;
@@ -36,6 +37,7 @@ pub use alert_parse::{
     is_visible, parse_alert, parse_corrected_alert, parse_stored_alert,
 };
 pub use attempt::{Attempt, AttemptOutcome};
+pub use audit::{AuditAction, CameBy};
 pub use clock::{Clock, ManualClock, SystemClock, rfc3339_millis, rfc3339_seconds};
 pub use connector::{CONNECTORS_PER_SPACE_MAX, Connector, ConnectorChange, ConnectorType, Matched};
 pub use connector_parse::{

@@ -43,8 +43,8 @@ pub(crate) use wire_enum;
 #[cfg(test)]
 mod tests {
     use crate::{
-        AlertStatus, AttemptOutcome, ConnectorType, DeliveryKind, DeliveryState, DescriptionFormat,
-        EndReason, KeyScope, Role, Severity,
+        AlertStatus, AttemptOutcome, AuditAction, CameBy, ConnectorType, DeliveryKind,
+        DeliveryState, DescriptionFormat, EndReason, KeyScope, Role, Severity,
     };
 
     #[test]
@@ -67,6 +67,8 @@ mod tests {
         check!(
             AlertStatus,
             AttemptOutcome,
+            AuditAction,
+            CameBy,
             ConnectorType,
             DeliveryKind,
             DeliveryState,

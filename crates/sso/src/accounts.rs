@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
-use alert_connectors_model::{Clock, Random, Role, Slug, User, UserId};
-use alert_connectors_store::{MemberChange, NewUser, Session, Store, StoreError};
+use alert_connectors_model::{AuditAction, CameBy, Clock, Random, Role, Slug, User, UserId};
+use alert_connectors_store::{
+    Actor, AuditEntry, AuditSink, Mandate, MemberChange, NewUser, Session, Store, StoreError,
+    Subject,
+};
 
 use crate::{NewUsers, Person};
 
 pub(crate) struct Accounts {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) new_users: NewUsers,
+    pub(crate) audit_sink: Arc<dyn AuditSink>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
 }
@@ -49,7 +53,26 @@ impl Accounts {
             is_operator: false,
             created_at: now,
         };
-        self.store.add_user(new).await.map(drop)
+        let entry = self.entry(person, AuditAction::UserCreated);
+        let store = self.leaving(entry);
+        store.add_user(new).await.map(drop)
+    }
+
+    /// An entry about what the claims of a person change here.
+    fn entry(&self, person: &Person, action: AuditAction) -> AuditEntry {
+        let actor = Actor {
+            email: Some(person.email.to_string()),
+            came_by: CameBy::SingleSignOn,
+            name: None,
+            from: None,
+        };
+        let subject = Subject::named(person.email.as_str());
+        AuditEntry::new(self.clock.now(), actor, action, subject)
+    }
+
+    fn leaving(&self, entry: AuditEntry) -> Arc<dyn Store> {
+        let sink = Arc::clone(&self.audit_sink);
+        self.store.on_behalf(Mandate::leaving(entry, Some(sink)))
     }
 
     /// Gives the person the role in a space, or takes it away. Says whether something changed.
@@ -69,12 +92,22 @@ impl Accounts {
             return Ok(false);
         }
         let email = &person.email;
+        let action = match role {
+            Some(_) => AuditAction::MemberSet,
+            None => AuditAction::MemberRemoved,
+        };
+        let word = |role: Role| role.as_str().into();
+        let entry = self
+            .entry(person, action)
+            .within(space.id, slug.clone())
+            .changing("role", current.map(|(_, role)| word(*role)), role.map(word));
+        let store = self.leaving(entry);
         let changed = match role {
             Some(role) => {
                 let now = self.clock.now();
-                self.store.set_member(space.id, email, role, now).await?
+                store.set_member(space.id, email, role, now).await?
             }
-            None => self.store.remove_member(space.id, email).await?,
+            None => store.remove_member(space.id, email).await?,
         };
         if matches!(changed, MemberChange::LastAdmin) {
             tracing::warn!(

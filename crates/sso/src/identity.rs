@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use alert_connectors_api::{
-    Caller, Freshness, Identity, IdentityError, Seldom, StoreIdentity, TokenCache, caller_token,
-    token_hash,
+    AuditLog, Caller, Freshness, Identity, IdentityError, Seldom, StoreIdentity, TokenCache,
+    caller_token, token_hash,
 };
 use alert_connectors_model::{Clock, Random};
 use alert_connectors_store::{Session, Store, TokenHash};
@@ -56,6 +56,7 @@ impl SsoIdentity {
             accounts: Arc::new(Accounts {
                 store,
                 new_users,
+                audit_sink: Arc::new(AuditLog),
                 clock,
                 random,
             }),
@@ -134,6 +135,7 @@ fn caller(session: Session, ends_at: Timestamp) -> Caller {
         key: None,
         version: Some(session.version),
         expires_at: Some(ends_at),
+        from: None,
     }
 }
 

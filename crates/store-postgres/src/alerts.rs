@@ -96,13 +96,16 @@ impl Alerts for PostgresStore {
         id: AlertId,
         expiry: Expiry,
     ) -> Result<Resolution, StoreError> {
-        self.resolve_problem(ResolveRequest {
+        let mandate = self.mandate.clone();
+        let request = ResolveRequest {
             roster,
             id,
             expiry,
-            identity_version: self.at_identity_version,
-        })
-        .await
+            mandate,
+        };
+        let resolved = self.resolve_problem(request).await?;
+        self.mandate.committed();
+        Ok(resolved)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{pin::pin, time::Duration};
 
-use alert_connectors_store::StoreError;
+use alert_connectors_store::{Mandate, StoreError};
 use bytes::Bytes;
 use deadpool_postgres::{
     Hook, HookError, Manager, ManagerConfig, Object, RecyclingMethod, Runtime, Timeouts,
@@ -296,6 +296,8 @@ const LOCKED_VERSION: &str = "SELECT version FROM identity WHERE one = 1 FOR UPD
 /// A transaction. Unless it is committed, closing its connection rolls it back.
 pub(crate) struct Change {
     connection: Connection,
+    /// On whose behalf.
+    mandate: Mandate,
 }
 
 impl Change {
@@ -338,6 +340,11 @@ impl Change {
         Ok(())
     }
 
+    /// On whose behalf it is made.
+    pub(crate) const fn mandate(&self) -> &Mandate {
+        &self.mandate
+    }
+
     /// Ends it where nothing was changed.
     pub(crate) async fn nothing<T>(self, answer: T) -> Result<T, StoreError> {
         self.commit().await.map(|()| answer)
@@ -363,7 +370,7 @@ impl PostgresStore {
     /// until it is committed.
     pub(crate) async fn change(&self) -> Result<Change, StoreError> {
         let change = self.step().await?;
-        if self.at_identity_version.is_none() {
+        if self.mandate.identity_version.is_none() {
             change.row(LOCKED_VERSION, &[]).await?;
         }
         Ok(change)
@@ -374,10 +381,14 @@ impl PostgresStore {
         let change = within(async {
             let connection = Connection::of(&self.shared.pools.work).await?;
             connection.command("BEGIN").await?;
-            Ok(Change { connection })
+            let mandate = self.mandate.clone();
+            Ok(Change {
+                connection,
+                mandate,
+            })
         })
         .await?;
-        let Some(at_identity_version) = self.at_identity_version else {
+        let Some(at_identity_version) = self.mandate.identity_version else {
             return Ok(change);
         };
         let found = change.row(LOCKED_VERSION, &[]).await?;

@@ -112,12 +112,12 @@ impl Connectors for PostgresStore {
         let sealing = Arc::clone(&self.shared.sealing);
         let change = self.change().await?;
         let Some((space_no, _)) = spaces::number(&change, space_id).await? else {
-            return change.nothing(Created::NoSpace).await;
+            return change.end(Created::NoSpace).await;
         };
         let counted = change.row(COUNT, &[&space_no]).await?;
         let count: usize = counted.map_or(Ok(0), |row| row.count(0))?;
         if !Edit::has_room(count) {
-            return change.nothing(Created::TooMany).await;
+            return change.end(Created::TooMany).await;
         }
         let connector = sealing.connector(space_id, id, new, creator, now);
         let sealed = sealing.seal(&connector);
@@ -146,8 +146,8 @@ impl Connectors for PostgresStore {
             destination_health::repair(&change, connector.destination, now).await?;
             events.push(StoreEvent::Repaired(connector.destination));
         }
-        self.commit(change, events).await?;
-        Ok(Created::Made(Arc::new(connector)))
+        self.end(change, events, Created::Made(Arc::new(connector)))
+            .await
     }
 
     async fn change_connector(
@@ -164,13 +164,13 @@ impl Connectors for PostgresStore {
         }
         let change = self.change().await?;
         let Some((space_no, version)) = spaces::number(&change, space_id).await? else {
-            return change.nothing(Changed::Absent).await;
+            return change.end(Changed::Absent).await;
         };
         if version != space_version {
-            return change.nothing(Changed::Stale).await;
+            return change.end(Changed::Stale).await;
         }
         let Some((no, current)) = one(&change, &sealing, space_no, space_id, id).await? else {
-            return change.nothing(Changed::Absent).await;
+            return change.end(Changed::Absent).await;
         };
         let edit = Edit::of(&current, &wanted, &sealing, now);
         if edit.is_change {
@@ -184,12 +184,12 @@ impl Connectors for PostgresStore {
         } else {
             None
         };
-        let (events, changed) = (edit.events(space), edit.changed);
-        self.commit(change, events).await?;
-        if Edit::cancels_after(&changed) {
+        let (events, changed) = (edit.events(space), Arc::new(edit.changed));
+        let changed = self.end(change, events, Changed::Now(changed)).await?;
+        if matches!(&changed, Changed::Now(connector) if Edit::cancels_after(connector)) {
             self.cancel_rest(id).await?;
         }
-        Ok(Changed::Now(Arc::new(changed)))
+        Ok(changed)
     }
 
     async fn delete_connector(
@@ -201,15 +201,15 @@ impl Connectors for PostgresStore {
         let sealing = Arc::clone(&self.shared.sealing);
         let change = self.change().await?;
         let Some((space_no, _)) = spaces::number(&change, space_id).await? else {
-            return change.nothing(false).await;
+            return change.end(false).await;
         };
         let Some((no, current)) = one(&change, &sealing, space_no, space_id, id).await? else {
-            return change.nothing(false).await;
+            return change.end(false).await;
         };
         change.run(DELETE, &[&no, &now.as_millisecond()]).await?;
         let space = spaces::by_no(change.connection(), space_no).await?;
         let events = Edit::deletion(current, space);
-        self.commit(change, events).await?;
+        self.end(change, events, true).await?;
         self.cancel_rest(id).await?;
         Ok(true)
     }

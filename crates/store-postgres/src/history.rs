@@ -180,17 +180,16 @@ impl History for PostgresStore {
     ) -> Result<Retried, StoreError> {
         let change = self.change().await?;
         let Some(stored) = find(change.connection(), space_id, id).await? else {
-            return change.nothing(Retried::Absent).await;
+            return change.end(Retried::Absent).await;
         };
         let connector = connector_of(change.connection(), space_id, stored.connector_id).await?;
         let destination = match retry_of(&stored, connector.as_ref(), expiry) {
             Ok(destination) => destination,
-            Err(refusal) => return change.nothing(refusal).await,
+            Err(refusal) => return change.end(refusal).await,
         };
         queue_again(&change, &[stored.seq], expiry).await?;
-        self.commit(change, vec![StoreEvent::Changed(destination)])
-            .await?;
-        Ok(Retried::Queued)
+        let events = vec![StoreEvent::Changed(destination)];
+        self.end(change, events, Retried::Queued).await
     }
 
     async fn replay(
@@ -218,9 +217,10 @@ impl History for PostgresStore {
         let mut queued = 0;
         for step in steps {
             let change = self.change().await?;
-            queued += queue_again(&change, &step, expiry).await?;
-            self.commit(change, vec![StoreEvent::Changed(destination)])
-                .await?;
+            let count = queue_again(&change, &step, expiry).await?;
+            let events = vec![StoreEvent::Changed(destination)];
+            let replayed = self.end(change, events, Replayed::Queued(count)).await?;
+            queued += replayed.count();
         }
         Ok(Replayed::Queued(queued))
     }

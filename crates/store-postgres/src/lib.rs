@@ -3,6 +3,7 @@
 
 mod alerts;
 mod asked;
+mod audit;
 mod connection;
 mod connectors;
 mod copying;
@@ -35,7 +36,9 @@ use std::sync::{
     atomic::{AtomicBool, AtomicI64, AtomicU64},
 };
 
-use alert_connectors_store::{GroupMeters, KeyFileError, Sealing, Store, StoreError, StoreEvent};
+use alert_connectors_store::{
+    GroupMeters, KeyFileError, Mandate, Sealing, Store, StoreError, StoreEvent,
+};
 use alert_connectors_tasks::Tasks;
 use tokio::sync::{Mutex, mpsc};
 use uuid::Uuid;
@@ -50,8 +53,8 @@ use crate::{connection::Pools, intake::Job, listen::RelayedReceiver, writer::Wri
 #[derive(Clone)]
 pub struct PostgresStore {
     shared: Arc<Shared>,
-    /// The version of identity that changes through this handle rest on.
-    at_identity_version: Option<i64>,
+    /// On whose behalf this handle changes something.
+    mandate: Mandate,
 }
 
 struct Shared {
@@ -94,10 +97,10 @@ impl PostgresStore {
 
 #[async_trait::async_trait]
 impl Store for PostgresStore {
-    fn at_identity_version(&self, identity_version: i64) -> Arc<dyn Store> {
+    fn on_behalf(&self, mandate: Mandate) -> Arc<dyn Store> {
         Arc::new(Self {
             shared: Arc::clone(&self.shared),
-            at_identity_version: Some(identity_version),
+            mandate,
         })
     }
 

@@ -3,7 +3,7 @@
 use std::{future::poll_fn, time::Duration};
 
 use alert_connectors_model::Fingerprint;
-use alert_connectors_store::{Relay, Relayed, StoreError, StoreEvent};
+use alert_connectors_store::{Effect, Relay, Relayed, StoreError, StoreEvent};
 use alert_connectors_tasks::Tasks;
 use tokio::{
     sync::mpsc,
@@ -221,12 +221,13 @@ fn fingerprint(hex: &[u8]) -> Option<Fingerprint> {
 }
 
 impl PostgresStore {
-    /// Commits a change, and notifies the engine and the other replicas.
-    pub(crate) async fn commit(
+    /// Ends a change with its answer, and notifies the engine and the other replicas.
+    pub(crate) async fn end<T: Effect>(
         &self,
         change: Change,
         events: Vec<StoreEvent>,
-    ) -> Result<(), StoreError> {
+        answer: T,
+    ) -> Result<T, StoreError> {
         let destinations: Vec<[u8; 16]> = destinations_of(&events).into_iter().collect();
         if !destinations.is_empty() {
             let names: Vec<&[u8]> = destinations.iter().map(|one| &one[..]).collect();
@@ -238,8 +239,8 @@ impl PostgresStore {
         }
         // No group of alerts is under way meanwhile: what it matched its alerts with stays true until it is committed.
         change.block_intake().await?;
-        change.commit().await?;
+        let answer = change.end(answer).await?;
         self.emit(events).await;
-        Ok(())
+        Ok(answer)
     }
 }

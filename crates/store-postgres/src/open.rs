@@ -4,7 +4,8 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use alert_connectors_model::Random;
 use alert_connectors_store::{
-    GroupMeters, KeyFileError, Sealing, StoreError, UnsealError, Use, group::EVENT_GROUPS_MAX,
+    GroupMeters, KeyFileError, Mandate, Sealing, StoreError, UnsealError, Use,
+    group::EVENT_GROUPS_MAX,
 };
 use alert_connectors_tasks::Tasks;
 use tokio::{
@@ -27,13 +28,14 @@ use crate::{
 };
 
 /// The migrations in their order; the table `migrations` counts those that a database has.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("../migrations/20261123200000_init.sql"),
     include_str!("../migrations/20261126150000_failing_messages.sql"),
     include_str!("../migrations/20261127220000_alert_counts.sql"),
     include_str!("../migrations/20261128060000_alert_revisions.sql"),
     include_str!("../migrations/20261128090000_ingest_sources.sql"),
     include_str!("../migrations/20261128120000_pauses.sql"),
+    include_str!("../migrations/20261128220000_audit_entries.sql"),
 ];
 /// The oldest server that is known to do all of this.
 const OLDEST_SERVER: i32 = 150_000;
@@ -204,7 +206,7 @@ impl PostgresStore {
                 relayed: Mutex::new(relayed),
                 tasks,
             }),
-            at_identity_version: None,
+            mandate: Mandate::default(),
         })
     }
 }

@@ -36,13 +36,12 @@ impl Sources for PostgresStore {
     ) -> Result<bool, StoreError> {
         let change = self.change().await?;
         let Some((space_no, _)) = spaces::number(&change, space_id).await? else {
-            return change.nothing(false).await;
+            return change.end(false).await;
         };
         change
             .run(SET_MAPPING, &[&space_no, &source, &mapping])
             .await?;
-        self.commit(change, Vec::new()).await?;
-        Ok(true)
+        self.end(change, Vec::new(), true).await
     }
 
     async fn set_source_secret(
@@ -57,13 +56,12 @@ impl Sources for PostgresStore {
         });
         let change = self.change().await?;
         let Some((space_no, _)) = spaces::number(&change, space_id).await? else {
-            return change.nothing(false).await;
+            return change.end(false).await;
         };
         change
             .run(SET_SECRET, &[&space_no, &source, &sealed])
             .await?;
-        self.commit(change, Vec::new()).await?;
-        Ok(true)
+        self.end(change, Vec::new(), true).await
     }
 }
 

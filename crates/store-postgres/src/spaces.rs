@@ -68,14 +68,13 @@ impl Spaces for PostgresStore {
             )
             .await?;
         if added == 0 {
-            return change.nothing(SpaceChange::SlugTaken).await;
+            return change.end(SpaceChange::SlugTaken).await;
         }
         if let Some(admin) = admin {
             let admin = uuid(admin.id.as_bytes());
             change.run(ADD_ADMIN, &[&id, &admin, &created_at]).await?;
         }
-        change.commit().await?;
-        Ok(SpaceChange::Done)
+        change.end(SpaceChange::Done).await
     }
 
     async fn spaces(&self) -> Result<Vec<Space>, StoreError> {
@@ -105,17 +104,17 @@ impl Spaces for PostgresStore {
                 &[&slug.as_str(), &name],
             )
             .await?;
-        change.commit().await?;
-        Ok(match renamed {
+        let answer = match renamed {
             0 => SpaceChange::Absent,
             _ => SpaceChange::Done,
-        })
+        };
+        change.end(answer).await
     }
 
     async fn remove_space(&self, slug: &Slug) -> Result<SpaceChange, StoreError> {
         let change = self.change().await?;
         let Some((no, _, _)) = by_slug(change.connection(), slug).await? else {
-            return change.nothing(SpaceChange::Absent).await;
+            return change.end(SpaceChange::Absent).await;
         };
         // First of all locks: a group of alerts writes to the tables that are emptied here.
         change.block_intake().await?;
@@ -131,7 +130,7 @@ impl Spaces for PostgresStore {
         ] {
             change.run(sql, &[&no]).await?;
         }
-        self.commit(change, events).await?;
+        self.end(change, events, SpaceChange::Done).await?;
         loop {
             let step = self.step().await?;
             let removed = step.run(REMOVE_ALERTS, &[&no, &ALERTS_A_STEP]).await?;
@@ -164,11 +163,11 @@ impl Spaces for PostgresStore {
     ) -> Result<MemberChange, StoreError> {
         let change = self.change().await?;
         let Some((space_no, facts)) = membership(&change, space_id, email).await? else {
-            return change.nothing(MemberChange::NoSpace).await;
+            return change.end(MemberChange::NoSpace).await;
         };
         let (user_no, changed) = match facts.set(role, now) {
             Ok(planned) => planned,
-            Err(refusal) => return change.nothing(refusal).await,
+            Err(refusal) => return change.end(refusal).await,
         };
         let added_at = now.as_millisecond();
         change
@@ -177,8 +176,7 @@ impl Spaces for PostgresStore {
                 &[&space_no, &user_no, &i16::from(role.code()), &added_at],
             )
             .await?;
-        change.commit().await?;
-        Ok(changed)
+        change.end(changed).await
     }
 
     async fn remove_member(
@@ -188,15 +186,14 @@ impl Spaces for PostgresStore {
     ) -> Result<MemberChange, StoreError> {
         let change = self.change().await?;
         let Some((space_no, facts)) = membership(&change, space_id, email).await? else {
-            return change.nothing(MemberChange::NoSpace).await;
+            return change.end(MemberChange::NoSpace).await;
         };
         let user_no = match facts.remove() {
             Ok(user_no) => user_no,
-            Err(refusal) => return change.nothing(refusal).await,
+            Err(refusal) => return change.end(refusal).await,
         };
         change.run(REMOVE_MEMBER, &[&space_no, &user_no]).await?;
-        change.commit().await?;
-        Ok(MemberChange::Removed)
+        change.end(MemberChange::Removed).await
     }
 }
 

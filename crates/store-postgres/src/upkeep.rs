@@ -11,7 +11,7 @@ use alert_connectors_store::{
 use async_trait::async_trait;
 
 use crate::{
-    PostgresStore, alerts::uuid, connection::Change, connectors, counts, inspection, zones,
+    PostgresStore, alerts::uuid, audit, connection::Change, connectors, counts, inspection, zones,
 };
 
 /// One replica tidies at a time. The number only has to be the same everywhere, and differ from that of migrations.
@@ -70,8 +70,15 @@ impl Upkeep for PostgresStore {
             Progress::Counts => Tidied::More(if counts::step(&step, rules.now).await? {
                 Progress::Counts
             } else {
-                Progress::Ends(0)
+                Progress::Audit
             }),
+            Progress::Audit => {
+                Tidied::More(if audit::remove_old(&step, rules.audit_begins()).await? {
+                    Progress::Audit
+                } else {
+                    Progress::Ends(0)
+                })
+            }
             Progress::Ends(after) => write_ends(&step, rules.expired_until(), after).await?,
             Progress::History(after) => remove_old(&step, rules.history_begins(), after).await?,
         };

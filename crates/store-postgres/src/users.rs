@@ -63,11 +63,11 @@ impl Users for PostgresStore {
                 ],
             )
             .await?;
-        change.commit().await?;
-        Ok(match added {
+        let answer = match added {
             0 => AddedUser::EmailTaken,
             _ => AddedUser::Added,
-        })
+        };
+        change.end(answer).await
     }
 
     async fn users(&self) -> Result<Vec<UserRecord>, StoreError> {
@@ -102,8 +102,7 @@ impl Users for PostgresStore {
                 &[&email],
             )
             .await?;
-        change.commit().await?;
-        Ok(changed > 0)
+        change.end(changed > 0).await
     }
 
     async fn set_disabled(&self, email: &Email, disabled: Disabled) -> Result<bool, StoreError> {
@@ -123,8 +122,7 @@ impl Users for PostgresStore {
                 change.run(sql, &[&email]).await?;
             }
         }
-        change.commit().await?;
-        Ok(changed > 0)
+        change.end(changed > 0).await
     }
 
     async fn add_token(&self, token: NewToken, now: Timestamp) -> Result<(), StoreError> {
@@ -134,7 +132,7 @@ impl Users for PostgresStore {
         let expires_at = token.expires_at.as_millisecond();
         step.run(INSERT_TOKEN, &[&&token.hash[..], &user_id, &expires_at])
             .await?;
-        step.commit().await
+        step.end(()).await
     }
 
     async fn end_token(&self, hash: TokenHash) -> Result<bool, StoreError> {
@@ -142,8 +140,7 @@ impl Users for PostgresStore {
         let ended = step
             .run("DELETE FROM tokens WHERE hash = $1", &[&&hash[..]])
             .await?;
-        step.commit().await?;
-        Ok(ended > 0)
+        step.end(ended > 0).await
     }
 
     async fn session(&self, hash: TokenHash) -> Result<Option<Session>, StoreError> {
@@ -185,7 +182,7 @@ impl Users for PostgresStore {
         let count = change.row(KEY_COUNT, &[&user_id]).await?;
         let count: usize = count.map_or(Ok(0), |row| row.count(0))?;
         if count >= ApiKey::PER_USER_MAX {
-            return change.nothing(false).await;
+            return change.end(false).await;
         }
         let key = &new.key;
         let space = key.space.as_ref().map(|(id, _)| uuid(id.as_bytes()));
@@ -204,8 +201,7 @@ impl Users for PostgresStore {
                 ],
             )
             .await?;
-        change.commit().await?;
-        Ok(true)
+        change.end(true).await
     }
 
     async fn keys(&self, user_id: UserId) -> Result<Vec<ApiKey>, StoreError> {
@@ -221,8 +217,7 @@ impl Users for PostgresStore {
         let step = self.step().await?;
         let (id, user_id) = (uuid(id.as_bytes()), uuid(user_id.as_bytes()));
         let removed = step.run(REVOKE_KEY, &[&id, &user_id]).await?;
-        step.commit().await?;
-        Ok(removed > 0)
+        step.end(removed > 0).await
     }
 
     async fn keys_used(&self, ids: Vec<KeyId>, at: Timestamp) -> Result<(), StoreError> {

@@ -110,9 +110,11 @@ impl Alerts for SqliteStore {
             roster,
             id,
             expiry,
-            identity_version: self.at_identity_version,
+            mandate: self.mandate.clone(),
         };
-        self.shared.writer.resolve_problem(request).await
+        let resolved = self.shared.writer.resolve_problem(request).await?;
+        self.mandate.committed();
+        Ok(resolved)
     }
 }
 

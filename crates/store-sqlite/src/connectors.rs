@@ -95,7 +95,7 @@ impl Connectors for SqliteStore {
         now: Timestamp,
     ) -> Result<Created, StoreError> {
         let sealing = Arc::clone(&self.shared.sealing);
-        self.change(move |connection, events| {
+        self.audited(move |connection, events| {
             let Some((space_no, _)) = spaces::number(connection, space_id)? else {
                 return Ok(Created::NoSpace);
             };
@@ -145,7 +145,7 @@ impl Connectors for SqliteStore {
             self.cancel_rest(id).await?;
         }
         let changed = self
-            .change(move |connection, events| {
+            .audited(move |connection, events| {
                 let Some((space_no, version)) = spaces::number(connection, space_id)? else {
                     return Ok(Changed::Absent);
                 };
@@ -185,7 +185,7 @@ impl Connectors for SqliteStore {
     ) -> Result<bool, StoreError> {
         let sealing = Arc::clone(&self.shared.sealing);
         let deleted = self
-            .change(move |connection, events| {
+            .audited(move |connection, events| {
                 let Some((space_no, _)) = spaces::number(connection, space_id)? else {
                     return Ok(false);
                 };

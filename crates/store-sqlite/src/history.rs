@@ -164,7 +164,7 @@ impl History for SqliteStore {
         id: DeliveryId,
         expiry: Expiry,
     ) -> Result<Retried, StoreError> {
-        self.change(move |connection, events| {
+        self.audited(move |connection, events| {
             let Some(stored) = find(connection, space_id, id)? else {
                 return Ok(Retried::Absent);
             };
@@ -204,12 +204,14 @@ impl History for SqliteStore {
         };
         let mut queued = 0;
         for step in steps {
-            queued += self
-                .change(move |connection, events| {
+            let replayed = self
+                .audited(move |connection, events| {
                     events.push(StoreEvent::Changed(destination));
-                    Ok(queue_again(connection, &step, expiry)?)
+                    let count = queue_again(connection, &step, expiry)?;
+                    Ok(Replayed::Queued(count))
                 })
                 .await?;
+            queued += replayed.count();
         }
         Ok(Replayed::Queued(queued))
     }

@@ -7,7 +7,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use alert_connectors_model::{AlertId, AlertStatus, ConnectorId, SpaceId};
 use alert_connectors_store::{
-    Expiry, Idempotency, NewAlert,
+    AuditEntry, Expiry, Idempotency, NewAlert,
     accept::{KeptAnswer, Ledger, NewDelivery, Problem, Recipients, SpaceRow, recipients_of},
     group::CONNECTOR_NUMBERS_MAX,
     stored::{IDENTITY_VERSION, warnings_json},
@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
 use crate::{
-    deliveries,
+    audit, deliveries,
     error::Failure,
     idempotency,
     row::row,
@@ -155,6 +155,10 @@ impl Ledger for SqliteLedger<'_> {
             .query_row([], |row| row.get(0))?;
         self.cache.identity_version = Some(version);
         Ok(version)
+    }
+
+    fn add_audit_entry(&mut self, entry: &AuditEntry) -> Result<(), Failure> {
+        Ok(audit::insert(self.connection, entry)?)
     }
 
     fn space(&mut self, id: SpaceId) -> Result<Option<SpaceRow>, Failure> {

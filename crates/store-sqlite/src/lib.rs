@@ -2,6 +2,7 @@
 #![warn(clippy::wildcard_enum_match_arm)] // A new state must be decided everywhere.
 
 mod alerts;
+mod audit;
 mod checkpoint;
 mod connectors;
 mod copying;
@@ -37,7 +38,9 @@ mod zones;
 
 use std::sync::Arc;
 
-use alert_connectors_store::{GroupMeters, KeyFileError, Sealing, Store, StoreError, StoreEvent};
+use alert_connectors_store::{
+    GroupMeters, KeyFileError, Mandate, Sealing, Store, StoreError, StoreEvent,
+};
 use tokio::sync::{Mutex, mpsc, watch};
 
 pub use alert_connectors_store::Use;
@@ -49,8 +52,8 @@ use crate::{file::DatabaseFile, reader::Readers, writer::Writer};
 #[derive(Clone)]
 pub struct SqliteStore {
     shared: Arc<Shared>,
-    /// The version of identity that changes through this handle rest on.
-    at_identity_version: Option<i64>,
+    /// On whose behalf this handle changes something.
+    mandate: Mandate,
 }
 
 struct Shared {
@@ -80,10 +83,10 @@ impl SqliteStore {
 
 #[async_trait::async_trait]
 impl Store for SqliteStore {
-    fn at_identity_version(&self, identity_version: i64) -> Arc<dyn Store> {
+    fn on_behalf(&self, mandate: Mandate) -> Arc<dyn Store> {
         Arc::new(Self {
             shared: Arc::clone(&self.shared),
-            at_identity_version: Some(identity_version),
+            mandate,
         })
     }
 

@@ -7,7 +7,9 @@ use std::{
 };
 
 use alert_connectors_model::Random;
-use alert_connectors_store::{GroupMeters, Sealing, UnsealError, Use, make_key_file_if_missing};
+use alert_connectors_store::{
+    GroupMeters, Mandate, Sealing, UnsealError, Use, make_key_file_if_missing,
+};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
 use tokio::sync::{Mutex, watch};
 
@@ -25,7 +27,7 @@ use crate::{
 };
 
 /// The migrations in their order; a database's `user_version` counts those it has.
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
     include_str!("../migrations/20261123120000_init.sql"),
     include_str!("../migrations/20261123180000_through_anything.sql"),
     include_str!("../migrations/20261126150000_failing_messages.sql"),
@@ -34,6 +36,7 @@ const MIGRATIONS: [&str; 8] = [
     include_str!("../migrations/20261128090000_ingest_sources.sql"),
     include_str!("../migrations/20261128120000_pauses.sql"),
     include_str!("../migrations/20261128160000_connectors_by_space.sql"),
+    include_str!("../migrations/20261128220000_audit_entries.sql"),
 ];
 
 /// What to open, and how.
@@ -190,7 +193,7 @@ impl SqliteStore {
         };
         Ok(Self {
             shared: Arc::new(shared),
-            at_identity_version: None,
+            mandate: Mandate::default(),
         })
     }
 }

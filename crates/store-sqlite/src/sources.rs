@@ -32,7 +32,7 @@ impl Sources for SqliteStore {
         mapping: Option<String>,
     ) -> Result<bool, StoreError> {
         let source = source.to_owned();
-        self.change(move |connection, _events| {
+        self.audited(move |connection, _events| {
             let Some((space_no, _)) = spaces::number(connection, space_id)? else {
                 return Ok(false);
             };
@@ -53,7 +53,7 @@ impl Sources for SqliteStore {
             sealing.seal_source_secret(&secret, space_id, source)
         });
         let source = source.to_owned();
-        self.change(move |connection, _events| {
+        self.audited(move |connection, _events| {
             let Some((space_no, _)) = spaces::number(connection, space_id)? else {
                 return Ok(false);
             };

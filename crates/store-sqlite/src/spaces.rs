@@ -57,7 +57,7 @@ impl Spaces for SqliteStore {
         space: Space,
         admin: Option<User>,
     ) -> Result<SpaceChange, StoreError> {
-        self.change(move |connection, _events| {
+        self.audited(move |connection, _events| {
             let id = space.id.as_bytes();
             let created_at = space.created_at.as_millisecond();
             let added = connection.execute(
@@ -96,7 +96,7 @@ impl Spaces for SqliteStore {
 
     async fn rename_space(&self, slug: &Slug, name: String) -> Result<SpaceChange, StoreError> {
         let slug = slug.clone();
-        self.change(move |connection, _events| {
+        self.audited(move |connection, _events| {
             let renamed = connection.execute(
                 "UPDATE spaces SET name = ?2 WHERE slug = ?1",
                 params![slug.as_str(), name],
@@ -113,7 +113,7 @@ impl Spaces for SqliteStore {
     async fn remove_space(&self, slug: &Slug) -> Result<SpaceChange, StoreError> {
         let slug = slug.clone();
         let removed = self
-            .change(move |connection, events| remove(connection, &slug, events))
+            .audited(move |connection, events| remove(connection, &slug, events))
             .await?;
         let Some(space_no) = removed else {
             return Ok(SpaceChange::Absent);
@@ -146,7 +146,7 @@ impl Spaces for SqliteStore {
         now: Timestamp,
     ) -> Result<MemberChange, StoreError> {
         let email = email.clone();
-        self.change(move |connection, _events| {
+        self.audited(move |connection, _events| {
             let Some((space_no, facts)) = membership(connection, space_id, &email)? else {
                 return Ok(MemberChange::NoSpace);
             };
@@ -170,7 +170,7 @@ impl Spaces for SqliteStore {
         email: &Email,
     ) -> Result<MemberChange, StoreError> {
         let email = email.clone();
-        self.change(move |connection, _events| {
+        self.audited(move |connection, _events| {
             let Some((space_no, facts)) = membership(connection, space_id, &email)? else {
                 return Ok(MemberChange::NoSpace);
             };

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
-    SqliteStore, connectors, counts, error::Failure, inspection, queue::next_with_pending,
+    SqliteStore, audit, connectors, counts, error::Failure, inspection, queue::next_with_pending,
     row::row, zones,
 };
 
@@ -60,8 +60,15 @@ impl Upkeep for SqliteStore {
             Progress::Counts => Ok(Tidied::More(if counts::step(connection, rules.now)? {
                 Progress::Counts
             } else {
-                Progress::Ends(0)
+                Progress::Audit
             })),
+            Progress::Audit => Ok(Tidied::More(
+                if audit::remove_old(connection, rules.audit_begins())? {
+                    Progress::Audit
+                } else {
+                    Progress::Ends(0)
+                },
+            )),
             Progress::Ends(after) => Ok(write_ends(connection, rules.expired_until(), after)?),
             Progress::History(after) => remove_old(connection, rules.history_begins(), after),
         })

@@ -44,7 +44,7 @@ const FORGET_TOKENS: &str = "DELETE FROM tokens WHERE hash IN
 #[async_trait]
 impl Users for SqliteStore {
     async fn add_user(&self, new: NewUser) -> Result<AddedUser, StoreError> {
-        self.change(move |connection, _events| {
+        self.audited(move |connection, _events| {
             let added = connection.execute(
                 INSERT_USER,
                 params![
@@ -83,7 +83,7 @@ impl Users for SqliteStore {
 
     async fn set_password(&self, email: &Email, hash: String) -> Result<bool, StoreError> {
         let email = email.clone();
-        self.change(move |connection, _events| {
+        self.audited(move |connection, _events| {
             let changed = connection.execute(
                 "UPDATE users SET password_hash = ?2 WHERE email = ?1",
                 params![email.as_str(), hash],
@@ -99,7 +99,7 @@ impl Users for SqliteStore {
 
     async fn set_disabled(&self, email: &Email, disabled: Disabled) -> Result<bool, StoreError> {
         let email = email.clone();
-        self.change(move |connection, _events| {
+        self.audited(move |connection, _events| {
             let flag = disabled == Disabled::Yes;
             let changed = connection
                 .execute("UPDATE users SET is_disabled = ?2 WHERE email = ?1", params![email.as_str(), flag])?;
@@ -115,7 +115,7 @@ impl Users for SqliteStore {
     }
 
     async fn add_token(&self, token: NewToken, now: Timestamp) -> Result<(), StoreError> {
-        self.change(move |connection, _events| {
+        self.audited(move |connection, _events| {
             connection.execute(FORGET_TOKENS, [now.as_millisecond()])?;
             let user_id = token.user_id.as_bytes();
             connection.execute(
@@ -132,7 +132,7 @@ impl Users for SqliteStore {
     }
 
     async fn end_token(&self, hash: TokenHash) -> Result<bool, StoreError> {
-        self.change(move |connection, _events| {
+        self.audited(move |connection, _events| {
             let ended = connection.execute("DELETE FROM tokens WHERE hash = ?1", [&hash[..]])?;
             Ok(ended > 0)
         })
@@ -164,7 +164,7 @@ impl Users for SqliteStore {
     }
 
     async fn add_key(&self, new: NewApiKey) -> Result<bool, StoreError> {
-        self.change(move |connection, _events| {
+        self.audited(move |connection, _events| {
             let user_id = &new.user_id.as_bytes()[..];
             let count: usize = connection.query_row(KEY_COUNT, [user_id], |row| row.get(0))?;
             if count >= ApiKey::PER_USER_MAX {
@@ -199,7 +199,7 @@ impl Users for SqliteStore {
     }
 
     async fn revoke_key(&self, user_id: UserId, id: KeyId) -> Result<bool, StoreError> {
-        self.change(move |connection, _events| {
+        self.audited(move |connection, _events| {
             let removed = connection.execute(
                 "DELETE FROM api_keys WHERE id = ?1 AND user_no = (SELECT no FROM users WHERE id = ?2)",
                 params![&id.as_bytes()[..], &user_id.as_bytes()[..]],

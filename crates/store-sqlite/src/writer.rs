@@ -172,7 +172,7 @@ impl SqliteStore {
         &self,
         change: impl FnOnce(&Connection, &mut Vec<StoreEvent>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let at_identity_version = self.at_identity_version;
+        let at_identity_version = self.mandate.identity_version;
         let change = move |connection: &Connection, events: &mut Vec<StoreEvent>| {
             if !is_current(connection, at_identity_version)? {
                 return Err(StoreError::Stale.into());

@@ -153,6 +153,16 @@ pub enum Replayed {
     Absent,
 }
 
+impl Replayed {
+    /// How many are queued.
+    pub const fn count(self) -> usize {
+        match self {
+            Self::Queued(count) => count,
+            Self::ConnectorInactive | Self::Absent => 0,
+        }
+    }
+}
+
 /// The health of a connector.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {

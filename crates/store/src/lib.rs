@@ -3,6 +3,7 @@
 
 pub mod accept;
 mod alerts;
+mod audit;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod connectors;
@@ -18,6 +19,7 @@ mod inspection;
 mod intake;
 mod key_file;
 mod leases;
+mod mandate;
 mod pauses;
 mod prepared;
 mod queue;
@@ -37,6 +39,9 @@ use std::sync::Arc;
 pub use accept::ends_nothing_warning;
 pub use alerts::{
     AlertQuery, AlertRecord, Alerts, DELIVERIES_LISTED_MAX, DeliverySummary, Page, Resolution,
+};
+pub use audit::{
+    Actor, Audit, AuditEntry, AuditQuery, AuditRecord, AuditRow, FieldChange, Subject,
 };
 pub use connectors::{Changed, Connectors, Created, Edit, Roster};
 pub use destination_health::{Block, DestinationHealth, DestinationState, UNANSWERED_TOLD, Wait};
@@ -59,6 +64,7 @@ pub use intake::{
 };
 pub use key_file::{KeyFileError, add_key, read_key_file, write_new_key_file};
 pub use leases::{Lease, Leases, ReleasedLease, Renewal, Renewed};
+pub use mandate::{AuditSink, Effect, Mandate, Trail};
 pub use pauses::{PAUSES_LISTED_MAX, Pause, PauseEnd, PauseQuery, Pauses, SELECT_PAUSES};
 pub use prepared::PreparedAlert;
 pub use queue::{
@@ -71,7 +77,9 @@ pub use sealing::{Sealing, UnsealError, make_key_file_if_missing};
 pub use sources::{SourceSecret, SourceSettings, Sources};
 pub use spaces::{Member, MemberChange, MembershipFacts, SpaceChange, Spaces};
 pub use summary::{AlertSummary, KindCount};
-pub use upkeep::{ALERTS_A_STEP, Census, ENDS_A_STEP, Progress, Tidied, Tidying, Upkeep};
+pub use upkeep::{
+    ALERTS_A_STEP, AUDIT_ENTRIES_A_STEP, Census, ENDS_A_STEP, Progress, Tidied, Tidying, Upkeep,
+};
 pub use usage::Use;
 pub use users::{
     AddedUser, ApiKey, Disabled, NewApiKey, NewToken, NewUser, Session, TokenHash, UserRecord,
@@ -93,11 +101,12 @@ pub trait Store:
     + Leases
     + Relay
     + Upkeep
+    + Audit
 {
-    /// The same store for a caller who was authorised at this version of identity. A change through it checks that
-    /// version in its own transaction, and fails as [`StoreError::Stale`] if it has moved. [`Intake::accept`] gets the
-    /// version with the submission.
-    fn at_identity_version(&self, identity_version: i64) -> Arc<dyn Store>;
+    /// The same store for one change on somebody's behalf: the change checks what the mandate rests on, and leaves its
+    /// entry in the audit trail, in its own transaction. [`Intake::accept`] gets the version with the submission, and
+    /// leaves none.
+    fn on_behalf(&self, mandate: Mandate) -> Arc<dyn Store>;
 
     /// Whether something can be written now.
     async fn check(&self) -> Result<(), StoreError>;

@@ -29,12 +29,20 @@ pub struct Tidying {
     pub now: Timestamp,
     /// History older than this goes.
     pub retention: SignedDuration,
+    /// Entries of the audit trail that are older than this go.
+    pub audit_retention: SignedDuration,
 }
 
 impl Tidying {
     /// Alerts that were received before this time go; in milliseconds.
     pub fn history_begins(&self) -> i64 {
         let begins = self.now.checked_sub(self.retention);
+        begins.unwrap_or(Timestamp::MIN).as_millisecond()
+    }
+
+    /// Entries of the audit trail before this time go; in milliseconds.
+    pub fn audit_begins(&self) -> i64 {
+        let begins = self.now.checked_sub(self.audit_retention);
         begins.unwrap_or(Timestamp::MIN).as_millisecond()
     }
 
@@ -48,6 +56,8 @@ impl Tidying {
 
 /// One step of tidying writes down at most this many ends.
 pub const ENDS_A_STEP: usize = 500;
+/// One step of tidying removes at most this many old entries of the audit trail.
+pub const AUDIT_ENTRIES_A_STEP: i64 = 500;
 /// One step of tidying looks at no more alerts than this, and removes old ones with all that belongs to them.
 pub const ALERTS_A_STEP: usize = 100;
 
@@ -57,6 +67,8 @@ pub enum Progress {
     /// Alerts are counted, for [`AlertSummary`](crate::AlertSummary).
     #[default]
     Counts,
+    /// Old entries of the audit trail are removed.
+    Audit,
     /// Ends that were only computed are written down, up to this connector.
     Ends(i64),
     /// Old history is removed, up to this alert.

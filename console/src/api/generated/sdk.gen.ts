@@ -2,7 +2,7 @@
 
 import type { Client, Options as Options2, TDataShape } from './client';
 import { client } from './client.gen';
-import type { BeginSessionData, BeginSessionErrors, BeginSessionResponses, BeginSingleSignOnData, BeginSingleSignOnErrors, BeginSingleSignOnResponses, CreateApiKeyData, CreateApiKeyErrors, CreateApiKeyResponses, CreateConnectorData, CreateConnectorErrors, CreateConnectorResponses, CreateSpaceData, CreateSpaceErrors, CreateSpaceResponses, DeleteConnectorData, DeleteConnectorErrors, DeleteConnectorResponses, DeleteIngestMappingData, DeleteIngestMappingErrors, DeleteIngestMappingResponses, DeleteIngestSecretData, DeleteIngestSecretErrors, DeleteIngestSecretResponses, EndSessionData, EndSessionErrors, EndSessionResponses, FinishSingleSignOnData, FinishSingleSignOnErrors, FinishSingleSignOnResponses, FollowEventsData, FollowEventsErrors, FollowEventsResponse, FollowEventsResponses, GetAlertData, GetAlertErrors, GetAlertResponses, GetAlertSummaryData, GetAlertSummaryErrors, GetAlertSummaryResponses, GetConnectorData, GetConnectorErrors, GetConnectorHealthData, GetConnectorHealthErrors, GetConnectorHealthResponses, GetConnectorResponses, GetDeliveryData, GetDeliveryErrors, GetDeliveryMessageData, GetDeliveryMessageErrors, GetDeliveryMessageResponses, GetDeliveryResponses, GetDocsData, GetDocsResponses, GetIngestMappingData, GetIngestMappingErrors, GetIngestMappingResponses, GetLiveData, GetLiveResponses, GetMeData, GetMeErrors, GetMeResponses, GetMetricsData, GetMetricsErrors, GetMetricsResponses, GetOpenApiData, GetOpenApiResponses, GetReadyData, GetReadyErrors, GetReadyResponses, IngestData, IngestErrors, IngestResponses, ListAlertsData, ListAlertsErrors, ListAlertsResponses, ListApiKeysData, ListApiKeysErrors, ListApiKeysResponses, ListConnectorHealthData, ListConnectorHealthErrors, ListConnectorHealthResponses, ListConnectorsData, ListConnectorsErrors, ListConnectorsResponses, ListDeliveriesData, ListDeliveriesErrors, ListDeliveriesResponses, ListMembersData, ListMembersErrors, ListMembersResponses, ListPausesData, ListPausesErrors, ListPausesResponses, ListSignInMethodsData, ListSignInMethodsErrors, ListSignInMethodsResponses, ListSpaceDeliveriesData, ListSpaceDeliveriesErrors, ListSpaceDeliveriesResponses, ListSpacesData, ListSpacesErrors, ListSpacesResponses, PostAlertData, PostAlertErrors, PostAlertResponses, PostAlertsData, PostAlertsErrors, PostAlertsResponses, PostToHookData, PostToHookErrors, PostToHookResponses, PreviewAlertData, PreviewAlertErrors, PreviewAlertResponses, PreviewIngestData, PreviewIngestErrors, PreviewIngestResponses, RemoveMemberData, RemoveMemberErrors, RemoveMemberResponses, ReplayDeliveriesData, ReplayDeliveriesErrors, ReplayDeliveriesResponses, ResolveAlertData, ResolveAlertErrors, ResolveAlertResponses, RetryDeliveryData, RetryDeliveryErrors, RetryDeliveryResponses, RevokeApiKeyData, RevokeApiKeyErrors, RevokeApiKeyResponses, SetIngestMappingData, SetIngestMappingErrors, SetIngestMappingResponses, SetIngestSecretData, SetIngestSecretErrors, SetIngestSecretResponses, SetMemberData, SetMemberErrors, SetMemberResponses, SignInData, SignInErrors, SignInResponses, SignOutData, SignOutErrors, SignOutResponses, TestConnectorData, TestConnectorErrors, TestConnectorResponses, TestWebhookData, TestWebhookErrors, TestWebhookResponses, UpdateConnectorData, UpdateConnectorErrors, UpdateConnectorResponses } from './types.gen';
+import type { BeginSessionData, BeginSessionErrors, BeginSessionResponses, BeginSingleSignOnData, BeginSingleSignOnErrors, BeginSingleSignOnResponses, CreateApiKeyData, CreateApiKeyErrors, CreateApiKeyResponses, CreateConnectorData, CreateConnectorErrors, CreateConnectorResponses, CreateSpaceData, CreateSpaceErrors, CreateSpaceResponses, DeleteConnectorData, DeleteConnectorErrors, DeleteConnectorResponses, DeleteIngestMappingData, DeleteIngestMappingErrors, DeleteIngestMappingResponses, DeleteIngestSecretData, DeleteIngestSecretErrors, DeleteIngestSecretResponses, EndSessionData, EndSessionErrors, EndSessionResponses, FinishSingleSignOnData, FinishSingleSignOnErrors, FinishSingleSignOnResponses, FollowEventsData, FollowEventsErrors, FollowEventsResponse, FollowEventsResponses, GetAlertData, GetAlertErrors, GetAlertResponses, GetAlertSummaryData, GetAlertSummaryErrors, GetAlertSummaryResponses, GetConnectorData, GetConnectorErrors, GetConnectorHealthData, GetConnectorHealthErrors, GetConnectorHealthResponses, GetConnectorResponses, GetDeliveryData, GetDeliveryErrors, GetDeliveryMessageData, GetDeliveryMessageErrors, GetDeliveryMessageResponses, GetDeliveryResponses, GetDocsData, GetDocsResponses, GetIngestMappingData, GetIngestMappingErrors, GetIngestMappingResponses, GetLiveData, GetLiveResponses, GetMeData, GetMeErrors, GetMeResponses, GetMetricsData, GetMetricsErrors, GetMetricsResponses, GetOpenApiData, GetOpenApiResponses, GetReadyData, GetReadyErrors, GetReadyResponses, IngestData, IngestErrors, IngestResponses, ListAlertsData, ListAlertsErrors, ListAlertsResponses, ListApiKeysData, ListApiKeysErrors, ListApiKeysResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListConnectorHealthData, ListConnectorHealthErrors, ListConnectorHealthResponses, ListConnectorsData, ListConnectorsErrors, ListConnectorsResponses, ListDeliveriesData, ListDeliveriesErrors, ListDeliveriesResponses, ListMembersData, ListMembersErrors, ListMembersResponses, ListPausesData, ListPausesErrors, ListPausesResponses, ListSignInMethodsData, ListSignInMethodsErrors, ListSignInMethodsResponses, ListSpaceAuditData, ListSpaceAuditErrors, ListSpaceAuditResponses, ListSpaceDeliveriesData, ListSpaceDeliveriesErrors, ListSpaceDeliveriesResponses, ListSpacesData, ListSpacesErrors, ListSpacesResponses, PostAlertData, PostAlertErrors, PostAlertResponses, PostAlertsData, PostAlertsErrors, PostAlertsResponses, PostToHookData, PostToHookErrors, PostToHookResponses, PreviewAlertData, PreviewAlertErrors, PreviewAlertResponses, PreviewIngestData, PreviewIngestErrors, PreviewIngestResponses, RemoveMemberData, RemoveMemberErrors, RemoveMemberResponses, ReplayDeliveriesData, ReplayDeliveriesErrors, ReplayDeliveriesResponses, ResolveAlertData, ResolveAlertErrors, ResolveAlertResponses, RetryDeliveryData, RetryDeliveryErrors, RetryDeliveryResponses, RevokeApiKeyData, RevokeApiKeyErrors, RevokeApiKeyResponses, SetIngestMappingData, SetIngestMappingErrors, SetIngestMappingResponses, SetIngestSecretData, SetIngestSecretErrors, SetIngestSecretResponses, SetMemberData, SetMemberErrors, SetMemberResponses, SignInData, SignInErrors, SignInResponses, SignOutData, SignOutErrors, SignOutResponses, TestConnectorData, TestConnectorErrors, TestConnectorResponses, TestWebhookData, TestWebhookErrors, TestWebhookResponses, UpdateConnectorData, UpdateConnectorErrors, UpdateConnectorResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -58,6 +58,19 @@ export const revokeApiKey = <ThrowOnError extends boolean = false>(options: Opti
             type: 'apiKey'
         }],
     url: '/api-keys/{id}',
+    ...options
+});
+
+/**
+ * List what was done in all spaces and to the service, newest first. Only operators can do this.
+ */
+export const listAudit = <ThrowOnError extends boolean = false>(options?: Options<ListAuditData, ThrowOnError>) => (options?.client ?? client).get<ListAuditResponses, ListAuditErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: '__Host-session',
+            type: 'apiKey'
+        }],
+    url: '/audit',
     ...options
 });
 
@@ -475,6 +488,19 @@ export const resolveAlert = <ThrowOnError extends boolean = false>(options: Opti
             type: 'apiKey'
         }],
     url: '/spaces/{slug}/alerts/{id}/resolve',
+    ...options
+});
+
+/**
+ * List what was done in a space, newest first. Only admins of the space can do this.
+ */
+export const listSpaceAudit = <ThrowOnError extends boolean = false>(options: Options<ListSpaceAuditData, ThrowOnError>) => (options.client ?? client).get<ListSpaceAuditResponses, ListSpaceAuditErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: '__Host-session',
+            type: 'apiKey'
+        }],
+    url: '/spaces/{slug}/audit',
     ...options
 });
 

@@ -376,6 +376,113 @@ export type Attempt = {
 };
 
 /**
+ * What was done.
+ */
+export type AuditAction = 'connector_created' | 'connector_updated' | 'connector_deleted' | 'member_set' | 'member_removed' | 'api_key_created' | 'api_key_revoked' | 'user_created' | 'user_disabled' | 'user_enabled' | 'password_changed' | 'space_created' | 'space_renamed' | 'space_removed' | 'mapping_set' | 'secret_set' | 'signed_in' | 'sign_in_failed' | 'signed_out' | 'delivery_retried' | 'deliveries_replayed' | 'alert_resolved';
+
+/**
+ * Who did something.
+ */
+export type AuditActor = {
+    /**
+     * How they had come in.
+     */
+    came_by: CameBy;
+    /**
+     * The user's e-mail address, or the one that was claimed where a sign-in was refused; null where there is none.
+     */
+    email: string | null;
+    /**
+     * The IP address of their machine; null where it is not known.
+     */
+    from: string | null;
+    /**
+     * The name of the API key, or of the operating system's user.
+     */
+    name: string | null;
+};
+
+/**
+ * What changed of a field. A value whose JSON takes more than 4,096 bytes is told by its length.
+ */
+export type AuditChange = {
+    /**
+     * Its value since then; null where it has none.
+     */
+    after: unknown;
+    /**
+     * Its previous value; null where it had none.
+     */
+    before: unknown;
+    /**
+     * The field's name in the API.
+     */
+    field: string;
+};
+
+/**
+ * Something that was done, and by whom. Secrets are never in it.
+ */
+export type AuditEntry = {
+    /**
+     * What was done.
+     */
+    action: AuditAction;
+    /**
+     * Who did it.
+     */
+    actor: AuditActor;
+    /**
+     * When.
+     */
+    at: string;
+    /**
+     * What changed about it.
+     */
+    changes: Array<AuditChange>;
+    /**
+     * Its place in the trail: a later entry has a greater number.
+     */
+    id: number;
+    /**
+     * The slug of the space that it is about, as it was then; null where it is about the service.
+     */
+    space: string | null;
+    /**
+     * What it was done to.
+     */
+    subject: AuditSubject;
+};
+
+/**
+ * A page of the audit trail, newest first.
+ */
+export type AuditPage = {
+    /**
+     * The items.
+     */
+    items: Array<AuditEntry>;
+    /**
+     * The cursor of the next page; null at the end.
+     */
+    next_cursor: string | null;
+};
+
+/**
+ * What something was done to.
+ */
+export type AuditSubject = {
+    /**
+     * Its id; null where it has none.
+     */
+    id: string | null;
+    /**
+     * Its name for people.
+     */
+    name: string;
+};
+
+/**
  * The answer to one alert of a batch: an alert or a problem.
  */
 export type BatchResult = {
@@ -402,6 +509,11 @@ export type BatchResults = {
      */
     results: Array<BatchResult>;
 };
+
+/**
+ * How whoever did something had come in.
+ */
+export type CameBy = 'session' | 'api_key' | 'password' | 'single_sign_on' | 'command_line';
 
 /**
  * A connector: an incoming webhook with its filters.
@@ -1598,6 +1710,56 @@ export type RevokeApiKeyResponses = {
 
 export type RevokeApiKeyResponse = RevokeApiKeyResponses[keyof RevokeApiKeyResponses];
 
+export type ListAuditData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * What was done; repeated, it means "or"
+         */
+        action?: Array<AuditAction>;
+        /**
+         * The e-mail address of who did it
+         */
+        actor?: string;
+        /**
+         * Done at or after this RFC 3339 time
+         */
+        since?: string;
+        /**
+         * Done before this RFC 3339 time
+         */
+        until?: string;
+        /**
+         * 1 to 200, 50 if left out
+         */
+        limit?: number;
+        /**
+         * The next_cursor of the page before
+         */
+        cursor?: string;
+    };
+    url: '/audit';
+};
+
+export type ListAuditErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ListAuditError = ListAuditErrors[keyof ListAuditErrors];
+
+export type ListAuditResponses = {
+    /**
+     * A page of the trail
+     */
+    200: AuditPage;
+};
+
+export type ListAuditResponse = ListAuditResponses[keyof ListAuditResponses];
+
 export type SignOutData = {
     body?: never;
     path?: never;
@@ -2687,6 +2849,61 @@ export type ResolveAlertResponses = {
 };
 
 export type ResolveAlertResponse = ResolveAlertResponses[keyof ResolveAlertResponses];
+
+export type ListSpaceAuditData = {
+    body?: never;
+    path: {
+        /**
+         * The space
+         */
+        slug: string;
+    };
+    query?: {
+        /**
+         * What was done; repeated, it means "or"
+         */
+        action?: Array<AuditAction>;
+        /**
+         * The e-mail address of who did it
+         */
+        actor?: string;
+        /**
+         * Done at or after this RFC 3339 time
+         */
+        since?: string;
+        /**
+         * Done before this RFC 3339 time
+         */
+        until?: string;
+        /**
+         * 1 to 200, 50 if left out
+         */
+        limit?: number;
+        /**
+         * The next_cursor of the page before
+         */
+        cursor?: string;
+    };
+    url: '/spaces/{slug}/audit';
+};
+
+export type ListSpaceAuditErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ListSpaceAuditError = ListSpaceAuditErrors[keyof ListSpaceAuditErrors];
+
+export type ListSpaceAuditResponses = {
+    /**
+     * A page of the trail
+     */
+    200: AuditPage;
+};
+
+export type ListSpaceAuditResponse = ListSpaceAuditResponses[keyof ListSpaceAuditResponses];
 
 export type ListSpaceDeliveriesData = {
     body?: never;

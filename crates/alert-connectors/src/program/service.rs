@@ -155,5 +155,6 @@ fn configured(mut builder: Builder, config: ServeConfig) -> Builder {
         .retry_for(config.spans.retry_for)
         .renotify(config.spans.renotify)
         .retention(config.spans.retention)
+        .audit_retention(config.spans.audit_retention)
         .trusted_proxies(config.trusted_proxies)
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::world::{World, answer};
 
-/// What a route needs: `public`, `session` for any signed-in user, or a role in the space.
+/// What a route needs: `public`, `session` for any signed-in user, `operator`, or a role in the space.
 fn needs() -> BTreeMap<(&'static str, &'static str), &'static str> {
     BTreeMap::from([
         (("get", "/health/live"), "public"),
@@ -28,6 +28,7 @@ fn needs() -> BTreeMap<(&'static str, &'static str), &'static str> {
         (("delete", "/api-keys/{id}"), "session"),
         (("get", "/spaces"), "session"),
         (("post", "/spaces"), "session"),
+        (("get", "/audit"), "operator"),
     ])
 }
 
@@ -65,6 +66,7 @@ fn needs_in_a_space() -> BTreeMap<(&'static str, &'static str), &'static str> {
         // Who may post by which key is a test of its own.
         (("post", "/hooks/{key}"), "public"),
         (("get", "/spaces/{slug}/events"), "viewer"),
+        (("get", "/spaces/{slug}/audit"), "admin"),
         (("get", "/spaces/{slug}/deliveries/{id}"), "viewer"),
         (("get", "/spaces/{slug}/deliveries/{id}/message"), "viewer"),
         (("post", "/spaces/{slug}/deliveries/{id}/retry"), "editor"),
@@ -239,8 +241,7 @@ async fn check(
     };
     let here = || filled("data", connector);
     if need == "public" {
-        assert_ne!(status("", here()).await, 401, "{method} {path}");
-        return;
+        return assert_ne!(status("", here()).await, 401, "{method} {path}");
     }
     refuses_whoever_is_not_signed_in(world, callers, &verb, &here()).await;
     refuses_the_cookie_of_another_origin(world, callers, &verb, &here()).await;
@@ -250,8 +251,10 @@ async fn check(
         sends,
         "{method} {path} by a key that may only send"
     );
-    if need == "session" {
-        return;
+    match need {
+        "session" => return,
+        "operator" => return refuses_who_is_no_operator(world, callers, &verb, &here()).await,
+        _ => {}
     }
     for (who, authorization, slug, expected) in [
         ("a member of another space", &callers.stranger, "data", 403),
@@ -289,6 +292,19 @@ async fn check(
     for (slug, id) in others.iter().filter(|_| path.contains("{id}")) {
         let found = status(&own, filled(slug, id)).await;
         assert_eq!(found, 404, "{method} {path} with {slug} and {id}");
+    }
+}
+
+async fn refuses_who_is_no_operator(world: &World, callers: &Callers, method: &Method, path: &str) {
+    for (who, authorization) in [
+        ("a viewer", &callers.viewer),
+        ("an admin of a space", &callers.stranger),
+        ("an operator's key for one space", &callers.other_space_key),
+    ] {
+        let answer = world
+            .ask_as(authorization, method.clone(), path, Some(&json!({})))
+            .await;
+        assert_eq!(answer.status, 403, "{method} {path} by {who}");
     }
 }
 

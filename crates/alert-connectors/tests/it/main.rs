@@ -6,6 +6,7 @@ mod access;
 mod alerts;
 mod as_code;
 mod attack;
+mod audit;
 mod blocked;
 mod book;
 mod commands;

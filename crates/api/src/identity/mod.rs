@@ -5,6 +5,8 @@ mod session_cookie;
 mod store;
 mod token_cache;
 
+use std::net::IpAddr;
+
 use alert_connectors_model::{KeyScope, Role, Slug, Space, SpaceId, User};
 use alert_connectors_store::StoreError;
 use async_trait::async_trait;
@@ -79,11 +81,15 @@ pub struct Caller {
     pub version: Option<i64>,
     /// When the session or the key ends. A change that a request makes later is refused.
     pub expires_at: Option<Timestamp>,
+    /// The address of the caller's machine, for the audit trail. The API fills it in; an identity leaves it out.
+    pub from: Option<IpAddr>,
 }
 
 /// What an API key narrows its user to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyLimits {
+    /// The key's name, for the audit trail.
+    pub name: String,
     /// Only this space, by its id and its slug.
     pub space: Option<(SpaceId, Slug)>,
     /// Only what this scope allows.

@@ -81,6 +81,7 @@ impl StoreIdentity {
 impl CachedCaller {
     fn of(session: Session) -> Self {
         let limits = |key: &ApiKey| KeyLimits {
+            name: key.name.clone(),
             space: key.space.clone(),
             scope: key.scope,
         };
@@ -93,6 +94,7 @@ impl CachedCaller {
                 memberships: session.memberships,
                 version: Some(session.version),
                 expires_at: session.expires_at,
+                from: None,
             },
         }
     }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use alert_connectors_feed::SpaceEvent;
 use alert_connectors_model::{
-    Alert, AlertId, AlertStatus, AlertType, Matched, Severity, SpaceId, Warning, dedup_key,
-    rfc3339_millis,
+    Alert, AlertId, AlertStatus, AlertType, AuditAction, Matched, Severity, SpaceId, Warning,
+    dedup_key, rfc3339_millis,
 };
 use alert_connectors_store::{
-    AcceptedDelivery, AlertQuery, AlertRecord, AlertSummary, Resolution, Roster,
+    AcceptedDelivery, AlertQuery, AlertRecord, AlertSummary, Resolution, Roster, Subject,
 };
 use axum::{
     body::Body,
@@ -205,7 +205,9 @@ pub(super) async fn resolve(
 ) -> Result<Response, ApiError> {
     let id: AlertId = id.parse().map_err(|_malformed| absent())?;
     for _ in 0..TRIES_MAX {
-        let (roster, store) = (Arc::clone(&entry.roster), entry.store(&app));
+        let subject = Subject::new(id, "alert");
+        let done = entry.does(&app, AuditAction::AlertResolved, subject);
+        let (roster, store) = (Arc::clone(&entry.roster), entry.store(&app, done));
         match store.resolve(roster, id, app.expiry()).await? {
             Resolution::Now(record) => {
                 let events = SpaceEvent::of_alert(record.id, &record.deliveries);

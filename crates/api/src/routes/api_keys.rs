@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use alert_connectors_model::{
-    Fault, FaultKind, FieldReader, Json, KeyId, KeyScope, Loc, Secret, Slug, rfc3339_millis,
+    AuditAction, Fault, FaultKind, FieldReader, Json, KeyId, KeyScope, Loc, Secret, Slug,
+    rfc3339_millis,
 };
-use alert_connectors_store::{ApiKey, NewApiKey};
+use alert_connectors_store::{ApiKey, AuditEntry, NewApiKey, Subject};
 use axum::{
     body::Body,
     extract::{RawQuery, State},
@@ -13,6 +14,7 @@ use axum::{
 };
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
+use serde_json::json;
 
 use super::{fields::name, schema};
 use crate::{
@@ -115,7 +117,8 @@ pub(super) async fn create(
             user_id: signed_in.0.user.id,
             key: key.clone(),
         };
-        signed_in.0.store(&app).add_key(new).await
+        let done = created_entry(&app, &signed_in.0, &key);
+        signed_in.0.store(&app, done).add_key(new).await
     });
     if !added? {
         return Err(ApiError::new(
@@ -144,13 +147,45 @@ pub(super) async fn revoke(
     let id: KeyId = id.parse().map_err(|_malformed| absent())?;
     let revoked = permitted!(&app, &headers, signed_in, {
         let caller = &signed_in.0;
-        caller.store(&app).revoke_key(caller.user.id, id).await
+        let keys = app.store.keys(caller.user.id).await?;
+        let key = keys.into_iter().find(|key| key.id == id);
+        let done = key.map(|key| {
+            let subject = Subject::new(key.id, &*key.name);
+            let done = caller.does(&app, AuditAction::ApiKeyRevoked, subject);
+            of_its_space(done, &key)
+        });
+        caller
+            .store(&app, done)
+            .revoke_key(caller.user.id, id)
+            .await
     });
     if revoked? {
         app.access_lost.send_replace(());
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(absent())
+    }
+}
+
+/// The entry about a key that is made.
+fn created_entry(app: &App, caller: &Caller, key: &ApiKey) -> AuditEntry {
+    let subject = Subject::new(key.id, &*key.name);
+    let done = caller
+        .does(app, AuditAction::ApiKeyCreated, subject)
+        .changing("scope", None, Some(json!(key.scope)))
+        .changing(
+            "expires_at",
+            None,
+            key.expires_at.map(|at| rfc3339_millis(at).into()),
+        );
+    of_its_space(done, key)
+}
+
+/// A key that is narrowed to a space is also that space's matter.
+fn of_its_space(done: AuditEntry, key: &ApiKey) -> AuditEntry {
+    match &key.space {
+        Some((id, slug)) => done.within(*id, slug.clone()),
+        None => done,
     }
 }
 

@@ -1,9 +1,11 @@
 //! Signing in and out.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, net::IpAddr, sync::Arc};
 
-use alert_connectors_model::{Email, FaultKind, FieldReader, Json, Secret, User, rfc3339_millis};
-use alert_connectors_store::{NewToken, StoreError, UserRecord};
+use alert_connectors_model::{
+    AuditAction, CameBy, Email, FaultKind, FieldReader, Json, Secret, User, rfc3339_millis,
+};
+use alert_connectors_store::{Mandate, NewToken, Store, StoreError, Subject, UserRecord};
 use axum::{
     body::Body,
     extract::{Extension, State},
@@ -20,6 +22,7 @@ use crate::{
     entry::{SignedIn, TRIES_MAX},
     identity::{caller_token, forget_cookie, is_foreign, set_cookie},
     new_token, token_hash,
+    trail::SignInTry,
 };
 
 /// How long a session lasts.
@@ -109,15 +112,25 @@ impl NewSession {
         let client = app
             .trusted_proxies
             .client(peer.map(|Extension(peer)| peer), headers);
-        let tried = app.sign_in_limit.begin(&email, client).map_err(|wait| {
-            ApiError::too_many(
-                "Too many failed sign-ins for this e-mail from this address; wait a few minutes.",
-                wait,
-            )
-        })?;
+        let attempt = SignInTry {
+            email: Some(&email),
+            came_by: CameBy::Password,
+            from: client,
+        };
+        let tried = match app.sign_in_limit.begin(&email, client) {
+            Ok(tried) => tried,
+            Err(wait) => {
+                app.note_refused_sign_in(&attempt).await?;
+                let detail = "Too many failed sign-ins for this e-mail from this address; wait a few minutes.";
+                return Err(ApiError::too_many(detail, wait));
+            }
+        };
         let record = match verified_user(app, &email, password).await {
             Ok(Some(record)) => record,
-            Ok(None) => return Err(refused()),
+            Ok(None) => {
+                app.note_refused_sign_in(&attempt).await?;
+                return Err(refused());
+            }
             Err(problem) => {
                 app.sign_in_limit.not_checked(&tried);
                 return Err(problem);
@@ -125,18 +138,27 @@ impl NewSession {
         };
         app.sign_in_limit.succeeded(&tried);
         let (session, new) = Self::made(app, &record.user);
-        admit(app, new, &record).await?;
+        admit(app, new, &record, &attempt).await?;
         Ok(session)
     }
 
     /// Begins a session for a user whom another service vouches for. Nothing if there is no such user any more, or a disabled one.
-    pub(super) async fn of_user(app: &App, email: &Email) -> Result<Option<Self>, StoreError> {
+    pub(super) async fn of_user(
+        app: &App,
+        email: &Email,
+        from: Option<IpAddr>,
+    ) -> Result<Option<Self>, StoreError> {
+        let attempt = SignInTry {
+            email: Some(email),
+            came_by: CameBy::SingleSignOn,
+            from,
+        };
         for _ in 0..TRIES_MAX {
             let Some(found) = app.store.session_of(email).await? else {
                 return Ok(None);
             };
             let (session, new) = Self::made(app, &found.user);
-            let store = app.store.at_identity_version(found.version);
+            let store = admitting(app, found.version, &attempt);
             match store.add_token(new, app.clock.now()).await {
                 Err(StoreError::Stale) => {}
                 added => return added.map(|()| Some(session)),
@@ -182,7 +204,12 @@ async fn verified_user(
 }
 
 /// Stores a token if the user has not changed since the check: a password that was replaced meanwhile opens nothing.
-async fn admit(app: &App, token: NewToken, verified: &UserRecord) -> Result<(), ApiError> {
+async fn admit(
+    app: &App,
+    token: NewToken,
+    verified: &UserRecord,
+    attempt: &SignInTry<'_>,
+) -> Result<(), ApiError> {
     for _ in 0..TRIES_MAX {
         let version = app.store.version().await?;
         let found = app.store.user(&verified.user.email).await?;
@@ -192,13 +219,22 @@ async fn admit(app: &App, token: NewToken, verified: &UserRecord) -> Result<(), 
         if !found.is_some_and(|record| is_same(&record)) {
             return Err(refused());
         }
-        let store = app.store.at_identity_version(version);
+        let store = admitting(app, version, attempt);
         match store.add_token(token.clone(), app.clock.now()).await {
             Err(StoreError::Stale) => {}
             added => return Ok(added?),
         }
     }
     Err(StoreError::Stale.into())
+}
+
+/// The store for a session that begins, at a version of identity.
+fn admitting(app: &App, version: i64, attempt: &SignInTry<'_>) -> Arc<dyn Store> {
+    let entry = app.sign_in_entry(AuditAction::SignedIn, attempt);
+    app.store.on_behalf(Mandate {
+        identity_version: Some(version),
+        ..app.leaving(Some(entry))
+    })
 }
 
 fn refused() -> ApiError {
@@ -240,7 +276,12 @@ async fn end(app: &App, caller: &Caller, headers: &HeaderMap) -> Result<(), ApiE
         return Err(ApiError::new(ErrorKind::Forbidden, detail));
     }
     let ended = match caller_token(headers) {
-        Ok(token) => app.store.end_token(token_hash(token)).await?,
+        Ok(token) => {
+            let subject = Subject::named(caller.user.email.as_str());
+            let done = caller.does(app, AuditAction::SignedOut, subject);
+            let store = app.store.on_behalf(app.leaving(Some(done)));
+            store.end_token(token_hash(token)).await?
+        }
         // A platform that brings its own identity may know the caller by something else.
         Err(_other) => false,
     };

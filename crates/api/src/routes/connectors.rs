@@ -5,10 +5,10 @@ use std::sync::Arc;
 use alert_connectors_delivery::{TestReport, TestTarget};
 use alert_connectors_feed::SpaceEvent;
 use alert_connectors_model::{
-    Connector, ConnectorId, Role, SpaceId, parse_connector_change, parse_new_connector,
-    parse_webhook, rfc3339_seconds,
+    AuditAction, Connector, ConnectorChange, ConnectorId, NewConnector, Role, SpaceId, WebhookUrl,
+    parse_connector_change, parse_new_connector, parse_webhook, rfc3339_seconds,
 };
-use alert_connectors_store::{Changed, Created, StoreError};
+use alert_connectors_store::{AuditEntry, Changed, Created, StoreError, Subject};
 use axum::{
     Json,
     body::Body,
@@ -16,6 +16,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, StatusCode};
+use serde_json::{Value, json};
 
 use super::schema;
 use crate::{
@@ -88,7 +89,7 @@ pub(super) async fn create(
         &headers,
         entry,
         entry
-            .store(&app)
+            .store(&app, created_entry(&app, &entry, id, &new))
             .create_connector(entry.space().id, id, new.clone(), creator.clone(), now)
             .await
     );
@@ -104,6 +105,96 @@ pub(super) async fn create(
         }
         Created::NoSpace => Err(ApiError::not_found("space")),
     }
+}
+
+/// The entry about a connector that is made.
+fn created_entry(app: &App, entry: &Entry, id: ConnectorId, new: &NewConnector) -> AuditEntry {
+    let subject = Subject::new(id, &*new.name);
+    let to = |value: Value| Some(value);
+    entry
+        .does(app, AuditAction::ConnectorCreated, subject)
+        .changing("connector_type", None, to(json!(new.connector_type)))
+        .changing("webhook_url", None, to(new.webhook_url.masked().into()))
+        .changing("is_active", None, to(new.is_active.into()))
+        .changing(
+            "severity_filter",
+            None,
+            to(json!(new.severity_filter.severities())),
+        )
+        .changing(
+            "alert_type_filter",
+            None,
+            to(json!(new.alert_type_filter.types())),
+        )
+}
+
+/// The entry about a connector that is changed; none if nothing changes. A webhook URL is a secret, so that it changed is told
+/// by what is shown of it, or in words.
+fn updated_entry(
+    app: &App,
+    entry: &Entry,
+    current: &Connector,
+    change: &ConnectorChange,
+) -> Option<AuditEntry> {
+    let changes = [
+        (
+            "name",
+            json!(current.name),
+            change.name.as_ref().map(|name| json!(name)),
+        ),
+        (
+            "connector_type",
+            json!(current.connector_type),
+            change.connector_type.map(|one| json!(one)),
+        ),
+        (
+            "webhook_url",
+            json!(current.webhook_url.masked()),
+            change
+                .webhook_url
+                .as_ref()
+                .map(|url| json!(shown(url, current))),
+        ),
+        (
+            "is_active",
+            json!(current.is_active),
+            change.is_active.map(Value::from),
+        ),
+        (
+            "severity_filter",
+            json!(current.severity_filter.severities()),
+            change
+                .severity_filter
+                .as_ref()
+                .map(|one| json!(one.severities())),
+        ),
+        (
+            "alert_type_filter",
+            json!(current.alert_type_filter.types()),
+            change
+                .alert_type_filter
+                .as_ref()
+                .map(|one| json!(one.types())),
+        ),
+    ];
+    let subject = Subject::new(current.id, &*current.name);
+    let done = entry.does(app, AuditAction::ConnectorUpdated, subject);
+    let done = changes
+        .into_iter()
+        .fold(done, |done, (field, before, after)| match after {
+            Some(after) => done.changing(field, Some(before), Some(after)),
+            None => done,
+        });
+    (!done.changes.is_empty()).then_some(done)
+}
+
+/// What is shown of a connector's new URL. Another one of the same host differs in words.
+fn shown(url: &WebhookUrl, current: &Connector) -> String {
+    let (masked, before) = (url.masked(), current.webhook_url.masked());
+    if url.expose() != current.webhook_url.expose() && masked == before {
+        return format!("{masked} (another)");
+    }
+    masked
 }
 
 impl App {
@@ -168,7 +259,7 @@ pub(super) async fn change(
             .map_err(ApiError::invalid)?;
         let (space_id, version) = (entry.space().id, entry.roster.version);
         let changed = entry
-            .store(&app)
+            .store(&app, updated_entry(&app, &entry, current, &change))
             .change_connector(space_id, version, current.id, change, app.clock.now())
             .await;
         match changed {
@@ -200,13 +291,18 @@ pub(super) async fn delete(
     PathId(id): PathId,
     headers: HeaderMap,
 ) -> Result<StatusCode, ApiError> {
-    let (id, now) = (connector_of(&entry, &id)?.id, app.clock.now());
+    let connector = connector_of(&entry, &id)?;
+    let (id, now) = (connector.id, app.clock.now());
+    let subject = Subject::new(id, &*connector.name);
     let deleted = permitted!(
         &app,
         &headers,
         entry,
         entry
-            .store(&app)
+            .store(
+                &app,
+                entry.does(&app, AuditAction::ConnectorDeleted, subject.clone())
+            )
             .delete_connector(entry.space().id, id, now)
             .await
     );

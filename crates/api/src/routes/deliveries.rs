@@ -3,16 +3,19 @@
 use alert_connectors_feed::SpaceEvent;
 use alert_connectors_message::DIGEST_ITEMS_MAX;
 use alert_connectors_model::{
-    Attempt, Delivery, DeliveryId, DeliveryKind, DeliveryState, EndReason, FaultKind, FieldReader,
-    Json, rfc3339_millis,
+    Attempt, AuditAction, Delivery, DeliveryId, DeliveryKind, DeliveryState, EndReason, FaultKind,
+    FieldReader, Json, rfc3339_millis,
 };
-use alert_connectors_store::{DeliveryQuery, Health, Replay, Replayed, Retried};
+use alert_connectors_store::{
+    AuditEntry, DeliveryQuery, Health, Replay, Replayed, Retried, Subject,
+};
 use axum::{
     body::Body,
     extract::{RawQuery, State},
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, StatusCode};
+use serde_json::json;
 
 use super::{connectors::connector_of, fields, intake::raw, schema};
 use crate::{
@@ -201,7 +204,17 @@ pub(super) async fn retry(
         &app,
         &headers,
         entry,
-        entry.store(&app).retry(space, id, expiry).await
+        entry
+            .store(
+                &app,
+                entry.does(
+                    &app,
+                    AuditAction::DeliveryRetried,
+                    Subject::new(id, "delivery")
+                )
+            )
+            .retry(space, id, expiry)
+            .await
     );
     match retried? {
         Retried::Queued => {}
@@ -248,7 +261,9 @@ pub(super) async fn replay(
     headers: HeaderMap,
     request: Body,
 ) -> Result<Response, ApiError> {
-    let connector = connector_of(&entry, &id)?.id;
+    let connector = connector_of(&entry, &id)?;
+    let subject = Subject::new(connector.id, &*connector.name);
+    let connector = connector.id;
     let bytes = body::read(&app, &headers, request, BODY_BYTES_MAX).await?;
     let replay = parse_replay(body::parse(&bytes)?)?;
     let (space, expiry) = (entry.space().id, app.expiry());
@@ -257,7 +272,7 @@ pub(super) async fn replay(
         &headers,
         entry,
         entry
-            .store(&app)
+            .store(&app, replayed_entry(&app, &entry, subject.clone(), &replay))
             .replay(space, connector, replay.clone(), expiry)
             .await
     );
@@ -269,6 +284,16 @@ pub(super) async fn replay(
         Replayed::ConnectorInactive => Err(ApiError::new(ErrorKind::Conflict, INACTIVE)),
         Replayed::Absent => Err(ApiError::not_found("connector in this space")),
     }
+}
+
+/// The entry about a replay.
+fn replayed_entry(app: &App, entry: &Entry, connector: Subject, replay: &Replay) -> AuditEntry {
+    let text = |time| Some(rfc3339_millis(time).into());
+    entry
+        .does(app, AuditAction::DeliveriesReplayed, connector)
+        .changing("since", None, text(replay.since))
+        .changing("until", None, replay.until.and_then(text))
+        .changing("states", None, Some(json!(replay.states)))
 }
 
 fn parse_replay(json: Json<'_>) -> Result<Replay, ApiError> {

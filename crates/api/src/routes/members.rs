@@ -1,13 +1,16 @@
 //! The members of a space.
 
-use alert_connectors_model::{Email, FaultKind, FieldReader, Json, Role, rfc3339_millis};
-use alert_connectors_store::{Member, MemberChange};
+use alert_connectors_model::{
+    AuditAction, Email, FaultKind, FieldReader, Json, Role, SpaceId, rfc3339_millis,
+};
+use alert_connectors_store::{Member, MemberChange, Subject};
 use axum::{
     body::Body,
     extract::{RawQuery, State},
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, StatusCode};
+use serde_json::json;
 
 use super::schema;
 use crate::{
@@ -76,15 +79,18 @@ pub(super) async fn set(
     let bytes = body::read(&app, &headers, request, BODY_BYTES_MAX).await?;
     let role = new_role(body::parse(&bytes)?)?;
     let now = app.clock.now();
-    let changed = permitted!(
-        &app,
-        &headers,
-        entry,
+    let changed = permitted!(&app, &headers, entry, {
+        let space = entry.space().id;
+        let before = role_before(&app, space, &email).await?;
+        let done = entry
+            .does(&app, AuditAction::MemberSet, Subject::named(email.as_str()))
+            .changing("role", before.map(|role| json!(role)), Some(json!(role)));
+        let done = (!done.changes.is_empty()).then_some(done);
         entry
-            .store(&app)
-            .set_member(entry.space().id, &email, role, now)
+            .store(&app, done)
+            .set_member(space, &email, role, now)
             .await
-    );
+    });
     match changed? {
         MemberChange::Added(member) => Ok((
             StatusCode::CREATED,
@@ -111,15 +117,18 @@ pub(super) async fn remove(
     headers: HeaderMap,
 ) -> Result<StatusCode, ApiError> {
     let email = user_email(&email)?;
-    let changed = permitted!(
-        &app,
-        &headers,
-        entry,
-        entry
-            .store(&app)
-            .remove_member(entry.space().id, &email)
-            .await
-    );
+    let changed = permitted!(&app, &headers, entry, {
+        let space = entry.space().id;
+        let before = role_before(&app, space, &email).await?;
+        let done = entry
+            .does(
+                &app,
+                AuditAction::MemberRemoved,
+                Subject::named(email.as_str()),
+            )
+            .changing("role", before.map(|role| json!(role)), None);
+        entry.store(&app, done).remove_member(space, &email).await
+    });
     match changed? {
         MemberChange::Removed => {
             app.access_lost.send_replace(());
@@ -127,6 +136,13 @@ pub(super) async fn remove(
         }
         change => Err(refused(&change)),
     }
+}
+
+/// The role that a user has in a space. It is still the same when the change is made: the change checks the version of identity.
+async fn role_before(app: &App, space: SpaceId, email: &Email) -> Result<Option<Role>, ApiError> {
+    let members = app.store.members(space).await?;
+    let member = members.iter().find(|member| member.user.email == *email);
+    Ok(member.map(|member| member.role))
 }
 
 fn refused(change: &MemberChange) -> ApiError {

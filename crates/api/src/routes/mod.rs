@@ -2,6 +2,7 @@
 
 mod alerts;
 mod api_keys;
+mod audit;
 mod auth;
 mod browser;
 mod connectors;
@@ -76,6 +77,8 @@ pub(crate) fn core() -> OpenApiRouter<App> {
         .routes(routes!(pauses::list))
         .routes(routes!(hooks::post))
         .routes(routes!(events::follow))
+        .routes(routes!(audit::of_space))
+        .routes(routes!(audit::of_all))
 }
 
 /// What operators and their tools ask for.

@@ -2,9 +2,11 @@
 //!
 //! What binds the two ways together is kept in a cookie of the browser, so any server of several can finish what another began.
 
-use alert_connectors_model::Secret;
+use std::net::IpAddr;
+
+use alert_connectors_model::{CameBy, Secret};
 use axum::{
-    extract::{RawQuery, State},
+    extract::{Extension, RawQuery, State},
     response::{AppendHeaders, IntoResponse, Redirect, Response},
 };
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -17,10 +19,11 @@ use super::{
     schema,
 };
 use crate::{
-    ApiError, App, SignInAttempt, SignInElsewhere, SignInError,
+    ApiError, App, Peer, SignInAttempt, SignInElsewhere, SignInError,
     identity::{JOURNEY_COOKIE, cookie, set_cookie, set_journey_cookie},
     new_token,
     query::Query,
+    trail::SignInTry,
 };
 
 /// How long somebody may take to sign in there.
@@ -79,6 +82,7 @@ pub(super) async fn start(
 )]
 pub(super) async fn finish(
     State(app): State<App>,
+    peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     RawQuery(raw): RawQuery,
 ) -> Result<Response, ApiError> {
@@ -98,7 +102,9 @@ pub(super) async fn finish(
     let Some(code) = code.filter(|_| error.is_none()) else {
         return Ok(refused(&headers, "denied", &journey.to));
     };
-    match signed_in(&app, elsewhere, &journey, &code).await {
+    let peer = peer.map(|Extension(peer)| peer);
+    let from = app.trusted_proxies.client(peer, &headers);
+    match signed_in(&app, elsewhere, &journey, &code, from).await {
         Ok(session) => {
             let cookies = AppendHeaders([
                 (header::SET_COOKIE, forget_journey(&headers)),
@@ -110,7 +116,15 @@ pub(super) async fn finish(
             let place = format!("/console{}", journey.to);
             Ok((cookies, Redirect::to(&place)).into_response())
         }
-        Err(error) => Ok(failed(&app, &headers, &error, &journey.to)),
+        Err(error) => {
+            let attempt = SignInTry {
+                email: None,
+                came_by: CameBy::SingleSignOn,
+                from,
+            };
+            app.note_refused_sign_in(&attempt).await?;
+            Ok(failed(&app, &headers, &error, &journey.to))
+        }
     }
 }
 
@@ -119,9 +133,10 @@ async fn signed_in(
     elsewhere: &dyn SignInElsewhere,
     journey: &Journey,
     code: &str,
+    from: Option<IpAddr>,
 ) -> Result<NewSession, SignInError> {
     let user = elsewhere.user(&journey.attempt, code).await?;
-    let session = NewSession::of_user(app, &user.email).await?;
+    let session = NewSession::of_user(app, &user.email, from).await?;
     session.ok_or(SignInError::NoUser)
 }
 

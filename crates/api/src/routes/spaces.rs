@@ -1,9 +1,9 @@
 //! The spaces that a caller may enter, and creating new ones.
 
 use alert_connectors_model::{
-    FaultKind, FieldReader, Json, Role, Slug, Space, SpaceId, rfc3339_millis,
+    AuditAction, FaultKind, FieldReader, Json, Role, Slug, Space, SpaceId, rfc3339_millis,
 };
-use alert_connectors_store::SpaceChange;
+use alert_connectors_store::{SpaceChange, Subject};
 use axum::{
     body::Body,
     extract::{RawQuery, State},
@@ -15,7 +15,7 @@ use super::{fields::name, schema};
 use crate::{
     ApiError, App, Caller, ErrorKind,
     body::{self, BODY_BYTES_MAX},
-    entry::{SignedIn, permitted},
+    entry::{SignedIn, operator, permitted},
     page::page_of,
 };
 
@@ -63,6 +63,8 @@ pub(super) async fn list(
     Ok(axum::Json(page.answer(schema::SpacePage::new)).into_response())
 }
 
+const CREATE: &str = "create spaces";
+
 /// Create a space. Only operators can do this, and the creator becomes its admin.
 #[utoipa::path(
     post, path = "/spaces", operation_id = "createSpace", tag = "identity", request_body(content = schema::NewSpace, description = "The space to make"),
@@ -74,13 +76,7 @@ pub(super) async fn create(
     headers: HeaderMap,
     request: Body,
 ) -> Result<Response, ApiError> {
-    let authorise = |caller: &Caller| {
-        let is_narrowed = caller.key.as_ref().is_some_and(|key| key.space.is_some());
-        let may = caller.is_operator && !is_narrowed;
-        let refused = || ApiError::new(ErrorKind::Forbidden, "Only operators may create spaces.");
-        if may { Ok(()) } else { Err(refused()) }
-    };
-    authorise(&signed_in.0)?;
+    operator(&signed_in.0, CREATE)?;
     let bytes = body::read(&app, &headers, request, BODY_BYTES_MAX).await?;
     let (slug, name) = new_space(body::parse(&bytes)?)?;
     let now = app.clock.now();
@@ -92,9 +88,19 @@ pub(super) async fn create(
     };
     let added = permitted!(&app, &headers, signed_in, {
         let caller = &signed_in.0;
-        authorise(caller)?;
+        operator(caller, CREATE)?;
         let admin = Some(caller.user.clone());
-        caller.store(&app).add_space(space.clone(), admin).await
+        let done = caller
+            .does(
+                &app,
+                AuditAction::SpaceCreated,
+                Subject::new(space.id, &*space.name),
+            )
+            .within(space.id, space.slug.clone());
+        caller
+            .store(&app, done)
+            .add_space(space.clone(), admin)
+            .await
     });
     match added? {
         SpaceChange::Done => Ok((

@@ -40,6 +40,7 @@ const DERIVED: &str = "
         SELECT connector_no, seq, coalesce(requeued_at, created_at) FROM deliveries WHERE state = 0;
     INSERT INTO missed (connector_no, state, seq) SELECT connector_no, state, seq FROM deliveries WHERE state >= 3;
     INSERT INTO type_zones (space_no, alert_type, zone) SELECT DISTINCT space_no, alert_type, seq / 1024 FROM alerts;
+    SELECT setval(pg_get_serial_sequence('audit_entries', 'seq'), (SELECT max(seq) FROM audit_entries)) WHERE EXISTS (SELECT FROM audit_entries);
     UPDATE destinations SET wait_noted_at = to_timestamp(wait_set_at / 1000.0) WHERE wait_set_at IS NOT NULL;
     UPDATE numbering SET next_alert = greatest((SELECT coalesce(max(seq), 0) FROM alerts), (SELECT counted FROM counting)) + 1,
         next_delivery = (SELECT coalesce(max(seq), 0) + 1 FROM deliveries)";

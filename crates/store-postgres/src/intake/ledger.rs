@@ -11,7 +11,7 @@ use alert_connectors_model::{
     Alert, AlertId, AlertStatus, ConnectorId, DeliveryId, DeliveryKind, SpaceId,
 };
 use alert_connectors_store::{
-    Expiry, Idempotency, NewAlert, OpeningState,
+    AuditEntry, Expiry, Idempotency, NewAlert, OpeningState,
     accept::{KeptAnswer, Ledger, NewDelivery, Problem, Recipients, SpaceRow, recipients_of},
     stored::{StoredDelivery, warnings_json},
 };
@@ -30,6 +30,8 @@ pub(super) struct GroupRows {
     pub(super) revisions: Vec<RevisionRow>,
     pub(super) deliveries: Vec<DeliveryRow>,
     pub(super) answers: HashMap<AnswerKey, KeptAnswer>,
+    /// For the audit trail.
+    pub(super) entries: Vec<AuditEntry>,
     /// Somebody asks whether anything can be written.
     must_write: bool,
 }
@@ -134,6 +136,7 @@ impl<'n> GroupLedger<'n> {
                 revisions: Vec::new(),
                 deliveries: Vec::new(),
                 answers: HashMap::new(),
+                entries: Vec::new(),
                 must_write: false,
             },
         };
@@ -179,6 +182,11 @@ impl Ledger for GroupLedger<'_> {
 
     fn identity_version(&mut self) -> Result<i64, Infallible> {
         Ok(self.identity_version)
+    }
+
+    fn add_audit_entry(&mut self, entry: &AuditEntry) -> Result<(), Infallible> {
+        self.rows.entries.push(entry.clone());
+        Ok(())
     }
 
     fn space(&mut self, id: SpaceId) -> Result<Option<SpaceRow>, Infallible> {

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::ledger::{AlertRow, DeliveryRow, GroupRows};
 use crate::{
     alerts::uuid,
+    audit,
     connection::{Connection, Parameters},
     zones,
 };
@@ -42,12 +43,13 @@ const FORGET_ANSWERS: &str = "DELETE FROM idempotency WHERE (space_no, route, ke
     (SELECT space_no, route, key FROM idempotency WHERE created_at <= $1 ORDER BY created_at LIMIT $2)";
 
 /// Every statement that writes.
-pub(super) const STATEMENTS: [&str; 5] = [
+pub(super) const STATEMENTS: [&str; 6] = [
     CHANGE_ALERTS,
     INSERT,
     KEEP_REVISIONS,
     KEEP_ANSWERS,
     FORGET_ANSWERS,
+    audit::INSERT,
 ];
 
 /// Writes what was decided and commits, in one round trip.
@@ -67,9 +69,17 @@ pub(super) async fn write(
         keep_revisions(connection, rows),
         zones::note(connection, zones),
         keep_answers(connection, rows),
+        add_audit_entries(connection, rows),
         connection.command("COMMIT"),
     )?;
     Ok(())
+}
+
+async fn add_audit_entries(connection: &Connection, rows: &GroupRows) -> Result<(), StoreError> {
+    if rows.entries.is_empty() {
+        return Ok(());
+    }
+    audit::insert(connection, &rows.entries).await
 }
 
 async fn change_alerts(connection: &Connection, rows: &GroupRows) -> Result<(), StoreError> {

@@ -27,6 +27,7 @@ const WALKS: [&str; 3] = [
 fn statements() -> Vec<String> {
     let sources = [
         include_str!("../../src/alerts.rs"),
+        include_str!("../../src/audit.rs"),
         include_str!("../../src/digest_batch.rs"),
         include_str!("../../src/connectors.rs"),
         include_str!("../../src/deliveries.rs"),

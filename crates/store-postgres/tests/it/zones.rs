@@ -62,6 +62,7 @@ async fn a_type_is_found_across_zones_and_its_zones_are_forgotten_with_it() {
     let rules = Tidying {
         now: one.later(60),
         retention: SignedDuration::from_secs(1),
+        audit_retention: SignedDuration::from_hours(24 * 365),
     };
     one.tidy_by(rules).await;
     assert!(listed(&one).await.is_empty());

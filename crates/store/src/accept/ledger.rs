@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::Recipients;
 use crate::{
-    Expiry, Idempotency, NewAlert, StoreError,
+    AuditEntry, Expiry, Idempotency, NewAlert, StoreError,
     stored::{self, Columns},
 };
 
@@ -78,6 +78,9 @@ pub trait Ledger {
         first_delivery: i64,
         json: &Arc<str>,
     ) -> Result<(), Self::Error>;
+
+    /// Adds an entry to the audit trail.
+    fn add_audit_entry(&mut self, entry: &AuditEntry) -> Result<(), Self::Error>;
 
     /// Queues a delivery. Returns its place in the order of deliveries; nothing if its connector is gone.
     fn insert_delivery(&mut self, delivery: &NewDelivery) -> Result<Option<i64>, Self::Error>;

@@ -16,7 +16,7 @@ pub use follow_ups::{Recipients, ends_nothing_warning, recipients_of};
 pub use ledger::{KeptAnswer, Ledger, NewDelivery, Problem, SpaceRow};
 use posting::Posting;
 
-use crate::{Acceptance, Expiry, Roster, StoreEvent, Submission, stored::answer_json};
+use crate::{Acceptance, Expiry, Mandate, Roster, StoreEvent, Submission, stored::answer_json};
 
 /// What becomes of a submission.
 #[derive(Debug)]
@@ -36,8 +36,8 @@ pub struct ResolveRequest {
     pub id: AlertId,
     /// When the request was received, and by which rule what is pending expires.
     pub expiry: Expiry,
-    /// The version of identity that the caller was authorised with; nothing where a platform brings its own identity.
-    pub identity_version: Option<i64>,
+    /// On whose behalf.
+    pub mandate: Mandate,
 }
 
 /// What becomes of a request to resolve a problem.
@@ -111,7 +111,7 @@ pub fn resolve<L: Ledger>(
     let Some(space) = ledger.space(request.roster.space.id)? else {
         return Ok(ResolveDecision::Absent);
     };
-    let is_current = is_current(ledger, request.identity_version)?;
+    let is_current = is_current(ledger, request.mandate.identity_version)?;
     if space.version != request.roster.version || !is_current {
         return Ok(ResolveDecision::Stale);
     }
@@ -132,6 +132,9 @@ pub fn resolve<L: Ledger>(
             events,
         };
         posting.resolve(problem, resolved)?;
+        if let Some(trail) = &request.mandate.trail {
+            ledger.add_audit_entry(trail.written_again())?;
+        }
     }
     Ok(ResolveDecision::Done)
 }

@@ -17,7 +17,8 @@ use proptest::prelude::*;
 
 use super::{Decision, ResolveDecision, ResolveRequest, SpaceRow, accept, resolve};
 use crate::{
-    Acceptance, Accepted, Expiry, Idempotency, NewAlert, Roster, Route, StoreEvent, Submission,
+    Acceptance, Accepted, Expiry, Idempotency, Mandate, NewAlert, Roster, Route, StoreEvent,
+    Submission,
 };
 
 const RENOTIFY: SignedDuration = SignedDuration::from_hours(4);
@@ -125,7 +126,10 @@ impl World {
             roster: Arc::clone(&self.roster),
             id,
             expiry: self.expiry(),
-            identity_version,
+            mandate: Mandate {
+                identity_version,
+                trail: None,
+            },
         };
         let Ok(decided) = resolve(&mut self.ledger, &self.random, &request, &mut self.events);
         decided

@@ -316,6 +316,7 @@ pub async fn a_summary_counts_each_alert_once(world: World) {
     let tidying = Tidying {
         now: world.now,
         retention: SignedDuration::from_hours(30 * 24),
+        audit_retention: SignedDuration::from_hours(24 * 365),
     };
     assert_eq!(counts(since).await, Vec::<String>::new());
     for _ in 0..3 {

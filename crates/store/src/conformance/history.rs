@@ -32,6 +32,7 @@ impl World {
         self.tidy_by(Tidying {
             now: self.hours_later(hours).now,
             retention: SignedDuration::from_hours(30 * 24),
+            audit_retention: SignedDuration::from_hours(24 * 365),
         })
         .await
     }
@@ -337,6 +338,7 @@ pub async fn a_key_is_answered_after_retention_took_its_alert(world: World) {
     let rules = Tidying {
         now: world.later(60),
         retention: SignedDuration::from_secs(1),
+        audit_retention: SignedDuration::from_hours(24 * 365),
     };
     world.tidy_by(rules).await;
     let crate::Acceptance::AlreadyStored(again) = keyed().await else {

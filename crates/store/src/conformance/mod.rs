@@ -9,6 +9,7 @@
 )]
 
 mod alerts;
+mod audit;
 mod connectors;
 mod deliveries;
 mod health;
@@ -22,6 +23,7 @@ mod users;
 mod world;
 
 pub use alerts::*;
+pub use audit::*;
 pub use connectors::*;
 pub use deliveries::*;
 pub use health::*;
@@ -76,6 +78,10 @@ macro_rules! conformance {
             an_outcome_after_cancellation_is_superseded,
             due_is_read_in_order_across_connectors,
             health_comes_back_as_it_was_with_the_previous_rate_limit,
+            a_change_of_identity_leaves_its_entry,
+            a_change_of_a_space_leaves_its_entry,
+            what_has_no_effect_leaves_no_entry,
+            the_trail_is_listed_newest_first_and_forgets_what_is_old,
             what_failed_is_revived_and_what_arrived_is_not,
             a_digest_batch_is_of_one_connector_and_its_attempt_is_shared,
             what_has_expired_is_owed_no_more_until_a_repair,

@@ -246,7 +246,9 @@ pub async fn a_user_is_known_by_address(world: World) {
 pub async fn what_was_judged_at_another_version_is_not_changed(world: World) {
     let space = world.space_id().await;
     let version = world.store.version().await.unwrap();
-    let judged = world.store.at_identity_version(version);
+    let judged = world
+        .store
+        .on_behalf(crate::Mandate::at_identity_version(version));
     assert!(judged.add_key(key(&world, "first", 1)).await.unwrap());
     world.member("bob@example.com", Role::Viewer).await;
     let stale = |error: StoreError| assert!(matches!(error, StoreError::Stale), "{error}");
@@ -268,9 +270,9 @@ pub async fn what_was_judged_at_another_version_is_not_changed(world: World) {
     );
     let keys = world.store.keys(world.alice.id).await.unwrap();
     assert_eq!(keys.len(), 1);
-    let now = world
-        .store
-        .at_identity_version(world.store.version().await.unwrap());
+    let now = world.store.on_behalf(crate::Mandate::at_identity_version(
+        world.store.version().await.unwrap(),
+    ));
     assert!(matches!(
         now.remove_member(space, &email).await.unwrap(),
         MemberChange::Removed

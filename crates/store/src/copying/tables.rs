@@ -65,7 +65,7 @@ use CopiedKind::{Bytes, Flag, Id, Number, Text};
 
 /// Everything that both stores keep, in an order in which no row refers to one that comes later. Versions are left out: they count
 /// changes for servers that run. So is what a store makes of other rows.
-pub const COPIED_TABLES: [CopiedTable; 16] = [
+pub const COPIED_TABLES: [CopiedTable; 17] = [
     table(
         "users",
         &[
@@ -249,6 +249,18 @@ pub const COPIED_TABLES: [CopiedTable; 16] = [
             ("status_code", Number),
             ("error", Text),
             ("digest_size", Number),
+        ],
+    ),
+    in_steps(
+        "audit_entries",
+        "seq",
+        &[
+            ("seq", Number),
+            ("at", Number),
+            ("space_id", Id),
+            ("action", Number),
+            ("actor", Text),
+            ("entry", Text),
         ],
     ),
     in_steps(

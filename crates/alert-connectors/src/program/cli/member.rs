@@ -1,12 +1,18 @@
 //! `member`: the members of a space, in the database itself.
 
-use alert_connectors_model::{Clock, Role, SystemClock, rfc3339_seconds};
-use alert_connectors_store::{Member, MemberChange};
+use alert_connectors_model::{
+    AuditAction, Clock, Email, Role, Space, SystemClock, rfc3339_seconds,
+};
+use alert_connectors_store::{AuditEntry, Member, MemberChange, Store, Subject};
 use anyhow::anyhow;
 use clap::Subcommand;
 
 use super::{
-    CommandContext, CommandError, CommandResult, say, space::slug, table::table, user::email,
+    CommandContext, CommandError, CommandResult, say,
+    space::slug,
+    table::table,
+    trail::{entry_in, leaving},
+    user::email,
     wait_for,
 };
 
@@ -60,13 +66,19 @@ pub(super) fn run(command: Command, context: &CommandContext<'_>) -> CommandResu
                 let role = Role::parse(&role).ok_or_else(|| {
                     CommandError::Usage(vec!["--role must be viewer, editor or admin".to_owned()])
                 })?;
-                let change = store
-                    .set_member(space.id, &email(&address)?, role, SystemClock.now())
+                let address = email(&address)?;
+                let entry = member_entry(&*store, &space, &address, Some(role)).await?;
+                let change = leaving(&*store, entry)
+                    .set_member(space.id, &address, role, SystemClock.now())
                     .await?;
                 (address, change)
             }
             Command::Remove { email: address, .. } => {
-                let change = store.remove_member(space.id, &email(&address)?).await?;
+                let address = email(&address)?;
+                let entry = member_entry(&*store, &space, &address, None).await?;
+                let change = leaving(&*store, entry)
+                    .remove_member(space.id, &address)
+                    .await?;
                 (address, change)
             }
             Command::List { .. } => {
@@ -95,4 +107,27 @@ pub(super) fn run(command: Command, context: &CommandContext<'_>) -> CommandResu
             MemberChange::NoSpace => Err(anyhow!("there is no space {text}").into()),
         }
     })
+}
+
+/// The entry about a member who gets a role, or loses every one.
+async fn member_entry(
+    store: &dyn Store,
+    space: &Space,
+    address: &Email,
+    role: Option<Role>,
+) -> Result<AuditEntry, CommandError> {
+    let members = store.members(space.id).await?;
+    let member = members.iter().find(|member| member.user.email == *address);
+    let action = match role {
+        Some(_) => AuditAction::MemberSet,
+        None => AuditAction::MemberRemoved,
+    };
+    let word = |role: Role| role.as_str().into();
+    Ok(
+        entry_in(space, action, Subject::named(address.as_str())).changing(
+            "role",
+            member.map(|member| word(member.role)),
+            role.map(word),
+        ),
+    )
 }

@@ -29,6 +29,7 @@ mod server_options;
 mod space;
 mod table;
 mod token;
+mod trail;
 mod user;
 
 use std::{

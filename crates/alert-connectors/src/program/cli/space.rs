@@ -1,11 +1,18 @@
 //! `space`: spaces, in the database itself.
 
 use alert_connectors::SystemRandom;
-use alert_connectors_model::{Clock, Slug, Space, SpaceId, SystemClock, rfc3339_seconds};
-use alert_connectors_store::SpaceChange;
+use alert_connectors_model::{
+    AuditAction, Clock, Slug, Space, SpaceId, SystemClock, rfc3339_seconds,
+};
+use alert_connectors_store::{AuditEntry, SpaceChange, Subject};
 use clap::Subcommand;
 
-use super::{CommandContext, CommandError, CommandResult, name_of, say, table::table, wait_for};
+use super::{
+    CommandContext, CommandError, CommandResult, name_of, say,
+    table::table,
+    trail::{entry_in, leaving},
+    wait_for,
+};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -55,6 +62,8 @@ pub(super) fn run(command: Command, context: &CommandContext<'_>) -> CommandResu
                 // What is wrong with it is said before a database is made.
                 let space = new_space(&text, &name)?;
                 let store = context.open_or_make().await?;
+                let entry = space_entry(&space, AuditAction::SpaceCreated);
+                let store = leaving(&*store, entry);
                 (text, store.add_space(space, None).await?)
             }
             Command::List => {
@@ -71,11 +80,29 @@ pub(super) fn run(command: Command, context: &CommandContext<'_>) -> CommandResu
             }
             Command::Rename { slug: text, name } => {
                 let (slug, name) = (slug(&text)?, name_of(&name)?);
-                let change = context.open().await?.rename_space(&slug, name).await?;
+                let store = context.open().await?;
+                let change = match store.space(&slug).await? {
+                    Some(space) => {
+                        let entry = space_entry(&space, AuditAction::SpaceRenamed).changing(
+                            "name",
+                            Some((*space.name).into()),
+                            Some((*name).into()),
+                        );
+                        leaving(&*store, entry).rename_space(&slug, name).await?
+                    }
+                    None => SpaceChange::Absent,
+                };
                 (text, change)
             }
             Command::Remove { slug: text, yes: _ } => {
-                let change = context.open().await?.remove_space(&slug(&text)?).await?;
+                let (store, slug) = (context.open().await?, slug(&text)?);
+                let change = match store.space(&slug).await? {
+                    Some(space) => {
+                        let entry = space_entry(&space, AuditAction::SpaceRemoved);
+                        leaving(&*store, entry).remove_space(&slug).await?
+                    }
+                    None => SpaceChange::Absent,
+                };
                 (text, change)
             }
         };
@@ -87,6 +114,10 @@ pub(super) fn run(command: Command, context: &CommandContext<'_>) -> CommandResu
             SpaceChange::Absent => Err(anyhow::anyhow!("there is no space {name}").into()),
         }
     })
+}
+
+fn space_entry(space: &Space, action: AuditAction) -> AuditEntry {
+    entry_in(space, action, Subject::new(space.id, &*space.name))
 }
 
 fn new_space(text: &str, name: &str) -> Result<Space, CommandError> {

@@ -2,13 +2,18 @@
 
 use alert_connectors::SystemRandom;
 use alert_connectors_api::{new_token, token_hash};
-use alert_connectors_model::{Clock, SystemClock};
-use alert_connectors_store::NewToken;
+use alert_connectors_model::{AuditAction, Clock, SystemClock, rfc3339_seconds};
+use alert_connectors_store::{NewToken, Subject};
 use anyhow::{anyhow, bail};
 use clap::Subcommand;
 use jiff::SignedDuration;
 
-use super::{CommandContext, CommandError, CommandResult, say, user::email, wait_for};
+use super::{
+    CommandContext, CommandError, CommandResult, say,
+    trail::{entry, leaving},
+    user::email,
+    wait_for,
+};
 use crate::config::length_of_time;
 
 #[derive(Debug, Subcommand)]
@@ -54,7 +59,13 @@ pub(super) fn run(command: Command, context: &CommandContext<'_>) -> CommandResu
             user_id: user.user.id,
             expires_at,
         };
-        store.add_token(new, now).await?;
+        let subject = Subject::named(address.as_str());
+        let entry = entry(AuditAction::SignedIn, subject).changing(
+            "expires_at",
+            None,
+            Some(rfc3339_seconds(expires_at).into()),
+        );
+        leaving(&*store, entry).add_token(new, now).await?;
         Ok(say(token.expose())?)
     })
 }

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use alert_connectors::SystemRandom;
 use alert_connectors_api::{Password, Passwords};
-use alert_connectors_model::{Clock, Email, Secret, SystemClock, User, UserId, rfc3339_seconds};
-use alert_connectors_store::{AddedUser, Disabled, NewUser, Store};
+use alert_connectors_model::{
+    AuditAction, Clock, Email, Secret, SystemClock, User, UserId, rfc3339_seconds,
+};
+use alert_connectors_store::{AddedUser, Disabled, NewUser, Store, Subject};
 use anyhow::{Context, bail};
 use clap::Subcommand;
 
@@ -13,6 +15,7 @@ use super::{
     CommandContext, CommandError, CommandResult, name_of, say,
     secret_input::{read_new_secret, refuse_unasked},
     table::table,
+    trail::{entry, leaving},
     wait_for,
 };
 
@@ -107,6 +110,8 @@ pub(super) fn run(command: Command, context: &CommandContext<'_>) -> CommandResu
                 let address = email(&address)?;
                 refuse_unasked(password_stdin)?;
                 let hash = read_password()?;
+                let subject = Subject::named(address.as_str());
+                let store = leaving(&*store, entry(AuditAction::PasswordChanged, subject));
                 found(store.set_password(&address, hash).await?, &address)
             }
         }
@@ -139,7 +144,13 @@ fn new_user(
 
 async fn add(user: NewUser, context: &CommandContext<'_>) -> CommandResult {
     let address = user.user.email.clone();
-    match context.open_or_make().await?.add_user(user).await? {
+    let store = context.open_or_make().await?;
+    let entry = entry(AuditAction::UserCreated, Subject::named(address.as_str())).changing(
+        "is_operator",
+        None,
+        user.is_operator.then(|| true.into()),
+    );
+    match leaving(&*store, entry).add_user(user).await? {
         AddedUser::Added => Ok(say(format_args!("{address} is a user now"))?),
         AddedUser::EmailTaken => Err(anyhow::anyhow!("{address} is a user already").into()),
     }
@@ -147,6 +158,11 @@ async fn add(user: NewUser, context: &CommandContext<'_>) -> CommandResult {
 
 async fn disable(store: &dyn Store, address: &str, disabled: Disabled) -> CommandResult {
     let address = email(address)?;
+    let action = match disabled {
+        Disabled::Yes => AuditAction::UserDisabled,
+        Disabled::No => AuditAction::UserEnabled,
+    };
+    let store = leaving(store, entry(action, Subject::named(address.as_str())));
     found(store.set_disabled(&address, disabled).await?, &address)
 }
 

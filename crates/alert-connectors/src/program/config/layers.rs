@@ -9,7 +9,7 @@ use url::Url;
 use super::{DatabaseOptions, ServeOptions, options::SsoOptions};
 
 /// All settings by the names of their flags, and whether they may be given more than once.
-const SETTINGS: [(&str, bool); 30] = [
+const SETTINGS: [(&str, bool); 31] = [
     ("listen", false),
     ("metrics-listen", false),
     ("database-url", false),
@@ -26,6 +26,7 @@ const SETTINGS: [(&str, bool); 30] = [
     ("retry-for", false),
     ("renotify", false),
     ("retention", false),
+    ("audit-retention", false),
     ("issuer", false),
     ("audience", true),
     ("jwks-url", false),
@@ -95,6 +96,7 @@ impl Layers {
             layers.put("retry-for", one(&options.retry_for), matches);
             layers.put("renotify", one(&options.renotify), matches);
             layers.put("retention", one(&options.retention), matches);
+            layers.put("audit-retention", one(&options.audit_retention), matches);
             layers.put("log-format", one(&options.log_format), matches);
             layers.put_sso(&options.sso, matches);
         }

@@ -113,6 +113,13 @@ pub(crate) struct ServeOptions {
     /// Remove history older than this, but no pending delivery and no active problem [default: 30d]
     #[arg(long, value_name = "DURATION", env = "ALERT_CONNECTORS_RETENTION")]
     pub(crate) retention: Option<String>,
+    /// Remove entries of the audit trail older than this [default: 365d]
+    #[arg(
+        long,
+        value_name = "DURATION",
+        env = "ALERT_CONNECTORS_AUDIT_RETENTION"
+    )]
+    pub(crate) audit_retention: Option<String>,
     /// The format of the log: text or json [default: text on a terminal, else json]
     #[arg(long, value_name = "FORMAT", env = "ALERT_CONNECTORS_LOG_FORMAT")]
     pub(crate) log_format: Option<String>,

@@ -53,11 +53,13 @@ pub(crate) struct Spans {
     pub(crate) renotify: SignedDuration,
     /// History older than this is removed.
     pub(crate) retention: SignedDuration,
+    pub(crate) audit_retention: SignedDuration,
 }
 
 const RETRY_FOR_DEFAULT: &str = "24h";
 const RENOTIFY_DEFAULT: &str = "4h";
 const RETENTION_DEFAULT: &str = "30d";
+const AUDIT_RETENTION_DEFAULT: &str = "365d";
 
 impl Default for Spans {
     fn default() -> Self {
@@ -65,6 +67,7 @@ impl Default for Spans {
             retry_for: Builder::RETRY_FOR,
             renotify: Builder::RENOTIFY,
             retention: Builder::RETENTION,
+            audit_retention: Builder::AUDIT_RETENTION,
         }
     }
 }
@@ -77,6 +80,7 @@ impl Spans {
             retry_for: read("retry-for").unwrap_or(default.retry_for),
             renotify: read("renotify").unwrap_or(default.renotify),
             retention: read("retention").unwrap_or(default.retention),
+            audit_retention: read("audit-retention").unwrap_or(default.audit_retention),
         }
     }
 }
@@ -150,6 +154,7 @@ impl ServeConfig {
             "retry-for" => Some(RETRY_FOR_DEFAULT.to_owned()),
             "renotify" => Some(RENOTIFY_DEFAULT.to_owned()),
             "retention" => Some(RETENTION_DEFAULT.to_owned()),
+            "audit-retention" => Some(AUDIT_RETENTION_DEFAULT.to_owned()),
             "log-format" => Some(match LogFormat::default_here() {
                 LogFormat::Text => "text".to_owned(),
                 LogFormat::Json => "json".to_owned(),

@@ -1,13 +1,15 @@
 //! What a space sets for a source: how alerts of its bodies are changed, and what signs them.
 
 use alert_connectors_ingest::{Mapping, Source};
-use alert_connectors_model::{Fault, FaultKind, FieldReader, Json, Loc, Secret};
+use alert_connectors_model::{AuditAction, Fault, FaultKind, FieldReader, Json, Loc, Secret};
+use alert_connectors_store::Subject;
 use axum::{
     body::Body,
     extract::State,
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, StatusCode};
+use serde_json::Value;
 
 use super::{super::schema, producer::no_source};
 use crate::{
@@ -123,8 +125,20 @@ async fn change_mapping(
     mapping: Option<String>,
 ) -> Result<StatusCode, ApiError> {
     let changed = permitted!(app, headers, entry, {
-        let (store, space) = (entry.store(app), entry.space().id);
-        store
+        let space = entry.space().id;
+        let before = entry.roster.sources.iter();
+        let before = before.clone().find(|one| one.source == source.name());
+        let before = before.and_then(|one| one.mapping.clone());
+        let done = entry
+            .does(app, AuditAction::MappingSet, Subject::named(source.name()))
+            .changing(
+                "mapping",
+                before.map(Value::from),
+                mapping.clone().map(Value::from),
+            );
+        let done = (!done.changes.is_empty()).then_some(done);
+        entry
+            .store(app, done)
             .set_mapping(space, source.name(), mapping.clone())
             .await
     });
@@ -139,8 +153,14 @@ async fn change_secret(
     secret: Option<Secret>,
 ) -> Result<StatusCode, ApiError> {
     let changed = permitted!(app, headers, entry, {
-        let (store, space) = (entry.store(app), entry.space().id);
-        store
+        let (action, subject) = (AuditAction::SecretSet, Subject::named(source.name()));
+        let now = if secret.is_some() { "set" } else { "removed" };
+        let done = entry
+            .does(app, action, subject)
+            .changing("secret", None, Some(now.into()));
+        let space = entry.space().id;
+        entry
+            .store(app, done)
             .set_source_secret(space, source.name(), secret.clone())
             .await
     });

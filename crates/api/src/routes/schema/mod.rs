@@ -6,12 +6,14 @@
 //! is read, where that is more than its type.
 
 mod alerts;
+mod audit;
 mod connectors;
 mod deliveries;
 mod users;
 
 use alert_connectors_model::{self as model, Fault};
 pub(crate) use alerts::*;
+pub(crate) use audit::*;
 pub(crate) use connectors::*;
 pub(crate) use deliveries::*;
 pub(crate) use users::*;

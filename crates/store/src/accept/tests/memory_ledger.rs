@@ -10,7 +10,7 @@ use alert_connectors_model::{AlertId, AlertStatus, ConnectorId, DeliveryState, S
 use jiff::Timestamp;
 
 use super::super::{KeptAnswer, Ledger, NewDelivery, Problem, Recipients, SpaceRow};
-use crate::{Expiry, Idempotency, NewAlert, OpeningState};
+use crate::{AuditEntry, Expiry, Idempotency, NewAlert, OpeningState};
 
 /// Everything that was written, in order.
 #[derive(Default)]
@@ -22,6 +22,7 @@ pub(super) struct MemoryLedger {
     /// The alert, the first delivery, and what the alert said.
     pub(super) revisions: Vec<(i64, i64, Arc<str>)>,
     pub(super) answers: HashMap<String, KeptAnswer>,
+    pub(super) trail: Vec<AuditEntry>,
     pub(super) removed_connectors: HashSet<ConnectorId>,
 }
 
@@ -41,6 +42,11 @@ impl Ledger for MemoryLedger {
 
     fn identity_version(&mut self) -> Result<i64, Infallible> {
         Ok(self.identity_version)
+    }
+
+    fn add_audit_entry(&mut self, entry: &AuditEntry) -> Result<(), Infallible> {
+        self.trail.push(entry.clone());
+        Ok(())
     }
 
     fn space(&mut self, id: SpaceId) -> Result<Option<SpaceRow>, Infallible> {

@@ -1,0 +1,14 @@
+-- The audit trail: who changed what, when and from where. A new table: nothing is rewritten. Nothing refers to it, and it refers to
+-- nothing: an entry outlives what it is about.
+
+CREATE TABLE audit_entries (
+    seq      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at       bigint NOT NULL,
+    space_id uuid,
+    action   smallint NOT NULL,
+    -- The user's e-mail address.
+    actor    text,
+    -- The rest as JSON.
+    entry    text NOT NULL
+);
+CREATE INDEX audit_entries_by_space ON audit_entries (space_id, seq) WHERE space_id IS NOT NULL;

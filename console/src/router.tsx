@@ -12,6 +12,7 @@ import { ConnectorDeliveriesPage } from "./pages/ConnectorDeliveriesPage";
 import { ConnectorFormPage } from "./pages/ConnectorFormPage";
 import { ConnectorsPage, type ConnectorFilters } from "./pages/ConnectorsPage";
 import { DeliveriesPage } from "./pages/DeliveriesPage";
+import { InvitationPage } from "./pages/InvitationPage";
 import { Layout } from "./pages/Layout";
 import { MembersPage } from "./pages/MembersPage";
 import { NotFoundPage, PageError } from "./pages/ErrorPages";
@@ -43,6 +44,8 @@ export const signInRoute = createRoute({
   }),
   component: SignInPage,
 });
+
+const invitation = createRoute({ getParentRoute: () => root, path: "/invitation", component: InvitationPage });
 
 /** Everything but the sign-in: without a session one is sent there, and comes back. */
 const signedIn = createRoute({
@@ -159,6 +162,7 @@ export function makeRouter(queries: QueryClient) {
   return createRouter({
     routeTree: root.addChildren([
       signInRoute,
+      invitation,
       signedIn.addChildren([
         spaces,
         account,

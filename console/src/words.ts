@@ -85,6 +85,9 @@ export const auditWord: Record<AuditAction, string> = {
   delivery_retried: "Delivery retried",
   deliveries_replayed: "Deliveries replayed",
   alert_resolved: "Alert resolved",
+  user_removed: "User removed",
+  user_invited: "User invited again",
+  alerts_erased: "Alerts erased",
 };
 
 /** A title that people can see and press. */

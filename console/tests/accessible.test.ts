@@ -76,6 +76,7 @@ async function furnished(visit: Visit): Promise<[string, string][]> {
     ["send", "/spaces/data/send"],
     ["members", "/spaces/data/members"],
     ["audit", "/spaces/data/audit"],
+    ["invitation", "/invitation"],
     ["account", "/account"],
     ["missing", "/nowhere"],
   ];

@@ -217,6 +217,50 @@ test("a role that was lost is noticed where it is refused, and a viewer is offer
   await Promise.all([admin.close(), visit.close()]);
 });
 
+test("someone who was no user yet is invited, chooses a password and later another", async () => {
+  const admin = await world.page();
+  await admin.signIn("alice@example.com", "/spaces/data/members");
+  await admin.page.getByLabel("E-mail").fill("nora@example.com");
+  await admin.page.getByRole("button", { name: "Add" }).click();
+  const link = await admin.page.getByText(/console\/invitation#acinvite_/).textContent();
+  await admin.page.getByRole("listitem").filter({ hasText: "nora@example.com" }).waitFor();
+  const visit = await world.page();
+  const { page } = visit;
+  await page.goto(link ?? "");
+  await page.getByLabel("Password").fill("short");
+  await page.getByRole("button", { name: "Set password" }).click();
+  await page.getByText("A password has at least 8 characters.").waitFor();
+  await page.getByLabel("Password").fill("correct horse");
+  await page.getByRole("button", { name: "Set password" }).click();
+  await page.getByText("Your password is set.").waitFor();
+  expect(page.url()).toBe(`${world.base}/console/invitation`);
+  const signIn = async (password: string) => {
+    await page.getByLabel("E-mail").fill("nora@example.com");
+    await page.getByLabel("Password", { exact: true }).fill(password);
+    await page.getByRole("button", { name: "Sign in" }).click();
+  };
+  await page.getByRole("link", { name: "Sign in with it" }).click();
+  await signIn("correct horse");
+  await page.getByRole("link", { name: "Alerts" }).waitFor();
+  await visit.open("/account");
+  await page.getByLabel("Current password").fill("wrong");
+  await page.getByLabel("New password").fill("battery staple");
+  await page.getByRole("button", { name: "Change password" }).click();
+  await page.getByText("is not your password").waitFor();
+  await page.getByLabel("Current password").fill("correct horse");
+  await page.getByRole("button", { name: "Change password" }).click();
+  await page.getByRole("heading", { name: "Sign in" }).waitFor();
+  await signIn("battery staple");
+  await page.getByRole("heading", { name: "Account" }).waitFor();
+  // The link is good once.
+  const other = await world.page();
+  await other.page.goto(link ?? "");
+  await other.page.getByLabel("Password").fill("correct horse");
+  await other.page.getByRole("button", { name: "Set password" }).click();
+  await other.page.getByText("This invitation is not good").waitFor();
+  await Promise.all([admin.close(), visit.close(), other.close()]);
+});
+
 test("the audit trail says who did what to admins alone", async () => {
   const visit = await world.page();
   const { page } = visit;

@@ -1,13 +1,15 @@
 // One's own account: who one is, and one's API keys.
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
 import { useState, type FormEvent } from "react";
 
-import { createApiKey, revokeApiKey, type ApiKey, type KeyScope } from "../api/generated";
+import { changePassword, createApiKey, revokeApiKey, type ApiKey, type KeyScope } from "../api/generated";
 import { answer, ApiProblem } from "../api/problem";
 import { keysQuery, meQuery } from "../api/queries";
 import { PlainBadge } from "../parts/Badge";
 import { Button } from "../parts/Button";
 import { Confirm } from "../parts/Confirm";
+import { Copied } from "../parts/Copied";
 import { Select, TextField } from "../parts/Field";
 import { Empty, ErrorNotice, Loading } from "../parts/Notice";
 import { inDays } from "../parts/ago";
@@ -38,6 +40,7 @@ export function AccountPage() {
         {keys.data?.items.map((key) => <Row key={key.id} apiKey={key} />)}
       </ul>
       <NewKey />
+      <ChangePassword />
     </div>
   );
 }
@@ -164,19 +167,53 @@ function Shown({ secret, isHook }: { secret: string; isHook: boolean }) {
   );
 }
 
-/** A text with a button that copies it. */
-function Copied({ text, what }: { text: string; what: string }) {
-  const [isCopied, setCopied] = useState(false);
-  const copy = async () => {
-    await navigator.clipboard.writeText(text);
-    setCopied(true);
+const PASSWORD_FIELDS = ["current_password", "new_password"];
+
+/** Another password in place of the one that is known. All sessions end with it, so one signs in again. */
+function ChangePassword() {
+  const [current, setCurrent] = useState("");
+  const [fresh, setFresh] = useState("");
+  const queries = useQueryClient();
+  const navigate = useNavigate();
+  const change = useMutation({
+    mutationFn: () => answer(changePassword({ body: { current_password: current, new_password: fresh } })),
+    onSuccess: async () => {
+      queries.clear();
+      await navigate({ to: "/sign-in", search: { to: "/account" } });
+    },
+  });
+  const problem = change.error instanceof ApiProblem ? change.error : undefined;
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    change.mutate();
   };
   return (
-    <div className={styles.line}>
-      <code className={styles.break}>{text}</code>
-      <Button aria-label={`Copy ${what}`} onClick={() => void copy()}>
-        {isCopied ? "Copied" : "Copy"}
-      </Button>
-    </div>
+    <form className={styles.panel} onSubmit={submit} noValidate>
+      <h2>Password</h2>
+      <div className={styles.filters}>
+        <TextField
+          label="Current password"
+          type="password"
+          autoComplete="current-password"
+          fault={problem?.of("current_password")}
+          value={current}
+          onChange={(event) => setCurrent(event.target.value)}
+        />
+        <TextField
+          label="New password"
+          type="password"
+          autoComplete="new-password"
+          hint="At least 8 characters."
+          fault={problem?.of("new_password")}
+          value={fresh}
+          onChange={(event) => setFresh(event.target.value)}
+        />
+        <Button type="submit" isBusy={change.isPending}>
+          Change password
+        </Button>
+      </div>
+      <p className={`${styles.subtle} ${styles.small}`}>All your sessions end, and you sign in with the new one. API keys stay.</p>
+      {change.isError && !problem?.isAllOf(PASSWORD_FIELDS) && <ErrorNotice error={change.error} />}
+    </form>
   );
 }

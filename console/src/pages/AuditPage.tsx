@@ -20,6 +20,8 @@ const ACTIONS: readonly AuditAction[] = [
   "delivery_retried",
   "deliveries_replayed",
   "alert_resolved",
+  "alerts_erased",
+  "user_created",
   "member_set",
   "member_removed",
   "api_key_created",
@@ -133,6 +135,7 @@ function byWhom({ email, came_by, name, from }: AuditActor): string {
     api_key: ` with the API key ${name ?? ""}`,
     password: " by password",
     single_sign_on: " by single sign-on",
+    invitation: " by an invitation",
     command_line: ` at the server’s command line${name === null ? "" : `, as ${name}`}`,
   }[came_by];
   return `By ${email ?? "somebody"}${how}${from === null ? "" : `, from ${from}`}`;

@@ -7,6 +7,7 @@ import { answer } from "../api/problem";
 import { membersQuery, meQuery } from "../api/queries";
 import { Button } from "../parts/Button";
 import { Confirm } from "../parts/Confirm";
+import { Copied } from "../parts/Copied";
 import { Select, TextField } from "../parts/Field";
 import { focusContent } from "../parts/focus";
 import { ErrorNotice, Good, Loading, Warn } from "../parts/Notice";
@@ -131,7 +132,20 @@ function Add({ slug }: { slug: string }) {
           Add
         </Button>
       </div>
+      {set.data?.invitation && <Shown email={set.data.user.email} token={set.data.invitation.token} />}
       {set.isError && <ErrorNotice error={set.error} />}
     </form>
+  );
+}
+
+/** The link by which someone who was no user yet sets a password. */
+function Shown({ email, token }: { email: string; token: string }) {
+  return (
+    <div className={styles.form} role="status">
+      <p>
+        {email} was no user yet. Send them this link, with which they choose a password. It is shown only now, and good once within seven days.
+      </p>
+      <Copied text={`${window.location.origin}/console/invitation#${token}`} what="link" />
+    </div>
   );
 }

@@ -139,6 +139,7 @@ impl Common {
             registry: settings.registry,
             trusted_proxies: settings.trusted_proxies,
             audit_sink: settings.audit_sink,
+            public_url: settings.public_url,
         })
     }
 }

@@ -52,6 +52,8 @@ pub struct AppOptions {
     pub trusted_proxies: TrustedProxies,
     /// Follows the audit trail.
     pub audit_sink: Arc<dyn AuditSink>,
+    /// Where people reach the service, for the links of invitations.
+    pub public_url: Option<String>,
 }
 
 /// What every route has at hand. Clones share it.
@@ -92,6 +94,8 @@ pub struct AppParts {
     pub(crate) refused_sign_ins: RefusedSignIns,
     /// Whose turn it is to store a large step of a request.
     pub(crate) large_steps: RestingQueue,
+    /// Where people reach the service, for the links of invitations.
+    pub(crate) public_url: Option<String>,
     rosters: Rosters,
 }
 
@@ -134,6 +138,7 @@ impl App {
             audit_sink: options.audit_sink,
             refused_sign_ins: RefusedSignIns::default(),
             large_steps: RestingQueue::new(LARGE_STEP_REST),
+            public_url: options.public_url,
             rosters: Rosters::default(),
         }))
     }

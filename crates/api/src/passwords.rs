@@ -35,6 +35,8 @@ pub struct Password(Secret);
 impl Password {
     /// The longest one, in bytes.
     const BYTES_MAX: usize = 1_024;
+    /// The shortest one that can be chosen, in characters.
+    const CHARS_MIN: usize = 8;
 
     /// Takes a password, or returns why it can't be one.
     pub fn new(text: Secret) -> Result<Self, &'static str> {
@@ -42,6 +44,15 @@ impl Password {
             return Err("A password has at most 1,024 bytes.");
         }
         Ok(Self(text))
+    }
+
+    /// Takes a password that somebody chooses, or returns why it can't be one: shorter ones are guessed too easily (NIST SP
+    /// 800-63B asks for at least 8 characters).
+    pub fn chosen(text: Secret) -> Result<Self, &'static str> {
+        if text.expose().chars().count() < Self::CHARS_MIN {
+            return Err("A password has at least 8 characters.");
+        }
+        Self::new(text)
     }
 }
 
@@ -89,6 +100,18 @@ impl Passwords {
             this.verify_now(&password, hash.as_deref())
         };
         heavy::run(check).await
+    }
+
+    /// The hash of a password, made off the async threads and in turn with checks. `None` if too many wait already.
+    pub(crate) async fn hash_in_turn(&self, password: Password) -> Option<String> {
+        let _admitted = self.admitted.try_acquire().ok()?;
+        let under_way = self.queue.begin().await;
+        let this = self.clone();
+        let hash = move || {
+            let _until_it_ends = under_way;
+            this.hash(&password)
+        };
+        heavy::run(hash).await.flatten()
     }
 
     fn verify_now(&self, password: &Password, hash: Option<&str>) -> bool {

@@ -49,6 +49,12 @@ wire_enum! {
         DeliveriesReplayed = 20, "deliveries_replayed";
         /// A problem was resolved by hand.
         AlertResolved = 21, "alert_resolved";
+        /// A user was removed.
+        UserRemoved = 22, "user_removed";
+        /// A user was invited anew to set a password.
+        UserInvited = 23, "user_invited";
+        /// Alerts were erased with all that belongs to them.
+        AlertsErased = 24, "alerts_erased";
     }
 }
 
@@ -65,5 +71,7 @@ wire_enum! {
         SingleSignOn = 3, "single_sign_on";
         /// At the command line of the server's machine.
         CommandLine = 4, "command_line";
+        /// With the link of an invitation.
+        Invitation = 5, "invitation";
     }
 }

@@ -4,17 +4,21 @@ use std::{collections::HashMap, sync::Arc};
 
 use alert_connectors_model::{AlertId, AlertStatus, Delivery, Severity, SpaceId};
 use alert_connectors_store::{
-    AlertQuery, AlertRecord, AlertSummary, Alerts, CLOCK_STEP, DELIVERIES_LISTED_MAX, Expiry, Page,
-    Resolution, Roster, StoreError,
+    AlertQuery, AlertRecord, AlertSummary, Alerts, CLOCK_STEP, DELIVERIES_LISTED_MAX,
+    ERASED_A_STEP, Erased, Erasure, Expiry, Page, Resolution, Roster, StoreError, StoreEvent,
     accept::ResolveRequest,
-    stored::{StoredAlert, StoredDelivery},
+    stored::{Columns as _, StoredAlert, StoredDelivery},
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use crate::{PostgresStore, connection::Connection, counts, deliveries};
+use crate::{
+    PostgresStore,
+    connection::{Change, Connection},
+    counts, deliveries,
+};
 
 const COLUMNS: &str = StoredAlert::COLUMNS;
 // By alerts_by_id.
@@ -24,6 +28,25 @@ const ONE: &str =
 // By the unique index on id.
 const SPACE_NO: &str = "SELECT no FROM spaces WHERE id = $1";
 const SINCE: &str = "SELECT first_alert_since($1)";
+
+// By alerts_by_id.
+const ONE_SEQ: &str =
+    "SELECT seq FROM alerts WHERE id = $2 AND space_no = (SELECT no FROM spaces WHERE id = $1)";
+// By alerts_by_dedup_key.
+const SEQS_OF_KEY: &str =
+    "SELECT seq FROM alerts WHERE space_no = (SELECT no FROM spaces WHERE id = $1)
+    AND dedup_key = $2 AND dedup_key IS NOT NULL LIMIT $3";
+// By deliveries_by_alert, then by primary key.
+const PENDING_AT: &str = "SELECT DISTINCT c.destination FROM unnest($1::int8[]) AS g (seq)
+    JOIN deliveries d ON d.alert_seq = g.seq JOIN connectors c ON c.no = d.connector_no WHERE d.state = 0";
+// By deliveries_by_alert, then by primary keys.
+const ERASE: &str =
+    "WITH deliveries_gone AS (DELETE FROM deliveries d USING unnest($1::int8[]) AS g (seq)
+        WHERE d.alert_seq = g.seq RETURNING d.seq, d.connector_no),
+    pending_gone AS (DELETE FROM pending p USING deliveries_gone d WHERE p.connector_no = d.connector_no AND p.seq = d.seq),
+    missed_gone AS (DELETE FROM missed m USING deliveries_gone d WHERE m.connector_no = d.connector_no AND m.state IN (3, 4, 5) AND m.seq = d.seq),
+    attempts_gone AS (DELETE FROM attempts t USING deliveries_gone d WHERE t.delivery_seq = d.seq)
+    DELETE FROM alerts a USING unnest($1::int8[]) AS g (seq) WHERE a.seq = g.seq";
 
 #[async_trait]
 impl Alerts for PostgresStore {
@@ -90,6 +113,26 @@ impl Alerts for PostgresStore {
         .await
     }
 
+    async fn erase(&self, space_id: SpaceId, erasure: Erasure) -> Result<Erased, StoreError> {
+        let mut erased = 0;
+        loop {
+            let change = self.change().await?;
+            // First of all locks: a group of alerts writes to the tables that are emptied here.
+            change.block_intake().await?;
+            let seqs = to_erase(&change, space_id, &erasure).await?;
+            let mut events = Vec::new();
+            for row in change.rows(PENDING_AT, &[&seqs]).await? {
+                events.push(StoreEvent::Changed(row.fingerprint(0)?));
+            }
+            change.run(ERASE, &[&seqs]).await?;
+            let step = self.end(change, events, Erased(seqs.len())).await?;
+            if step.0 == 0 {
+                return Ok(Erased(erased));
+            }
+            erased += step.0;
+        }
+    }
+
     async fn resolve(
         &self,
         roster: Arc<Roster>,
@@ -107,6 +150,29 @@ impl Alerts for PostgresStore {
         self.mandate.committed();
         Ok(resolved)
     }
+}
+
+/// The places of some alerts that are to be erased.
+async fn to_erase(
+    change: &Change,
+    space_id: SpaceId,
+    erasure: &Erasure,
+) -> Result<Vec<i64>, StoreError> {
+    let space = uuid(space_id.as_bytes());
+    let rows = match erasure {
+        Erasure::One(id) => {
+            change
+                .rows(ONE_SEQ, &[&space, &uuid(id.as_bytes())])
+                .await?
+        }
+        Erasure::Problem(key) => {
+            let key = key.as_bytes();
+            change
+                .rows(SEQS_OF_KEY, &[&space, &key, &ERASED_A_STEP])
+                .await?
+        }
+    };
+    rows.iter().map(|row| row.at(0)).collect()
 }
 
 /// An id as the driver takes it.

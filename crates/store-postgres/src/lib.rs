@@ -82,6 +82,14 @@ struct Looks {
 }
 
 impl PostgresStore {
+    /// The same store for what follows from a change by itself.
+    fn for_itself(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            mandate: Mandate::default(),
+        }
+    }
+
     /// What the writers count.
     pub fn meters(&self) -> &GroupMeters {
         &self.shared.meters

@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// The migrations in their order; the table `migrations` counts those that a database has.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("../migrations/20261123200000_init.sql"),
     include_str!("../migrations/20261126150000_failing_messages.sql"),
     include_str!("../migrations/20261127220000_alert_counts.sql"),
@@ -36,6 +36,7 @@ const MIGRATIONS: [&str; 7] = [
     include_str!("../migrations/20261128090000_ingest_sources.sql"),
     include_str!("../migrations/20261128120000_pauses.sql"),
     include_str!("../migrations/20261128220000_audit_entries.sql"),
+    include_str!("../migrations/20261128230000_invitations.sql"),
 ];
 /// The oldest server that is known to do all of this.
 const OLDEST_SERVER: i32 = 150_000;

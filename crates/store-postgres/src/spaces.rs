@@ -131,8 +131,10 @@ impl Spaces for PostgresStore {
             change.run(sql, &[&no]).await?;
         }
         self.end(change, events, SpaceChange::Done).await?;
+        // The removal has moved the version of identity that it rests on.
+        let store = self.for_itself();
         loop {
-            let step = self.step().await?;
+            let step = store.step().await?;
             let removed = step.run(REMOVE_ALERTS, &[&no, &ALERTS_A_STEP]).await?;
             if removed == 0 {
                 step.run("DELETE FROM connectors WHERE space_no = $1", &[&no])

@@ -1,9 +1,9 @@
 //! Users, session tokens and API keys.
 
-use alert_connectors_model::{Email, KeyId, UserId};
+use alert_connectors_model::{Email, KeyId, Slug, User, UserId};
 use alert_connectors_store::{
-    AddedUser, ApiKey, Disabled, NewApiKey, NewToken, NewUser, Session, StoreError, TokenHash,
-    UserRecord, Users,
+    AddedUser, ApiKey, Disabled, Invitation, Invited, InvitedUser, NewApiKey, NewToken, NewUser,
+    RemovedUser, Session, StoreError, TokenHash, UserRecord, Users,
     stored::{self, IDENTITY_VERSION, KEY_COLUMNS, USER_COLUMNS},
 };
 use async_trait::async_trait;
@@ -11,14 +11,19 @@ use jiff::Timestamp;
 use tokio::try_join;
 use uuid::Uuid;
 
-use crate::{PostgresStore, alerts::uuid, connection::Connection, row::Row};
+use crate::{
+    PostgresStore,
+    alerts::{space_no, uuid},
+    connection::{Change, Connection, Parameters},
+    row::Row,
+};
 
 const ALL: &str = "FROM users u ORDER BY u.email";
 // By the unique index on email.
 const BY_EMAIL: &str = "FROM users u WHERE u.email = $1";
 const INSERT_USER: &str =
     "INSERT INTO users (id, email, full_name, password_hash, is_operator, created_at)
-    VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
+    VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING no";
 // By primary key, then by the users' own.
 const SESSION: &str =
     "t.expires_at FROM tokens t JOIN users u ON u.no = t.user_no WHERE t.hash = $1";
@@ -46,26 +51,27 @@ const INSERT_TOKEN: &str = "INSERT INTO tokens (hash, user_no, expires_at)
 const FORGET_TOKENS: &str = "DELETE FROM tokens WHERE hash IN
     (SELECT hash FROM tokens WHERE expires_at <= $1 ORDER BY expires_at LIMIT 20 FOR UPDATE SKIP LOCKED)";
 
+const ADD_MEMBER: &str =
+    "INSERT INTO members (space_no, user_no, role, added_at) VALUES ($1, $2, $3, $4)";
+const SET_PASSWORD: &str = "UPDATE users SET password_hash = $2 WHERE no = $1";
+const SET_INVITATION: &str =
+    "INSERT INTO invitations (hash, user_no, expires_at) VALUES ($1, $2, $3)
+    ON CONFLICT (user_no) DO UPDATE SET hash = excluded.hash, expires_at = excluded.expires_at";
+// By primary key, then by the users' own.
+const INVITED: &str = "FROM invitations i JOIN users u ON u.no = i.user_no
+    WHERE i.hash = $1 AND i.expires_at > $2 AND NOT u.is_disabled";
+// By members_by_user, then by primary keys. 2 is the role admin.
+const ONLY_ADMIN_OF: &str = "SELECT s.slug FROM members m JOIN spaces s ON s.no = m.space_no
+    WHERE m.user_no = $1 AND m.role = 2 AND NOT EXISTS (SELECT FROM members other
+        WHERE other.space_no = m.space_no AND other.user_no <> m.user_no AND other.role = 2) ORDER BY s.slug";
+
 #[async_trait]
 impl Users for PostgresStore {
     async fn add_user(&self, new: NewUser) -> Result<AddedUser, StoreError> {
         let change = self.change().await?;
-        let added = change
-            .run(
-                INSERT_USER,
-                &[
-                    &uuid(new.user.id.as_bytes()),
-                    &new.user.email.as_str(),
-                    &new.user.full_name,
-                    &new.password_hash,
-                    &new.is_operator,
-                    &new.created_at.as_millisecond(),
-                ],
-            )
-            .await?;
-        let answer = match added {
-            0 => AddedUser::EmailTaken,
-            _ => AddedUser::Added,
+        let answer = match insert_user(&change, &new).await? {
+            Some(_) => AddedUser::Added,
+            None => AddedUser::EmailTaken,
         };
         change.end(answer).await
     }
@@ -118,11 +124,97 @@ impl Users for PostgresStore {
             for sql in [
                 "DELETE FROM tokens WHERE user_no = (SELECT no FROM users WHERE email = $1)",
                 "DELETE FROM api_keys WHERE user_no = (SELECT no FROM users WHERE email = $1)",
+                "DELETE FROM invitations WHERE user_no = (SELECT no FROM users WHERE email = $1)",
             ] {
                 change.run(sql, &[&email]).await?;
             }
         }
         change.end(changed > 0).await
+    }
+
+    async fn invite(&self, invited: InvitedUser) -> Result<Invited, StoreError> {
+        let change = self.change().await?;
+        let membership = match invited.membership {
+            Some((space, role)) => match space_no(change.connection(), space).await? {
+                Some(no) => Some((no, role)),
+                None => return change.end(Invited::NoSpace).await,
+            },
+            None => None,
+        };
+        let Some(user_no) = insert_user(&change, &invited.user).await? else {
+            return change.end(Invited::EmailTaken).await;
+        };
+        set_invitation(&change, user_no, invited.invitation).await?;
+        if let Some((space_no, role)) = membership {
+            let added_at = invited.user.created_at.as_millisecond();
+            let role = i16::from(role.code());
+            change
+                .run(ADD_MEMBER, &[&space_no, &user_no, &role, &added_at])
+                .await?;
+        }
+        change.end(Invited::Added).await
+    }
+
+    async fn invite_again(
+        &self,
+        email: &Email,
+        invitation: Invitation,
+    ) -> Result<bool, StoreError> {
+        let change = self.change().await?;
+        let found = user(change.connection(), email).await?;
+        let found = found.filter(|(_, record)| !record.is_disabled);
+        if let Some((user_no, _)) = &found {
+            set_invitation(&change, *user_no, invitation).await?;
+        }
+        change.end(found.is_some()).await
+    }
+
+    async fn invited(&self, hash: TokenHash, now: Timestamp) -> Result<Option<User>, StoreError> {
+        self.read(async |connection| {
+            let found = invited(connection, hash, now).await?;
+            Ok(found.map(|(_, record)| record.user))
+        })
+        .await
+    }
+
+    async fn accept_invitation(
+        &self,
+        hash: TokenHash,
+        password_hash: String,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let change = self.change().await?;
+        let found = invited(change.connection(), hash, now).await?;
+        let Some((user_no, _)) = found else {
+            return change.end(false).await;
+        };
+        change
+            .run(SET_PASSWORD, &[&user_no, &password_hash])
+            .await?;
+        for sql in [
+            "DELETE FROM tokens WHERE user_no = $1",
+            "DELETE FROM invitations WHERE user_no = $1",
+        ] {
+            change.run(sql, &[&user_no]).await?;
+        }
+        change.end(true).await
+    }
+
+    async fn remove_user(&self, email: &Email) -> Result<RemovedUser, StoreError> {
+        let change = self.change().await?;
+        let Some((user_no, _)) = user(change.connection(), email).await? else {
+            return change.end(RemovedUser::Absent).await;
+        };
+        let rows = change.rows(ONLY_ADMIN_OF, &[&user_no]).await?;
+        let alone: Vec<String> = rows.iter().map(|row| row.at(0)).collect::<Result<_, _>>()?;
+        if !alone.is_empty() {
+            let slugs = alone.iter().filter_map(|slug| Slug::parse(slug));
+            return change.end(RemovedUser::LastAdmin(slugs.collect())).await;
+        }
+        change
+            .run("DELETE FROM users WHERE no = $1", &[&user_no])
+            .await?;
+        change.end(RemovedUser::Removed).await
     }
 
     async fn add_token(&self, token: NewToken, now: Timestamp) -> Result<(), StoreError> {
@@ -228,7 +320,51 @@ impl Users for PostgresStore {
     }
 }
 
-/// A user by e-mail address, with the user's number.
+/// Makes a user, whose number it returns unless the address is taken.
+async fn insert_user(change: &Change, new: &NewUser) -> Result<Option<i64>, StoreError> {
+    let added = change
+        .row(
+            INSERT_USER,
+            &[
+                &uuid(new.user.id.as_bytes()),
+                &new.user.email.as_str(),
+                &new.user.full_name,
+                &new.password_hash,
+                &new.is_operator,
+                &new.created_at.as_millisecond(),
+            ],
+        )
+        .await?;
+    added.map(|row| row.at(0)).transpose()
+}
+
+async fn set_invitation(
+    change: &Change,
+    user_no: i64,
+    invitation: Invitation,
+) -> Result<(), StoreError> {
+    let expires_at = invitation.expires_at.as_millisecond();
+    change
+        .run(
+            SET_INVITATION,
+            &[&&invitation.hash[..], &user_no, &expires_at],
+        )
+        .await
+        .map(drop)
+}
+
+/// The user whom an invitation is for, if it is good, with the user's number.
+async fn invited(
+    connection: &Connection,
+    hash: TokenHash,
+    now: Timestamp,
+) -> Result<Option<(i64, UserRecord)>, StoreError> {
+    let sql = format!("SELECT {USER_COLUMNS} {INVITED}");
+    let parameters: Parameters<'_> = &[&&hash[..], &now.as_millisecond()];
+    let found = connection.row(&sql, parameters).await?;
+    found.map(|row| stored::user(&row)).transpose()
+}
+
 /// A session with its memberships, at a version that was read before the rest: what changes in between makes it stale, not wrong.
 async fn completed(
     connection: &Connection,
@@ -245,6 +381,7 @@ async fn completed(
     Ok(Some(session))
 }
 
+/// A user by e-mail address, with the user's number.
 pub(crate) async fn user(
     connection: &Connection,
     email: &Email,

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use alert_connectors_model::{AlertId, Delivery, Severity, SpaceId};
 use alert_connectors_store::{
-    AlertQuery, AlertRecord, AlertSummary, Alerts, CLOCK_STEP, Expiry, Page, Resolution, Roster,
-    StoreError, accept::ResolveRequest, stored::StoredAlert,
+    AlertQuery, AlertRecord, AlertSummary, Alerts, CLOCK_STEP, ERASED_A_STEP, Erased, Erasure,
+    Expiry, Page, Resolution, Roster, StoreError, StoreEvent,
+    accept::ResolveRequest,
+    stored::{Columns, StoredAlert},
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -30,6 +32,22 @@ const SPACE_NO: &str = "SELECT no FROM spaces WHERE id = ?1";
 const ALERT_FROM: &str = "SELECT seq, received_at FROM alerts WHERE seq >= ?1 ORDER BY seq LIMIT 1";
 // By primary key.
 const NEWEST_ALERT: &str = "SELECT coalesce(max(seq), 0) FROM alerts";
+
+/// What removes an alert with all that belongs to it, in this order: by the primary key of attempts, by `deliveries_by_alert`, by
+/// primary key.
+pub(crate) const REMOVE: [&str; 3] = [
+    "DELETE FROM attempts WHERE delivery_seq IN (SELECT seq FROM deliveries WHERE alert_seq = ?1)",
+    "DELETE FROM deliveries WHERE alert_seq = ?1",
+    "DELETE FROM alerts WHERE seq = ?1",
+];
+// By alerts_by_id.
+const ONE_SEQ: &str = "SELECT seq FROM alerts WHERE id = ?2 AND space_no = ?1";
+// By alerts_by_dedup_key.
+const SEQS_OF_KEY: &str = "SELECT seq FROM alerts WHERE space_no = ?1 AND dedup_key = ?2 AND dedup_key IS NOT NULL LIMIT ?3";
+// By deliveries_by_alert, then by primary key.
+const PENDING_AT: &str =
+    "SELECT DISTINCT c.destination FROM deliveries d JOIN connectors c ON c.no = d.connector_no
+    WHERE d.alert_seq = ?1 AND d.state = 0";
 
 #[async_trait]
 impl Alerts for SqliteStore {
@@ -100,6 +118,20 @@ impl Alerts for SqliteStore {
         .await
     }
 
+    async fn erase(&self, space_id: SpaceId, erasure: Erasure) -> Result<Erased, StoreError> {
+        let mut erased = 0;
+        loop {
+            let erasure = erasure.clone();
+            let Erased(step) = self
+                .audited(move |connection, events| erase(connection, space_id, &erasure, events))
+                .await?;
+            if step == 0 {
+                return Ok(Erased(erased));
+            }
+            erased += step;
+        }
+    }
+
     async fn resolve(
         &self,
         roster: Arc<Roster>,
@@ -116,6 +148,41 @@ impl Alerts for SqliteStore {
         self.mandate.committed();
         Ok(resolved)
     }
+}
+
+/// Erases some alerts. The destinations of what was pending are told, so that the engine reads it no more.
+fn erase(
+    connection: &Connection,
+    space_id: SpaceId,
+    erasure: &Erasure,
+    events: &mut Vec<StoreEvent>,
+) -> Result<Erased, Failure> {
+    let Some(space_no) = space_no(connection, space_id)? else {
+        return Ok(Erased(0));
+    };
+    let seq = |row: &dyn Columns| row.number(0);
+    let seqs = match erasure {
+        Erasure::One(id) => rows(
+            connection,
+            ONE_SEQ,
+            params![space_no, &id.as_bytes()[..]],
+            seq,
+        )?,
+        Erasure::Problem(key) => rows(
+            connection,
+            SEQS_OF_KEY,
+            params![space_no, key, ERASED_A_STEP],
+            seq,
+        )?,
+    };
+    for seq in &seqs {
+        let told = rows(connection, PENDING_AT, [seq], |row| row.fingerprint(0))?;
+        events.extend(told.into_iter().map(StoreEvent::Changed));
+        for sql in REMOVE {
+            connection.prepare_cached(sql)?.execute([seq])?;
+        }
+    }
+    Ok(Erased(seqs.len()))
 }
 
 /// The number of a space.

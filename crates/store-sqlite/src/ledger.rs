@@ -78,7 +78,9 @@ impl LedgerCache {
         self.next_alert = next(
             "SELECT max((SELECT coalesce(max(seq), 0) FROM alerts), (SELECT counted FROM counting)) + 1",
         )?;
-        self.next_delivery = next("SELECT coalesce(max(seq), 0) + 1 FROM deliveries")?;
+        // What was erased gives its number to nothing that comes later: a report about it may be on its way.
+        let delivery: i64 = next("SELECT coalesce(max(seq), 0) + 1 FROM deliveries")?;
+        self.next_delivery = self.next_delivery.max(delivery);
         self.are_numbers_lost = false;
         Ok(())
     }

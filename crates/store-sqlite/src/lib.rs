@@ -75,6 +75,14 @@ impl SqliteStore {
         self.shared.log_loss.as_deref()
     }
 
+    /// The same store for what follows from a change by itself.
+    fn for_itself(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            mandate: Mandate::default(),
+        }
+    }
+
     /// What the writer counts.
     pub fn meters(&self) -> &GroupMeters {
         &self.shared.meters

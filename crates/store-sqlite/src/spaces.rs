@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
     SqliteStore,
-    alerts::space_no,
+    alerts::{REMOVE, space_no},
     error::Failure,
     row::{row, rows},
     users::user,
@@ -118,7 +118,9 @@ impl Spaces for SqliteStore {
         let Some(space_no) = removed else {
             return Ok(SpaceChange::Absent);
         };
-        while self
+        // The removal has moved the version of identity that it rests on.
+        let store = self.for_itself();
+        while store
             .change(move |connection, _events| remove_history(connection, space_no))
             .await?
             > 0
@@ -252,15 +254,9 @@ fn remove_history(connection: &Connection, space_no: i64) -> Result<usize, Failu
         })?
         .collect::<rusqlite::Result<_>>()?;
     for seq in &seqs {
-        connection
-            .prepare_cached("DELETE FROM attempts WHERE delivery_seq IN (SELECT seq FROM deliveries WHERE alert_seq = ?1)")?
-            .execute([seq])?;
-        connection
-            .prepare_cached("DELETE FROM deliveries WHERE alert_seq = ?1")?
-            .execute([seq])?;
-        connection
-            .prepare_cached("DELETE FROM alerts WHERE seq = ?1")?
-            .execute([seq])?;
+        for sql in REMOVE {
+            connection.prepare_cached(sql)?.execute([seq])?;
+        }
     }
     for sql in [REMOVE_SEVERITY_ZONE, REMOVE_TYPE_ZONE] {
         connection.prepare_cached(sql)?.execute([space_no, zone])?;

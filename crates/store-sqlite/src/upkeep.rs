@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
-    SqliteStore, audit, connectors, counts, error::Failure, inspection, queue::next_with_pending,
-    row::row, zones,
+    SqliteStore, alerts::REMOVE, audit, connectors, counts, error::Failure, inspection,
+    queue::next_with_pending, row::row, zones,
 };
 
 // By deliveries_pending.
@@ -36,11 +36,6 @@ const OLDEST_ALERT: &str = "SELECT coalesce(min(seq), 0) FROM alerts";
 const OLDEST_DELIVERY: &str = "SELECT coalesce(min(seq), 0) FROM deliveries";
 // By deliveries_by_alert.
 const WAITS: &str = "SELECT 1 FROM deliveries WHERE alert_seq = ?1 AND state = 0";
-// By the primary key of attempts, by deliveries_by_alert, by primary key.
-const REMOVE_ATTEMPTS: &str =
-    "DELETE FROM attempts WHERE delivery_seq IN (SELECT seq FROM deliveries WHERE alert_seq = ?1)";
-const REMOVE_DELIVERIES: &str = "DELETE FROM deliveries WHERE alert_seq = ?1";
-const REMOVE_ALERT: &str = "DELETE FROM alerts WHERE seq = ?1";
 // The partial index alone.
 const PENDING: &str =
     "SELECT count(*) FROM deliveries INDEXED BY deliveries_pending WHERE state = 0";
@@ -187,7 +182,7 @@ fn remove_old(connection: &Connection, before: i64, after: i64) -> Result<Tidied
         }
         after = *seq;
         if !is_problem && !waits(connection, *seq)? {
-            for sql in [REMOVE_ATTEMPTS, REMOVE_DELIVERIES, REMOVE_ALERT] {
+            for sql in REMOVE {
                 connection.prepare_cached(sql)?.execute([seq])?;
             }
         }

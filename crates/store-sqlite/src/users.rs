@@ -1,9 +1,9 @@
 //! Users, session tokens and API keys.
 
-use alert_connectors_model::{Email, KeyId, UserId};
+use alert_connectors_model::{Email, KeyId, Slug, User, UserId};
 use alert_connectors_store::{
-    AddedUser, ApiKey, Disabled, NewApiKey, NewToken, NewUser, Session, StoreError, TokenHash,
-    UserRecord, Users,
+    AddedUser, ApiKey, Disabled, Invitation, Invited, InvitedUser, NewApiKey, NewToken, NewUser,
+    RemovedUser, Session, StoreError, TokenHash, UserRecord, Users,
     stored::{self, Columns, IDENTITY_VERSION, KEY_COLUMNS, USER_COLUMNS},
 };
 use async_trait::async_trait;
@@ -12,6 +12,7 @@ use rusqlite::{Connection, params};
 
 use crate::{
     SqliteStore,
+    alerts::space_no,
     error::Failure,
     row::{row, rows},
 };
@@ -41,22 +42,23 @@ const INSERT_TOKEN: &str = "INSERT INTO tokens (hash, user_no, expires_at)
 const FORGET_TOKENS: &str = "DELETE FROM tokens WHERE hash IN
     (SELECT hash FROM tokens WHERE expires_at <= ?1 ORDER BY expires_at LIMIT 20)";
 
+const ADD_MEMBER: &str =
+    "INSERT INTO members (space_no, user_no, role, added_at) VALUES (?1, ?2, ?3, ?4)";
+const SET_INVITATION: &str =
+    "INSERT OR REPLACE INTO invitations (hash, user_no, expires_at) VALUES (?1, ?2, ?3)";
+// By primary key, then by the users' own.
+const INVITED: &str = "FROM invitations i JOIN users u ON u.no = i.user_no
+    WHERE i.hash = ?1 AND i.expires_at > ?2 AND NOT u.is_disabled";
+// By members_by_user, then by primary keys. 2 is the role admin.
+const ONLY_ADMIN_OF: &str = "SELECT s.slug FROM members m JOIN spaces s ON s.no = m.space_no
+    WHERE m.user_no = ?1 AND m.role = 2 AND NOT EXISTS (SELECT 1 FROM members other
+        WHERE other.space_no = m.space_no AND other.user_no <> m.user_no AND other.role = 2) ORDER BY s.slug";
+
 #[async_trait]
 impl Users for SqliteStore {
     async fn add_user(&self, new: NewUser) -> Result<AddedUser, StoreError> {
         self.audited(move |connection, _events| {
-            let added = connection.execute(
-                INSERT_USER,
-                params![
-                    &new.user.id.as_bytes()[..],
-                    new.user.email.as_str(),
-                    new.user.full_name,
-                    new.password_hash,
-                    new.is_operator,
-                    new.created_at.as_millisecond(),
-                ],
-            )?;
-            Ok(if added == 0 {
+            Ok(if insert_user(connection, &new)? == 0 {
                 AddedUser::EmailTaken
             } else {
                 AddedUser::Added
@@ -104,12 +106,108 @@ impl Users for SqliteStore {
             let changed = connection
                 .execute("UPDATE users SET is_disabled = ?2 WHERE email = ?1", params![email.as_str(), flag])?;
             if flag {
-                for table in ["tokens", "api_keys"] {
+                for table in ["tokens", "api_keys", "invitations"] {
                     let sql = format!("DELETE FROM {table} WHERE user_no = (SELECT no FROM users WHERE email = ?1)");
                     connection.execute(&sql, [email.as_str()])?;
                 }
             }
             Ok(changed > 0)
+        })
+        .await
+    }
+
+    async fn invite(&self, invited: InvitedUser) -> Result<Invited, StoreError> {
+        self.audited(move |connection, _events| {
+            let InvitedUser {
+                user: new,
+                invitation,
+                membership,
+            } = invited;
+            let membership = match membership {
+                Some((space, role)) => match space_no(connection, space)? {
+                    Some(no) => Some((no, role)),
+                    None => return Ok(Invited::NoSpace),
+                },
+                None => None,
+            };
+            if insert_user(connection, &new)? == 0 {
+                return Ok(Invited::EmailTaken);
+            }
+            let user_no = connection.last_insert_rowid();
+            set_invitation(connection, user_no, invitation)?;
+            if let Some((space_no, role)) = membership {
+                let added_at = new.created_at.as_millisecond();
+                connection.execute(
+                    ADD_MEMBER,
+                    params![space_no, user_no, role.code(), added_at],
+                )?;
+            }
+            Ok(Invited::Added)
+        })
+        .await
+    }
+
+    async fn invite_again(
+        &self,
+        email: &Email,
+        invitation: Invitation,
+    ) -> Result<bool, StoreError> {
+        let email = email.clone();
+        self.audited(move |connection, _events| {
+            let found = user(connection, &email)?.filter(|(_, record)| !record.is_disabled);
+            let Some((user_no, _)) = found else {
+                return Ok(false);
+            };
+            set_invitation(connection, user_no, invitation)?;
+            Ok(true)
+        })
+        .await
+    }
+
+    async fn invited(&self, hash: TokenHash, now: Timestamp) -> Result<Option<User>, StoreError> {
+        self.read(move |connection| {
+            let found = invited(connection, hash, now)?;
+            Ok(found.map(|(_, record)| record.user))
+        })
+        .await
+    }
+
+    async fn accept_invitation(
+        &self,
+        hash: TokenHash,
+        password_hash: String,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.audited(move |connection, _events| {
+            let Some((user_no, _)) = invited(connection, hash, now)? else {
+                return Ok(false);
+            };
+            connection.execute(
+                "UPDATE users SET password_hash = ?2 WHERE no = ?1",
+                params![user_no, password_hash],
+            )?;
+            for table in ["tokens", "invitations"] {
+                let sql = format!("DELETE FROM {table} WHERE user_no = ?1");
+                connection.execute(&sql, [user_no])?;
+            }
+            Ok(true)
+        })
+        .await
+    }
+
+    async fn remove_user(&self, email: &Email) -> Result<RemovedUser, StoreError> {
+        let email = email.clone();
+        self.audited(move |connection, _events| {
+            let Some((user_no, _)) = user(connection, &email)? else {
+                return Ok(RemovedUser::Absent);
+            };
+            let alone = rows(connection, ONLY_ADMIN_OF, [user_no], |row| row.text(0))?;
+            if !alone.is_empty() {
+                let slugs = alone.iter().filter_map(|slug| Slug::parse(slug));
+                return Ok(RemovedUser::LastAdmin(slugs.collect()));
+            }
+            connection.execute("DELETE FROM users WHERE no = ?1", [user_no])?;
+            Ok(RemovedUser::Removed)
         })
         .await
     }
@@ -222,7 +320,41 @@ impl Users for SqliteStore {
     }
 }
 
-/// A user by e-mail address, with the user's number.
+fn insert_user(connection: &Connection, new: &NewUser) -> rusqlite::Result<usize> {
+    connection.execute(
+        INSERT_USER,
+        params![
+            &new.user.id.as_bytes()[..],
+            new.user.email.as_str(),
+            new.user.full_name,
+            new.password_hash,
+            new.is_operator,
+            new.created_at.as_millisecond(),
+        ],
+    )
+}
+
+fn set_invitation(
+    connection: &Connection,
+    user_no: i64,
+    invitation: Invitation,
+) -> rusqlite::Result<()> {
+    let expires_at = invitation.expires_at.as_millisecond();
+    let parameters = params![&invitation.hash[..], user_no, expires_at];
+    connection.execute(SET_INVITATION, parameters).map(drop)
+}
+
+/// The user whom an invitation is for, if it is good, with the user's number.
+fn invited(
+    connection: &Connection,
+    hash: TokenHash,
+    now: Timestamp,
+) -> Result<Option<(i64, UserRecord)>, Failure> {
+    let sql = format!("SELECT {USER_COLUMNS} {INVITED}");
+    let parameters = params![&hash[..], now.as_millisecond()];
+    row(connection, &sql, parameters, stored::user)
+}
+
 /// A session with its memberships and its version.
 fn completed(
     connection: &Connection,
@@ -236,6 +368,7 @@ fn completed(
     Ok(Some(session))
 }
 
+/// A user by e-mail address, with the user's number.
 pub(crate) fn user(
     connection: &Connection,
     email: &Email,

@@ -45,6 +45,10 @@ pub trait Alerts: Send + Sync {
         since: Timestamp,
     ) -> Result<AlertSummary, StoreError>;
 
+    /// Erases alerts of the space with their deliveries, pending ones too, in small steps. A message that is on its way may
+    /// still arrive. How many came in an hour stays counted.
+    async fn erase(&self, space_id: SpaceId, erasure: Erasure) -> Result<Erased, StoreError>;
+
     /// Resolves the problem, and notifies the active connectors of the roster that any message of it reached or will
     /// reach. A second call changes nothing.
     async fn resolve(
@@ -54,6 +58,22 @@ pub trait Alerts: Send + Sync {
         expiry: Expiry,
     ) -> Result<Resolution, StoreError>;
 }
+
+/// Which alerts to erase.
+#[derive(Debug, Clone)]
+pub enum Erasure {
+    /// This one.
+    One(AlertId),
+    /// All of this problem, active or not.
+    Problem(String),
+}
+
+/// How many alerts were erased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Erased(pub usize);
+
+/// One step of erasing takes at most this many alerts.
+pub const ERASED_A_STEP: i64 = 100;
 
 /// Result of closing a problem.
 #[derive(Debug, Clone)]

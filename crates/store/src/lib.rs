@@ -38,7 +38,8 @@ use std::sync::Arc;
 
 pub use accept::ends_nothing_warning;
 pub use alerts::{
-    AlertQuery, AlertRecord, Alerts, DELIVERIES_LISTED_MAX, DeliverySummary, Page, Resolution,
+    AlertQuery, AlertRecord, Alerts, DELIVERIES_LISTED_MAX, DeliverySummary, ERASED_A_STEP, Erased,
+    Erasure, Page, Resolution,
 };
 pub use audit::{
     Actor, Audit, AuditEntry, AuditQuery, AuditRecord, AuditRow, FieldChange, Subject,
@@ -82,8 +83,8 @@ pub use upkeep::{
 };
 pub use usage::Use;
 pub use users::{
-    AddedUser, ApiKey, Disabled, NewApiKey, NewToken, NewUser, Session, TokenHash, UserRecord,
-    Users,
+    AddedUser, ApiKey, Disabled, Invitation, Invited, InvitedUser, NewApiKey, NewToken, NewUser,
+    RemovedUser, Session, TokenHash, UserRecord, Users,
 };
 
 /// A whole store, as the binary wires it.

@@ -9,7 +9,8 @@ use std::{
 };
 
 use crate::{
-    AddedUser, AuditEntry, Changed, Created, MemberChange, Replayed, Retried, SpaceChange,
+    AddedUser, AuditEntry, Changed, Created, Erased, Invited, MemberChange, RemovedUser, Replayed,
+    Retried, SpaceChange,
 };
 
 /// On whose behalf a store is changed.
@@ -129,6 +130,18 @@ impl Effect for AddedUser {
     }
 }
 
+impl Effect for Invited {
+    fn has_effect(&self) -> bool {
+        *self == Self::Added
+    }
+}
+
+impl Effect for RemovedUser {
+    fn has_effect(&self) -> bool {
+        *self == Self::Removed
+    }
+}
+
 impl Effect for SpaceChange {
     fn has_effect(&self) -> bool {
         *self == Self::Done
@@ -156,6 +169,12 @@ impl Effect for Changed {
 impl Effect for Retried {
     fn has_effect(&self) -> bool {
         *self == Self::Queued
+    }
+}
+
+impl Effect for Erased {
+    fn has_effect(&self) -> bool {
+        self.0 > 0
     }
 }
 

@@ -28,6 +28,29 @@ pub trait Users: Send + Sync {
     /// Disables a user, which ends all tokens and keys, or enables one again. Says whether the user is there.
     async fn set_disabled(&self, email: &Email, disabled: Disabled) -> Result<bool, StoreError>;
 
+    /// Makes a user who sets the first password by an invitation, and who is a member of a space from the start if one is
+    /// named.
+    async fn invite(&self, invited: InvitedUser) -> Result<Invited, StoreError>;
+
+    /// Gives a user another invitation in place of the one before. Says whether the user is there, and not disabled.
+    async fn invite_again(&self, email: &Email, invitation: Invitation)
+    -> Result<bool, StoreError>;
+
+    /// The user whom an invitation is for; nothing if it is unknown or over at `now`, or the user is disabled.
+    async fn invited(&self, hash: TokenHash, now: Timestamp) -> Result<Option<User>, StoreError>;
+
+    /// Sets a password by an invitation, which ends with it, as do the user's session tokens. Says whether the invitation is
+    /// good, as [`Users::invited`] does.
+    async fn accept_invitation(
+        &self,
+        hash: TokenHash,
+        password_hash: String,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// Removes a user with memberships, tokens and keys. What the user made stays, under the user's name.
+    async fn remove_user(&self, email: &Email) -> Result<RemovedUser, StoreError>;
+
     /// Stores a new session token, and removes a few that have expired at `now`.
     async fn add_token(&self, token: NewToken, now: Timestamp) -> Result<(), StoreError>;
 
@@ -85,6 +108,48 @@ pub enum AddedUser {
     EmailTaken,
 }
 
+/// Result of inviting someone who was no user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Invited {
+    /// The user is there, and invited.
+    Added,
+    /// The address is taken.
+    EmailTaken,
+    /// The space is gone.
+    NoSpace,
+}
+
+/// A user to be made who sets the first password by an invitation.
+#[derive(Debug, Clone)]
+pub struct InvitedUser {
+    /// The user, without a password.
+    pub user: NewUser,
+    /// The invitation.
+    pub invitation: Invitation,
+    /// A space that the user enters from the start, and the role there.
+    pub membership: Option<(SpaceId, Role)>,
+}
+
+/// What lets a user set a password once.
+#[derive(Debug, Clone, Copy)]
+pub struct Invitation {
+    /// All that is kept of its token.
+    pub hash: TokenHash,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// Result of removing a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RemovedUser {
+    /// The user is gone.
+    Removed,
+    /// There is no such user.
+    Absent,
+    /// These spaces would be left without an admin.
+    LastAdmin(Vec<Slug>),
+}
+
 /// A user as kept.
 #[derive(Debug, Clone)]
 pub struct UserRecord {
@@ -98,6 +163,19 @@ pub struct UserRecord {
     pub is_disabled: bool,
     /// When the user was made.
     pub created_at: Timestamp,
+}
+
+impl UserRecord {
+    /// A user as kept who was just made.
+    pub fn of_new(new: NewUser) -> Self {
+        Self {
+            user: new.user,
+            password_hash: new.password_hash,
+            is_operator: new.is_operator,
+            is_disabled: false,
+            created_at: new.created_at,
+        }
+    }
 }
 
 /// A session token to be kept.

@@ -2,7 +2,7 @@
 
 import type { Client, Options as Options2, TDataShape } from './client';
 import { client } from './client.gen';
-import type { BeginSessionData, BeginSessionErrors, BeginSessionResponses, BeginSingleSignOnData, BeginSingleSignOnErrors, BeginSingleSignOnResponses, CreateApiKeyData, CreateApiKeyErrors, CreateApiKeyResponses, CreateConnectorData, CreateConnectorErrors, CreateConnectorResponses, CreateSpaceData, CreateSpaceErrors, CreateSpaceResponses, DeleteConnectorData, DeleteConnectorErrors, DeleteConnectorResponses, DeleteIngestMappingData, DeleteIngestMappingErrors, DeleteIngestMappingResponses, DeleteIngestSecretData, DeleteIngestSecretErrors, DeleteIngestSecretResponses, EndSessionData, EndSessionErrors, EndSessionResponses, FinishSingleSignOnData, FinishSingleSignOnErrors, FinishSingleSignOnResponses, FollowEventsData, FollowEventsErrors, FollowEventsResponse, FollowEventsResponses, GetAlertData, GetAlertErrors, GetAlertResponses, GetAlertSummaryData, GetAlertSummaryErrors, GetAlertSummaryResponses, GetConnectorData, GetConnectorErrors, GetConnectorHealthData, GetConnectorHealthErrors, GetConnectorHealthResponses, GetConnectorResponses, GetDeliveryData, GetDeliveryErrors, GetDeliveryMessageData, GetDeliveryMessageErrors, GetDeliveryMessageResponses, GetDeliveryResponses, GetDocsData, GetDocsResponses, GetIngestMappingData, GetIngestMappingErrors, GetIngestMappingResponses, GetLiveData, GetLiveResponses, GetMeData, GetMeErrors, GetMeResponses, GetMetricsData, GetMetricsErrors, GetMetricsResponses, GetOpenApiData, GetOpenApiResponses, GetReadyData, GetReadyErrors, GetReadyResponses, IngestData, IngestErrors, IngestResponses, ListAlertsData, ListAlertsErrors, ListAlertsResponses, ListApiKeysData, ListApiKeysErrors, ListApiKeysResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListConnectorHealthData, ListConnectorHealthErrors, ListConnectorHealthResponses, ListConnectorsData, ListConnectorsErrors, ListConnectorsResponses, ListDeliveriesData, ListDeliveriesErrors, ListDeliveriesResponses, ListMembersData, ListMembersErrors, ListMembersResponses, ListPausesData, ListPausesErrors, ListPausesResponses, ListSignInMethodsData, ListSignInMethodsErrors, ListSignInMethodsResponses, ListSpaceAuditData, ListSpaceAuditErrors, ListSpaceAuditResponses, ListSpaceDeliveriesData, ListSpaceDeliveriesErrors, ListSpaceDeliveriesResponses, ListSpacesData, ListSpacesErrors, ListSpacesResponses, PostAlertData, PostAlertErrors, PostAlertResponses, PostAlertsData, PostAlertsErrors, PostAlertsResponses, PostToHookData, PostToHookErrors, PostToHookResponses, PreviewAlertData, PreviewAlertErrors, PreviewAlertResponses, PreviewIngestData, PreviewIngestErrors, PreviewIngestResponses, RemoveMemberData, RemoveMemberErrors, RemoveMemberResponses, ReplayDeliveriesData, ReplayDeliveriesErrors, ReplayDeliveriesResponses, ResolveAlertData, ResolveAlertErrors, ResolveAlertResponses, RetryDeliveryData, RetryDeliveryErrors, RetryDeliveryResponses, RevokeApiKeyData, RevokeApiKeyErrors, RevokeApiKeyResponses, SetIngestMappingData, SetIngestMappingErrors, SetIngestMappingResponses, SetIngestSecretData, SetIngestSecretErrors, SetIngestSecretResponses, SetMemberData, SetMemberErrors, SetMemberResponses, SignInData, SignInErrors, SignInResponses, SignOutData, SignOutErrors, SignOutResponses, TestConnectorData, TestConnectorErrors, TestConnectorResponses, TestWebhookData, TestWebhookErrors, TestWebhookResponses, UpdateConnectorData, UpdateConnectorErrors, UpdateConnectorResponses } from './types.gen';
+import type { AcceptInvitationData, AcceptInvitationErrors, AcceptInvitationResponses, BeginSessionData, BeginSessionErrors, BeginSessionResponses, BeginSingleSignOnData, BeginSingleSignOnErrors, BeginSingleSignOnResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, CreateApiKeyData, CreateApiKeyErrors, CreateApiKeyResponses, CreateConnectorData, CreateConnectorErrors, CreateConnectorResponses, CreateSpaceData, CreateSpaceErrors, CreateSpaceResponses, CreateUserData, CreateUserErrors, CreateUserResponses, DeleteConnectorData, DeleteConnectorErrors, DeleteConnectorResponses, DeleteIngestMappingData, DeleteIngestMappingErrors, DeleteIngestMappingResponses, DeleteIngestSecretData, DeleteIngestSecretErrors, DeleteIngestSecretResponses, EndSessionData, EndSessionErrors, EndSessionResponses, EraseAlertData, EraseAlertErrors, EraseAlertResponses, EraseAlertsData, EraseAlertsErrors, EraseAlertsResponses, FinishSingleSignOnData, FinishSingleSignOnErrors, FinishSingleSignOnResponses, FollowEventsData, FollowEventsErrors, FollowEventsResponse, FollowEventsResponses, GetAlertData, GetAlertErrors, GetAlertResponses, GetAlertSummaryData, GetAlertSummaryErrors, GetAlertSummaryResponses, GetConnectorData, GetConnectorErrors, GetConnectorHealthData, GetConnectorHealthErrors, GetConnectorHealthResponses, GetConnectorResponses, GetDeliveryData, GetDeliveryErrors, GetDeliveryMessageData, GetDeliveryMessageErrors, GetDeliveryMessageResponses, GetDeliveryResponses, GetDocsData, GetDocsResponses, GetIngestMappingData, GetIngestMappingErrors, GetIngestMappingResponses, GetLiveData, GetLiveResponses, GetMeData, GetMeErrors, GetMeResponses, GetMetricsData, GetMetricsErrors, GetMetricsResponses, GetOpenApiData, GetOpenApiResponses, GetReadyData, GetReadyErrors, GetReadyResponses, IngestData, IngestErrors, IngestResponses, InviteUserData, InviteUserErrors, InviteUserResponses, ListAlertsData, ListAlertsErrors, ListAlertsResponses, ListApiKeysData, ListApiKeysErrors, ListApiKeysResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListConnectorHealthData, ListConnectorHealthErrors, ListConnectorHealthResponses, ListConnectorsData, ListConnectorsErrors, ListConnectorsResponses, ListDeliveriesData, ListDeliveriesErrors, ListDeliveriesResponses, ListMembersData, ListMembersErrors, ListMembersResponses, ListPausesData, ListPausesErrors, ListPausesResponses, ListSignInMethodsData, ListSignInMethodsErrors, ListSignInMethodsResponses, ListSpaceAuditData, ListSpaceAuditErrors, ListSpaceAuditResponses, ListSpaceDeliveriesData, ListSpaceDeliveriesErrors, ListSpaceDeliveriesResponses, ListSpacesData, ListSpacesErrors, ListSpacesResponses, ListUsersData, ListUsersErrors, ListUsersResponses, PostAlertData, PostAlertErrors, PostAlertResponses, PostAlertsData, PostAlertsErrors, PostAlertsResponses, PostToHookData, PostToHookErrors, PostToHookResponses, PreviewAlertData, PreviewAlertErrors, PreviewAlertResponses, PreviewIngestData, PreviewIngestErrors, PreviewIngestResponses, RemoveMemberData, RemoveMemberErrors, RemoveMemberResponses, RemoveSpaceData, RemoveSpaceErrors, RemoveSpaceResponses, RemoveUserData, RemoveUserErrors, RemoveUserResponses, RenameSpaceData, RenameSpaceErrors, RenameSpaceResponses, ReplayDeliveriesData, ReplayDeliveriesErrors, ReplayDeliveriesResponses, ResolveAlertData, ResolveAlertErrors, ResolveAlertResponses, RetryDeliveryData, RetryDeliveryErrors, RetryDeliveryResponses, RevokeApiKeyData, RevokeApiKeyErrors, RevokeApiKeyResponses, SetIngestMappingData, SetIngestMappingErrors, SetIngestMappingResponses, SetIngestSecretData, SetIngestSecretErrors, SetIngestSecretResponses, SetMemberData, SetMemberErrors, SetMemberResponses, SignInData, SignInErrors, SignInResponses, SignOutData, SignOutErrors, SignOutResponses, TestConnectorData, TestConnectorErrors, TestConnectorResponses, TestWebhookData, TestWebhookErrors, TestWebhookResponses, UpdateConnectorData, UpdateConnectorErrors, UpdateConnectorResponses, UpdateUserData, UpdateUserErrors, UpdateUserResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -75,6 +75,18 @@ export const listAudit = <ThrowOnError extends boolean = false>(options?: Option
 });
 
 /**
+ * Set a password by an invitation, which ends with it. The user's sessions end.
+ */
+export const acceptInvitation = <ThrowOnError extends boolean = false>(options: Options<AcceptInvitationData, ThrowOnError>) => (options.client ?? client).post<AcceptInvitationResponses, AcceptInvitationErrors, ThrowOnError>({
+    url: '/auth/invitation',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
  * Sign out: the token is dead at once, everywhere.
  */
 export const signOut = <ThrowOnError extends boolean = false>(options?: Options<SignOutData, ThrowOnError>) => (options?.client ?? client).post<SignOutResponses, SignOutErrors, ThrowOnError>({
@@ -114,6 +126,23 @@ export const finishSingleSignOn = <ThrowOnError extends boolean = false>(options
  * Send a browser to where people sign in. It comes back to the console.
  */
 export const beginSingleSignOn = <ThrowOnError extends boolean = false>(options?: Options<BeginSingleSignOnData, ThrowOnError>) => (options?.client ?? client).get<BeginSingleSignOnResponses, BeginSingleSignOnErrors, ThrowOnError>({ url: '/auth/oidc/start', ...options });
+
+/**
+ * Set another password for oneself. All one's sessions end, this one too; keys stay.
+ */
+export const changePassword = <ThrowOnError extends boolean = false>(options: Options<ChangePasswordData, ThrowOnError>) => (options.client ?? client).put<ChangePasswordResponses, ChangePasswordErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: '__Host-session',
+            type: 'apiKey'
+        }],
+    url: '/auth/password',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
 
 /**
  * Sign out a browser: its token is dead at once, everywhere, and its cookie is gone.
@@ -220,6 +249,36 @@ export const createSpace = <ThrowOnError extends boolean = false>(options: Optio
             type: 'apiKey'
         }],
     url: '/spaces',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Remove a space with everything in it: connectors, alerts, history and memberships. Only operators can do this.
+ */
+export const removeSpace = <ThrowOnError extends boolean = false>(options: Options<RemoveSpaceData, ThrowOnError>) => (options.client ?? client).delete<RemoveSpaceResponses, RemoveSpaceErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: '__Host-session',
+            type: 'apiKey'
+        }],
+    url: '/spaces/{slug}',
+    ...options
+});
+
+/**
+ * Give a space another name. Only operators can do this.
+ */
+export const renameSpace = <ThrowOnError extends boolean = false>(options: Options<RenameSpaceData, ThrowOnError>) => (options.client ?? client).patch<RenameSpaceResponses, RenameSpaceErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: '__Host-session',
+            type: 'apiKey'
+        }],
+    url: '/spaces/{slug}',
     ...options,
     headers: {
         'Content-Type': 'application/json',
@@ -387,6 +446,19 @@ export const testConnector = <ThrowOnError extends boolean = false>(options: Opt
 });
 
 /**
+ * Erase all alerts of one `dedup_key` with their deliveries, likewise. Only admins can do this.
+ */
+export const eraseAlerts = <ThrowOnError extends boolean = false>(options: Options<EraseAlertsData, ThrowOnError>) => (options.client ?? client).delete<EraseAlertsResponses, EraseAlertsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: '__Host-session',
+            type: 'apiKey'
+        }],
+    url: '/spaces/{slug}/alerts',
+    ...options
+});
+
+/**
  * List alerts, newest first. A page of very long alerts ends before its limit.
  */
 export const listAlerts = <ThrowOnError extends boolean = false>(options: Options<ListAlertsData, ThrowOnError>) => (options.client ?? client).get<ListAlertsResponses, ListAlertsErrors, ThrowOnError>({
@@ -462,6 +534,20 @@ export const getAlertSummary = <ThrowOnError extends boolean = false>(options: O
             type: 'apiKey'
         }],
     url: '/spaces/{slug}/alerts/summary',
+    ...options
+});
+
+/**
+ * Erase one alert with its deliveries: pending ones too, though a message that is on its way may still arrive. Only admins can do
+ * this.
+ */
+export const eraseAlert = <ThrowOnError extends boolean = false>(options: Options<EraseAlertData, ThrowOnError>) => (options.client ?? client).delete<EraseAlertResponses, EraseAlertErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: '__Host-session',
+            type: 'apiKey'
+        }],
+    url: '/spaces/{slug}/alerts/{id}',
     ...options
 });
 
@@ -723,7 +809,8 @@ export const removeMember = <ThrowOnError extends boolean = false>(options: Opti
 });
 
 /**
- * Make someone a member, or give a member another role.
+ * Make someone a member, or give a member another role. Someone who is no user yet becomes one, and sets a password with the
+ * invitation of the answer.
  */
 export const setMember = <ThrowOnError extends boolean = false>(options: Options<SetMemberData, ThrowOnError>) => (options.client ?? client).put<SetMemberResponses, SetMemberErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }, {
@@ -752,5 +839,81 @@ export const listPauses = <ThrowOnError extends boolean = false>(options: Option
             type: 'apiKey'
         }],
     url: '/spaces/{slug}/pauses',
+    ...options
+});
+
+/**
+ * List all users, by e-mail. Only operators can do this.
+ */
+export const listUsers = <ThrowOnError extends boolean = false>(options?: Options<ListUsersData, ThrowOnError>) => (options?.client ?? client).get<ListUsersResponses, ListUsersErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: '__Host-session',
+            type: 'apiKey'
+        }],
+    url: '/users',
+    ...options
+});
+
+/**
+ * Make a user, who sets a password with the invitation of the answer. Only operators can do this.
+ */
+export const createUser = <ThrowOnError extends boolean = false>(options: Options<CreateUserData, ThrowOnError>) => (options.client ?? client).post<CreateUserResponses, CreateUserErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: '__Host-session',
+            type: 'apiKey'
+        }],
+    url: '/users',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Remove a user: memberships, tokens and keys go, and what the user made stays under the user's name. Only operators can do this,
+ * and not to themselves.
+ */
+export const removeUser = <ThrowOnError extends boolean = false>(options: Options<RemoveUserData, ThrowOnError>) => (options.client ?? client).delete<RemoveUserResponses, RemoveUserErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: '__Host-session',
+            type: 'apiKey'
+        }],
+    url: '/users/{email}',
+    ...options
+});
+
+/**
+ * Lock a user out, which ends all tokens and keys at once, or let the user in again. Only operators can do this, and not to
+ * themselves.
+ */
+export const updateUser = <ThrowOnError extends boolean = false>(options: Options<UpdateUserData, ThrowOnError>) => (options.client ?? client).patch<UpdateUserResponses, UpdateUserErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: '__Host-session',
+            type: 'apiKey'
+        }],
+    url: '/users/{email}',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Invite a user anew: an earlier invitation is good no more. The user's password stays good until another is set with it. Only
+ * operators can do this.
+ */
+export const inviteUser = <ThrowOnError extends boolean = false>(options: Options<InviteUserData, ThrowOnError>) => (options.client ?? client).post<InviteUserResponses, InviteUserErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: '__Host-session',
+            type: 'apiKey'
+        }],
+    url: '/users/{email}/invitation',
     ...options
 });

@@ -5,6 +5,78 @@ export type ClientOptions = {
 };
 
 /**
+ * An invitation that is used.
+ */
+export type AcceptedInvitation = {
+    /**
+     * The password to set: at least 8 characters, at most 1,024 bytes.
+     */
+    password: string;
+    /**
+     * The token of the invitation.
+     */
+    token: string;
+};
+
+/**
+ * A user as operators see it.
+ */
+export type Account = {
+    /**
+     * When the user was made.
+     */
+    created_at: string;
+    /**
+     * The e-mail address that the user signs in with.
+     */
+    email: string;
+    /**
+     * The user's name for people.
+     */
+    full_name: string;
+    /**
+     * Whether the user can sign in with a password.
+     */
+    has_password: boolean;
+    /**
+     * Names the user.
+     */
+    id: string;
+    /**
+     * Whether the user is locked out.
+     */
+    is_disabled: boolean;
+    /**
+     * Whether the user creates spaces and enters all of them.
+     */
+    is_operator: boolean;
+};
+
+/**
+ * A change of a user.
+ */
+export type AccountChange = {
+    /**
+     * Whether the user is locked out.
+     */
+    is_disabled: boolean;
+};
+
+/**
+ * A page of users, by e-mail.
+ */
+export type AccountPage = {
+    /**
+     * The items.
+     */
+    items: Array<Account>;
+    /**
+     * The cursor of the next page; null at the end.
+     */
+    next_cursor: string | null;
+};
+
+/**
  * A link.
  */
 export type Action = {
@@ -378,7 +450,7 @@ export type Attempt = {
 /**
  * What was done.
  */
-export type AuditAction = 'connector_created' | 'connector_updated' | 'connector_deleted' | 'member_set' | 'member_removed' | 'api_key_created' | 'api_key_revoked' | 'user_created' | 'user_disabled' | 'user_enabled' | 'password_changed' | 'space_created' | 'space_renamed' | 'space_removed' | 'mapping_set' | 'secret_set' | 'signed_in' | 'sign_in_failed' | 'signed_out' | 'delivery_retried' | 'deliveries_replayed' | 'alert_resolved';
+export type AuditAction = 'connector_created' | 'connector_updated' | 'connector_deleted' | 'member_set' | 'member_removed' | 'api_key_created' | 'api_key_revoked' | 'user_created' | 'user_disabled' | 'user_enabled' | 'password_changed' | 'space_created' | 'space_renamed' | 'space_removed' | 'mapping_set' | 'secret_set' | 'signed_in' | 'sign_in_failed' | 'signed_out' | 'delivery_retried' | 'deliveries_replayed' | 'alert_resolved' | 'user_removed' | 'user_invited' | 'alerts_erased';
 
 /**
  * Who did something.
@@ -513,7 +585,7 @@ export type BatchResults = {
 /**
  * How whoever did something had come in.
  */
-export type CameBy = 'session' | 'api_key' | 'password' | 'single_sign_on' | 'command_line';
+export type CameBy = 'session' | 'api_key' | 'password' | 'single_sign_on' | 'command_line' | 'invitation';
 
 /**
  * A connector: an incoming webhook with its filters.
@@ -807,6 +879,16 @@ export type DeliverySummary = {
 export type DescriptionFormat = 'plain' | 'markdown';
 
 /**
+ * How many alerts were erased.
+ */
+export type ErasedAlerts = {
+    /**
+     * So many.
+     */
+    count: number;
+};
+
+/**
  * One fault of a request.
  */
 export type Fault = {
@@ -942,6 +1024,38 @@ export type IngestedAlert = {
 };
 
 /**
+ * What lets a user set a password, once and for seven days. Give it to the user over a channel that nobody else reads.
+ */
+export type Invitation = {
+    /**
+     * When it ends.
+     */
+    expires_at: string;
+    /**
+     * The token.
+     */
+    token: string;
+    /**
+     * The page of the console that takes it; null where the service does not know its own address (`--public-url`).
+     */
+    url: string | null;
+};
+
+/**
+ * A user who was just made.
+ */
+export type InvitedAccount = {
+    /**
+     * The invitation.
+     */
+    invitation: Invitation;
+    /**
+     * The user.
+     */
+    user: Account;
+};
+
+/**
  * What a key may do: all that its user may, or only post alerts.
  */
 export type KeyScope = 'all' | 'send';
@@ -1060,6 +1174,10 @@ export type Member = {
      */
     added_at: string;
     /**
+     * For someone who was no user before: it is shown this once. Left out for everyone else.
+     */
+    invitation?: Invitation;
+    /**
      * What the member may do.
      */
     role: Role;
@@ -1088,9 +1206,31 @@ export type MemberPage = {
  */
 export type MemberRole = {
     /**
+     * The name of someone who is no user yet; left out for what stands before the @.
+     */
+    full_name?: string;
+    /**
      * What the member may do.
      */
     role: Role;
+};
+
+/**
+ * A user to be made.
+ */
+export type NewAccount = {
+    /**
+     * The e-mail address that the user signs in with.
+     */
+    email: string;
+    /**
+     * The user's name for people: 1 to 120 characters after trimming, none of them a control character.
+     */
+    full_name: string;
+    /**
+     * Whether the user creates spaces and enters all of them; false if left out.
+     */
+    is_operator?: boolean;
 };
 
 /**
@@ -1279,6 +1419,20 @@ export type Part = {
      * Where to see it: http or https, up to 2,048 characters.
      */
     url?: string | null;
+};
+
+/**
+ * A change of one's own password.
+ */
+export type PasswordChange = {
+    /**
+     * The password that is good now.
+     */
+    current_password: string;
+    /**
+     * The password to set: at least 8 characters, at most 1,024 bytes.
+     */
+    new_password: string;
 };
 
 /**
@@ -1493,6 +1647,16 @@ export type Space = {
      * Its name in addresses.
      */
     slug: string;
+};
+
+/**
+ * A new name of a space.
+ */
+export type SpaceName = {
+    /**
+     * Its name for people: 1 to 120 characters after trimming, none of them a control character.
+     */
+    name: string;
 };
 
 /**
@@ -1760,6 +1924,34 @@ export type ListAuditResponses = {
 
 export type ListAuditResponse = ListAuditResponses[keyof ListAuditResponses];
 
+export type AcceptInvitationData = {
+    /**
+     * The token of the invitation, and the password
+     */
+    body: AcceptedInvitation;
+    path?: never;
+    query?: never;
+    url: '/auth/invitation';
+};
+
+export type AcceptInvitationErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type AcceptInvitationError = AcceptInvitationErrors[keyof AcceptInvitationErrors];
+
+export type AcceptInvitationResponses = {
+    /**
+     * The password is set
+     */
+    204: void;
+};
+
+export type AcceptInvitationResponse = AcceptInvitationResponses[keyof AcceptInvitationResponses];
+
 export type SignOutData = {
     body?: never;
     path?: never;
@@ -1902,6 +2094,34 @@ export type BeginSingleSignOnResponses = {
 };
 
 export type BeginSingleSignOnResponse = BeginSingleSignOnResponses[keyof BeginSingleSignOnResponses];
+
+export type ChangePasswordData = {
+    /**
+     * The password that is good now, and the new one
+     */
+    body: PasswordChange;
+    path?: never;
+    query?: never;
+    url: '/auth/password';
+};
+
+export type ChangePasswordErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ChangePasswordError = ChangePasswordErrors[keyof ChangePasswordErrors];
+
+export type ChangePasswordResponses = {
+    /**
+     * The new one is good from now on
+     */
+    204: void;
+};
+
+export type ChangePasswordResponse = ChangePasswordResponses[keyof ChangePasswordResponses];
 
 export type EndSessionData = {
     body?: never;
@@ -2189,6 +2409,69 @@ export type CreateSpaceResponses = {
 };
 
 export type CreateSpaceResponse = CreateSpaceResponses[keyof CreateSpaceResponses];
+
+export type RemoveSpaceData = {
+    body?: never;
+    path: {
+        /**
+         * The space
+         */
+        slug: string;
+    };
+    query?: never;
+    url: '/spaces/{slug}';
+};
+
+export type RemoveSpaceErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type RemoveSpaceError = RemoveSpaceErrors[keyof RemoveSpaceErrors];
+
+export type RemoveSpaceResponses = {
+    /**
+     * The space is gone
+     */
+    204: void;
+};
+
+export type RemoveSpaceResponse = RemoveSpaceResponses[keyof RemoveSpaceResponses];
+
+export type RenameSpaceData = {
+    /**
+     * The new name
+     */
+    body: SpaceName;
+    path: {
+        /**
+         * The space
+         */
+        slug: string;
+    };
+    query?: never;
+    url: '/spaces/{slug}';
+};
+
+export type RenameSpaceErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type RenameSpaceError = RenameSpaceErrors[keyof RenameSpaceErrors];
+
+export type RenameSpaceResponses = {
+    /**
+     * The space with its new name
+     */
+    200: Space;
+};
+
+export type RenameSpaceResponse = RenameSpaceResponses[keyof RenameSpaceResponses];
 
 export type ListConnectorsData = {
     body?: never;
@@ -2573,6 +2856,41 @@ export type TestConnectorResponses = {
 
 export type TestConnectorResponse = TestConnectorResponses[keyof TestConnectorResponses];
 
+export type EraseAlertsData = {
+    body?: never;
+    path: {
+        /**
+         * The space
+         */
+        slug: string;
+    };
+    query: {
+        /**
+         * The key of the problem
+         */
+        dedup_key: string;
+    };
+    url: '/spaces/{slug}/alerts';
+};
+
+export type EraseAlertsErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type EraseAlertsError = EraseAlertsErrors[keyof EraseAlertsErrors];
+
+export type EraseAlertsResponses = {
+    /**
+     * How many alerts are gone
+     */
+    200: ErasedAlerts;
+};
+
+export type EraseAlertsResponse = EraseAlertsResponses[keyof EraseAlertsResponses];
+
 export type ListAlertsData = {
     body?: never;
     path: {
@@ -2781,6 +3099,40 @@ export type GetAlertSummaryResponses = {
 };
 
 export type GetAlertSummaryResponse = GetAlertSummaryResponses[keyof GetAlertSummaryResponses];
+
+export type EraseAlertData = {
+    body?: never;
+    path: {
+        /**
+         * The space
+         */
+        slug: string;
+        /**
+         * The alert
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/spaces/{slug}/alerts/{id}';
+};
+
+export type EraseAlertErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type EraseAlertError = EraseAlertErrors[keyof EraseAlertErrors];
+
+export type EraseAlertResponses = {
+    /**
+     * It is gone
+     */
+    204: void;
+};
+
+export type EraseAlertResponse = EraseAlertResponses[keyof EraseAlertResponses];
 
 export type GetAlertData = {
     body?: never;
@@ -3512,3 +3864,158 @@ export type ListPausesResponses = {
 };
 
 export type ListPausesResponse = ListPausesResponses[keyof ListPausesResponses];
+
+export type ListUsersData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * 1 to 200, 50 if left out
+         */
+        limit?: number;
+        /**
+         * The next_cursor of the page before
+         */
+        cursor?: string;
+    };
+    url: '/users';
+};
+
+export type ListUsersErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ListUsersError = ListUsersErrors[keyof ListUsersErrors];
+
+export type ListUsersResponses = {
+    /**
+     * A page of users
+     */
+    200: AccountPage;
+};
+
+export type ListUsersResponse = ListUsersResponses[keyof ListUsersResponses];
+
+export type CreateUserData = {
+    /**
+     * The user to make
+     */
+    body: NewAccount;
+    path?: never;
+    query?: never;
+    url: '/users';
+};
+
+export type CreateUserErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type CreateUserError = CreateUserErrors[keyof CreateUserErrors];
+
+export type CreateUserResponses = {
+    /**
+     * The user with the invitation, which is shown this once
+     */
+    201: InvitedAccount;
+};
+
+export type CreateUserResponse = CreateUserResponses[keyof CreateUserResponses];
+
+export type RemoveUserData = {
+    body?: never;
+    path: {
+        /**
+         * The user
+         */
+        email: string;
+    };
+    query?: never;
+    url: '/users/{email}';
+};
+
+export type RemoveUserErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type RemoveUserError = RemoveUserErrors[keyof RemoveUserErrors];
+
+export type RemoveUserResponses = {
+    /**
+     * The user is gone
+     */
+    204: void;
+};
+
+export type RemoveUserResponse = RemoveUserResponses[keyof RemoveUserResponses];
+
+export type UpdateUserData = {
+    /**
+     * What is to change
+     */
+    body: AccountChange;
+    path: {
+        /**
+         * The user
+         */
+        email: string;
+    };
+    query?: never;
+    url: '/users/{email}';
+};
+
+export type UpdateUserErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type UpdateUserError = UpdateUserErrors[keyof UpdateUserErrors];
+
+export type UpdateUserResponses = {
+    /**
+     * The user as it is now
+     */
+    200: Account;
+};
+
+export type UpdateUserResponse = UpdateUserResponses[keyof UpdateUserResponses];
+
+export type InviteUserData = {
+    body?: never;
+    path: {
+        /**
+         * The user
+         */
+        email: string;
+    };
+    query?: never;
+    url: '/users/{email}/invitation';
+};
+
+export type InviteUserErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type InviteUserError = InviteUserErrors[keyof InviteUserErrors];
+
+export type InviteUserResponses = {
+    /**
+     * The invitation, which is shown this once
+     */
+    201: Invitation;
+};
+
+export type InviteUserResponse = InviteUserResponses[keyof InviteUserResponses];

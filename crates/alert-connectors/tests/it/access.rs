@@ -29,6 +29,15 @@ fn needs() -> BTreeMap<(&'static str, &'static str), &'static str> {
         (("get", "/spaces"), "session"),
         (("post", "/spaces"), "session"),
         (("get", "/audit"), "operator"),
+        (("get", "/users"), "operator"),
+        (("post", "/users"), "operator"),
+        (("patch", "/users/{email}"), "operator"),
+        (("delete", "/users/{email}"), "operator"),
+        (("post", "/users/{email}/invitation"), "operator"),
+        (("patch", "/spaces/{slug}"), "operator"),
+        (("delete", "/spaces/{slug}"), "operator"),
+        (("post", "/auth/invitation"), "public"),
+        (("put", "/auth/password"), "session"),
     ])
 }
 
@@ -67,6 +76,8 @@ fn needs_in_a_space() -> BTreeMap<(&'static str, &'static str), &'static str> {
         (("post", "/hooks/{key}"), "public"),
         (("get", "/spaces/{slug}/events"), "viewer"),
         (("get", "/spaces/{slug}/audit"), "admin"),
+        (("delete", "/spaces/{slug}/alerts"), "admin"),
+        (("delete", "/spaces/{slug}/alerts/{id}"), "admin"),
         (("get", "/spaces/{slug}/deliveries/{id}"), "viewer"),
         (("get", "/spaces/{slug}/deliveries/{id}/message"), "viewer"),
         (("post", "/spaces/{slug}/deliveries/{id}/retry"), "editor"),

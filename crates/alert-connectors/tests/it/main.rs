@@ -25,6 +25,7 @@ mod lost_access;
 mod metrics;
 mod mounted;
 mod openapi;
+mod people;
 mod place;
 mod restart;
 mod secrets;

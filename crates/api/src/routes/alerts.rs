@@ -4,18 +4,19 @@ use std::sync::Arc;
 
 use alert_connectors_feed::SpaceEvent;
 use alert_connectors_model::{
-    Alert, AlertId, AlertStatus, AlertType, AuditAction, Matched, Severity, SpaceId, Warning,
-    dedup_key, rfc3339_millis,
+    Alert, AlertId, AlertStatus, AlertType, AuditAction, Fault, FaultKind, Loc, Matched, Severity,
+    SpaceId, Warning, dedup_key, rfc3339_millis,
 };
 use alert_connectors_store::{
-    AcceptedDelivery, AlertQuery, AlertRecord, AlertSummary, Resolution, Roster, Subject,
+    AcceptedDelivery, AlertQuery, AlertRecord, AlertSummary, Erased, Erasure, Resolution, Roster,
+    Subject,
 };
 use axum::{
     body::Body,
     extract::{RawQuery, State},
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
@@ -24,7 +25,7 @@ use crate::{
     ApiError, App,
     accept::Stored,
     cursor::encode,
-    entry::{Editor, TRIES_MAX, Viewer},
+    entry::{Admin, Editor, Entry, TRIES_MAX, Viewer, permitted},
     list_body::ListBody,
     path::PathId,
     query::Query,
@@ -221,6 +222,71 @@ pub(super) async fn resolve(
     Err(ApiError::unavailable(
         "The space's connectors change too fast; repeat the request.",
     ))
+}
+
+/// Erase one alert with its deliveries: pending ones too, though a message that is on its way may still arrive. Only admins can do
+/// this.
+#[utoipa::path(
+    delete, path = "/spaces/{slug}/alerts/{id}", operation_id = "eraseAlert", tag = "alerts",
+    params(("slug" = String, Path, description = "The space"), ("id" = String, Path, description = "The alert")),
+    responses((status = 204, description = "It is gone"), (status = "default", response = schema::AnyProblem))
+)]
+pub(super) async fn erase(
+    State(app): State<App>,
+    Admin(entry): Admin,
+    PathId(id): PathId,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let id: AlertId = id.parse().map_err(|_malformed| absent())?;
+    let subject = Subject::new(id, "alert");
+    match erased(&app, &headers, entry, &Erasure::One(id), subject).await? {
+        Erased(0) => Err(absent()),
+        Erased(_) => Ok(StatusCode::NO_CONTENT.into_response()),
+    }
+}
+
+/// Erase all alerts of one `dedup_key` with their deliveries, likewise. Only admins can do this.
+#[utoipa::path(
+    delete, path = "/spaces/{slug}/alerts", operation_id = "eraseAlerts", tag = "alerts",
+    params(
+        ("slug" = String, Path, description = "The space"),
+        ("dedup_key" = String, Query, description = "The key of the problem"),
+    ),
+    responses((status = 200, description = "How many alerts are gone", body = schema::ErasedAlerts), (status = "default", response = schema::AnyProblem))
+)]
+pub(super) async fn erase_problem(
+    State(app): State<App>,
+    Admin(entry): Admin,
+    headers: HeaderMap,
+    RawQuery(raw): RawQuery,
+) -> Result<Response, ApiError> {
+    let mut query = Query::new(raw.as_deref(), &["dedup_key"]);
+    let given = query.one("dedup_key", |text| Some(dedup_key(text)), "");
+    query.finish()?;
+    let key = given.ok_or_else(|| {
+        let msg = "dedup_key must say which alerts to erase.";
+        let loc = Loc::query("dedup_key".to_owned());
+        ApiError::invalid(vec![Fault::new(loc, FaultKind::Missing, msg)])
+    })?;
+    let subject = Subject::named(&*key);
+    let Erased(count) = erased(&app, &headers, entry, &Erasure::Problem(key), subject).await?;
+    Ok(axum::Json(schema::ErasedAlerts { count }).into_response())
+}
+
+async fn erased(
+    app: &App,
+    headers: &HeaderMap,
+    mut entry: Entry,
+    erasure: &Erasure,
+    subject: Subject,
+) -> Result<Erased, ApiError> {
+    let erased = permitted!(app, headers, entry, {
+        let done = entry.does(app, AuditAction::AlertsErased, subject.clone());
+        let space = entry.space().id;
+        entry.store(app, done).erase(space, erasure.clone()).await
+    });
+    app.feed.publish(entry.space().id, [SpaceEvent::Resync]);
+    Ok(erased?)
 }
 
 pub(super) fn json(text: impl Into<Body>) -> Response {

@@ -189,11 +189,11 @@ fn of_its_space(done: AuditEntry, key: &ApiKey) -> AuditEntry {
     }
 }
 
-fn refuse_keys(caller: &Caller) -> Result<(), ApiError> {
+pub(super) fn refuse_keys(caller: &Caller) -> Result<(), ApiError> {
     match caller.key {
         Some(_) => Err(ApiError::new(
             ErrorKind::Forbidden,
-            "An API key can't manage keys; sign in instead.",
+            "An API key can't manage keys or passwords; sign in instead.",
         )),
         None => Ok(()),
     }

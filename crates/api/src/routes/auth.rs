@@ -187,7 +187,7 @@ impl NewSession {
 }
 
 /// The user, if the e-mail and the password are right; an unknown e-mail takes as long as a wrong password.
-async fn verified_user(
+pub(super) async fn verified_user(
     app: &App,
     email: &Email,
     password: Password,
@@ -244,16 +244,19 @@ fn refused() -> ApiError {
 fn credentials(json: Json<'_>) -> Result<(String, Password), ApiError> {
     let mut reader = FieldReader::of_body(json).map_err(ApiError::invalid)?;
     let email = reader.required_text("email").map(Cow::into_owned);
-    let password = reader.required_text("password");
-    let password = password.and_then(|text| {
-        Password::new(Secret::new(text.into_owned()))
-            .map_err(|msg| reader.fault("password", FaultKind::TooLong, msg))
-            .ok()
-    });
+    let password = password_of(&mut reader, "password");
     reader.refuse_unknown(&[]);
     reader
         .finish(email.zip(password))
         .map_err(ApiError::invalid)
+}
+
+/// A password that somebody knows.
+pub(super) fn password_of(reader: &mut FieldReader<'_>, name: &'static str) -> Option<Password> {
+    let text = reader.required_text(name)?;
+    Password::new(Secret::new(text.into_owned()))
+        .map_err(|msg| reader.fault(name, FaultKind::TooLong, msg))
+        .ok()
 }
 
 /// Sign out: the token is dead at once, everywhere.

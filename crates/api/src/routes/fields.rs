@@ -1,6 +1,6 @@
 //! Fields that several bodies have.
 
-use alert_connectors_model::{FaultKind, FieldReader, display_name};
+use alert_connectors_model::{FaultKind, FieldReader, Json, display_name};
 use jiff::Timestamp;
 
 const NAME_CHARS_MAX: usize = 120;
@@ -16,6 +16,17 @@ pub(super) fn name(reader: &mut FieldReader<'_>) -> Option<String> {
     display_name(&text)
         .map_err(|what| reader.fault("name", kind, what))
         .ok()
+}
+
+/// An optional field that is true or false.
+pub(super) fn flag(reader: &mut FieldReader<'_>, name: &'static str) -> Option<bool> {
+    match reader.take(name)? {
+        Json::Bool(flag) => Some(flag),
+        other => {
+            reader.wrong_type(name, "true or false", &other);
+            None
+        }
+    }
 }
 
 /// Reads the time of a field.

@@ -3,7 +3,7 @@
 use alert_connectors_model::{
     AuditAction, Email, FaultKind, FieldReader, Json, Role, SpaceId, rfc3339_millis,
 };
-use alert_connectors_store::{Member, MemberChange, Subject};
+use alert_connectors_store::{Invited, InvitedUser, Member, MemberChange, Subject};
 use axum::{
     body::Body,
     extract::{RawQuery, State},
@@ -12,11 +12,15 @@ use axum::{
 use http::{HeaderMap, StatusCode};
 use serde_json::json;
 
-use super::schema;
+use super::{
+    accounts::{full_name, new_user},
+    invitations::FreshInvitation,
+    schema,
+};
 use crate::{
     ApiError, App, ErrorKind,
     body::{self, BODY_BYTES_MAX},
-    entry::{Admin, Viewer, permitted},
+    entry::{Admin, Entry, Viewer, permitted},
     page::page_of,
     path::PathEmail,
 };
@@ -27,6 +31,7 @@ impl From<Member> for schema::Member {
             user: member.user,
             role: member.role,
             added_at: rfc3339_millis(member.added_at),
+            invitation: None,
         }
     }
 }
@@ -54,7 +59,8 @@ pub(super) async fn list(
     Ok(axum::Json(page.answer(schema::MemberPage::new)).into_response())
 }
 
-/// Make someone a member, or give a member another role.
+/// Make someone a member, or give a member another role. Someone who is no user yet becomes one, and sets a password with the
+/// invitation of the answer.
 #[utoipa::path(
     put, path = "/spaces/{slug}/members/{email}", operation_id = "setMember", tag = "identity",
     params(("slug" = String, Path, description = "The space"), ("email" = String, Path, description = "The user")),
@@ -73,11 +79,16 @@ pub(super) async fn set(
     request: Body,
 ) -> Result<Response, ApiError> {
     let email = user_email(&email)?;
-    if app.store.user(&email).await?.is_none() {
-        return Err(ApiError::not_found("user"));
-    }
     let bytes = body::read(&app, &headers, request, BODY_BYTES_MAX).await?;
-    let role = new_role(body::parse(&bytes)?)?;
+    let (role, full_name) = new_role(body::parse(&bytes)?)?;
+    if app.store.user(&email).await?.is_none() {
+        let guest = Guest {
+            email,
+            full_name,
+            role,
+        };
+        return invite(&app, &headers, entry, guest).await;
+    }
     let now = app.clock.now();
     let changed = permitted!(&app, &headers, entry, {
         let space = entry.space().id;
@@ -101,6 +112,57 @@ pub(super) async fn set(
             Ok(axum::Json(schema::Member::from(member)).into_response())
         }
         change => Err(refused(&change)),
+    }
+}
+
+/// Somebody who is no user yet.
+struct Guest {
+    email: Email,
+    full_name: Option<String>,
+    role: Role,
+}
+
+/// Makes a user who is a member of the space from the start.
+async fn invite(
+    app: &App,
+    headers: &HeaderMap,
+    mut entry: Entry,
+    guest: Guest,
+) -> Result<Response, ApiError> {
+    // What stands before the @ names them until they are known by more.
+    let local = guest.email.as_str().split('@').next().unwrap_or_default();
+    let name = guest.full_name.unwrap_or_else(|| local.to_owned());
+    let user = new_user(app, guest.email, name, false);
+    let (role, invited) = (guest.role, FreshInvitation::new(app));
+    let added = permitted!(app, headers, entry, {
+        let subject = Subject::new(user.user.id, user.user.email.as_str());
+        let done = entry.does(app, AuditAction::UserCreated, subject).changing(
+            "role",
+            None,
+            Some(json!(role)),
+        );
+        let new = InvitedUser {
+            user: user.clone(),
+            invitation: invited.kept,
+            membership: Some((entry.space().id, role)),
+        };
+        entry.store(app, done).invite(new).await
+    });
+    match added? {
+        Invited::Added => {
+            let member = schema::Member {
+                user: user.user,
+                role,
+                added_at: rfc3339_millis(user.created_at),
+                invitation: Some(invited.shown(app)),
+            };
+            Ok((StatusCode::CREATED, axum::Json(member)).into_response())
+        }
+        Invited::EmailTaken => Err(ApiError::new(
+            ErrorKind::Conflict,
+            "Someone has just made this user; repeat the request.",
+        )),
+        Invited::NoSpace => Err(ApiError::not_found("space")),
     }
 }
 
@@ -163,7 +225,8 @@ fn user_email(text: &str) -> Result<Email, ApiError> {
     Email::parse(text).map_err(|_malformed| ApiError::not_found("user"))
 }
 
-fn new_role(json: Json<'_>) -> Result<Role, ApiError> {
+/// The role, and the name of someone who may be no user yet.
+fn new_role(json: Json<'_>) -> Result<(Role, Option<String>), ApiError> {
     let mut reader = FieldReader::of_body(json).map_err(ApiError::invalid)?;
     let role = reader.required_text("role");
     let role = role.and_then(|text| {
@@ -174,6 +237,9 @@ fn new_role(json: Json<'_>) -> Result<Role, ApiError> {
         }
         role
     });
+    let name = reader.optional_text("full_name");
+    let name = name.and_then(|text| full_name(&mut reader, &text));
     reader.refuse_unknown(&[]);
+    let role = role.map(|role| (role, name));
     reader.finish(role).map_err(ApiError::invalid)
 }

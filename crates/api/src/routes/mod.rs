@@ -1,5 +1,6 @@
 //! All routes, each group in a file of its own, and what every answer has in common.
 
+mod accounts;
 mod alerts;
 mod api_keys;
 mod audit;
@@ -15,6 +16,7 @@ mod health;
 mod hooks;
 mod ingest;
 pub(crate) mod intake;
+mod invitations;
 mod members;
 mod metrics;
 mod metrics_text;
@@ -52,7 +54,7 @@ pub(crate) fn core() -> OpenApiRouter<App> {
         ))
         .routes(routes!(connectors::test_webhook))
         .routes(routes!(connectors::test))
-        .routes(routes!(alerts::list, intake::post))
+        .routes(routes!(alerts::list, intake::post, alerts::erase_problem))
         .routes(routes!(intake::post_batch))
         .routes(routes!(intake::preview))
         .routes(routes!(ingest::post))
@@ -64,7 +66,7 @@ pub(crate) fn core() -> OpenApiRouter<App> {
         ))
         .routes(routes!(ingest::set_secret, ingest::delete_secret))
         .routes(routes!(alerts::summary))
-        .routes(routes!(alerts::one))
+        .routes(routes!(alerts::one, alerts::erase))
         .routes(routes!(alerts::resolve))
         .routes(routes!(deliveries::of_connector))
         .routes(routes!(deliveries::of_space))
@@ -115,6 +117,12 @@ pub(crate) fn users() -> OpenApiRouter<App> {
         .routes(routes!(api_keys::list, api_keys::create))
         .routes(routes!(api_keys::revoke))
         .routes(routes!(spaces::list, spaces::create))
+        .routes(routes!(spaces::rename, spaces::remove))
+        .routes(routes!(accounts::list, accounts::create))
+        .routes(routes!(accounts::change, accounts::remove))
+        .routes(routes!(accounts::invite))
+        .routes(routes!(invitations::accept))
+        .routes(routes!(invitations::change_password))
         .routes(routes!(members::list))
         .routes(routes!(members::set, members::remove))
 }

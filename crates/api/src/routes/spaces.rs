@@ -15,7 +15,7 @@ use super::{fields::name, schema};
 use crate::{
     ApiError, App, Caller, ErrorKind,
     body::{self, BODY_BYTES_MAX},
-    entry::{SignedIn, operator, permitted},
+    entry::{Admin, SignedIn, operator, permitted},
     page::page_of,
 };
 
@@ -64,6 +64,8 @@ pub(super) async fn list(
 }
 
 const CREATE: &str = "create spaces";
+const RENAME: &str = "rename spaces";
+const REMOVE: &str = "remove spaces";
 
 /// Create a space. Only operators can do this, and the creator becomes its admin.
 #[utoipa::path(
@@ -113,6 +115,85 @@ pub(super) async fn create(
             "There is a space with this slug already.",
         )),
     }
+}
+
+/// Give a space another name. Only operators can do this.
+#[utoipa::path(
+    patch, path = "/spaces/{slug}", operation_id = "renameSpace", tag = "identity",
+    params(("slug" = String, Path, description = "The space")),
+    request_body(content = schema::SpaceName, description = "The new name"),
+    responses((status = 200, description = "The space with its new name", body = schema::Space), (status = "default", response = schema::AnyProblem))
+)]
+pub(super) async fn rename(
+    State(app): State<App>,
+    Admin(mut entry): Admin,
+    headers: HeaderMap,
+    request: Body,
+) -> Result<Response, ApiError> {
+    operator(entry.caller(), RENAME)?;
+    let bytes = body::read(&app, &headers, request, BODY_BYTES_MAX).await?;
+    let name = new_name(body::parse(&bytes)?)?;
+    let renamed = permitted!(&app, &headers, entry, {
+        operator(entry.caller(), RENAME)?;
+        let space = entry.space();
+        let done = entry
+            .does(
+                &app,
+                AuditAction::SpaceRenamed,
+                Subject::new(space.id, &*space.name),
+            )
+            .changing("name", Some((*space.name).into()), Some((*name).into()));
+        let done = (!done.changes.is_empty()).then_some(done);
+        entry
+            .store(&app, done)
+            .rename_space(&space.slug, name.clone())
+            .await
+    });
+    match renamed? {
+        SpaceChange::Done => {
+            let space = Space {
+                name,
+                ..(**entry.space()).clone()
+            };
+            Ok(axum::Json(schema::Space::of(space, entry.role)).into_response())
+        }
+        SpaceChange::SlugTaken | SpaceChange::Absent => Err(ApiError::not_found("space")),
+    }
+}
+
+/// Remove a space with everything in it: connectors, alerts, history and memberships. Only operators can do this.
+#[utoipa::path(
+    delete, path = "/spaces/{slug}", operation_id = "removeSpace", tag = "identity",
+    params(("slug" = String, Path, description = "The space")),
+    responses((status = 204, description = "The space is gone"), (status = "default", response = schema::AnyProblem))
+)]
+pub(super) async fn remove(
+    State(app): State<App>,
+    Admin(mut entry): Admin,
+    headers: HeaderMap,
+) -> Result<StatusCode, ApiError> {
+    operator(entry.caller(), REMOVE)?;
+    let removed = permitted!(&app, &headers, entry, {
+        operator(entry.caller(), REMOVE)?;
+        let space = entry.space();
+        let subject = Subject::new(space.id, &*space.name);
+        let done = entry.does(&app, AuditAction::SpaceRemoved, subject);
+        entry.store(&app, done).remove_space(&space.slug).await
+    });
+    match removed? {
+        SpaceChange::Done => {
+            app.access_lost.send_replace(());
+            Ok(StatusCode::NO_CONTENT)
+        }
+        SpaceChange::SlugTaken | SpaceChange::Absent => Err(ApiError::not_found("space")),
+    }
+}
+
+fn new_name(json: Json<'_>) -> Result<String, ApiError> {
+    let mut reader = FieldReader::of_body(json).map_err(ApiError::invalid)?;
+    let name = name(&mut reader);
+    reader.refuse_unknown(&[]);
+    reader.finish(name).map_err(ApiError::invalid)
 }
 
 fn new_space(json: Json<'_>) -> Result<(Slug, String), ApiError> {

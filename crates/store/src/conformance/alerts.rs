@@ -6,7 +6,7 @@ use alert_connectors_model::{Alert, AlertStatus, AlertType, Severity, Slug, Spac
 use jiff::SignedDuration;
 
 use super::world::World;
-use crate::{AlertQuery, AlertSummary, KindCount, Resolution, Tidying};
+use crate::{AlertQuery, AlertSummary, Erasure, KindCount, Resolution, Tidying};
 
 async fn ids(world: &World, query: AlertQuery) -> Vec<alert_connectors_model::AlertId> {
     let page = world
@@ -356,4 +356,43 @@ pub async fn a_summary_counts_each_alert_once(world: World) {
     };
     world.tidy_by(forgetting).await;
     assert_eq!(counts(since).await, Vec::<String>::new());
+}
+
+/// What is erased is gone with its deliveries, pending ones too, and nothing else is.
+pub async fn what_is_erased_is_gone_with_its_deliveries(world: World) {
+    let connector = world.connect("").await;
+    let space = world.space_id().await;
+    let one = world.post("").await;
+    let stays = world.post(r#","dedup_key":"other""#).await;
+    let mut problem = Vec::new();
+    for _ in 0..3 {
+        let posted = world.post(r#","dedup_key":"k""#).await;
+        world.resolve(posted.id).await;
+        problem.push(posted.id);
+    }
+    let erase = async |erasure| world.store.erase(space, erasure).await.unwrap().0;
+    assert_eq!(erase(Erasure::One(one.id)).await, 1);
+    assert_eq!(erase(Erasure::One(one.id)).await, 0);
+    assert_eq!(erase(Erasure::Problem("k".to_owned())).await, 3);
+    assert_eq!(erase(Erasure::Problem("k".to_owned())).await, 0);
+    let elsewhere = world
+        .store
+        .erase(SpaceId::from_bytes([9; 16]), Erasure::One(stays.id));
+    assert_eq!(elsewhere.await.unwrap().0, 0);
+    let whole = AlertQuery {
+        limit: 50,
+        ..AlertQuery::default()
+    };
+    let listed = ids(&world, whole).await;
+    assert_eq!(listed, [stays.id]);
+    let due = world.due(&connector).await;
+    assert_eq!(due.len(), 1);
+    assert_eq!(due[0].alert_id, stays.id);
+    for id in problem.into_iter().chain([one.id]) {
+        assert!(world.deliveries_of(id).await.is_empty());
+    }
+    // A report about what is gone changes nothing, and nothing that comes later has its number.
+    let late = world.post("").await;
+    world.all_arrive(&connector).await;
+    assert_eq!(world.deliveries_of(late.id).await.len(), 1);
 }

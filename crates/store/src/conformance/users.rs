@@ -1,9 +1,12 @@
 //! Properties of identity and spaces.
 
-use alert_connectors_model::{ConnectorId, KeyId, KeyScope, Role};
+use alert_connectors_model::{ConnectorId, KeyId, KeyScope, Role, SpaceId, User, UserId};
 
 use super::world::{TOKEN, World};
-use crate::{ApiKey, Disabled, MemberChange, NewApiKey, SpaceChange, StoreError};
+use crate::{
+    ApiKey, Disabled, Invitation, Invited, InvitedUser, MemberChange, NewApiKey, NewUser,
+    RemovedUser, SpaceChange, StoreError,
+};
 
 fn key(world: &World, name: &str, hash: u8) -> NewApiKey {
     let key = ApiKey {
@@ -277,4 +280,85 @@ pub async fn what_was_judged_at_another_version_is_not_changed(world: World) {
         now.remove_member(space, &email).await.unwrap(),
         MemberChange::Removed
     ));
+}
+
+/// An invitation sets a password once, in time, and for a user who may sign in.
+pub async fn an_invitation_sets_a_password_once(world: World) {
+    let space = world.space_id().await;
+    let (store, carol) = (&world.store, World::email("carol@example.com"));
+    let invitation = |hash: u8| Invitation {
+        hash: [hash; 32],
+        expires_at: world.later(60),
+    };
+    let new = InvitedUser {
+        user: NewUser {
+            user: User {
+                id: UserId::new(world.now, &world.random),
+                email: carol.clone(),
+                full_name: "Carol".to_owned(),
+            },
+            password_hash: None,
+            is_operator: false,
+            created_at: world.now,
+        },
+        invitation: invitation(1),
+        membership: Some((space, Role::Editor)),
+    };
+    let elsewhere = InvitedUser {
+        membership: Some((SpaceId::from_bytes([9; 16]), Role::Editor)),
+        ..new.clone()
+    };
+    assert_eq!(store.invite(elsewhere).await.unwrap(), Invited::NoSpace);
+    assert!(store.user(&carol).await.unwrap().is_none());
+    assert_eq!(store.invite(new.clone()).await.unwrap(), Invited::Added);
+    assert_eq!(store.invite(new).await.unwrap(), Invited::EmailTaken);
+    let session = store.session_of(&carol).await.unwrap().unwrap();
+    assert_eq!(session.memberships, [(space, Role::Editor)]);
+
+    // The next one replaces it, and each is good until its end.
+    assert!(store.invite_again(&carol, invitation(2)).await.unwrap());
+    let invited = async |hash: u8, now| {
+        let found = store.invited([hash; 32], now).await.unwrap();
+        found.map(|user| user.email)
+    };
+    assert_eq!(invited(1, world.now).await, None);
+    assert_eq!(invited(2, world.later(60)).await, None);
+    assert_eq!(invited(2, world.now).await, Some(carol.clone()));
+    let accept = async |hash: u8, word: &str| {
+        let accepted = store.accept_invitation([hash; 32], word.to_owned(), world.now);
+        accepted.await.unwrap()
+    };
+    assert!(!accept(1, "old").await);
+    assert!(accept(2, "hash").await);
+    assert!(!accept(2, "again").await);
+    let record = store.user(&carol).await.unwrap().unwrap();
+    assert_eq!(record.password_hash.as_deref(), Some("hash"));
+
+    assert!(store.invite_again(&carol, invitation(3)).await.unwrap());
+    store.set_disabled(&carol, Disabled::Yes).await.unwrap();
+    assert!(!store.invite_again(&carol, invitation(4)).await.unwrap());
+    store.set_disabled(&carol, Disabled::No).await.unwrap();
+    assert!(!accept(3, "late").await);
+    let nobody = World::email("nobody@example.com");
+    assert!(!store.invite_again(&nobody, invitation(5)).await.unwrap());
+}
+
+/// A user who is removed is gone with tokens, keys and memberships, and leaves no space without an admin.
+pub async fn a_removed_user_leaves_what_was_made_and_no_space_without_an_admin(world: World) {
+    let store = &world.store;
+    let connector = world.connect("").await;
+    store.add_key(key(&world, "k", 1)).await.unwrap();
+    let alone = store.remove_user(&world.alice.email).await.unwrap();
+    assert_eq!(alone, RemovedUser::LastAdmin(vec![world.slug.clone()]));
+    world.member("bob@example.com", Role::Admin).await;
+    let removed = store.remove_user(&world.alice.email).await.unwrap();
+    assert_eq!(removed, RemovedUser::Removed);
+    let again = store.remove_user(&world.alice.email).await.unwrap();
+    assert_eq!(again, RemovedUser::Absent);
+    assert!(store.session(TOKEN).await.unwrap().is_none());
+    assert!(store.session([1; 32]).await.unwrap().is_none());
+    let members = store.members(world.space_id().await).await.unwrap();
+    assert_eq!(members.len(), 1);
+    let kept = &world.roster().await.connectors[0];
+    assert_eq!((kept.id, &kept.created_by), (connector.id, &world.alice));
 }

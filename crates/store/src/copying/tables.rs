@@ -65,7 +65,7 @@ use CopiedKind::{Bytes, Flag, Id, Number, Text};
 
 /// Everything that both stores keep, in an order in which no row refers to one that comes later. Versions are left out: they count
 /// changes for servers that run. So is what a store makes of other rows.
-pub const COPIED_TABLES: [CopiedTable; 17] = [
+pub const COPIED_TABLES: [CopiedTable; 18] = [
     table(
         "users",
         &[
@@ -81,6 +81,10 @@ pub const COPIED_TABLES: [CopiedTable; 17] = [
     ),
     table(
         "tokens",
+        &[("hash", Bytes), ("user_no", Number), ("expires_at", Number)],
+    ),
+    table(
+        "invitations",
         &[("hash", Bytes), ("user_no", Number), ("expires_at", Number)],
     ),
     table(

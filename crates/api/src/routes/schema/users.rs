@@ -27,6 +27,47 @@ schemas! {
     MemberRole {
         /// What the member may do.
         role: Role,
+        /// The name of someone who is no user yet; left out for what stands before the @.
+        #[schema(nullable = false)]
+        full_name: Option<String>,
+    }
+    /// A user to be made.
+    NewAccount {
+        /// The e-mail address that the user signs in with.
+        email: String,
+        /// The user's name for people: 1 to 120 characters after trimming, none of them a control character.
+        #[schema(min_length = 1)]
+        full_name: String,
+        /// Whether the user creates spaces and enters all of them; false if left out.
+        #[schema(nullable = false)]
+        is_operator: Option<bool>,
+    }
+    /// A change of a user.
+    AccountChange {
+        /// Whether the user is locked out.
+        is_disabled: bool,
+    }
+    /// A new name of a space.
+    SpaceName {
+        /// Its name for people: 1 to 120 characters after trimming, none of them a control character.
+        #[schema(min_length = 1)]
+        name: String,
+    }
+    /// An invitation that is used.
+    AcceptedInvitation {
+        /// The token of the invitation.
+        token: String,
+        /// The password to set: at least 8 characters, at most 1,024 bytes.
+        #[schema(min_length = 8)]
+        password: String,
+    }
+    /// A change of one's own password.
+    PasswordChange {
+        /// The password that is good now.
+        current_password: String,
+        /// The password to set: at least 8 characters, at most 1,024 bytes.
+        #[schema(min_length = 8)]
+        new_password: String,
     }
     /// A key to be made.
     NewApiKey {
@@ -144,10 +185,58 @@ answers! {
         /// Since when.
         #[schema(format = DateTime)]
         added_at: String,
+        /// For someone who was no user before: it is shown this once. Left out for everyone else.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        invitation: Option<Invitation>,
+    }
+    /// A user as operators see it.
+    Account {
+        /// Names the user.
+        #[schema(value_type = String, format = "uuid")]
+        id: model::UserId,
+        /// The e-mail address that the user signs in with.
+        email: String,
+        /// The user's name for people.
+        full_name: String,
+        /// Whether the user creates spaces and enters all of them.
+        is_operator: bool,
+        /// Whether the user is locked out.
+        is_disabled: bool,
+        /// Whether the user can sign in with a password.
+        has_password: bool,
+        /// When the user was made.
+        #[schema(format = DateTime)]
+        created_at: String,
+    }
+    /// What lets a user set a password, once and for seven days. Give it to the user over a channel that nobody else reads.
+    Invitation {
+        /// The token.
+        token: String,
+        /// The page of the console that takes it; null where the service does not know its own address (`--public-url`).
+        #[schema(required)]
+        url: Option<String>,
+        /// When it ends.
+        #[schema(format = DateTime)]
+        expires_at: String,
+    }
+    /// A user who was just made.
+    InvitedAccount {
+        /// The user.
+        user: Account,
+        /// The invitation.
+        invitation: Invitation,
+    }
+    /// How many alerts were erased.
+    ErasedAlerts {
+        /// So many.
+        count: usize,
     }
 }
 
 pages! {
+    /// A page of users, by e-mail.
+    AccountPage of Account;
     /// A page of spaces, by name.
     SpacePage of Space;
     /// A page of members, by e-mail address.

@@ -1,0 +1,7 @@
+-- What lets a user set a password once: at most one each. A new table: nothing is rewritten.
+
+CREATE TABLE invitations (
+    hash       bytea PRIMARY KEY,
+    user_no    bigint NOT NULL UNIQUE REFERENCES users ON DELETE CASCADE,
+    expires_at bigint NOT NULL
+);

@@ -9,8 +9,6 @@ use std::{
 
 use axum::{
     body::{Body, HttpBody},
-    extract::{Request, State},
-    middleware::Next,
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
@@ -39,14 +37,13 @@ impl AnswerRoom {
 }
 
 /// Lets an answer take room until it is sent. A long one for which there is none becomes a 503.
-pub(crate) async fn reserve_room(State(app): State<App>, request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
+pub(crate) fn with_room(app: &App, mut response: Response) -> Response {
     let reserved = response.extensions_mut().remove::<AnswerRoom>();
     let length = response.body().size_hint().exact();
     let length = length.and_then(|length| usize::try_from(length).ok());
     let room = match (reserved, length) {
         (Some(reserved), _) => reserved,
-        (None, Some(length)) if length > SMALL_BYTES => match AnswerRoom::reserve(&app, length) {
+        (None, Some(length)) if length > SMALL_BYTES => match AnswerRoom::reserve(app, length) {
             Ok(room) => room,
             Err(error) => return error.into_response(),
         },

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use alert_connectors_model::{ConnectorId, Delivery, DeliveryId, Fingerprint, SpaceId};
 use alert_connectors_store::{
-    DeliveryLook, DeliveryMessage, DeliveryQuery, DestinationHealth, Expiry, Health, History,
-    KnownConnector, Page, Replay, ReplayPlan, Replayed, Retried, StoreError, StoreEvent,
-    carried_by, merged_into, retry_of,
+    BlockedConnector, DeliveryLook, DeliveryMessage, DeliveryQuery, DestinationHealth, Expiry,
+    Health, History, KnownConnector, Page, Replay, ReplayPlan, Replayed, Retried, SELECT_BLOCKED,
+    StoreError, StoreEvent, carried_by, merged_into, retry_of,
     stored::{self, Columns as _, HEALTH_COLUMNS, MESSAGE_COLUMNS, StoredDelivery},
 };
 use async_trait::async_trait;
@@ -223,6 +223,14 @@ impl History for PostgresStore {
             queued += replayed.count();
         }
         Ok(Replayed::Queued(queued))
+    }
+
+    async fn blocked_connectors(&self) -> Result<Vec<BlockedConnector>, StoreError> {
+        self.read(async |connection| {
+            let rows = connection.rows(SELECT_BLOCKED, &[]).await?;
+            rows.iter().map(|row| BlockedConnector::of(row)).collect()
+        })
+        .await
     }
 
     async fn health(

@@ -2,9 +2,9 @@
 
 use alert_connectors_model::{ConnectorId, Delivery, DeliveryId, SpaceId};
 use alert_connectors_store::{
-    DeliveryLook, DeliveryMessage, DeliveryQuery, Expiry, Health, History, KnownConnector,
-    NewestDeliveries, Page, Replay, ReplayPlan, Replayed, Retried, StoreError, StoreEvent,
-    carried_by, merged_into, retry_of,
+    BlockedConnector, DeliveryLook, DeliveryMessage, DeliveryQuery, Expiry, Health, History,
+    KnownConnector, NewestDeliveries, Page, Replay, ReplayPlan, Replayed, Retried, SELECT_BLOCKED,
+    StoreError, StoreEvent, carried_by, merged_into, retry_of,
     stored::{self, MESSAGE_COLUMNS, StoredDelivery},
 };
 use async_trait::async_trait;
@@ -214,6 +214,11 @@ impl History for SqliteStore {
             queued += replayed.count();
         }
         Ok(Replayed::Queued(queued))
+    }
+
+    async fn blocked_connectors(&self) -> Result<Vec<BlockedConnector>, StoreError> {
+        self.read(|connection| rows(connection, SELECT_BLOCKED, [], BlockedConnector::of))
+            .await
     }
 
     async fn health(

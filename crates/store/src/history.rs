@@ -7,7 +7,9 @@ use alert_connectors_model::{
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::{DestinationHealth, DigestEntry, Expiry, Form, Page, SetAside, StoreError};
+use crate::{
+    DestinationHealth, DigestEntry, Expiry, Form, Page, SetAside, StoreError, stored::Columns,
+};
 
 /// The history of deliveries.
 #[async_trait]
@@ -54,6 +56,10 @@ pub trait History: Send + Sync {
         replay: Replay,
         expiry: Expiry,
     ) -> Result<Replayed, StoreError>;
+
+    /// The connectors of all spaces whose webhook is blocked, by space: at most [`BLOCKED_LISTED_MAX`]. Those that are
+    /// switched off are left out, since nobody waits for them.
+    async fn blocked_connectors(&self) -> Result<Vec<BlockedConnector>, StoreError>;
 
     /// The health of a connector; `None` if there is no such connector.
     async fn health(
@@ -160,6 +166,44 @@ impl Replayed {
             Self::Queued(count) => count,
             Self::ConnectorInactive | Self::Absent => 0,
         }
+    }
+}
+
+/// At most this many connectors with a blocked webhook are listed.
+pub const BLOCKED_LISTED_MAX: usize = 2_000;
+
+/// A connector whose webhook is blocked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlockedConnector {
+    /// The slug of its space.
+    pub space: String,
+    /// The connector.
+    pub id: ConnectorId,
+    /// Its name for people.
+    pub name: String,
+    /// Since when the webhook is blocked.
+    pub since: Timestamp,
+    /// What the channel said, and what to do about it.
+    pub reason: String,
+}
+
+/// Selects the connectors whose webhook is blocked. It walks the destinations that ever gave trouble, then goes by
+/// `connectors_by_destination` and primary key.
+pub const SELECT_BLOCKED: &str = "SELECT s.slug, c.id, c.name, d.blocked_at, coalesce(d.block_reason, '') FROM destinations d
+    JOIN connectors c ON c.destination = d.fingerprint AND c.deleted_at IS NULL JOIN spaces s ON s.no = c.space_no
+    WHERE d.blocked_at IS NOT NULL AND c.is_active ORDER BY s.slug, c.no LIMIT 2000";
+const _: () = assert!(BLOCKED_LISTED_MAX == 2_000, "SELECT_BLOCKED says so");
+
+impl BlockedConnector {
+    /// A row of [`SELECT_BLOCKED`].
+    pub fn of(row: &dyn Columns) -> Result<Self, StoreError> {
+        Ok(Self {
+            space: row.text(0)?,
+            id: ConnectorId::from_bytes(row.id(1)?),
+            name: row.text(2)?,
+            since: row.time(3)?,
+            reason: row.text(4)?,
+        })
     }
 }
 

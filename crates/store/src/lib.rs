@@ -51,8 +51,8 @@ pub use expiry::{CLOCK_STEP, Expiry, StoredState};
 pub use failing::{FailingMessages, SET_ASIDE_MAX, SetAside, Suspect};
 pub use group::GroupMeters;
 pub use history::{
-    DeliveryMessage, DeliveryQuery, Health, HealthFacts, HealthState, History, Replay, Replayed,
-    Retried,
+    BLOCKED_LISTED_MAX, BlockedConnector, DeliveryMessage, DeliveryQuery, Health, HealthFacts,
+    HealthState, History, Replay, Replayed, Retried, SELECT_BLOCKED,
 };
 pub use history_plan::{
     CARRIED_SPANS, DeliveryLook, KIND_PLACES_MAX, KnownConnector, NewestDeliveries, ReplayPlan,

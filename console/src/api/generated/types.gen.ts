@@ -583,6 +583,46 @@ export type BatchResults = {
 };
 
 /**
+ * A connector whose webhook is blocked.
+ */
+export type BlockedConnector = {
+    /**
+     * The connector.
+     */
+    connector_id: string;
+    /**
+     * Its name for people.
+     */
+    connector_name: string;
+    /**
+     * What the channel said, and what to do about it.
+     */
+    reason: string;
+    /**
+     * Since when the webhook is blocked.
+     */
+    since: string;
+    /**
+     * The slug of its space.
+     */
+    space: string;
+};
+
+/**
+ * A page of connectors whose webhook is blocked, by space.
+ */
+export type BlockedConnectorPage = {
+    /**
+     * The items.
+     */
+    items: Array<BlockedConnector>;
+    /**
+     * The cursor of the next page; null at the end.
+     */
+    next_cursor: string | null;
+};
+
+/**
  * How whoever did something had come in.
  */
 export type CameBy = 'session' | 'api_key' | 'password' | 'single_sign_on' | 'command_line' | 'invitation';
@@ -2203,6 +2243,44 @@ export type SignInResponses = {
 };
 
 export type SignInResponse = SignInResponses[keyof SignInResponses];
+
+export type ListBlockedConnectorsData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * `blocked`, the only state that is listed across spaces
+         */
+        state: string;
+        /**
+         * 1 to 200, 50 if left out
+         */
+        limit?: number;
+        /**
+         * The next_cursor of the page before
+         */
+        cursor?: string;
+    };
+    url: '/connectors';
+};
+
+export type ListBlockedConnectorsErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ListBlockedConnectorsError = ListBlockedConnectorsErrors[keyof ListBlockedConnectorsErrors];
+
+export type ListBlockedConnectorsResponses = {
+    /**
+     * A page of connectors
+     */
+    200: BlockedConnectorPage;
+};
+
+export type ListBlockedConnectorsResponse = ListBlockedConnectorsResponses[keyof ListBlockedConnectorsResponses];
 
 export type GetDocsData = {
     body?: never;

@@ -29,6 +29,7 @@ fn needs() -> BTreeMap<(&'static str, &'static str), &'static str> {
         (("get", "/spaces"), "session"),
         (("post", "/spaces"), "session"),
         (("get", "/audit"), "operator"),
+        (("get", "/connectors"), "operator"),
         (("get", "/users"), "operator"),
         (("post", "/users"), "operator"),
         (("patch", "/users/{email}"), "operator"),

@@ -30,6 +30,65 @@ fn assert_blocked(health: &Value, queue_depth: u64) {
     assert!(!health["next_attempt_at"].is_null());
 }
 
+/// Operators see which webhook of which space is dead, and none that is switched off.
+#[tokio::test(flavor = "multi_thread")]
+async fn operators_list_the_dead_webhooks_of_all_spaces() {
+    let world = World::start().await;
+    world.command(&["space", "add", "other", "--name", "Other"]);
+    world.inbox.behave("/services/broken", dead());
+    world
+        .connect_for("/services/sound", "sound", &json!([]))
+        .await;
+    let mut broken = Vec::new();
+    for space in ["other", "data"] {
+        let connector = json!({"name": space, "connector_type": "slack", "severity_filter": [],
+            "webhook_url": format!("{}/services/broken", world.receiver)});
+        let path = format!("/spaces/{space}/alert-connectors");
+        broken.push(world.post(&path, &connector).await.body["id"].clone());
+    }
+    let alert = json!({"alert_type": "a", "severity": "low", "title": "held"});
+    world.post("/spaces/other/alerts", &alert).await;
+    let list = async || world.get("/connectors?state=blocked").await.body["items"].clone();
+    let listed = until(list, |items| items[1] != Value::Null).await;
+    let named = |at: usize| {
+        (
+            &listed[at]["space"],
+            &listed[at]["connector_id"],
+            &listed[at]["connector_name"],
+        )
+    };
+    assert_eq!(named(0), (&json!("data"), &broken[1], &json!("data")));
+    assert_eq!(named(1), (&json!("other"), &broken[0], &json!("other")));
+    assert!(
+        listed[0]["reason"]
+            .as_str()
+            .unwrap()
+            .starts_with("no_service"),
+        "{listed}"
+    );
+    let first = world.get("/connectors?state=blocked&limit=1").await.body;
+    let next = format!(
+        "/connectors?state=blocked&cursor={}",
+        first["next_cursor"].as_str().unwrap()
+    );
+    let second = world.get(&next).await.body;
+    assert_eq!(
+        (&second["items"][0], &second["next_cursor"]),
+        (&listed[1], &Value::Null)
+    );
+    let path = format!(
+        "/spaces/data/alert-connectors/{}",
+        broken[1].as_str().unwrap()
+    );
+    world
+        .ask(Method::PATCH, &path, Some(&json!({"is_active": false})))
+        .await;
+    assert_eq!(list().await, json!([listed[1]]));
+    for wrong in ["/connectors", "/connectors?state=healthy"] {
+        assert_eq!(world.get(wrong).await.status, 422, "{wrong}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_webhook_holds_its_backlog_and_the_others_hear_of_it_until_it_is_repaired() {
     let mut world = World::start().await;

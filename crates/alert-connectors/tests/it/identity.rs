@@ -267,7 +267,8 @@ async fn spaces_and_members_are_managed_over_http() {
             Some(&json!({"role": "viewer"})),
         )
         .await;
-    assert_eq!(unknown.status, 404);
+    assert_eq!(unknown.status, 201);
+    assert!(unknown.body["invitation"]["token"].is_string());
     let alice = "/spaces/new-one/members/alice@example.com";
     assert_eq!(world.ask(Method::DELETE, alice, None).await.status, 409);
     let listed = world.get("/spaces/new-one/members?limit=1").await.body;

@@ -34,6 +34,7 @@ mod sso;
 mod storm;
 mod tasks;
 mod terminal;
+mod threats;
 mod torture;
 mod with_alertmanager;
 mod with_dbt;

@@ -211,6 +211,11 @@ async fn keys_and_members_are_managed_through_the_server() {
     assert!(key.starts_with("ack_") && key.lines().count() == 1, "{key}");
     erin.sees(&["keys", "revoke", first_id(&erin.sees(&["keys", "list"]))]);
     assert!(!erin.sees(&["keys", "list"]).contains("dbt"));
+    let invited = erin.sees(&["members", "set", "new@example.com", "--role", "viewer"]);
+    assert!(
+        invited.contains("/console/invitation#acinvite_"),
+        "{invited}"
+    );
     world.command(&["user", "add", "bob@example.com", "--name", "Bob"]);
     let set = erin.sees(&["members", "set", "bob@example.com", "--role", "editor"]);
     assert!(set.contains("Bob") && set.contains("editor"), "{set}");

@@ -1,26 +1,17 @@
 //! Browsers are led to the console from the addresses that people know: the root, and the links of earlier messages.
 
-use axum::{
-    extract::Request,
-    middleware::Next,
-    response::{IntoResponse, Redirect, Response},
-};
+use axum::extract::Request;
 use http::{HeaderMap, Method, header};
 
-/// Leads a browser on, and passes every other request through.
-pub(super) async fn lead(request: Request, next: Next) -> Response {
-    let place = if matches!(*request.method(), Method::GET | Method::HEAD) {
-        place_of(request.uri().path(), request.headers())
-    } else {
-        None
-    };
-    match place {
-        Some(place) => Redirect::to(&place).into_response(),
-        None => next.run(request).await,
+/// Where a browser is led that asks for this.
+pub(super) fn place_for(request: &Request) -> Option<String> {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return None;
     }
+    place_of(request.uri().path(), request.headers())
 }
 
-/// Where a browser is led.
+/// Where a browser is led from a path.
 fn place_of(path: &str, headers: &HeaderMap) -> Option<String> {
     let is_alert = |path: &str| {
         let parts: Vec<&str> = path.split('/').collect();

@@ -3,11 +3,11 @@
 use alert_connectors_feed::SpaceEvent;
 use alert_connectors_message::DIGEST_ITEMS_MAX;
 use alert_connectors_model::{
-    Attempt, AuditAction, Delivery, DeliveryId, DeliveryKind, DeliveryState, EndReason, FaultKind,
-    FieldReader, Json, rfc3339_millis,
+    Attempt, AuditAction, Delivery, DeliveryId, DeliveryKind, DeliveryState, EndReason, Fault,
+    FaultKind, FieldReader, Json, Loc, rfc3339_millis,
 };
 use alert_connectors_store::{
-    AuditEntry, DeliveryQuery, Health, Replay, Replayed, Retried, Subject,
+    AuditEntry, BlockedConnector, DeliveryQuery, Health, Replay, Replayed, Retried, Subject,
 };
 use axum::{
     body::Body,
@@ -22,7 +22,7 @@ use crate::{
     ApiError, App, ErrorKind,
     body::{self, BODY_BYTES_MAX},
     cursor::encode,
-    entry::{Editor, Entry, Viewer, permitted},
+    entry::{Editor, Entry, SignedIn, Viewer, operator, permitted},
     path::PathId,
     query::Query,
 };
@@ -340,6 +340,55 @@ fn states(reader: &mut FieldReader<'_>) -> Vec<DeliveryState> {
         }
     }
     states
+}
+
+/// List the connectors of all spaces whose webhook is blocked, by space: which webhook of which space is dead. Only operators can do
+/// this.
+#[utoipa::path(
+    get, path = "/connectors", operation_id = "listBlockedConnectors", tag = "deliveries",
+    params(
+        ("state" = String, Query, description = "`blocked`, the only state that is listed across spaces"),
+        ("limit" = Option<u16>, Query, description = "1 to 200, 50 if left out", minimum = 1, maximum = 200),
+        ("cursor" = Option<String>, Query, description = "The next_cursor of the page before"),
+    ),
+    responses((status = 200, description = "A page of connectors", body = schema::BlockedConnectorPage), (status = "default", response = schema::AnyProblem))
+)]
+pub(super) async fn blocked(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    RawQuery(raw): RawQuery,
+) -> Result<Response, ApiError> {
+    operator(&caller, "list the connectors of all spaces")?;
+    let mut query = Query::new(raw.as_deref(), &["state", "limit", "cursor"]);
+    let state = query.one("state", |text| (text == "blocked").then_some(()), "blocked");
+    let (limit, after) = (query.limit(), query.cursor::<usize>().unwrap_or_default());
+    query.finish()?;
+    if state.is_none() {
+        let fault = Fault::new(
+            Loc::query("state".to_owned()),
+            FaultKind::Missing,
+            "state must be blocked.",
+        );
+        return Err(ApiError::invalid(vec![fault]));
+    }
+    let found = app.store.blocked_connectors().await?;
+    let next = after.saturating_add(limit);
+    let next_cursor = (found.len() > next).then(|| encode(&next.to_string()));
+    let page = found.into_iter().skip(after).take(limit);
+    let items = page.map(schema::BlockedConnector::from).collect();
+    Ok(axum::Json(schema::BlockedConnectorPage::new(items, next_cursor)).into_response())
+}
+
+impl From<BlockedConnector> for schema::BlockedConnector {
+    fn from(blocked: BlockedConnector) -> Self {
+        Self {
+            space: blocked.space,
+            connector_id: blocked.id,
+            connector_name: blocked.name,
+            since: rfc3339_millis(blocked.since),
+            reason: blocked.reason,
+        }
+    }
 }
 
 /// Show the health of a connector.

@@ -31,7 +31,7 @@ use axum::{
     Router,
     extract::{MatchedPath, Request, State},
     middleware::{self, Next},
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
 };
 use http::{HeaderName, HeaderValue, header};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -39,8 +39,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 pub use metrics::PREFIX as METRICS_PREFIX;
 
 use crate::{
-    ApiError, App, ErrorKind, answer_room::reserve_room, head, meters::method_name,
-    unread::keep_rest,
+    ApiError, App, ErrorKind, answer_room::with_room, head, meters::method_name, unread::keep_rest,
 };
 
 /// What the service is for: connectors and alerts.
@@ -81,6 +80,7 @@ pub(crate) fn core() -> OpenApiRouter<App> {
         .routes(routes!(events::follow))
         .routes(routes!(audit::of_space))
         .routes(routes!(audit::of_all))
+        .routes(routes!(deliveries::blocked))
 }
 
 /// What operators and their tools ask for.
@@ -130,23 +130,23 @@ pub(crate) fn users() -> OpenApiRouter<App> {
 /// Connectors and alerts, to be nested in an app that brings its own identity. It has no fallback and no operational routes, so it
 /// leaves those to the app.
 pub fn router(app: &App) -> Router {
-    layered(with_room(core(), app), app)
+    layered(core(), app, TENANTS)
 }
 
 /// Users, tokens, keys, spaces and members, likewise without a fallback.
 pub fn users_router(app: &App) -> Router {
-    layered(with_room(users(), app), app)
+    layered(users(), app, TENANTS)
 }
 
 /// Probes, metrics and the description of the API, likewise without a fallback.
 pub fn operations_router(app: &App) -> Router {
-    layered(operations(), app)
+    layered(operations(), app, Answers::default())
 }
 
 /// Metrics and probes, for a listener of their own.
 pub fn metrics_router(app: &App) -> Router {
     let router = probes().merge(metrics()).split_for_parts().0;
-    finished(router.fallback(no_route), app)
+    finished(router.fallback(no_route), app, Answers::default())
 }
 
 /// Where `/metrics` is.
@@ -165,26 +165,40 @@ pub fn whole(app: &App, pages: Router<App>, where_metrics_are: Metrics) -> Route
         Metrics::Here => operations(),
         Metrics::Elsewhere => probes().merge(description()),
     };
-    let all = with_room(core().merge(users()), app).merge(operations);
-    let router = all.split_for_parts().0.merge(pages);
-    let router = router.fallback(no_route);
-    finished(router.layer(middleware::from_fn(browser::lead)), app)
+    let of = |needs_room| Answers {
+        needs_room,
+        leads_browsers: true,
+    };
+    let tenants = layered(core().merge(users()), app, of(true));
+    let rest = operations.split_for_parts().0.merge(pages);
+    tenants.merge(finished(rest.fallback(no_route), app, of(false)))
 }
 
 async fn no_route() -> ApiError {
     ApiError::not_found("route")
 }
 
-/// Bounds the memory of answers. What operators and strangers ask for needs no room: it is short, or kept once for all.
-fn with_room(routes: OpenApiRouter<App>, app: &App) -> OpenApiRouter<App> {
-    routes.layer(middleware::from_fn_with_state(app.clone(), reserve_room))
+/// What the answers of a group of routes have in common, beside what every answer has.
+#[derive(Debug, Clone, Copy, Default)]
+struct Answers {
+    /// Their memory is bounded. What operators and strangers ask for needs no room: it is short, or kept once for all.
+    needs_room: bool,
+    /// Browsers are led to the console.
+    leads_browsers: bool,
 }
 
-fn layered(routes: OpenApiRouter<App>, app: &App) -> Router {
-    finished(routes.split_for_parts().0, app)
+/// The answers to those who work in spaces, in an app that has pages of its own.
+const TENANTS: Answers = Answers {
+    needs_room: true,
+    leads_browsers: false,
+};
+
+fn layered(routes: OpenApiRouter<App>, app: &App, answers: Answers) -> Router {
+    finished(routes.split_for_parts().0, app, answers)
 }
 
-fn finished(router: Router<App>, app: &App) -> Router {
+/// One layer does all that every request needs: each layer costs some allocations a request.
+fn finished(router: Router<App>, app: &App, answers: Answers) -> Router {
     router
         .method_not_allowed_fallback(async || {
             ApiError::new(
@@ -192,7 +206,10 @@ fn finished(router: Router<App>, app: &App) -> Router {
                 "The header Allow lists the methods of this route.",
             )
         })
-        .layer(middleware::from_fn_with_state(app.clone(), named))
+        .layer(middleware::from_fn_with_state(
+            (app.clone(), answers),
+            named,
+        ))
         .with_state(app.clone())
 }
 
@@ -216,7 +233,11 @@ const USUAL_HEADERS: [(HeaderName, HeaderValue); 4] = [
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Gives every answer a request id, which the log names too.
-async fn named(State(app): State<App>, request: Request, next: Next) -> Response {
+async fn named(
+    State((app, answers)): State<(App, Answers)>,
+    request: Request,
+    next: Next,
+) -> Response {
     let id = AlertId::new(app.clock.now(), &*app.random).to_string();
     // Copied only if it will be logged.
     let route = tracing::enabled!(tracing::Level::DEBUG)
@@ -225,10 +246,16 @@ async fn named(State(app): State<App>, request: Request, next: Next) -> Response
     let method = method_name(request.method());
     let mut response = match head::refusal(&request) {
         Some(refusal) => refusal,
-        None => answered_whole(request, next).await,
+        None => match browser::place_for(&request).filter(|_| answers.leads_browsers) {
+            Some(place) => Redirect::to(&place).into_response(),
+            None => answered_whole(request, next).await,
+        },
     };
+    if answers.needs_room {
+        response = with_room(&app, response);
+    }
     let status = response.status();
-    app.meters.answered(method, matched.as_ref(), status);
+    app.meters.answered(method, matched, status);
     if let Some(route) = route {
         tracing::debug!(request.id = id, route, status = status.as_u16(), "answered");
     }
@@ -238,6 +265,8 @@ async fn named(State(app): State<App>, request: Request, next: Next) -> Response
             format!("Something went wrong here. The operator finds it by the request id {id}.");
         response = ApiError::new(ErrorKind::Internal, detail).into_response();
     }
+    // With what its route sets and the server adds, so that the map grows once.
+    response.headers_mut().reserve(USUAL_HEADERS.len() + 4);
     for (name, value) in USUAL_HEADERS {
         response.headers_mut().entry(name).or_insert(value);
     }

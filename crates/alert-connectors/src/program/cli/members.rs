@@ -25,7 +25,7 @@ pub(super) enum Command {
         #[command(flatten)]
         space: SpaceOptions,
     },
-    /// Add a member, or change a member's role
+    /// Add a member, or change a member's role; someone who is no user yet is invited
     Set {
         /// The user's address
         email: String,
@@ -61,11 +61,18 @@ pub(super) fn run(command: Command) -> CommandResult {
             Command::Set { email, role, space } => {
                 let body = json!({ "role": role });
                 let path = path(&email)?;
-                let member = space.remote()?.ask(Method::PUT, &path, Some(&body)).await?;
+                let remote = space.remote()?;
+                let member = remote.ask(Method::PUT, &path, Some(&body)).await?;
                 if space.json() {
                     return Ok(say(member)?);
                 }
-                Ok(say(table(&["E-MAIL", "NAME", "ROLE"], vec![row(&member)]))?)
+                say(table(&["E-MAIL", "NAME", "ROLE"], vec![row(&member)]))?;
+                match link(&member, remote.remote.server()) {
+                    Some(link) => Ok(say(format_args!(
+                        "\n{email} was no user yet. Send them this link, with which they choose a password; it is good once, for seven days:\n{link}"
+                    ))?),
+                    None => Ok(()),
+                }
             }
             Command::Remove(remove) => {
                 let path = path(&remove.email)?;
@@ -78,6 +85,14 @@ pub(super) fn run(command: Command) -> CommandResult {
             }
         }
     })
+}
+
+/// Where someone who was no user yet chooses a password.
+fn link(member: &Value, server: &str) -> Option<String> {
+    let invitation = member.get("invitation")?;
+    let url = invitation["url"].as_str().map(str::to_owned);
+    let token = invitation["token"].as_str()?;
+    Some(url.unwrap_or_else(|| format!("{server}/console/invitation#{token}")))
 }
 
 fn path(address: &str) -> Result<String, super::CommandError> {

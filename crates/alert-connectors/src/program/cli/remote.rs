@@ -34,6 +34,11 @@ pub(super) struct RemoteSpace {
 }
 
 impl Remote {
+    /// Where the server is.
+    pub(super) fn server(&self) -> &str {
+        &self.server
+    }
+
     /// The server of the login, asked by the user who has logged in.
     pub(super) fn of_login() -> Result<Self, CommandError> {
         let login = Login::read()?.ok_or_else(|| anyhow!("nobody has logged in"))?;

@@ -126,3 +126,26 @@ pages! {
     /// A page of deliveries, newest first, without their attempts.
     DeliveryPage<'d> of Delivery<'d>;
 }
+
+answers! {
+    /// A connector whose webhook is blocked.
+    BlockedConnector {
+        /// The slug of its space.
+        space: String,
+        /// The connector.
+        #[schema(value_type = String, format = "uuid")]
+        connector_id: model::ConnectorId,
+        /// Its name for people.
+        connector_name: String,
+        /// Since when the webhook is blocked.
+        #[schema(format = DateTime)]
+        since: String,
+        /// What the channel said, and what to do about it.
+        reason: String,
+    }
+}
+
+pages! {
+    /// A page of connectors whose webhook is blocked, by space.
+    BlockedConnectorPage of BlockedConnector;
+}

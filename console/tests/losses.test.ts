@@ -266,10 +266,11 @@ test("the audit trail says who did what to admins alone", async () => {
   const { page } = visit;
   await visit.signIn("alice@example.com");
   const id = await connect(visit, "#audited", "/services/T/B/audited");
-  await call(visit, "PATCH", `/spaces/data/alert-connectors/${id}`, { name: "#renamed" });
+  await call(visit, "PATCH", `/spaces/data/alert-connectors/${id}`, { name: "#renamed", alert_type_filter: ["a", "b"] });
   await visit.open("/spaces/data/audit");
   const changed = page.getByRole("listitem").filter({ hasText: "Connector changed: #audited" });
   await changed.getByText("name: #audited → #renamed").waitFor();
+  await changed.getByText("alert_type_filter: all types → a and b").waitFor();
   await changed.getByText("By alice@example.com, from 127.0.0.1").waitFor();
   await page.getByLabel("What").selectOption("Connector created");
   await page.getByText("Connector created: #audited").waitFor();

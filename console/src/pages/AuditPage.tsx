@@ -8,7 +8,7 @@ import { Button } from "../parts/Button";
 import { Select, TextField } from "../parts/Field";
 import { Empty, ErrorNotice, Loading } from "../parts/Notice";
 import { Time } from "../parts/Time";
-import { auditWord } from "../words";
+import { auditWord, list } from "../words";
 import { useSpace } from "./Layout";
 import styles from "./page.module.css";
 
@@ -119,7 +119,7 @@ function Row({ entry }: { entry: AuditEntry }) {
         <ul className={styles.small}>
           {changes.map((change) => (
             <li key={change.field} className={styles.break}>
-              {changeWords(change)}
+              {changeWords(change, action)}
             </li>
           ))}
         </ul>
@@ -141,8 +141,23 @@ function byWhom({ email, came_by, name, from }: AuditActor): string {
   return `By ${email ?? "somebody"}${how}${from === null ? "" : `, from ${from}`}`;
 }
 
-const shown = (value: unknown): string =>
-  value === null || value === undefined ? "nothing" : typeof value === "string" ? value : JSON.stringify(value);
+/** A value in words. A filter that holds nothing lets through everything or nothing, so it is not shown as such. */
+function shown(field: string, value: unknown): string {
+  if (field === "alert_type_filter" && !Array.isArray(value)) {
+    return "all types";
+  }
+  if (Array.isArray(value)) {
+    return value.length > 0 ? list(value.map(String)) : field === "severity_filter" ? "every severity" : "none";
+  }
+  if (value === null || value === undefined) {
+    return "nothing";
+  }
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
 
-const changeWords = ({ field, before, after }: AuditChange): string =>
-  before === null || before === undefined ? `${field}: ${shown(after)}` : `${field}: ${shown(before)} → ${shown(after)}`;
+/** What is new had no value before. */
+function changeWords({ field, before, after }: AuditChange, action: AuditAction): string {
+  const isNew = action.endsWith("_created") || ((before === null || before === undefined) && field !== "alert_type_filter");
+  const now = shown(field, after);
+  return isNew ? `${field}: ${now}` : `${field}: ${shown(field, before)} → ${now}`;
+}

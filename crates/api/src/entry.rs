@@ -163,7 +163,15 @@ pub(crate) async fn may_still_read(
 ) -> Result<(), ApiError> {
     let caller = sign_in(app, headers, Freshness::Now).await?;
     let access = Access::Role(Role::Viewer);
-    role_of(app, &caller, space, access).await.map(drop)
+    role_of(app, &caller, space, access).await?;
+    // Memberships end with their space; an operator has none.
+    if caller.is_operator {
+        let there = app.store.space(&space.slug).await?;
+        if there.is_none_or(|there| there.id != space.id) {
+            return Err(ApiError::not_found("space"));
+        }
+    }
+    Ok(())
 }
 
 /// The caller's role in a space, if it allows what the caller wants.

@@ -34,7 +34,7 @@ pub struct Password(Secret);
 
 impl Password {
     /// The longest one, in bytes.
-    const BYTES_MAX: usize = 1_024;
+    pub(crate) const BYTES_MAX: usize = 1_024;
     /// The shortest one that can be chosen, in characters.
     const CHARS_MIN: usize = 8;
 

@@ -36,7 +36,8 @@ const SET_MEMBER: &str = "INSERT INTO members AS m (space_no, user_no, role, add
     ON CONFLICT (space_no, user_no) DO UPDATE SET role = excluded.role WHERE m.role <> excluded.role";
 const REMOVE_MEMBER: &str = "DELETE FROM members WHERE space_no = $1 AND user_no = $2";
 const OTHER_ADMINS: &str =
-    "SELECT count(*) FROM members WHERE space_no = $1 AND user_no <> $2 AND role = 2";
+    "SELECT count(*) FROM members m WHERE m.space_no = $1 AND m.user_no <> $2 AND m.role = 2
+    AND NOT (SELECT is_disabled FROM users WHERE no = m.user_no)";
 // By connectors_by_space.
 const DESTINATIONS: &str =
     "SELECT DISTINCT destination FROM connectors WHERE space_no = $1 AND deleted_at IS NULL";

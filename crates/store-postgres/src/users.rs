@@ -55,15 +55,19 @@ const ADD_MEMBER: &str =
     "INSERT INTO members (space_no, user_no, role, added_at) VALUES ($1, $2, $3, $4)";
 const SET_PASSWORD: &str = "UPDATE users SET password_hash = $2 WHERE no = $1";
 const SET_INVITATION: &str =
-    "INSERT INTO invitations (hash, user_no, expires_at) VALUES ($1, $2, $3)
-    ON CONFLICT (user_no) DO UPDATE SET hash = excluded.hash, expires_at = excluded.expires_at";
+    "INSERT INTO invitations (hash, user_no, expires_at, space_no) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (user_no) DO UPDATE SET hash = excluded.hash, expires_at = excluded.expires_at, space_no = excluded.space_no";
 // By primary key, then by the users' own.
 const INVITED: &str = "FROM invitations i JOIN users u ON u.no = i.user_no
-    WHERE i.hash = $1 AND i.expires_at > $2 AND NOT u.is_disabled";
+    WHERE i.hash = $1 AND i.expires_at > $2 AND NOT u.is_disabled
+    AND (i.space_no IS NULL OR (NOT u.is_operator
+        AND EXISTS (SELECT 1 FROM members m WHERE m.user_no = u.no AND m.space_no = i.space_no)
+        AND NOT EXISTS (SELECT 1 FROM members m WHERE m.user_no = u.no AND m.space_no <> i.space_no)))";
 // By members_by_user, then by primary keys. 2 is the role admin.
 const ONLY_ADMIN_OF: &str = "SELECT s.slug FROM members m JOIN spaces s ON s.no = m.space_no
     WHERE m.user_no = $1 AND m.role = 2 AND NOT EXISTS (SELECT FROM members other
-        WHERE other.space_no = m.space_no AND other.user_no <> m.user_no AND other.role = 2) ORDER BY s.slug";
+        WHERE other.space_no = m.space_no AND other.user_no <> m.user_no AND other.role = 2
+            AND NOT (SELECT is_disabled FROM users WHERE no = other.user_no)) ORDER BY s.slug";
 
 #[async_trait]
 impl Users for PostgresStore {
@@ -102,12 +106,12 @@ impl Users for PostgresStore {
                 &[&email, &hash],
             )
             .await?;
-        change
-            .run(
-                "DELETE FROM tokens WHERE user_no = (SELECT no FROM users WHERE email = $1)",
-                &[&email],
-            )
-            .await?;
+        for sql in [
+            "DELETE FROM tokens WHERE user_no = (SELECT no FROM users WHERE email = $1)",
+            "DELETE FROM invitations WHERE user_no = (SELECT no FROM users WHERE email = $1)",
+        ] {
+            change.run(sql, &[&email]).await?;
+        }
         change.end(changed > 0).await
     }
 
@@ -144,7 +148,8 @@ impl Users for PostgresStore {
         let Some(user_no) = insert_user(&change, &invited.user).await? else {
             return change.end(Invited::EmailTaken).await;
         };
-        set_invitation(&change, user_no, invited.invitation).await?;
+        let space_no = membership.map(|(no, _)| no);
+        set_invitation(&change, user_no, invited.invitation, space_no).await?;
         if let Some((space_no, role)) = membership {
             let added_at = invited.user.created_at.as_millisecond();
             let role = i16::from(role.code());
@@ -164,7 +169,7 @@ impl Users for PostgresStore {
         let found = user(change.connection(), email).await?;
         let found = found.filter(|(_, record)| !record.is_disabled);
         if let Some((user_no, _)) = &found {
-            set_invitation(&change, *user_no, invitation).await?;
+            set_invitation(&change, *user_no, invitation, None).await?;
         }
         change.end(found.is_some()).await
     }
@@ -342,12 +347,13 @@ async fn set_invitation(
     change: &Change,
     user_no: i64,
     invitation: Invitation,
+    space_no: Option<i64>,
 ) -> Result<(), StoreError> {
     let expires_at = invitation.expires_at.as_millisecond();
     change
         .run(
             SET_INVITATION,
-            &[&&invitation.hash[..], &user_no, &expires_at],
+            &[&&invitation.hash[..], &user_no, &expires_at, &space_no],
         )
         .await
         .map(drop)

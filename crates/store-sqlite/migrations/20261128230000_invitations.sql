@@ -3,5 +3,7 @@
 CREATE TABLE invitations (
     hash       BLOB PRIMARY KEY,
     user_no    INTEGER NOT NULL UNIQUE REFERENCES users ON DELETE CASCADE,
-    expires_at INTEGER NOT NULL
+    expires_at INTEGER NOT NULL,
+    -- An admin of this space made it: it is good while the user is a member of this space alone.
+    space_no   INTEGER REFERENCES spaces ON DELETE CASCADE
 );

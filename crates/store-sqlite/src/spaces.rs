@@ -39,7 +39,8 @@ const SET_MEMBER: &str =
 const MEMBER: &str = "SELECT role, added_at FROM members WHERE space_no = ?1 AND user_no = ?2";
 const REMOVE_MEMBER: &str = "DELETE FROM members WHERE space_no = ?1 AND user_no = ?2";
 const OTHER_ADMINS: &str =
-    "SELECT count(*) FROM members WHERE space_no = ?1 AND user_no <> ?2 AND role = 2";
+    "SELECT count(*) FROM members m WHERE m.space_no = ?1 AND m.user_no <> ?2 AND m.role = 2
+    AND NOT (SELECT is_disabled FROM users WHERE no = m.user_no)";
 // By severity_zones_by_key.
 const ZONE_OF_SPACE: &str = "SELECT zone FROM severity_zones WHERE space_no = ?1 LIMIT 1";
 // By primary key.

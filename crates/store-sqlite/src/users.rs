@@ -44,15 +44,18 @@ const FORGET_TOKENS: &str = "DELETE FROM tokens WHERE hash IN
 
 const ADD_MEMBER: &str =
     "INSERT INTO members (space_no, user_no, role, added_at) VALUES (?1, ?2, ?3, ?4)";
-const SET_INVITATION: &str =
-    "INSERT OR REPLACE INTO invitations (hash, user_no, expires_at) VALUES (?1, ?2, ?3)";
+const SET_INVITATION: &str = "INSERT OR REPLACE INTO invitations (hash, user_no, expires_at, space_no) VALUES (?1, ?2, ?3, ?4)";
 // By primary key, then by the users' own.
 const INVITED: &str = "FROM invitations i JOIN users u ON u.no = i.user_no
-    WHERE i.hash = ?1 AND i.expires_at > ?2 AND NOT u.is_disabled";
+    WHERE i.hash = ?1 AND i.expires_at > ?2 AND NOT u.is_disabled
+    AND (i.space_no IS NULL OR (NOT u.is_operator
+        AND EXISTS (SELECT 1 FROM members m WHERE m.user_no = u.no AND m.space_no = i.space_no)
+        AND NOT EXISTS (SELECT 1 FROM members m WHERE m.user_no = u.no AND m.space_no <> i.space_no)))";
 // By members_by_user, then by primary keys. 2 is the role admin.
 const ONLY_ADMIN_OF: &str = "SELECT s.slug FROM members m JOIN spaces s ON s.no = m.space_no
     WHERE m.user_no = ?1 AND m.role = 2 AND NOT EXISTS (SELECT 1 FROM members other
-        WHERE other.space_no = m.space_no AND other.user_no <> m.user_no AND other.role = 2) ORDER BY s.slug";
+        WHERE other.space_no = m.space_no AND other.user_no <> m.user_no AND other.role = 2
+            AND NOT (SELECT is_disabled FROM users WHERE no = other.user_no)) ORDER BY s.slug";
 
 #[async_trait]
 impl Users for SqliteStore {
@@ -90,10 +93,12 @@ impl Users for SqliteStore {
                 "UPDATE users SET password_hash = ?2 WHERE email = ?1",
                 params![email.as_str(), hash],
             )?;
-            connection.execute(
-                "DELETE FROM tokens WHERE user_no = (SELECT no FROM users WHERE email = ?1)",
-                [email.as_str()],
-            )?;
+            for table in ["tokens", "invitations"] {
+                let sql = format!(
+                    "DELETE FROM {table} WHERE user_no = (SELECT no FROM users WHERE email = ?1)"
+                );
+                connection.execute(&sql, [email.as_str()])?;
+            }
             Ok(changed > 0)
         })
         .await
@@ -134,7 +139,8 @@ impl Users for SqliteStore {
                 return Ok(Invited::EmailTaken);
             }
             let user_no = connection.last_insert_rowid();
-            set_invitation(connection, user_no, invitation)?;
+            let space_no = membership.map(|(no, _)| no);
+            set_invitation(connection, user_no, invitation, space_no)?;
             if let Some((space_no, role)) = membership {
                 let added_at = new.created_at.as_millisecond();
                 connection.execute(
@@ -158,7 +164,7 @@ impl Users for SqliteStore {
             let Some((user_no, _)) = found else {
                 return Ok(false);
             };
-            set_invitation(connection, user_no, invitation)?;
+            set_invitation(connection, user_no, invitation, None)?;
             Ok(true)
         })
         .await
@@ -338,9 +344,10 @@ fn set_invitation(
     connection: &Connection,
     user_no: i64,
     invitation: Invitation,
+    space_no: Option<i64>,
 ) -> rusqlite::Result<()> {
     let expires_at = invitation.expires_at.as_millisecond();
-    let parameters = params![&invitation.hash[..], user_no, expires_at];
+    let parameters = params![&invitation.hash[..], user_no, expires_at, space_no];
     connection.execute(SET_INVITATION, parameters).map(drop)
 }
 

@@ -49,6 +49,13 @@ struct Busy {
 async fn busy() -> Busy {
     let world = World::start().await;
     world.command(&["user", "add", "vera@example.com", "--name", "Vera"]);
+    for nothing in [
+        ["member", "set", "data", ALICE, "--role", "admin"].as_slice(),
+        &["space", "rename", "data", "--name", "Data"],
+        &["user", "enable", ALICE],
+    ] {
+        world.command(nothing);
+    }
     let connector = world.connect("/services/T/B/verysecret").await;
     let path = format!("/spaces/data/alert-connectors/{connector}");
     let url = format!("{}/services/T/B/anothersecret", world.receiver);

@@ -184,6 +184,16 @@ async fn a_stream_that_broke_goes_on_after_the_last_event() {
     }
 }
 
+/// An operator is no member of a space whose membership could end with it.
+#[tokio::test]
+async fn a_stream_of_an_operator_ends_with_its_space() {
+    let world = World::start().await;
+    let mut stream = Stream::of(&world).await;
+    let removed = world.ask(Method::DELETE, "/spaces/data", None).await;
+    assert_eq!(removed.status, 204);
+    stream.ended().await;
+}
+
 #[tokio::test]
 async fn a_stream_ends_with_the_access_and_with_the_server() {
     let world = World::start().await;

@@ -128,6 +128,44 @@ async fn an_admin_invites_someone_who_is_no_user_yet() {
     assert_eq!(plain.body["user"]["full_name"], "dan");
 }
 
+/// With an invitation, a key would become a session, and its holder another user.
+#[tokio::test]
+async fn a_key_makes_no_user_and_no_invitation() {
+    let world = World::start().await;
+    let key = world.post("/api-keys", &json!({"name": "k"})).await;
+    let by_key = format!("Bearer {}", key.body["key"].as_str().unwrap());
+    let new = json!({"email": CAROL, "full_name": "Carol", "is_operator": true});
+    for (method, path, body) in [
+        (Method::POST, "/users", &new),
+        (
+            Method::POST,
+            "/users/alice@example.com/invitation",
+            &json!({}),
+        ),
+        (
+            Method::PATCH,
+            "/users/alice@example.com",
+            &json!({"is_disabled": true}),
+        ),
+        (Method::DELETE, "/users/alice@example.com", &json!({})),
+        (
+            Method::PUT,
+            "/spaces/data/members/carol@example.com",
+            &json!({"role": "admin"}),
+        ),
+    ] {
+        let refused = world.ask_as(&by_key, method, path, Some(body)).await;
+        assert_eq!(refused.status, 403, "{path}: {}", refused.text);
+    }
+    assert_eq!(
+        world.get("/users").await.body["items"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+}
+
 #[tokio::test]
 async fn a_user_is_locked_out_let_in_and_removed() {
     let world = World::start().await;
@@ -318,7 +356,8 @@ async fn an_alert_or_a_whole_problem_is_erased() {
         ),
         (1, &json!(stays))
     );
-    for wrong in ["/spaces/data/alerts", "/spaces/data/alerts?key=k"] {
+    let two = "/spaces/data/alerts?dedup_key=a&dedup_key=b";
+    for wrong in ["/spaces/data/alerts", "/spaces/data/alerts?key=k", two] {
         assert_eq!(
             world.ask(Method::DELETE, wrong, None).await.status,
             422,

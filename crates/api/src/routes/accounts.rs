@@ -13,9 +13,9 @@ use axum::{
 };
 use http::{HeaderMap, StatusCode};
 
-use super::{fields, invitations::FreshInvitation, schema};
+use super::{api_keys::refuse_keys, fields, invitations::FreshInvitation, schema};
 use crate::{
-    ApiError, App, ErrorKind,
+    ApiError, App, Caller, ErrorKind,
     body::{self, BODY_BYTES_MAX},
     entry::{SignedIn, operator, permitted},
     page::page_of,
@@ -72,7 +72,7 @@ pub(super) async fn create(
     headers: HeaderMap,
     request: Body,
 ) -> Result<Response, ApiError> {
-    operator(&signed_in.0, MANAGE)?;
+    manager(&signed_in.0)?;
     let bytes = body::read(&app, &headers, request, BODY_BYTES_MAX).await?;
     let (email, full_name, is_operator) = new_account(body::parse(&bytes)?)?;
     let (user, invited) = (
@@ -81,7 +81,7 @@ pub(super) async fn create(
     );
     let added = permitted!(&app, &headers, signed_in, {
         let caller = &signed_in.0;
-        operator(caller, MANAGE)?;
+        manager(caller)?;
         let subject = Subject::new(user.user.id, user.user.email.as_str());
         let done = caller
             .does(&app, AuditAction::UserCreated, subject)
@@ -138,7 +138,7 @@ pub(super) async fn change(
     headers: HeaderMap,
     request: Body,
 ) -> Result<Response, ApiError> {
-    operator(&signed_in.0, MANAGE)?;
+    manager(&signed_in.0)?;
     let email = user_email(&email)?;
     let bytes = body::read(&app, &headers, request, BODY_BYTES_MAX).await?;
     let is_disabled = account_change(body::parse(&bytes)?)?;
@@ -149,7 +149,7 @@ pub(super) async fn change(
     };
     let changed = permitted!(&app, &headers, signed_in, {
         let caller = &signed_in.0;
-        operator(caller, MANAGE)?;
+        manager(caller)?;
         refuse_oneself(&caller.user, &email)?;
         let current = app.store.user(&email).await?.ok_or_else(no_user)?;
         let done = caller.does(&app, action, Subject::new(current.user.id, email.as_str()));
@@ -180,11 +180,11 @@ pub(super) async fn remove(
     PathEmail(email): PathEmail,
     headers: HeaderMap,
 ) -> Result<StatusCode, ApiError> {
-    operator(&signed_in.0, MANAGE)?;
+    manager(&signed_in.0)?;
     let email = user_email(&email)?;
     let removed = permitted!(&app, &headers, signed_in, {
         let caller = &signed_in.0;
-        operator(caller, MANAGE)?;
+        manager(caller)?;
         refuse_oneself(&caller.user, &email)?;
         let subject = Subject::named(email.as_str());
         let done = caller.does(&app, AuditAction::UserRemoved, subject);
@@ -220,12 +220,12 @@ pub(super) async fn invite(
     PathEmail(email): PathEmail,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    operator(&signed_in.0, MANAGE)?;
+    manager(&signed_in.0)?;
     let email = user_email(&email)?;
     let invited = FreshInvitation::new(&app);
     let is_there = permitted!(&app, &headers, signed_in, {
         let caller = &signed_in.0;
-        operator(caller, MANAGE)?;
+        manager(caller)?;
         let subject = Subject::named(email.as_str());
         let done = caller.does(&app, AuditAction::UserInvited, subject);
         caller
@@ -237,6 +237,12 @@ pub(super) async fn invite(
         return Ok((StatusCode::CREATED, axum::Json(invited.shown(&app))).into_response());
     }
     Err(ApiError::not_found("user who may sign in"))
+}
+
+/// Lets only operators on who have signed in: with an invitation, a key would become a session.
+fn manager(caller: &Caller) -> Result<(), ApiError> {
+    operator(caller, MANAGE)?;
+    refuse_keys(caller)
 }
 
 fn no_user() -> ApiError {

@@ -261,13 +261,15 @@ pub(super) async fn erase_problem(
     RawQuery(raw): RawQuery,
 ) -> Result<Response, ApiError> {
     let mut query = Query::new(raw.as_deref(), &["dedup_key"]);
-    let given = query.one("dedup_key", |text| Some(dedup_key(text)), "");
+    let given = query.all("dedup_key", |text| Some(dedup_key(text)), "");
     query.finish()?;
-    let key = given.ok_or_else(|| {
-        let msg = "dedup_key must say which alerts to erase.";
+    // Of other parameters the last one counts; what is erased is not guessed.
+    let key = <[String; 1]>::try_from(given).map_err(|_none_or_several| {
+        let msg = "dedup_key must say once which alerts to erase.";
         let loc = Loc::query("dedup_key".to_owned());
         ApiError::invalid(vec![Fault::new(loc, FaultKind::Missing, msg)])
     })?;
+    let [key] = key;
     let subject = Subject::named(&*key);
     let Erased(count) = erased(&app, &headers, entry, &Erasure::Problem(key), subject).await?;
     Ok(axum::Json(schema::ErasedAlerts { count }).into_response())

@@ -193,7 +193,7 @@ pub(super) fn refuse_keys(caller: &Caller) -> Result<(), ApiError> {
     match caller.key {
         Some(_) => Err(ApiError::new(
             ErrorKind::Forbidden,
-            "An API key can't manage keys or passwords; sign in instead.",
+            "An API key can't manage keys, passwords or users; sign in instead.",
         )),
         None => Ok(()),
     }

@@ -107,17 +107,21 @@ impl NewSession {
         )
         .await?;
         let (email, password) = credentials(body::parse(&bytes)?)?;
-        // No user has an invalid address.
-        let email = Email::parse(&email).map_err(|_malformed| refused())?;
         let client = app
             .trusted_proxies
             .client(peer.map(|Extension(peer)| peer), headers);
+        let email = Email::parse(&email).ok();
         let attempt = SignInTry {
-            email: Some(&email),
+            email: email.as_ref(),
             came_by: CameBy::Password,
             from: client,
         };
-        let tried = match app.sign_in_limit.begin(&email, client) {
+        // No user has an invalid address.
+        let Some(email) = &email else {
+            app.note_refused_sign_in(&attempt).await?;
+            return Err(refused());
+        };
+        let tried = match app.sign_in_limit.begin(email, client) {
             Ok(tried) => tried,
             Err(wait) => {
                 app.note_refused_sign_in(&attempt).await?;
@@ -125,7 +129,7 @@ impl NewSession {
                 return Err(ApiError::too_many(detail, wait));
             }
         };
-        let record = match verified_user(app, &email, password).await {
+        let record = match verified_user(app, email, password).await {
             Ok(Some(record)) => record,
             Ok(None) => {
                 app.note_refused_sign_in(&attempt).await?;

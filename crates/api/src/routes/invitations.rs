@@ -182,7 +182,12 @@ fn passwords(json: Json<'_>) -> Result<(Password, Password), ApiError> {
 /// A password that somebody chooses.
 fn chosen(reader: &mut FieldReader<'_>, name: &'static str) -> Option<Password> {
     let text = reader.required_text(name)?;
+    let kind = if text.len() > Password::BYTES_MAX {
+        FaultKind::TooLong
+    } else {
+        FaultKind::TooShort
+    };
     Password::chosen(Secret::new(text.into_owned()))
-        .map_err(|what| reader.fault(name, FaultKind::TooShort, what))
+        .map_err(|what| reader.fault(name, kind, what))
         .ok()
 }

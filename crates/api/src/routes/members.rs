@@ -14,6 +14,7 @@ use serde_json::json;
 
 use super::{
     accounts::{full_name, new_user},
+    api_keys::refuse_keys,
     invitations::FreshInvitation,
     schema,
 };
@@ -129,6 +130,7 @@ async fn invite(
     mut entry: Entry,
     guest: Guest,
 ) -> Result<Response, ApiError> {
+    refuse_keys(entry.caller())?;
     // What stands before the @ names them until they are known by more.
     let local = guest.email.as_str().split('@').next().unwrap_or_default();
     let name = guest.full_name.unwrap_or_else(|| local.to_owned());

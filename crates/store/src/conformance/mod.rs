@@ -83,6 +83,8 @@ macro_rules! conformance {
             what_has_no_effect_leaves_no_entry,
             the_trail_is_listed_newest_first_and_forgets_what_is_old,
             an_invitation_sets_a_password_once,
+            an_invitation_of_a_space_opens_no_other,
+            an_admin_who_is_locked_out_does_not_count_as_one,
             a_removed_user_leaves_what_was_made_and_no_space_without_an_admin,
             what_is_erased_is_gone_with_its_deliveries,
             what_failed_is_revived_and_what_arrived_is_not,

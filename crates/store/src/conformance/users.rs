@@ -1,6 +1,8 @@
 //! Properties of identity and spaces.
 
-use alert_connectors_model::{ConnectorId, KeyId, KeyScope, Role, SpaceId, User, UserId};
+use alert_connectors_model::{
+    ConnectorId, KeyId, KeyScope, Role, Slug, Space, SpaceId, User, UserId,
+};
 
 use super::world::{TOKEN, World};
 use crate::{
@@ -361,4 +363,73 @@ pub async fn a_removed_user_leaves_what_was_made_and_no_space_without_an_admin(w
     assert_eq!(members.len(), 1);
     let kept = &world.roster().await.connectors[0];
     assert_eq!((kept.id, &kept.created_by), (connector.id, &world.alice));
+}
+
+/// An invitation that came with a membership is good while the user is a member of that space alone, and until a password is set.
+pub async fn an_invitation_of_a_space_opens_no_other(world: World) {
+    let store = &world.store;
+    let (space, carol) = (world.space_id().await, World::email("carol@example.com"));
+    let other = Space {
+        id: SpaceId::new(world.now, &world.random),
+        slug: Slug::parse("other").unwrap(),
+        name: "Other".to_owned(),
+        created_at: world.now,
+    };
+    store.add_space(other.clone(), None).await.unwrap();
+    let invitation = Invitation {
+        hash: [1; 32],
+        expires_at: world.later(60),
+    };
+    let user = NewUser {
+        user: User {
+            id: UserId::new(world.now, &world.random),
+            email: carol.clone(),
+            full_name: "Carol".to_owned(),
+        },
+        password_hash: None,
+        is_operator: false,
+        created_at: world.now,
+    };
+    let new = InvitedUser {
+        user,
+        invitation,
+        membership: Some((space, Role::Viewer)),
+    };
+    assert_eq!(store.invite(new).await.unwrap(), Invited::Added);
+    let is_good = async || {
+        let found = store.invited([1; 32], world.now).await.unwrap();
+        found.is_some()
+    };
+    assert!(is_good().await);
+    let elsewhere = store.set_member(other.id, &carol, Role::Viewer, world.now);
+    assert!(matches!(elsewhere.await, Ok(MemberChange::Added(_))));
+    assert!(!is_good().await);
+    let accepted = store.accept_invitation([1; 32], "theirs".to_owned(), world.now);
+    assert!(!accepted.await.unwrap());
+    store.remove_member(other.id, &carol).await.unwrap();
+    assert!(is_good().await);
+    store.remove_member(space, &carol).await.unwrap();
+    assert!(!is_good().await);
+    // Whoever sets a password in any way ends what was open.
+    assert!(store.invite_again(&carol, invitation).await.unwrap());
+    assert!(is_good().await);
+    store.set_password(&carol, "own".to_owned()).await.unwrap();
+    assert!(!is_good().await);
+}
+
+/// An admin who is locked out keeps no space.
+pub async fn an_admin_who_is_locked_out_does_not_count_as_one(world: World) {
+    let (store, space) = (&world.store, world.space_id().await);
+    let bob = World::email("bob@example.com");
+    world.member("bob@example.com", Role::Admin).await;
+    store.set_disabled(&bob, Disabled::Yes).await.unwrap();
+    let alice = &world.alice.email;
+    let lowered = store
+        .set_member(space, alice, Role::Viewer, world.now)
+        .await;
+    assert!(matches!(lowered, Ok(MemberChange::LastAdmin)));
+    let left = store.remove_member(space, alice).await;
+    assert!(matches!(left, Ok(MemberChange::LastAdmin)));
+    let removed = store.remove_user(alice).await.unwrap();
+    assert_eq!(removed, RemovedUser::LastAdmin(vec![world.slug.clone()]));
 }

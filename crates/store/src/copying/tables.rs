@@ -84,10 +84,6 @@ pub const COPIED_TABLES: [CopiedTable; 18] = [
         &[("hash", Bytes), ("user_no", Number), ("expires_at", Number)],
     ),
     table(
-        "invitations",
-        &[("hash", Bytes), ("user_no", Number), ("expires_at", Number)],
-    ),
-    table(
         "spaces",
         &[
             ("no", Number),
@@ -95,6 +91,15 @@ pub const COPIED_TABLES: [CopiedTable; 18] = [
             ("slug", Text),
             ("name", Text),
             ("created_at", Number),
+        ],
+    ),
+    table(
+        "invitations",
+        &[
+            ("hash", Bytes),
+            ("user_no", Number),
+            ("expires_at", Number),
+            ("space_no", Number),
         ],
     ),
     table(

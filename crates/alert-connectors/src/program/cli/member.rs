@@ -11,7 +11,7 @@ use super::{
     CommandContext, CommandError, CommandResult, say,
     space::slug,
     table::table,
-    trail::{entry_in, leaving},
+    trail::{entry_in, leaving, leaving_changes},
     user::email,
     wait_for,
 };
@@ -68,7 +68,7 @@ pub(super) fn run(command: Command, context: &CommandContext<'_>) -> CommandResu
                 })?;
                 let address = email(&address)?;
                 let entry = member_entry(&*store, &space, &address, Some(role)).await?;
-                let change = leaving(&*store, entry)
+                let change = leaving_changes(&*store, entry)
                     .set_member(space.id, &address, role, SystemClock.now())
                     .await?;
                 (address, change)

@@ -10,7 +10,7 @@ use clap::Subcommand;
 use super::{
     CommandContext, CommandError, CommandResult, name_of, say,
     table::table,
-    trail::{entry_in, leaving},
+    trail::{entry_in, leaving, leaving_changes},
     wait_for,
 };
 
@@ -88,7 +88,9 @@ pub(super) fn run(command: Command, context: &CommandContext<'_>) -> CommandResu
                             Some((*space.name).into()),
                             Some((*name).into()),
                         );
-                        leaving(&*store, entry).rename_space(&slug, name).await?
+                        leaving_changes(&*store, entry)
+                            .rename_space(&slug, name)
+                            .await?
                     }
                     None => SpaceChange::Absent,
                 };

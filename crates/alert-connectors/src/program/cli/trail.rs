@@ -36,3 +36,11 @@ pub(super) fn entry_in(space: &Space, action: AuditAction, subject: Subject) -> 
 pub(super) fn leaving(store: &dyn Store, entry: AuditEntry) -> Arc<dyn Store> {
     store.on_behalf(Mandate::leaving(entry, None))
 }
+
+/// The same for a change of fields, which leaves none if nothing changes.
+pub(super) fn leaving_changes(store: &dyn Store, entry: AuditEntry) -> Arc<dyn Store> {
+    if entry.changes.is_empty() {
+        return store.on_behalf(Mandate::default());
+    }
+    leaving(store, entry)
+}

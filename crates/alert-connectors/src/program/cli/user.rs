@@ -15,7 +15,7 @@ use super::{
     CommandContext, CommandError, CommandResult, name_of, say,
     secret_input::{read_new_secret, refuse_unasked},
     table::table,
-    trail::{entry, leaving},
+    trail::{entry, leaving, leaving_changes},
     wait_for,
 };
 
@@ -159,7 +159,14 @@ async fn disable(store: &dyn Store, address: &str, disabled: Disabled) -> Comman
         Disabled::Yes => AuditAction::UserDisabled,
         Disabled::No => AuditAction::UserEnabled,
     };
-    let store = leaving(store, entry(action, Subject::named(address.as_str())));
+    let is_disabled = disabled == Disabled::Yes;
+    let before = store.user(&address).await?.map(|record| record.is_disabled);
+    let entry = entry(action, Subject::named(address.as_str())).changing(
+        "is_disabled",
+        before.map(Into::into),
+        Some(is_disabled.into()),
+    );
+    let store = leaving_changes(store, entry);
     found(store.set_disabled(&address, disabled).await?, &address)
 }
 

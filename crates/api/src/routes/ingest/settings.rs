@@ -2,7 +2,7 @@
 
 use alert_connectors_ingest::{Mapping, Source};
 use alert_connectors_model::{AuditAction, Fault, FaultKind, FieldReader, Json, Loc, Secret};
-use alert_connectors_store::Subject;
+use alert_connectors_store::{SourceSecret, Subject};
 use axum::{
     body::Body,
     extract::State,
@@ -154,10 +154,14 @@ async fn change_secret(
 ) -> Result<StatusCode, ApiError> {
     let changed = permitted!(app, headers, entry, {
         let (action, subject) = (AuditAction::SecretSet, Subject::named(source.name()));
+        let settings = entry.roster.sources.iter();
+        let settings = settings.clone().find(|one| one.source == source.name());
+        let had_one = settings.is_some_and(|one| !matches!(one.secret, SourceSecret::None));
         let now = if secret.is_some() { "set" } else { "removed" };
         let done = entry
             .does(app, action, subject)
             .changing("secret", None, Some(now.into()));
+        let done = (had_one || secret.is_some()).then_some(done);
         let space = entry.space().id;
         entry
             .store(app, done)

@@ -257,7 +257,7 @@ test("someone who was no user yet is invited, chooses a password and later anoth
   await other.page.goto(link ?? "");
   await other.page.getByLabel("Password").fill("correct horse");
   await other.page.getByRole("button", { name: "Set password" }).click();
-  await other.page.getByText("This invitation is not good").waitFor();
+  await other.page.getByText("This invitation is not valid").waitFor();
   await Promise.all([admin.close(), visit.close(), other.close()]);
 });
 

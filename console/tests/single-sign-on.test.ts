@@ -115,7 +115,7 @@ test("one signs in where the organisation does, and is where one wanted to go", 
   await alice.close();
 });
 
-test("a person who is no user here, or has no verified address, is told so", async () => {
+test("a person without an account here, or without a verified address, is told so", async () => {
   for (const [email, reason] of [
     ["nobody@example.com", "You are no user here yet"],
     ["unverified@example.com", "was not accepted"],

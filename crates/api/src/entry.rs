@@ -164,14 +164,12 @@ pub(crate) async fn may_still_read(
     let caller = sign_in(app, headers, Freshness::Now).await?;
     let access = Access::Role(Role::Viewer);
     role_of(app, &caller, space, access).await?;
-    // Memberships end with their space; an operator has none.
-    if caller.is_operator {
-        let there = app.store.space(&space.slug).await?;
-        if there.is_none_or(|there| there.id != space.id) {
-            return Err(ApiError::not_found("space"));
-        }
+    // A role may outlive its space: an operator's does, and one that a platform gives.
+    let there = app.store.space(&space.slug).await?;
+    match there {
+        Some(there) if there.id == space.id => Ok(()),
+        _ => Err(ApiError::not_found("space")),
     }
-    Ok(())
 }
 
 /// The caller's role in a space, if it allows what the caller wants.

@@ -23,10 +23,18 @@ impl<T> PageBody<T> {
 /// A page of a short list that is whole in memory, sorted by the key that its cursors hold.
 pub(crate) fn page_of<T>(
     raw: Option<&str>,
+    items: Vec<T>,
+    key: impl Fn(&T) -> String,
+) -> Result<PageBody<T>, ApiError> {
+    page_in(Query::new(raw, &["limit", "cursor"]), items, key)
+}
+
+/// The same for a list with parameters of its own, which were read from the query before.
+pub(crate) fn page_in<T>(
+    mut query: Query<'_>,
     mut items: Vec<T>,
     key: impl Fn(&T) -> String,
 ) -> Result<PageBody<T>, ApiError> {
-    let mut query = Query::new(raw, &["limit", "cursor"]);
     let limit = query.limit();
     let cursor = query.one("cursor", decode, "a next_cursor that this list gave");
     query.finish()?;

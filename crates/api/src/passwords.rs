@@ -92,26 +92,30 @@ impl Passwords {
     /// Whether the password is the one that was hashed; without a hash, `false` after the same time. `None` if too many
     /// checks wait already.
     pub async fn verify(&self, password: Password, hash: Option<String>) -> Option<bool> {
-        let _admitted = self.admitted.try_acquire().ok()?;
-        let under_way = self.queue.begin().await;
-        let this = self.clone();
-        let check = move || {
-            let _until_it_ends = under_way;
-            this.verify_now(&password, hash.as_deref())
-        };
-        heavy::run(check).await
+        self.in_turn(move |this| this.verify_now(&password, hash.as_deref()))
+            .await
     }
 
     /// The hash of a password, made off the async threads and in turn with checks. `None` if too many wait already.
     pub(crate) async fn hash_in_turn(&self, password: Password) -> Option<String> {
+        self.in_turn(move |this| this.hash(&password))
+            .await
+            .flatten()
+    }
+
+    /// Does the work off the async threads, one at a time. `None` if too many wait already.
+    async fn in_turn<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> Option<T> {
         let _admitted = self.admitted.try_acquire().ok()?;
         let under_way = self.queue.begin().await;
         let this = self.clone();
-        let hash = move || {
+        let work = move || {
             let _until_it_ends = under_way;
-            this.hash(&password)
+            work(&this)
         };
-        heavy::run(hash).await.flatten()
+        heavy::run(work).await
     }
 
     fn verify_now(&self, password: &Password, hash: Option<&str>) -> bool {

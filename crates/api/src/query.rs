@@ -97,6 +97,23 @@ impl<'q> Query<'q> {
         self.all(name, parse, wanted).pop()
     }
 
+    /// The value of a parameter that must be given once: it is not guessed which of several is meant.
+    pub(crate) fn exactly_one<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Option<T>,
+        wanted: &str,
+    ) -> Option<T> {
+        let given = self.parameters.iter().filter(|(given, _)| given == name);
+        if given.count() == 1 {
+            return self.one(name, parse, wanted);
+        }
+        let msg = format!("{name} must be given once: {wanted}.");
+        self.faults
+            .push(Fault::new(Loc::query(name), FaultKind::Missing, msg));
+        None
+    }
+
     /// The start of the span that a list covers: the earliest `since`, because a repeated parameter means "or".
     pub(crate) fn since(&mut self) -> Option<Timestamp> {
         self.times("since").into_iter().min()

@@ -58,7 +58,7 @@ impl Caller {
                 Some(_) => CameBy::ApiKey,
                 None => CameBy::Session,
             },
-            name: self.key.as_ref().map(|key| key.name.clone()),
+            name: self.key.as_ref().map(|key| key.name.to_string()),
             from: self.from,
         }
     }

@@ -1,4 +1,4 @@
-//! What the audit trail says was done, and how whoever did it had come in.
+//! The actions of the audit trail, and how their actors were authenticated.
 
 use crate::wire_enum::wire_enum;
 
@@ -51,7 +51,7 @@ wire_enum! {
         AlertResolved = 21, "alert_resolved";
         /// A user was removed.
         UserRemoved = 22, "user_removed";
-        /// A user was invited anew to set a password.
+        /// A user got another invitation.
         UserInvited = 23, "user_invited";
         /// Alerts were erased with all that belongs to them.
         AlertsErased = 24, "alerts_erased";
@@ -59,7 +59,7 @@ wire_enum! {
 }
 
 wire_enum! {
-    /// How whoever did something had come in.
+    /// How an actor was authenticated.
     CameBy {
         /// With a session token.
         Session = 0, "session";

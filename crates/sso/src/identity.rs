@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use alert_connectors_api::{
-    AuditLog, Caller, Freshness, Identity, IdentityError, Seldom, StoreIdentity, TokenCache,
-    caller_token, token_hash,
+    Caller, Freshness, Identity, IdentityError, Seldom, StoreIdentity, TokenCache, caller_token,
+    token_hash,
 };
 use alert_connectors_model::{Clock, Random};
-use alert_connectors_store::{Session, Store, TokenHash};
+use alert_connectors_store::{AuditSink, Session, Store, TokenHash};
 use async_trait::async_trait;
 use http::HeaderMap;
 use jiff::Timestamp;
@@ -48,6 +48,7 @@ impl SsoIdentity {
         new_users: NewUsers,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
+        audit_sink: Arc<dyn AuditSink>,
     ) -> Self {
         let users = Arc::<dyn Store>::clone(&store);
         Self {
@@ -56,7 +57,7 @@ impl SsoIdentity {
             accounts: Arc::new(Accounts {
                 store,
                 new_users,
-                audit_sink: Arc::new(AuditLog),
+                audit_sink,
                 clock,
                 random,
             }),

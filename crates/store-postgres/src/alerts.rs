@@ -126,10 +126,10 @@ impl Alerts for PostgresStore {
             }
             change.run(ERASE, &[&seqs]).await?;
             let step = self.end(change, events, Erased(seqs.len())).await?;
-            if step.0 == 0 {
+            erased += step.0;
+            if step.is_last() {
                 return Ok(Erased(erased));
             }
-            erased += step.0;
         }
     }
 
@@ -168,7 +168,7 @@ async fn to_erase(
         Erasure::Problem(key) => {
             let key = key.as_bytes();
             change
-                .rows(SEQS_OF_KEY, &[&space, &key, &ERASED_A_STEP])
+                .rows(SEQS_OF_KEY, &[&space, &key, &i64::from(ERASED_A_STEP)])
                 .await?
         }
     };

@@ -122,13 +122,13 @@ impl Alerts for SqliteStore {
         let mut erased = 0;
         loop {
             let erasure = erasure.clone();
-            let Erased(step) = self
+            let step = self
                 .audited(move |connection, events| erase(connection, space_id, &erasure, events))
                 .await?;
-            if step == 0 {
+            erased += step.0;
+            if step.is_last() {
                 return Ok(Erased(erased));
             }
-            erased += step;
         }
     }
 

@@ -72,8 +72,15 @@ pub enum Erasure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Erased(pub usize);
 
+impl Erased {
+    /// Whether a step that erased this many was the last.
+    pub const fn is_last(self) -> bool {
+        self.0 < ERASED_A_STEP as usize
+    }
+}
+
 /// One step of erasing takes at most this many alerts.
-pub const ERASED_A_STEP: i64 = 100;
+pub const ERASED_A_STEP: u8 = 100;
 
 /// Result of closing a problem.
 #[derive(Debug, Clone)]

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::{
     Page, StoreError,
+    alerts::rows_max,
     stored::{Columns, unreadable},
 };
 
@@ -84,7 +85,7 @@ impl AuditEntry {
 pub struct Actor {
     /// The user's e-mail address; for a sign-in that failed, the one that was claimed.
     pub email: Option<String>,
-    /// How they had come in.
+    /// How the actor was authenticated.
     pub came_by: CameBy,
     /// The name of the API key, or of the operating system's user.
     pub name: Option<String>,
@@ -120,7 +121,7 @@ impl Subject {
     }
 }
 
-/// What changed of a field.
+/// A change of a field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldChange {
     /// The field's name in the API.
@@ -188,7 +189,7 @@ impl AuditQuery {
         if let Some(until) = self.until {
             sql.push_str(&format!(" AND at < {}", until.as_millisecond()));
         }
-        let limit = self.limit.saturating_add(1);
+        let limit = rows_max(self.limit);
         sql.push_str(&format!(" ORDER BY seq DESC LIMIT {limit}"));
         sql
     }

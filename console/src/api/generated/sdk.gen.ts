@@ -919,8 +919,8 @@ export const updateUser = <ThrowOnError extends boolean = false>(options: Option
 });
 
 /**
- * Invite a user anew: an earlier invitation is good no more. The user's password stays good until another is set with it. Only
- * operators can do this.
+ * Invite a user again: the earlier invitation is no longer valid. The user's password stays valid until the user sets another with
+ * the new invitation. Only operators can do this.
  */
 export const inviteUser = <ThrowOnError extends boolean = false>(options: Options<InviteUserData, ThrowOnError>) => (options.client ?? client).post<InviteUserResponses, InviteUserErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }, {

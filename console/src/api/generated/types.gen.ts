@@ -457,7 +457,7 @@ export type AuditAction = 'connector_created' | 'connector_updated' | 'connector
  */
 export type AuditActor = {
     /**
-     * How they had come in.
+     * How the actor was authenticated.
      */
     came_by: CameBy;
     /**
@@ -475,7 +475,7 @@ export type AuditActor = {
 };
 
 /**
- * What changed of a field. A value whose JSON takes more than 4,096 bytes is told by its length.
+ * A change of a field. A value that takes more than 4,096 bytes as JSON is replaced by its length.
  */
 export type AuditChange = {
     /**
@@ -623,7 +623,7 @@ export type BlockedConnectorPage = {
 };
 
 /**
- * How whoever did something had come in.
+ * How an actor was authenticated.
  */
 export type CameBy = 'session' | 'api_key' | 'password' | 'single_sign_on' | 'command_line' | 'invitation';
 

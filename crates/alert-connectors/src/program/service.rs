@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use alert_connectors::{AlertConnectors, Builder, Database, Store, SystemRandom};
+use alert_connectors_api::AuditLog;
 use alert_connectors_delivery::Resolve;
 use alert_connectors_model::SystemClock;
 use alert_connectors_sso::{Issuer, SsoIdentity};
@@ -133,7 +134,14 @@ fn with_issuer(
     let reading = Arc::clone(&issuer).keep_keys_fresh(lifecycle.soft.clone());
     lifecycle.tasks.essential("issuer keys", reading);
     let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom::default()));
-    let identity = SsoIdentity::new(store, issuer, sso.new_users, clock, random);
+    let identity = SsoIdentity::new(
+        store,
+        issuer,
+        sso.new_users,
+        clock,
+        random,
+        Arc::new(AuditLog),
+    );
     let builder = match sso.oidc {
         Some(options) => builder.single_sign_on(identity.sign_in(options)),
         None => builder,

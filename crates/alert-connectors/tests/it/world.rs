@@ -41,7 +41,6 @@ pub(crate) fn output(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-/// A running server, ended with its handle.
 /// Runs a command to its end with this on its standard input.
 pub(crate) fn fed(command: &mut Command, input: &str) -> Output {
     let mut child = command
@@ -55,6 +54,7 @@ pub(crate) fn fed(command: &mut Command, input: &str) -> Output {
     child.wait_with_output().unwrap()
 }
 
+/// A running server, ended with its handle.
 pub(crate) struct Server {
     pub(crate) child: Child,
     pub(crate) base: String,

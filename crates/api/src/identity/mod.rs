@@ -5,7 +5,7 @@ mod session_cookie;
 mod store;
 mod token_cache;
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use alert_connectors_model::{KeyScope, Role, Slug, Space, SpaceId, User};
 use alert_connectors_store::StoreError;
@@ -88,8 +88,8 @@ pub struct Caller {
 /// What an API key narrows its user to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyLimits {
-    /// The key's name, for the audit trail.
-    pub name: String,
+    /// The key's name, for the audit trail. A clone shares it, since each request makes one.
+    pub name: Arc<str>,
     /// Only this space, by its id and its slug.
     pub space: Option<(SpaceId, Slug)>,
     /// Only what this scope allows.

@@ -81,7 +81,7 @@ impl StoreIdentity {
 impl CachedCaller {
     fn of(session: Session) -> Self {
         let limits = |key: &ApiKey| KeyLimits {
-            name: key.name.clone(),
+            name: key.name.as_str().into(),
             space: key.space.clone(),
             scope: key.scope,
         };

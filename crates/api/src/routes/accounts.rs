@@ -1,7 +1,7 @@
 //! The users of the service, for operators.
 
 use alert_connectors_model::{
-    AuditAction, Email, FaultKind, FieldReader, Json, User, UserId, display_name, rfc3339_millis,
+    AuditAction, Email, FaultKind, FieldReader, Json, User, UserId, rfc3339_millis,
 };
 use alert_connectors_store::{
     Disabled, Invited, InvitedUser, NewUser, RemovedUser, Subject, UserRecord,
@@ -207,8 +207,8 @@ pub(super) async fn remove(
     }
 }
 
-/// Invite a user anew: an earlier invitation is good no more. The user's password stays good until another is set with it. Only
-/// operators can do this.
+/// Invite a user again: the earlier invitation is no longer valid. The user's password stays valid until the user sets another with
+/// the new invitation. Only operators can do this.
 #[utoipa::path(
     post, path = "/users/{email}/invitation", operation_id = "inviteUser", tag = "identity",
     params(("email" = String, Path, description = "The user")),
@@ -249,7 +249,7 @@ fn no_user() -> ApiError {
     ApiError::not_found("user")
 }
 
-fn user_email(text: &str) -> Result<Email, ApiError> {
+pub(super) fn user_email(text: &str) -> Result<Email, ApiError> {
     Email::parse(text).map_err(|_malformed| no_user())
 }
 
@@ -281,9 +281,7 @@ fn new_account(json: Json<'_>) -> Result<(Email, String, bool), ApiError> {
 
 /// A name for people.
 pub(super) fn full_name(reader: &mut FieldReader<'_>, text: &str) -> Option<String> {
-    display_name(text)
-        .map_err(|what| reader.fault("full_name", FaultKind::NotOneOf, what))
-        .ok()
+    fields::display_name_of(reader, "full_name", text)
 }
 
 fn account_change(json: Json<'_>) -> Result<bool, ApiError> {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use alert_connectors_feed::SpaceEvent;
 use alert_connectors_model::{
-    Alert, AlertId, AlertStatus, AlertType, AuditAction, Fault, FaultKind, Loc, Matched, Severity,
-    SpaceId, Warning, dedup_key, rfc3339_millis,
+    Alert, AlertId, AlertStatus, AlertType, AuditAction, Matched, Severity, SpaceId, Warning,
+    dedup_key, rfc3339_millis,
 };
 use alert_connectors_store::{
     AcceptedDelivery, AlertQuery, AlertRecord, AlertSummary, Erased, Erasure, Resolution, Roster,
@@ -261,15 +261,14 @@ pub(super) async fn erase_problem(
     RawQuery(raw): RawQuery,
 ) -> Result<Response, ApiError> {
     let mut query = Query::new(raw.as_deref(), &["dedup_key"]);
-    let given = query.all("dedup_key", |text| Some(dedup_key(text)), "");
+    let key = query.exactly_one(
+        "dedup_key",
+        |text| Some(dedup_key(text)),
+        "the key of the problem to erase",
+    );
     query.finish()?;
-    // Of other parameters the last one counts; what is erased is not guessed.
-    let key = <[String; 1]>::try_from(given).map_err(|_none_or_several| {
-        let msg = "dedup_key must say once which alerts to erase.";
-        let loc = Loc::query("dedup_key".to_owned());
-        ApiError::invalid(vec![Fault::new(loc, FaultKind::Missing, msg)])
-    })?;
-    let [key] = key;
+    // A query without a fault has it.
+    let key = key.ok_or_else(absent)?;
     let subject = Subject::named(&*key);
     let Erased(count) = erased(&app, &headers, entry, &Erasure::Problem(key), subject).await?;
     Ok(axum::Json(schema::ErasedAlerts { count }).into_response())

@@ -110,26 +110,25 @@ pub(super) async fn create(
 /// The entry about a connector that is made.
 fn created_entry(app: &App, entry: &Entry, id: ConnectorId, new: &NewConnector) -> AuditEntry {
     let subject = Subject::new(id, &*new.name);
-    let to = |value: Value| Some(value);
     entry
         .does(app, AuditAction::ConnectorCreated, subject)
-        .changing("connector_type", None, to(json!(new.connector_type)))
-        .changing("webhook_url", None, to(new.webhook_url.masked().into()))
-        .changing("is_active", None, to(new.is_active.into()))
+        .changing("connector_type", None, Some(json!(new.connector_type)))
+        .changing("webhook_url", None, Some(new.webhook_url.masked().into()))
+        .changing("is_active", None, Some(new.is_active.into()))
         .changing(
             "severity_filter",
             None,
-            to(json!(new.severity_filter.severities())),
+            Some(json!(new.severity_filter.severities())),
         )
         .changing(
             "alert_type_filter",
             None,
-            to(json!(new.alert_type_filter.types())),
+            Some(json!(new.alert_type_filter.types())),
         )
 }
 
-/// The entry about a connector that is changed; none if nothing changes. A webhook URL is a secret, so that it changed is told
-/// by what is shown of it, or in words.
+/// The audit entry of a connector's update, or `None` if no field changes. A webhook URL is a secret, so the entry shows its masked
+/// form only.
 fn updated_entry(
     app: &App,
     entry: &Entry,

@@ -3,8 +3,8 @@
 use alert_connectors_feed::SpaceEvent;
 use alert_connectors_message::DIGEST_ITEMS_MAX;
 use alert_connectors_model::{
-    Attempt, AuditAction, Delivery, DeliveryId, DeliveryKind, DeliveryState, EndReason, Fault,
-    FaultKind, FieldReader, Json, Loc, rfc3339_millis,
+    Attempt, AuditAction, Delivery, DeliveryId, DeliveryKind, DeliveryState, EndReason, FaultKind,
+    FieldReader, Json, rfc3339_millis,
 };
 use alert_connectors_store::{
     AuditEntry, BlockedConnector, DeliveryQuery, Health, Replay, Replayed, Retried, Subject,
@@ -23,6 +23,7 @@ use crate::{
     body::{self, BODY_BYTES_MAX},
     cursor::encode,
     entry::{Editor, Entry, SignedIn, Viewer, operator, permitted},
+    page::page_in,
     path::PathId,
     query::Query,
 };
@@ -360,23 +361,15 @@ pub(super) async fn blocked(
 ) -> Result<Response, ApiError> {
     operator(&caller, "list the connectors of all spaces")?;
     let mut query = Query::new(raw.as_deref(), &["state", "limit", "cursor"]);
-    let state = query.one("state", |text| (text == "blocked").then_some(()), "blocked");
-    let (limit, after) = (query.limit(), query.cursor::<usize>().unwrap_or_default());
-    query.finish()?;
-    if state.is_none() {
-        let fault = Fault::new(
-            Loc::query("state".to_owned()),
-            FaultKind::Missing,
-            "state must be blocked.",
-        );
-        return Err(ApiError::invalid(vec![fault]));
-    }
+    query.exactly_one("state", |text| (text == "blocked").then_some(()), "blocked");
     let found = app.store.blocked_connectors().await?;
-    let next = after.saturating_add(limit);
-    let next_cursor = (found.len() > next).then(|| encode(&next.to_string()));
-    let page = found.into_iter().skip(after).take(limit);
-    let items = page.map(schema::BlockedConnector::from).collect();
-    Ok(axum::Json(schema::BlockedConnectorPage::new(items, next_cursor)).into_response())
+    let key = |one: &BlockedConnector| format!("{}\n{}", one.space, one.id);
+    let page = page_in(query, found, key)?;
+    let answer = page.answer(|items, next_cursor| {
+        let items = items.into_iter().map(schema::BlockedConnector::from);
+        schema::BlockedConnectorPage::new(items.collect(), next_cursor)
+    });
+    Ok(axum::Json(answer).into_response())
 }
 
 impl From<BlockedConnector> for schema::BlockedConnector {

@@ -8,13 +8,22 @@ const NAME_CHARS_MAX: usize = 120;
 /// A required display name: 1–120 characters, none of them a control character.
 pub(super) fn name(reader: &mut FieldReader<'_>) -> Option<String> {
     let text = reader.required_text("name")?;
+    display_name_of(reader, "name", &text)
+}
+
+/// The display name that a field holds, by the same rule.
+pub(super) fn display_name_of(
+    reader: &mut FieldReader<'_>,
+    field: &'static str,
+    text: &str,
+) -> Option<String> {
     let kind = match text.trim().chars().count() {
         0 => FaultKind::TooShort,
         1..=NAME_CHARS_MAX => FaultKind::NotOneOf,
         _ => FaultKind::TooLong,
     };
-    display_name(&text)
-        .map_err(|what| reader.fault("name", kind, what))
+    display_name(text)
+        .map_err(|what| reader.fault(field, kind, what))
         .ok()
 }
 

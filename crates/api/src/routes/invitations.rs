@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use alert_connectors_model::{
-    AuditAction, CameBy, FaultKind, FieldReader, Json, Secret, rfc3339_millis,
+    AuditAction, CameBy, Fault, FaultKind, FieldReader, Json, Loc, Secret, rfc3339_millis,
 };
 use alert_connectors_store::{Actor, AuditEntry, Invitation, Subject};
 use axum::{
@@ -150,13 +150,13 @@ async fn hashed(app: &App, password: Password) -> Result<String, ApiError> {
 }
 
 fn not_good() -> ApiError {
-    let detail = "This invitation is not good: it was used, replaced or is over. Ask whoever invited you for another.";
+    let detail = "This invitation is not valid: it was used or replaced, or it has expired. Ask the person who invited you for another.";
     ApiError::new(ErrorKind::NotFound, detail)
 }
 
 fn wrong_password() -> ApiError {
-    ApiError::invalid(vec![alert_connectors_model::Fault::new(
-        alert_connectors_model::Loc::body().field("current_password"),
+    ApiError::invalid(vec![Fault::new(
+        Loc::body().field("current_password"),
         FaultKind::NotOneOf,
         "current_password is not your password.",
     )])

@@ -13,7 +13,7 @@ use http::{HeaderMap, StatusCode};
 use serde_json::json;
 
 use super::{
-    accounts::{full_name, new_user},
+    accounts::{full_name, new_user, user_email},
     api_keys::refuse_keys,
     invitations::FreshInvitation,
     schema,
@@ -221,10 +221,6 @@ fn refused(change: &MemberChange) -> ApiError {
         | MemberChange::Changed(_)
         | MemberChange::Removed => ApiError::not_found("member of this space"),
     }
-}
-
-fn user_email(text: &str) -> Result<Email, ApiError> {
-    Email::parse(text).map_err(|_malformed| ApiError::not_found("user"))
 }
 
 /// The role, and the name of someone who may be no user yet.

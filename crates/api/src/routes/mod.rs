@@ -187,6 +187,16 @@ struct Answers {
     leads_browsers: bool,
 }
 
+impl Answers {
+    fn place_for(self, request: &Request) -> Option<String> {
+        if self.leads_browsers {
+            browser::place_for(request)
+        } else {
+            None
+        }
+    }
+}
+
 /// The answers to those who work in spaces, in an app that has pages of its own.
 const TENANTS: Answers = Answers {
     needs_room: true,
@@ -246,7 +256,7 @@ async fn named(
     let method = method_name(request.method());
     let mut response = match head::refusal(&request) {
         Some(refusal) => refusal,
-        None => match browser::place_for(&request).filter(|_| answers.leads_browsers) {
+        None => match answers.place_for(&request) {
             Some(place) => Redirect::to(&place).into_response(),
             None => answered_whole(request, next).await,
         },

@@ -31,7 +31,7 @@ answers! {
         /// The user's e-mail address, or the one that was claimed where a sign-in was refused; null where there is none.
         #[schema(required, value_type = Option<String>)]
         email: Option<&'e str>,
-        /// How they had come in.
+        /// How the actor was authenticated.
         came_by: CameBy,
         /// The name of the API key, or of the operating system's user.
         #[schema(required, value_type = Option<String>)]
@@ -51,7 +51,7 @@ answers! {
         name: &'e str,
     }
 
-    /// What changed of a field. A value whose JSON takes more than 4,096 bytes is told by its length.
+    /// A change of a field. A value that takes more than 4,096 bytes as JSON is replaced by its length.
     AuditChange<'e> {
         /// The field's name in the API.
         #[schema(value_type = String)]

@@ -19,6 +19,7 @@ import { webAddress } from "../preview/slack";
 import { trimWords, warningWords } from "../plain";
 import { asPosted } from "../sample";
 import { count, ruleSentence, titleWords } from "../words";
+import { developments } from "./developments";
 import { useSpace } from "./Layout";
 import styles from "./page.module.css";
 
@@ -86,12 +87,6 @@ function Head({ slug, alert, mayEdit }: Part & { mayEdit: boolean }) {
   );
 }
 
-/** The moments at which channels were notified that it rose or is still there, in their order. */
-function notified({ deliveries }: AlertDetails): Delivery[] {
-  const later = deliveries.filter(({ kind }) => kind === "raised" || kind === "renotified");
-  const first = new Map(later.map((delivery) => [delivery.created_at, delivery]));
-  return [...first.values()].sort((one, other) => (one.created_at < other.created_at ? -1 : 1));
-}
 
 /** How many fields are shown at first: more would push the deliveries out of sight. */
 const FIELDS_SHOWN = 12;
@@ -111,9 +106,10 @@ function About({ alert }: { alert: AlertDetails }) {
           )}
         </li>
         {alert.occurrences > 1 && <li>Repeated: posted {count(alert.occurrences, "time")} in all</li>}
-        {notified(alert).map(({ kind, created_at }) => (
-          <li key={created_at}>
-            {kind === "raised" ? "Its severity rose" : "Channels were reminded of it"} <Time at={created_at} />
+        {developments(alert).map(({ what, at, note }) => (
+          <li key={at}>
+            {what} <Time at={at} />
+            {note}
           </li>
         ))}
         {alert.resolved_at !== undefined && (

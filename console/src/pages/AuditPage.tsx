@@ -129,7 +129,7 @@ function Row({ entry }: { entry: AuditEntry }) {
 }
 
 /** Who did it, how they had come in, and from where. */
-function byWhom({ email, came_by, name, from }: AuditActor): string {
+function byWhom({ email, auth_method, name, ip_address }: AuditActor): string {
   const how = {
     session: "",
     api_key: ` with the API key ${name ?? ""}`,
@@ -137,8 +137,8 @@ function byWhom({ email, came_by, name, from }: AuditActor): string {
     single_sign_on: " by single sign-on",
     invitation: " by an invitation",
     command_line: ` at the server’s command line${name === null ? "" : `, as ${name}`}`,
-  }[came_by];
-  return `By ${email ?? "somebody"}${how}${from === null ? "" : `, from ${from}`}`;
+  }[auth_method];
+  return `By ${email ?? "somebody"}${how}${ip_address === null ? "" : `, from ${ip_address}`}`;
 }
 
 /** A value in words. A filter that holds nothing lets through everything or nothing, so it is not shown as such. */

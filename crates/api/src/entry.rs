@@ -36,9 +36,9 @@ impl Entry {
     /// Authorises the caller again, since connectors or permissions changed during the request.
     pub(crate) async fn again(&mut self, app: &App, headers: &HeaderMap) -> Result<(), ApiError> {
         let slug = self.space().slug.to_string();
-        let from = self.caller.from;
+        let ip_address = self.caller.ip_address;
         *self = enter(app, headers, &slug, self.access, Freshness::Now).await?;
-        self.caller.from = from;
+        self.caller.ip_address = ip_address;
         Ok(())
     }
 
@@ -71,9 +71,9 @@ impl SignedIn {
 
     /// Authorises the caller again, since permissions changed during the request.
     pub(crate) async fn again(&mut self, app: &App, headers: &HeaderMap) -> Result<(), ApiError> {
-        let from = self.0.from;
+        let ip_address = self.0.ip_address;
         *self = Self::of(app, headers).await?;
-        self.0.from = from;
+        self.0.ip_address = ip_address;
         Ok(())
     }
 }
@@ -214,7 +214,7 @@ impl FromRequestParts<App> for SignedIn {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let mut signed_in = Self::of(app, &parts.headers).await?;
-        signed_in.0.from = origin(parts, app);
+        signed_in.0.ip_address = origin(parts, app);
         Ok(signed_in)
     }
 }
@@ -227,7 +227,7 @@ async fn enter_with(parts: &mut Parts, app: &App, role: Role) -> Result<Entry, A
     };
     let access = Access::Role(role);
     let mut entry = enter(app, &parts.headers, &slug, access, Freshness::Now).await?;
-    entry.caller.from = origin(parts, app);
+    entry.caller.ip_address = origin(parts, app);
     Ok(entry)
 }
 

@@ -8,10 +8,10 @@ tokio::task_local! {
 
 /// Answers a request, and calls back once its caller has shown a valid token, key or signature.
 pub async fn notifying_of_callers<F: Future>(
-    notify: impl Fn() + Send + Sync + 'static,
+    notify: Arc<dyn Fn() + Send + Sync>,
     answering: F,
 ) -> F::Output {
-    NOTIFY.scope(Arc::new(notify), answering).await
+    NOTIFY.scope(notify, answering).await
 }
 
 /// The caller of this request is known.

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use alert_connectors_model::{AuditAction, CameBy, Email};
+use alert_connectors_model::{AuditAction, AuthMethod, Email};
 use alert_connectors_store::{Actor, AuditEntry, AuditSink, Mandate, Store, StoreError, Subject};
 use tokio::time::Instant;
 
@@ -36,9 +36,9 @@ impl AuditSink for AuditLog {
             target: "audit",
             action = action.as_str(),
             actor = actor.email.as_deref(),
-            came_by = actor.came_by.as_str(),
-            came_by_name = actor.name.as_deref(),
-            from = actor.from.map(tracing::field::display),
+            auth_method = actor.auth_method.as_str(),
+            actor_name = actor.name.as_deref(),
+            ip_address = actor.ip_address.map(tracing::field::display),
             space = space.as_ref().map(|(_, slug)| tracing::field::display(slug)),
             subject_id = subject.id.as_deref(),
             subject = &*subject.name,
@@ -54,17 +54,22 @@ impl Caller {
     pub(crate) fn actor(&self) -> Actor {
         Actor {
             email: Some(self.user.email.to_string()),
-            came_by: match self.key {
-                Some(_) => CameBy::ApiKey,
-                None => CameBy::Session,
+            auth_method: match self.key {
+                Some(_) => AuthMethod::ApiKey,
+                None => AuthMethod::Session,
             },
             name: self.key.as_ref().map(|key| key.name.to_string()),
-            from: self.from,
+            ip_address: self.ip_address,
         }
     }
 
     /// An entry about what this caller does to the service.
-    pub(crate) fn does(&self, app: &App, action: AuditAction, subject: Subject) -> AuditEntry {
+    pub(crate) fn audit_entry(
+        &self,
+        app: &App,
+        action: AuditAction,
+        subject: Subject,
+    ) -> AuditEntry {
         AuditEntry::new(app.clock.now(), self.actor(), action, subject)
     }
 
@@ -79,10 +84,15 @@ impl Caller {
 
 impl Entry {
     /// An entry about what the caller does in the space.
-    pub(crate) fn does(&self, app: &App, action: AuditAction, subject: Subject) -> AuditEntry {
+    pub(crate) fn audit_entry(
+        &self,
+        app: &App,
+        action: AuditAction,
+        subject: Subject,
+    ) -> AuditEntry {
         let space = self.space();
         self.caller
-            .does(app, action, subject)
+            .audit_entry(app, action, subject)
             .within(space.id, space.slug.clone())
     }
 
@@ -106,9 +116,9 @@ impl App {
         let subject = Subject::named(email.clone().unwrap_or_default());
         let actor = Actor {
             email,
-            came_by: attempt.came_by,
+            auth_method: attempt.auth_method,
             name: None,
-            from: attempt.from,
+            ip_address: attempt.ip_address,
         };
         AuditEntry::new(self.clock.now(), actor, action, subject)
     }
@@ -135,9 +145,9 @@ pub(crate) struct SignInTry<'e> {
     /// The address that is claimed, if one is.
     pub(crate) email: Option<&'e Email>,
     /// How.
-    pub(crate) came_by: CameBy,
+    pub(crate) auth_method: AuthMethod,
     /// From where.
-    pub(crate) from: Option<IpAddr>,
+    pub(crate) ip_address: Option<IpAddr>,
 }
 
 /// How many refused sign-ins left an entry in this minute, and how many left none since the last entry.

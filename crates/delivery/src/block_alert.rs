@@ -181,5 +181,6 @@ fn alert(connector: &Connector, notice: &ConnectorNotice, now: jiff::Timestamp) 
         dedup_key: Some(format!("{ALERT_TYPE}:{}", connector.id)),
         occurred_at: now,
         resolved_at: None,
+        raises: Vec::new(),
     })
 }

@@ -26,5 +26,6 @@ pub fn test_alert(connector_name: &str, space_name: &str, now: Timestamp) -> Opt
         dedup_key: None,
         occurred_at: now,
         resolved_at: None,
+        raises: Vec::new(),
     })
 }

@@ -62,13 +62,24 @@ pub struct Alert {
         skip_serializing_if = "Option::is_none"
     )]
     pub resolved_at: Option<Timestamp>,
+    /// When its severity rose while the problem was there, the first time first. Left out if it never did.
+    #[cfg_attr(feature = "schema", schema(max_items = 3))]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub raises: Vec<Raise>,
 }
 
 impl Alert {
-    /// The active alert once the same problem was posted again: newer words, facts and links, and never a lower severity.
+    /// The active alert once the same problem was posted again at a time: newer words, facts and links, and never a lower
+    /// severity.
     #[must_use]
-    pub fn repeated_by(&self, newer: &Self) -> Self {
+    pub fn repeated_by(&self, newer: &Self, at: Timestamp) -> Self {
+        let rose = (newer.severity > self.severity).then_some(Raise {
+            at,
+            from: self.severity,
+            to: newer.severity,
+        });
         Self {
+            raises: self.raises.iter().copied().chain(rose).collect(),
             title: newer.title.clone(),
             description: newer.description.clone(),
             description_format: newer.description_format,
@@ -105,6 +116,20 @@ impl Alert {
     pub fn lasted_until(&self, at: Timestamp) -> Option<Duration> {
         Duration::try_from(at.duration_since(self.occurred_at)).ok()
     }
+}
+
+/// A rise of an alert's severity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Raise {
+    /// When it was received.
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
+    #[serde(serialize_with = "millis")]
+    pub at: Timestamp,
+    /// The severity before.
+    pub from: Severity,
+    /// The severity since then.
+    pub to: Severity,
 }
 
 #[expect(

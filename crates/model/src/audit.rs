@@ -60,7 +60,7 @@ wire_enum! {
 
 wire_enum! {
     /// How an actor was authenticated.
-    CameBy {
+    AuthMethod {
         /// With a session token.
         Session = 0, "session";
         /// With an API key.

@@ -30,14 +30,14 @@ mod wire_enum;
 pub use address::{AddressPolicy, is_public};
 pub use alert::{
     ACTIONS_MAX, Action, Alert, AlertStatus, AlertType, BATCH_ALERTS_MAX, DescriptionFormat, Field,
-    FieldValue, Part,
+    FieldValue, Part, Raise,
 };
 pub use alert_parse::{
     FIELD_NAME_CHARS_MAX, FIELD_VALUE_CHARS_MAX, FIELDS_MAX, ParsedAlert, TITLE_CHARS_MAX, Warning,
     is_visible, parse_alert, parse_corrected_alert, parse_stored_alert,
 };
 pub use attempt::{Attempt, AttemptOutcome};
-pub use audit::{AuditAction, CameBy};
+pub use audit::{AuditAction, AuthMethod};
 pub use clock::{Clock, ManualClock, SystemClock, rfc3339_millis, rfc3339_seconds};
 pub use connector::{CONNECTORS_PER_SPACE_MAX, Connector, ConnectorChange, ConnectorType, Matched};
 pub use connector_parse::{

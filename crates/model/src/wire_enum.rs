@@ -43,7 +43,7 @@ pub(crate) use wire_enum;
 #[cfg(test)]
 mod tests {
     use crate::{
-        AlertStatus, AttemptOutcome, AuditAction, CameBy, ConnectorType, DeliveryKind,
+        AlertStatus, AttemptOutcome, AuditAction, AuthMethod, ConnectorType, DeliveryKind,
         DeliveryState, DescriptionFormat, EndReason, KeyScope, Role, Severity,
     };
 
@@ -68,7 +68,7 @@ mod tests {
             AlertStatus,
             AttemptOutcome,
             AuditAction,
-            CameBy,
+            AuthMethod,
             ConnectorType,
             DeliveryKind,
             DeliveryState,

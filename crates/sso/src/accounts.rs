@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alert_connectors_model::{AuditAction, CameBy, Clock, Random, Role, Slug, User, UserId};
+use alert_connectors_model::{AuditAction, AuthMethod, Clock, Random, Role, Slug, User, UserId};
 use alert_connectors_store::{
     Actor, AuditEntry, AuditSink, Mandate, MemberChange, NewUser, Session, Store, StoreError,
     Subject,
@@ -62,9 +62,9 @@ impl Accounts {
     fn entry(&self, person: &Person, action: AuditAction) -> AuditEntry {
         let actor = Actor {
             email: Some(person.email.to_string()),
-            came_by: CameBy::SingleSignOn,
+            auth_method: AuthMethod::SingleSignOn,
             name: None,
-            from: None,
+            ip_address: None,
         };
         let subject = Subject::named(person.email.as_str());
         AuditEntry::new(self.clock.now(), actor, action, subject)

@@ -136,7 +136,7 @@ fn caller(session: Session, ends_at: Timestamp) -> Caller {
         key: None,
         version: Some(session.version),
         expires_at: Some(ends_at),
-        from: None,
+        ip_address: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use alert_connectors_model::{AuditAction, CameBy, Slug, SpaceId};
+use alert_connectors_model::{AuditAction, AuthMethod, Slug, SpaceId};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -86,11 +86,11 @@ pub struct Actor {
     /// The user's e-mail address; for a sign-in that failed, the one that was claimed.
     pub email: Option<String>,
     /// How the actor was authenticated.
-    pub came_by: CameBy,
+    pub auth_method: AuthMethod,
     /// The name of the API key, or of the operating system's user.
     pub name: Option<String>,
     /// The address of their machine, as far as it can be trusted.
-    pub from: Option<IpAddr>,
+    pub ip_address: Option<IpAddr>,
 }
 
 /// What something was done to.
@@ -251,9 +251,9 @@ impl AuditRow {
     /// The columns of an entry.
     pub fn of(entry: &AuditEntry) -> Self {
         let rest = Rest {
-            by: entry.actor.came_by.code(),
+            by: entry.actor.auth_method.code(),
             name: entry.actor.name.clone(),
-            from: entry.actor.from,
+            from: entry.actor.ip_address,
             space: entry.space.as_ref().map(|(_, slug)| slug.to_string()),
             subject: entry.subject.clone(),
             changes: entry.changes.clone(),
@@ -278,9 +278,9 @@ impl AuditRow {
             at: row.time(1)?,
             actor: Actor {
                 email: row.maybe_text(4)?,
-                came_by: CameBy::from_code(rest.by).ok_or_else(|| bad("entry"))?,
+                auth_method: AuthMethod::from_code(rest.by).ok_or_else(|| bad("entry"))?,
                 name: rest.name,
-                from: rest.from,
+                ip_address: rest.from,
             },
             space: space_id.zip(slug),
             action: AuditAction::from_code(row.code(3)?).ok_or_else(|| bad("action"))?,
@@ -299,9 +299,9 @@ mod tests {
     fn a_value_that_is_too_long_is_named_by_its_length_and_what_stays_is_no_change() {
         let actor = Actor {
             email: None,
-            came_by: CameBy::CommandLine,
+            auth_method: AuthMethod::CommandLine,
             name: None,
-            from: None,
+            ip_address: None,
         };
         let subject = Subject::named("orders");
         let entry = AuditEntry::new(

@@ -53,7 +53,7 @@ impl Identity for PlatformUsers {
             // The header is true now, so nothing has to be checked again when the store accepts.
             version: None,
             expires_at: None,
-            from: None,
+            ip_address: None,
         })
     }
 

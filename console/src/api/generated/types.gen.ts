@@ -142,6 +142,10 @@ export type Alert = {
     occurrences: number;
     product: Part | null;
     /**
+     * When its severity rose while the problem was there, the first time first. Left out if it never did.
+     */
+    raises?: Array<Raise>;
+    /**
      * When it was received first.
      */
     received_at: string;
@@ -209,6 +213,10 @@ export type AlertContent = {
      */
     occurred_at: string;
     product: Part | null;
+    /**
+     * When its severity rose while the problem was there, the first time first. Left out if it never did.
+     */
+    raises?: Array<Raise>;
     /**
      * When the problem ended. Left out while it is there.
      */
@@ -299,6 +307,10 @@ export type AlertDetails = {
      */
     occurrences: number;
     product: Part | null;
+    /**
+     * When its severity rose while the problem was there, the first time first. Left out if it never did.
+     */
+    raises?: Array<Raise>;
     /**
      * When it was received first.
      */
@@ -459,7 +471,7 @@ export type AuditActor = {
     /**
      * How the actor was authenticated.
      */
-    came_by: CameBy;
+    auth_method: AuthMethod;
     /**
      * The user's e-mail address, or the one that was claimed where a sign-in was refused; null where there is none.
      */
@@ -467,7 +479,7 @@ export type AuditActor = {
     /**
      * The IP address of their machine; null where it is not known.
      */
-    from: string | null;
+    ip_address: string | null;
     /**
      * The name of the API key, or of the operating system's user.
      */
@@ -555,6 +567,11 @@ export type AuditSubject = {
 };
 
 /**
+ * How an actor was authenticated.
+ */
+export type AuthMethod = 'session' | 'api_key' | 'password' | 'single_sign_on' | 'command_line' | 'invitation';
+
+/**
  * The answer to one alert of a batch: an alert or a problem.
  */
 export type BatchResult = {
@@ -621,11 +638,6 @@ export type BlockedConnectorPage = {
      */
     next_cursor: string | null;
 };
-
-/**
- * How an actor was authenticated.
- */
-export type CameBy = 'session' | 'api_key' | 'password' | 'single_sign_on' | 'command_line' | 'invitation';
 
 /**
  * A connector: an incoming webhook with its filters.
@@ -1595,6 +1607,24 @@ export type Problem = {
      * What kind of problem it is: `/problems/` and a word of a closed list, or `about:blank` where the status says it all.
      */
     type: string;
+};
+
+/**
+ * A rise of an alert's severity.
+ */
+export type Raise = {
+    /**
+     * When it was received.
+     */
+    at: string;
+    /**
+     * The severity before.
+     */
+    from: Severity;
+    /**
+     * The severity since then.
+     */
+    to: Severity;
 };
 
 /**

@@ -17,7 +17,7 @@ fn told(page: &Value) -> Vec<(String, String, String, String)> {
             (
                 text(&entry["action"]),
                 text(&actor["email"]),
-                text(&actor["came_by"]),
+                text(&actor["auth_method"]),
                 text(&entry["subject"]["name"]),
             )
         })
@@ -27,10 +27,15 @@ fn told(page: &Value) -> Vec<(String, String, String, String)> {
 fn row(
     action: &str,
     email: &str,
-    came_by: &str,
+    auth_method: &str,
     subject: &str,
 ) -> (String, String, String, String) {
-    (action.into(), email.into(), came_by.into(), subject.into())
+    (
+        action.into(),
+        email.into(),
+        auth_method.into(),
+        subject.into(),
+    )
 }
 
 const ALICE: &str = "alice@example.com";
@@ -158,7 +163,7 @@ async fn the_trail_says_what_changed_and_from_where() {
         json!([{"field": "role", "before": "viewer", "after": "editor"}])
     );
     assert_eq!(
-        (&entry(7)["actor"]["name"], &entry(7)["actor"]["from"]),
+        (&entry(7)["actor"]["name"], &entry(7)["actor"]["ip_address"]),
         (&json!("ci"), &json!("127.0.0.1"))
     );
     assert_eq!(
@@ -189,8 +194,8 @@ async fn the_log_tells_it_too_and_neither_tells_a_secret() {
         "target",
         "action",
         "actor",
-        "came_by",
-        "from",
+        "auth_method",
+        "ip_address",
         "space",
         "subject",
         "subject_id",
@@ -255,7 +260,7 @@ async fn operators_read_who_signed_in_and_who_was_refused() {
         ]
     );
     // No proxy is trusted, so what it says of the client is not believed.
-    assert_eq!(trail.body["items"][0]["actor"]["from"], "127.0.0.1");
+    assert_eq!(trail.body["items"][0]["actor"]["ip_address"], "127.0.0.1");
     assert_eq!(trail.body["items"][0]["space"], Value::Null);
     let of_nobody = world.get("/audit?actor=Nobody@example.com&limit=1").await;
     assert_eq!(of_nobody.body["items"].as_array().unwrap().len(), 1);

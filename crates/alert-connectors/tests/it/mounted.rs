@@ -63,7 +63,7 @@ impl Identity for HostUsers {
             key: None,
             version: None,
             expires_at: is_ending.then_some(jiff::Timestamp::UNIX_EPOCH),
-            from: None,
+            ip_address: None,
         })
     }
 }

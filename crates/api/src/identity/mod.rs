@@ -82,7 +82,7 @@ pub struct Caller {
     /// When the session or the key ends. A change that a request makes later is refused.
     pub expires_at: Option<Timestamp>,
     /// The address of the caller's machine, for the audit trail. The API fills it in; an identity leaves it out.
-    pub from: Option<IpAddr>,
+    pub ip_address: Option<IpAddr>,
 }
 
 /// What an API key narrows its user to.

@@ -94,7 +94,7 @@ impl CachedCaller {
                 memberships: session.memberships,
                 version: Some(session.version),
                 expires_at: session.expires_at,
-                from: None,
+                ip_address: None,
             },
         }
     }

@@ -84,7 +84,7 @@ pub(super) async fn create(
         manager(caller)?;
         let subject = Subject::new(user.user.id, user.user.email.as_str());
         let done = caller
-            .does(&app, AuditAction::UserCreated, subject)
+            .audit_entry(&app, AuditAction::UserCreated, subject)
             .changing("is_operator", None, is_operator.then(|| true.into()));
         let new = InvitedUser {
             user: user.clone(),
@@ -152,7 +152,7 @@ pub(super) async fn change(
         manager(caller)?;
         refuse_oneself(&caller.user, &email)?;
         let current = app.store.user(&email).await?.ok_or_else(no_user)?;
-        let done = caller.does(&app, action, Subject::new(current.user.id, email.as_str()));
+        let done = caller.audit_entry(&app, action, Subject::new(current.user.id, email.as_str()));
         let done = (current.is_disabled != is_disabled).then_some(done);
         caller
             .store(&app, done)
@@ -187,7 +187,7 @@ pub(super) async fn remove(
         manager(caller)?;
         refuse_oneself(&caller.user, &email)?;
         let subject = Subject::named(email.as_str());
-        let done = caller.does(&app, AuditAction::UserRemoved, subject);
+        let done = caller.audit_entry(&app, AuditAction::UserRemoved, subject);
         caller.store(&app, done).remove_user(&email).await
     });
     match removed? {
@@ -227,7 +227,7 @@ pub(super) async fn invite(
         let caller = &signed_in.0;
         manager(caller)?;
         let subject = Subject::named(email.as_str());
-        let done = caller.does(&app, AuditAction::UserInvited, subject);
+        let done = caller.audit_entry(&app, AuditAction::UserInvited, subject);
         caller
             .store(&app, done)
             .invite_again(&email, invited.kept)

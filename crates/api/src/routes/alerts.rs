@@ -207,7 +207,7 @@ pub(super) async fn resolve(
     let id: AlertId = id.parse().map_err(|_malformed| absent())?;
     for _ in 0..TRIES_MAX {
         let subject = Subject::new(id, "alert");
-        let done = entry.does(&app, AuditAction::AlertResolved, subject);
+        let done = entry.audit_entry(&app, AuditAction::AlertResolved, subject);
         let (roster, store) = (Arc::clone(&entry.roster), entry.store(&app, done));
         match store.resolve(roster, id, app.expiry()).await? {
             Resolution::Now(record) => {
@@ -282,7 +282,7 @@ async fn erased(
     subject: Subject,
 ) -> Result<Erased, ApiError> {
     let erased = permitted!(app, headers, entry, {
-        let done = entry.does(app, AuditAction::AlertsErased, subject.clone());
+        let done = entry.audit_entry(app, AuditAction::AlertsErased, subject.clone());
         let space = entry.space().id;
         entry.store(app, done).erase(space, erasure.clone()).await
     });

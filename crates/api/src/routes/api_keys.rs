@@ -151,7 +151,7 @@ pub(super) async fn revoke(
         let key = keys.into_iter().find(|key| key.id == id);
         let done = key.map(|key| {
             let subject = Subject::new(key.id, &*key.name);
-            let done = caller.does(&app, AuditAction::ApiKeyRevoked, subject);
+            let done = caller.audit_entry(&app, AuditAction::ApiKeyRevoked, subject);
             of_its_space(done, &key)
         });
         caller
@@ -171,7 +171,7 @@ pub(super) async fn revoke(
 fn created_entry(app: &App, caller: &Caller, key: &ApiKey) -> AuditEntry {
     let subject = Subject::new(key.id, &*key.name);
     let done = caller
-        .does(app, AuditAction::ApiKeyCreated, subject)
+        .audit_entry(app, AuditAction::ApiKeyCreated, subject)
         .changing("scope", None, Some(json!(key.scope)))
         .changing(
             "expires_at",

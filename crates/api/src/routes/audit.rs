@@ -99,9 +99,9 @@ impl<'e> schema::AuditEntry<'e> {
             action: entry.action,
             actor: schema::AuditActor {
                 email: entry.actor.email.as_deref(),
-                came_by: entry.actor.came_by,
+                auth_method: entry.actor.auth_method,
                 name: entry.actor.name.as_deref(),
-                from: entry.actor.from.map(|address| address.to_string()),
+                ip_address: entry.actor.ip_address.map(|address| address.to_string()),
             },
             space: entry.space.as_ref().map(|(_, slug)| slug.to_string()),
             subject: schema::AuditSubject {

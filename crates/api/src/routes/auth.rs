@@ -3,7 +3,7 @@
 use std::{borrow::Cow, net::IpAddr, sync::Arc};
 
 use alert_connectors_model::{
-    AuditAction, CameBy, Email, FaultKind, FieldReader, Json, Secret, User, rfc3339_millis,
+    AuditAction, AuthMethod, Email, FaultKind, FieldReader, Json, Secret, User, rfc3339_millis,
 };
 use alert_connectors_store::{Mandate, NewToken, Store, StoreError, Subject, UserRecord};
 use axum::{
@@ -113,8 +113,8 @@ impl NewSession {
         let email = Email::parse(&email).ok();
         let attempt = SignInTry {
             email: email.as_ref(),
-            came_by: CameBy::Password,
-            from: client,
+            auth_method: AuthMethod::Password,
+            ip_address: client,
         };
         // No user has an invalid address.
         let Some(email) = &email else {
@@ -150,12 +150,12 @@ impl NewSession {
     pub(super) async fn of_user(
         app: &App,
         email: &Email,
-        from: Option<IpAddr>,
+        ip_address: Option<IpAddr>,
     ) -> Result<Option<Self>, StoreError> {
         let attempt = SignInTry {
             email: Some(email),
-            came_by: CameBy::SingleSignOn,
-            from,
+            auth_method: AuthMethod::SingleSignOn,
+            ip_address,
         };
         for _ in 0..TRIES_MAX {
             let Some(found) = app.store.session_of(email).await? else {
@@ -285,7 +285,7 @@ async fn end(app: &App, caller: &Caller, headers: &HeaderMap) -> Result<(), ApiE
     let ended = match caller_token(headers) {
         Ok(token) => {
             let subject = Subject::named(caller.user.email.as_str());
-            let done = caller.does(app, AuditAction::SignedOut, subject);
+            let done = caller.audit_entry(app, AuditAction::SignedOut, subject);
             let store = app.store.on_behalf(app.leaving(Some(done)));
             store.end_token(token_hash(token)).await?
         }

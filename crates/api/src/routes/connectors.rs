@@ -111,7 +111,7 @@ pub(super) async fn create(
 fn created_entry(app: &App, entry: &Entry, id: ConnectorId, new: &NewConnector) -> AuditEntry {
     let subject = Subject::new(id, &*new.name);
     entry
-        .does(app, AuditAction::ConnectorCreated, subject)
+        .audit_entry(app, AuditAction::ConnectorCreated, subject)
         .changing("connector_type", None, Some(json!(new.connector_type)))
         .changing("webhook_url", None, Some(new.webhook_url.masked().into()))
         .changing("is_active", None, Some(new.is_active.into()))
@@ -177,7 +177,7 @@ fn updated_entry(
         ),
     ];
     let subject = Subject::new(current.id, &*current.name);
-    let done = entry.does(app, AuditAction::ConnectorUpdated, subject);
+    let done = entry.audit_entry(app, AuditAction::ConnectorUpdated, subject);
     let done = changes
         .into_iter()
         .fold(done, |done, (field, before, after)| match after {
@@ -300,7 +300,7 @@ pub(super) async fn delete(
         entry
             .store(
                 &app,
-                entry.does(&app, AuditAction::ConnectorDeleted, subject.clone())
+                entry.audit_entry(&app, AuditAction::ConnectorDeleted, subject.clone())
             )
             .delete_connector(entry.space().id, id, now)
             .await

@@ -208,7 +208,7 @@ pub(super) async fn retry(
         entry
             .store(
                 &app,
-                entry.does(
+                entry.audit_entry(
                     &app,
                     AuditAction::DeliveryRetried,
                     Subject::new(id, "delivery")
@@ -291,7 +291,7 @@ pub(super) async fn replay(
 fn replayed_entry(app: &App, entry: &Entry, connector: Subject, replay: &Replay) -> AuditEntry {
     let text = |time| Some(rfc3339_millis(time).into());
     entry
-        .does(app, AuditAction::DeliveriesReplayed, connector)
+        .audit_entry(app, AuditAction::DeliveriesReplayed, connector)
         .changing("since", None, text(replay.since))
         .changing("until", None, replay.until.and_then(text))
         .changing("states", None, Some(json!(replay.states)))

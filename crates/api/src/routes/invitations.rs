@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use alert_connectors_model::{
-    AuditAction, CameBy, Fault, FaultKind, FieldReader, Json, Loc, Secret, rfc3339_millis,
+    AuditAction, AuthMethod, Fault, FaultKind, FieldReader, Json, Loc, Secret, rfc3339_millis,
 };
 use alert_connectors_store::{Actor, AuditEntry, Invitation, Subject};
 use axum::{
@@ -84,9 +84,9 @@ pub(super) async fn accept(
     let peer = peer.map(|Extension(peer)| peer);
     let actor = Actor {
         email: Some(user.email.to_string()),
-        came_by: CameBy::Invitation,
+        auth_method: AuthMethod::Invitation,
         name: None,
-        from: app.trusted_proxies.client(peer, &headers),
+        ip_address: app.trusted_proxies.client(peer, &headers),
     };
     let now = app.clock.now();
     let subject = Subject::new(user.id, user.email.as_str());
@@ -119,7 +119,7 @@ pub(super) async fn change_password(
     let email = signed_in.0.user.email.clone();
     let tried = app
         .sign_in_limit
-        .begin(&email, signed_in.0.from)
+        .begin(&email, signed_in.0.ip_address)
         .map_err(|wait| {
             let detail = "Too many wrong passwords for this e-mail; wait a few minutes.";
             ApiError::too_many(detail, wait)
@@ -132,7 +132,7 @@ pub(super) async fn change_password(
     let changed = permitted!(&app, &headers, signed_in, {
         let caller = &signed_in.0;
         let subject = Subject::new(caller.user.id, email.as_str());
-        let done = caller.does(&app, AuditAction::PasswordChanged, subject);
+        let done = caller.audit_entry(&app, AuditAction::PasswordChanged, subject);
         caller
             .store(&app, done)
             .set_password(&email, hash.clone())

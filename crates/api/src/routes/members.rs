@@ -95,7 +95,7 @@ pub(super) async fn set(
         let space = entry.space().id;
         let before = role_before(&app, space, &email).await?;
         let done = entry
-            .does(&app, AuditAction::MemberSet, Subject::named(email.as_str()))
+            .audit_entry(&app, AuditAction::MemberSet, Subject::named(email.as_str()))
             .changing("role", before.map(|role| json!(role)), Some(json!(role)));
         let done = (!done.changes.is_empty()).then_some(done);
         entry
@@ -138,11 +138,9 @@ async fn invite(
     let (role, invited) = (guest.role, FreshInvitation::new(app));
     let added = permitted!(app, headers, entry, {
         let subject = Subject::new(user.user.id, user.user.email.as_str());
-        let done = entry.does(app, AuditAction::UserCreated, subject).changing(
-            "role",
-            None,
-            Some(json!(role)),
-        );
+        let done = entry
+            .audit_entry(app, AuditAction::UserCreated, subject)
+            .changing("role", None, Some(json!(role)));
         let new = InvitedUser {
             user: user.clone(),
             invitation: invited.kept,
@@ -185,7 +183,7 @@ pub(super) async fn remove(
         let space = entry.space().id;
         let before = role_before(&app, space, &email).await?;
         let done = entry
-            .does(
+            .audit_entry(
                 &app,
                 AuditAction::MemberRemoved,
                 Subject::named(email.as_str()),

@@ -140,13 +140,13 @@ pub fn users_router(app: &App) -> Router {
 
 /// Probes, metrics and the description of the API, likewise without a fallback.
 pub fn operations_router(app: &App) -> Router {
-    layered(operations(), app, Answers::default())
+    layered(operations(), app, AnswerRules::default())
 }
 
 /// Metrics and probes, for a listener of their own.
 pub fn metrics_router(app: &App) -> Router {
     let router = probes().merge(metrics()).split_for_parts().0;
-    finished(router.fallback(no_route), app, Answers::default())
+    finished(router.fallback(no_route), app, AnswerRules::default())
 }
 
 /// Where `/metrics` is.
@@ -165,7 +165,7 @@ pub fn whole(app: &App, pages: Router<App>, where_metrics_are: Metrics) -> Route
         Metrics::Here => operations(),
         Metrics::Elsewhere => probes().merge(description()),
     };
-    let of = |needs_room| Answers {
+    let of = |needs_room| AnswerRules {
         needs_room,
         leads_browsers: true,
     };
@@ -180,14 +180,14 @@ async fn no_route() -> ApiError {
 
 /// What the answers of a group of routes have in common, beside what every answer has.
 #[derive(Debug, Clone, Copy, Default)]
-struct Answers {
+struct AnswerRules {
     /// Their memory is bounded. What operators and strangers ask for needs no room: it is short, or kept once for all.
     needs_room: bool,
     /// Browsers are led to the console.
     leads_browsers: bool,
 }
 
-impl Answers {
+impl AnswerRules {
     fn place_for(self, request: &Request) -> Option<String> {
         if self.leads_browsers {
             browser::place_for(request)
@@ -198,17 +198,17 @@ impl Answers {
 }
 
 /// The answers to those who work in spaces, in an app that has pages of its own.
-const TENANTS: Answers = Answers {
+const TENANTS: AnswerRules = AnswerRules {
     needs_room: true,
     leads_browsers: false,
 };
 
-fn layered(routes: OpenApiRouter<App>, app: &App, answers: Answers) -> Router {
-    finished(routes.split_for_parts().0, app, answers)
+fn layered(routes: OpenApiRouter<App>, app: &App, rules: AnswerRules) -> Router {
+    finished(routes.split_for_parts().0, app, rules)
 }
 
 /// One layer does all that every request needs: each layer costs some allocations a request.
-fn finished(router: Router<App>, app: &App, answers: Answers) -> Router {
+fn finished(router: Router<App>, app: &App, rules: AnswerRules) -> Router {
     router
         .method_not_allowed_fallback(async || {
             ApiError::new(
@@ -216,10 +216,7 @@ fn finished(router: Router<App>, app: &App, answers: Answers) -> Router {
                 "The header Allow lists the methods of this route.",
             )
         })
-        .layer(middleware::from_fn_with_state(
-            (app.clone(), answers),
-            named,
-        ))
+        .layer(middleware::from_fn_with_state((app.clone(), rules), named))
         .with_state(app.clone())
 }
 
@@ -244,7 +241,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Gives every answer a request id, which the log names too.
 async fn named(
-    State((app, answers)): State<(App, Answers)>,
+    State((app, rules)): State<(App, AnswerRules)>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -256,12 +253,12 @@ async fn named(
     let method = method_name(request.method());
     let mut response = match head::refusal(&request) {
         Some(refusal) => refusal,
-        None => match answers.place_for(&request) {
+        None => match rules.place_for(&request) {
             Some(place) => Redirect::to(&place).into_response(),
             None => answered_whole(request, next).await,
         },
     };
-    if answers.needs_room {
+    if rules.needs_room {
         response = with_room(&app, response);
     }
     let status = response.status();
@@ -312,7 +309,7 @@ fn log_error(app: &App, id: &str, status: http::StatusCode) {
     }
 }
 
-/// Answers once the body has been read or passed over, or says that the connection closes.
+/// AnswerRules once the body has been read or passed over, or says that the connection closes.
 async fn answered_whole(request: Request, next: Next) -> Response {
     let (request, rest) = keep_rest(request);
     let mut response = next.run(request).await;

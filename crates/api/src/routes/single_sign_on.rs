@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use alert_connectors_model::{CameBy, Secret};
+use alert_connectors_model::{AuthMethod, Secret};
 use axum::{
     extract::{Extension, RawQuery, State},
     response::{AppendHeaders, IntoResponse, Redirect, Response},
@@ -103,8 +103,8 @@ pub(super) async fn finish(
         return Ok(refused(&headers, "denied", &journey.to));
     };
     let peer = peer.map(|Extension(peer)| peer);
-    let from = app.trusted_proxies.client(peer, &headers);
-    match signed_in(&app, elsewhere, &journey, &code, from).await {
+    let ip_address = app.trusted_proxies.client(peer, &headers);
+    match signed_in(&app, elsewhere, &journey, &code, ip_address).await {
         Ok(session) => {
             let cookies = AppendHeaders([
                 (header::SET_COOKIE, forget_journey(&headers)),
@@ -119,8 +119,8 @@ pub(super) async fn finish(
         Err(error) => {
             let attempt = SignInTry {
                 email: None,
-                came_by: CameBy::SingleSignOn,
-                from,
+                auth_method: AuthMethod::SingleSignOn,
+                ip_address,
             };
             app.note_refused_sign_in(&attempt).await?;
             Ok(failed(&app, &headers, &error, &journey.to))
@@ -133,10 +133,10 @@ async fn signed_in(
     elsewhere: &dyn SignInElsewhere,
     journey: &Journey,
     code: &str,
-    from: Option<IpAddr>,
+    ip_address: Option<IpAddr>,
 ) -> Result<NewSession, SignInError> {
     let user = elsewhere.user(&journey.attempt, code).await?;
-    let session = NewSession::of_user(app, &user.email, from).await?;
+    let session = NewSession::of_user(app, &user.email, ip_address).await?;
     session.ok_or(SignInError::NoUser)
 }
 

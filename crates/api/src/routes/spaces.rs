@@ -93,7 +93,7 @@ pub(super) async fn create(
         operator(caller, CREATE)?;
         let admin = Some(caller.user.clone());
         let done = caller
-            .does(
+            .audit_entry(
                 &app,
                 AuditAction::SpaceCreated,
                 Subject::new(space.id, &*space.name),
@@ -137,7 +137,7 @@ pub(super) async fn rename(
         operator(entry.caller(), RENAME)?;
         let space = entry.space();
         let done = entry
-            .does(
+            .audit_entry(
                 &app,
                 AuditAction::SpaceRenamed,
                 Subject::new(space.id, &*space.name),
@@ -177,7 +177,7 @@ pub(super) async fn remove(
         operator(entry.caller(), REMOVE)?;
         let space = entry.space();
         let subject = Subject::new(space.id, &*space.name);
-        let done = entry.does(&app, AuditAction::SpaceRemoved, subject);
+        let done = entry.audit_entry(&app, AuditAction::SpaceRemoved, subject);
         entry.store(&app, done).remove_space(&space.slug).await
     });
     match removed? {

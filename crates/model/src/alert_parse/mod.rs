@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::{
     Alert, AlertStatus, AlertType, DescriptionFormat, Fault, FaultKind, FieldReader, Json, Loc,
-    ObjectReader, Severity, closest_match, dedup_key, left_out,
+    ObjectReader, Raise, Severity, closest_match, dedup_key, left_out,
 };
 
 /// The longest title, in characters.
@@ -130,6 +130,7 @@ pub fn parse_corrected_alert(
                 dedup_key,
                 occurred_at: own_time.unwrap_or(now),
                 resolved_at: None,
+                raises: Vec::new(),
             })
         })
         .map(|parsed| ParsedAlert {
@@ -140,18 +141,41 @@ pub fn parse_corrected_alert(
 
 /// Reads an alert as it was stored.
 pub fn parse_stored_alert(mut json: Json<'_>, loc: &Loc) -> Result<Alert, Vec<Fault>> {
-    let resolved_at = match &mut json {
-        Json::Object(fields) => {
-            let place = fields.iter().position(|(name, _)| name == "resolved_at");
-            place.map(|place| fields.remove(place).1)
-        }
-        _ => None,
+    let resolved_at = take(&mut json, "resolved_at").and_then(|json| time_of(&json));
+    let raises = match take(&mut json, "raises") {
+        Some(Json::List(raises)) => raises.into_iter().filter_map(raise_of).collect(),
+        _ => Vec::new(),
     };
-    let resolved_at = resolved_at.and_then(|json| occurred_at::read(&json));
     let parsed = parse_alert(json, loc, Timestamp::UNIX_EPOCH)?;
     Ok(Alert {
-        resolved_at: resolved_at.map(|read| read.time),
+        resolved_at,
+        raises,
         ..parsed.alert
+    })
+}
+
+/// A field of an object, which no longer has it then.
+fn take<'j>(json: &mut Json<'j>, name: &str) -> Option<Json<'j>> {
+    let Json::Object(fields) = json else {
+        return None;
+    };
+    let place = fields.iter().position(|(named, _)| named == name)?;
+    Some(fields.remove(place).1)
+}
+
+fn time_of(json: &Json<'_>) -> Option<Timestamp> {
+    occurred_at::read(json).map(|read| read.time)
+}
+
+fn raise_of(mut json: Json<'_>) -> Option<Raise> {
+    let severity = |json: Option<Json<'_>>| match json {
+        Some(Json::Text(name)) => Severity::parse(&name),
+        _ => None,
+    };
+    Some(Raise {
+        at: take(&mut json, "at").and_then(|json| time_of(&json))?,
+        from: severity(take(&mut json, "from"))?,
+        to: severity(take(&mut json, "to"))?,
     })
 }
 

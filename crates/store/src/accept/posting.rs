@@ -63,7 +63,7 @@ impl<L: Ledger> Posting<'_, L> {
 
     /// The problem is posted again while it is active.
     fn repeat(&mut self, mut problem: Problem, new: &NewAlert) -> Result<Accepted, L::Error> {
-        let merged = Arc::new(problem.alert.repeated_by(&new.alert));
+        let merged = Arc::new(problem.alert.repeated_by(&new.alert, self.expiry.now));
         let since_notified = self.expiry.now.duration_since(problem.notified_at);
         self.keep_opening(&problem)?;
         let repeat = Repeat {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use alert_connectors_model::{
-    AuditAction, CameBy, ConnectorId, DeliveryState, KeyId, KeyScope, Role, Slug, SpaceId,
+    AuditAction, AuthMethod, ConnectorId, DeliveryState, KeyId, KeyScope, Role, Slug, SpaceId,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -27,9 +27,9 @@ impl AuditSink for Told {
 fn entry(world: &World, subject: &str) -> AuditEntry {
     let actor = Actor {
         email: Some("alice@example.com".to_owned()),
-        came_by: CameBy::ApiKey,
+        auth_method: AuthMethod::ApiKey,
         name: Some("ci".to_owned()),
-        from: Some([192, 0, 2, 7].into()),
+        ip_address: Some([192, 0, 2, 7].into()),
     };
     let subject = Subject::named(subject);
     AuditEntry::new(world.now, actor, AuditAction::ConnectorUpdated, subject)

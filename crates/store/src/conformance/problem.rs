@@ -204,6 +204,11 @@ pub async fn a_problem_keeps_when_it_ended_and_its_newest_title(world: World) {
     let alert = &due[0].alert;
     assert_eq!(alert.title, "three");
     assert_eq!(alert.occurred_at, world.later(-60 * 60));
+    let [raise] = &*alert.raises else {
+        panic!("it rose once: {:?}", alert.raises);
+    };
+    assert_eq!((raise.from, raise.to), (Severity::High, Severity::Critical));
+    assert_eq!(raise.at, world.later(0));
     assert_eq!(alert.resolved_at, Some(world.later(-18 * 60)));
     let lasted = alert.resolved_at.and_then(|end| alert.lasted_until(end));
     assert_eq!(lasted, Some(std::time::Duration::from_mins(42)));

@@ -1,10 +1,10 @@
 //! `serve`: the service.
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use alert_connectors::{SystemResolver, Use};
 use anyhow::Context as _;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tracing::Level;
 
 use super::{CommandContext, CommandError, CommandResult, open, say, wait_for};
@@ -38,9 +38,7 @@ pub(super) fn run(options: &ServeOptions, context: &CommandContext<'_>) -> Comma
 async fn serve(config: ServeConfig, settings: &str, logging: &Logging) -> CommandResult {
     let database = open(&config.database, Use::Server).await?;
     let listen = config.listen;
-    let listener = TcpListener::bind(listen)
-        .await
-        .with_context(|| format!("{listen} can't be listened on"))?;
+    let listener = bound(listen).with_context(|| format!("{listen} can't be listened on"))?;
     if !listen.ip().is_loopback() {
         tracing::warn!(%listen, "listening beyond this machine without TLS; put a reverse proxy with TLS in front");
     }
@@ -49,8 +47,7 @@ async fn serve(config: ServeConfig, settings: &str, logging: &Logging) -> Comman
     }
     let metrics = match config.metrics_listen {
         Some(apart) => {
-            let listener = TcpListener::bind(apart).await;
-            let listener = listener.with_context(|| format!("{apart} can't be listened on"))?;
+            let listener = bound(apart).with_context(|| format!("{apart} can't be listened on"))?;
             tracing::info!(address = %listener.local_addr()?, "metrics are served");
             Some(listener)
         }
@@ -72,4 +69,19 @@ async fn serve(config: ServeConfig, settings: &str, logging: &Logging) -> Comman
     service.run().await?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// This many connections may wait to be accepted, if the system allows as many. Beyond them the system drops a caller's first
+/// packet, which costs the caller a second.
+const BACKLOG_MAX: u32 = 4_096;
+
+fn bound(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    // A restart need not wait until the system forgets the connections of the previous process.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG_MAX)
 }

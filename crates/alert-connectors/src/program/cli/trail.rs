@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alert_connectors_model::{AuditAction, CameBy, Clock, Space, SystemClock};
+use alert_connectors_model::{AuditAction, AuthMethod, Clock, Space, SystemClock};
 use alert_connectors_store::{Actor, AuditEntry, Mandate, Store, Subject};
 
 /// The environment variables that name the user of the operating system: first the one behind `sudo`.
@@ -12,9 +12,9 @@ const USER_VARIABLES: [&str; 4] = ["SUDO_USER", "USER", "LOGNAME", "USERNAME"];
 pub(super) fn entry(action: AuditAction, subject: Subject) -> AuditEntry {
     let actor = Actor {
         email: None,
-        came_by: CameBy::CommandLine,
+        auth_method: AuthMethod::CommandLine,
         name: USER_VARIABLES.into_iter().find_map(named),
-        from: None,
+        ip_address: None,
     };
     AuditEntry::new(SystemClock.now(), actor, action, subject)
 }

@@ -1,18 +1,25 @@
 //! Limits the open connections of callers. When all are taken, one is closed for a new one: a stranger's before a known
-//! caller's, and the one that has waited longest first.
+//! caller's, and the one that has waited longest first. Each keeps its place for a moment, so that a caller who has just
+//! connected can show a token before a flood of others takes the place.
 
 use std::{
     collections::BTreeMap,
+    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::Instant,
+    time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
 use alert_connectors_api::Seldom;
+
+/// No connection gives way sooner after it was opened, or after its last request began or ended: a client who has just connected
+/// needs a moment to send. It is short, so that even 96 places change hands 9,600 times a second.
+const KEEPS_PLACE: Duration = Duration::from_millis(10);
 
 /// The connections that are open. Clones share it.
 #[derive(Clone)]
@@ -60,15 +67,12 @@ impl Admission {
         }))
     }
 
-    /// Returns the right to hold a connection open. Waits while every connection works for a known caller.
-    pub(super) async fn admit(&self) -> Option<Admitted> {
-        let free = Arc::clone(&self.0.free);
-        let permit = match Arc::clone(&free).try_acquire_owned() {
+    /// Returns the right to hold a connection open. Waits while no connection has to give way: while every one works for a known
+    /// caller, or is new. `has_sent` says whether the client has sent something by then: it does not wait for its client.
+    pub(super) async fn admit(&self, has_sent: impl FnOnce() -> bool) -> Option<Admitted> {
+        let permit = match Arc::clone(&self.0.free).try_acquire_owned() {
             Ok(permit) => permit,
-            Err(_full) => {
-                self.close_one();
-                free.acquire_owned().await.ok()?
-            }
+            Err(_full) => self.place_of_another().await?,
         };
         let admitted = Admitted {
             admission: self.clone(),
@@ -76,20 +80,39 @@ impl Admission {
             state: Mutex::default(),
             _permit: permit,
         };
-        admitted.is_idle();
+        admitted.becomes(|state| state.is_busy = has_sent());
         Some(admitted)
     }
 
-    fn close_one(&self) {
-        if let Some((_, closing)) = self.yielding().order.pop_first() {
-            closing.cancel();
-        }
+    async fn place_of_another(&self) -> Option<OwnedSemaphorePermit> {
         if let Some(count) = self.0.closed.count() {
             tracing::warn!(
                 count,
                 "all connections for callers are taken; new ones close those of strangers and the longest idle ones"
             );
         }
+        let mut free = pin!(Arc::clone(&self.0.free).acquire_owned());
+        loop {
+            let look_again = self.close_one(Instant::now());
+            tokio::select! {
+                permit = &mut free => return permit.ok(),
+                () = sleep_until(look_again) => {}
+            }
+        }
+    }
+
+    /// Closes the first connection that has to give way, unless it is new. Returns when to look again if no place became free.
+    fn close_one(&self, now: Instant) -> Instant {
+        let mut yielding = self.yielding();
+        let Some(first) = yielding.order.first_entry() else {
+            return now + KEEPS_PLACE;
+        };
+        let keeps_until = first.key().since + KEEPS_PLACE;
+        if keeps_until > now {
+            return keeps_until;
+        }
+        first.remove().cancel();
+        now + KEEPS_PLACE
     }
 
     fn yielding(&self) -> MutexGuard<'_, Yielding> {
@@ -180,27 +203,39 @@ impl Drop for Admitted {
 mod tests {
     use super::*;
 
-    /// Which of the connections had to give way to a new one.
-    async fn who_gives_way(admission: &Admission, connections: &mut Vec<Admitted>) -> usize {
-        let (admitted, gone) = tokio::join!(admission.admit(), async {
-            // The new one waits for the place of the one that was told to give way.
-            tokio::task::yield_now().await;
-            let told = |admitted: &Admitted| admitted.closing.is_cancelled();
-            let gone = connections.iter().position(told).unwrap();
-            drop(connections.remove(gone));
-            gone
-        });
+    /// Which of the connections had to give way to a new one, and after how long.
+    async fn who_gives_way(
+        admission: &Admission,
+        connections: &mut Vec<Admitted>,
+    ) -> (usize, Duration) {
+        let began = Instant::now();
+        let gone = async {
+            loop {
+                let told = |admitted: &Admitted| admitted.closing.is_cancelled();
+                if let Some(gone) = connections.iter().position(told) {
+                    drop(connections.remove(gone));
+                    return gone;
+                }
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let (admitted, gone) = tokio::join!(admission.admit(|| false), gone);
         drop(admitted.unwrap());
-        gone
+        (gone, began.elapsed())
     }
 
-    #[tokio::test]
+    async fn opened(admission: &Admission, count: usize) -> Vec<Admitted> {
+        let mut connections = Vec::new();
+        for _ in 0..count {
+            connections.push(admission.admit(|| false).await.unwrap());
+        }
+        connections
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn strangers_give_way_before_callers_and_the_longest_idle_before_others() {
         let admission = Admission::new(5);
-        let mut connections = Vec::new();
-        for _ in 0..5 {
-            connections.push(admission.admit().await.unwrap());
-        }
+        let mut connections = opened(&admission, 5).await;
         let [caller, working, busy, first, second] = connections.as_slice() else {
             unreachable!("there are five");
         };
@@ -212,19 +247,48 @@ mod tests {
         // It is idle for a shorter time than the other stranger.
         second.is_idle();
         assert!(first.state.lock().unwrap().place < second.state.lock().unwrap().place);
-        assert_eq!(who_gives_way(&admission, &mut connections).await, 3);
-        connections.push(admission.admit().await.unwrap());
-        connections.last().unwrap().is_known();
-        connections.last().unwrap().is_busy();
-        assert_eq!(who_gives_way(&admission, &mut connections).await, 3);
-        connections.push(admission.admit().await.unwrap());
-        connections.last().unwrap().is_known();
-        connections.last().unwrap().is_busy();
-        // The stranger who is busy, then the caller who is idle.
-        assert_eq!(who_gives_way(&admission, &mut connections).await, 2);
-        connections.push(admission.admit().await.unwrap());
-        connections.last().unwrap().is_known();
-        connections.last().unwrap().is_busy();
-        assert_eq!(who_gives_way(&admission, &mut connections).await, 0);
+        // The strangers who are idle, then the one who is busy, then the caller who is idle.
+        for gone in [3, 3, 2, 0] {
+            tokio::time::advance(KEEPS_PLACE).await;
+            assert_eq!(who_gives_way(&admission, &mut connections).await.0, gone);
+            let known = admission.admit(|| false).await.unwrap();
+            known.is_known();
+            known.is_busy();
+            connections.push(known);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_sent_something_stays_longer_than_who_has_not() {
+        let admission = Admission::new(2);
+        let mut connections = vec![
+            admission.admit(|| true).await.unwrap(),
+            admission.admit(|| false).await.unwrap(),
+        ];
+        assert_eq!(who_gives_way(&admission, &mut connections).await.0, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_of_connections_takes_no_place_that_is_new() {
+        let admission = Admission::new(2);
+        let mut connections = opened(&admission, 2).await;
+        let (gone, waited) = who_gives_way(&admission, &mut connections).await;
+        assert_eq!(gone, 0);
+        assert!(waited >= KEEPS_PLACE, "{waited:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_newcomer_gets_the_place_of_a_caller_whose_work_ends() {
+        let admission = Admission::new(1);
+        let mut connections = opened(&admission, 1).await;
+        connections[0].is_known();
+        connections[0].is_busy();
+        let newcomer = admission.clone();
+        let waiting = tokio::spawn(async move { newcomer.admit(|| false).await.is_some() });
+        tokio::time::advance(KEEPS_PLACE * 3).await;
+        connections[0].is_idle();
+        connections[0].gives_way().await;
+        connections.clear();
+        assert!(waiting.await.unwrap());
     }
 }

@@ -27,6 +27,7 @@ use axum::{
 };
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
+use rustix::net::RecvFlags;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
@@ -90,8 +91,14 @@ async fn accept(
     admission: &Admission,
 ) -> std::io::Result<Option<(TcpStream, IpAddr, Admitted)>> {
     let (stream, peer) = listener.accept().await?;
-    let admitted = admission.admit().await;
+    let admitted = admission.admit(|| has_sent(&stream)).await;
     Ok(admitted.map(|admitted| (stream, peer.ip(), admitted)))
+}
+
+/// Whether the client has sent something: under a flood a connection waits to be accepted, and its request with it.
+fn has_sent(stream: &TcpStream) -> bool {
+    let looked = rustix::net::recv(stream, &mut [0], RecvFlags::PEEK | RecvFlags::DONTWAIT);
+    looked.is_ok_and(|(bytes, _)| bytes > 0)
 }
 
 async fn not_accepted(refused: &Seldom, error: &std::io::Error) {
@@ -124,21 +131,19 @@ async fn converse(
     let stream = WatchedStream::new(Box::pin(stream), head_wait.clone());
     let (framed_twice, heads) = (stream.framed_twice(), AtomicU64::new(0));
     let (working, serving) = (Arc::clone(&admitted), router.clone());
-    let caller_wait = head_wait.clone();
+    let (known, caller_wait) = (Arc::clone(&admitted), head_wait.clone());
+    let tell: Arc<dyn Fn() + Send + Sync> = Arc::new(move || {
+        known.is_known();
+        caller_wait.is_known();
+    });
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer));
         if framed_twice.is(heads.fetch_add(1, Ordering::Relaxed)) {
             request.extensions_mut().insert(HeadFault::FramedTwice);
         }
-        let (router, working) = (serving.clone(), Arc::clone(&working));
-        let waiting = caller_wait.clone();
+        let (router, working, tell) = (serving.clone(), Arc::clone(&working), Arc::clone(&tell));
         async move {
             working.is_busy();
-            let known = Arc::clone(&working);
-            let tell = move || {
-                known.is_known();
-                waiting.is_known();
-            };
             let answering = answer(router, request.map(Body::new));
             let answer = notifying_of_callers(tell, answering).await;
             working.is_idle();

@@ -130,7 +130,7 @@ async fn change_mapping(
         let before = before.clone().find(|one| one.source == source.name());
         let before = before.and_then(|one| one.mapping.clone());
         let done = entry
-            .does(app, AuditAction::MappingSet, Subject::named(source.name()))
+            .audit_entry(app, AuditAction::MappingSet, Subject::named(source.name()))
             .changing(
                 "mapping",
                 before.map(Value::from),
@@ -158,9 +158,10 @@ async fn change_secret(
         let settings = settings.clone().find(|one| one.source == source.name());
         let had_one = settings.is_some_and(|one| !matches!(one.secret, SourceSecret::None));
         let now = if secret.is_some() { "set" } else { "removed" };
-        let done = entry
-            .does(app, action, subject)
-            .changing("secret", None, Some(now.into()));
+        let done =
+            entry
+                .audit_entry(app, action, subject)
+                .changing("secret", None, Some(now.into()));
         let done = (had_one || secret.is_some()).then_some(done);
         let space = entry.space().id;
         entry

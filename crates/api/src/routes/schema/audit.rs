@@ -1,6 +1,6 @@
 //! The audit trail in answers.
 
-use alert_connectors_model::{AuditAction, CameBy};
+use alert_connectors_model::{AuditAction, AuthMethod};
 use utoipa::ToSchema;
 
 use super::{answers, pages};
@@ -32,13 +32,13 @@ answers! {
         #[schema(required, value_type = Option<String>)]
         email: Option<&'e str>,
         /// How the actor was authenticated.
-        came_by: CameBy,
+        auth_method: AuthMethod,
         /// The name of the API key, or of the operating system's user.
         #[schema(required, value_type = Option<String>)]
         name: Option<&'e str>,
         /// The IP address of their machine; null where it is not known.
         #[schema(required)]
-        from: Option<String>,
+        ip_address: Option<String>,
     }
 
     /// What something was done to.

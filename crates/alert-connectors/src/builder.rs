@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use alert_connectors_api::{Identity, SignInElsewhere, TrustedProxies};
+use alert_connectors_api::{Identity, Quotas, SignInElsewhere, TrustedProxies};
 use alert_connectors_delivery::{Proxy, Rates, Resolve, Trust};
 use alert_connectors_model::{HostPattern, UrlRules};
 use alert_connectors_store::{AuditSink, Use};
@@ -149,6 +149,12 @@ impl Builder {
     /// Follows the audit trail in place of the log: it is called with each entry, once that is stored.
     pub fn audit_sink(mut self, sink: Arc<dyn AuditSink>) -> Self {
         self.settings.audit_sink = sink;
+        self
+    }
+
+    /// How much each space may post, and how many connectors it may have: no limits by default.
+    pub fn quotas(mut self, quotas: Arc<dyn Quotas>) -> Self {
+        self.settings.quotas = quotas;
         self
     }
 

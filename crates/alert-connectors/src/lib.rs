@@ -9,7 +9,8 @@ mod settings;
 mod wiring;
 
 pub use alert_connectors_api::{
-    ApiError, Caller, ErrorKind, Freshness, Identity, IdentityError, KeyLimits, Peer, PostedAlert,
+    ApiError, Caller, ErrorKind, FixedQuotas, Freshness, Identity, IdentityError, KeyLimits, Peer,
+    PostedAlert, Quota, Quotas,
 };
 pub use alert_connectors_delivery::{Proxy, Rate, Rates, Resolve, SystemResolver, Trust};
 pub use alert_connectors_model as model;

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use alert_connectors_api::{AuditLog, Identity, SignInElsewhere, TrustedProxies};
+use alert_connectors_api::{
+    AuditLog, FixedQuotas, Identity, Quotas, SignInElsewhere, TrustedProxies,
+};
 use alert_connectors_delivery::{Proxy, Rates, Resolve, SystemResolver, Trust};
 use alert_connectors_model::{HostPattern, UrlRules};
 use alert_connectors_store::AuditSink;
@@ -63,6 +65,7 @@ pub(crate) struct Settings {
     pub(crate) retention: SignedDuration,
     pub(crate) audit_retention: SignedDuration,
     pub(crate) audit_sink: Arc<dyn AuditSink>,
+    pub(crate) quotas: Arc<dyn Quotas>,
     pub(crate) public_url: Option<String>,
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) registry: Registry,
@@ -145,6 +148,7 @@ impl Default for Settings {
             retention: RETENTION,
             audit_retention: AUDIT_RETENTION,
             audit_sink: Arc::new(AuditLog),
+            quotas: Arc::new(FixedQuotas::default()),
             public_url: None,
             trusted_proxies: TrustedProxies(Vec::new()),
             registry: Registry::default(),

@@ -139,6 +139,7 @@ impl Common {
             registry: settings.registry,
             trusted_proxies: settings.trusted_proxies,
             audit_sink: settings.audit_sink,
+            quotas: settings.quotas,
             public_url: settings.public_url,
         })
     }

@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use alert_connectors_feed::SpaceEvent;
-use alert_connectors_model::SpaceId;
+use alert_connectors_model::{KeyId, SpaceId};
 use alert_connectors_store::{
     Acceptance, Accepted, Idempotency, NewAlert, PreparedAlert, Roster, Submission,
 };
@@ -61,6 +61,8 @@ pub(crate) struct Grant {
     pub(crate) identity_version: Option<i64>,
     /// When it ends.
     pub(crate) expires_at: Option<Timestamp>,
+    /// The API key that it was shown with.
+    pub(crate) key: Option<KeyId>,
 }
 
 /// A caller, or the program itself, that posts alerts to a space.
@@ -103,6 +105,7 @@ impl App {
         mut grant: Grant,
         posting: PostRequest<'_>,
     ) -> Result<StoredAlerts, ApiError> {
+        self.within_quota(&grant, posting.alerts.len()).await?;
         let expiry = self.expiry();
         let mut stored = Vec::with_capacity(posting.alerts.len());
         let mut tries = 0;

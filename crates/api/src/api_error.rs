@@ -221,6 +221,17 @@ impl ApiError {
         }
     }
 
+    /// The same to a producer that may drop what was answered 429, but repeats what was answered 503.
+    pub(crate) fn asking_to_repeat(self) -> Self {
+        match self.kind {
+            ErrorKind::TooManyRequests => Self {
+                kind: ErrorKind::Unavailable,
+                ..self
+            },
+            _ => self,
+        }
+    }
+
     /// The server is at fault. The cause goes to the log, and the client learns nothing of it.
     pub fn internal(cause: &dyn std::error::Error) -> Self {
         tracing::error!(error = cause_chain(cause), "a request failed");

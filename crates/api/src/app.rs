@@ -16,6 +16,7 @@ use crate::{
     body_budget::BodyBudget,
     date_header::DateHeader,
     meters::ApiMeters,
+    quotas::{QuotaUse, Quotas},
     resting_queue::RestingQueue,
     rosters::Rosters,
     routes::{METRICS_PREFIX, sign_in_limit::SignInLimit},
@@ -52,6 +53,8 @@ pub struct AppOptions {
     pub trusted_proxies: TrustedProxies,
     /// Follows the audit trail.
     pub audit_sink: Arc<dyn AuditSink>,
+    /// How much each space may have.
+    pub quotas: Arc<dyn Quotas>,
     /// Where people reach the service, for the links of invitations.
     pub public_url: Option<String>,
 }
@@ -90,6 +93,9 @@ pub struct AppParts {
     pub(crate) failed_sign_ins: Seldom,
     /// Follows the audit trail.
     pub(crate) audit_sink: Arc<dyn AuditSink>,
+    /// How much each space may have, and what was posted.
+    pub(crate) quotas: Arc<dyn Quotas>,
+    pub(crate) quota_use: QuotaUse,
     /// Bounds what refused sign-ins leave in it.
     pub(crate) refused_sign_ins: RefusedSignIns,
     /// Whose turn it is to store a large step of a request.
@@ -136,6 +142,8 @@ impl App {
             unavailable: Seldom::default(),
             failed_sign_ins: Seldom::default(),
             audit_sink: options.audit_sink,
+            quotas: options.quotas,
+            quota_use: QuotaUse::default(),
             refused_sign_ins: RefusedSignIns::default(),
             large_steps: RestingQueue::new(LARGE_STEP_REST),
             public_url: options.public_url,

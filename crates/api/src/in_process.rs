@@ -77,6 +77,7 @@ impl Program<'_> {
             roster: roster.ok_or_else(|| ApiError::not_found("space"))?,
             identity_version: None,
             expires_at: None,
+            key: None,
         })
     }
 }

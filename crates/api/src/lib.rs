@@ -23,6 +23,7 @@ mod passwords;
 mod path;
 mod peer;
 mod query;
+mod quotas;
 mod resting_queue;
 mod rosters;
 mod routes;
@@ -46,6 +47,7 @@ pub use known_callers::notifying_of_callers;
 pub use openapi::openapi_json;
 pub use passwords::{Password, Passwords, new_token, token_hash};
 pub use peer::{Peer, TrustedProxies};
+pub use quotas::{FixedQuotas, Quota, Quotas};
 pub use routes::{
     METRICS_PREFIX, Metrics, metrics_router, operations_router, router, users_router, whole,
 };

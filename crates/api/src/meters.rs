@@ -57,6 +57,13 @@ pub(crate) struct ApiMeters {
     alerts: Counter,
     answers: Family<Answered, Counter>,
     refused: Counter,
+    over_quota: Family<OverQuota, Counter>,
+}
+
+/// The label of requests beyond a quota.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OverQuota {
+    quota: &'static str,
 }
 
 impl ApiMeters {
@@ -76,10 +83,20 @@ impl ApiMeters {
             "Requests that were answered 503",
             self.refused.clone(),
         );
+        registry.register(
+            "requests_over_quota",
+            "Requests that were refused since their space or key had posted as much as it may, by the limit",
+            self.over_quota.clone(),
+        );
     }
 
     pub(crate) fn accepted(&self, alerts: usize) {
         self.alerts.inc_by(alerts as u64);
+    }
+
+    /// A request was refused for a limit of this name.
+    pub(crate) fn over_quota(&self, quota: &'static str) {
+        self.over_quota.get_or_create(&OverQuota { quota }).inc();
     }
 
     /// A request was answered. What matches no route counts as one.

@@ -1610,6 +1610,28 @@ export type Problem = {
 };
 
 /**
+ * What a space may have. A limit that is null is none.
+ */
+export type Quota = {
+    /**
+     * Alerts a day by UTC.
+     */
+    alerts_per_day: number | null;
+    /**
+     * Alerts a second of all callers together.
+     */
+    alerts_per_second: number | null;
+    /**
+     * Connectors, beside the 500 that every space may have at most.
+     */
+    connectors: number | null;
+    /**
+     * Alerts a second of each API key.
+     */
+    key_alerts_per_second: number | null;
+};
+
+/**
  * A rise of an alert's severity.
  */
 export type Raise = {
@@ -1804,6 +1826,28 @@ export type Trim = {
      * How much is shown.
      */
     to: number;
+};
+
+/**
+ * What a space uses of what it may have.
+ */
+export type Usage = {
+    /**
+     * The alerts of this day by UTC, as counted within the last minute.
+     */
+    alerts_today: number;
+    /**
+     * Its connectors.
+     */
+    connectors: number;
+    /**
+     * When this day ends.
+     */
+    day_ends_at: string;
+    /**
+     * What it may have.
+     */
+    quota: Quota;
 };
 
 /**
@@ -3972,6 +4016,36 @@ export type ListPausesResponses = {
 };
 
 export type ListPausesResponse = ListPausesResponses[keyof ListPausesResponses];
+
+export type GetUsageData = {
+    body?: never;
+    path: {
+        /**
+         * The space
+         */
+        slug: string;
+    };
+    query?: never;
+    url: '/spaces/{slug}/usage';
+};
+
+export type GetUsageErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type GetUsageError = GetUsageErrors[keyof GetUsageErrors];
+
+export type GetUsageResponses = {
+    /**
+     * What is used, and the limits
+     */
+    200: Usage;
+};
+
+export type GetUsageResponse = GetUsageResponses[keyof GetUsageResponses];
 
 export type ListUsersData = {
     body?: never;

@@ -164,5 +164,6 @@ fn configured(mut builder: Builder, config: ServeConfig) -> Builder {
         .renotify(config.spans.renotify)
         .retention(config.spans.retention)
         .audit_retention(config.spans.audit_retention)
+        .quotas(Arc::new(config.quotas.clone()))
         .trusted_proxies(config.trusted_proxies)
 }

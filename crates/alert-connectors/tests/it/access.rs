@@ -100,6 +100,7 @@ fn needs_in_a_space() -> BTreeMap<(&'static str, &'static str), &'static str> {
             "editor",
         ),
         (("get", "/spaces/{slug}/alerts/summary"), "viewer"),
+        (("get", "/spaces/{slug}/usage"), "viewer"),
         (("get", "/spaces/{slug}/alerts/{id}"), "viewer"),
         (("patch", "/spaces/{slug}/alerts/{id}/resolve"), "editor"),
     ])

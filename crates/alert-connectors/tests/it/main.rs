@@ -27,6 +27,7 @@ mod mounted;
 mod openapi;
 mod people;
 mod place;
+mod quotas;
 mod restart;
 mod secrets;
 mod server_in_trouble;

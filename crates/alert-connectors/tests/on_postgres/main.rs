@@ -22,6 +22,8 @@ mod history;
 mod identity;
 #[path = "../it/lost_access.rs"]
 mod lost_access;
+#[path = "../it/quotas.rs"]
+mod quotas;
 #[path = "../it/storm.rs"]
 mod storm;
 #[path = "../it/tasks.rs"]

@@ -7,7 +7,7 @@ mod token_cache;
 
 use std::{net::IpAddr, sync::Arc};
 
-use alert_connectors_model::{KeyScope, Role, Slug, Space, SpaceId, User};
+use alert_connectors_model::{KeyId, KeyScope, Role, Slug, Space, SpaceId, User};
 use alert_connectors_store::StoreError;
 use async_trait::async_trait;
 use http::HeaderMap;
@@ -88,6 +88,8 @@ pub struct Caller {
 /// What an API key narrows its user to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyLimits {
+    /// The key's id, if its use is to be limited by the key.
+    pub id: Option<KeyId>,
     /// The key's name, for the audit trail. A clone shares it, since each request makes one.
     pub name: Arc<str>,
     /// Only this space, by its id and its slug.

@@ -81,6 +81,7 @@ impl StoreIdentity {
 impl CachedCaller {
     fn of(session: Session) -> Self {
         let limits = |key: &ApiKey| KeyLimits {
+            id: Some(key.id),
             name: key.name.as_str().into(),
             space: key.space.clone(),
             scope: key.scope,

@@ -82,6 +82,7 @@ pub(super) async fn create(
     let bytes = body::read(&app, &headers, request, BODY_BYTES_MAX).await?;
     let new = parse_new_connector(body::parse(&bytes)?, &app.rules).map_err(ApiError::invalid)?;
     let now = app.clock.now();
+    has_room(&app, &entry)?;
     let id = ConnectorId::new(now, &*app.random);
     let creator = entry.caller.user.clone();
     let created = permitted!(
@@ -105,6 +106,19 @@ pub(super) async fn create(
         }
         Created::NoSpace => Err(ApiError::not_found("space")),
     }
+}
+
+/// Whether the space's quota allows one more connector. Of several requests at the same moment, each may be the last one.
+fn has_room(app: &App, entry: &Entry) -> Result<(), ApiError> {
+    let Some(most) = app.quotas.of(entry.space()).connectors else {
+        return Ok(());
+    };
+    if entry.roster.connectors.len() < most.get() as usize {
+        return Ok(());
+    }
+    let detail =
+        format!("The space may have {most} connectors (quota connectors); delete one first.");
+    Err(ApiError::new(ErrorKind::Conflict, detail))
 }
 
 /// The entry about a connector that is made.

@@ -45,6 +45,7 @@ impl From<Entry> for Grant {
         Self {
             identity_version: entry.caller.version,
             expires_at: entry.caller.expires_at,
+            key: entry.caller.key.and_then(|key| key.id),
             roster: entry.roster,
         }
     }

@@ -142,7 +142,7 @@ impl Hook {
 fn as_unknown(error: ApiError) -> ApiError {
     match error.kind() {
         ErrorKind::Unauthenticated | ErrorKind::Forbidden | ErrorKind::NotFound => unknown(),
-        _ => error,
+        _ => error.asking_to_repeat(),
     }
 }
 

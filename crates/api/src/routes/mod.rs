@@ -25,6 +25,7 @@ pub(crate) mod schema;
 pub(crate) mod sign_in_limit;
 mod single_sign_on;
 mod spaces;
+mod usage;
 
 use alert_connectors_model::AlertId;
 use axum::{
@@ -76,6 +77,7 @@ pub(crate) fn core() -> OpenApiRouter<App> {
         .routes(routes!(deliveries::message))
         .routes(routes!(deliveries::retry))
         .routes(routes!(pauses::list))
+        .routes(routes!(usage::show))
         .routes(routes!(hooks::post))
         .routes(routes!(events::follow))
         .routes(routes!(audit::of_space))
@@ -309,7 +311,7 @@ fn log_error(app: &App, id: &str, status: http::StatusCode) {
     }
 }
 
-/// AnswerRules once the body has been read or passed over, or says that the connection closes.
+/// Answers once the body has been read or passed over, or says that the connection closes.
 async fn answered_whole(request: Request, next: Next) -> Response {
     let (request, rest) = keep_rest(request);
     let mut response = next.run(request).await;

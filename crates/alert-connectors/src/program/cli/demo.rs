@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use alert_connectors::{Builder, DatabaseUrl, SystemRandom, Use, own_names};
+use alert_connectors::{Builder, DatabaseUrl, FixedQuotas, SystemRandom, Use, own_names};
 use alert_connectors_api::{Password, Passwords, new_token, token_hash};
 use alert_connectors_delivery::{Rates, Resolve, Trust};
 use alert_connectors_inbox::{Authority, Behaviour, Inbox, Message, serve};
@@ -136,6 +136,7 @@ async fn demo(options: Options, logging: &Logging) -> anyhow::Result<()> {
         trusted_proxies: Vec::new(),
         rates: Rates::default(),
         webhook_connections: Builder::WEBHOOK_CONNECTIONS,
+        quotas: FixedQuotas::default(),
         spans: Spans::default(),
         sso: None,
         log_format: LogFormat::default_here(),

@@ -9,7 +9,7 @@ use url::Url;
 use super::{DatabaseOptions, ServeOptions, options::SsoOptions};
 
 /// All settings by the names of their flags, and whether they may be given more than once.
-const SETTINGS: [(&str, bool); 31] = [
+const SETTINGS: [(&str, bool); 32] = [
     ("listen", false),
     ("metrics-listen", false),
     ("database-url", false),
@@ -27,6 +27,7 @@ const SETTINGS: [(&str, bool); 31] = [
     ("renotify", false),
     ("retention", false),
     ("audit-retention", false),
+    ("quota", true),
     ("issuer", false),
     ("audience", true),
     ("jwks-url", false),
@@ -97,6 +98,7 @@ impl Layers {
             layers.put("renotify", one(&options.renotify), matches);
             layers.put("retention", one(&options.retention), matches);
             layers.put("audit-retention", one(&options.audit_retention), matches);
+            layers.put("quota", options.quota.clone(), matches);
             layers.put("log-format", one(&options.log_format), matches);
             layers.put_sso(&options.sso, matches);
         }

@@ -4,6 +4,7 @@ mod database;
 mod layers;
 mod length_of_time;
 mod options;
+mod quotas;
 mod rates;
 mod reading;
 mod serve;

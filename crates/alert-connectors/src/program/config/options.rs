@@ -120,6 +120,15 @@ pub(crate) struct ServeOptions {
         env = "ALERT_CONNECTORS_AUDIT_RETENTION"
     )]
     pub(crate) audit_retention: Option<String>,
+    /// A limit of every space, such as alerts-per-second=200, or of one, such as orders:alerts-per-day=unlimited; the limits are
+    /// alerts-per-second, key-alerts-per-second, alerts-per-day and connectors; repeatable
+    #[arg(
+        long,
+        value_name = "[SPACE:]LIMIT=NUMBER",
+        env = "ALERT_CONNECTORS_QUOTA",
+        value_delimiter = ','
+    )]
+    pub(crate) quota: Vec<String>,
     /// The format of the log: text or json [default: text on a terminal, else json]
     #[arg(long, value_name = "FORMAT", env = "ALERT_CONNECTORS_LOG_FORMAT")]
     pub(crate) log_format: Option<String>,

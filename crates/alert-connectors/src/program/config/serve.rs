@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use alert_connectors::{Builder, own_names};
+use alert_connectors::{Builder, FixedQuotas, own_names};
 use alert_connectors_delivery::{Proxy, Rates, Trust};
 use alert_connectors_model::{AddressPolicy, HostPattern, UrlRules};
 use alert_connectors_sso::ClaimRules;
@@ -15,6 +15,7 @@ use super::{
     DatabaseConfig, Faults, Layers, SsoConfig,
     database::DATABASE_URL_DEFAULT,
     length_of_time,
+    quotas::quotas,
     rates::rates,
     reading::{many, maybe, network},
     sso::SCOPES_DEFAULT,
@@ -39,6 +40,8 @@ pub(crate) struct ServeConfig {
     /// The maximum number of open connections to webhooks, if the system allows that many.
     pub(crate) webhook_connections: usize,
     pub(crate) spans: Spans,
+    /// How much each space may have.
+    pub(crate) quotas: FixedQuotas,
     /// Whose tokens are accepted beside those of this service.
     pub(crate) sso: Option<SsoConfig>,
     pub(crate) log_format: LogFormat,
@@ -133,6 +136,7 @@ impl ServeConfig {
             webhook_connections: maybe(layers, "webhook-connections", faults, connections)
                 .unwrap_or(Builder::WEBHOOK_CONNECTIONS),
             spans: Spans::parse(layers, faults),
+            quotas: quotas(layers, faults),
             log_format: maybe(layers, "log-format", faults, log_format)
                 .unwrap_or_else(LogFormat::default_here),
         }

@@ -283,12 +283,13 @@ mod tests {
         let mut connections = opened(&admission, 1).await;
         connections[0].is_known();
         connections[0].is_busy();
-        let newcomer = admission.clone();
-        let waiting = tokio::spawn(async move { newcomer.admit(|| false).await.is_some() });
-        tokio::time::advance(KEEPS_PLACE * 3).await;
-        connections[0].is_idle();
-        connections[0].gives_way().await;
-        connections.clear();
-        assert!(waiting.await.unwrap());
+        let work_ends = async {
+            tokio::time::sleep(KEEPS_PLACE * 3).await;
+            connections[0].is_idle();
+            connections[0].gives_way().await;
+            connections.clear();
+        };
+        let (admitted, ()) = tokio::join!(admission.admit(|| false), work_ends);
+        assert!(admitted.is_some());
     }
 }

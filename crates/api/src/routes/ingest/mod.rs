@@ -78,7 +78,8 @@ pub(super) async fn post(
     };
     let stored = app
         .accept(&permitted, permitted.first.clone(), posting)
-        .await?;
+        .await
+        .map_err(ApiError::asking_to_repeat)?;
     Ok(answer(source, read, &stored.alerts))
 }
 

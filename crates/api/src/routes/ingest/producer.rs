@@ -119,6 +119,7 @@ impl<'r> Producer<'r> {
             roster,
             identity_version: None,
             expires_at: None,
+            key: None,
         })
     }
 

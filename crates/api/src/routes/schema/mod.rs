@@ -9,6 +9,7 @@ mod alerts;
 mod audit;
 mod connectors;
 mod deliveries;
+mod usage;
 mod users;
 
 use alert_connectors_model::{self as model, Fault};
@@ -16,6 +17,7 @@ pub(crate) use alerts::*;
 pub(crate) use audit::*;
 pub(crate) use connectors::*;
 pub(crate) use deliveries::*;
+pub(crate) use usage::*;
 pub(crate) use users::*;
 use utoipa::{ToResponse, ToSchema};
 

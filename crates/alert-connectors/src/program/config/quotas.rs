@@ -1,0 +1,117 @@
+//! Quotas as they are written: `alerts-per-second=200` for every space, `orders:alerts-per-second=1000` for one.
+
+use std::num::NonZeroU32;
+
+use alert_connectors::{FixedQuotas, Quota};
+use alert_connectors_model::Slug;
+
+use super::{Faults, Layers, reading::many};
+
+const HOW_TO_WRITE: &str = "write it as alerts-per-second=200, or as orders:connectors=50 for one space; the limits are \
+                            alerts-per-second, key-alerts-per-second, alerts-per-day and connectors";
+
+/// The quotas, in any order. A space that is named has the usual limits but for those that it is named with.
+pub(super) fn quotas(layers: &Layers, faults: &mut Faults) -> FixedQuotas {
+    fixed(&many(layers, "quota", faults, one))
+}
+
+fn fixed(limits: &[OneLimit]) -> FixedQuotas {
+    let mut quotas = FixedQuotas::default();
+    for one in limits.iter().filter(|one| one.space.is_none()) {
+        (one.set)(&mut quotas.usual, one.most);
+    }
+    let usual = quotas.usual;
+    for one in limits {
+        if let Some(space) = &one.space {
+            let quota = quotas.exceptions.entry(space.clone()).or_insert(usual);
+            (one.set)(quota, one.most);
+        }
+    }
+    quotas
+}
+
+/// One limit of a space, or of all.
+struct OneLimit {
+    space: Option<Slug>,
+    set: fn(&mut Quota, Option<NonZeroU32>),
+    /// `None` for no limit.
+    most: Option<NonZeroU32>,
+}
+
+fn one(text: &str) -> Result<OneLimit, String> {
+    let wrong = |what: String| format!("{what}; {HOW_TO_WRITE}");
+    let (name, most) = text
+        .split_once('=')
+        .ok_or_else(|| wrong(format!("{text:?} is no quota")))?;
+    let (space, name) = match name.split_once(':') {
+        Some((space, name)) => {
+            let slug = Slug::parse(space);
+            let no_slug = || wrong(format!("{space:?} is no slug of a space"));
+            (Some(slug.ok_or_else(no_slug)?), name)
+        }
+        None => (None, name),
+    };
+    let set: fn(&mut Quota, Option<NonZeroU32>) = match name {
+        "alerts-per-second" => |quota, most| quota.alerts_per_second = most,
+        "key-alerts-per-second" => |quota, most| quota.key_alerts_per_second = most,
+        "alerts-per-day" => |quota, most| quota.alerts_per_day = most,
+        "connectors" => |quota, most| quota.connectors = most,
+        _ => return Err(wrong(format!("{name:?} is no limit"))),
+    };
+    let most = match most {
+        "unlimited" => None,
+        number => {
+            let no_number = |_malformed| wrong(format!("{number:?} is no number from 1"));
+            Some(number.parse().map_err(no_number)?)
+        }
+    };
+    Ok(OneLimit { space, set, most })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_space_has_the_usual_limits_but_for_its_own() {
+        let limits = [
+            "orders:alerts-per-second=1000",
+            "alerts-per-second=200",
+            "alerts-per-day=5000",
+            "orders:alerts-per-day=unlimited",
+            "connectors=50",
+        ];
+        let limits: Result<Vec<_>, _> = limits.into_iter().map(one).collect();
+        let quotas = fixed(&limits.unwrap());
+        let usual = Quota {
+            alerts_per_second: NonZeroU32::new(200),
+            key_alerts_per_second: None,
+            alerts_per_day: NonZeroU32::new(5_000),
+            connectors: NonZeroU32::new(50),
+        };
+        assert_eq!(quotas.usual, usual);
+        let orders = Quota {
+            alerts_per_second: NonZeroU32::new(1_000),
+            alerts_per_day: None,
+            ..usual
+        };
+        assert_eq!(
+            quotas.exceptions.into_values().collect::<Vec<_>>(),
+            [orders]
+        );
+    }
+
+    #[test]
+    fn what_is_no_limit_says_how_to_write_one() {
+        for wrong in [
+            "alerts",
+            "alerts-per-hour=5",
+            "alerts-per-second=0",
+            "alerts-per-day=-1",
+            "No Slug:connectors=5",
+        ] {
+            let fault = one(wrong).map(|_| ()).unwrap_err();
+            assert!(fault.ends_with(HOW_TO_WRITE), "{wrong}: {fault}");
+        }
+    }
+}

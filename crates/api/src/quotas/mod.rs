@@ -1,0 +1,129 @@
+//! How much spaces and API keys may post, and how many connectors a space may have: the trait that a platform implements to bring
+//! its own limits, and what becomes of a request beyond them.
+
+mod use_count;
+
+use std::{collections::HashMap, num::NonZeroU32, time::Duration};
+
+use alert_connectors_model::{Slug, Space};
+use jiff::Timestamp;
+
+pub(crate) use use_count::QuotaUse;
+
+use crate::{ApiError, App, accept::Grant};
+
+/// How much a space may have. What is `None` has no limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Quota {
+    /// Alerts a second of all callers together, repeats of a problem included.
+    pub alerts_per_second: Option<NonZeroU32>,
+    /// Alerts a second of each API key.
+    pub key_alerts_per_second: Option<NonZeroU32>,
+    /// Alerts a day, by UTC. Repeats of a problem are no alerts of their own.
+    pub alerts_per_day: Option<NonZeroU32>,
+    /// Connectors, beside the limit of 500 that every space has.
+    pub connectors: Option<NonZeroU32>,
+}
+
+/// Says how much each space may have.
+pub trait Quotas: Send + Sync {
+    /// That of a space. It is asked for each request, and answers from memory.
+    fn of(&self, space: &Space) -> Quota;
+}
+
+/// One quota for all spaces, and others for some.
+#[derive(Debug, Clone, Default)]
+pub struct FixedQuotas {
+    /// That of the spaces that have none of their own.
+    pub usual: Quota,
+    /// Those of some spaces, whole.
+    pub exceptions: HashMap<Slug, Quota>,
+}
+
+impl Quotas for FixedQuotas {
+    fn of(&self, space: &Space) -> Quota {
+        *self.exceptions.get(&space.slug).unwrap_or(&self.usual)
+    }
+}
+
+/// A limit that a request has met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Limit {
+    SpacePerSecond(NonZeroU32),
+    KeyPerSecond(NonZeroU32),
+    SpacePerDay(NonZeroU32),
+}
+
+impl Limit {
+    /// Its name in settings, metrics and errors.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::SpacePerSecond(_) => "alerts-per-second",
+            Self::KeyPerSecond(_) => "key-alerts-per-second",
+            Self::SpacePerDay(_) => "alerts-per-day",
+        }
+    }
+
+    fn refusal(self, wait: Duration) -> ApiError {
+        let may = match self {
+            Self::SpacePerSecond(most) => format!("The space may post {most} alerts a second"),
+            Self::KeyPerSecond(most) => format!("This API key may post {most} alerts a second"),
+            Self::SpacePerDay(most) => format!("The space may post {most} alerts a day (UTC)"),
+        };
+        let detail = format!(
+            "{may} (quota {}). Nothing of the request is stored; repeat it after the time in Retry-After.",
+            self.name()
+        );
+        ApiError::too_many(detail, wait)
+    }
+}
+
+impl App {
+    /// Lets some alerts in, unless their space or key has posted as much as it may.
+    pub(crate) async fn within_quota(&self, grant: &Grant, alerts: usize) -> Result<(), ApiError> {
+        let space = &grant.roster.space;
+        let quota = self.quotas.of(space);
+        if quota.alerts_per_day.is_some() {
+            self.alerts_today(space).await?;
+        }
+        let posted = self
+            .quota_use
+            .post(space.id, grant.key, quota, alerts, self.clock.now());
+        posted.map_err(|(limit, wait)| {
+            self.meters.over_quota(limit.name());
+            limit.refusal(wait)
+        })
+    }
+
+    /// How many alerts a space has posted today. They are counted in the store once a minute, since other servers may take some of
+    /// them.
+    pub(crate) async fn alerts_today(&self, space: &Space) -> Result<u64, ApiError> {
+        let now = self.clock.now();
+        if let Some(count) = self.quota_use.today(space.id, now) {
+            return Ok(count);
+        }
+        let summary = self.store.summary(space.id, day_of(now).began).await?;
+        let kinds: u64 = summary.kinds.iter().map(|kind| kind.count).sum();
+        let count = kinds + summary.other;
+        self.quota_use.counted(space.id, count, now);
+        Ok(count)
+    }
+}
+
+/// A day by UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Day {
+    pub(crate) began: Timestamp,
+    pub(crate) ends: Timestamp,
+}
+
+/// The day of a time.
+pub(crate) fn day_of(now: Timestamp) -> Day {
+    const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+    let began = now.as_millisecond().div_euclid(DAY_MS) * DAY_MS;
+    let time = |ms| Timestamp::from_millisecond(ms).unwrap_or(now);
+    Day {
+        began: time(began),
+        ends: time(began.saturating_add(DAY_MS)),
+    }
+}

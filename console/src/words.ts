@@ -1,5 +1,5 @@
 // How things are called on every page, and sentences made of them.
-import type { AlertCount, AlertSummary, AuditAction, Connector, DeliveryKind, DeliveryState, HealthState, MatchRule, Outcome, Severity } from "./api/generated";
+import type { AlertCount, AlertSummary, AuditAction, Connector, ConnectorHealth, DeliveryKind, DeliveryState, HealthState, MatchRule, Outcome, Severity } from "./api/generated";
 
 export const SEVERITIES: readonly Severity[] = ["critical", "high", "medium", "low"];
 
@@ -20,8 +20,14 @@ export const healthWord: Record<HealthState, string> = {
   paused: "Paused",
 };
 
-/** What a state means and what to do about it. */
-export const healthAdvice: Record<HealthState, string> = {
+/** What a connector's state means and what to do about it. */
+export function healthAdvice({ state, queue_depth }: Pick<ConnectorHealth, "state" | "queue_depth">): string {
+  return state === "retrying" && queue_depth === 0
+    ? "The last message did not arrive, and nothing is pending. Its delivery says why; what failed can be retried there."
+    : stateAdvice[state];
+}
+
+const stateAdvice: Record<HealthState, string> = {
   healthy: "Messages arrive.",
   idle: "Nothing was sent yet. Send a test message to see whether it works.",
   retrying: "The last attempt failed and is repeated, so there is nothing to do unless this goes on: then test it, and look at the channel.",

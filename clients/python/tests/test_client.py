@@ -8,7 +8,8 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
@@ -123,6 +124,30 @@ def test_nothing_raises_unless_it_is_asked_to(url: str, caplog: pytest.LogCaptur
     assert asyncio.run(AsyncAlertConnectors(url, "ack_secret", "data", seconds=0.1).send("x", alert_type="t", severity="low")) is None
     with pytest.raises(NotSentError):
         AlertConnectors(url, "ack_secret", "data", seconds=0.1, raises=True).send("x", alert_type="t", severity="low")
+
+
+@pytest.mark.parametrize(
+    ("url", "token", "said"),
+    [
+        (None, "ack_secret", "url is missing"),
+        ("http://127.0.0.1:1", None, "token is missing"),
+        ("http://127.0.0.1:1", "ack_secret\nack_secret", "token has a blank"),
+    ],
+)
+def test_arguments_that_are_missing_or_broken_are_named_and_tokens_are_not(
+    url: Any, token: Any, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert AlertConnectors(url, token, "data").send("x", alert_type="t", severity="low") is None
+    assert said in caplog.text and "ack_secret" not in caplog.text
+
+
+def test_a_token_may_end_with_its_line_and_odd_values_become_text(world: World) -> None:
+    client = AlertConnectors(world.url, f"{world.key}\n", "data", raises=True)
+    fields: dict[str, Any] = {"Day": date(2026, 11, 29), "Sum": Decimal("1.10"), "Share": float("nan")}
+    sent = client.send("half a \ud83d letter", alert_type="odd", severity="low", fields=fields)
+    assert sent is not None
+    stored = world.get(f"/alerts/{sent.id}")["fields"]
+    assert [field["value"] for field in stored] == ["2026-11-29", "1.10", "NaN"]
 
 
 def test_what_the_server_refuses_is_said_with_every_fault(world: World, caplog: pytest.LogCaptureFixture) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -49,6 +50,16 @@ def test_a_task_of_airflow_that_fails_is_an_alert_and_its_success_ends_it(world:
     assert ended["status"] == "resolved"
 
 
+def test_an_instance_of_a_mapped_task_ends_its_own_problem_alone(world: World, client: AlertConnectors) -> None:
+    def context(index: int) -> dict[str, Any]:
+        return {"ti": SimpleNamespace(dag_id="load", task_id="part", try_number=1, map_index=index)}
+
+    on_failure(client, alert_type="mapped")(context(0))
+    on_success(client, alert_type="mapped")(context(1))
+    failed = [alert for alert in of_type(world, "mapped") if alert["title"] == "load.part[0] failed"]
+    assert [alert["status"] for alert in failed] == ["active"]
+
+
 def test_no_context_of_airflow_makes_a_task_fail(caplog: pytest.LogCaptureFixture) -> None:
     gone = AlertConnectors("http://127.0.0.1:1", "ack_1", "data", seconds=0.1, raises=True)
     for context in ({}, {"ti": None}, {"dag": SimpleNamespace(dag_id="d")}):
@@ -72,6 +83,28 @@ def test_what_is_logged_as_an_error_is_sent_once_for_each_message(world: World, 
     broken, ended = of_type(world, "python_log")
     assert (broken["title"], broken["occurrences"], broken["severity"]) == ("row 2 is broken", 3, "high")
     assert ended["severity"] == "critical" and "ValueError: boom" in ended["description"]
+
+
+def test_closing_ends_in_time_although_nothing_can_be_sent(caplog: pytest.LogCaptureFixture) -> None:
+    gone = AlertConnectors("http://127.0.0.1:1", "ack_1", "data", seconds=600)
+    handler = AlertHandler(gone, closing_seconds=0.2)
+    for number in range(3):
+        handler.handle(logging.makeLogRecord({"name": "late", "msg": f"row {number}", "levelno": logging.ERROR}))
+    handler.close()
+    assert "records were not sent within 0.2 s" in caplog.text
+
+
+def test_a_process_that_was_forked_sends_what_it_logs(world: World, client: AlertConnectors) -> None:
+    handler = AlertHandler(client, alert_type="forked")
+    handler.handle(logging.makeLogRecord({"name": "parent", "msg": "parent", "levelno": logging.ERROR}))
+    child = os.fork()
+    if child == 0:
+        handler.handle(logging.makeLogRecord({"name": "child", "msg": "child", "levelno": logging.ERROR}))
+        handler.close()
+        os._exit(0)
+    os.waitpid(child, 0)
+    handler.close()
+    assert sorted(alert["title"] for alert in of_type(world, "forked")) == ["child", "parent"]
 
 
 def test_the_clients_own_log_sends_nothing() -> None:

@@ -37,6 +37,9 @@ export class ApiProblem extends Error {
   }
 }
 
+/** Whether a call was refused for what it asked, such as filters that the address got wrong. */
+export const isRefused = (error: unknown): boolean => error instanceof ApiProblem && error.faults.length > 0;
+
 /** The data of a call, or its problem as an error. */
 export async function answer<T>(
   call: Promise<{ data?: T; error?: unknown; response?: Response }>,

@@ -8,7 +8,7 @@ import { answer, ApiProblem } from "../api/problem";
 import { keysQuery, meQuery } from "../api/queries";
 import { PlainBadge } from "../parts/Badge";
 import { Button } from "../parts/Button";
-import { Confirm } from "../parts/Confirm";
+import { Confirm, Named } from "../parts/Confirm";
 import { Copied } from "../parts/Copied";
 import { Select, TextField } from "../parts/Field";
 import { Empty, ErrorNotice, Loading } from "../parts/Notice";
@@ -75,7 +75,7 @@ function Row({ apiKey }: { apiKey: ApiKey }) {
       </p>
       {revoke.isError && <ErrorNotice error={revoke.error} />}
       <Confirm
-        title={`Revoke “${apiKey.name}”?`}
+        title={<Named before="Revoke" name={apiKey.name} />}
         action="Revoke key"
         isOpen={isAsking}
         onClose={() => setAsking(false)}

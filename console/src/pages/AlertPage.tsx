@@ -8,7 +8,7 @@ import { answer } from "../api/problem";
 import { alertQuery, connectorsQuery, healthIn, healthQuery, messageQuery, previewQuery } from "../api/queries";
 import { PlainBadge, SeverityBadge } from "../parts/Badge";
 import { Button } from "../parts/Button";
-import { Confirm } from "../parts/Confirm";
+import { Confirm, Named } from "../parts/Confirm";
 import { DeliveryRow } from "../parts/DeliveryRow";
 import { Fold } from "../parts/Fold";
 import { Empty, ErrorNotice, Loading } from "../parts/Notice";
@@ -33,7 +33,12 @@ export function AlertPage() {
         Show the alerts of this space
       </Link>
     );
-    return <ErrorNotice error={alert.error} retry={() => void alert.refetch()} wayOn={wayOn} />;
+    return (
+      <div className={styles.page}>
+        <h1>Alert</h1>
+        <ErrorNotice error={alert.error} retry={() => void alert.refetch()} wayOn={wayOn} />
+      </div>
+    );
   }
   if (!alert.data) {
     return <Loading />;
@@ -75,7 +80,7 @@ function Head({ slug, alert, mayEdit }: Part & { mayEdit: boolean }) {
       </div>
       {resolve.isError && <ErrorNotice error={resolve.error} />}
       <Confirm
-        title={`Resolve “${titleWords(alert.title)}”?`}
+        title={<Named before="Resolve" name={titleWords(alert.title)} />}
         action="Resolve alert"
         isOpen={isAsking}
         onClose={() => setAsking(false)}
@@ -106,8 +111,8 @@ function About({ alert }: { alert: AlertDetails }) {
           )}
         </li>
         {alert.occurrences > 1 && <li>Repeated: posted {count(alert.occurrences, "time")} in all</li>}
-        {developments(alert).map(({ what, at, note }) => (
-          <li key={at}>
+        {developments(alert).map(({ what, at, note }, place) => (
+          <li key={place}>
             {what} <Time at={at} />
             {note}
           </li>
@@ -189,7 +194,20 @@ function Deliveries({ slug, alert, mayEdit }: Part & { mayEdit: boolean }) {
       <h2>Deliveries</h2>
       {alert.deliveries.length === 0 && (
         <Empty title="Nobody was notified">
-          <p>No connector matched this alert. Below is what each of them says.</p>
+          {alert.connectors.length > 0 ? (
+            <p>No connector matched this alert. Below is what each of them says.</p>
+          ) : (
+            <p>
+              This space has no connector.{" "}
+              {mayEdit ? (
+                <Link to="/spaces/$slug/connectors/new" params={{ slug }}>
+                  Create one for a channel of Slack or Teams
+                </Link>
+              ) : (
+                "Ask an editor or admin of this space to create one."
+              )}
+            </p>
+          )}
         </Empty>
       )}
       <Fold items={ordered} shown={SHOWN} what="deliveries">

@@ -4,6 +4,7 @@ import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 
 import type { Alert, Status } from "../api/generated";
+import { isRefused } from "../api/problem";
 import { alertsQuery, type AlertFilters } from "../api/queries";
 import { PlainBadge, SeverityBadge } from "../parts/Badge";
 import { Button, ButtonLink } from "../parts/Button";
@@ -36,9 +37,11 @@ export function AlertsPage() {
           error={alerts.error}
           retry={() => void alerts.refetch()}
           wayOn={
-            <Link to="." search={{}}>
-              Show alerts without filters
-            </Link>
+            isRefused(alerts.error) && (
+              <Link to="." search={{}}>
+                Show alerts without filters
+              </Link>
+            )
           }
         />
       )}

@@ -3,6 +3,7 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 
 import type { AuditAction, AuditActor, AuditChange, AuditEntry } from "../api/generated";
+import { isRefused } from "../api/problem";
 import { auditQuery, type AuditFilters } from "../api/queries";
 import { Button } from "../parts/Button";
 import { Select, TextField } from "../parts/Field";
@@ -80,9 +81,11 @@ export function AuditPage() {
           error={trail.error}
           retry={() => void trail.refetch()}
           wayOn={
-            <Link to="." search={{}}>
-              Show everything
-            </Link>
+            isRefused(trail.error) && (
+              <Link to="." search={{}}>
+                Show everything
+              </Link>
+            )
           }
         />
       )}

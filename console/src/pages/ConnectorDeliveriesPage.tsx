@@ -52,7 +52,7 @@ function Health({ health }: { health: ConnectorHealth }) {
       <HealthBadge state={health.state} />
       <span className={`${styles.subtle} ${styles.break}`}>
         {isTroubled && health.last_error !== null && `The channel said: ${health.last_error}. `}
-        {healthAdvice[health.state]}
+        {healthAdvice(health)}
       </span>
     </div>
   );

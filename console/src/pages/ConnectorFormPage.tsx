@@ -34,7 +34,12 @@ export function ConnectorFormPage() {
         Show the connectors of this space
       </Link>
     );
-    return <ErrorNotice error={connector.error} retry={() => void connector.refetch()} wayOn={wayOn} />;
+    return (
+      <div className={styles.page}>
+        <h1>Connector</h1>
+        <ErrorNotice error={connector.error} retry={() => void connector.refetch()} wayOn={wayOn} />
+      </div>
+    );
   }
   if (id !== undefined && !connector.data) {
     return <Loading />;
@@ -218,7 +223,7 @@ function WereSent({ slug, id }: { slug: string; id: string }) {
     return null;
   }
   const number = sent > COUNTED_MAX ? `more than ${count(COUNTED_MAX, "alert")}` : count(sent, "alert");
-  return ` It was notified of ${number}.`;
+  return ` In that time it was notified of ${number}.`;
 }
 
 /** Why somebody may not want these filters. */

@@ -1,14 +1,14 @@
 // The connectors of a space and how they fare.
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { useState } from "react";
+import { memo, useDeferredValue, useMemo, useState } from "react";
 
 import { deleteConnector, testConnector, updateConnector, type Connector, type ConnectorHealth, type HealthState } from "../api/generated";
 import { answer } from "../api/problem";
 import { connectorsQuery, healthQuery } from "../api/queries";
 import { HealthBadge } from "../parts/Badge";
 import { Button, ButtonLink } from "../parts/Button";
-import { Confirm } from "../parts/Confirm";
+import { Confirm, Named } from "../parts/Confirm";
 import { Select, TextField } from "../parts/Field";
 import { Empty, ErrorNotice, Loading } from "../parts/Notice";
 import { Switch } from "../parts/Switch";
@@ -37,9 +37,13 @@ export function ConnectorsPage() {
   const navigate = useNavigate();
   const set = (change: ConnectorFilters) =>
     void navigate({ to: ".", search: (before: object) => ({ ...before, ...change }), replace: true });
-  const isShown = ({ id, name }: Connector) =>
-    name.toLowerCase().includes(text.trim().toLowerCase()) && (state === "" || health.data?.get(id)?.state === state);
-  const shown = connectors.data?.filter(isShown);
+  // Hundreds of rows are drawn after the letter that was typed.
+  const wanted = useDeferredValue(text.trim().toLowerCase());
+  const shown = useMemo(() => {
+    const isShown = ({ id, name }: Connector) =>
+      name.toLowerCase().includes(wanted) && (state === "" || health.data?.get(id)?.state === state);
+    return connectors.data?.filter(isShown);
+  }, [connectors.data, health.data, wanted, state]);
   return (
     <div className={styles.page}>
       <div className={styles.head}>
@@ -76,14 +80,22 @@ export function ConnectorsPage() {
           <Button onClick={() => set({ name: undefined, state: undefined })}>Show all connectors</Button>
         </Empty>
       )}
-      <ul className={styles.rows}>
-        {shown?.map((connector) => (
-          <Row key={connector.id} slug={slug} connector={connector} health={health.data?.get(connector.id)} mayEdit={mayEdit} />
-        ))}
-      </ul>
+      <Rows slug={slug} connectors={shown} health={health.data} mayEdit={mayEdit} />
     </div>
   );
 }
+
+type RowsProps = { slug: string; connectors: Connector[] | undefined; health: Map<string, ConnectorHealth> | undefined; mayEdit: boolean };
+
+const Rows = memo(function Rows({ slug, connectors, health, mayEdit }: RowsProps) {
+  return (
+    <ul className={styles.rows}>
+      {connectors?.map((connector) => (
+        <Row key={connector.id} slug={slug} connector={connector} health={health?.get(connector.id)} mayEdit={mayEdit} />
+      ))}
+    </ul>
+  );
+});
 
 type RowProps = { slug: string; connector: Connector; health: ConnectorHealth | undefined; mayEdit: boolean };
 
@@ -137,7 +149,7 @@ function Row({ slug, connector, health, mayEdit }: RowProps) {
       {test.data && <TestOutcome result={test.data} onDismiss={test.reset} />}
       {[change, test, remove].map(({ error }, at) => error && <ErrorNotice key={at} error={error} />)}
       <Confirm
-        title={`Delete “${connector.name}”?`}
+        title={<Named before="Delete" name={connector.name} />}
         action="Delete connector"
         isOpen={asked === "delete"}
         onClose={() => setAsked(undefined)}
@@ -146,7 +158,7 @@ function Row({ slug, connector, health, mayEdit }: RowProps) {
         {pending > 0 && `${count(pending, "pending message")} ${pending === 1 ? "is" : "are"} cancelled. `}Its history stays. This can’t be undone.
       </Confirm>
       <Confirm
-        title={`Switch off “${connector.name}”?`}
+        title={<Named before="Switch off" name={connector.name} />}
         action="Switch off"
         isOpen={asked === "pause"}
         onClose={() => setAsked(undefined)}
@@ -179,7 +191,7 @@ function HealthLine({ health }: { health: ConnectorHealth }) {
         )}
       </p>
       {isTroubled && health.last_error && <p className={styles.quote}>The channel said: {health.last_error}</p>}
-      {health.state !== "healthy" && <p className={styles.subtle}>{healthAdvice[health.state]}</p>}
+      {health.state !== "healthy" && <p className={styles.subtle}>{healthAdvice(health)}</p>}
     </div>
   );
 }

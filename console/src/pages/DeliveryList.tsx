@@ -4,6 +4,7 @@ import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 
 import type { Alert, Delivery, Pause } from "../api/generated";
+import { isRefused } from "../api/problem";
 import { alertsQuery, deliveriesQuery, deliveryTitleQuery, healthIn, healthQuery, pausesQuery, type AlertFilters, type DeliveryFilters } from "../api/queries";
 import { PlainBadge, SeverityBadge } from "../parts/Badge";
 import { Button } from "../parts/Button";
@@ -51,7 +52,7 @@ export function DeliveryList({ slug, filters, mayEdit, namesConnectors = false }
   };
   return (
     <>
-      {deliveries.isError && <ErrorNotice error={deliveries.error} retry={() => void deliveries.refetch()} wayOn={<AllDeliveries />} />}
+      {deliveries.isError && <ErrorNotice error={deliveries.error} retry={() => void deliveries.refetch()} wayOn={isRefused(deliveries.error) && <AllDeliveries />} />}
       {!deliveries.isError && items === undefined && <Loading />}
       {items && entries.length === 0 && <Empty title={isNarrowed || filters.since !== undefined ? "No delivery matches these filters" : "Nothing was sent here yet"} />}
       <ul className={styles.rows}>{entries.map(row)}</ul>
@@ -182,10 +183,13 @@ const nameOf = (alert: Alert): string => String(alert.fields.find(({ name }) => 
 /** A trouble is over when its webhook works again, and when the connector leaves it: by another URL, switched off or deleted. */
 function troubleWords(alert: Alert, isOver: boolean): { badge: string; tone?: "good" | "warn"; words: string } {
   if (!isOver) {
-    return { badge: "Trouble", tone: "warn", words: "is in trouble" };
+    const said = alert.fields.find(({ name }) => name === "It says")?.value;
+    return said === undefined
+      ? { badge: "Not answering", tone: "warn", words: "does not answer" }
+      : { badge: "Blocked", tone: "warn", words: `is blocked: ${String(said)}` };
   }
   return alert.title.endsWith("no longer uses that webhook")
-    ? { badge: "Over", words: "no longer uses the webhook that was in trouble" }
+    ? { badge: "Over", words: "no longer uses the webhook that was blocked" }
     : { badge: "Repaired", tone: "good", words: "works again" };
 }
 

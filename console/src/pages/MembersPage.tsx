@@ -6,7 +6,7 @@ import { removeMember, setMember, type Member, type Role } from "../api/generate
 import { answer } from "../api/problem";
 import { membersQuery, meQuery } from "../api/queries";
 import { Button } from "../parts/Button";
-import { Confirm } from "../parts/Confirm";
+import { Confirm, Named } from "../parts/Confirm";
 import { Copied } from "../parts/Copied";
 import { Select, TextField } from "../parts/Field";
 import { focusContent } from "../parts/focus";
@@ -102,7 +102,7 @@ function Row({ slug, member, isAdmin }: { slug: string; member: Member; isAdmin:
         You will no longer manage the members of this space. Only another admin can give the role back.
       </Confirm>
       <Confirm
-        title={isSelf ? "Leave this space?" : `Remove ${full_name}?`}
+        title={isSelf ? "Leave this space?" : <Named before="Remove" name={full_name} />}
         action={isSelf ? "Leave space" : "Remove member"}
         isOpen={asked === "remove"}
         onClose={() => setAsked(undefined)}

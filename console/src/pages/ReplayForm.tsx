@@ -7,7 +7,7 @@ import { answer } from "../api/problem";
 import { COUNTED_MAX, countQuery, type Span } from "../api/queries";
 import { hoursAgo } from "../parts/ago";
 import { Button } from "../parts/Button";
-import { Confirm } from "../parts/Confirm";
+import { Confirm, Named } from "../parts/Confirm";
 import { Select, TextField } from "../parts/Field";
 import { ErrorNotice, Good } from "../parts/Notice";
 import { count, SPANS } from "../words";
@@ -61,7 +61,7 @@ export function ReplayForm({ slug, id, name }: { slug: string; id: string; name:
       {replay.data && replay.data.count > 0 && <Good>{count(replay.data.count, "delivery", "deliveries")} queued again.</Good>}
       {[counting, replay].map(({ error }, at) => error && <ErrorNotice key={at} error={error} />)}
       <Confirm
-        title={`Replay ${words} to “${name}”?`}
+        title={<Named before={`Replay ${words} to`} name={name} />}
         action="Replay"
         look="primary"
         isOpen={asked !== undefined}

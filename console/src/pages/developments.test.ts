@@ -26,6 +26,18 @@ test("a rise that notified nobody is told beside those that did and the reminder
   ]);
 });
 
+test("each rise of one request is told, although they have one time", () => {
+  const at = "2026-01-01T01:00:00.000Z";
+  const raises = [
+    { at, from: "low" as const, to: "medium" as const },
+    { at, from: "medium" as const, to: "high" as const },
+  ];
+  expect(told({ deliveries: [delivery("raised", at)], raises })).toEqual([
+    "Its severity rose from low to medium",
+    "Its severity rose from medium to high",
+  ]);
+});
+
 test("what an older version stored says only that it rose", () => {
   expect(told({ deliveries: [delivery("raised", "2026-01-01T02:00:00.000Z")] })).toEqual(["Its severity rose"]);
 });

@@ -10,22 +10,20 @@ export interface Development {
 
 /** In the order of time. A rise that notified nobody is one, too. */
 export function developments({ deliveries, raises = [] }: Pick<AlertDetails, "deliveries" | "raises">): Development[] {
-  const at = new Map<string, Development>();
+  const risenAt = new Set(raises.map(({ at }) => at));
+  const told = new Map<string, Development>();
   for (const { kind, created_at } of deliveries) {
     if (kind === "renotified") {
-      at.set(created_at, { what: "Channels were reminded of it", at: created_at, note: "" });
-    } else if (kind === "raised") {
+      told.set(created_at, { what: "Channels were reminded of it", at: created_at, note: "" });
+    } else if (kind === "raised" && !risenAt.has(created_at)) {
       // An alert that an older version stored does not say from what it rose.
-      at.set(created_at, { what: "Its severity rose", at: created_at, note: "" });
+      told.set(created_at, { what: "Its severity rose", at: created_at, note: "" });
     }
   }
-  for (const raise of raises) {
-    const hasNotified = deliveries.some(({ created_at }) => created_at === raise.at);
-    at.set(raise.at, {
-      what: `Its severity rose from ${raise.from} to ${raise.to}`,
-      at: raise.at,
-      note: hasNotified ? "" : ", and no channel was notified",
-    });
-  }
-  return [...at.values()].sort((one, other) => Date.parse(one.at) - Date.parse(other.at));
+  const rises = raises.map(({ at, from, to }) => ({
+    what: `Its severity rose from ${from} to ${to}`,
+    at,
+    note: deliveries.some(({ created_at }) => created_at === at) ? "" : ", and no channel was notified",
+  }));
+  return [...told.values(), ...rises].sort((one, other) => Date.parse(one.at) - Date.parse(other.at));
 }

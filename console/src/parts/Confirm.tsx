@@ -5,6 +5,15 @@ import type { ReactNode } from "react";
 import { Button } from "./Button";
 import styles from "./confirm.module.css";
 
+/** A question about a thing by its name. What a name says of the direction of text ends with the name. */
+export function Named({ before, name }: { before: string; name: string }) {
+  return (
+    <>
+      {before} “<bdi>{name}</bdi>”?
+    </>
+  );
+}
+
 export function Confirm({
   title,
   children,
@@ -14,7 +23,7 @@ export function Confirm({
   onClose,
   onConfirm,
 }: {
-  title: string;
+  title: ReactNode;
   children: ReactNode;
   action: string;
   look?: "danger" | "primary";

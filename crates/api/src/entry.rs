@@ -25,6 +25,8 @@ pub(crate) struct Entry {
     pub(crate) roster: Arc<Roster>,
 }
 
+/// A caller who may see what would become of alerts.
+pub(crate) struct Previewer(pub(crate) Entry);
 /// A caller who may read.
 pub(crate) struct Viewer(pub(crate) Entry);
 /// A caller who may write connectors and send alerts.
@@ -129,6 +131,8 @@ pub(crate) async fn sign_in(
 pub(crate) enum Access {
     /// To post alerts.
     Send,
+    /// To see what would become of alerts, which a key that may only send may, too.
+    Preview,
     /// What this role allows.
     Role(Role),
 }
@@ -183,6 +187,7 @@ async fn role_of(
     let role = role.ok_or_else(forbidden)?;
     let (needed, sends) = match access {
         Access::Send => (Role::Editor, true),
+        Access::Preview => (Role::Viewer, true),
         Access::Role(role) => (role, false),
     };
     if caller.only_sends() && !sends {
@@ -219,13 +224,12 @@ impl FromRequestParts<App> for SignedIn {
     }
 }
 
-async fn enter_with(parts: &mut Parts, app: &App, role: Role) -> Result<Entry, ApiError> {
+async fn enter_with(parts: &mut Parts, app: &App, access: Access) -> Result<Entry, ApiError> {
     // A path that can't be decoded names nothing, but the caller is authenticated first.
     let Some(slug) = path::last(parts, app, "slug").await else {
         sign_in(app, &parts.headers, Freshness::Now).await?;
         return Err(ApiError::not_found("space, connector, alert or member"));
     };
-    let access = Access::Role(role);
     let mut entry = enter(app, &parts.headers, &slug, access, Freshness::Now).await?;
     entry.caller.ip_address = origin(parts, app);
     Ok(entry)
@@ -237,16 +241,21 @@ fn origin(parts: &Parts, app: &App) -> Option<IpAddr> {
     app.trusted_proxies.client(peer, &parts.headers)
 }
 
-macro_rules! roles {
-    ($($extractor:ident => $role:ident),+) => {$(
+macro_rules! accesses {
+    ($($extractor:ident => $access:expr),+) => {$(
         impl FromRequestParts<App> for $extractor {
             type Rejection = ApiError;
 
             async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-                Ok(Self(enter_with(parts, app, Role::$role).await?))
+                Ok(Self(enter_with(parts, app, $access).await?))
             }
         }
     )+};
 }
 
-roles!(Viewer => Viewer, Editor => Editor, Admin => Admin);
+accesses!(
+    Previewer => Access::Preview,
+    Viewer => Access::Role(Role::Viewer),
+    Editor => Access::Role(Role::Editor),
+    Admin => Access::Role(Role::Admin)
+);

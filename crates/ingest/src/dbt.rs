@@ -6,7 +6,9 @@
 
 use std::{borrow::Cow, collections::HashMap};
 
-use alert_connectors_model::{AlertStatus, Fault, FieldReader, Json, Loc, ObjectReader, Severity};
+use alert_connectors_model::{
+    AlertStatus, Fault, FaultKind, FieldReader, Json, Loc, ObjectReader, Severity,
+};
 
 use crate::{
     dbt_cloud,
@@ -57,6 +59,17 @@ pub(crate) fn read(body: Json<'_>, reading: &mut Reading<'_>) -> Result<(), Vec<
     let results = required_list(&mut run_results, "results", "dbt's run_results.json");
     let mut metadata = object(run_results.take("metadata"));
     let mut arguments = object(run_results.take("args"));
+    let names_no_node = |results: &Vec<Json<'_>>| {
+        let names_one =
+            |result: &Json<'_>| object(Some(result.clone())).take("unique_id").is_some();
+        !results.is_empty() && !results.iter().any(names_one)
+    };
+    // Other tools have a list of results, too.
+    if metadata.take("dbt_schema_version").is_none() && results.as_ref().is_some_and(names_no_node)
+    {
+        let msg = "dbt's run_results.json says metadata.dbt_schema_version, or its results name their nodes by unique_id; this body does neither.";
+        run_results.fault("metadata", FaultKind::Missing, msg);
+    }
     let results = run_results.finish(results)?;
     let run = Run {
         target: text(arguments.take("target")).unwrap_or(Cow::Borrowed("default")),

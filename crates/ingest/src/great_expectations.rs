@@ -6,7 +6,9 @@
 
 use std::borrow::Cow;
 
-use alert_connectors_model::{AlertStatus, Fault, FieldReader, Json, Loc, ObjectReader, Severity};
+use alert_connectors_model::{
+    AlertStatus, Fault, FaultKind, FieldReader, Json, Loc, ObjectReader, Severity,
+};
 
 use crate::{
     draft::Draft,
@@ -94,6 +96,11 @@ fn suite(
     let mut meta = object(body.take("meta"));
     let suite = text(body.take("suite_name"));
     let suite = suite.or_else(|| text(meta.take("expectation_suite_name")));
+    // Other tools have a list of results, too, and one that is empty would end a problem.
+    if is_success.is_none() && suite.is_none() {
+        let msg = format!("{SHAPE} says success, or names its suite; this body does neither.");
+        body.fault("success", FaultKind::Missing, msg);
+    }
     let mut statistics = object(body.take("statistics"));
     let statistics = STATISTICS.map(|(name, _)| {
         let value = statistics.take(name);

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Literal, NotRequired, TypeAlias, TypedDict
 
 Severity: TypeAlias = Literal["low", "medium", "high", "critical"]
 Status: TypeAlias = Literal["active", "resolved"]
-Value: TypeAlias = str | int | float | bool | None
+Value: TypeAlias = str | int | float | bool | Decimal | date | None
 
 
 class Field(TypedDict):

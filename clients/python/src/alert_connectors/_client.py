@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+import os
 import time
 import uuid
 from collections.abc import Generator, Sequence
@@ -71,9 +73,11 @@ class _Shared:
 
     def __init__(self, url: str, token: str, space: str, *, seconds: float, raises: bool) -> None:
         #: What makes every request fail. A pipeline that only begins is not stopped by it.
-        self._fault = None if url.startswith(("https://", "http://")) else "url must start with https:// or http://"
-        self._url = f"{url.rstrip('/')}/spaces/{space}"
-        self._headers = {"authorization": f"Bearer {token}"}
+        self._fault = _fault_of(url, token, space)
+        # A token that was read from a file ends with its line.
+        secret = token.strip() if isinstance(token, str) else ""
+        self._url = f"{str(url).rstrip('/')}/spaces/{space}"
+        self._headers = {"authorization": f"Bearer {secret}", "content-type": "application/json"}
         self._seconds = seconds
         self._raises = raises
 
@@ -82,7 +86,9 @@ class _Shared:
             raise NotSentError(self._fault)
         # Attempts under one key are stored once.
         headers = self._headers | {"idempotency-key": key or str(uuid.uuid4())}
-        return {"method": "POST", "url": f"{self._url}{path}", "json": body, "headers": headers}
+        # What JSON has no word for, such as a date, becomes its text: no alert is lost for it.
+        content = json.dumps(body, default=str).encode()
+        return {"method": "POST", "url": f"{self._url}{path}", "content": content, "headers": headers}
 
     def _failed(self, error: Exception) -> None:
         if self._raises:
@@ -128,6 +134,18 @@ class _Shared:
             return None
 
 
+def _fault_of(url: object, token: object, space: object) -> str | None:
+    """What is wrong with the arguments of a client; never the token itself. They may come from an environment that lacks them."""
+    for name, value in (("url", url), ("token", token), ("space", space)):
+        if not isinstance(value, str) or not value.strip():
+            return f"{name} is missing"
+    if not str(url).startswith(("https://", "http://")):
+        return "url must start with https:// or http://"
+    if not all("!" <= character <= "~" for character in str(token).strip()):
+        return "token has a blank or another character that no token has"
+    return None
+
+
 def _words(error: Exception) -> str:
     if isinstance(error, httpx.TransportError):
         return f"the server can't be reached: {error}"
@@ -168,7 +186,7 @@ class AlertConnectors(_Shared):
 
     def __init__(self, url: str, token: str, space: str, *, seconds: float = 30.0, raises: bool = False) -> None:
         super().__init__(url, token, space, seconds=seconds, raises=raises)
-        self._http = httpx.Client(follow_redirects=False)
+        self._http, self._process = httpx.Client(follow_redirects=False), os.getpid()
 
     def send(self, title: str, *, idempotency_key: str | None = None, **parts: Unpack[AlertArguments]) -> Sent | None:
         """Sends an alert. Its parts are those of the API: ``alert_type``, ``severity``, ``description`` and the others."""
@@ -183,6 +201,9 @@ class AlertConnectors(_Shared):
         return self._run(self._ingesting(source, body, idempotency_key))
 
     def _run(self, steps: Steps[T]) -> T:
+        if self._process != os.getpid():
+            # The connections are those of the process that this one was forked from.
+            self._http, self._process = httpx.Client(follow_redirects=False), os.getpid()
         outcome: Outcome | None = None
         while True:
             try:

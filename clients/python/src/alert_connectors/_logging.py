@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import queue
 import threading
+import time
 
 from ._alert import Severity
 from ._client import AlertConnectors
@@ -13,17 +16,33 @@ from ._client import AlertConnectors
 WAITING_MAX = 1_000
 TITLE_CHARS_MAX = 200
 
+_log = logging.getLogger(__name__)
+
 
 class AlertHandler(logging.Handler):
     """Sends records of at least ``level``, from a thread of its own.
 
-    The logger's name and the message's template name the problem, so that a message in a loop is one alert that repeats.
+    The logger's name and the message's template name the problem, so that a message in a loop is one alert that repeats. A process that
+    ends waits for what is queued, but no longer than ``closing_seconds`` in all.
     """
 
-    def __init__(self, client: AlertConnectors, *, alert_type: str = "python_log", level: int = logging.ERROR) -> None:
+    def __init__(
+        self,
+        client: AlertConnectors,
+        *,
+        alert_type: str = "python_log",
+        level: int = logging.ERROR,
+        closing_seconds: float = 10.0,
+    ) -> None:
         super().__init__(level)
         self._client = client
         self._alert_type = alert_type
+        self._closing_seconds = closing_seconds
+        self._is_closed = threading.Event()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._process = os.getpid()
         self._waiting: queue.Queue[logging.LogRecord | None] = queue.Queue(WAITING_MAX)
         self._thread = threading.Thread(target=self._send_all, name="alert-connectors", daemon=True)
         self._thread.start()
@@ -32,16 +51,24 @@ class AlertHandler(logging.Handler):
         """Queues a record. The client's own log is left out, or one failure would follow from another."""
         if record.name.startswith(("alert_connectors", "httpx", "httpcore")):
             return
+        if self._process != os.getpid():
+            # A process that was forked has no thread, and what is queued is its parent's.
+            self._begin()
         try:
             self._waiting.put_nowait(record)
         except queue.Full:
             self.handleError(record)
 
     def close(self) -> None:
-        """Sends the records that are queued, and ends the thread."""
-        if self._thread.is_alive():
-            self._waiting.put(None)
-            self._thread.join()
+        """Sends the records that are queued, as long as there is time, and ends the thread."""
+        if self._process == os.getpid() and self._thread.is_alive():
+            ends_at = time.monotonic() + self._closing_seconds
+            self._is_closed.set()
+            with contextlib.suppress(queue.Full):
+                self._waiting.put(None, timeout=self._closing_seconds)
+            self._thread.join(max(ends_at - time.monotonic(), 0))
+            if self._thread.is_alive():
+                _log.error("about %d records were not sent within %g s", self._waiting.qsize(), self._closing_seconds)
         super().close()
 
     def _send_all(self) -> None:
@@ -50,6 +77,8 @@ class AlertHandler(logging.Handler):
                 self._send(record)
             except Exception:
                 self.handleError(record)
+            if self._is_closed.is_set() and self._waiting.empty():
+                return
 
     def _send(self, record: logging.LogRecord) -> None:
         first, _, rest = record.getMessage().partition("\n")

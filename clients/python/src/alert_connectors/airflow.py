@@ -54,10 +54,14 @@ def _send(client: AlertConnectors, context: Mapping[str, Any], severity: Severit
     instance = context.get("task_instance") or context.get("ti")
     dag = getattr(instance, "dag_id", None) or getattr(context.get("dag"), "dag_id", "unknown")
     task = getattr(instance, "task_id", None)
+    index = _map_index(instance)
     what = f"{dag}.{task}" if task else str(dag)
+    if index is not None:
+        # Each instance of a mapped task is a problem of its own.
+        what = f"{what}[{index}]"
     tries = getattr(instance, "try_number", None)
     run = str(context["run_id"]) if "run_id" in context else None
-    values = {"DAG": dag, "Task": task, "Run": run, "Try": tries, "Map index": _map_index(instance)}
+    values = {"DAG": dag, "Task": task, "Run": run, "Try": tries, "Map index": index}
     error = context.get("exception")
     client.send(
         f"{what} {'works again' if resolved else 'failed'}",

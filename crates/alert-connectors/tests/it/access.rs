@@ -85,9 +85,12 @@ fn needs_in_a_space() -> BTreeMap<(&'static str, &'static str), &'static str> {
         (("get", "/spaces/{slug}/alerts"), "viewer"),
         (("post", "/spaces/{slug}/alerts"), "send"),
         (("post", "/spaces/{slug}/alerts/batch"), "send"),
-        (("post", "/spaces/{slug}/alerts/preview"), "viewer"),
+        (("post", "/spaces/{slug}/alerts/preview"), "preview"),
         (("post", "/spaces/{slug}/ingest/{source}"), "send"),
-        (("post", "/spaces/{slug}/ingest/{source}/preview"), "viewer"),
+        (
+            ("post", "/spaces/{slug}/ingest/{source}/preview"),
+            "preview",
+        ),
         (("get", "/spaces/{slug}/ingest/{source}/mapping"), "viewer"),
         (("put", "/spaces/{slug}/ingest/{source}/mapping"), "editor"),
         (
@@ -239,12 +242,6 @@ async fn check(
     need: &str,
 ) {
     let verb = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
-    let filled = |slug: &str, id: &str| {
-        path.replace("{slug}", slug)
-            .replace("{id}", id)
-            .replace("{email}", "vera@example.com")
-            .replace("{source}", "grafana")
-    };
     let status = async |authorization: &str, path: String| {
         world
             .ask_as(authorization, verb.clone(), &path, Some(&json!({})))
@@ -252,13 +249,17 @@ async fn check(
             .status
             .as_u16()
     };
-    let here = || filled("data", connector);
+    let here = || filled(path, "data", connector);
     if need == "public" {
         return assert_ne!(status("", here()).await, 401, "{method} {path}");
     }
     refuses_whoever_is_not_signed_in(world, callers, &verb, &here()).await;
     refuses_the_cookie_of_another_origin(world, callers, &verb, &here()).await;
-    let sends = if need == "send" { 422 } else { 403 };
+    let sends = if matches!(need, "send" | "preview") {
+        422
+    } else {
+        403
+    };
     assert_eq!(
         status(&callers.send_key, here()).await,
         sends,
@@ -285,7 +286,7 @@ async fn check(
         ),
     ] {
         assert_eq!(
-            status(authorization, filled(slug, connector)).await,
+            status(authorization, filled(path, slug, connector)).await,
             expected,
             "{method} {path} by {who}"
         );
@@ -293,19 +294,32 @@ async fn check(
     let as_viewer = status(&callers.viewer, here()).await;
     assert_eq!(
         as_viewer == 403,
-        need != "viewer",
+        !matches!(need, "viewer" | "preview"),
         "{method} {path} by a viewer: {as_viewer}"
     );
-    let own = format!("Bearer {}", world.token);
+    finds_nothing_elsewhere(world, connector, &verb, path).await;
+}
+
+/// What is of another space, or nowhere, is not found by its id.
+async fn finds_nothing_elsewhere(world: &World, connector: &str, method: &Method, path: &str) {
     let others = [
         ("data", "0197c2a0-0000-7000-8000-000000000001"),
         ("data", "nonsense"),
         ("other", connector),
     ];
     for (slug, id) in others.iter().filter(|_| path.contains("{id}")) {
-        let found = status(&own, filled(slug, id)).await;
-        assert_eq!(found, 404, "{method} {path} with {slug} and {id}");
+        let filled = filled(path, slug, id);
+        let found = world.ask(method.clone(), &filled, Some(&json!({}))).await;
+        assert_eq!(found.status, 404, "{method} {path} with {slug} and {id}");
     }
+}
+
+/// A route's path with its parameters.
+fn filled(path: &str, slug: &str, id: &str) -> String {
+    path.replace("{slug}", slug)
+        .replace("{id}", id)
+        .replace("{email}", "vera@example.com")
+        .replace("{source}", "grafana")
 }
 
 async fn refuses_who_is_no_operator(world: &World, callers: &Callers, method: &Method, path: &str) {

@@ -67,7 +67,7 @@ async fn a_day_has_a_limit_and_the_usage_says_what_is_left() {
     let refused = post_batch(&world, "data", 1).await;
     assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
     assert!(
-        refused.text.contains("10 alerts a day (UTC)"),
+        refused.text.contains("quota alerts-per-day is 10"),
         "{}",
         refused.text
     );

@@ -91,6 +91,20 @@ async fn what_a_server_can_not_take_now_may_be_stored_and_is_not_called_refused(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_alert_beyond_a_quota_is_sent_again_and_then_refused() {
+    let full = server(|count| {
+        let detail = if count == 0 { "at first" } else { "sent again" };
+        (
+            StatusCode::TOO_MANY_REQUESTS,
+            Json(json!({"detail": detail})),
+        )
+    });
+    let (status, said) = ends(sending_to(&full.await)).await;
+    assert_eq!(status, 1, "{said}");
+    assert!(said.contains("sent again"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn tail_goes_on_when_its_server_is_back() {
     let server = server(|count| match count {
         1 => (StatusCode::SERVICE_UNAVAILABLE, Json(json!({}))),

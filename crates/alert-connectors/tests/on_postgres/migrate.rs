@@ -98,6 +98,10 @@ async fn everything_moves_with_its_ids_and_what_is_pending_arrives() {
         "{said}"
     );
     assert_eq!(output(&command), "the copy is finished already");
+    world.command(&["space", "add", "late", "--name", "Late"]);
+    let refused = run(&command);
+    let why = String::from_utf8(refused.stderr).unwrap();
+    assert!(why.contains("is not in the copy"), "{why}");
 
     let ca_file = world.path("ca.pem").display().to_string();
     world.server = Server::start(

@@ -65,13 +65,13 @@ impl Limit {
     }
 
     fn refusal(self, wait: Duration) -> ApiError {
-        let may = match self {
-            Self::SpacePerSecond(most) => format!("The space may post {most} alerts a second"),
-            Self::KeyPerSecond(most) => format!("This API key may post {most} alerts a second"),
-            Self::SpacePerDay(most) => format!("The space may post {most} alerts a day (UTC)"),
+        let (who, most) = match self {
+            Self::SpacePerSecond(most) | Self::SpacePerDay(most) => ("The space", most),
+            Self::KeyPerSecond(most) => ("This API key", most),
         };
         let detail = format!(
-            "{may} (quota {}). Nothing of the request is stored; repeat it after the time in Retry-After.",
+            "{who} has posted as many alerts as it may: the quota {} is {most}. Nothing of the request is stored; repeat it after \
+             the time in Retry-After.",
             self.name()
         );
         ApiError::too_many(detail, wait)

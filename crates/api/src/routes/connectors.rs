@@ -116,8 +116,9 @@ fn has_room(app: &App, entry: &Entry) -> Result<(), ApiError> {
     if entry.roster.connectors.len() < most.get() as usize {
         return Ok(());
     }
-    let detail =
-        format!("The space may have {most} connectors (quota connectors); delete one first.");
+    let detail = format!(
+        "The space has as many connectors as it may: the quota connectors is {most}; delete one first."
+    );
     Err(ApiError::new(ErrorKind::Conflict, detail))
 }
 

@@ -33,7 +33,7 @@ use crate::{
     accept::{PostRequest, Poster as _, Stored},
     answer_room::AnswerRoom,
     body::{self, BATCH_BYTES_MAX, BODY_BYTES_MAX, Received},
-    entry::Viewer,
+    entry::Previewer,
     heavy,
     list_body::ListBody,
     path::PathSlug,
@@ -181,7 +181,7 @@ fn warnings<'p>(prepared: &'p PreparedAlert, stored: &Stored, loc: &Loc) -> Cow<
 )]
 pub(super) async fn preview(
     State(app): State<App>,
-    Viewer(entry): Viewer,
+    Previewer(entry): Previewer,
     headers: HeaderMap,
     request: Body,
 ) -> Result<Response, ApiError> {

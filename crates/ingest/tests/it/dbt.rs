@@ -3,6 +3,8 @@
 use alert_connectors_ingest::{Ingested, Mapping, Source};
 use alert_connectors_model::{AlertStatus, DescriptionFormat, Json, Severity};
 
+use crate::fault;
+
 const RUN_RESULTS: &str = include_str!("../../samples/dbt-1.11.16-run_results-v6.json");
 
 fn read(body: &str) -> Ingested {
@@ -115,4 +117,10 @@ fn a_body_of_another_shape_is_refused_and_a_bad_result_is_not() {
         ),
         ("lonely", "dbt_lonely")
     );
+}
+
+#[test]
+fn the_list_of_another_tool_is_refused() {
+    let other = r#"{"success": true, "results": [{"expectation_config": {}}]}"#;
+    assert_eq!(fault(Source::Dbt, other), "body.metadata");
 }

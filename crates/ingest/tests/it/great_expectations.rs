@@ -81,6 +81,16 @@ fn a_result_that_can_not_be_read_takes_no_other_of_its_checkpoint_along() {
 }
 
 #[test]
+fn the_list_of_another_tool_is_refused() {
+    for other in [
+        r#"{"results": []}"#,
+        r#"{"metadata": {}, "results": [{"unique_id": "a"}]}"#,
+    ] {
+        assert_eq!(fault(Source::GreatExpectations, other), "body.success");
+    }
+}
+
+#[test]
 fn a_suite_that_passes_ends_the_problem_of_the_same_suite_and_asset() {
     let [failed, passed] = [FAILED, PASSED].map(|body| read(Source::GreatExpectations, body));
     let end = &passed.alerts[0].alert;

@@ -42,7 +42,7 @@ proptest! {
             let json = Json::parse(body.as_bytes()).unwrap();
             prop_assert_eq!(source.read(json, &Mapping::default(), now).unwrap().alerts.len(), entries.len());
         }
-        let body = format!(r#"{{"args":{rest},"metadata":{rest},"manifest":{rest},"results":[{}]}}"#, entries.join(","));
+        let body = format!(r#"{{"args":{rest},"metadata":{{"dbt_schema_version":"v6","generated_at":{rest}}},"manifest":{rest},"results":[{}]}}"#, entries.join(","));
         let batch = format!("[{}]", entries.join(","));
         let read = Source::CloudEvents.read(Json::parse(batch.as_bytes()).unwrap(), &Mapping::default(), now).unwrap();
         prop_assert_eq!(read.alerts.len(), entries.len());

@@ -128,8 +128,12 @@ impl CopyTarget for Copying {
             meta.insert(row.at::<String>(0)?, row.at::<Vec<u8>>(1)?);
         }
         let is_this = meta.get("fingerprint_key").map(Vec::as_slice) == Some(fingerprint_key);
-        if is_this && meta.contains_key(FINISHED) {
-            return Err(CopyError::Finished);
+        if let Some(finished_with) = meta.get(FINISHED).filter(|_| is_this) {
+            return Err(if finished_with == state.as_bytes() {
+                CopyError::Finished
+            } else {
+                CopyError::ChangedSinceFinished
+            });
         }
         let Some(begun_with) = meta.get(COPYING) else {
             self.begin_anew(fingerprint_key, state).await?;

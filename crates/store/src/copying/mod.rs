@@ -103,6 +103,11 @@ pub enum CopyError {
     /// The same copy was finished before.
     #[error("the copy is finished already")]
     Finished,
+    /// The same copy was finished before, and the source has changed since then.
+    #[error(
+        "the copy is finished already, and a server or a command has changed the source since: what came since then is not in the copy"
+    )]
+    ChangedSinceFinished,
     /// A copy of another database was begun in it.
     #[error("a copy of another database was begun in it; drop it, and make an empty one")]
     OtherCopy,

@@ -30,7 +30,8 @@ use super::{
           severity_filter: [high, critical]
 
 Connectors are known by their names. A webhook_url is \"${NAME}\" or {env: NAME} from the environment, or {file: PATH}.
-Exit status: 0 done, 1 failed or refused, 2 wrong usage, a fault of a file or, with --dry-run, something to change.
+Exit status: 0 done, 1 failed or refused, 2 wrong usage, a fault of a file or, with --dry-run, something to change, 4 server not
+reached.
 
 Examples:
   alert-connectors apply -f connectors.yaml --dry-run
@@ -94,13 +95,13 @@ pub(super) fn run(options: Options) -> CommandResult {
             Err(_) if !faults.is_empty() => return Err(CommandError::Usage(faults)),
             Err(error) => return Err(error),
         };
-        let mut changes = Vec::new();
+        let (mut changes, mut refused) = (Vec::new(), Vec::new());
         for space in &spaces {
             match plan(&remote, space, options.prune).await {
                 Ok(planned) => changes.extend(planned),
                 Err(CommandError::Usage(found)) => faults.extend(found),
                 Err(CommandError::Refused(line)) => {
-                    faults.push(format!("the space {}: {line}", space.slug));
+                    refused.push(format!("the space {}: {line}", space.slug));
                 }
                 // The faults of the files are known without the server.
                 Err(_) if !faults.is_empty() => break,
@@ -108,7 +109,10 @@ pub(super) fn run(options: Options) -> CommandResult {
             }
         }
         if !faults.is_empty() {
-            return Err(CommandError::Usage(faults));
+            return Err(CommandError::Usage([faults, refused].concat()));
+        }
+        if !refused.is_empty() {
+            return Err(CommandError::Refused(refused.join("\nerror: ")));
         }
         let pending = changes
             .iter()

@@ -66,7 +66,7 @@ pub(super) struct Options {
     /// Wait until every delivery has arrived
     #[arg(long)]
     wait: bool,
-    /// How long to go on: with a server that answers 503, and with --wait
+    /// How long to go on: with a server that answers 503 or 429, and with --wait
     #[arg(long, default_value = "60s")]
     timeout: SignedDuration,
     /// What happened, in one line; `-` reads alerts from standard input, as JSON, a JSON list, or JSON lines
@@ -274,12 +274,16 @@ impl Sending {
             let request = request.header("idempotency-key", key).json(body);
             let request = request.timeout(left.clamp(REQUEST_MIN, REQUEST_MAX));
             let (status, answer, asked) = self.space.remote.answer_and_wait(request).await?;
-            if !CANNOT_NOW.contains(&status) {
+            let has_met_quota = status == StatusCode::TOO_MANY_REQUESTS;
+            if !CANNOT_NOW.contains(&status) && !has_met_quota {
                 return Ok((status, answer));
             }
             let pause = asked.unwrap_or_default().max(wait);
             if Instant::now() + pause > self.ends_at {
                 let detail = text(&answer, "detail");
+                if has_met_quota {
+                    return Err(CommandError::Refused(detail));
+                }
                 return Err(CommandError::Unreachable(format!(
                     "the server can't take it now ({status}) {detail}; it may be stored, so repeat it with --idempotency-key {}",
                     self.key

@@ -31,7 +31,7 @@ use crate::{
     ApiError, App,
     accept::{PostRequest, Poster as _},
     body::{self, BATCH_BYTES_MAX},
-    entry::Viewer,
+    entry::Previewer,
     path::{PathSlug, PathSource},
 };
 
@@ -120,7 +120,7 @@ fn event_key(source: Source, event: &str) -> String {
 )]
 pub(super) async fn preview(
     State(app): State<App>,
-    Viewer(entry): Viewer,
+    Previewer(entry): Previewer,
     PathSource(source): PathSource,
     headers: HeaderMap,
     request: Body,

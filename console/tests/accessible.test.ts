@@ -79,6 +79,8 @@ async function furnished(visit: Visit): Promise<[string, string][]> {
     ["invitation", "/invitation"],
     ["account", "/account"],
     ["missing", "/nowhere"],
+    ["missing-alert", "/spaces/data/alerts/0197c2a0-0000-7000-8000-000000000001"],
+    ["missing-connector", "/spaces/data/connectors/0197c2a0-0000-7000-8000-000000000001"],
   ];
 }
 
@@ -153,7 +155,7 @@ test("the longest names, types and alerts stay usable", async () => {
     found.push(...(await faultsOf(visit, name, false)));
   }
   // The fields are folded, so that the deliveries are not pushed out of sight.
-  await visit.page.getByRole("button", { name: "Show 28 more fields" }).click();
+  await visit.page.getByRole("button", { name: "Show 38 more fields" }).click();
   found.push(...(await faultsOf(visit, "alert with every field", false)));
   expect(await visit.page.getByRole("button", { name: "Show fewer fields" }).count()).toBe(1);
   expect(found).toEqual([]);

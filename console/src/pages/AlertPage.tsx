@@ -20,6 +20,7 @@ import { trimWords, warningWords } from "../plain";
 import { asPosted } from "../sample";
 import { count, ruleSentence, titleWords } from "../words";
 import { developments } from "./developments";
+import { shownAtFirst } from "./shownAtFirst";
 import { useSpace } from "./Layout";
 import styles from "./page.module.css";
 
@@ -93,12 +94,10 @@ function Head({ slug, alert, mayEdit }: Part & { mayEdit: boolean }) {
 }
 
 
-/** How many fields are shown at first: more would push the deliveries out of sight. */
-const FIELDS_SHOWN = 12;
-
 function About({ alert }: { alert: AlertDetails }) {
   const [isWhole, setWhole] = useState(false);
-  const beyond = alert.fields.length - FIELDS_SHOWN;
+  const atFirst = shownAtFirst(alert.fields.map(({ value }) => String(value).length));
+  const beyond = alert.fields.length - atFirst;
   return (
     <section className={styles.panel} aria-label="The alert">
       <ol className={styles.timeline}>
@@ -125,7 +124,7 @@ function About({ alert }: { alert: AlertDetails }) {
       </ol>
       {alert.description !== null && <Description text={alert.description} />}
       <dl className={styles.facts}>
-        {(isWhole ? alert.fields : alert.fields.slice(0, FIELDS_SHOWN)).map((field, at) => (
+        {(isWhole ? alert.fields : alert.fields.slice(0, atFirst)).map((field, at) => (
           <Fact key={at} name={field.name} value={field.value === null ? "none" : String(field.value)} />
         ))}
         {alert.product && <Fact name="Product" value={alert.product.name} />}

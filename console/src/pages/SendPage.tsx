@@ -125,7 +125,7 @@ export function SendPage() {
         )}
       </form>
       {preview.data && <Receivers preview={preview.data} />}
-      {shown.title.trim() === "" && <p className={styles.subtle}>Enter a title to see both messages, and who would hear of them.</p>}
+      {shown.title.trim() === "" && <p className={styles.subtle}>Both messages appear here once there is a title, and who would hear of them.</p>}
       <div className={styles.columns}>
         <Preview platform="slack" payload={preview.data?.messages.slack.payload} />
         <Preview platform="teams" payload={preview.data?.messages.teams.payload} />

@@ -124,6 +124,11 @@ async fn every_fault_of_the_files_is_said_at_once_and_nothing_is_changed() {
         "spaces: {data: {connectors: [{webhook_url: https://hooks.slack.com/services/T/B/secret\n",
     );
     write(&world, "broken.toml", "[spaces\n");
+    write(
+        &world,
+        "twice.yaml",
+        "spaces: {data: {connectors: [{name: '#late', connector_type: irc, webhook_url: '${A_URL}'}]}}\n",
+    );
     let (status, printed, said) = ends(
         &world,
         &[
@@ -134,6 +139,8 @@ async fn every_fault_of_the_files_is_said_at_once_and_nothing_is_changed() {
             "broken.yaml",
             "-f",
             "broken.toml",
+            "-f",
+            "twice.yaml",
             "-f",
             "nowhere.yaml",
         ],
@@ -151,6 +158,8 @@ async fn every_fault_of_the_files_is_said_at_once_and_nothing_is_changed() {
         "spaces.B A D: A slug has",
         "broken.yaml: ",
         "broken.toml: line 1",
+        "spaces.data: the space stands twice",
+        "spaces.data.connectors.0 (#late): connector_type must be one of",
         "nowhere.yaml: No such file",
         "the space nowhere-at-all: ",
     ] {
@@ -189,6 +198,14 @@ async fn what_export_writes_changes_nothing_when_it_is_applied() {
         let document: Value = serde_json::from_str(&as_json).unwrap();
         assert!(schema.is_valid(&document), "{document}");
     }
+    world
+        .connect_for("/services/b", "#data-a", &json!(["low"]))
+        .await;
+    let said = ends(&world, &["export", "--space", "data"]).2;
+    assert!(
+        said.contains("several connectors are called #data-a"),
+        "{said}"
+    );
     let wrong = json!({"spaces": {"data": {"connectors": [{"name": "a", "connector_type": "irc", "webhook_url": "${A}"}]}}});
     assert!(!schema.is_valid(&wrong));
 }

@@ -330,6 +330,7 @@ pub(super) fn export(options: ExportOptions) -> CommandResult {
                 .get(&format!("/spaces/{slug}/alert-connectors"))
                 .await?;
             let stored = stored.as_array().into_iter().flatten();
+            warn_of_names_that_stand_twice(&slug, stored.clone());
             let connectors: Vec<Value> = stored
                 .map(|one| exported(&slug, one, &mut variables))
                 .collect();
@@ -348,6 +349,19 @@ pub(super) fn export(options: ExportOptions) -> CommandResult {
         }
         Ok(say(written.trim_end())?)
     })
+}
+
+/// Files know connectors by their names, so `apply` refuses a file with several of one name.
+fn warn_of_names_that_stand_twice<'s>(slug: &Slug, stored: impl Iterator<Item = &'s Value>) {
+    let (mut names, mut warned) = (BTreeSet::new(), BTreeSet::new());
+    for one in stored {
+        let name = text(one, "name");
+        if !names.insert(name.clone()) && warned.insert(name.clone()) {
+            talk(format_args!(
+                "warning: {slug}: several connectors are called {name}; give them names of their own before you apply"
+            ));
+        }
+    }
 }
 
 /// A connector as a file names it, with a variable in place of its URL.

@@ -89,7 +89,10 @@ impl Reader {
             return self.fault(place, Slug::RULE);
         };
         if self.spaces.iter().any(|other| other.slug == slug) {
-            return self.fault(place, "the space stands twice; put its connectors together");
+            self.fault(
+                place,
+                "the space stands twice; put its connectors together, in one file",
+            );
         }
         let Value::Object(mut space) = space else {
             return self.fault(place, "a space must be a mapping with the key connectors");

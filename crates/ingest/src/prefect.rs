@@ -100,7 +100,12 @@ fn of_run<'j>(mut draft: Draft<'j>, run: Run<'j>) -> Option<Draft<'j>> {
     let (status, severity) = match state_type {
         "FAILED" | "CRASHED" => (AlertStatus::Active, Severity::High),
         "COMPLETED" => (AlertStatus::Resolved, Severity::Medium),
-        _ => return None,
+        "SCHEDULED" | "PENDING" | "RUNNING" | "PAUSED" | "CANCELLING" | "CANCELLED" => return None,
+        other => {
+            let msg = format!("The state {other} is not known; it counts as a warning.");
+            draft.warn(|loc| loc.field("flow_run_state_type"), msg);
+            (AlertStatus::Active, Severity::Medium)
+        }
     };
     draft.status(status);
     draft.severity(severity);

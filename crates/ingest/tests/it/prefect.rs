@@ -83,3 +83,15 @@ fn a_notification_is_a_text_without_a_key() {
 fn another_shape_is_refused() {
     assert_eq!(fault(Source::Prefect, "{}"), "body.flow_run_state_type");
 }
+
+#[test]
+fn a_state_that_nobody_knows_is_told_and_not_left_out() {
+    let of = |state: &str| {
+        let body = format!(r#"{{"flow_name": "load", "flow_run_state_type": "{state}"}}"#);
+        read(Source::Prefect, &body)
+    };
+    assert_eq!(of("RUNNING").ignored, 1);
+    let unknown = of("STUCK").alerts.remove(0);
+    assert_eq!(unknown.alert.severity, Severity::Medium);
+    assert!(unknown.warnings.iter().any(|one| one.msg.contains("STUCK")));
+}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import weakref
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -105,6 +106,19 @@ def test_a_process_that_was_forked_sends_what_it_logs(world: World, client: Aler
     os.waitpid(child, 0)
     handler.close()
     assert sorted(alert["title"] for alert in of_type(world, "forked")) == ["child", "parent"]
+
+
+def test_the_end_of_a_process_does_not_wait_for_what_the_client_logs(caplog: pytest.LogCaptureFixture) -> None:
+    gone = AlertConnectors("http://127.0.0.1:1", "ack_1", "data", seconds=0.01)
+    handler = AlertHandler(gone, closing_seconds=60)
+    logging.getLogger().addHandler(handler)
+    try:
+        for number in range(2):
+            logging.getLogger("late").error("row %d", number)
+        logging.shutdown([weakref.ref(handler)])
+    finally:
+        logging.getLogger().removeHandler(handler)
+    assert not handler._thread.is_alive() and "records were not sent" not in caplog.text
 
 
 def test_the_clients_own_log_sends_nothing() -> None:

@@ -102,10 +102,24 @@ impl App {
     pub(crate) async fn accept(
         &self,
         poster: &impl Poster,
-        mut grant: Grant,
+        grant: Grant,
         posting: PostRequest<'_>,
     ) -> Result<StoredAlerts, ApiError> {
-        self.within_quota(&grant, posting.alerts.len()).await?;
+        let (wanted, mut new) = (posting.alerts.len(), 0);
+        let paid = self.within_quota(&grant, wanted).await?;
+        let stored = self.store_steps(poster, grant, posting, &mut new).await;
+        self.pay_back(paid, wanted.saturating_sub(new));
+        stored
+    }
+
+    /// Stores the steps, and counts the alerts that were not stored before.
+    async fn store_steps(
+        &self,
+        poster: &impl Poster,
+        mut grant: Grant,
+        posting: PostRequest<'_>,
+        new: &mut usize,
+    ) -> Result<StoredAlerts, ApiError> {
         let expiry = self.expiry();
         let mut stored = Vec::with_capacity(posting.alerts.len());
         let mut tries = 0;
@@ -127,7 +141,9 @@ impl App {
             let step = match self.store_step(submission).await? {
                 Acceptance::Stored(step) => {
                     let stored = step.iter().filter(|one| one.is_stored);
-                    self.meters.accepted(stored.clone().count());
+                    let count = stored.clone().count();
+                    self.meters.accepted(count);
+                    *new += count;
                     let events = stored.flat_map(SpaceEvent::of_accepted);
                     self.feed.publish(grant.roster.space.id, events);
                     step

@@ -63,7 +63,7 @@ pub(crate) struct ApiMeters {
 /// The label of requests beyond a quota.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OverQuota {
-    quota: &'static str,
+    limit: &'static str,
 }
 
 impl ApiMeters {
@@ -95,8 +95,8 @@ impl ApiMeters {
     }
 
     /// A request was refused for a limit of this name.
-    pub(crate) fn over_quota(&self, quota: &'static str) {
-        self.over_quota.get_or_create(&OverQuota { quota }).inc();
+    pub(crate) fn over_quota(&self, limit: &'static str) {
+        self.over_quota.get_or_create(&OverQuota { limit }).inc();
     }
 
     /// A request was answered. What matches no route counts as one.

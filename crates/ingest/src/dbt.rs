@@ -67,7 +67,7 @@ pub(crate) fn read(body: Json<'_>, reading: &mut Reading<'_>) -> Result<(), Vec<
     // Other tools have a list of results, too.
     if metadata.take("dbt_schema_version").is_none() && results.as_ref().is_some_and(names_no_node)
     {
-        let msg = "dbt's run_results.json says metadata.dbt_schema_version, or its results name their nodes by unique_id; this body does neither.";
+        let msg = "dbt's run_results.json has metadata.dbt_schema_version, or its results name their nodes by unique_id; this body does neither.";
         run_results.fault("metadata", FaultKind::Missing, msg);
     }
     let results = run_results.finish(results)?;

@@ -98,7 +98,7 @@ fn suite(
     let suite = suite.or_else(|| text(meta.take("expectation_suite_name")));
     // Other tools have a list of results, too, and one that is empty would end a problem.
     if is_success.is_none() && suite.is_none() {
-        let msg = format!("{SHAPE} says success, or names its suite; this body does neither.");
+        let msg = format!("{SHAPE} has success, or names its suite; this body does neither.");
         body.fault("success", FaultKind::Missing, msg);
     }
     let mut statistics = object(body.take("statistics"));

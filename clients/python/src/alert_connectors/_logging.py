@@ -8,6 +8,7 @@ import os
 import queue
 import threading
 import time
+from typing import Any
 
 from ._alert import Severity
 from ._client import AlertConnectors
@@ -47,10 +48,17 @@ class AlertHandler(logging.Handler):
         self._thread = threading.Thread(target=self._send_all, name="alert-connectors", daemon=True)
         self._thread.start()
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Queues a record. The client's own log is left out, or one failure would follow from another."""
+    def filter(self, record: logging.LogRecord) -> Any:
+        """Leaves the client's own log out, or one failure would follow from another.
+
+        It does so before the handler's lock is taken: ``logging.shutdown()`` holds that lock while it waits for this handler's thread.
+        """
         if record.name.startswith(("alert_connectors", "httpx", "httpcore")):
-            return
+            return False
+        return super().filter(record)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Queues a record."""
         if self._process != os.getpid():
             # A process that was forked has no thread, and what is queued is its parent's.
             self._begin()

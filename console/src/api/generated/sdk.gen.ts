@@ -859,7 +859,7 @@ export const listPauses = <ThrowOnError extends boolean = false>(options: Option
 /**
  * Show what a space uses of what it may have.
  *
- * A limit that is null is none. A request beyond one is answered 429, or 503 to a producer's webhook, since many producers drop what
+ * Null means no limit. A request beyond one is answered 429, or 503 to a producer's webhook, since many producers drop what
  * was answered 429; `Retry-After` says how long to wait.
  */
 export const getUsage = <ThrowOnError extends boolean = false>(options: Options<GetUsageData, ThrowOnError>) => (options.client ?? client).get<GetUsageResponses, GetUsageErrors, ThrowOnError>({

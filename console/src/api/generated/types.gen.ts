@@ -1610,7 +1610,7 @@ export type Problem = {
 };
 
 /**
- * What a space may have. A limit that is null is none.
+ * What a space may have. Null means no limit.
  */
 export type Quota = {
     /**
@@ -1833,7 +1833,7 @@ export type Trim = {
  */
 export type Usage = {
     /**
-     * The alerts of this day by UTC, as counted within the last minute.
+     * The alerts of this day by UTC, as counted within the last minute, and those since then, repeats of problems included.
      */
     alerts_today: number;
     /**

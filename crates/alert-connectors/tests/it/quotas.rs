@@ -34,7 +34,7 @@ async fn a_space_that_posts_too_fast_waits_and_the_others_do_not() {
     assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
     assert!((2..=100).contains(&waits(&refused)), "{}", waits(&refused));
     assert!(
-        refused.text.contains("quota alerts-per-second"),
+        refused.text.contains("limit alerts-per-second"),
         "{}",
         refused.text
     );
@@ -55,7 +55,7 @@ async fn a_space_that_posts_too_fast_waits_and_the_others_do_not() {
     let listed = world.get("/spaces/data/alerts?limit=200").await.body;
     assert_eq!(listed["items"].as_array().unwrap().len(), 100);
     let metrics = world.get("/metrics").await.text;
-    let counted = r#"alert_connectors_requests_over_quota_total{quota="alerts-per-second"} 3"#;
+    let counted = r#"alert_connectors_requests_over_quota_total{limit="alerts-per-second"} 3"#;
     assert!(metrics.contains(counted), "{metrics}");
 }
 
@@ -67,7 +67,7 @@ async fn a_day_has_a_limit_and_the_usage_says_what_is_left() {
     let refused = post_batch(&world, "data", 1).await;
     assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
     assert!(
-        refused.text.contains("quota alerts-per-day is 10"),
+        refused.text.contains("limit alerts-per-day is 10"),
         "{}",
         refused.text
     );
@@ -77,7 +77,7 @@ async fn a_day_has_a_limit_and_the_usage_says_what_is_left() {
     let second = json!({"name": "two", "connector_type": "slack", "webhook_url": format!("{}/two", world.receiver)});
     let second = world.post("/spaces/data/alert-connectors", &second).await;
     assert_eq!(second.status, StatusCode::CONFLICT);
-    assert!(second.text.contains("quota connectors"), "{}", second.text);
+    assert!(second.text.contains("limit connectors"), "{}", second.text);
 
     let usage = world.get("/spaces/data/usage").await.body;
     assert_eq!(

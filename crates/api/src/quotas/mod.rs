@@ -8,7 +8,7 @@ use std::{collections::HashMap, num::NonZeroU32, time::Duration};
 use alert_connectors_model::{Slug, Space};
 use jiff::Timestamp;
 
-pub(crate) use use_count::QuotaUse;
+pub(crate) use use_count::{Paid, QuotaUse};
 
 use crate::{ApiError, App, accept::Grant};
 
@@ -19,7 +19,7 @@ pub struct Quota {
     pub alerts_per_second: Option<NonZeroU32>,
     /// Alerts a second of each API key.
     pub key_alerts_per_second: Option<NonZeroU32>,
-    /// Alerts a day, by UTC. Repeats of a problem are no alerts of their own.
+    /// Alerts a day, by UTC. A repeat of a problem counts until the store is asked again, which it is once a minute.
     pub alerts_per_day: Option<NonZeroU32>,
     /// Connectors, beside the limit of 500 that every space has.
     pub connectors: Option<NonZeroU32>,
@@ -70,8 +70,7 @@ impl Limit {
             Self::KeyPerSecond(most) => ("This API key", most),
         };
         let detail = format!(
-            "{who} has posted as many alerts as it may: the quota {} is {most}. Nothing of the request is stored; repeat it after \
-             the time in Retry-After.",
+            "{who} has posted as many alerts as it may: the limit {} is {most}. Repeat the request after the time in Retry-After.",
             self.name()
         );
         ApiError::too_many(detail, wait)
@@ -79,8 +78,12 @@ impl Limit {
 }
 
 impl App {
-    /// Lets some alerts in, unless their space or key has posted as much as it may.
-    pub(crate) async fn within_quota(&self, grant: &Grant, alerts: usize) -> Result<(), ApiError> {
+    /// Lets some alerts in, unless their space or key has posted as much as it may. Returns what was paid, if there is a limit.
+    pub(crate) async fn within_quota(
+        &self,
+        grant: &Grant,
+        alerts: usize,
+    ) -> Result<Option<Paid>, ApiError> {
         let space = &grant.roster.space;
         let quota = self.quotas.of(space);
         if quota.alerts_per_day.is_some() {
@@ -95,17 +98,25 @@ impl App {
         })
     }
 
+    /// Gives back what a request paid for alerts that were not stored: the store failed, or has had them already.
+    pub(crate) fn pay_back(&self, paid: Option<Paid>, alerts: usize) {
+        if let Some(paid) = paid.filter(|_| alerts > 0) {
+            self.quota_use.pay_back(paid, alerts);
+        }
+    }
+
     /// How many alerts a space has posted today. They are counted in the store once a minute, since other servers may take some of
     /// them.
     pub(crate) async fn alerts_today(&self, space: &Space) -> Result<u64, ApiError> {
         let now = self.clock.now();
-        if let Some(count) = self.quota_use.today(space.id, now) {
-            return Ok(count);
-        }
+        let let_in = match self.quota_use.today(space.id, now) {
+            Ok(count) => return Ok(count),
+            Err(let_in) => let_in,
+        };
         let summary = self.store.summary(space.id, day_of(now).began).await?;
         let kinds: u64 = summary.kinds.iter().map(|kind| kind.count).sum();
         let count = kinds + summary.other;
-        self.quota_use.counted(space.id, count, now);
+        self.quota_use.counted(space.id, count, let_in, now);
         Ok(count)
     }
 }

@@ -1,5 +1,6 @@
-//! What spaces and keys have posted lately. A request pays once its alerts are let in, and may overdraw what is left: a batch is taken
-//! whole, however small the limit, and its space then waits until the debt is paid.
+//! What spaces and keys have posted lately. A request pays before its alerts are stored, gets back what it paid for alerts that were not
+//! stored, and may overdraw what is left: a batch is taken whole, however small the limit, and its space then waits until the debt is
+//! paid.
 
 use std::{
     collections::HashMap,
@@ -30,12 +31,23 @@ struct Uses {
     days: HashMap<SpaceId, DayCount>,
 }
 
-/// The alerts of a day: as the store counted them, and those since then.
+/// The alerts of a day: as the store counted them, and those that were let in since the store was asked.
 #[derive(Debug, Clone, Copy)]
 struct DayCount {
     day: Day,
-    alerts: u64,
-    counted_at: Instant,
+    stored: u64,
+    /// All that were let in here, on any day, and how many of them when the store was asked.
+    let_in: u64,
+    let_in_when_asked: u64,
+    asked_at: Instant,
+}
+
+/// What a request has paid.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Paid {
+    space: SpaceId,
+    key: Option<KeyId>,
+    quota: Quota,
 }
 
 impl QuotaUse {
@@ -47,12 +59,12 @@ impl QuotaUse {
         quota: Quota,
         alerts: usize,
         now: Timestamp,
-    ) -> Result<(), (Limit, Duration)> {
+    ) -> Result<Option<Paid>, (Limit, Duration)> {
         let has_limit = quota.alerts_per_second.is_some()
             || quota.key_alerts_per_second.is_some()
             || quota.alerts_per_day.is_some();
-        if !has_limit {
-            return Ok(());
+        if !has_limit || alerts == 0 {
+            return Ok(None);
         }
         let at = Instant::now();
         let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -75,29 +87,60 @@ impl QuotaUse {
             uses.keys.pay(key, most, alerts, at);
         }
         if let Some(day) = uses.days.get_mut(&space) {
-            day.alerts += alerts as u64;
+            day.let_in += alerts as u64;
         }
-        Ok(())
+        Ok(Some(Paid { space, key, quota }))
     }
 
-    /// How many alerts a space has posted today, if that was counted lately.
-    pub(super) fn today(&self, space: SpaceId, now: Timestamp) -> Option<u64> {
-        let uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = uses.days.get(&space)?;
-        count.is_current(day_of(now)).then_some(count.alerts)
+    /// Gives back what was paid for alerts that were not stored.
+    pub(super) fn pay_back(&self, paid: Paid, alerts: usize) {
+        let Paid { space, key, quota } = paid;
+        let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(most) = quota.alerts_per_second {
+            uses.spaces.pay_back(&space, most, alerts);
+        }
+        if let Some((key, most)) = key.zip(quota.key_alerts_per_second) {
+            uses.keys.pay_back(&key, most, alerts);
+        }
+        if let Some(day) = uses.days.get_mut(&space) {
+            day.let_in = day.let_in.saturating_sub(alerts as u64);
+        }
     }
 
-    /// How many the store counted.
-    pub(super) fn counted(&self, space: SpaceId, alerts: u64, now: Timestamp) {
+    /// How many alerts a space has posted today. If it is time to ask the store, one caller is told how many were let in until now, and
+    /// the others go on with the count that there is.
+    pub(super) fn today(&self, space: SpaceId, now: Timestamp) -> Result<u64, u64> {
+        let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(count) = uses.days.get_mut(&space) else {
+            return Err(0);
+        };
+        if count.is_current(day_of(now)) {
+            return Ok(count.alerts());
+        }
+        count.asked_at = Instant::now();
+        Err(count.let_in)
+    }
+
+    /// How many the store counted, which was asked when so many had been let in.
+    pub(super) fn counted(
+        &self,
+        space: SpaceId,
+        stored: u64,
+        let_in_when_asked: u64,
+        now: Timestamp,
+    ) {
         let day = day_of(now);
         let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if uses.days.len() >= KEPT_MIN {
             uses.days.retain(|_, count| count.is_current(day));
         }
+        let let_in = uses.days.get(&space).map_or(0, |count| count.let_in);
         let count = DayCount {
             day,
-            alerts,
-            counted_at: Instant::now(),
+            stored,
+            let_in: let_in.max(let_in_when_asked),
+            let_in_when_asked,
+            asked_at: Instant::now(),
         };
         uses.days.insert(space, count);
     }
@@ -112,7 +155,7 @@ impl Uses {
     ) -> Result<(), (Limit, Duration)> {
         let day = day_of(now);
         let posted = self.days.get(&space).filter(|count| count.day == day);
-        if posted.is_none_or(|count| count.alerts < u64::from(most.get())) {
+        if posted.is_none_or(|count| count.alerts() < u64::from(most.get())) {
             return Ok(());
         }
         let wait = Duration::try_from(day.ends.duration_since(now)).unwrap_or_default();
@@ -122,16 +165,27 @@ impl Uses {
 
 impl DayCount {
     fn is_current(&self, day: Day) -> bool {
-        self.day == day && self.counted_at.elapsed() < COUNTED_EVERY
+        self.day == day && self.asked_at.elapsed() < COUNTED_EVERY
+    }
+
+    fn alerts(&self) -> u64 {
+        self.stored + self.let_in.saturating_sub(self.let_in_when_asked)
     }
 }
 
 /// Those who have posted lately, each with the time by which what they posted is paid off at their limit a second.
-struct Recent<K>(HashMap<K, Instant>);
+struct Recent<K> {
+    paid_off: HashMap<K, Instant>,
+    /// How many there are when those who owe nothing are forgotten.
+    forgets_at: usize,
+}
 
 impl<K> Default for Recent<K> {
     fn default() -> Self {
-        Self(HashMap::new())
+        Self {
+            paid_off: HashMap::new(),
+            forgets_at: KEPT_MIN,
+        }
     }
 }
 
@@ -141,7 +195,7 @@ const BURST: Duration = Duration::from_secs(1);
 impl<K: Eq + std::hash::Hash> Recent<K> {
     /// Whether one more alert may come, or how long it waits.
     fn check(&self, of: &K, most: NonZeroU32, at: Instant) -> Result<(), Duration> {
-        let debt = self.0.get(of).map_or(Duration::ZERO, |paid_off| {
+        let debt = self.paid_off.get(of).map_or(Duration::ZERO, |paid_off| {
             paid_off.saturating_duration_since(at)
         });
         let wait = (debt + BURST / most.get()).saturating_sub(BURST);
@@ -149,13 +203,25 @@ impl<K: Eq + std::hash::Hash> Recent<K> {
     }
 
     fn pay(&mut self, of: K, most: NonZeroU32, alerts: usize, at: Instant) {
-        if self.0.len() >= KEPT_MIN {
-            self.0.retain(|_, paid_off| *paid_off > at);
+        if self.paid_off.len() >= self.forgets_at {
+            self.paid_off.retain(|_, paid_off| *paid_off > at);
+            self.forgets_at = KEPT_MIN.max(2 * self.paid_off.len());
         }
-        let price = Duration::from_secs(alerts as u64) / most.get();
-        let paid_off = self.0.entry(of).or_insert(at);
-        *paid_off = (*paid_off).max(at) + price;
+        let paid_off = self.paid_off.entry(of).or_insert(at);
+        *paid_off = (*paid_off).max(at) + price(most, alerts);
     }
+
+    fn pay_back(&mut self, of: &K, most: NonZeroU32, alerts: usize) {
+        if let Some(paid_off) = self.paid_off.get_mut(of) {
+            *paid_off = paid_off
+                .checked_sub(price(most, alerts))
+                .unwrap_or(*paid_off);
+        }
+    }
+}
+
+fn price(most: NonZeroU32, alerts: usize) -> Duration {
+    Duration::from_secs(alerts as u64) / most.get()
 }
 
 #[cfg(test)]
@@ -217,6 +283,22 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn what_was_not_stored_is_paid_back_and_nothing_costs_nothing() {
+        let posting = Posting::new(Quota {
+            alerts_per_second: NonZeroU32::new(1),
+            ..Quota::default()
+        });
+        let (uses, quota) = (&posting.uses, posting.quota);
+        for _ in 0..3 {
+            let paid = uses.post(posting.space, None, quota, 5, posting.now);
+            uses.pay_back(paid.unwrap().unwrap(), 5);
+        }
+        assert_eq!(posting.post(5), None);
+        assert_eq!(posting.post(0), None);
+        assert_eq!(posting.post(1), Some(("alerts-per-second", 5_000)));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_key_has_a_limit_of_its_own_and_what_is_refused_costs_nothing() {
         let posting = Posting::new(Quota {
             alerts_per_second: NonZeroU32::new(3),
@@ -228,7 +310,7 @@ mod tests {
         let without = posting
             .uses
             .post(posting.space, None, posting.quota, 1, posting.now);
-        assert_eq!(without, Ok(()));
+        assert!(without.is_ok());
     }
 
     #[tokio::test(start_paused = true)]
@@ -238,12 +320,17 @@ mod tests {
             ..Quota::default()
         });
         posting.now = "2026-01-01T23:59:00Z".parse().unwrap();
-        posting.uses.counted(posting.space, 4, posting.now);
+        posting.uses.counted(posting.space, 4, 0, posting.now);
         assert_eq!(posting.post(2), None);
-        assert_eq!(posting.uses.today(posting.space, posting.now), Some(6));
+        assert_eq!(posting.uses.today(posting.space, posting.now), Ok(6));
         assert_eq!(posting.post(1), Some(("alerts-per-day", 60_000)));
         tokio::time::advance(COUNTED_EVERY).await;
-        assert_eq!(posting.uses.today(posting.space, posting.now), None);
+        // One asks the store, and what is let in meanwhile is not forgotten.
+        assert_eq!(posting.uses.today(posting.space, posting.now), Err(2));
+        assert_eq!(posting.uses.today(posting.space, posting.now), Ok(6));
+        posting.uses.counted(posting.space, 3, 2, posting.now);
+        assert_eq!(posting.post(1), None);
+        assert_eq!(posting.uses.today(posting.space, posting.now), Ok(4));
         posting.now = "2026-01-02T00:00:00Z".parse().unwrap();
         assert_eq!(posting.post(1), None);
     }
@@ -263,6 +350,6 @@ mod tests {
             1,
             Instant::now(),
         );
-        assert_eq!(recent.0.len(), 1);
+        assert_eq!(recent.paid_off.len(), 1);
     }
 }

@@ -368,6 +368,7 @@ fn record_json(space_id: SpaceId, record: &AlertRecord) -> String {
         &tail,
     )
 }
+
 fn summaries(deliveries: &[AcceptedDelivery]) -> Vec<schema::DeliverySummary<'_>> {
     let summaries = deliveries.iter().map(|delivery| schema::DeliverySummary {
         id: delivery.id,
@@ -378,7 +379,8 @@ fn summaries(deliveries: &[AcceptedDelivery]) -> Vec<schema::DeliverySummary<'_>
     summaries.collect()
 }
 
-pub(super) fn matches<'r>(roster: &'r Roster, alert: &Alert) -> Vec<schema::ConnectorMatch<'r>> {
+/// What the filters of each connector make of an alert.
+fn matches<'r>(roster: &'r Roster, alert: &Alert) -> Vec<schema::ConnectorMatch<'r>> {
     let one = |connector: &'r std::sync::Arc<alert_connectors_model::Connector>| {
         let rule = connector.matches(alert);
         schema::ConnectorMatch {
@@ -390,4 +392,17 @@ pub(super) fn matches<'r>(roster: &'r Roster, alert: &Alert) -> Vec<schema::Conn
         }
     };
     roster.connectors.iter().map(one).collect()
+}
+
+/// The same, as previews show it. A key that may only send stands in the addresses of hooks, which many people may see, so it is shown no more
+/// than what posting shows: the connectors that match.
+pub(super) fn shown_matches<'r>(
+    entry: &'r Entry,
+    alert: &Alert,
+) -> Vec<schema::ConnectorMatch<'r>> {
+    let mut shown = matches(&entry.roster, alert);
+    if entry.caller.only_sends() {
+        shown.retain(|one| one.matched);
+    }
+    shown
 }

@@ -82,7 +82,7 @@ pub(super) async fn create(
     let bytes = body::read(&app, &headers, request, BODY_BYTES_MAX).await?;
     let new = parse_new_connector(body::parse(&bytes)?, &app.rules).map_err(ApiError::invalid)?;
     let now = app.clock.now();
-    has_room(&app, &entry)?;
+    refuse_beyond_quota(&app, &entry)?;
     let id = ConnectorId::new(now, &*app.random);
     let creator = entry.caller.user.clone();
     let created = permitted!(
@@ -108,8 +108,8 @@ pub(super) async fn create(
     }
 }
 
-/// Whether the space's quota allows one more connector. Of several requests at the same moment, each may be the last one.
-fn has_room(app: &App, entry: &Entry) -> Result<(), ApiError> {
+/// Refuses a connector beyond the space's quota. Of several requests at the same moment, each may be the last one.
+fn refuse_beyond_quota(app: &App, entry: &Entry) -> Result<(), ApiError> {
     let Some(most) = app.quotas.of(entry.space()).connectors else {
         return Ok(());
     };
@@ -117,7 +117,7 @@ fn has_room(app: &App, entry: &Entry) -> Result<(), ApiError> {
         return Ok(());
     }
     let detail = format!(
-        "The space has as many connectors as it may: the quota connectors is {most}; delete one first."
+        "The space has as many connectors as it may: the limit connectors is {most}; delete one first."
     );
     Err(ApiError::new(ErrorKind::Conflict, detail))
 }

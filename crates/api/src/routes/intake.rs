@@ -24,7 +24,7 @@ use jiff::Timestamp;
 use serde_json::value::RawValue;
 
 use super::{
-    alerts::{alert_json, json, matches},
+    alerts::{alert_json, json, shown_matches},
     gate::Gate,
     schema,
 };
@@ -196,7 +196,7 @@ pub(super) async fn preview(
             slack: schema::PreviewMessage::of(ConnectorType::Slack, shown),
             teams: schema::PreviewMessage::of(ConnectorType::Teams, shown),
         },
-        connectors: matches(&entry.roster, &prepared.alert),
+        connectors: shown_matches(&entry, &prepared.alert),
         warnings: &prepared.warnings,
     };
     Ok(axum::Json(body).into_response())

@@ -12,7 +12,7 @@ use crate::{ApiError, App, Quota, entry::Viewer, quotas::day_of};
 
 /// Show what a space uses of what it may have.
 ///
-/// A limit that is null is none. A request beyond one is answered 429, or 503 to a producer's webhook, since many producers drop what
+/// Null means no limit. A request beyond one is answered 429, or 503 to a producer's webhook, since many producers drop what
 /// was answered 429; `Retry-After` says how long to wait.
 #[utoipa::path(
     get, path = "/spaces/{slug}/usage", operation_id = "getUsage", tag = "alerts",

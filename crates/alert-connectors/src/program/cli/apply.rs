@@ -104,7 +104,7 @@ pub(super) fn run(options: Options) -> CommandResult {
                     refused.push(format!("the space {}: {line}", space.slug));
                 }
                 // The faults of the files are known without the server.
-                Err(_) if !faults.is_empty() => break,
+                Err(_) if !faults.is_empty() || !refused.is_empty() => break,
                 Err(other) => return Err(other),
             }
         }
@@ -330,7 +330,7 @@ pub(super) fn export(options: ExportOptions) -> CommandResult {
                 .get(&format!("/spaces/{slug}/alert-connectors"))
                 .await?;
             let stored = stored.as_array().into_iter().flatten();
-            warn_of_names_that_stand_twice(&slug, stored.clone());
+            warn_of_duplicate_names(&slug, stored.clone());
             let connectors: Vec<Value> = stored
                 .map(|one| exported(&slug, one, &mut variables))
                 .collect();
@@ -352,7 +352,7 @@ pub(super) fn export(options: ExportOptions) -> CommandResult {
 }
 
 /// Files know connectors by their names, so `apply` refuses a file with several of one name.
-fn warn_of_names_that_stand_twice<'s>(slug: &Slug, stored: impl Iterator<Item = &'s Value>) {
+fn warn_of_duplicate_names<'s>(slug: &Slug, stored: impl Iterator<Item = &'s Value>) {
     let (mut names, mut warned) = (BTreeSet::new(), BTreeSet::new());
     for one in stored {
         let name = text(one, "name");

@@ -43,7 +43,7 @@ pub(super) struct Create {
     /// Only for this space; for every space of yours if left out
     #[arg(long, value_name = "SLUG", add = by_spaces())]
     space: Option<String>,
-    /// send: only post alerts; all: everything that you may do
+    /// send: only post and preview alerts; all: everything that you may do
     #[arg(long, default_value = "send")]
     scope: String,
     /// When it ends, an RFC 3339 time; never if left out

@@ -91,7 +91,7 @@ impl Reader {
         if self.spaces.iter().any(|other| other.slug == slug) {
             self.fault(
                 place,
-                "the space stands twice; put its connectors together, in one file",
+                "the space appears twice; put its connectors together, in one file",
             );
         }
         let Value::Object(mut space) = space else {
@@ -115,7 +115,7 @@ impl Reader {
             {
                 self.fault(
                     &place,
-                    "the name stands twice; connectors are known by their names",
+                    "the name appears twice; connectors are known by their names",
                 );
             }
             connectors.extend(self.connector(path, &place, one));

@@ -264,7 +264,7 @@ impl Sending {
         body: &Value,
         key: &str,
     ) -> Result<(StatusCode, Value), CommandError> {
-        let mut wait = AGAIN_AFTER;
+        let (mut wait, mut may_be_stored) = (AGAIN_AFTER, false);
         loop {
             let left = self.ends_at.saturating_duration_since(Instant::now());
             let request = self
@@ -278,10 +278,11 @@ impl Sending {
             if !CANNOT_NOW.contains(&status) && !has_met_quota {
                 return Ok((status, answer));
             }
+            may_be_stored |= !has_met_quota;
             let pause = asked.unwrap_or_default().max(wait);
             if Instant::now() + pause > self.ends_at {
                 let detail = text(&answer, "detail");
-                if has_met_quota {
+                if !may_be_stored {
                     return Err(CommandError::Refused(detail));
                 }
                 return Err(CommandError::Unreachable(format!(

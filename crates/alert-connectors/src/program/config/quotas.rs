@@ -42,11 +42,11 @@ fn one(text: &str) -> Result<OneLimit, String> {
     let wrong = |what: String| format!("{what}; {HOW_TO_WRITE}");
     let (name, most) = text
         .split_once('=')
-        .ok_or_else(|| wrong(format!("{text:?} is no quota")))?;
+        .ok_or_else(|| wrong(format!("{text:?} sets no limit")))?;
     let (space, name) = match name.split_once(':') {
         Some((space, name)) => {
             let slug = Slug::parse(space);
-            let no_slug = || wrong(format!("{space:?} is no slug of a space"));
+            let no_slug = || wrong(format!("{space:?} is not a valid slug"));
             (Some(slug.ok_or_else(no_slug)?), name)
         }
         None => (None, name),
@@ -56,12 +56,16 @@ fn one(text: &str) -> Result<OneLimit, String> {
         "key-alerts-per-second" => |quota, most| quota.key_alerts_per_second = most,
         "alerts-per-day" => |quota, most| quota.alerts_per_day = most,
         "connectors" => |quota, most| quota.connectors = most,
-        _ => return Err(wrong(format!("{name:?} is no limit"))),
+        _ => return Err(wrong(format!("there is no limit {name:?}"))),
     };
     let most = match most {
         "unlimited" => None,
         number => {
-            let no_number = |_malformed| wrong(format!("{number:?} is no number from 1"));
+            let no_number = |_malformed| {
+                wrong(format!(
+                    "{number:?} must be a whole number from 1 to 4294967295"
+                ))
+            };
             Some(number.parse().map_err(no_number)?)
         }
     };

@@ -21,6 +21,9 @@ use alert_connectors_api::Seldom;
 /// needs a moment to send. It is short, so that even 96 places change hands 9,600 times a second.
 const KEEPS_PLACE: Duration = Duration::from_millis(10);
 
+/// A connection that was told to give way has this long until another is told: its task may have to wait for a processor.
+const GIVES_WAY_WITHIN: Duration = Duration::from_millis(100);
+
 /// The connections that are open. Clones share it.
 #[derive(Clone)]
 pub(super) struct Admission(Arc<AdmissionState>);
@@ -68,8 +71,8 @@ impl Admission {
     }
 
     /// Returns the right to hold a connection open. Waits while no connection has to give way: while every one works for a known
-    /// caller, or is new. `has_sent` says whether the client has sent something by then: it does not wait for its client.
-    pub(super) async fn admit(&self, has_sent: impl FnOnce() -> bool) -> Option<Admitted> {
+    /// caller, or is new.
+    pub(super) async fn admit(&self) -> Option<Admitted> {
         let permit = match Arc::clone(&self.0.free).try_acquire_owned() {
             Ok(permit) => permit,
             Err(_full) => self.place_of_another().await?,
@@ -80,7 +83,7 @@ impl Admission {
             state: Mutex::default(),
             _permit: permit,
         };
-        admitted.becomes(|state| state.is_busy = has_sent());
+        admitted.is_idle();
         Some(admitted)
     }
 
@@ -112,7 +115,7 @@ impl Admission {
             return keeps_until;
         }
         first.remove().cancel();
-        now + KEEPS_PLACE
+        now + GIVES_WAY_WITHIN
     }
 
     fn yielding(&self) -> MutexGuard<'_, Yielding> {
@@ -177,7 +180,9 @@ impl Admitted {
         if let Some(before) = state.place.take() {
             yielding.order.remove(&before);
         }
-        state.place = state.used_by().map(|used_by| {
+        // One that was told to give way has no place any more.
+        let used_by = state.used_by().filter(|_| !self.closing.is_cancelled());
+        state.place = used_by.map(|used_by| {
             yielding.next += 1;
             let place = Rank {
                 used_by,
@@ -219,7 +224,7 @@ mod tests {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         };
-        let (admitted, gone) = tokio::join!(admission.admit(|| false), gone);
+        let (admitted, gone) = tokio::join!(admission.admit(), gone);
         drop(admitted.unwrap());
         (gone, began.elapsed())
     }
@@ -227,7 +232,7 @@ mod tests {
     async fn opened(admission: &Admission, count: usize) -> Vec<Admitted> {
         let mut connections = Vec::new();
         for _ in 0..count {
-            connections.push(admission.admit(|| false).await.unwrap());
+            connections.push(admission.admit().await.unwrap());
         }
         connections
     }
@@ -251,21 +256,11 @@ mod tests {
         for gone in [3, 3, 2, 0] {
             tokio::time::advance(KEEPS_PLACE).await;
             assert_eq!(who_gives_way(&admission, &mut connections).await.0, gone);
-            let known = admission.admit(|| false).await.unwrap();
+            let known = admission.admit().await.unwrap();
             known.is_known();
             known.is_busy();
             connections.push(known);
         }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn who_has_sent_something_stays_longer_than_who_has_not() {
-        let admission = Admission::new(2);
-        let mut connections = vec![
-            admission.admit(|| true).await.unwrap(),
-            admission.admit(|| false).await.unwrap(),
-        ];
-        assert_eq!(who_gives_way(&admission, &mut connections).await.0, 1);
     }
 
     #[tokio::test(start_paused = true)]
@@ -289,7 +284,7 @@ mod tests {
             connections[0].gives_way().await;
             connections.clear();
         };
-        let (admitted, ()) = tokio::join!(admission.admit(|| false), work_ends);
+        let (admitted, ()) = tokio::join!(admission.admit(), work_ends);
         assert!(admitted.is_some());
     }
 }

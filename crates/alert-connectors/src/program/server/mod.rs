@@ -27,7 +27,6 @@ use axum::{
 };
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use rustix::net::RecvFlags;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
@@ -91,14 +90,8 @@ async fn accept(
     admission: &Admission,
 ) -> std::io::Result<Option<(TcpStream, IpAddr, Admitted)>> {
     let (stream, peer) = listener.accept().await?;
-    let admitted = admission.admit(|| has_sent(&stream)).await;
+    let admitted = admission.admit().await;
     Ok(admitted.map(|admitted| (stream, peer.ip(), admitted)))
-}
-
-/// Whether the client has sent something: under a flood a connection waits to be accepted, and its request with it.
-fn has_sent(stream: &TcpStream) -> bool {
-    let looked = rustix::net::recv(stream, &mut [0], RecvFlags::PEEK | RecvFlags::DONTWAIT);
-    looked.is_ok_and(|(bytes, _)| bytes > 0)
 }
 
 async fn not_accepted(refused: &Seldom, error: &std::io::Error) {

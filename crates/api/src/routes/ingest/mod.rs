@@ -23,7 +23,7 @@ use self::{
     reading::Read,
 };
 use super::{
-    alerts::matches,
+    alerts::shown_matches,
     intake::{idempotency_key, remembered},
     schema,
 };
@@ -133,7 +133,7 @@ pub(super) async fn preview(
     let alerts = shown.map(|prepared| schema::IngestedAlert {
         alert: &prepared.alert,
         warnings: &prepared.warnings,
-        connectors: matches(&entry.roster, &prepared.alert),
+        connectors: shown_matches(&entry, &prepared.alert),
     });
     let left_out = read.alerts.len().saturating_sub(PREVIEWED_MAX);
     let body = schema::IngestPreview {

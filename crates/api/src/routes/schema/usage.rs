@@ -7,7 +7,7 @@ use super::answers;
 answers! {
     /// What a space uses of what it may have.
     Usage {
-        /// The alerts of this day by UTC, as counted within the last minute.
+        /// The alerts of this day by UTC, as counted within the last minute, and those since then, repeats of problems included.
         alerts_today: u64,
         /// When this day ends.
         #[schema(format = DateTime)]
@@ -18,7 +18,7 @@ answers! {
         quota: Quota,
     }
 
-    /// What a space may have. A limit that is null is none.
+    /// What a space may have. Null means no limit.
     Quota {
         /// Alerts a second of all callers together.
         #[schema(required)]

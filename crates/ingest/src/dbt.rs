@@ -60,8 +60,7 @@ pub(crate) fn read(body: Json<'_>, reading: &mut Reading<'_>) -> Result<(), Vec<
     let mut metadata = object(run_results.take("metadata"));
     let mut arguments = object(run_results.take("args"));
     let names_no_node = |results: &Vec<Json<'_>>| {
-        let names_one =
-            |result: &Json<'_>| object(Some(result.clone())).take("unique_id").is_some();
+        let names_one = |result: &Json<'_>| matches!(result, Json::Object(fields) if fields.iter().any(|(name, _)| name == "unique_id"));
         !results.is_empty() && !results.iter().any(names_one)
     };
     // Other tools have a list of results, too.

@@ -107,8 +107,8 @@ impl QuotaUse {
         }
     }
 
-    /// How many alerts a space has posted today. If it is time to ask the store, one caller is told how many were let in until now, and
-    /// the others go on with the count that there is.
+    /// How many alerts a space has posted today. Once a minute it fails for one caller, who counts again in the store; the error is how
+    /// many alerts were let in before that. The other callers go on with the count that there is.
     pub(super) fn today(&self, space: SpaceId, now: Timestamp) -> Result<u64, u64> {
         let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(count) = uses.days.get_mut(&space) else {

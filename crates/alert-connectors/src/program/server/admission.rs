@@ -21,7 +21,7 @@ use alert_connectors_api::Seldom;
 /// needs a moment to send. It is short, so that even 96 places change hands 9,600 times a second.
 const KEEPS_PLACE: Duration = Duration::from_millis(10);
 
-/// A connection that was told to give way has this long until another is told: its task may have to wait for a processor.
+/// How long a connection may take to close before the next one has to: its task may have to wait for a processor.
 const GIVES_WAY_WITHIN: Duration = Duration::from_millis(100);
 
 /// The connections that are open. Clones share it.

@@ -36,7 +36,7 @@ pub(crate) fn read(
     let run = text(body.take("run_id"));
     let deployment = text(body.take("deployment_name"));
     body.finish(Some(()))?;
-    let status = status(state.as_deref());
+    let status = status(state.as_deref(), &mut draft);
     draft.status(status);
     draft.severity(Severity::High);
     let word = match status {
@@ -73,9 +73,22 @@ fn name_problem(draft: &mut Draft<'_>, policy: Option<&str>, subject: Option<&st
     draft.text("dedup_key", key);
 }
 
-fn status(state: Option<&str>) -> AlertStatus {
+/// The state of a run, of an asset's health or of its freshness. A policy alerts of what goes wrong, such as a run that is started and takes
+/// too long, so that a body without a state is a problem; one with a state that nobody knows is too, and says so.
+fn status(state: Option<&str>, draft: &mut Draft<'_>) -> AlertStatus {
     match state.map(str::to_ascii_uppercase).as_deref() {
-        Some("SUCCESS" | "HEALTHY" | "PASSING" | "FRESH") => AlertStatus::Resolved,
-        Some(_) | None => AlertStatus::Active,
+        Some("SUCCESS" | "HEALTHY" | "PASS" | "PASSED" | "PASSING" | "FRESH") => {
+            AlertStatus::Resolved
+        }
+        None
+        | Some(
+            "FAILURE" | "FAILED" | "FAIL" | "FAILING" | "CANCELED" | "CANCELING" | "STARTED"
+            | "DEGRADED" | "UNHEALTHY" | "WARNING" | "WARN" | "STALE" | "OVERDUE",
+        ) => AlertStatus::Active,
+        Some(other) => {
+            let msg = format!("The state {other} is not known; it counts as failed.");
+            draft.warn(Loc::clone, msg);
+            AlertStatus::Active
+        }
     }
 }

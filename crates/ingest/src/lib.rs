@@ -22,4 +22,5 @@ mod values;
 pub use cloudevents::EventData;
 pub use hook::{HookOptions, HookRefusal, HookShape, read_hook};
 pub use mapping::Mapping;
+pub use signature::Signature;
 pub use source::{Ingested, Source, event_of_headers};

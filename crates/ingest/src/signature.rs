@@ -12,6 +12,23 @@ use ring::hmac;
 /// A signed time may be off by this much, so that a body can't be sent again much later.
 const OFF_MAX: SignedDuration = SignedDuration::from_mins(5);
 
+/// What the signature of a body shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signature {
+    /// The secret signed the body, and lately where the source signs the time.
+    Valid,
+    /// The secret signed the body at a time that is off by more than five minutes.
+    OutOfTime,
+    /// There is no signature, or another secret made it.
+    Invalid,
+}
+
+impl Signature {
+    fn of(is_valid: bool) -> Self {
+        if is_valid { Self::Valid } else { Self::Invalid }
+    }
+}
+
 /// How a source signs.
 pub(crate) struct Scheme {
     /// The header with the signature, in lower case.
@@ -52,27 +69,30 @@ pub(crate) const DBT_CLOUD: Scheme = Scheme {
 
 impl Scheme {
     /// Whether the secret signed the body. `header` finds the value of a header of the request by its name in lower case.
-    pub(crate) fn is_valid<'h>(
+    pub(crate) fn verify<'h>(
         &self,
         secret: &Secret,
         header: &dyn Fn(&str) -> Option<&'h str>,
         body: &[u8],
         now: Timestamp,
-    ) -> bool {
+    ) -> Signature {
         let signature = header(self.header).and_then(|value| value.strip_prefix(self.prefix));
         let tag = signature.and_then(|text| match self.encoding {
             Encoding::Hex => bytes_of_hex(text),
             Encoding::Base64 => BASE64_STANDARD.decode(text).ok(),
         });
         let Some(tag) = tag else {
-            return false;
+            return Signature::Invalid;
         };
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
         match self.time_header.and_then(header) {
-            None => hmac::verify(&key, body, &tag).is_ok(),
+            None => Signature::of(hmac::verify(&key, body, &tag).is_ok()),
             Some(time) => {
                 let signed = [time.as_bytes(), b":", body].concat();
-                is_near(time, now) && hmac::verify(&key, &signed, &tag).is_ok()
+                match Signature::of(hmac::verify(&key, &signed, &tag).is_ok()) {
+                    Signature::Valid if !is_near(time, now) => Signature::OutOfTime,
+                    other => other,
+                }
             }
         }
     }
@@ -115,6 +135,10 @@ mod tests {
 
     impl Signed<'_> {
         fn is_valid(&self, headers: &[(&str, &str)], now: i64) -> bool {
+            self.verify(headers, now) == Signature::Valid
+        }
+
+        fn verify(&self, headers: &[(&str, &str)], now: i64) -> Signature {
             let header = |name: &str| {
                 let mut headers = headers.iter();
                 headers.find_map(|(known, value)| (*known == name).then_some(*value))
@@ -123,7 +147,7 @@ mod tests {
                 Secret::new(self.secret),
                 Timestamp::from_second(now).unwrap(),
             );
-            self.scheme.is_valid(&secret, &header, self.body, now)
+            self.scheme.verify(&secret, &header, self.body, now)
         }
     }
 
@@ -184,18 +208,32 @@ mod tests {
 
     #[test]
     fn a_signed_time_is_part_of_what_is_signed_and_near() {
-        let is_valid = |time: &str, signature: &str, now: i64| {
+        let verify = |time: &str, signature: &str, now: i64| {
             let headers = [
                 ("x-grafana-alerting-signature", signature),
                 ("x-grafana-alerting-timestamp", time),
             ];
-            OF_GRAFANA.is_valid(&headers, now)
+            OF_GRAFANA.verify(&headers, now)
         };
-        assert!(is_valid("1700000000", BY_GRAFANA_AT, 1_700_000_299));
-        assert!(is_valid("1700000000", BY_GRAFANA_AT, 1_699_999_701));
-        assert!(!is_valid("1700000000", BY_GRAFANA_AT, 1_700_000_301));
-        assert!(!is_valid("1700000001", BY_GRAFANA_AT, 1_700_000_000));
-        assert!(!is_valid("soon", BY_GRAFANA_AT, 1_700_000_000));
-        assert!(!is_valid("1700000000", BY_GRAFANA, 1_700_000_000));
+        for (time, signature, now, expected) in [
+            ("1700000000", BY_GRAFANA_AT, 1_700_000_299, Signature::Valid),
+            ("1700000000", BY_GRAFANA_AT, 1_699_999_701, Signature::Valid),
+            (
+                "1700000000",
+                BY_GRAFANA_AT,
+                1_700_000_301,
+                Signature::OutOfTime,
+            ),
+            (
+                "1700000001",
+                BY_GRAFANA_AT,
+                1_700_000_000,
+                Signature::Invalid,
+            ),
+            ("soon", BY_GRAFANA_AT, 1_700_000_000, Signature::Invalid),
+            ("1700000000", BY_GRAFANA, 1_700_000_000, Signature::Invalid),
+        ] {
+            assert_eq!(verify(time, signature, now), expected, "{time} {now}");
+        }
     }
 }

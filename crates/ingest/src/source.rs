@@ -10,7 +10,7 @@ use crate::{
     cloudevents::{self, EventData},
     dagster, dbt, great_expectations, openmetadata, pagerduty, prefect,
     reading::Reading,
-    signature::{self, Scheme},
+    signature::{self, Scheme, Signature},
 };
 
 /// A tool whose own bodies can be read.
@@ -111,15 +111,16 @@ impl Source {
     }
 
     /// Whether a secret signed a body. `header` finds the value of a header of the request by its name in lower case.
-    pub fn is_signed<'h>(
+    pub fn signature<'h>(
         self,
         secret: &Secret,
         header: &dyn Fn(&str) -> Option<&'h str>,
         body: &[u8],
         now: Timestamp,
-    ) -> bool {
-        let scheme = self.scheme();
-        scheme.is_some_and(|scheme| scheme.is_valid(secret, header, body, now))
+    ) -> Signature {
+        self.scheme().map_or(Signature::Invalid, |scheme| {
+            scheme.verify(secret, header, body, now)
+        })
     }
 
     const fn scheme(self) -> Option<Scheme> {

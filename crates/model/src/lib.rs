@@ -57,6 +57,6 @@ pub use random::{Random, SeededRandom};
 pub use secret::Secret;
 pub use severity::Severity;
 pub use space::{Role, Slug, Space};
-pub use suggest::closest_match;
+pub use suggest::{closest_match, is_slip_of};
 pub use user::{Email, KeyScope, User, display_name};
 pub use webhook_url::{Fingerprint, HostPattern, WebhookHost, WebhookUrl};

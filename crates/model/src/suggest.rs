@@ -17,6 +17,12 @@ pub fn closest_match<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -
     close.or_else(|| known.iter().copied().find(holds))
 }
 
+/// Whether a word is surely meant for a known one: no more than a quarter of its letters are wrong, missing or too many.
+pub fn is_slip_of(word: &str, known: &str) -> bool {
+    let letters: Vec<char> = word.chars().take(80).flat_map(char::to_lowercase).collect();
+    distance(&letters, known) <= known.len() / 4
+}
+
 /// The Levenshtein distance, row by row.
 fn distance(word: &[char], candidate: &str) -> usize {
     let mut row: Vec<usize> = (0..=word.len()).collect();
@@ -44,5 +50,16 @@ mod tests {
         assert_eq!(closest_match("names", known), Some("name"));
         assert_eq!(closest_match("url", known), Some("webhook_url"));
         assert_eq!(closest_match("colour", known), None);
+    }
+
+    #[test]
+    fn another_word_is_no_slip() {
+        assert!(is_slip_of("sevrity", "severity") && is_slip_of("Type", "type"));
+        for other in ["time", "content_type", "sv", "sig", "api-version", ""] {
+            assert!(
+                !is_slip_of(other, "type") && !is_slip_of(other, "severity"),
+                "{other}"
+            );
+        }
     }
 }

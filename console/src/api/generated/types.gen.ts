@@ -994,6 +994,11 @@ export type Health = {
 export type HealthState = 'paused' | 'blocked' | 'retrying' | 'healthy' | 'idle';
 
 /**
+ * What became of a producer's body.
+ */
+export type IngestAnswer = Ingested | PagerDutyEvent;
+
+/**
  * Rules that change the alerts of a source.
  */
 export type IngestMapping = {
@@ -3636,11 +3641,11 @@ export type IngestError = IngestErrors[keyof IngestErrors];
 
 export type IngestResponses = {
     /**
-     * What became of it
+     * What became of it; an event of PagerDuty's that acknowledges, of which nothing is stored
      */
-    200: Ingested;
+    200: IngestAnswer;
     /**
-     * The same, of an event of PagerDuty's
+     * An event of PagerDuty's that is stored
      */
     202: PagerDutyEvent;
 };

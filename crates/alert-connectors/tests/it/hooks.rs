@@ -145,6 +145,13 @@ async fn a_hook_answers_as_the_platform_does() {
         (status.as_u16(), problem["errors"].as_array().unwrap().len()),
         (422, 2)
     );
+    for (slip, meant) in [("sevrity=critical", "severity"), ("Type=jenkins", "type")] {
+        let (status, _, text) = post(&world, &format!("{key}?{slip}"), r#"{"text": "x"}"#).await;
+        assert_eq!(status.as_u16(), 422, "{slip}");
+        assert!(text.contains(&format!("Did you mean {meant}?")), "{text}");
+    }
+    let others = format!("{key}?api-version=2016-06-01&sp=%2Ftriggers&sv=1.0&sig=abc&time=9");
+    assert_eq!(post(&world, &others, r#"{"text": "x"}"#).await.0, 200);
     let large = format!(r#"{{"text": "{}"}}"#, "x".repeat(1_100_000));
     assert_eq!(post(&world, &key, &large).await.0, 413);
 }

@@ -3,7 +3,7 @@
 
 use alert_connectors_ingest::{HookOptions, HookRefusal, HookShape, read_hook};
 use alert_connectors_model::{
-    Alert, AlertStatus, AlertType, KeyScope, ParsedAlert, Severity, Slug,
+    Alert, AlertStatus, AlertType, KeyScope, ParsedAlert, Severity, Slug, is_slip_of,
 };
 use alert_connectors_store::PreparedAlert;
 use axum::{
@@ -199,10 +199,14 @@ async fn read(
 /// The parameters that a hook takes.
 const PARAMETERS: [&str; 2] = ["type", "severity"];
 
-/// Only these: a tool that believes that it calls a workflow of Teams' adds that one's.
+/// Only these, and what is nearly one of them, which is a slip of whoever wrote the address. A tool that believes that it calls a
+/// workflow of Teams adds that one's.
 fn own_parameters(query: &str) -> String {
     let all = url::form_urlencoded::parse(query.as_bytes());
-    let own = all.filter(|(name, _)| PARAMETERS.contains(&&**name));
+    let own = all.filter(|(name, _)| {
+        let is_meant = |parameter: &&str| *parameter == name || is_slip_of(name, parameter);
+        PARAMETERS.iter().any(is_meant)
+    });
     url::form_urlencoded::Serializer::new(String::new())
         .extend_pairs(own)
         .finish()

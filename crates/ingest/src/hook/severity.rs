@@ -42,7 +42,7 @@ struct Lead<'t> {
 
 impl<'t> Lead<'t> {
     fn of(title: &'t str) -> Self {
-        let title = without_emoji_names(title);
+        let title = without_address(title);
         let rest = title.trim_start_matches(|letter: char| !letter.is_alphanumeric());
         let before = title.strip_suffix(rest).unwrap_or_default();
         let end = rest.find(|letter: char| !letter.is_alphanumeric());
@@ -66,16 +66,25 @@ impl<'t> Lead<'t> {
     }
 }
 
-/// A title without the names of emoji that it begins with, such as `:fire:`.
-fn without_emoji_names(mut title: &str) -> &str {
-    while let Some((name, after)) = title
-        .trim_start()
-        .strip_prefix(':')
-        .and_then(|named| named.split_once(':'))
-        && !name.is_empty()
-        && !name.contains(char::is_whitespace)
-    {
-        title = after;
+/// A title without the names of emoji and the mentions that it begins with, such as `:fire: @channel`.
+fn without_address(mut title: &str) -> &str {
+    loop {
+        let rest = title.trim_start();
+        let shorter = without_emoji_name(rest).or_else(|| without_mention(rest));
+        match shorter {
+            Some(shorter) => title = shorter,
+            None => return title,
+        }
     }
-    title
+}
+
+fn without_emoji_name(title: &str) -> Option<&str> {
+    let (name, after) = title.strip_prefix(':')?.split_once(':')?;
+    let is_name = !name.is_empty() && !name.contains(char::is_whitespace);
+    is_name.then_some(after)
+}
+
+fn without_mention(title: &str) -> Option<&str> {
+    let (name, after) = title.strip_prefix('@')?.split_once(char::is_whitespace)?;
+    (!name.is_empty()).then_some(after)
 }

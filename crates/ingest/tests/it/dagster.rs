@@ -50,3 +50,19 @@ fn another_shape_is_refused() {
         "body.alert_summary"
     );
 }
+
+#[test]
+fn a_state_that_nobody_knows_counts_as_failed_and_says_so() {
+    let of = |state: &str| {
+        let body = format!(r#"{{"job": "load", "run_status": "{state}"}}"#);
+        let mut read = read(Source::Dagster, &body);
+        let alert = read.alerts.remove(0);
+        let warnings = alert.warnings.iter().map(|one| one.msg.clone());
+        (alert.alert.status, warnings.collect::<Vec<_>>())
+    };
+    assert_eq!(of("failure"), (AlertStatus::Active, Vec::new()));
+    assert_eq!(of("Success"), (AlertStatus::Resolved, Vec::new()));
+    let (status, warnings) = of("STUCK");
+    assert_eq!(status, AlertStatus::Active);
+    assert!(warnings.iter().any(|msg| msg.contains("STUCK")));
+}

@@ -181,6 +181,9 @@ fn the_leading_word_decides_before_the_colour() {
     for (title, colour, severity) in [
         ("CRITICAL: db is down", "good", Severity::Critical),
         (":fire: *[Error]* db is down", "", Severity::High),
+        ("@channel CRITICAL: db is down", "", Severity::Critical),
+        (":fire: @oncall @ann :fire: [low] a test", "", Severity::Low),
+        ("@channel", "", Severity::Medium),
         ("🔥 warning queue is long", "danger", Severity::Medium),
         ("Low disk space on db-1", "danger", Severity::High),
         ("Low: disk space", "danger", Severity::Low),

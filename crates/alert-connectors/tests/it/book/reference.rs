@@ -216,6 +216,9 @@ fn schema(name: &str, schema: &Value, page: &mut String) {
             .collect();
         write!(page, "\nOne of {}.\n", words.join(", ")).unwrap();
     }
+    if schema["oneOf"].is_array() {
+        write!(page, "\nEither {}.\n", kind(schema)).unwrap();
+    }
     let required: Vec<&str> = schema["required"]
         .as_array()
         .into_iter()

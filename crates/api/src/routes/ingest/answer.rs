@@ -12,19 +12,21 @@ use http::StatusCode;
 use super::{super::schema, reading::Read};
 use crate::accept::Stored;
 
-/// The answer of a source once all is stored.
+/// The answer of a source once all is stored. PagerDuty's clients get 202 for what is stored, as PagerDuty answers.
 pub(super) fn answer(source: Source, read: Read, stored: &[Stored]) -> Response {
-    match source {
-        Source::PagerDuty => {
-            let body = schema::PagerDutyEvent {
-                status: "success",
-                message: "Event processed",
-                dedup_key: read.dedup_key,
-            };
-            (StatusCode::ACCEPTED, Json(body)).into_response()
-        }
-        _ => Json(counted(read, stored)).into_response(),
-    }
+    let status = match source {
+        Source::PagerDuty if !read.alerts.is_empty() => StatusCode::ACCEPTED,
+        _ => StatusCode::OK,
+    };
+    let body = match source {
+        Source::PagerDuty => schema::IngestAnswer::PagerDuty(schema::PagerDutyEvent {
+            status: "success",
+            message: "Event processed",
+            dedup_key: read.dedup_key,
+        }),
+        _ => schema::IngestAnswer::Counted(counted(read, stored)),
+    };
+    (status, Json(body)).into_response()
 }
 
 fn counted(read: Read, stored: &[Stored]) -> schema::Ingested {

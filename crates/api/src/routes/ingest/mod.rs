@@ -48,8 +48,8 @@ use crate::{
     ),
     request_body(content = serde_json::Value, description = "The body of the producer's webhook"),
     responses(
-        (status = 200, description = "What became of it", body = schema::Ingested),
-        (status = 202, description = "The same, of an event of PagerDuty's", body = schema::PagerDutyEvent),
+        (status = 200, description = "What became of it; an event of PagerDuty's that acknowledges, of which nothing is stored", body = schema::IngestAnswer),
+        (status = 202, description = "An event of PagerDuty's that is stored", body = schema::PagerDutyEvent),
         (status = "default", response = schema::AnyProblem),
     )
 )]

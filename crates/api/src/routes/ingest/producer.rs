@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use alert_connectors_ingest::Source;
+use alert_connectors_ingest::{Signature, Source};
 use alert_connectors_model::Slug;
 use alert_connectors_store::{Roster, SourceSecret};
 use axum::body::Body;
@@ -111,8 +111,11 @@ impl<'r> Producer<'r> {
         match self.secret(&roster) {
             SourceSecret::None => return self.without_secret(self.gate().grant().await?),
             SourceSecret::Damaged => return Err(damaged()),
-            SourceSecret::Set(secret) if self.source.is_signed(secret, &header, body, now) => {}
-            SourceSecret::Set(_) => return Err(unsigned()),
+            SourceSecret::Set(secret) => match self.source.signature(secret, &header, body, now) {
+                Signature::Valid => {}
+                Signature::OutOfTime => return Err(signed_at_another_time()),
+                Signature::Invalid => return Err(unsigned()),
+            },
         }
         known_callers::notify();
         Ok(Grant {
@@ -164,6 +167,11 @@ impl Poster for Permitted<'_> {
 
 fn unsigned() -> ApiError {
     let detail = "The space has set a secret for this source, and the body is not signed with it.";
+    ApiError::new(ErrorKind::Unauthenticated, detail)
+}
+
+fn signed_at_another_time() -> ApiError {
+    let detail = "The body is signed with the space's secret, but at a time that is more than 5 minutes from now by this server's clock. Set the clocks of both machines, and send it anew.";
     ApiError::new(ErrorKind::Unauthenticated, detail)
 }
 

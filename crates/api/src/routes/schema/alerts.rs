@@ -153,6 +153,14 @@ answers! {
     }
 }
 
+/// What became of a producer's body.
+#[derive(serde::Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum IngestAnswer {
+    Counted(Ingested),
+    PagerDuty(PagerDutyEvent),
+}
+
 /// What was mended: in an alert that has just come, or as it is stored.
 #[derive(serde::Serialize)]
 #[serde(untagged)]

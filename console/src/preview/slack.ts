@@ -20,10 +20,14 @@ export type SlackMessage = {
 /** The types of the blocks that the renderer knows. */
 export const KNOWN_BLOCKS: readonly string[] = ["section", "context", "actions", "rich_text"];
 
-/** The address that opens a message in Slack's Block Kit Builder. */
-export function builderUrl(payload: SlackMessage): string {
-  const { text: _text, ...rest } = payload;
-  return `https://app.slack.com/block-kit-builder#${encodeURIComponent(JSON.stringify(rest))}`;
+/**
+ * The address that opens a message in Slack's Block Kit Builder. The builder takes blocks and attachments. The text of a message that
+ * has no blocks of its own stands above its attachments, so it becomes a block; beside blocks it is only the notification's.
+ */
+export function builderUrl({ text, blocks, attachments }: SlackMessage): string {
+  const asBlock: SlackBlock = { type: "section", text: { type: "mrkdwn", text } };
+  const shown = { blocks: blocks?.length || !text ? blocks : [asBlock], attachments };
+  return `https://app.slack.com/block-kit-builder#${encodeURIComponent(JSON.stringify(shown))}`;
 }
 
 /** An address that a link may have: anything but a web address does nothing. */

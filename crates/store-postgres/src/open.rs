@@ -42,6 +42,11 @@ const MIGRATIONS: [&str; 8] = [
 const OLDEST_SERVER: i32 = 150_000;
 /// Records a new replica as last seen 16 s ago: too long ago to get a share of the destinations, recently enough that no copy begins.
 const OPENED: &str = "INSERT INTO replicas (id, seen_at) VALUES ($1, clock_timestamp() - interval '16 s') ON CONFLICT DO NOTHING";
+/// A table or view in a schema where no server has made its tables yet.
+const OF_OTHERS: &str = "SELECT CASE WHEN relkind IN ('v', 'm') THEN 'the view ' ELSE 'the table ' END || relname FROM pg_class
+    WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'f', 'v', 'm')
+        AND to_regclass(format('%I.numbering', current_schema())) IS NULL
+    ORDER BY relname LIMIT 1";
 const IS_COPYING: &str = "SELECT 1 FROM meta WHERE name = $1";
 const FINGERPRINT_KEY: &str = "SELECT value FROM meta WHERE name = 'fingerprint_key'";
 /// How long PostgreSQL may take to accept the first connection.
@@ -112,6 +117,16 @@ pub enum OpenError {
         found: usize,
         /// The newest that is known here.
         known: usize,
+    },
+    /// Something else is in the schema that everything is to be copied into.
+    #[error(
+        "{url} is not empty: it has {found}; make an empty database, or name an empty schema with `?options=-csearch_path%3DNAME`"
+    )]
+    NotEmpty {
+        /// The database.
+        url: String,
+        /// What it has: a table or view, by its name.
+        found: String,
     },
     /// A copy into it was begun, and is not whole.
     #[error(
@@ -294,9 +309,24 @@ impl Preparation<'_> {
         Ok(())
     }
 
+    /// Nothing of others stands where everything is to be copied: whatever made it may also change what is ours.
+    async fn refuse_what_is_others(&self) -> Result<(), OpenError> {
+        let found = self.client.query_opt(OF_OTHERS, &[]).await;
+        match found.map_err(|error| self.failed(error))? {
+            Some(row) => Err(OpenError::NotEmpty {
+                url: self.name.to_owned(),
+                found: row.get(0),
+            }),
+            None => Ok(()),
+        }
+    }
+
     /// Applies the missing migrations, where `used_by` may.
     async fn migrate(&self) -> Result<(), OpenError> {
         let failed = |error| self.failed(error);
+        if self.opening.used_by == Use::CopyTarget {
+            self.refuse_what_is_others().await?;
+        }
         self.client
             .batch_execute("SET LOCAL client_min_messages = warning;
                 CREATE TABLE IF NOT EXISTS migrations (no integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())")

@@ -269,6 +269,27 @@ async fn a_copy_that_is_finished_says_so_and_an_old_database_stays_as_it_is() {
     assert!(matches!(refused, Err(OpenError::Older { .. })));
 }
 
+#[tokio::test]
+async fn nothing_is_copied_beside_the_tables_of_others() {
+    let (folder, _source, _world) = furnished(1).await;
+    let database = Database::make();
+    execute(
+        &database,
+        "CREATE TABLE orders (no int); CREATE SEQUENCE numbers",
+    )
+    .await;
+    let refused = PostgresStore::open(opening(&database, &folder, Use::CopyTarget)).await;
+    let found = match refused {
+        Err(OpenError::NotEmpty { found, .. }) => found,
+        Err(other) => other.to_string(),
+        Ok(_) => "nothing".to_owned(),
+    };
+    assert_eq!(found, "the table orders");
+    execute(&database, "DROP TABLE orders").await;
+    let opened = PostgresStore::open(opening(&database, &folder, Use::CopyTarget)).await;
+    assert!(opened.is_ok());
+}
+
 /// What PostgreSQL has besides: each is made of other rows, or concerns servers that run.
 const OF_POSTGRES: [&str; 17] = [
     "deliveries.digest_size",

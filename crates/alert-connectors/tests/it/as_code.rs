@@ -156,8 +156,8 @@ async fn every_fault_of_the_files_is_said_at_once_and_nothing_is_changed() {
         "spaces.data.connectors.2: name is required",
         "severity_filter",
         "spaces.B A D: A slug has",
-        "broken.yaml: ",
-        "broken.toml: line 1",
+        "broken.yaml: the file is not valid YAML: ",
+        "broken.toml: line 1 is not valid TOML: ",
         "spaces.data: the space appears twice",
         "spaces.data.connectors.0 (#late): connector_type must be one of",
         "nowhere.yaml: No such file",
@@ -208,4 +208,27 @@ async fn what_export_writes_changes_nothing_when_it_is_applied() {
     );
     let wrong = json!({"spaces": {"data": {"connectors": [{"name": "a", "connector_type": "irc", "webhook_url": "${A}"}]}}});
     assert!(!schema.is_valid(&wrong));
+}
+
+/// A viewer sees no whole URL.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_viewer_can_not_see_is_no_change() {
+    let mut world = World::start().await;
+    world.connect_for("/services/a", "#a", &json!([])).await;
+    write(
+        &world,
+        "data.yaml",
+        "spaces: {data: {connectors: [{name: '#a', connector_type: slack, webhook_url: '${A_URL}', severity_filter: []}]}}",
+    );
+    let ann = "ann@example.com";
+    world.command(&["user", "add", ann, "--name", "Ann"]);
+    world.command(&["member", "set", "data", ann, "--role", "viewer"]);
+    world.token = world.command(&["token", "issue", ann]);
+    let (status, _, said) = ends(&world, &["apply", "-f", "data.yaml", "--dry-run"]);
+    assert!(
+        status == 0
+            && said.contains("nothing to change")
+            && said.contains("you may not see its webhook URLs"),
+        "{status} {said}"
+    );
 }

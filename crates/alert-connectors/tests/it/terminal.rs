@@ -261,6 +261,8 @@ async fn what_went_wrong_is_told_apart() {
         );
         assert!(!said.contains("acs_wrong"), "{said}");
     }
+    let (status, said) = login(&world.server.base, "\n");
+    assert!(status == 1 && said.contains("the token is empty"), "{said}");
     erin.log_in(&world);
     // The token of one server is not shown to another.
     let elsewhere = erin.fails(&["whoami", "--server", "http://127.0.0.1:1"]);
@@ -277,6 +279,29 @@ async fn what_went_wrong_is_told_apart() {
         status == 1 && said.contains("the session ended at 2020"),
         "{said}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_kept_with_a_space_that_it_may_send_to() {
+    let world = world().await;
+    world.command(&["space", "add", "sales", "--name", "Sales"]);
+    let erin = Person::new();
+    erin.log_in(&world);
+    let key = erin.sees(&["keys", "create", "dbt", "--space", "data"]);
+    let of_producer = Person::new();
+    let login = |space: &str| {
+        let login = ["login", "--server", &world.server.base, "--token-stdin"];
+        of_producer.types(&[&login[..], &["--space", space]].concat(), &key)
+    };
+    let refused = login("sales");
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(
+        refused.status.code() == Some(1) && said.contains("may not send to the space sales"),
+        "{said}"
+    );
+    assert_eq!(of_producer.fails(&ALERT).0, 2);
+    assert!(login("data").status.success());
+    of_producer.sees(&ALERT);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -381,6 +406,15 @@ async fn a_shell_completes_commands_spaces_and_connectors() {
     assert!(completes(&["connectors", "test", ""]).contains("#data quality"));
     assert!(completes(&["alerts", "list", "--space", ""]).contains("data"));
     assert!(completes(&["keys", "create", "k", "--space", ""]).contains("data"));
+    // The words of options need no server.
+    for (words, word) in [
+        (["alerts", "list", "--status", ""], "resolved"),
+        (["alerts", "tail", "--severity", ""], "critical"),
+        (["deliveries", "list", "--state", ""], "pending"),
+        (["members", "set", "--role", ""], "viewer"),
+    ] {
+        assert!(completes(&words).contains(word), "{words:?}");
+    }
     let of_another = ["connectors", "test", "--space", "other", ""];
     assert!(!completes(&of_another).contains("#data quality"));
     let script = erin.sees(&["completions", "bash"]);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use alert_connectors_model::{Clock, SystemClock};
+use alert_connectors_model::{AlertStatus, Clock, Severity, SystemClock};
 use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::Value;
@@ -13,7 +13,7 @@ use super::{
     harmless::harmless,
     remote::{RemoteSpace, id, query},
     say,
-    server_options::SpaceOptions,
+    server_options::{SpaceOptions, by_words},
     table::table,
     talk, wait_for,
 };
@@ -37,10 +37,10 @@ pub(super) enum Command {
 #[derive(Debug, Args)]
 pub(super) struct List {
     /// Of this severity; repeatable
-    #[arg(long = "severity", value_name = "SEVERITY")]
+    #[arg(long = "severity", value_name = "SEVERITY", add = by_words(Severity::ALL.map(Severity::as_str)))]
     severities: Vec<String>,
     /// active or resolved; repeatable
-    #[arg(long = "status", value_name = "STATUS")]
+    #[arg(long = "status", value_name = "STATUS", add = by_words(AlertStatus::ALL.map(AlertStatus::as_str)))]
     statuses: Vec<String>,
     /// Of this type; repeatable
     #[arg(long = "type", value_name = "TYPE")]
@@ -89,9 +89,11 @@ pub(super) fn run(command: Command) -> CommandResult {
             Command::Tail(list) => tail(&list).await,
             Command::Resolve(one) => {
                 let space = one.space.remote()?;
-                let path = format!("/alerts/{}/resolve", id(&one.id)?);
-                let alert = space.ask(Method::PATCH, &path, None).await?;
-                show(&one.space, &alert)
+                let path = format!("/alerts/{}", id(&one.id)?);
+                let resolve = format!("{path}/resolve");
+                space.ask(Method::PATCH, &resolve, None).await?;
+                // The answer has its deliveries in short.
+                show(&one.space, &space.get(&path).await?)
             }
         }
     })

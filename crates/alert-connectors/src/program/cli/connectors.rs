@@ -1,5 +1,6 @@
 //! `connectors`: the connectors of a space from a terminal, through a running server.
 
+use alert_connectors_model::{ConnectorType, Severity};
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use reqwest::Method;
@@ -9,7 +10,7 @@ use super::{
     CommandError, CommandResult,
     cells::{items, text},
     deliveries, say,
-    server_options::{SpaceOptions, by_connectors},
+    server_options::{SpaceOptions, by_connectors, by_words},
     table::table,
     wait_for,
 };
@@ -20,13 +21,13 @@ pub(super) struct Values {
     #[arg(long)]
     name: Option<String>,
     /// slack or teams
-    #[arg(long = "type", value_name = "TYPE")]
+    #[arg(long = "type", value_name = "TYPE", add = by_words(ConnectorType::ALL.map(ConnectorType::as_str)))]
     connector_type: Option<String>,
     /// The incoming webhook; `-` reads it from standard input, which keeps it out of process lists
     #[arg(long, value_name = "URL")]
     webhook_url: Option<String>,
     /// A severity to forward, or `all`; repeatable
-    #[arg(long = "severity", value_name = "SEVERITY", value_delimiter = ',')]
+    #[arg(long = "severity", value_name = "SEVERITY", value_delimiter = ',', add = by_words(Severity::ALL.map(Severity::as_str)))]
     severities: Option<Vec<String>>,
     /// An alert type to forward, or `all`; repeatable
     #[arg(long = "alert-type", value_name = "TYPE", value_delimiter = ',')]

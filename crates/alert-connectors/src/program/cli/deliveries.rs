@@ -1,5 +1,6 @@
 //! `deliveries`: what was sent, what failed and what is pending, from a terminal.
 
+use alert_connectors_model::{DeliveryKind, DeliveryState};
 use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::Value;
@@ -9,7 +10,7 @@ use super::{
     cells::{ATTEMPT_HEADING, attempt_rows, items, show_below, show_facts, text},
     remote::{id, query},
     say,
-    server_options::{SpaceOptions, by_connectors},
+    server_options::{SpaceOptions, by_connectors, by_words},
     table::table,
     wait_for,
 };
@@ -31,10 +32,10 @@ pub(super) enum Command {
 #[derive(Debug, Args)]
 pub(super) struct List {
     /// pending, delivered, accepted, failed, expired or cancelled; repeatable
-    #[arg(long = "state", value_name = "STATE")]
+    #[arg(long = "state", value_name = "STATE", add = by_words(DeliveryState::ALL.map(DeliveryState::as_str)))]
     states: Vec<String>,
     /// opening, raised, renotified or resolved; repeatable
-    #[arg(long = "kind", value_name = "KIND")]
+    #[arg(long = "kind", value_name = "KIND", add = by_words(DeliveryKind::ALL.map(DeliveryKind::as_str)))]
     kinds: Vec<String>,
     /// To this connector, by its id or name; repeatable
     #[arg(long = "connector", value_name = "CONNECTOR", add = by_connectors())]

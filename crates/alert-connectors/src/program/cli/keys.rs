@@ -1,5 +1,6 @@
 //! `keys`: one's own API keys, through a running server.
 
+use alert_connectors_model::KeyScope;
 use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -9,7 +10,7 @@ use super::{
     cells::{items, text},
     remote::id,
     say,
-    server_options::{ServerOptions, by_spaces},
+    server_options::{ServerOptions, by_spaces, by_words},
     table::table,
     talk, wait_for,
 };
@@ -44,7 +45,7 @@ pub(super) struct Create {
     #[arg(long, value_name = "SLUG", add = by_spaces())]
     space: Option<String>,
     /// send: only post and preview alerts; all: everything that you may do
-    #[arg(long, default_value = "send")]
+    #[arg(long, default_value = "send", add = by_words(KeyScope::ALL.map(KeyScope::as_str)))]
     scope: String,
     /// When it ends, an RFC 3339 time; never if left out
     #[arg(long, value_name = "TIME")]

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use alert_connectors_model::Slug;
 use anyhow::anyhow;
 use clap::Args;
 use reqwest::{Method, StatusCode};
@@ -62,8 +63,12 @@ pub(super) fn login(options: Options) -> CommandResult {
         let space = match (space, status) {
             (Some(space), StatusCode::OK) => Some(entered(&me, space.as_str())?),
             (None, StatusCode::OK) => only_space(&me),
-            // A key that may only send can't ask who it is; the space is checked when it sends.
-            (space, StatusCode::FORBIDDEN) => space.map(|space| space.to_string()),
+            // A key that may only send can't ask who it is.
+            (Some(space), StatusCode::FORBIDDEN) => {
+                try_to_send(&remote, &space).await?;
+                Some(space.to_string())
+            }
+            (None, StatusCode::FORBIDDEN) => None,
             _ => return Err(remote.refused(status, &me)),
         };
         let login = Login {
@@ -122,6 +127,19 @@ fn entered(me: &Value, wanted: &str) -> anyhow::Result<String> {
         "you may not enter the space {wanted}; yours are: {}",
         names.join(", ")
     ))
+}
+
+/// Checks that a key may send to a space: a preview needs the same right, and sends nothing.
+async fn try_to_send(remote: &Remote, space: &Slug) -> Result<(), CommandError> {
+    let alert = json!({"alert_type": "login", "severity": "low", "title": "login"});
+    let path = format!("/spaces/{space}/alerts/preview");
+    match remote.ask(Method::POST, &path, Some(&alert)).await {
+        Err(CommandError::Refused(_)) => {
+            let line = format!("the key may not send to the space {space}");
+            Err(CommandError::Refused(line))
+        }
+        other => other.map(drop),
+    }
 }
 
 fn only_space(me: &Value) -> Option<String> {

@@ -180,26 +180,31 @@ fn parsed(path: &Path) -> Result<Value, String> {
             "the file has {size} bytes; at most {FILE_BYTES_MAX} are read"
         ));
     }
-    let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
-    // What a parser shows of the file may hold a webhook URL, so only its first line is repeated.
-    let first_line = |error: &dyn std::fmt::Display| {
-        let said = error.to_string();
-        said.lines().next().unwrap_or_default().to_owned()
-    };
+    let bytes = fs::read(path).map_err(|error| error.to_string())?;
+    let text = String::from_utf8(bytes).map_err(|_other| "the file is not UTF-8 text")?;
     if path.extension().is_some_and(|ending| ending == "toml") {
-        let document: toml::Value = toml::from_str(&text).map_err(|error| {
-            let line = error.span().map_or(0, |span| {
-                text.get(..span.start)
-                    .unwrap_or_default()
-                    .matches('\n')
-                    .count()
-                    + 1
-            });
-            format!("line {line}: {}", error.message())
-        })?;
-        return serde_json::to_value(document).map_err(|error| first_line(&error));
+        toml_document(&text)
+    } else {
+        yaml_document(&text)
     }
-    serde_saphyr::from_str(&text).map_err(|error| first_line(&error))
+}
+
+fn toml_document(text: &str) -> Result<Value, String> {
+    let document: toml::Value = toml::from_str(text).map_err(|error| {
+        let before = error.span().and_then(|span| text.get(..span.start));
+        let line = before.map_or(0, |before| before.matches('\n').count()) + 1;
+        format!("line {line} is not valid TOML: {}", error.message())
+    })?;
+    serde_json::to_value(document).map_err(|_odd| "a number is not finite".to_owned())
+}
+
+fn yaml_document(text: &str) -> Result<Value, String> {
+    serde_saphyr::from_str(text).map_err(|error| {
+        // Without the snippet of the file, which may hold a webhook URL.
+        let what = error.without_snippet();
+        let what = what.render_with_formatter(&serde_saphyr::UserMessageFormatter);
+        format!("the file is not valid YAML: {what}")
+    })
 }
 
 /// The URL itself: as it stands, with `${NAME}` from the environment, or from `{env: NAME}` or `{file: PATH}`.

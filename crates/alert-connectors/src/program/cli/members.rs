@@ -1,5 +1,6 @@
 //! `members`: who may enter a space, through a running server.
 
+use alert_connectors_model::Role;
 use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -8,7 +9,7 @@ use super::{
     CommandResult,
     cells::{items, text},
     say,
-    server_options::SpaceOptions,
+    server_options::{SpaceOptions, by_words},
     table::table,
     user::email,
     wait_for,
@@ -30,7 +31,7 @@ pub(super) enum Command {
         /// The user's address
         email: String,
         /// viewer, editor or admin
-        #[arg(long)]
+        #[arg(long, add = by_words(Role::ALL.map(Role::as_str)))]
         role: String,
         #[command(flatten)]
         space: SpaceOptions,

@@ -49,7 +49,10 @@ pub(super) fn run(options: &Options, context: &CommandContext<'_>) -> CommandRes
         let mut bar: Option<Progress> = None;
         let report = copy_everything(&source, &target, |progress| {
             let bar = bar.get_or_insert_with(|| Progress::new(progress.of));
-            bar.show(progress.rows, progress.table);
+            bar.show(
+                progress.rows,
+                &format!("rows; {}", progress.table.replace('_', " ")),
+            );
         });
         let report = report.await;
         drop(bar);

@@ -39,9 +39,9 @@ impl Progress {
     }
 
     /// Shows that so many are done, and what is being done.
-    pub(super) fn show(&mut self, done: u64, what: &'static str) {
+    pub(super) fn show(&mut self, done: u64, what: &str) {
         if let Some(bar) = &self.bar {
-            bar.set_message(what);
+            bar.set_message(what.to_owned());
             bar.set_position(done);
         } else if self.told_at.elapsed() >= LINE_EVERY {
             self.told_at = Instant::now();

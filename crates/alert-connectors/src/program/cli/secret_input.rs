@@ -11,10 +11,19 @@ const BYTES_MAX: usize = 4_096;
 
 /// Reads a secret: from a person at the terminal, else all of standard input without the line break at its end.
 pub(super) fn read_secret(what: &str) -> anyhow::Result<String> {
-    if stdin().is_terminal() {
-        return rpassword::prompt_password(format!("{what}: "))
-            .with_context(|| format!("the {what} can't be read from the terminal"));
+    let secret = if stdin().is_terminal() {
+        rpassword::prompt_password(format!("{what}: "))
+            .with_context(|| format!("the {what} can't be read from the terminal"))?
+    } else {
+        piped(what)?
+    };
+    if secret.is_empty() {
+        bail!("the {what} is empty");
     }
+    Ok(secret)
+}
+
+fn piped(what: &str) -> anyhow::Result<String> {
     let mut text = String::new();
     stdin()
         .take(BYTES_MAX as u64 + 1)

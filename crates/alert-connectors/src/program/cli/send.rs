@@ -4,7 +4,7 @@ use std::{io, time::Duration};
 
 use alert_connectors::SystemRandom;
 use alert_connectors_api::mended;
-use alert_connectors_model::Random;
+use alert_connectors_model::{Random, Severity};
 use bytes::Bytes;
 use clap::Args;
 use jiff::SignedDuration;
@@ -18,7 +18,7 @@ use super::{
     progress::Progress,
     remote::{CANNOT_NOW, REQUEST_MAX, RemoteSpace, hints},
     say,
-    server_options::SpaceOptions,
+    server_options::{SpaceOptions, by_words},
     talk, wait_for,
 };
 
@@ -40,7 +40,7 @@ pub(super) struct Options {
     #[arg(long = "type", value_name = "TYPE")]
     alert_type: Option<String>,
     /// low, medium, high or critical
-    #[arg(long)]
+    #[arg(long, add = by_words(Severity::ALL.map(Severity::as_str)))]
     severity: Option<String>,
     /// What happened, in detail
     #[arg(long)]

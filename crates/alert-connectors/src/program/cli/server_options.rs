@@ -1,7 +1,7 @@
 //! The options of every command that asks a running server.
 
 use clap::Args;
-use clap_complete::ArgValueCandidates;
+use clap_complete::{ArgValueCandidates, CompletionCandidate};
 
 use super::{
     CommandError, completions,
@@ -18,6 +18,11 @@ pub(super) fn by_spaces() -> ArgValueCandidates {
 /// Completes what stands in an argument by the names of the connectors.
 pub(super) fn by_connectors() -> ArgValueCandidates {
     ArgValueCandidates::new(completions::connectors)
+}
+
+/// Completes what stands in an option by the words of the API. The server judges what is typed.
+pub(super) fn by_words<const N: usize>(words: [&'static str; N]) -> ArgValueCandidates {
+    ArgValueCandidates::new(move || words.into_iter().map(CompletionCandidate::new).collect())
 }
 
 /// What every command takes that asks a server.

@@ -105,6 +105,7 @@ async fn handle(
         StoreEvent::LeaseReleased(fingerprint) => {
             context.lease_requests.request(fingerprint, Why::Pending);
         }
+        StoreEvent::LeasesInDoubt => context.lease_requests.in_doubt.notify_one(),
     }
 }
 

@@ -37,6 +37,7 @@ pub(crate) async fn run(registry: Arc<Registry>, term: Duration) {
             biased;
             () = context.stopping.cancelled() => return,
             _tick = renew.tick() => renew_all(&registry, term).await,
+            () = context.lease_requests.in_doubt.notified() => renew_all(&registry, term).await,
             () = context.lease_requests.requested.notified() => fulfil(&registry, term).await,
         };
         if let Err(error) = kept {

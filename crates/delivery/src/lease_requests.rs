@@ -22,6 +22,8 @@ pub(crate) struct LeaseRequests {
     pub(crate) requested: Notify,
     /// Notified whenever leases were acquired.
     pub(crate) acquired: Notify,
+    /// Notified when other servers may have taken leases that are held here.
+    pub(crate) in_doubt: Notify,
 }
 
 #[derive(Default)]

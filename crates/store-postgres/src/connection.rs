@@ -16,6 +16,7 @@ use crate::{
     PostgresStore,
     error::{fatal, meaning, no_connection},
     row::Row,
+    warnings::{Connector, Warnings},
 };
 
 // By primary key. Held until the commit.
@@ -46,11 +47,12 @@ pub(crate) struct Pools {
     broken: watch::Sender<Option<String>>,
 }
 
-/// Connections, and who hears that what they read is broken.
+/// Connections, who hears that what they read is broken, and their warnings.
 #[derive(Clone)]
 pub(crate) struct Pool {
     connections: deadpool_postgres::Pool,
     broken: watch::Sender<Option<String>>,
+    warnings: Warnings,
 }
 
 /// The statements that the writers' connections prepare when they are opened.
@@ -68,9 +70,14 @@ impl Pools {
     ) -> Result<Self, deadpool_postgres::BuildError> {
         let (broken, _) = watch::channel(None);
         let pool = |size, prepared: fn() -> Vec<&'static str>| {
-            let manager = Manager::from_config(
+            let warnings = Warnings::default();
+            let connector = Connector {
+                tls: tls.clone(),
+                warnings: warnings.clone(),
+            };
+            let manager = Manager::from_connect(
                 config.clone(),
-                tls.clone(),
+                connector,
                 ManagerConfig {
                     recycling_method: RecyclingMethod::Fast,
                 },
@@ -103,6 +110,7 @@ impl Pools {
             Ok(Pool {
                 connections,
                 broken,
+                warnings,
             })
         };
         Ok(Self {
@@ -132,7 +140,7 @@ impl Pools {
     /// Makes the writers' connections.
     pub(crate) async fn open_writers(&self) -> Result<(), StoreError> {
         for pool in [&self.intake, &self.record] {
-            Connection::of(pool).await?.done();
+            Connection::of(pool).await?.done()?;
         }
         Ok(())
     }
@@ -161,6 +169,9 @@ const SETTINGS: &str = "SET synchronous_commit = on; SET jit = off; SET plan_cac
 pub(crate) struct Connection {
     object: Option<Object>,
     broken: watch::Sender<Option<String>>,
+    warnings: Warnings,
+    /// How many warnings there were before it was used.
+    warnings_before: u64,
 }
 
 impl Connection {
@@ -169,6 +180,8 @@ impl Connection {
         Ok(Self {
             object: Some(object),
             broken: pool.broken.clone(),
+            warnings: pool.warnings.clone(),
+            warnings_before: pool.warnings.count(),
         })
     }
 
@@ -264,9 +277,15 @@ impl Connection {
             .map_err(|error| self.meaning(error))
     }
 
-    /// Returns the connection to the pool: nothing is under way on it.
-    pub(crate) fn done(mut self) {
+    /// Returns the connection to the pool: nothing is under way on it. Fails where PostgreSQL warned of a commit, on this connection or
+    /// on another of the pool: it is not known whether the standby has it.
+    pub(crate) fn done(mut self) -> Result<(), StoreError> {
         drop(self.object.take());
+        if self.warnings.count() == self.warnings_before {
+            return Ok(());
+        }
+        let what = "PostgreSQL committed without waiting for its standby";
+        Err(StoreError::Unavailable(what.into()))
     }
 }
 
@@ -336,8 +355,7 @@ impl Change {
 
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
         within(self.connection.command("COMMIT")).await?;
-        self.connection.done();
-        Ok(())
+        self.connection.done()
     }
 
     /// On whose behalf it is made.
@@ -360,7 +378,7 @@ impl PostgresStore {
         within(async {
             let connection = Connection::of(&self.shared.pools.work).await?;
             let read = read(&connection).await?;
-            connection.done();
+            connection.done()?;
             Ok(read)
         })
         .await

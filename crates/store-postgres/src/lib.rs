@@ -23,11 +23,13 @@ mod pauses;
 mod queue;
 mod record;
 mod row;
+mod sign_of_life;
 mod sources;
 mod spaces;
 mod upkeep;
 mod url;
 mod users;
+mod warnings;
 mod writer;
 mod zones;
 

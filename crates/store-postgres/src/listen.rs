@@ -1,6 +1,10 @@
 //! Notifications between replicas. They are only hints: without them, replicas find everything by polling.
 
-use std::{future::poll_fn, time::Duration};
+use std::{
+    future::poll_fn,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use alert_connectors_model::Fingerprint;
 use alert_connectors_store::{Effect, Relay, Relayed, StoreError, StoreEvent};
@@ -11,8 +15,9 @@ use tokio::{
 };
 use tokio_postgres::{AsyncMessage, Config, Connection, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
+use uuid::Uuid;
 
-use crate::{PostgresStore, connection::Change, queue::destinations_of};
+use crate::{PostgresStore, connection::Change, queue::destinations_of, sign_of_life};
 
 /// What concerns the engine, and what servers relay to each other.
 const CHANNEL: &str = "alert_connectors";
@@ -66,33 +71,73 @@ impl Word {
     }
 }
 
+/// How a replica listens.
+pub(crate) struct Listener {
+    config: Config,
+    tls: MakeRustlsConnect,
+    replica: Uuid,
+    /// Whether it has shown a sign of life before.
+    was_shown: AtomicBool,
+}
+
 /// Listens until the receiver of the events is dropped.
 pub(crate) fn start(
     tasks: &Tasks,
-    config: Config,
-    tls: MakeRustlsConnect,
+    listener: Listener,
     event_sender: mpsc::Sender<Vec<StoreEvent>>,
     relayed: RelayedSender,
 ) {
     tasks.worker("postgres-listener", async move {
         while !event_sender.is_closed() {
-            if let Ok((client, connection)) = config.connect(tls.clone()).await {
-                let listen = async {
-                    let listen = format!("LISTEN {CHANNEL}; LISTEN {RELAY_CHANNEL}");
-                    drop(client.batch_execute(&listen).await);
-                    // Notifications sent meanwhile were missed; polling finds what those for the engine said.
-                    relayed.lost();
-                    std::future::pending::<()>().await;
-                };
-                tokio::select! {
-                    () = listen => {}
-                    () = hear(connection, &event_sender, &relayed) => {}
-                    () = event_sender.closed() => {}
-                }
+            // Another session at once: without one, others take this replica for dead.
+            if !listener.session(&event_sender, &relayed).await {
+                time::sleep(AGAIN).await;
             }
-            time::sleep(AGAIN).await;
         }
     });
+}
+
+impl Listener {
+    pub(crate) const fn new(config: Config, tls: MakeRustlsConnect, replica: Uuid) -> Self {
+        Self {
+            config,
+            tls,
+            replica,
+            was_shown: AtomicBool::new(false),
+        }
+    }
+
+    /// Listens for as long as a session lasts. Returns whether it showed a sign of life.
+    async fn session(
+        &self,
+        event_sender: &mpsc::Sender<Vec<StoreEvent>>,
+        relayed: &RelayedSender,
+    ) -> bool {
+        let Ok((client, connection)) = self.config.connect(self.tls.clone()).await else {
+            return false;
+        };
+        let shown = AtomicBool::new(false);
+        let listen = async {
+            let listen = format!("LISTEN {CHANNEL}; LISTEN {RELAY_CHANNEL}");
+            drop(client.batch_execute(&listen).await);
+            // Notifications sent meanwhile were missed; polling finds what those for the engine said.
+            relayed.lost();
+            if sign_of_life::show(&client, self.replica).await.is_ok() {
+                shown.store(true, Ordering::Relaxed);
+                if self.was_shown.swap(true, Ordering::Relaxed) {
+                    // Others may have missed it meanwhile.
+                    drop(event_sender.send(vec![StoreEvent::LeasesInDoubt]).await);
+                }
+            }
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = listen => {}
+            () = hear(connection, event_sender, relayed) => {}
+            () = event_sender.closed() => {}
+        }
+        shown.into_inner()
+    }
 }
 
 /// Passes on what servers relay, and notes when messages were lost.

@@ -23,12 +23,13 @@ use crate::{
     error::meaning,
     intake,
     intake::IntakeGroups,
-    listen, record,
+    listen::{self, Listener},
+    record,
     writer::Writer,
 };
 
 /// The migrations in their order; the table `migrations` counts those that a database has.
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
     include_str!("../migrations/20261123200000_init.sql"),
     include_str!("../migrations/20261126150000_failing_messages.sql"),
     include_str!("../migrations/20261127220000_alert_counts.sql"),
@@ -37,6 +38,7 @@ const MIGRATIONS: [&str; 8] = [
     include_str!("../migrations/20261128120000_pauses.sql"),
     include_str!("../migrations/20261128220000_audit_entries.sql"),
     include_str!("../migrations/20261128230000_invitations.sql"),
+    include_str!("../migrations/20261129070000_signs_of_life.sql"),
 ];
 /// The oldest server that is known to do all of this.
 const OLDEST_SERVER: i32 = 150_000;
@@ -190,8 +192,7 @@ impl PostgresStore {
         };
         let pools = Pools::new(opening.url.config(), &tls, statements)
             .map_err(|error| failed(StoreError::Unavailable(error.into())))?;
-        let listens = opening.used_by == Use::Server;
-        if listens {
+        if opening.used_by == Use::Server {
             // First, so that if PostgreSQL allows too few connections, only those for reading are missing.
             pools.open_writers().await.map_err(failed)?;
         }
@@ -200,14 +201,9 @@ impl PostgresStore {
         let groups = IntakeGroups::new(Arc::clone(&opening.random));
         let writer = Writer::start(&tasks, &pools, &event_sender, groups, &meters);
         let (relayed_sender, relayed) = listen::relayed(opening.url.listens());
-        if listens && opening.url.listens() {
-            listen::start(
-                &tasks,
-                opening.url.config().clone(),
-                tls,
-                event_sender.clone(),
-                relayed_sender,
-            );
+        if opening.used_by == Use::Server && opening.url.listens() {
+            let listener = Listener::new(opening.url.config().clone(), tls, replica);
+            listen::start(&tasks, listener, event_sender.clone(), relayed_sender);
         }
         Ok(Self {
             shared: Arc::new(Shared {

@@ -66,12 +66,15 @@ impl Queue for PostgresStore {
                     .map(|row| row.fingerprint(0))
                     .collect::<Result<Vec<_>, _>>()
             };
+            let looks = &self.shared.looks;
+            if !looks.is_alone.load(Ordering::Relaxed) {
+                self.free_leases_of_dead(connection).await?;
+            }
             // Read first: what others queue after it is found the next time.
             let look = connection.row(NEXT, &[]).await?;
             let (next, has_lapsed) = look.map_or(Ok((0, true)), |row| {
                 Ok::<_, StoreError>((row.at(0)?, row.at(1)?))
             })?;
-            let looks = &self.shared.looks;
             let is_thorough = has_lapsed
                 || looks
                     .count
@@ -256,6 +259,7 @@ pub(crate) fn destinations_of(events: &[StoreEvent]) -> BTreeSet<[u8; 16]> {
             | StoreEvent::QueuedElsewhere
             | StoreEvent::LeaseRequested(_)
             | StoreEvent::LeaseReleased(_)
+            | StoreEvent::LeasesInDoubt
             | StoreEvent::BacklogGrew(_)
             | StoreEvent::Invalidated(_) => {}
         }

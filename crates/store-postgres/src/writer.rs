@@ -197,7 +197,7 @@ impl Accepting {
         within(Box::pin(async {
             let connection = Connection::of(&self.pool).await?;
             let events = self.groups.run(&connection, jobs).await?;
-            connection.done();
+            connection.done()?;
             Ok(events)
         }))
         .await
@@ -243,7 +243,7 @@ impl Recording {
         let recorded = within(async {
             let connection = Connection::of(&self.pool).await?;
             let recorded = record::reports(&connection, &reports).await?;
-            connection.done();
+            connection.done()?;
             Ok(recorded)
         })
         .await?;

@@ -105,6 +105,8 @@ pub enum StoreEvent {
     LeaseRequested(Fingerprint),
     /// Another server released the lease of this destination, which has pending deliveries.
     LeaseReleased(Fingerprint),
+    /// Other servers may have taken this one for dead, and its leases with it: they are renewed at once, which shows it.
+    LeasesInDoubt,
 }
 
 /// A pending delivery.

@@ -113,3 +113,21 @@ async fn whoever_lost_a_lease_says_nothing_without_one() {
     let said: Vec<_> = said.collect();
     assert_eq!(said, [(other.destination, Fence::Lease(2))]);
 }
+
+/// Renewals come every 100 milliseconds by themselves, so only time that stands still tells them apart.
+#[tokio::test(start_paused = true)]
+async fn leases_in_doubt_are_renewed_at_once() {
+    let receiver = Receiver::start().await;
+    let queue = MemoryQueue::shared();
+    let _world = World::start_with(Setting::to(&receiver), Arc::clone(&queue));
+    let book = queue.leases.as_ref().unwrap();
+    let renewed = || *book.renewed.lock().unwrap();
+    while renewed().is_none() {
+        tokio::task::yield_now().await;
+    }
+    *book.renewed.lock().unwrap() = None;
+    queue.tell(vec![StoreEvent::LeasesInDoubt]).await;
+    while renewed().is_none() {
+        tokio::task::yield_now().await;
+    }
+}

@@ -60,9 +60,19 @@ impl Database {
 
 /// Runs statements on a connection of their own.
 pub(crate) async fn execute(database: &Database, sql: &str) {
+    connected(database).await.batch_execute(sql).await.unwrap();
+}
+
+/// The number that a statement finds.
+pub(crate) async fn number(database: &Database, sql: &str) -> i64 {
+    let row = connected(database).await.query_one(sql, &[]).await;
+    row.unwrap().get(0)
+}
+
+async fn connected(database: &Database) -> tokio_postgres::Client {
     let (client, connection) = tokio_postgres::connect(&database.url(), tokio_postgres::NoTls)
         .await
         .unwrap();
     TaskTracker::new().spawn(connection);
-    client.batch_execute(sql).await.unwrap();
+    client
 }

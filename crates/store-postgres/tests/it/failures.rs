@@ -182,7 +182,7 @@ async fn what_stands_in_the_way_of_opening_is_said() {
 }
 
 /// Undoes the last migration.
-const LAST_UNDONE: &str = "DROP TABLE invitations;
+const LAST_UNDONE: &str = "ALTER TABLE replicas DROP COLUMN life_lock, DROP COLUMN life_server;
     DELETE FROM migrations WHERE no = (SELECT max(no) FROM migrations)";
 
 #[tokio::test]
@@ -213,6 +213,31 @@ async fn only_a_server_and_a_migration_change_the_schema_and_few_make_one() {
     assert!(opened(Use::Command).await.is_ok());
     execute(&database, LAST_UNDONE).await;
     assert!(opened(Use::Server).await.is_ok());
+}
+
+/// PostgreSQL warns so of a commit whose wait for the standby was cancelled.
+const WARN_AT_COMMIT: &str = "CREATE FUNCTION warn() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE WARNING 'might not have been replicated'; RETURN NULL; END $$;
+    CREATE CONSTRAINT TRIGGER warn AFTER INSERT ON alerts DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION warn()";
+
+#[tokio::test]
+async fn whether_a_commit_happened_that_came_with_a_warning_is_not_known() {
+    let database = Database::make();
+    let world = World::furnished(Arc::new(database.open().await)).await;
+    let mut submission = world.submission(&[world.alert("")]).await;
+    submission.idempotency = Some(idempotency("key", 1));
+    execute(&database, WARN_AT_COMMIT).await;
+    let unknown = world.store.accept(submission.clone()).await;
+    assert!(
+        matches!(unknown, Err(StoreError::Unavailable(_))),
+        "{unknown:?}"
+    );
+    execute(&database, "DROP TRIGGER warn ON alerts").await;
+    let repeated = world.store.accept(submission).await.unwrap();
+    assert!(
+        matches!(repeated, Acceptance::AlreadyStored(_)),
+        "{repeated:?}"
+    );
 }
 
 /// Requests that wait at the same moment share a transaction, but not each other's faults.

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use alert_connectors_model::{DeliveryState, Fingerprint};
 use alert_connectors_store::{
-    DestinationHealth, Fence, Lease, Recorded, ReleasedLease, Report, Store, Wait,
+    DestinationHealth, Fence, Lease, Recorded, ReleasedLease, Report, Store, StoreEvent, Wait,
     conformance::World,
 };
 
 use jiff::SignedDuration;
 
-use crate::database::{Database, execute};
+use crate::database::{Database, execute, number};
 
 const ONE: Fingerprint = Fingerprint([1; 16]);
 const TWO: Fingerprint = Fingerprint([2; 16]);
@@ -214,4 +214,58 @@ async fn a_wait_is_judged_by_the_clock_of_the_database() {
         assert!(left > SignedDuration::from_secs(80), "{hours}: {left}");
         assert!(left <= SignedDuration::from_secs(90), "{hours}: {left}");
     }
+}
+
+const SHOWN: &str = "pg_locks l JOIN replicas r ON r.life_lock = (l.classid::int8 << 32 | l.objid::int8)
+    WHERE l.locktype = 'advisory' AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+
+/// Waits until so many replicas show that they live.
+async fn until_shown(database: &Database, count: i64) {
+    let shown = format!("SELECT count(*) FROM {SHOWN}");
+    while number(database, &shown).await != count {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn the_leases_of_a_replica_that_died_are_free_at_once() {
+    let (database, one, other) = replicas().await;
+    until_shown(&database, 2).await;
+    assert_eq!(take(&one.store, &[ONE]).await.len(), 1);
+    other.store.backlog().await.unwrap();
+    assert!(take(&other.store, &[ONE]).await.is_empty());
+    // It says no farewell, as one that is killed.
+    drop(one);
+    until_shown(&database, 1).await;
+    other.store.backlog().await.unwrap();
+    let taken = take(&other.store, &[ONE]).await;
+    assert_eq!(taken.len(), 1);
+    // The dead one gets no share any more.
+    assert_eq!(other.store.renew(&taken).await.unwrap().share, 1);
+}
+
+#[tokio::test]
+async fn a_replica_that_loses_its_session_gets_another_and_keeps_its_leases() {
+    let (database, one, other) = replicas().await;
+    until_shown(&database, 2).await;
+    let held = take(&one.store, &[ONE]).await;
+    let end = format!("SELECT pg_terminate_backend(l.pid, 5000) FROM {SHOWN}");
+    execute(&database, &end).await;
+    let in_doubt = |event: &StoreEvent| matches!(event, StoreEvent::LeasesInDoubt);
+    while !one.store.next_events().await.unwrap().iter().any(in_doubt) {}
+    other.store.backlog().await.unwrap();
+    assert!(take(&other.store, &[ONE]).await.is_empty());
+    assert_eq!(one.store.renew(&held).await.unwrap().held.len(), 1);
+}
+
+/// After a restart of PostgreSQL all sessions are gone, and that says nothing of the replicas.
+#[tokio::test]
+async fn a_sign_of_life_on_another_server_is_not_missed() {
+    let (database, one, other) = replicas().await;
+    until_shown(&database, 2).await;
+    assert_eq!(take(&one.store, &[ONE]).await.len(), 1);
+    let moved = "UPDATE replicas SET life_lock = 1, life_server = now() - interval '1 day'";
+    execute(&database, moved).await;
+    other.store.backlog().await.unwrap();
+    assert!(take(&other.store, &[ONE]).await.is_empty());
 }

@@ -1,0 +1,64 @@
+//! Warnings that PostgreSQL sends beside its answers. One that comes with a commit says that the commit "might not have been replicated
+//! to the standby": whoever waited for the standby was cancelled. Nothing here causes another warning.
+
+use std::{
+    future::poll_fn,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use deadpool_postgres::Connect;
+use futures_util::future::BoxFuture;
+use tokio::task::JoinHandle;
+use tokio_postgres::{
+    AsyncMessage, Client, Config, Error,
+    error::{DbError, Severity},
+};
+use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_util::task::TaskTracker;
+
+/// Counts the warnings of some connections. Clones share the count.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Warnings(Arc<AtomicU64>);
+
+impl Warnings {
+    /// How many there were until now. Those that came before an answer are counted when it is there.
+    pub(crate) fn count(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    fn note(&self, notice: &DbError) {
+        if notice.parsed_severity() == Some(Severity::Warning) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+}
+
+/// Makes connections whose warnings are counted.
+pub(crate) struct Connector {
+    pub(crate) tls: MakeRustlsConnect,
+    pub(crate) warnings: Warnings,
+}
+
+impl Connect for Connector {
+    fn connect(&self, config: &Config) -> BoxFuture<'_, Result<(Client, JoinHandle<()>), Error>> {
+        let config = config.clone();
+        Box::pin(async move {
+            let (client, mut connection) = config.connect(self.tls.clone()).await?;
+            let warnings = self.warnings.clone();
+            // It ends with its client. An error reaches whoever waits for an answer.
+            let driver = TaskTracker::new().spawn(async move {
+                while let Some(Ok(message)) =
+                    poll_fn(|context| connection.poll_message(context)).await
+                {
+                    if let AsyncMessage::Notice(notice) = message {
+                        warnings.note(&notice);
+                    }
+                }
+            });
+            Ok((client, driver))
+        })
+    }
+}

@@ -71,7 +71,12 @@ struct Shared {
     events: Mutex<mpsc::Receiver<Vec<StoreEvent>>>,
     relayed: Mutex<RelayedReceiver>,
     tasks: Tasks,
+    /// Whether each commit must wait for a standby.
+    requires_standby: bool,
 }
+
+/// Whether commits wait for a standby; with one that is away, they don't end.
+const WAITS_FOR_STANDBY: &str = "SELECT current_setting('synchronous_standby_names') <> ''";
 
 /// How far this replica has polled for what others queued.
 #[derive(Default)]
@@ -117,6 +122,15 @@ impl Store for PostgresStore {
     async fn check(&self) -> Result<(), StoreError> {
         if self.shared.pools.is_broken() {
             return Err(StoreError::Stopped);
+        }
+        if self.shared.requires_standby {
+            let row = self
+                .read(async |connection| connection.row(WAITS_FOR_STANDBY, &[]).await)
+                .await?;
+            if !row.map(|row| row.at(0)).transpose()?.unwrap_or(false) {
+                let what = "no standby is named in synchronous_standby_names of PostgreSQL, and one is required";
+                return Err(StoreError::Unavailable(what.into()));
+            }
         }
         self.shared.writer.accept((), Job::Check).await
     }

@@ -217,6 +217,7 @@ impl PostgresStore {
                 events: Mutex::new(events),
                 relayed: Mutex::new(relayed),
                 tasks,
+                requires_standby: opening.url.requires_standby(),
             }),
             mandate: Mandate::default(),
         })

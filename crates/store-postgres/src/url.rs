@@ -19,6 +19,7 @@ pub struct PostgresUrl {
     config: Config,
     roots: Arc<RootCertStore>,
     listens: bool,
+    requires_standby: bool,
 }
 
 impl PostgresUrl {
@@ -73,7 +74,17 @@ impl PostgresUrl {
             config,
             roots: Arc::new(roots),
             listens,
+            requires_standby: false,
         })
+    }
+
+    /// Requires that each commit waits for a standby: otherwise the store's check fails.
+    pub const fn require_standby(&mut self) {
+        self.requires_standby = true;
+    }
+
+    pub(crate) const fn requires_standby(&self) -> bool {
+        self.requires_standby
     }
 
     pub(crate) const fn listens(&self) -> bool {

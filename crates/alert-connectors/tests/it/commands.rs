@@ -95,15 +95,23 @@ fn settings_come_from_flags_then_environment_then_file_and_every_fault_is_said()
         shown.contains("listen = \"127.0.0.1:3\"  # --listen"),
         "{shown}"
     );
-    fs::write(&file, "listn = \"x\"\nproxy = 1\n").unwrap();
+    fs::write(&file, "listn = \"x\"\nproxy = []\nrequire-standby = true\n").unwrap();
     let wrong = print(&["--allow-network", "x", "--log-format", "xml"]);
     let said = String::from_utf8(wrong.stderr).unwrap();
     assert_eq!(
         (wrong.status.code(), said.lines().count()),
-        (Some(2), 4),
+        (Some(2), 5),
         "{said}"
     );
     assert!(said.contains("did you mean listen?"), "{said}");
+    assert!(said.contains("only PostgreSQL has standbys"), "{said}");
+    // What a parser shows of the file may be a secret.
+    fs::write(&file, "\ndatabase-url = \"postgres://a:hunter2@h/d\n").unwrap();
+    let said = String::from_utf8(print(&[]).stderr).unwrap();
+    assert!(
+        said.contains("line 2 is not valid TOML") && !said.contains("hunter2"),
+        "{said}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

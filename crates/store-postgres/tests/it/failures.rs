@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alert_connectors_cluster::{Proxy, Traffic};
 use alert_connectors_store::{
-    Acceptance, Fence, Report, StoreError, Use,
+    Acceptance, Fence, Report, Store as _, StoreError, Use,
     conformance::{World, idempotency, stored},
 };
 use alert_connectors_store_postgres::{OpenError, OpenOptions, PostgresStore};
@@ -213,6 +213,19 @@ async fn only_a_server_and_a_migration_change_the_schema_and_few_make_one() {
     assert!(opened(Use::Command).await.is_ok());
     execute(&database, LAST_UNDONE).await;
     assert!(opened(Use::Server).await.is_ok());
+}
+
+#[tokio::test]
+async fn without_a_standby_that_is_required_the_store_is_not_ready() {
+    let database = Database::make();
+    let mut opening = database.opening();
+    opening.url.require_standby();
+    let store = PostgresStore::open(opening).await.unwrap();
+    let unready = store.check().await;
+    assert!(
+        matches!(unready, Err(StoreError::Unavailable(_))),
+        "{unready:?}"
+    );
 }
 
 /// PostgreSQL warns so of a commit whose wait for the standby was cancelled.

@@ -12,6 +12,7 @@ use alert_connectors_model::{
 use serde_json::{Map, Value};
 
 use super::talk;
+use crate::config::toml_fault;
 
 /// A file may be this large, in bytes.
 const FILE_BYTES_MAX: u64 = 4 * 1_024 * 1_024;
@@ -190,11 +191,7 @@ fn parsed(path: &Path) -> Result<Value, String> {
 }
 
 fn toml_document(text: &str) -> Result<Value, String> {
-    let document: toml::Value = toml::from_str(text).map_err(|error| {
-        let before = error.span().and_then(|span| text.get(..span.start));
-        let line = before.map_or(0, |before| before.matches('\n').count()) + 1;
-        format!("line {line} is not valid TOML: {}", error.message())
-    })?;
+    let document: toml::Value = toml::from_str(text).map_err(|error| toml_fault(text, &error))?;
     serde_json::to_value(document).map_err(|_odd| "a number is not finite".to_owned())
 }
 

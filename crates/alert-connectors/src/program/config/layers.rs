@@ -6,14 +6,15 @@ use alert_connectors_model::closest_match;
 use clap::{ArgMatches, parser::ValueSource};
 use url::Url;
 
-use super::{DatabaseOptions, ServeOptions, options::SsoOptions};
+use super::{DatabaseOptions, ServeOptions, options::SsoOptions, toml_fault::toml_fault};
 
 /// All settings by the names of their flags, and whether they may be given more than once.
-const SETTINGS: [(&str, bool); 32] = [
+const SETTINGS: [(&str, bool); 33] = [
     ("listen", false),
     ("metrics-listen", false),
     ("database-url", false),
     ("secret-key-file", false),
+    ("require-standby", false),
     ("public-url", false),
     ("allow-network", true),
     ("allow-host", true),
@@ -81,6 +82,7 @@ impl Layers {
         if let Some((options, matches)) = serve {
             layers.put("listen", one(&options.listen), matches);
             layers.put("metrics-listen", one(&options.metrics_listen), matches);
+            layers.put("require-standby", one(&options.require_standby), matches);
             layers.put("public-url", one(&options.public_url), matches);
             layers.put("allow-network", options.allow_network.clone(), matches);
             layers.put("allow-host", options.allow_host.clone(), matches);
@@ -157,7 +159,7 @@ impl Layers {
         };
         let table: toml::Table = match text.parse() {
             Ok(table) => table,
-            Err(error) => return faults.add(&origin, "config", error.to_string().trim_end()),
+            Err(error) => return faults.add(&origin, "config", toml_fault(&text, &error)),
         };
         for (key, value) in table {
             let Some((name, repeatable)) = SETTINGS.iter().find(|(name, _)| *name == key) else {
@@ -170,6 +172,7 @@ impl Layers {
             };
             let values: Option<Vec<String>> = match value {
                 toml::Value::String(text) => Some(vec![text]),
+                toml::Value::Boolean(_) | toml::Value::Integer(_) => Some(vec![value.to_string()]),
                 toml::Value::Array(items) if *repeatable => items
                     .into_iter()
                     .map(|item| item.as_str().map(str::to_owned))

@@ -9,6 +9,7 @@ mod rates;
 mod reading;
 mod serve;
 mod sso;
+mod toml_fault;
 
 pub(crate) use database::DatabaseConfig;
 pub(crate) use layers::{Faults, Layers};
@@ -16,3 +17,4 @@ pub(crate) use length_of_time::length_of_time;
 pub(crate) use options::{DatabaseOptions, ServeOptions};
 pub(crate) use serve::{ServeConfig, Spans};
 pub(crate) use sso::SsoConfig;
+pub(crate) use toml_fault::toml_fault;

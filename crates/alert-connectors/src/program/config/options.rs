@@ -129,6 +129,16 @@ pub(crate) struct ServeOptions {
         value_delimiter = ','
     )]
     pub(crate) quota: Vec<String>,
+    /// Be ready only while PostgreSQL has each commit wait for a standby
+    #[arg(
+        long,
+        value_name = "true|false",
+        env = "ALERT_CONNECTORS_REQUIRE_STANDBY",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true"
+    )]
+    pub(crate) require_standby: Option<String>,
     /// The format of the log: text or json [default: text on a terminal, else json]
     #[arg(long, value_name = "FORMAT", env = "ALERT_CONNECTORS_LOG_FORMAT")]
     pub(crate) log_format: Option<String>,

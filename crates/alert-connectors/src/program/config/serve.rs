@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use alert_connectors::{Builder, FixedQuotas, own_names};
+use alert_connectors::{Builder, DatabaseUrl, FixedQuotas, own_names};
 use alert_connectors_delivery::{Proxy, Rates, Trust};
 use alert_connectors_model::{AddressPolicy, HostPattern, UrlRules};
 use alert_connectors_sso::ClaimRules;
@@ -106,6 +106,27 @@ fn span(text: &str) -> Result<SignedDuration, String> {
         .ok_or_else(|| format!("{text:?} is no length of time; write it as 30m, 24h or 30d"))
 }
 
+/// The database, and whether it must have a standby.
+fn database(layers: &Layers, faults: &mut Faults) -> DatabaseConfig {
+    let mut database = DatabaseConfig::parse(layers, faults);
+    let requires = maybe(layers, "require-standby", faults, yes_or_no);
+    if requires == Some(true) {
+        match &mut database.url {
+            DatabaseUrl::Postgres(url) => url.require_standby(),
+            DatabaseUrl::Sqlite(_) => {
+                let (_, origin) = layers.one("require-standby").unwrap_or_default();
+                faults.add(origin, "require-standby", "only PostgreSQL has standbys");
+            }
+        }
+    }
+    database
+}
+
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    text.parse()
+        .map_err(|_other| format!("{text:?} is neither true nor false"))
+}
+
 impl ServeConfig {
     /// Reads the configuration from the layers.
     pub(crate) fn parse(layers: &Layers, faults: &mut Faults) -> Self {
@@ -117,7 +138,7 @@ impl ServeConfig {
         let networks = many(layers, "allow-network", faults, network);
         let (trust, public_url) = (trust(layers, faults), public_url(layers, faults));
         Self {
-            database: DatabaseConfig::parse(layers, faults),
+            database: database(layers, faults),
             // After a fault nothing listens.
             listen: listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0))),
             metrics_listen: maybe(layers, "metrics-listen", faults, address),

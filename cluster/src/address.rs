@@ -29,6 +29,17 @@ impl Address {
 
 /// The address of a database whose server has its socket in a folder.
 pub(crate) fn behind_socket(user: &str, folder: &Path, database: &str) -> String {
-    let folder = folder.display().to_string().replace('/', "%2F");
-    format!("postgres://{user}@{folder}/{database}")
+    let host = host(folder);
+    format!("postgres://{user}@{host}/{database}")
+}
+
+/// The address of a database of several servers, of which one can be written.
+pub(crate) fn behind_sockets(user: &str, folders: &[&Path], database: &str) -> String {
+    let hosts: Vec<String> = folders.iter().map(|folder| host(folder)).collect();
+    let hosts = hosts.join(",");
+    format!("postgres://{user}@{hosts}/{database}?target_session_attrs=read-write")
+}
+
+fn host(folder: &Path) -> String {
+    folder.display().to_string().replace('/', "%2F")
 }

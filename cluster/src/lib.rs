@@ -5,6 +5,7 @@
 
 mod address;
 mod proxy;
+mod standby;
 
 use std::{
     fs,
@@ -52,34 +53,47 @@ pub struct Cluster {
 impl Cluster {
     /// Makes and starts one.
     pub fn start(setup: &Setup) -> anyhow::Result<Self> {
-        let programs = programs()?;
-        let user = is_root()?.then(another_user).transpose()?;
-        let folder = tempfile::Builder::new().prefix("alert-pg").tempdir()?;
-        let data = setup
-            .folder
-            .clone()
-            .unwrap_or_else(|| folder.path().join("data"));
-        fs::create_dir_all(&data)?;
-        for path in [folder.path(), &data] {
-            if let Some((user, group)) = user {
-                chown(path, Some(user), Some(group)).with_context(|| path.display().to_string())?;
-            }
-        }
         let mut settings = setup.settings.clone();
         if !setup.to_disk {
             settings.extend(["fsync=off", "full_page_writes=off"].map(str::to_owned));
         }
-        let mut cluster = Self {
-            folder,
-            data,
-            programs,
-            user,
-            settings,
-            server: None,
-        };
+        let mut cluster = Self::place(setup.folder.clone(), settings)?;
+        fs::create_dir_all(&cluster.data)?;
+        cluster.lend(&cluster.data)?;
         cluster.make()?;
         cluster.run()?;
         Ok(cluster)
+    }
+
+    /// A place for one, without data.
+    fn place(data: Option<PathBuf>, settings: Vec<String>) -> anyhow::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("alert-pg").tempdir()?;
+        let cluster = Self {
+            data: data.unwrap_or_else(|| folder.path().join("data")),
+            folder,
+            programs: programs()?,
+            user: is_root()?.then(another_user).transpose()?,
+            settings,
+            server: None,
+        };
+        cluster.lend(cluster.folder.path())?;
+        Ok(cluster)
+    }
+
+    /// Gives a folder to the user that it runs as.
+    fn lend(&self, folder: &Path) -> anyhow::Result<()> {
+        let Some((user, group)) = self.user else {
+            return Ok(());
+        };
+        chown(folder, Some(user), Some(group)).with_context(|| folder.display().to_string())
+    }
+
+    /// Runs a program of PostgreSQL's to its end.
+    fn ask(&self, program: &str, arguments: &[&str]) -> anyhow::Result<()> {
+        let asked = self.command(program).args(arguments).output()?;
+        let text = String::from_utf8_lossy(&asked.stderr);
+        ensure!(asked.status.success(), "{program} failed: {text}");
+        Ok(())
     }
 
     fn make(&self) -> anyhow::Result<()> {
@@ -98,10 +112,7 @@ impl Cluster {
             "--locale",
             "C",
         ];
-        let made = self.command("initdb").args(arguments).output()?;
-        let text = String::from_utf8_lossy(&made.stderr);
-        ensure!(made.status.success(), "initdb failed: {text}");
-        Ok(())
+        self.ask("initdb", &arguments)
     }
 
     fn command(&self, name: &str) -> Command {
@@ -200,15 +211,15 @@ impl Cluster {
 
     /// Makes a database.
     pub fn create(&self, database: &str) -> anyhow::Result<()> {
-        let made = self
-            .command("createdb")
-            .arg("-h")
-            .arg(self.folder.path())
-            .args(["-U", SUPERUSER, database])
-            .output()?;
-        let text = String::from_utf8_lossy(&made.stderr);
-        ensure!(made.status.success(), "createdb failed: {text}");
-        Ok(())
+        self.ask(
+            "createdb",
+            &["-h", &self.socket(), "-U", SUPERUSER, database],
+        )
+    }
+
+    /// The folder of its socket.
+    fn socket(&self) -> String {
+        self.folder.path().display().to_string()
     }
 
     /// What it said since it was started last.

@@ -15,6 +15,6 @@ mod soak;
 mod vitals;
 
 pub use attack::attack;
-pub use replicas::{database, full, replicas, stalls};
+pub use replicas::{database, failover, full, replicas, stalls};
 pub use scenario::{Figures, Plan, clock, disk, faults, kill};
 pub use soak::soak;

@@ -3,11 +3,12 @@
 use std::{io::Write, path::PathBuf, process::ExitCode, time::Duration};
 
 use alert_connectors_torture::{
-    Figures, Plan, attack, clock, database, disk, faults, full, kill, replicas, soak, stalls,
+    Figures, Plan, attack, clock, database, disk, failover, faults, full, kill, replicas, soak,
+    stalls,
 };
 
 const USAGE: &str = "usage: alert-connectors-torture PATH-OF-THE-PROGRAM SCENARIO ROUNDS
-scenarios on SQLite: kill disk faults clock attack soak; on PostgreSQL: replicas stalls database full";
+scenarios on SQLite: kill disk faults clock attack soak; on PostgreSQL: replicas stalls database full failover";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -31,9 +32,10 @@ fn run(program: &str, scenario: &str, rounds: &str) -> anyhow::Result<()> {
         seed: 1,
         pause: Duration::from_millis(1),
         replicas: match scenario {
-            "replicas" | "stalls" | "database" | "full" => 3,
+            "replicas" | "stalls" | "database" | "full" | "failover" => 3,
             _ => 0,
         },
+        has_standby: scenario == "failover",
         between: match scenario {
             "database" => Duration::from_secs(20),
             _ => Duration::from_secs(3),
@@ -54,6 +56,7 @@ fn run(program: &str, scenario: &str, rounds: &str) -> anyhow::Result<()> {
             "stalls" => stalls(&plan).await,
             "database" => database(&plan).await,
             "full" => full(&plan).await,
+            "failover" => failover(&plan).await,
             _ => Err(anyhow::anyhow!(USAGE)),
         }
     })?;

@@ -256,3 +256,33 @@ pub async fn full(plan: &Plan) -> anyhow::Result<Figures> {
     stage.settle().await?;
     stage.audit(&posted, plan.rounds).await
 }
+
+/// Kills the database machine: its synchronous standby takes its place, and what comes up again follows that one.
+pub async fn failover(plan: &Plan) -> anyhow::Result<Figures> {
+    let mut stage = Stage::set(plan, None, RATE).await?;
+    let load = Load::start(&stage.targets(), &TYPES, plan.pause, 0);
+    let mut slowest = Duration::ZERO;
+    for round in 1..=plan.rounds {
+        tokio::time::sleep(plan.between).await;
+        let mut dead = stage.cluster.take().context("there is a primary")?;
+        let next = stage.standby.take().context("there is a standby")?;
+        dead.kill()?;
+        next.promote()?;
+        let promoted = Instant::now();
+        works_again(&stage).await?;
+        let took = promoted.elapsed();
+        slowest = slowest.max(took);
+        dead.follow(&next)?;
+        (stage.cluster, stage.standby) = (Some(next), Some(dead));
+        talk(format_args!(
+            "{round} of {}: all replicas accept {took:.2?} after the promotion",
+            plan.rounds
+        ));
+    }
+    talk(format_args!(
+        "all replicas accepted within {slowest:.2?} of each promotion"
+    ));
+    let posted = load.stop().await?;
+    stage.settle().await?;
+    stage.audit(&posted, plan.rounds).await
+}

@@ -37,6 +37,8 @@ pub struct Plan {
     pub pause: Duration,
     /// How many servers share a PostgreSQL database; none of them on SQLite.
     pub replicas: usize,
+    /// Whether the PostgreSQL database has a synchronous standby.
+    pub has_standby: bool,
     /// How long a fault of the database lasts, and how long replicas are left alone between two kills.
     pub between: Duration,
 }
@@ -82,6 +84,7 @@ pub(crate) struct Stage {
     /// The other replicas.
     pub(crate) others: Vec<Server>,
     pub(crate) cluster: Option<Cluster>,
+    pub(crate) standby: Option<Cluster>,
     pub(crate) proxy: Option<Proxy>,
     receiver: Receiver,
     /// What the server trusts receivers by.
@@ -107,7 +110,7 @@ impl Stage {
         let ca_file = folder.path().join("ca.pem");
         let (base, tls) = receiver.start(&ca_file, stopping.clone()).await?;
         let place = database_folder.unwrap_or(folder.path());
-        let (mut cluster, mut proxy) = (None, None);
+        let (mut cluster, mut standby, mut proxy) = (None, None, None);
         let home = if plan.replicas == 0 {
             Home::sqlite(place)
         } else {
@@ -117,10 +120,19 @@ impl Stage {
                 folder: database_folder.map(|folder| folder.join("data")),
             })?;
             made.create("torture")?;
-            let between = Proxy::start(&made.url("torture"))?;
-            let home = Home::postgres(&plan.program, place, &between.url("torture"))?;
-            (cluster, proxy) = (Some(made), Some(between));
-            home
+            let url = if plan.has_standby {
+                let other = made.standby()?;
+                let url = made.url_of_either(&other, "torture");
+                standby = Some(other);
+                url
+            } else {
+                let between = Proxy::start(&made.url("torture"))?;
+                let url = between.url("torture");
+                proxy = Some(between);
+                url
+            };
+            cluster = Some(made);
+            Home::postgres(&plan.program, place, &url)?
         };
         let mut server = Server::furnish(&plan.program, &home, &ca_file, rate)?;
         server.start().await?;
@@ -143,6 +155,7 @@ impl Stage {
             server,
             others,
             cluster,
+            standby,
             proxy,
             receiver,
             tls,

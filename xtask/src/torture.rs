@@ -19,11 +19,12 @@ const USUAL: [(&str, &str); 4] = [
 const SELDOM: [(&str, &str); 2] = [("attack", "2"), ("soak", "30")];
 
 /// The same on PostgreSQL.
-const ON_POSTGRES: [(&str, &str); 4] = [
+const ON_POSTGRES: [(&str, &str); 5] = [
     ("replicas", "75"),
     ("stalls", "3"),
     ("database", "10"),
     ("full", "3"),
+    ("failover", "5"),
 ];
 
 /// How many hostile alerts each property of the messages is tried on, if nothing is said.
@@ -35,8 +36,8 @@ pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
         return messages(rest.get(1).copied().unwrap_or(MESSAGES));
     }
     let usual = match store {
-        "postgres" => ON_POSTGRES,
-        _ => USUAL,
+        "postgres" => &ON_POSTGRES[..],
+        _ => &USUAL[..],
     };
     let packages = [
         "--package",
@@ -53,7 +54,7 @@ pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
     if rest.is_empty() {
         messages(MESSAGES)?;
     }
-    let known = usual.into_iter().chain(SELDOM);
+    let known = usual.iter().copied().chain(SELDOM);
     let wanted: Vec<_> = match rest.first() {
         None => usual.to_vec(),
         Some(wanted) => known.filter(|(name, _)| name == wanted).collect(),

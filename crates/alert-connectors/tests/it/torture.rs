@@ -14,6 +14,7 @@ async fn kills_lose_nothing_and_repeat_at_most_four_requests() {
         seed: 7,
         pause: Duration::from_millis(5),
         replicas: 0,
+        has_standby: false,
         between: Duration::ZERO,
     };
     let figures = kill(&plan).await.unwrap();

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use alert_connectors_inbox::{Behaviour, Message};
-use alert_connectors_torture::{Plan, database, replicas};
+use alert_connectors_torture::{Plan, database, failover, replicas};
 use reqwest::Method;
 use serde_json::{Value, json};
 use url::Url;
@@ -307,6 +307,7 @@ fn plan(rounds: usize, between: Duration) -> Plan {
         seed: 7,
         pause: Duration::from_millis(5),
         replicas: 2,
+        has_standby: false,
         between,
     }
 }
@@ -322,5 +323,16 @@ async fn a_database_that_goes_away_loses_nothing() {
     let figures = database(&plan(5, Duration::from_millis(1_500)))
         .await
         .unwrap();
+    assert!(figures.accepted > 20, "{figures:?}");
+}
+
+/// The standby takes the place of the primary, and every commit has waited for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_machine_that_dies_loses_nothing() {
+    let plan = Plan {
+        has_standby: true,
+        ..plan(1, Duration::from_millis(500))
+    };
+    let figures = failover(&plan).await.unwrap();
     assert!(figures.accepted > 20, "{figures:?}");
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alert_connectors_feed::SpaceEvent;
 use alert_connectors_model::Fingerprint;
-use alert_connectors_store::{HealthState, StoreError};
+use alert_connectors_store::StoreError;
 use tokio::sync::mpsc;
 
 use crate::context::Context;
@@ -29,18 +29,12 @@ pub(crate) async fn publish(context: Arc<Context>, mut changed: mpsc::Receiver<F
 }
 
 async fn publish_one(context: &Context, destination: Fingerprint) -> Result<(), StoreError> {
-    let known = context
-        .store
-        .destination_state(destination, context.now())
-        .await?;
-    let tried = known.last_request_at.is_some() || known.health.last_error.is_some();
-    for (space, connector) in context.store.connectors_of(destination).await? {
-        let state = HealthState::of(connector.is_active, tried, &known.health);
+    for (space_id, connector_id, state) in context.store.health_states(destination).await? {
         let event = SpaceEvent::Health {
-            connector_id: connector.id,
+            connector_id,
             state,
         };
-        context.feed.publish(space.id, [event]);
+        context.feed.publish(space_id, [event]);
     }
     Ok(())
 }

@@ -90,7 +90,7 @@ const DEPTHS: &str = "SELECT (SELECT count(*) FROM pending p WHERE p.connector_n
     FROM unnest($1::int8[], $2::int8[]) WITH ORDINALITY AS wanted (no, cutoff, at) ORDER BY wanted.at";
 // By deliveries_by_connector, a few of the newest and of those before what waits; the newest by order are about the newest
 // by time. In the order of what is wanted.
-const LAST_ARRIVED: &str = "SELECT (SELECT max(ended_at) FROM (
+pub(crate) const LAST_ARRIVED: &str = "SELECT (SELECT max(ended_at) FROM (
         (SELECT state, ended_at FROM deliveries WHERE connector_no = wanted.no ORDER BY seq DESC LIMIT 256)
         UNION ALL (SELECT state, ended_at FROM deliveries WHERE connector_no = wanted.no AND state BETWEEN 1 AND 2
             AND seq < coalesce((SELECT min(seq) FROM pending WHERE connector_no = wanted.no), 9223372036854775807)

@@ -5,10 +5,10 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use alert_connectors_model::{Connector, Fingerprint, Space};
+use alert_connectors_model::{Connector, ConnectorId, Fingerprint, Space, SpaceId};
 use alert_connectors_store::{
-    Backlog, BatchQuery, DestinationState, DigestBatch, Expiry, OpeningState, PendingDelivery,
-    Queue, Recorded, Report, StoreError, StoreEvent,
+    Backlog, BatchQuery, DestinationState, DigestBatch, Expiry, HealthState, OpeningState,
+    PendingDelivery, Queue, Recorded, Report, StoreError, StoreEvent,
     stored::{self, Columns as _, IDENTITY_VERSION, PENDING_COLUMNS, SharedAlerts, TROUBLED, time},
 };
 use async_trait::async_trait;
@@ -16,7 +16,7 @@ use jiff::Timestamp;
 
 use crate::{
     PostgresStore, connection::Connection, connectors, destination_health, digest_batch,
-    openings::openings,
+    history::LAST_ARRIVED, openings::openings, row::Row,
 };
 
 // By the primary key of pending, from connector to connector, then by primary key.
@@ -187,6 +187,25 @@ impl Queue for PostgresStore {
                 .into_iter()
                 .map(|(_, connector, space)| (Arc::new(space), Arc::new(connector)))
                 .collect())
+        })
+        .await
+    }
+
+    async fn health_states(
+        &self,
+        destination: Fingerprint,
+    ) -> Result<Vec<(SpaceId, ConnectorId, HealthState)>, StoreError> {
+        let sealing = Arc::clone(&self.shared.sealing);
+        self.read(async |connection| {
+            let health = destination_health::read(connection, destination).await?;
+            let found = connectors::of_destination(connection, &sealing, destination).await?;
+            let numbers: Vec<i64> = found.iter().map(|(no, _, _)| *no).collect();
+            let last = connection.rows(LAST_ARRIVED, &[&numbers]).await?;
+            let state = |((_, connector, space), last): ((i64, Connector, Space), Row)| {
+                let state = HealthState::of(connector.is_active, last.maybe_time(0)?, &health);
+                Ok((space.id, connector.id, state))
+            };
+            found.into_iter().zip(last).map(state).collect()
         })
         .await
     }

@@ -471,7 +471,11 @@ fn depth(
     Ok(depth.unwrap_or_default())
 }
 
-fn last_success(connection: &Connection, connector_no: i64) -> Result<Option<Timestamp>, Failure> {
+/// When a delivery of a connector last arrived.
+pub(crate) fn last_success(
+    connection: &Connection,
+    connector_no: i64,
+) -> Result<Option<Timestamp>, Failure> {
     let mut last = None;
     let read = |least: i64, most: i64| {
         let parameters = [connector_no, least, most];

@@ -2,10 +2,11 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use alert_connectors_model::{Connector, Fingerprint, Space};
+use alert_connectors_model::{Connector, ConnectorId, Fingerprint, Space, SpaceId};
 use alert_connectors_store::{
-    Backlog, BatchQuery, DestinationState, DigestBatch, Disposition, Expiry, Form, Leases,
-    OpeningState, Outcome, PendingDelivery, Queue, Recorded, Relay, Report, StoreError, StoreEvent,
+    Backlog, BatchQuery, DestinationState, DigestBatch, Disposition, Expiry, Form, HealthState,
+    Leases, OpeningState, Outcome, PendingDelivery, Queue, Recorded, Relay, Report, StoreError,
+    StoreEvent,
     stored::{self, IDENTITY_VERSION, PENDING_COLUMNS, SharedAlerts, TROUBLED, time},
 };
 use async_trait::async_trait;
@@ -13,8 +14,8 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
-    SqliteStore, connectors, destination_health, digest_batch, error::Failure, openings::opening,
-    row::rows, zones::ZoneQuery,
+    SqliteStore, connectors, destination_health, digest_batch, error::Failure,
+    history::last_success, openings::opening, row::rows, zones::ZoneQuery,
 };
 
 // By primary key.
@@ -170,6 +171,24 @@ impl Queue for SqliteStore {
                 .into_iter()
                 .map(|(_, connector, space)| (Arc::new(space), Arc::new(connector)))
                 .collect())
+        })
+        .await
+    }
+
+    async fn health_states(
+        &self,
+        destination: Fingerprint,
+    ) -> Result<Vec<(SpaceId, ConnectorId, HealthState)>, StoreError> {
+        let sealing = Arc::clone(&self.shared.sealing);
+        self.read(move |connection| {
+            let health = destination_health::read(connection, destination)?;
+            let found = connectors::of_destination(connection, &sealing, destination)?;
+            let state = |(no, connector, space): (i64, Connector, Space)| {
+                let last = last_success(connection, no)?;
+                let state = HealthState::of(connector.is_active, last, &health);
+                Ok((space.id, connector.id, state))
+            };
+            found.into_iter().map(state).collect()
         })
         .await
     }

@@ -269,8 +269,7 @@ impl From<HealthFacts> for Health {
     fn from(facts: HealthFacts) -> Self {
         let next_attempt_at = facts.next_attempt_at();
         let health = facts.health;
-        let tried = facts.last_success_at.is_some() || health.last_error.is_some();
-        let state = HealthState::of(facts.is_active, tried, &health);
+        let state = HealthState::of(facts.is_active, facts.last_success_at, &health);
         let since = match state {
             HealthState::Paused => facts.switched_at,
             HealthState::Blocked => {
@@ -317,15 +316,19 @@ pub enum HealthState {
 }
 
 impl HealthState {
-    /// The health of a connector, from that of its destination. `tried` says whether anything was ever sent.
-    pub const fn of(is_active: bool, tried: bool, health: &DestinationHealth) -> Self {
+    /// The health of a connector, from when a delivery of its own last arrived and from the health of its destination.
+    pub const fn of(
+        is_active: bool,
+        last_success_at: Option<Timestamp>,
+        health: &DestinationHealth,
+    ) -> Self {
         if !is_active {
             Self::Paused
         } else if health.block.is_some() {
             Self::Blocked
         } else if health.failures > 0 {
             Self::Retrying
-        } else if tried {
+        } else if last_success_at.is_some() || health.last_error.is_some() {
             Self::Healthy
         } else {
             Self::Idle

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use alert_connectors_model::{
-    Alert, AlertId, AlertStatus, Attempt, Connector, DeliveryId, DeliveryKind, DeliveryState,
-    EndReason, Fingerprint, Severity, Space,
+    Alert, AlertId, AlertStatus, Attempt, Connector, ConnectorId, DeliveryId, DeliveryKind,
+    DeliveryState, EndReason, Fingerprint, Severity, Space, SpaceId,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::{DestinationHealth, DestinationState, Expiry, StoreError};
+use crate::{DestinationHealth, DestinationState, Expiry, HealthState, StoreError};
 
 /// The pending deliveries.
 #[async_trait]
@@ -56,6 +56,12 @@ pub trait Queue: Send + Sync {
         &self,
         destination: Fingerprint,
     ) -> Result<Vec<(Arc<Space>, Arc<Connector>)>, StoreError>;
+
+    /// The health of each connector that points at a destination, as its space sees it.
+    async fn health_states(
+        &self,
+        destination: Fingerprint,
+    ) -> Result<Vec<(SpaceId, ConnectorId, HealthState)>, StoreError>;
 
     /// Records the outcomes of attempts in one transaction. When it returns, all of it is on disk. Recording an end twice
     /// changes nothing; recording a retry twice counts one more attempt of its delivery. Returns an answer for each outcome, in order.

@@ -5,11 +5,11 @@ use std::sync::{
     atomic::{AtomicI64, AtomicUsize, Ordering},
 };
 
-use alert_connectors_model::{Connector, DeliveryState, Fingerprint, Space};
+use alert_connectors_model::{Connector, ConnectorId, DeliveryState, Fingerprint, Space, SpaceId};
 use alert_connectors_store::{
     Backlog, BatchQuery, DestinationHealth, DestinationState, DigestBatch, DigestEntry,
-    Disposition, Expiry, Form, OpeningState, Outcome, PendingDelivery, Queue, Recorded, Report,
-    StoreError, StoreEvent,
+    Disposition, Expiry, Form, HealthState, OpeningState, Outcome, PendingDelivery, Queue,
+    Recorded, Report, StoreError, StoreEvent,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -228,6 +228,18 @@ impl Queue for MemoryQueue {
         Ok(one
             .map(|due| (Arc::clone(&due.space), Arc::clone(&due.connector)))
             .into_iter()
+            .collect())
+    }
+
+    async fn health_states(
+        &self,
+        destination: Fingerprint,
+    ) -> Result<Vec<(SpaceId, ConnectorId, HealthState)>, StoreError> {
+        let health = self.health();
+        let found = self.connectors_of(destination).await?.into_iter();
+        let state = |connector: &Connector| HealthState::of(connector.is_active, None, &health);
+        Ok(found
+            .map(|(space, connector)| (space.id, connector.id, state(&connector)))
             .collect())
     }
 

@@ -187,6 +187,40 @@ pub async fn health_tells_a_failure_a_block_and_a_pause(world: World) {
     );
 }
 
+/// A request to slow down is neither a success nor a failure, for whoever asks and for whoever watches.
+pub async fn a_connector_that_was_only_asked_to_wait_is_idle_to_all(world: World) {
+    let connector = world.connect("").await;
+    let space = world.space_id().await;
+    world.post("").await;
+    let due = world.due(&connector).await.remove(0);
+    let again = Disposition::Retry {
+        form: Form::Full,
+        at: world.later(9),
+    };
+    let throttled = DestinationHealth {
+        throttles: 1,
+        ..DestinationHealth::default()
+    };
+    let outcomes = vec![world.outcome(&due, again)];
+    world
+        .report_with(&connector, outcomes, Some(throttled))
+        .await;
+    let asked = world
+        .store
+        .health(space, connector.id, world.expiry())
+        .await;
+    assert_eq!(asked.unwrap().unwrap().state, HealthState::Idle);
+    let watched = world.store.health_states(connector.destination).await;
+    let idle = (space, connector.id, HealthState::Idle);
+    assert_eq!(watched.unwrap(), [idle]);
+    let due = world.due(&connector).await.remove(0);
+    let outcomes = vec![world.outcome(&due, world.arrived())];
+    world.report(&connector, outcomes).await;
+    let watched = world.store.health_states(connector.destination).await;
+    let healthy = (space, connector.id, HealthState::Healthy);
+    assert_eq!(watched.unwrap(), [healthy]);
+}
+
 fn failing(world: &World) -> DestinationHealth {
     DestinationHealth {
         failures: 2,

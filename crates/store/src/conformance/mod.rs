@@ -109,6 +109,7 @@ macro_rules! conformance {
             a_replay_queues_what_ended_and_nothing_twice,
             health_tells_how_a_connector_fares,
             health_tells_a_failure_a_block_and_a_pause,
+            a_connector_that_was_only_asked_to_wait_is_idle_to_all,
             health_of_a_space_is_that_of_each_connector,
             what_is_set_aside_is_told_when_it_is_tried,
             a_key_is_answered_after_retention_took_its_alert,

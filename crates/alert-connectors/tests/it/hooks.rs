@@ -145,7 +145,7 @@ async fn a_hook_answers_as_the_platform_does() {
         (status.as_u16(), problem["errors"].as_array().unwrap().len()),
         (422, 2)
     );
-    for (slip, meant) in [("sevrity=critical", "severity"), ("Type=jenkins", "type")] {
+    for (slip, meant) in [("sverity=critical", "severity"), ("Type=jenkins", "type")] {
         let (status, _, text) = post(&world, &format!("{key}?{slip}"), r#"{"text": "x"}"#).await;
         assert_eq!(status.as_u16(), 422, "{slip}");
         assert!(text.contains(&format!("Did you mean {meant}?")), "{text}");

@@ -1,8 +1,13 @@
 //! A standby of a cluster: a copy that follows it, and takes its place.
 
-use std::fs;
+use std::{
+    fs, thread,
+    time::{Duration, Instant},
+};
 
-use super::{Cluster, SUPERUSER, address};
+use anyhow::bail;
+
+use super::{Cluster, START_MAX, SUPERUSER, address};
 
 impl Cluster {
     /// Makes a standby, and has commits wait for it.
@@ -23,7 +28,26 @@ impl Cluster {
         let whole = ["--write-recovery-conf", "--checkpoint=fast", "--no-sync"];
         self.ask("pg_basebackup", &[&from[..], &whole].concat())?;
         self.run()?;
-        primary.wait_for_standby(true)
+        primary.wait_for_standby(true)?;
+        primary.until_followed()
+    }
+
+    /// Waits until commits wait for a standby that is there.
+    fn until_followed(&self) -> anyhow::Result<()> {
+        let socket = self.socket();
+        let started = Instant::now();
+        while started.elapsed() < START_MAX {
+            let asked = self
+                .command("psql")
+                .args(["-h", &socket, "-U", SUPERUSER, "-d", "postgres", "-qXAtc"])
+                .arg("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'")
+                .output()?;
+            if asked.stdout.starts_with(b"1") {
+                return Ok(());
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        bail!("no standby follows: {}", self.log())
     }
 
     /// Takes the place of the one that it followed. Its commits wait for nobody, until it is followed itself.

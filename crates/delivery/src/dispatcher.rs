@@ -105,7 +105,12 @@ async fn handle(
         StoreEvent::LeaseReleased(fingerprint) => {
             context.lease_requests.request(fingerprint, Why::Pending);
         }
-        StoreEvent::LeasesInDoubt => context.lease_requests.in_doubt.notify_one(),
+        StoreEvent::LeasesInDoubt => {
+            for destination in registry.leased() {
+                destination.doubt();
+            }
+            context.lease_requests.in_doubt.notify_one();
+        }
     }
 }
 

@@ -68,7 +68,7 @@ pub(crate) const DBT_CLOUD: Scheme = Scheme {
 };
 
 impl Scheme {
-    /// Whether the secret signed the body. `header` finds the value of a header of the request by its name in lower case.
+    /// What the signature of the body shows. `header` finds the value of a header of the request by its name in lower case.
     pub(crate) fn verify<'h>(
         &self,
         secret: &Secret,

@@ -110,7 +110,7 @@ impl Source {
         self.scheme().is_some()
     }
 
-    /// Whether a secret signed a body. `header` finds the value of a header of the request by its name in lower case.
+    /// What the signature of a body shows. `header` finds the value of a header of the request by its name in lower case.
     pub fn signature<'h>(
         self,
         secret: &Secret,

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How long a lease holds without renewal. The statements below say the same.
-const TERM: Duration = Duration::from_secs(15);
+pub(crate) const TERM: Duration = Duration::from_secs(15);
 
 // By primary key. A lease that another server is taking at this moment is left to it.
 const TAKE: &str = "WITH wanted AS (SELECT DISTINCT d FROM unnest($1::bytea[]) AS d),
@@ -34,8 +34,10 @@ const RENEW: &str = "WITH mine AS MATERIALIZED (SELECT l.destination FROM unnest
         JOIN leases l ON l.destination = g.destination AND l.number = g.number ORDER BY l.destination FOR UPDATE OF l)
     UPDATE leases l SET until = clock_timestamp() + interval '15 s' FROM mine WHERE l.destination = mine.destination
     RETURNING l.destination, l.number, l.changed, l.wanted";
-const SEEN: &str = "INSERT INTO replicas AS r (id, seen_at) VALUES ($1, clock_timestamp())
-    ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at";
+/// With its sign of life, or without one.
+const SEEN: &str = "INSERT INTO replicas (id, seen_at, life_lock, life_server)
+    VALUES ($1, clock_timestamp(), $2, CASE WHEN $2::int8 IS NOT NULL THEN pg_postmaster_start_time() END)
+    ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at, life_lock = excluded.life_lock, life_server = excluded.life_server";
 const FORGET: &str = "DELETE FROM replicas WHERE seen_at < clock_timestamp() - interval '1 min'";
 // Walks the destinations that were ever worked, every few seconds.
 const SHARE: &str = "SELECT (SELECT count(*) FROM leases WHERE until > clock_timestamp()),
@@ -68,7 +70,10 @@ impl Leases for PostgresStore {
     async fn renew(&self, held: &[Lease]) -> Result<Renewal, StoreError> {
         let (names, numbers) = columns(held.iter());
         self.read(async |connection| {
-            connection.run(SEEN, &[&self.shared.replica]).await?;
+            let life_lock = self.shared.sign_of_life.lock();
+            connection
+                .run(SEEN, &[&self.shared.replica, &life_lock])
+                .await?;
             connection.run(FORGET, &[]).await?;
             let rows = connection.rows(RENEW, &[&names, &numbers]).await?;
             let renewed = |row: &Row| {

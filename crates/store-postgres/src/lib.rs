@@ -49,7 +49,10 @@ pub use copying::Copying;
 pub use open::{OpenError, OpenOptions};
 pub use url::PostgresUrl;
 
-use crate::{connection::Pools, intake::Job, listen::RelayedReceiver, writer::Writer};
+use crate::{
+    connection::Pools, intake::Job, listen::RelayedReceiver, sign_of_life::SignOfLife,
+    writer::Writer,
+};
 
 /// A PostgreSQL database in use. Clones share it.
 #[derive(Clone)]
@@ -67,6 +70,7 @@ struct Shared {
     looks: Looks,
     /// Names this replica.
     replica: Uuid,
+    sign_of_life: Arc<SignOfLife>,
     event_sender: mpsc::Sender<Vec<StoreEvent>>,
     events: Mutex<mpsc::Receiver<Vec<StoreEvent>>>,
     relayed: Mutex<RelayedReceiver>,

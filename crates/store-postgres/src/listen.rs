@@ -1,10 +1,6 @@
 //! Notifications between replicas. They are only hints: without them, replicas find everything by polling.
 
-use std::{
-    future::poll_fn,
-    sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
-};
+use std::{future::poll_fn, sync::Arc, time::Duration};
 
 use alert_connectors_model::Fingerprint;
 use alert_connectors_store::{Effect, Relay, Relayed, StoreError, StoreEvent};
@@ -17,7 +13,7 @@ use tokio_postgres::{AsyncMessage, Config, Connection, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use uuid::Uuid;
 
-use crate::{PostgresStore, connection::Change, queue::destinations_of, sign_of_life};
+use crate::{PostgresStore, connection::Change, queue::destinations_of, sign_of_life::SignOfLife};
 
 /// What concerns the engine, and what servers relay to each other.
 const CHANNEL: &str = "alert_connectors";
@@ -26,6 +22,8 @@ const RELAY_CHANNEL: &str = "alert_connectors_relay";
 pub(crate) const RELAYED_MAX: usize = 1_000;
 /// How long to wait before listening again.
 const AGAIN: Duration = Duration::from_secs(2);
+/// How long a connection may take to be made.
+const CONNECT_MAX: Duration = Duration::from_secs(5);
 // By primary key, in its order. A server that holds one of these finds the count changed, even without a notification.
 const NOTE: &str = "UPDATE leases l SET changed = changed + 1 FROM (SELECT destination FROM leases
     WHERE destination = ANY ($1) ORDER BY destination FOR UPDATE) noted WHERE l.destination = noted.destination";
@@ -76,8 +74,7 @@ pub(crate) struct Listener {
     config: Config,
     tls: MakeRustlsConnect,
     replica: Uuid,
-    /// Whether it has shown a sign of life before.
-    was_shown: AtomicBool,
+    sign_of_life: Arc<SignOfLife>,
 }
 
 /// Listens until the receiver of the events is dropped.
@@ -89,45 +86,50 @@ pub(crate) fn start(
 ) {
     tasks.worker("postgres-listener", async move {
         while !event_sender.is_closed() {
-            // Another session at once: without one, others take this replica for dead.
-            if !listener.session(&event_sender, &relayed).await {
-                time::sleep(AGAIN).await;
+            listener.session(&event_sender, &relayed).await;
+            if listener.sign_of_life.end() {
+                // Others may take this replica for dead, until it has renewed its leases without the sign.
+                drop(event_sender.send(vec![StoreEvent::LeasesInDoubt]).await);
             }
+            time::sleep(AGAIN).await;
         }
     });
 }
 
 impl Listener {
-    pub(crate) const fn new(config: Config, tls: MakeRustlsConnect, replica: Uuid) -> Self {
+    pub(crate) const fn new(
+        config: Config,
+        tls: MakeRustlsConnect,
+        replica: Uuid,
+        sign_of_life: Arc<SignOfLife>,
+    ) -> Self {
         Self {
             config,
             tls,
             replica,
-            was_shown: AtomicBool::new(false),
+            sign_of_life,
         }
     }
 
-    /// Listens for as long as a session lasts. Returns whether it showed a sign of life.
-    async fn session(
-        &self,
-        event_sender: &mpsc::Sender<Vec<StoreEvent>>,
-        relayed: &RelayedSender,
-    ) -> bool {
-        let Ok((client, connection)) = self.config.connect(self.tls.clone()).await else {
-            return false;
+    /// Listens for as long as a session lasts.
+    async fn session(&self, event_sender: &mpsc::Sender<Vec<StoreEvent>>, relayed: &RelayedSender) {
+        let connecting = self.config.connect(self.tls.clone());
+        let Ok(Ok((client, connection))) = time::timeout(CONNECT_MAX, connecting).await else {
+            return;
         };
-        let shown = AtomicBool::new(false);
         let listen = async {
             let listen = format!("LISTEN {CHANNEL}; LISTEN {RELAY_CHANNEL}");
-            drop(client.batch_execute(&listen).await);
+            if client.batch_execute(&listen).await.is_err() {
+                return;
+            }
             // Notifications sent meanwhile were missed; polling finds what those for the engine said.
             relayed.lost();
-            if sign_of_life::show(&client, self.replica).await.is_ok() {
-                shown.store(true, Ordering::Relaxed);
-                if self.was_shown.swap(true, Ordering::Relaxed) {
-                    // Others may have missed it meanwhile.
-                    drop(event_sender.send(vec![StoreEvent::LeasesInDoubt]).await);
-                }
+            if self.sign_of_life.show(&client, self.replica).await.is_err() {
+                return;
+            }
+            if self.sign_of_life.sessions() > 1 {
+                // They may be in doubt since the previous session ended.
+                drop(event_sender.send(vec![StoreEvent::LeasesInDoubt]).await);
             }
             std::future::pending::<()>().await;
         };
@@ -136,7 +138,6 @@ impl Listener {
             () = hear(connection, event_sender, relayed) => {}
             () = event_sender.closed() => {}
         }
-        shown.into_inner()
     }
 }
 

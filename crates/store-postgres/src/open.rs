@@ -25,6 +25,7 @@ use crate::{
     intake::IntakeGroups,
     listen::{self, Listener},
     record,
+    sign_of_life::SignOfLife,
     writer::Writer,
 };
 
@@ -197,12 +198,14 @@ impl PostgresStore {
             pools.open_writers().await.map_err(failed)?;
         }
         let (event_sender, events) = mpsc::channel(EVENT_GROUPS_MAX);
+        let sign_of_life = Arc::new(SignOfLife::default());
         let meters = GroupMeters::default();
         let groups = IntakeGroups::new(Arc::clone(&opening.random));
         let writer = Writer::start(&tasks, &pools, &event_sender, groups, &meters);
         let (relayed_sender, relayed) = listen::relayed(opening.url.listens());
         if opening.used_by == Use::Server && opening.url.listens() {
-            let listener = Listener::new(opening.url.config().clone(), tls, replica);
+            let config = opening.url.config().clone();
+            let listener = Listener::new(config, tls, replica, Arc::clone(&sign_of_life));
             listen::start(&tasks, listener, event_sender.clone(), relayed_sender);
         }
         Ok(Self {
@@ -213,6 +216,7 @@ impl PostgresStore {
                 sealing: Arc::new(sealing),
                 looks: Looks::default(),
                 replica,
+                sign_of_life,
                 event_sender,
                 events: Mutex::new(events),
                 relayed: Mutex::new(relayed),

@@ -59,6 +59,9 @@ impl Queue for PostgresStore {
     }
 
     async fn backlog(&self) -> Result<Backlog, StoreError> {
+        if !self.shared.looks.is_alone.load(Ordering::Relaxed) {
+            self.free_leases_of_dead().await;
+        }
         self.read(async |connection| {
             let fingerprints = async |sql| {
                 let rows = connection.rows(sql, &[]).await?;
@@ -67,9 +70,6 @@ impl Queue for PostgresStore {
                     .collect::<Result<Vec<_>, _>>()
             };
             let looks = &self.shared.looks;
-            if !looks.is_alone.load(Ordering::Relaxed) {
-                self.free_leases_of_dead(connection).await?;
-            }
             // Read first: what others queue after it is found the next time.
             let look = connection.row(NEXT, &[]).await?;
             let (next, has_lapsed) = look.map_or(Ok((0, true)), |row| {

@@ -1,65 +1,149 @@
-//! The sign of life of a replica: an advisory lock in the session in which it listens.
+//! The sign of life of a replica: an advisory lock in the session in which it listens, with its number in `replicas`.
 //!
-//! PostgreSQL ends the session of a process that is killed, and others free its leases at their next look, within a second. A replica
-//! that stands still, or that the network cuts off, keeps its session, so its leases lapse. One that only loses the session gets another
-//! one at once. Where nobody listens there is no sign of life, and leases lapse.
+//! PostgreSQL ends the session of a process that is killed, and others free its leases at their next poll. A replica that stands still, or
+//! whose machine is lost, keeps its session for a while, so its leases lapse. One that only loses the session doubts its leases until
+//! it has renewed them, which also takes its number back: it can't be missed any more until it shows another sign. Where nobody
+//! listens there is no sign of life, and leases lapse.
 
-use std::time::Duration;
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use alert_connectors_store::StoreError;
-use tokio::time;
+use tokio::time::{self, Instant};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use crate::{PostgresStore, connection::Connection};
+use crate::{PostgresStore, leases::TERM};
 
-/// How long to wait while PostgreSQL has not noticed yet that the previous session is over.
-const AGAIN: Duration = Duration::from_secs(1);
+/// How long to wait while another replica looks whether this one is dead.
+const AGAIN: Duration = Duration::from_millis(100);
 const LOCK: &str = "SELECT pg_try_advisory_lock($1)";
-/// A replica that is forgotten meanwhile gets no share of the destinations before it is seen.
-const NOTE: &str = "INSERT INTO replicas (id, seen_at, life_lock, life_server)
+/// A replica that was forgotten meanwhile gets no share of the destinations before it is seen.
+const NOTE_LIFE: &str = "INSERT INTO replicas (id, seen_at, life_lock, life_server)
     VALUES ($1, clock_timestamp() - interval '16 s', $2, pg_postmaster_start_time())
     ON CONFLICT (id) DO UPDATE SET life_lock = excluded.life_lock, life_server = excluded.life_server";
-/// An advisory lock of one number: <https://www.postgresql.org/docs/15/view-pg-locks.html>.
+/// Those whose lock nobody holds: <https://www.postgresql.org/docs/15/view-pg-locks.html>.
 const DEAD: &str = "SELECT id FROM replicas r WHERE id <> $1 AND life_server = pg_postmaster_start_time() AND NOT EXISTS (
     SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
         AND (classid::int8 << 32 | objid::int8) = r.life_lock)";
-/// Walks the destinations that were ever worked, only where a replica died.
-const FREE: &str = "WITH dead AS (DELETE FROM replicas WHERE id = ANY ($1) RETURNING id),
+/// Who holds the lock of a replica until the commit knows that it is dead. Walks the destinations that were ever worked, only where a
+/// replica died.
+const FREE: &str = "WITH dead AS (DELETE FROM replicas WHERE id = ANY ($1) AND life_server = pg_postmaster_start_time()
+        AND pg_try_advisory_xact_lock(life_lock) RETURNING id),
     theirs AS MATERIALIZED (SELECT destination FROM leases JOIN dead ON holder = dead.id WHERE until > clock_timestamp()
-        ORDER BY destination FOR UPDATE OF leases SKIP LOCKED)
+        ORDER BY destination FOR UPDATE OF leases)
     UPDATE leases l SET until = clock_timestamp(), wanted = false FROM theirs WHERE l.destination = theirs.destination";
 
-/// Shows the sign of life for as long as the session lasts.
-pub(crate) async fn show(client: &Client, replica: Uuid) -> Result<(), tokio_postgres::Error> {
-    let lock = lock_of(replica);
-    while !client.query_one(LOCK, &[&lock]).await?.get::<_, bool>(0) {
-        time::sleep(AGAIN).await;
-    }
-    client.execute(NOTE, &[&replica, &lock]).await.map(drop)
+/// The sign of life of this replica.
+#[derive(Debug, Default)]
+pub(crate) struct SignOfLife(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// How many sessions showed one.
+    sessions: i64,
+    /// That of this session.
+    shown: Option<Shown>,
 }
 
-/// The number of a replica's lock: the first half of its name.
-fn lock_of(replica: Uuid) -> i64 {
-    replica.as_u64_pair().0.cast_signed()
+#[derive(Debug, Clone, Copy)]
+struct Shown {
+    lock: i64,
+    since: Instant,
+}
+
+impl SignOfLife {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Shows it for as long as the session of a client lasts. Each session has a lock of its own, since PostgreSQL may not have noticed
+    /// yet that the previous one is over.
+    pub(crate) async fn show(
+        &self,
+        client: &Client,
+        replica: Uuid,
+    ) -> Result<(), tokio_postgres::Error> {
+        let sessions = self.sessions();
+        let lock = replica.as_u64_pair().0.cast_signed().wrapping_add(sessions);
+        while !client.query_one(LOCK, &[&lock]).await?.get::<_, bool>(0) {
+            time::sleep(AGAIN).await;
+        }
+        // First, since the number may be noted though the answer to that is lost.
+        self.shown(lock);
+        client
+            .execute(NOTE_LIFE, &[&replica, &lock])
+            .await
+            .map(drop)
+    }
+
+    fn shown(&self, lock: i64) {
+        let mut state = self.state();
+        state.sessions += 1;
+        state.shown = Some(Shown {
+            lock,
+            since: Instant::now(),
+        });
+    }
+
+    /// How many sessions showed it until now.
+    pub(crate) fn sessions(&self) -> i64 {
+        self.state().sessions
+    }
+
+    /// The session is over. Returns whether it showed a sign of life.
+    pub(crate) fn end(&self) -> bool {
+        self.state().shown.take().is_some()
+    }
+
+    /// The number of its lock, while it is shown.
+    pub(crate) fn lock(&self) -> Option<i64> {
+        self.state().shown.map(|shown| shown.lock)
+    }
+
+    /// Whether this replica may take others for dead. A fault that ended its own session may have ended theirs, so that it waits
+    /// for a term after that, in which they come back. One that has just started has not seen such a fault.
+    fn may_judge(&self) -> bool {
+        let state = self.state();
+        state
+            .shown
+            .is_some_and(|shown| state.sessions == 1 || shown.since.elapsed() >= TERM)
+    }
 }
 
 impl PostgresStore {
-    /// Frees the leases of replicas that died.
-    pub(crate) async fn free_leases_of_dead(
-        &self,
-        connection: &Connection,
-    ) -> Result<(), StoreError> {
-        let rows = connection.rows(DEAD, &[&self.shared.replica]).await?;
-        if rows.is_empty() {
-            return Ok(());
+    /// Frees the leases of replicas that died. Whatever fails is tried again at the next poll.
+    pub(crate) async fn free_leases_of_dead(&self) {
+        if !self.shared.sign_of_life.may_judge() {
+            return;
         }
-        let dead: Vec<Uuid> = rows.iter().map(|row| row.at(0)).collect::<Result<_, _>>()?;
-        tracing::info!(
-            replicas = dead.len(),
-            "other replicas died; their webhooks are taken over"
-        );
-        connection.run(FREE, &[&dead]).await.map(drop)
+        match self.try_free_leases_of_dead().await {
+            Ok(0) => {}
+            Ok(dead) => tracing::info!(
+                replicas = dead,
+                "other replicas died; their webhooks are taken over"
+            ),
+            Err(error) => tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "failed to look for replicas that died"
+            ),
+        }
+    }
+
+    /// Returns how many died.
+    async fn try_free_leases_of_dead(&self) -> Result<usize, StoreError> {
+        self.read(async |connection| {
+            let rows = connection.rows(DEAD, &[&self.shared.replica]).await?;
+            if rows.is_empty() {
+                return Ok(0);
+            }
+            let dead: Vec<Uuid> = rows.iter().map(|row| row.at(0)).collect::<Result<_, _>>()?;
+            connection.run(FREE, &[&dead]).await?;
+            Ok(dead.len())
+        })
+        .await
     }
 }

@@ -1,5 +1,4 @@
-//! Warnings that PostgreSQL sends beside its answers. One that comes with a commit says that the commit "might not have been replicated
-//! to the standby": whoever waited for the standby was cancelled. Nothing here causes another warning.
+//! Commits that PostgreSQL warns of, since they "might not have been replicated to the standby": their wait for it was cancelled.
 
 use std::{
     future::poll_fn,
@@ -12,14 +11,15 @@ use std::{
 use deadpool_postgres::Connect;
 use futures_util::future::BoxFuture;
 use tokio::task::JoinHandle;
-use tokio_postgres::{
-    AsyncMessage, Client, Config, Error,
-    error::{DbError, Severity},
-};
+use tokio_postgres::{AsyncMessage, Client, Config, Error, error::DbError};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use tokio_util::task::TaskTracker;
 
-/// Counts the warnings of some connections. Clones share the count.
+/// The function of PostgreSQL's that warns of such a commit. Its name is the same in every language:
+/// <https://www.postgresql.org/docs/15/protocol-error-fields.html>.
+const WAIT_FOR_STANDBY: &str = "SyncRepWaitForLSN";
+
+/// Counts these warnings on some connections. Clones share the count.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Warnings(Arc<AtomicU64>);
 
@@ -30,7 +30,7 @@ impl Warnings {
     }
 
     fn note(&self, notice: &DbError) {
-        if notice.parsed_severity() == Some(Severity::Warning) {
+        if notice.routine() == Some(WAIT_FOR_STANDBY) {
             self.0.fetch_add(1, Ordering::SeqCst);
         }
     }

@@ -111,7 +111,7 @@ pub enum StoreEvent {
     LeaseRequested(Fingerprint),
     /// Another server released the lease of this destination, which has pending deliveries.
     LeaseReleased(Fingerprint),
-    /// Other servers may have taken this one for dead, and its leases with it: they are renewed at once, which shows it.
+    /// Other servers may take this one for dead, and its leases: nothing is sent under them until they are renewed, which is done at once.
     LeasesInDoubt,
 }
 

@@ -76,7 +76,7 @@ impl Destination {
         slot.prepare(&connector.webhook_url);
         let (started_at, started) = (context.now(), Instant::now());
         let Some(fence) = self.begin(started) else {
-            // It is still pending, and the server that holds the lease now reads it.
+            // It is still pending, and is read again by the server that holds the lease then.
             return;
         };
         let result = post(context, slot, &connector, &planned.payload, started).await;
@@ -110,7 +110,7 @@ impl Destination {
     /// Counts a request that begins. Returns the right by which it is made, if this server still has one.
     fn begin(&self, now: Instant) -> Option<Fence> {
         let mut state = self.state();
-        if !state.ownership.is_owned(now) {
+        if !state.ownership.may_send(now) {
             return None;
         }
         if let Some(policy) = &mut state.policy {

@@ -9,18 +9,24 @@ use super::{Destination, State, Wake};
 ///
 /// ```text
 /// Unowned   -> Leased     acquired
-/// Unowned   -> Unowned    renewed, lost, asked to yield, given up
+/// Unowned   -> Unowned    renewed, doubted, lost, asked to yield, given up
 /// Leased    -> Leased     acquired, renewed
 /// Leased    -> Yielding   asked to yield: another server wants it
+/// Leased    -> Doubted    doubted: another server may take it
 /// Leased    -> Unowned    lost, given up
+/// Doubted   -> Leased     acquired, renewed
+/// Doubted   -> Doubted    doubted
+/// Doubted   -> Yielding   asked to yield
+/// Doubted   -> Unowned    lost, given up
 /// Yielding  -> Leased     acquired
-/// Yielding  -> Yielding   renewed, asked to yield
+/// Yielding  -> Yielding   renewed, doubted, asked to yield
 /// Yielding  -> Unowned    lost, given up once nothing is under way
-/// Exclusive -> Exclusive  renewed, lost, asked to yield, given up
+/// Exclusive -> Exclusive  renewed, doubted, lost, asked to yield, given up
 /// ```
 ///
-/// A lease that is not renewed in time lapses: it is still held, and nothing is sent under it. Only a server that has the store
-/// for itself is `Exclusive`, and it acquires nothing. *Yielding* is `Leased` with `yielding` set.
+/// A lease that is not renewed in time lapses: it is still held, and nothing is sent under it. Nothing is sent either while it is doubted.
+/// Only a server that has the store for itself is `Exclusive`, and it acquires nothing. *Yielding* and *Doubted* are `Leased` with such a
+/// standing.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Ownership {
     /// One server has the store for itself.
@@ -32,9 +38,19 @@ pub(super) enum Ownership {
         lease: Lease,
         /// When it lapses unless it is renewed, reckoned from before it was asked for.
         until: Instant,
-        /// Whether it is yielded as soon as nothing is under way.
-        yielding: bool,
+        standing: Standing,
     },
+}
+
+/// What a lease is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// For sending.
+    Sure,
+    /// Another server may take it until it is renewed.
+    Doubted,
+    /// It is yielded as soon as nothing is under way.
+    Yielding,
 }
 
 /// What a renewal says of the destination.
@@ -44,7 +60,7 @@ pub(super) enum RenewalEffect {
     Stale,
     /// Nothing changed.
     Unchanged,
-    /// Another program changed the destination or queued something.
+    /// Another program changed the destination or queued something; or the lease was in doubt, so that what was taken to be sent was not.
     Changed,
 }
 
@@ -62,18 +78,26 @@ impl Ownership {
         Self::Leased {
             lease,
             until,
-            yielding: false,
+            standing: Standing::Sure,
         }
     }
 
     /// A lease was renewed until a later time.
     pub(super) fn renewed(&mut self, renewed: Lease, later: Instant) -> RenewalEffect {
         match self {
-            Self::Leased { lease, until, .. } if lease.number == renewed.number => {
+            Self::Leased {
+                lease,
+                until,
+                standing,
+            } if lease.number == renewed.number => {
                 *until = later;
                 let is_same = lease.changes == renewed.changes;
                 *lease = renewed;
-                if is_same {
+                let was_doubted = *standing == Standing::Doubted;
+                if was_doubted {
+                    *standing = Standing::Sure;
+                }
+                if is_same && !was_doubted {
                     RenewalEffect::Unchanged
                 } else {
                     RenewalEffect::Changed
@@ -92,10 +116,21 @@ impl Ownership {
         was_held
     }
 
+    /// Another server may take the destination.
+    pub(super) fn doubt(&mut self) {
+        if let Self::Leased { standing, .. } = self
+            && *standing == Standing::Sure
+        {
+            *standing = Standing::Doubted;
+        }
+    }
+
     /// Another server wants the destination. Returns whether there is a lease that was not asked for before.
-    pub(super) const fn ask_to_yield(&mut self) -> bool {
+    pub(super) fn ask_to_yield(&mut self) -> bool {
         match self {
-            Self::Leased { yielding, .. } => !std::mem::replace(yielding, true),
+            Self::Leased { standing, .. } => {
+                std::mem::replace(standing, Standing::Yielding) != Standing::Yielding
+            }
             Self::Unowned | Self::Exclusive => false,
         }
     }
@@ -109,7 +144,7 @@ impl Ownership {
         lease
     }
 
-    /// Whether something may be sent now.
+    /// Whether it is held here now.
     pub(super) fn is_owned(&self, now: Instant) -> bool {
         match self {
             Self::Exclusive => true,
@@ -118,8 +153,17 @@ impl Ownership {
         }
     }
 
-    pub(super) const fn is_yielding(&self) -> bool {
-        matches!(self, Self::Leased { yielding: true, .. })
+    /// Whether something may be sent now.
+    pub(super) fn may_send(&self, now: Instant) -> bool {
+        self.is_owned(now) && !self.is_standing(Standing::Doubted)
+    }
+
+    pub(super) fn is_yielding(&self) -> bool {
+        self.is_standing(Standing::Yielding)
+    }
+
+    fn is_standing(&self, wanted: Standing) -> bool {
+        matches!(self, Self::Leased { standing, .. } if *standing == wanted)
     }
 
     pub(super) const fn lease(&self) -> Option<Lease> {
@@ -168,6 +212,11 @@ impl Destination {
             drop(state);
             self.wake.notify_one();
         }
+    }
+
+    /// Another server may take the lease: nothing more is sent until it is renewed.
+    pub(crate) fn doubt(&self) {
+        self.state().ownership.doubt();
     }
 
     /// The lease is another's by now.
@@ -227,20 +276,24 @@ mod tests {
         match ownership {
             Ownership::Exclusive => "Exclusive",
             Ownership::Unowned => "Unowned",
-            Ownership::Leased { yielding: true, .. } => "Yielding",
-            Ownership::Leased { .. } => "Leased",
+            Ownership::Leased { standing, .. } => match standing {
+                Standing::Sure => "Leased",
+                Standing::Doubted => "Doubted",
+                Standing::Yielding => "Yielding",
+            },
         }
     }
 
     type Event = (&'static str, fn(&mut Ownership));
 
-    const EVENTS: [Event; 5] = [
+    const EVENTS: [Event; 6] = [
         ("acquired", |ownership| {
             *ownership = Ownership::acquired(lease(8), Instant::now());
         }),
         ("renewed", |ownership| {
             ownership.renewed(lease(7), Instant::now());
         }),
+        ("doubted", |ownership| ownership.doubt()),
         ("lost", |ownership| {
             ownership.lost(lease(7));
         }),
@@ -256,9 +309,12 @@ mod tests {
     fn the_drawing_of_a_lease_is_that_of_the_code() {
         let mut yielding = Ownership::acquired(lease(7), Instant::now());
         yielding.ask_to_yield();
+        let mut doubted = Ownership::acquired(lease(7), Instant::now());
+        doubted.doubt();
         let states = [
             Ownership::Unowned,
             Ownership::acquired(lease(7), Instant::now()),
+            doubted,
             yielding,
             Ownership::Exclusive,
         ];
@@ -275,6 +331,18 @@ mod tests {
         let events = EVENTS.map(|(event, _)| event);
         let drawn = crate::drawing::transitions(include_str!("ownership.rs"), &events);
         assert_eq!(drawn, real);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_sent_under_a_lease_in_doubt_until_it_is_renewed() {
+        let until = Instant::now() + Duration::from_secs(9);
+        let mut ownership = Ownership::acquired(lease(7), until);
+        ownership.doubt();
+        let now = Instant::now();
+        assert!(ownership.is_owned(now) && !ownership.may_send(now));
+        assert_eq!(ownership.renewed(lease(7), until), RenewalEffect::Changed);
+        assert!(ownership.may_send(now));
+        assert_eq!(ownership.renewed(lease(7), until), RenewalEffect::Unchanged);
     }
 
     #[tokio::test(start_paused = true)]

@@ -109,7 +109,7 @@ impl Destination {
         if may_yield || !state.ownership.is_owned(now) {
             return WorkerStep::GiveUp;
         }
-        if state.ownership.is_yielding() {
+        if state.ownership.is_yielding() || !state.ownership.may_send(now) {
             return WorkerStep::WaitForOthers;
         }
         if state.invalidated && state.unrecorded == 0 {

@@ -86,5 +86,7 @@ fn without_emoji_name(title: &str) -> Option<&str> {
 
 fn without_mention(title: &str) -> Option<&str> {
     let (name, after) = title.strip_prefix('@')?.split_once(char::is_whitespace)?;
-    (!name.is_empty()).then_some(after)
+    let name = name.trim_end_matches(|letter: char| !letter.is_alphanumeric());
+    // "@critical: db is down" mentions nobody.
+    (!name.is_empty() && severity_of(name).is_none()).then_some(after)
 }

@@ -184,6 +184,7 @@ fn the_leading_word_decides_before_the_colour() {
         ("@channel CRITICAL: db is down", "", Severity::Critical),
         (":fire: @oncall @ann :fire: [low] a test", "", Severity::Low),
         ("@channel", "", Severity::Medium),
+        ("@critical: db is down", "", Severity::Critical),
         ("🔥 warning queue is long", "danger", Severity::Medium),
         ("Low disk space on db-1", "danger", Severity::High),
         ("Low: disk space", "danger", Severity::Low),

@@ -14,7 +14,15 @@ pub(crate) struct Database(TestDatabase);
 
 impl Database {
     pub(crate) fn make() -> Self {
-        let database = TestDatabase::make().unwrap();
+        Self::of(TestDatabase::make().unwrap())
+    }
+
+    /// One on another server.
+    pub(crate) fn on(server: &str) -> Self {
+        Self::of(TestDatabase::on(server).unwrap())
+    }
+
+    fn of(database: TestDatabase) -> Self {
         let key = SealingKey::generate(&SeededRandom::new(1));
         write_new_key_file(&database.folder().join("secret.key"), &key).unwrap();
         Self(database)

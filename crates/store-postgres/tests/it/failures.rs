@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alert_connectors_cluster::{Proxy, Traffic};
+use alert_connectors_cluster::{Cluster, Proxy, Setup, Traffic};
 use alert_connectors_store::{
     Acceptance, Fence, Report, Store as _, StoreError, Use,
     conformance::{World, idempotency, stored},
@@ -226,27 +226,55 @@ async fn without_a_standby_that_is_required_the_store_is_not_ready() {
         matches!(unready, Err(StoreError::Unavailable(_))),
         "{unready:?}"
     );
+    assert!(database.open_as(9).await.check().await.is_ok());
 }
 
-/// PostgreSQL warns so of a commit whose wait for the standby was cancelled.
-const WARN_AT_COMMIT: &str = "CREATE FUNCTION warn() RETURNS trigger LANGUAGE plpgsql AS
-    $$ BEGIN RAISE WARNING 'might not have been replicated'; RETURN NULL; END $$;
-    CREATE CONSTRAINT TRIGGER warn AFTER INSERT ON alerts DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION warn()";
+/// As an administrator does who finds that everything waits for the standby.
+async fn cancel_waits(database: &Database) {
+    let cancel = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    loop {
+        execute(database, cancel).await;
+    }
+}
+
+async fn set_standby(database: &Database, name: &str) {
+    let set = format!("ALTER SYSTEM SET synchronous_standby_names = '{name}'");
+    execute(database, &set).await;
+    execute(database, "SELECT pg_reload_conf()").await;
+}
 
 #[tokio::test]
-async fn whether_a_commit_happened_that_came_with_a_warning_is_not_known() {
-    let database = Database::make();
+async fn whether_a_commit_happened_that_did_not_wait_for_the_standby_is_not_known() {
+    // A server of its own, all of whose commits wait.
+    let cluster = Cluster::start(&Setup::default()).unwrap();
+    let database = Database::on(&cluster.url("postgres"));
     let world = World::furnished(Arc::new(database.open().await)).await;
-    let mut submission = world.submission(&[world.alert("")]).await;
-    submission.idempotency = Some(idempotency("key", 1));
-    execute(&database, WARN_AT_COMMIT).await;
-    let unknown = world.store.accept(submission.clone()).await;
-    assert!(
-        matches!(unknown, Err(StoreError::Unavailable(_))),
-        "{unknown:?}"
-    );
-    execute(&database, "DROP TRIGGER warn ON alerts").await;
-    let repeated = world.store.accept(submission).await.unwrap();
+    set_standby(&database, "nobody").await;
+    let (mut submission, mut key) = (world.submission(&[world.alert("")]).await, 0);
+    // The setting takes effect a moment later.
+    let unknown = loop {
+        key += 1;
+        submission.idempotency = Some(idempotency(&key.to_string(), 1));
+        let accepted = tokio::select! {
+            accepted = world.store.accept(submission.clone()) => accepted,
+            () = cancel_waits(&database) => unreachable!(),
+        };
+        match accepted {
+            Ok(_) => submission = world.submission(&[world.alert("")]).await,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(unknown, StoreError::Unavailable(_)), "{unknown:?}");
+    set_standby(&database, "").await;
+    let repeated = loop {
+        let accepted = tokio::select! {
+            accepted = world.store.accept(submission.clone()) => accepted,
+            () = cancel_waits(&database) => unreachable!(),
+        };
+        if let Ok(repeated) = accepted {
+            break repeated;
+        }
+    };
     assert!(
         matches!(repeated, Acceptance::AlreadyStored(_)),
         "{repeated:?}"

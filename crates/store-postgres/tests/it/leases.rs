@@ -249,13 +249,44 @@ async fn a_replica_that_loses_its_session_gets_another_and_keeps_its_leases() {
     let (database, one, other) = replicas().await;
     until_shown(&database, 2).await;
     let held = take(&one.store, &[ONE]).await;
+    // As if a firewall ended it. The renewal takes the sign back, so that nobody misses it.
     let end = format!("SELECT pg_terminate_backend(l.pid, 5000) FROM {SHOWN}");
     execute(&database, &end).await;
     let in_doubt = |event: &StoreEvent| matches!(event, StoreEvent::LeasesInDoubt);
     while !one.store.next_events().await.unwrap().iter().any(in_doubt) {}
+    assert_eq!(one.store.renew(&held).await.unwrap().held.len(), 1);
     other.store.backlog().await.unwrap();
     assert!(take(&other.store, &[ONE]).await.is_empty());
+    // It shows another sign by itself, under which leases are renewed once more.
+    while !one.store.next_events().await.unwrap().iter().any(in_doubt) {}
     assert_eq!(one.store.renew(&held).await.unwrap().held.len(), 1);
+    until_shown(&database, 2).await;
+}
+
+/// What ended the session of a replica may have ended those of others.
+#[tokio::test]
+async fn a_replica_that_lost_its_session_takes_nobody_for_dead_for_a_while() {
+    let (database, one, other) = replicas().await;
+    until_shown(&database, 2).await;
+    assert_eq!(take(&one.store, &[ONE]).await.len(), 1);
+    let end = format!("SELECT pg_terminate_backend(l.pid, 5000) FROM {SHOWN}");
+    execute(&database, &end).await;
+    let in_doubt = |event: &StoreEvent| matches!(event, StoreEvent::LeasesInDoubt);
+    for _ in ["it ended", "another began"] {
+        while !other
+            .store
+            .next_events()
+            .await
+            .unwrap()
+            .iter()
+            .any(in_doubt)
+        {}
+    }
+    // It did not come back in time.
+    drop(one);
+    execute(&database, "UPDATE replicas SET life_lock = 1").await;
+    other.store.backlog().await.unwrap();
+    assert!(take(&other.store, &[ONE]).await.is_empty());
 }
 
 /// After a restart of PostgreSQL all sessions are gone, and that says nothing of the replicas.

@@ -134,8 +134,8 @@ async fn try_to_send(remote: &Remote, space: &Slug) -> Result<(), CommandError> 
     let alert = json!({"alert_type": "login", "severity": "low", "title": "login"});
     let path = format!("/spaces/{space}/alerts/preview");
     match remote.ask(Method::POST, &path, Some(&alert)).await {
-        Err(CommandError::Refused(_)) => {
-            let line = format!("the key may not send to the space {space}");
+        Err(CommandError::Refused(why)) => {
+            let line = format!("the key may not send to the space {space}: {why}");
             Err(CommandError::Refused(line))
         }
         other => other.map(drop),

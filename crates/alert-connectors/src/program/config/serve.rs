@@ -113,6 +113,8 @@ fn database(layers: &Layers, faults: &mut Faults) -> DatabaseConfig {
     if requires == Some(true) {
         match &mut database.url {
             DatabaseUrl::Postgres(url) => url.require_standby(),
+            // Which is in the place of an address with a fault.
+            DatabaseUrl::Sqlite(path) if path.as_os_str().is_empty() => {}
             DatabaseUrl::Sqlite(_) => {
                 let (_, origin) = layers.one("require-standby").unwrap_or_default();
                 faults.add(origin, "require-standby", "only PostgreSQL has standbys");

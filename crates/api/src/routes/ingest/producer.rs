@@ -171,7 +171,7 @@ fn unsigned() -> ApiError {
 }
 
 fn signed_at_another_time() -> ApiError {
-    let detail = "The body is signed with the space's secret, but at a time that is more than 5 minutes from now by this server's clock. Set the clocks of both machines, and send it anew.";
+    let detail = "The body is signed with the space's secret, but at a time that is more than 5 minutes from now by this server's clock. Synchronise the clocks of both machines, and send it again.";
     ApiError::new(ErrorKind::Unauthenticated, detail)
 }
 

@@ -1,6 +1,6 @@
 //! What a product that must not lose an alert has to live through: killed at random moments, a full disk, a receiver that
-//! fails in every known way, a clock that steps, an attack, half an hour of everything at once; on PostgreSQL replicas that die or stall, and a database that goes
-//! away. Each scenario runs the built program as a user would, counts what the API accepted, what the receiver got and what the
+//! fails in every known way, a clock that steps, an attack, half an hour of everything at once; on PostgreSQL replicas that die or stall, a
+//! database that goes away, and one whose machine dies. Each scenario runs the built program as a user would, counts what the API accepted, what the receiver got and what the
 //! store says, and fails unless they agree.
 
 mod attack;
@@ -11,6 +11,7 @@ mod receiver;
 mod replicas;
 mod scenario;
 mod server;
+mod small_disk;
 mod soak;
 mod vitals;
 

@@ -14,8 +14,9 @@ use serde_json::json;
 
 use crate::{
     load::Load,
-    scenario::{Figures, Plan, RATE, SETTLE_MAX, SmallDisk, Stage, TYPES, moment},
+    scenario::{Figures, Plan, RATE, SETTLE_MAX, Stage, TYPES, moment},
     server::{Server, talk},
+    small_disk::SmallDisk,
 };
 
 /// Without a database a request is answered after this at the latest; two seconds, and one for a busy machine.

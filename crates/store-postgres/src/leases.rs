@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How long a lease holds without renewal. The statements below say the same.
-pub(crate) const TERM: Duration = Duration::from_secs(15);
+const TERM: Duration = Duration::from_secs(15);
 
 // By primary key. A lease that another server is taking at this moment is left to it.
 const TAKE: &str = "WITH wanted AS (SELECT DISTINCT d FROM unnest($1::bytea[]) AS d),

@@ -15,10 +15,12 @@ use tokio::time::{self, Instant};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use crate::{PostgresStore, leases::TERM};
+use crate::PostgresStore;
 
 /// How long to wait while another replica looks whether this one is dead.
 const AGAIN: Duration = Duration::from_millis(100);
+/// Whoever lost a session takes nobody for dead for this long, which is how long a lease holds.
+const JUDGES_AFTER: Duration = Duration::from_secs(15);
 const LOCK: &str = "SELECT pg_try_advisory_lock($1)";
 /// A replica that was forgotten meanwhile gets no share of the destinations before it is seen.
 const NOTE_LIFE: &str = "INSERT INTO replicas (id, seen_at, life_lock, life_server)
@@ -105,12 +107,12 @@ impl SignOfLife {
     }
 
     /// Whether this replica may take others for dead. A fault that ended its own session may have ended theirs, so that it waits
-    /// for a term after that, in which they come back. One that has just started has not seen such a fault.
+    /// until they had time to come back. One that has just started has not seen such a fault.
     fn may_judge(&self) -> bool {
         let state = self.state();
         state
             .shown
-            .is_some_and(|shown| state.sessions == 1 || shown.since.elapsed() >= TERM)
+            .is_some_and(|shown| state.sessions == 1 || shown.since.elapsed() >= JUDGES_AFTER)
     }
 }
 

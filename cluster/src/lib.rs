@@ -88,12 +88,12 @@ impl Cluster {
         chown(folder, Some(user), Some(group)).with_context(|| folder.display().to_string())
     }
 
-    /// Runs a program of PostgreSQL's to its end.
-    fn ask(&self, program: &str, arguments: &[&str]) -> anyhow::Result<()> {
+    /// Runs a program of PostgreSQL's to its end. Returns what it prints.
+    fn ask(&self, program: &str, arguments: &[&str]) -> anyhow::Result<String> {
         let asked = self.command(program).args(arguments).output()?;
         let text = String::from_utf8_lossy(&asked.stderr);
         ensure!(asked.status.success(), "{program} failed: {text}");
-        Ok(())
+        Ok(String::from_utf8(asked.stdout)?)
     }
 
     fn make(&self) -> anyhow::Result<()> {
@@ -112,7 +112,7 @@ impl Cluster {
             "--locale",
             "C",
         ];
-        self.ask("initdb", &arguments)
+        self.ask("initdb", &arguments).map(drop)
     }
 
     fn command(&self, name: &str) -> Command {
@@ -215,6 +215,7 @@ impl Cluster {
             "createdb",
             &["-h", &self.socket(), "-U", SUPERUSER, database],
         )
+        .map(drop)
     }
 
     /// The folder of its socket.

@@ -34,15 +34,10 @@ impl Cluster {
 
     /// Waits until commits wait for a standby that is there.
     fn until_followed(&self) -> anyhow::Result<()> {
-        let socket = self.socket();
+        let standbys = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'";
         let started = Instant::now();
         while started.elapsed() < START_MAX {
-            let asked = self
-                .command("psql")
-                .args(["-h", &socket, "-U", SUPERUSER, "-d", "postgres", "-qXAtc"])
-                .arg("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'")
-                .output()?;
-            if asked.stdout.starts_with(b"1") {
+            if self.query(standbys)?.trim() == "1" {
                 return Ok(());
             }
             thread::sleep(Duration::from_millis(20));
@@ -60,12 +55,18 @@ impl Cluster {
     fn wait_for_standby(&self, waits: bool) -> anyhow::Result<()> {
         let names = if waits { "*" } else { "" };
         let set = format!("ALTER SYSTEM SET synchronous_standby_names = '{names}'");
+        self.query(&set)?;
+        self.query("SELECT pg_reload_conf()").map(drop)
+    }
+
+    fn query(&self, sql: &str) -> anyhow::Result<String> {
         let socket = self.socket();
-        let psql = ["-h", &socket, "-U", SUPERUSER, "-d", "postgres", "-qXc"];
-        for sql in [&*set, "SELECT pg_reload_conf()"] {
-            self.ask("psql", &[&psql[..], &[sql]].concat())?;
-        }
-        Ok(())
+        self.ask(
+            "psql",
+            &[
+                "-h", &socket, "-U", SUPERUSER, "-d", "postgres", "-qXAtc", sql,
+            ],
+        )
     }
 
     /// Where a database is that either of two may have, as an address: whichever can be written.

@@ -3,7 +3,7 @@
 /// The known word that is at most half its length or three letters away from `word`, or else one that holds it.
 pub fn closest_match<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let known: Vec<&str> = known.into_iter().collect();
-    let letters: Vec<char> = word.chars().take(80).flat_map(char::to_lowercase).collect();
+    let letters = letters(word);
     let close = known
         .iter()
         .map(|candidate| (distance(&letters, candidate), *candidate))
@@ -19,8 +19,13 @@ pub fn closest_match<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -
 
 /// Whether a word is surely meant for a known one: no more than a quarter of its letters are wrong, missing or too many.
 pub fn is_slip_of(word: &str, known: &str) -> bool {
-    let letters: Vec<char> = word.chars().take(80).flat_map(char::to_lowercase).collect();
+    let letters = letters(word);
     distance(&letters, known) <= known.len() / 4
+}
+
+/// The first letters of a word, in lower case.
+fn letters(word: &str) -> Vec<char> {
+    word.chars().take(80).flat_map(char::to_lowercase).collect()
 }
 
 /// The Levenshtein distance, row by row.

@@ -120,6 +120,11 @@ impl WebhookUrl {
         format!("https://{}/…", self.authority())
     }
 
+    /// Whether a text is what [`masked`](Self::masked) makes of a URL.
+    pub fn is_masked(text: &str) -> bool {
+        text.ends_with("/…")
+    }
+
     /// The host and, where it is not 443, the port: the `Host` header.
     pub fn authority(&self) -> String {
         match self.port {
@@ -207,7 +212,7 @@ fn check_characters(typed: &str) -> Result<(), UrlFault> {
         let msg = format!("webhook_url has {count} characters; at most {CHARS_MAX} are allowed.");
         return Err((FaultKind::TooLong, msg));
     }
-    if typed.ends_with("/…") {
+    if WebhookUrl::is_masked(typed) {
         return bad(
             "This is the masked form of a URL, which shows only its host. Paste the whole URL.",
         );

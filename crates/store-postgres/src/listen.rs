@@ -127,7 +127,7 @@ impl Listener {
             if self.sign_of_life.show(&client, self.replica).await.is_err() {
                 return;
             }
-            if self.sign_of_life.sessions() > 1 {
+            if self.sign_of_life.was_shown_before() {
                 // They may be in doubt since the previous session ended.
                 drop(event_sender.send(vec![StoreEvent::LeasesInDoubt]).await);
             }

@@ -11,17 +11,15 @@ use std::{
 };
 
 use alert_connectors_store::StoreError;
-use tokio::time::{self, Instant};
+use tokio::time::Instant;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::PostgresStore;
 
-/// How long to wait while another replica looks whether this one is dead.
-const AGAIN: Duration = Duration::from_millis(100);
-/// Whoever lost a session takes nobody for dead for this long, which is how long a lease holds.
+/// A replica that lost its session declares no other replica dead for this long: the term of a lease.
 const JUDGES_AFTER: Duration = Duration::from_secs(15);
-const LOCK: &str = "SELECT pg_try_advisory_lock($1)";
+const LOCK: &str = "SELECT pg_advisory_lock($1)";
 /// A replica that was forgotten meanwhile gets no share of the destinations before it is seen.
 const NOTE_LIFE: &str = "INSERT INTO replicas (id, seen_at, life_lock, life_server)
     VALUES ($1, clock_timestamp() - interval '16 s', $2, pg_postmaster_start_time())
@@ -31,8 +29,8 @@ const DEAD: &str = "SELECT id FROM replicas r WHERE id <> $1 AND life_server = p
     SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
         AND (classid::int8 << 32 | objid::int8) = r.life_lock)";
-/// Who holds the lock of a replica until the commit knows that it is dead. Walks the destinations that were ever worked, only where a
-/// replica died.
+/// A replica is dead if its lock can be taken, which is then held until the commit. Walks the destinations that were ever worked, only
+/// where a replica died.
 const FREE: &str = "WITH dead AS (DELETE FROM replicas WHERE id = ANY ($1) AND life_server = pg_postmaster_start_time()
         AND pg_try_advisory_xact_lock(life_lock) RETURNING id),
     theirs AS MATERIALIZED (SELECT destination FROM leases JOIN dead ON holder = dead.id WHERE until > clock_timestamp()
@@ -45,9 +43,9 @@ pub(crate) struct SignOfLife(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// How many sessions showed one.
+    /// How many sessions were to show one.
     sessions: i64,
-    /// That of this session.
+    /// The sign that this session shows.
     shown: Option<Shown>,
 }
 
@@ -62,38 +60,35 @@ impl SignOfLife {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Shows it for as long as the session of a client lasts. Each session has a lock of its own, since PostgreSQL may not have noticed
-    /// yet that the previous one is over.
+    /// Shows it for as long as the session of a client lasts.
     pub(crate) async fn show(
         &self,
         client: &Client,
         replica: Uuid,
     ) -> Result<(), tokio_postgres::Error> {
-        let sessions = self.sessions();
-        let lock = replica.as_u64_pair().0.cast_signed().wrapping_add(sessions);
-        while !client.query_one(LOCK, &[&lock]).await?.get::<_, bool>(0) {
-            time::sleep(AGAIN).await;
-        }
-        // First, since the number may be noted though the answer to that is lost.
-        self.shown(lock);
+        let lock = self.next_lock(replica);
+        client.execute(LOCK, &[&lock]).await?;
+        // Before the number is stored, since the answer to that may be lost.
+        let since = Instant::now();
+        self.state().shown = Some(Shown { lock, since });
         client
             .execute(NOTE_LIFE, &[&replica, &lock])
             .await
             .map(drop)
     }
 
-    fn shown(&self, lock: i64) {
+    /// The number of a lock for one more session. Nobody holds it: PostgreSQL may not have noticed yet that the previous session is over,
+    /// so each session has a number of its own.
+    fn next_lock(&self, replica: Uuid) -> i64 {
         let mut state = self.state();
         state.sessions += 1;
-        state.shown = Some(Shown {
-            lock,
-            since: Instant::now(),
-        });
+        let first = replica.as_u64_pair().0.cast_signed();
+        first.wrapping_add(state.sessions)
     }
 
-    /// How many sessions showed it until now.
-    pub(crate) fn sessions(&self) -> i64 {
-        self.state().sessions
+    /// Whether an earlier session was to show it, too.
+    pub(crate) fn was_shown_before(&self) -> bool {
+        self.state().sessions > 1
     }
 
     /// The session is over. Returns whether it showed a sign of life.

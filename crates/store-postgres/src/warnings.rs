@@ -48,7 +48,7 @@ impl Connect for Connector {
         Box::pin(async move {
             let (client, mut connection) = config.connect(self.tls.clone()).await?;
             let warnings = self.warnings.clone();
-            // It ends with its client. An error reaches whoever waits for an answer.
+            // The task ends with its client. A caller that waits for an answer gets the error.
             let driver = TaskTracker::new().spawn(async move {
                 while let Some(Ok(message)) =
                     poll_fn(|context| connection.poll_message(context)).await

@@ -199,8 +199,8 @@ async fn read(
 /// The parameters that a hook takes.
 const PARAMETERS: [&str; 2] = ["type", "severity"];
 
-/// Only these, and what is nearly one of them, which is a slip of whoever wrote the address. A tool that believes that it calls a
-/// workflow of Teams adds that one's.
+/// Keeps the parameters of a hook, and near misses of their names, which are typos in its address and get a fault. All others are left
+/// out: a tool that is set up for a Teams workflow appends the parameters of a workflow.
 fn own_parameters(query: &str) -> String {
     let all = url::form_urlencoded::parse(query.as_bytes());
     let own = all.filter(|(name, _)| {

@@ -187,7 +187,7 @@ pub async fn health_tells_a_failure_a_block_and_a_pause(world: World) {
     );
 }
 
-/// A request to slow down is neither a success nor a failure, for whoever asks and for whoever watches.
+/// A request to slow down counts as neither a success nor a failure, in the health of a connector and in the event about it.
 pub async fn a_connector_that_was_only_asked_to_wait_is_idle_to_all(world: World) {
     let connector = world.connect("").await;
     let space = world.space_id().await;

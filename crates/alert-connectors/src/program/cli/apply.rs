@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::PathBuf};
 
-use alert_connectors_model::{NewConnector, Slug};
+use alert_connectors_model::{NewConnector, Slug, WebhookUrl};
 use clap::{Args, ValueEnum};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
@@ -220,8 +220,9 @@ fn body(connector: &NewConnector) -> Map<String, Value> {
 
 /// Whether a viewer asks, who sees no more of a URL than its host.
 fn is_masked(stored: &Value) -> bool {
-    let url = stored["webhook_url"].as_str();
-    url.is_some_and(|url| url.ends_with("/…"))
+    stored["webhook_url"]
+        .as_str()
+        .is_some_and(WebhookUrl::is_masked)
 }
 
 /// The fields in which a stored connector differs, as far as they are shown. The order in a filter means nothing.

@@ -312,3 +312,27 @@ test("on a narrow screen the current page stands in view among the pages", async
   expect(box && box.x >= 0 && box.x + box.width <= 360).toBe(true);
   await visit.close();
 });
+
+test("the pages say what the space uses, and that it is full", async () => {
+  const limited = await World.startAt(0, ["--quota", "connectors=50", "--quota", "stored-bytes=2MiB"]);
+  try {
+    const visit = await limited.page();
+    const { page } = visit;
+    await visit.signIn("alice@example.com");
+    await visit.open("/spaces/data/connectors");
+    await page.getByText("0 of 50 connectors · 0 bytes of 2 MiB stored").waitFor();
+    const full = page.getByText("This space stores as much as it may, so new alerts are refused.");
+    expect(await full.count()).toBe(0);
+    // The server finds that a space is full within ten seconds, which this test does not wait for.
+    await page.route("**/spaces/data/usage", async (route) => {
+      const usage = (await (await route.fetch()).json()) as object;
+      await route.fulfill({ json: { ...usage, is_full: true } });
+    });
+    for (const address of ["/spaces/data/connectors", "/spaces/data/alerts"]) {
+      await visit.open(address);
+      await full.waitFor();
+    }
+  } finally {
+    await limited.stop();
+  }
+});

@@ -28,7 +28,7 @@ const USAGE: &str = "usage: cargo xtask CHORE
   bench [--store sqlite|postgres] [cost|waiting|fair|history|connectors [COUNT]]
           what an alert costs, against a bare client in the same run, and what must not grow
   torture [kill|disk|faults|clock|messages|attack|soak [ROUNDS]]
-  torture --store postgres [replicas|stalls|database|full [ROUNDS]]
+  torture --store postgres [replicas|stalls|database|failover|full [ROUNDS]]
           killed, starved, lied to: what is lost, which is nothing";
 
 fn main() -> ExitCode {

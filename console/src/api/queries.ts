@@ -8,6 +8,7 @@ import {
   getDelivery,
   getDeliveryMessage,
   getMe,
+  getUsage,
   listAlerts,
   listApiKeys,
   listSpaceAudit,
@@ -60,6 +61,14 @@ export const healthQuery = (slug: string) =>
 
 /** The health of a connector, or null where it was deleted. */
 export const healthIn = (all: Map<string, ConnectorHealth> | undefined, id: string): ConnectorHealth | null | undefined => all && (all.get(id) ?? null);
+
+/** What the space uses of what it may have. */
+export const usageQuery = (slug: string) =>
+  queryOptions({
+    queryKey: ["usage", slug],
+    queryFn: () => answer(getUsage({ path: { slug } })),
+    refetchInterval: LIVE,
+  });
 
 export type AlertFilters = Pick<
   NonNullable<ListAlertsData["query"]>,

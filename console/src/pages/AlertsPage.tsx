@@ -13,6 +13,7 @@ import { Empty, ErrorNotice, Loading } from "../parts/Notice";
 import { Time } from "../parts/Time";
 import { count, SEVERITY_OPTIONS, stateWord, titleWords } from "../words";
 import { useSpace } from "./Layout";
+import { FullSpace } from "./SpaceUsage";
 import styles from "./page.module.css";
 
 export function AlertsPage() {
@@ -31,6 +32,7 @@ export function AlertsPage() {
           </ButtonLink>
         )}
       </div>
+      <FullSpace slug={slug} />
       <Filters filters={filters} />
       {alerts.isError && (
         <ErrorNotice

@@ -18,6 +18,7 @@ import { Lasting, Time } from "../parts/Time";
 import { platformName } from "../preview/Preview";
 import { count, filterWords, healthAdvice, healthWord } from "../words";
 import { useSpace } from "./Layout";
+import { SpaceUsage } from "./SpaceUsage";
 import styles from "./page.module.css";
 
 /** With more connectors than this, one may look for some of them. */
@@ -54,6 +55,7 @@ export function ConnectorsPage() {
           </ButtonLink>
         )}
       </div>
+      <SpaceUsage slug={slug} />
       {connectors.isError && <ErrorNotice error={connectors.error} retry={() => void connectors.refetch()} />}
       {connectors.isPending && <Loading />}
       {connectors.data?.length === 0 && (

@@ -13,7 +13,9 @@ use alert_connectors_store::Store;
 use alert_connectors_tasks::Tasks;
 use tokio_util::sync::CancellationToken;
 
-use crate::{AlertConnectors, Database, StartError, SystemRandom, retention, settings::Settings};
+use crate::{
+    AlertConnectors, Database, StartError, SystemRandom, retention::Retention, settings::Settings,
+};
 
 /// What several parts use.
 struct Common {
@@ -66,9 +68,14 @@ pub(crate) fn wire(
     meters.register(ours);
     database.register_meters(ours);
     let engine = common.engine(&settings, meters)?;
-    let (store, clock) = (Arc::clone(&common.store), Arc::clone(&common.clock));
-    let spans = (settings.retention, settings.audit_retention);
-    let removing = retention::run(store, clock, spans, common.stopping.clone());
+    let retention = Retention {
+        store: Arc::clone(&common.store),
+        clock: Arc::clone(&common.clock),
+        retention: settings.retention,
+        audit_retention: settings.audit_retention,
+        quotas: Arc::clone(&settings.quotas),
+    };
+    let removing = retention.run(common.stopping.clone());
     common.tasks.essential("upkeep", removing);
     let app = common.app(settings, engine);
     Ok(AlertConnectors {

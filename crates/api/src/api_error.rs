@@ -156,7 +156,12 @@ pub struct ApiError {
     detail: String,
     errors: Vec<Fault>,
     retry_after: Option<Duration>,
+    is_over_limit: bool,
 }
+
+/// Stands in the extensions of an answer 503 that is due to a limit of the caller, where the service can answer well.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OverLimit;
 
 impl ApiError {
     /// An error of a kind. `detail` says what to do about it.
@@ -166,6 +171,7 @@ impl ApiError {
             detail: detail.into(),
             errors: Vec::new(),
             retry_after: None,
+            is_over_limit: false,
         }
     }
 
@@ -226,6 +232,7 @@ impl ApiError {
         match self.kind {
             ErrorKind::TooManyRequests => Self {
                 kind: ErrorKind::Unavailable,
+                is_over_limit: true,
                 ..self
             },
             _ => self,
@@ -379,6 +386,9 @@ impl IntoResponse for ApiError {
                 header::RETRY_AFTER,
                 HeaderValue::from(wait.as_secs().max(1)),
             );
+        }
+        if self.is_over_limit {
+            response.extensions_mut().insert(OverLimit);
         }
         response
     }

@@ -80,7 +80,7 @@ impl ApiMeters {
         );
         registry.register(
             "requests_unavailable",
-            "Requests that were answered 503",
+            "Requests that were answered 503, without those of producers beyond a quota",
             self.refused.clone(),
         );
         registry.register(
@@ -99,12 +99,13 @@ impl ApiMeters {
         self.over_quota.get_or_create(&OverQuota { limit }).inc();
     }
 
-    /// A request was answered. What matches no route counts as one.
+    /// A request was answered. What matches no route counts as one. `is_unavailable` says that the service could not answer well.
     pub(crate) fn answered(
         &self,
         method: &'static str,
         route: Option<MatchedPath>,
         status: StatusCode,
+        is_unavailable: bool,
     ) {
         let answered = Answered {
             method,
@@ -112,7 +113,7 @@ impl ApiMeters {
             status: status.as_u16(),
         };
         self.answers.get_or_create(&answered).inc();
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        if is_unavailable {
             self.refused.inc();
         }
     }

@@ -124,6 +124,7 @@ impl Alerts for PostgresStore {
             for row in change.rows(PENDING_AT, &[&seqs]).await? {
                 events.push(StoreEvent::Changed(row.fingerprint(0)?));
             }
+            counts::take_bytes(&change, &seqs).await?;
             change.run(ERASE, &[&seqs]).await?;
             let step = self.end(change, events, Erased(seqs.len())).await?;
             erased += step.0;

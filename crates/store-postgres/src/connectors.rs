@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use alert_connectors_model::{
-    Connector, ConnectorChange, ConnectorId, Fingerprint, NewConnector, Slug, Space, SpaceId, User,
-    WebhookUrl,
+    Connector, ConnectorChange, ConnectorId, Fingerprint, Slug, Space, SpaceId, WebhookUrl,
 };
 use alert_connectors_store::{
-    Changed, Connectors, Created, Edit, Roster, Sealing, StoreError, StoreEvent,
+    Changed, ConnectorCreation, Connectors, Created, Edit, Roster, Sealing, StoreError, StoreEvent,
     stored::{
         self, Columns as _, SPACE_COLUMNS, StoredConnector, creator_json, severities_json,
         types_json,
@@ -104,10 +103,7 @@ impl Connectors for PostgresStore {
     async fn create_connector(
         &self,
         space_id: SpaceId,
-        id: ConnectorId,
-        new: NewConnector,
-        creator: User,
-        now: Timestamp,
+        creation: ConnectorCreation,
     ) -> Result<Created, StoreError> {
         let sealing = Arc::clone(&self.shared.sealing);
         let change = self.change().await?;
@@ -116,16 +112,16 @@ impl Connectors for PostgresStore {
         };
         let counted = change.row(COUNT, &[&space_no]).await?;
         let count: usize = counted.map_or(Ok(0), |row| row.count(0))?;
-        if !Edit::has_room(count) {
+        if !creation.has_room(count) {
             return change.end(Created::TooMany).await;
         }
-        let connector = sealing.connector(space_id, id, new, creator, now);
+        let connector = creation.connector(space_id, &sealing);
         let sealed = sealing.seal(&connector);
         change
             .run(
                 INSERT,
                 &[
-                    &uuid(id.as_bytes()),
+                    &uuid(connector.id.as_bytes()),
                     &space_no,
                     &connector.name,
                     &connector.connector_type.as_str(),
@@ -136,14 +132,15 @@ impl Connectors for PostgresStore {
                     &severities_json(&connector.severity_filter),
                     &types_json(&connector.alert_type_filter),
                     &creator_json(&connector.created_by),
-                    &now.as_millisecond(),
+                    &connector.created_at.as_millisecond(),
                 ],
             )
             .await?;
         let mut events = Vec::new();
         let known = destination_health::read(change.connection(), connector.destination).await?;
         if Edit::creation_repairs(&known) {
-            destination_health::repair(&change, connector.destination, now).await?;
+            destination_health::repair(&change, connector.destination, connector.created_at)
+                .await?;
             events.push(StoreEvent::Repaired(connector.destination));
         }
         self.end(change, events, Created::Made(Arc::new(connector)))

@@ -26,6 +26,7 @@ mod row;
 mod sign_of_life;
 mod sources;
 mod spaces;
+mod storage;
 mod upkeep;
 mod url;
 mod users;

@@ -128,6 +128,7 @@ impl Spaces for PostgresStore {
             "UPDATE connectors SET deleted_at = 0, url_key_id = '', url_sealed = '' WHERE space_no = $1",
             "DELETE FROM idempotency WHERE space_no = $1",
             "DELETE FROM alert_counts WHERE space_no = $1",
+            "DELETE FROM stored_bytes WHERE space_no = $1",
         ] {
             change.run(sql, &[&no]).await?;
         }

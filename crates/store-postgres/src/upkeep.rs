@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// One replica tidies at a time. The number only has to be the same everywhere, and differ from that of migrations.
-const TIDY_LOCK: &str = "SELECT pg_try_advisory_xact_lock(8317492650012)";
+pub(crate) const TIDY_LOCK: &str = "SELECT pg_try_advisory_xact_lock(8317492650012)";
 // By the primary key of pending.
 const NEXT_OWED: &str =
     "SELECT connector_no FROM pending WHERE connector_no > $1 ORDER BY connector_no LIMIT 1";
@@ -52,6 +52,9 @@ const REMOVE: &str =
         WHERE m.connector_no = d.connector_no AND m.state = d.state AND m.seq = d.seq),
     attempts_gone AS (DELETE FROM attempts t USING deliveries_gone d WHERE t.delivery_seq = d.seq)
     DELETE FROM alerts a USING unnest($1::int8[]) AS g (seq) WHERE a.seq = g.seq";
+// All of a small table.
+const STORED: &str =
+    "SELECT coalesce(sum(bytes), 0)::int8, count(*) FILTER (WHERE is_full) FROM stored_bytes";
 // The primary key alone.
 const PENDING: &str = "SELECT count(*), min(queued_at) FROM pending";
 
@@ -106,7 +109,11 @@ impl Upkeep for PostgresStore {
             };
             let pending = connection.row(PENDING, &[]).await?;
             let oldest = pending.as_ref().map(|row| row.maybe_time(1)).transpose()?;
+            let stored = connection.row(STORED, &[]).await?;
+            let stored = |column| stored.as_ref().map_or(Ok(0), |row| row.count(column));
             Ok(Census {
+                stored_bytes: stored(0)?,
+                full_spaces: stored(1)?,
                 pending: pending.map_or(Ok(0), |row| row.count(0))?,
                 blocked: count(BLOCKED).await?,
                 oldest_pending_at: oldest.flatten(),
@@ -173,14 +180,21 @@ async fn remove_old(step: &Change, before: i64, after: i64) -> Result<Tidied, St
             old.push(after);
         }
     }
-    if !old.is_empty() {
-        step.run(REMOVE, &[&old]).await?;
-    }
+    remove(step, &old).await?;
     if done {
         zones::forget_old(step).await?;
         return Ok(Tidied::Done);
     }
     Ok(Tidied::More(Progress::History(after)))
+}
+
+/// Removes alerts with all that belongs to them. None of them has pending deliveries.
+pub(crate) async fn remove(step: &Change, seqs: &[i64]) -> Result<(), StoreError> {
+    if seqs.is_empty() {
+        return Ok(());
+    }
+    counts::take_bytes(step, seqs).await?;
+    step.run(REMOVE, &[&seqs]).await.map(drop)
 }
 
 fn some(count: usize) -> i64 {

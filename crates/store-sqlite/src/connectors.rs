@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use alert_connectors_model::{
-    Connector, ConnectorChange, ConnectorId, Fingerprint, NewConnector, Slug, Space, SpaceId, User,
-    WebhookUrl,
+    Connector, ConnectorChange, ConnectorId, Fingerprint, Slug, Space, SpaceId, WebhookUrl,
 };
 use alert_connectors_store::{
-    Changed, Connectors, Created, Edit, Roster, Sealing, StoreError, StoreEvent,
+    Changed, ConnectorCreation, Connectors, Created, Edit, Roster, Sealing, StoreError, StoreEvent,
     stored::{self, SPACE_COLUMNS, StoredConnector, creator_json, severities_json, types_json},
 };
 use async_trait::async_trait;
@@ -89,10 +88,7 @@ impl Connectors for SqliteStore {
     async fn create_connector(
         &self,
         space_id: SpaceId,
-        id: ConnectorId,
-        new: NewConnector,
-        creator: User,
-        now: Timestamp,
+        creation: ConnectorCreation,
     ) -> Result<Created, StoreError> {
         let sealing = Arc::clone(&self.shared.sealing);
         self.audited(move |connection, events| {
@@ -100,15 +96,15 @@ impl Connectors for SqliteStore {
                 return Ok(Created::NoSpace);
             };
             let count: usize = connection.query_row(COUNT, [space_no], |row| row.get(0))?;
-            if !Edit::has_room(count) {
+            if !creation.has_room(count) {
                 return Ok(Created::TooMany);
             }
-            let connector = sealing.connector(space_id, id, new, creator, now);
+            let connector = creation.connector(space_id, &sealing);
             let sealed = sealing.seal(&connector);
             connection.execute(
                 INSERT,
                 params![
-                    &id.as_bytes()[..],
+                    &connector.id.as_bytes()[..],
                     space_no,
                     connector.name,
                     connector.connector_type.as_str(),
@@ -119,12 +115,16 @@ impl Connectors for SqliteStore {
                     severities_json(&connector.severity_filter),
                     types_json(&connector.alert_type_filter),
                     creator_json(&connector.created_by),
-                    now.as_millisecond(),
+                    connector.created_at.as_millisecond(),
                 ],
             )?;
             let known = destination_health::read(connection, connector.destination)?;
             if Edit::creation_repairs(&known) {
-                destination_health::repair(connection, connector.destination, now)?;
+                destination_health::repair(
+                    connection,
+                    connector.destination,
+                    connector.created_at,
+                )?;
                 events.push(StoreEvent::Repaired(connector.destination));
             }
             Ok(Created::Made(Arc::new(connector)))

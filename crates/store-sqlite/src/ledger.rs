@@ -37,7 +37,7 @@ const BY_ID: &str =
     FROM alerts WHERE space_no = ?1 AND id = ?2";
 const INSERT_ALERT: &str =
     "INSERT INTO alerts (seq, id, space_no, severity, status, alert_type, dedup_key, occurrences,
-    received_at, content, warnings) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, ?8, ?9, ?10)";
+    received_at, content, warnings, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, ?8, ?9, ?10, ?11)";
 // By primary key.
 const UPDATE_ALERT: &str = "UPDATE alerts SET severity = ?2, status = ?3, occurrences = ?4, content = ?5, told_at = ?6 WHERE seq = ?1";
 const KEEP_REVISION: &str =
@@ -219,6 +219,7 @@ impl Ledger for SqliteLedger<'_> {
         space_no: i64,
         new: &NewAlert,
         received_at: Timestamp,
+        bytes: i64,
     ) -> Result<i64, Failure> {
         let alert = &new.alert;
         let seq = self.cache.next_alert;
@@ -236,6 +237,7 @@ impl Ledger for SqliteLedger<'_> {
                 received_at.as_millisecond(),
                 &*new.json,
                 warnings_json(&new.warnings),
+                bytes,
             ])?;
         let zones = &mut self.cache.zones;
         zones.alert(

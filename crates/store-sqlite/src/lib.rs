@@ -30,6 +30,7 @@ mod reader;
 mod row;
 mod sources;
 mod spaces;
+mod storage;
 mod thread_watch;
 mod upkeep;
 mod users;

@@ -46,8 +46,10 @@ const ZONE_OF_SPACE: &str = "SELECT zone FROM severity_zones WHERE space_no = ?1
 // By primary key.
 const ALERTS_OF_ZONE: &str = "SELECT seq FROM alerts WHERE seq BETWEEN ?2 AND ?3 AND space_no = ?1";
 // By severity_zones_by_zone and type_zones_by_zone.
-const REMOVE_SEVERITY_ZONE: &str = "DELETE FROM severity_zones WHERE space_no = ?1 AND zone = ?2";
-const REMOVE_TYPE_ZONE: &str = "DELETE FROM type_zones WHERE space_no = ?1 AND zone = ?2";
+pub(crate) const REMOVE_SEVERITY_ZONE: &str =
+    "DELETE FROM severity_zones WHERE space_no = ?1 AND zone = ?2";
+pub(crate) const REMOVE_TYPE_ZONE: &str =
+    "DELETE FROM type_zones WHERE space_no = ?1 AND zone = ?2";
 // By the unique index on id.
 const NUMBER_AND_VERSION: &str = "SELECT no, version FROM spaces WHERE id = ?1";
 
@@ -233,6 +235,7 @@ fn remove(
     for sql in [
         "DELETE FROM idempotency WHERE space_no = ?1",
         "DELETE FROM alert_counts WHERE space_no = ?1",
+        "DELETE FROM stored_bytes WHERE space_no = ?1",
     ] {
         connection.execute(sql, [no])?;
     }

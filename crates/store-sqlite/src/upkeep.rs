@@ -34,6 +34,8 @@ const OLDEST: &str = "SELECT seq, received_at, status = 0 AND dedup_key IS NOT N
 const OLDEST_ALERT: &str = "SELECT coalesce(min(seq), 0) FROM alerts";
 // By primary key.
 const OLDEST_DELIVERY: &str = "SELECT coalesce(min(seq), 0) FROM deliveries";
+// All of a small table.
+const STORED: &str = "SELECT coalesce(sum(bytes), 0), coalesce(sum(is_full), 0) FROM stored_bytes";
 // By deliveries_by_alert.
 const WAITS: &str = "SELECT 1 FROM deliveries WHERE alert_seq = ?1 AND state = 0";
 // The partial index alone.
@@ -90,7 +92,13 @@ impl Upkeep for SqliteStore {
                     .query_row(sql, [], |row| row.get(0))
                     .map_err(Failure::from)
             };
+            let stored = row(connection, STORED, [], |row| {
+                Ok((row.count(0)?, row.count(1)?))
+            })?;
+            let (stored_bytes, full_spaces) = stored.unwrap_or_default();
             Ok(Census {
+                stored_bytes,
+                full_spaces,
                 pending: count(PENDING)?,
                 blocked: count(BLOCKED)?,
                 oldest_pending_at: row(connection, OLDEST_PENDING, [], |row| row.time(0))?,
@@ -201,7 +209,7 @@ fn forget_zones(connection: &Connection) -> Result<Tidied, Failure> {
     Ok(Tidied::Done)
 }
 
-fn waits(connection: &Connection, alert_seq: i64) -> rusqlite::Result<bool> {
+pub(crate) fn waits(connection: &Connection, alert_seq: i64) -> rusqlite::Result<bool> {
     connection.prepare_cached(WAITS)?.exists([alert_seq])
 }
 

@@ -22,6 +22,9 @@ const NOTE_CONNECTOR: &str =
 const OF_SEVERITY: &str =
     "SELECT zone FROM severity_zones WHERE space_no = ?1 AND severity = ?2 AND zone <= ?3
     ORDER BY zone DESC LIMIT 1";
+// By severity_zones_by_key.
+const NEXT_OF_SEVERITY: &str =
+    "SELECT min(zone) FROM severity_zones WHERE space_no = ?1 AND severity = ?2 AND zone >= ?3";
 // By type_zones_by_key.
 const OF_TYPE: &str =
     "SELECT zone FROM type_zones WHERE space_no = ?1 AND alert_type = ?2 AND zone <= ?3
@@ -118,6 +121,25 @@ pub(crate) fn note_severity(
         seq / ZONE
     ])?;
     Ok(())
+}
+
+/// The first zone from a given one on that holds an alert of a space, or held one.
+pub(crate) fn next_of_space(
+    connection: &Connection,
+    space_no: i64,
+    from: i64,
+) -> rusqlite::Result<Option<i64>> {
+    let mut statement = connection.prepare_cached(NEXT_OF_SEVERITY)?;
+    let mut next: Option<i64> = None;
+    for severity in Severity::ALL {
+        let found: Option<i64> =
+            statement.query_row(params![space_no, severity.code(), from], |row| row.get(0))?;
+        next = match (next, found) {
+            (Some(next), Some(found)) => Some(next.min(found)),
+            (next, found) => next.or(found),
+        };
+    }
+    Ok(next)
 }
 
 /// What a list looks for.

@@ -23,14 +23,11 @@ pub trait Connectors: Send + Sync {
     /// The space of that slug and the version of its roster now. A roster of the same space and version is true now.
     async fn roster_version(&self, slug: &Slug) -> Result<Option<(SpaceId, i64)>, StoreError>;
 
-    /// Makes a connector; its id is given so that the caller can name it.
+    /// Makes a connector.
     async fn create_connector(
         &self,
         space_id: SpaceId,
-        id: ConnectorId,
-        new: NewConnector,
-        creator: User,
-        now: Timestamp,
+        creation: ConnectorCreation,
     ) -> Result<Created, StoreError>;
 
     /// Changes a connector, if its space is still at `space_version`. A change of no value leaves `updated_at`.
@@ -70,6 +67,47 @@ impl Roster {
     /// What the space has set for a source.
     pub fn source(&self, name: &str) -> Option<&SourceSettings> {
         self.sources.iter().find(|settings| settings.source == name)
+    }
+}
+
+/// A connector that is to be made.
+#[derive(Debug, Clone)]
+pub struct ConnectorCreation {
+    /// Its id, so that the caller can name it.
+    pub id: ConnectorId,
+    /// What it is.
+    pub new: NewConnector,
+    /// Who makes it.
+    pub creator: User,
+    /// The present time.
+    pub now: Timestamp,
+    /// How many connectors the space may have, with this one. No space has more than [`CONNECTORS_PER_SPACE_MAX`].
+    pub connectors_max: usize,
+}
+
+impl ConnectorCreation {
+    /// Whether a space that has `count` connectors may have one more.
+    pub const fn has_room(&self, count: usize) -> bool {
+        count < self.connectors_max && count < CONNECTORS_PER_SPACE_MAX
+    }
+
+    /// The connector that comes of it.
+    pub fn connector(self, space_id: SpaceId, sealing: &Sealing) -> Connector {
+        let new = self.new;
+        Connector {
+            id: self.id,
+            space_id,
+            name: new.name,
+            connector_type: new.connector_type,
+            destination: sealing.fingerprint(&new.webhook_url),
+            webhook_url: new.webhook_url,
+            is_active: new.is_active,
+            severity_filter: new.severity_filter,
+            alert_type_filter: new.alert_type_filter,
+            created_by: self.creator,
+            created_at: self.now,
+            updated_at: self.now,
+        }
     }
 }
 
@@ -132,11 +170,6 @@ impl Edit {
             from: current.destination,
             changed,
         }
-    }
-
-    /// Whether a space with this many connectors may have another.
-    pub const fn has_room(count: usize) -> bool {
-        count < CONNECTORS_PER_SPACE_MAX
     }
 
     /// Whether a new connector counts as a repair of its webhook: a person who enters a URL believes that it works, even if it is

@@ -28,6 +28,7 @@ mod seal;
 mod sealing;
 mod sources;
 mod spaces;
+pub mod storage;
 pub mod stored;
 pub mod summary;
 mod upkeep;
@@ -44,7 +45,7 @@ pub use alerts::{
 pub use audit::{
     Actor, Audit, AuditEntry, AuditQuery, AuditRecord, AuditRow, FieldChange, Subject,
 };
-pub use connectors::{Changed, Connectors, Created, Edit, Roster};
+pub use connectors::{Changed, ConnectorCreation, Connectors, Created, Edit, Roster};
 pub use destination_health::{Block, DestinationHealth, DestinationState, UNANSWERED_TOLD, Wait};
 pub use error::{BoxError, StoreError};
 pub use expiry::{CLOCK_STEP, Expiry, StoredState};
@@ -77,6 +78,7 @@ pub use seal::{Keyring, SealError, Sealed, SealingKey, fingerprint};
 pub use sealing::{Sealing, UnsealError, make_key_file_if_missing};
 pub use sources::{SourceSecret, SourceSettings, Sources};
 pub use spaces::{Member, MemberChange, MembershipFacts, SpaceChange, Spaces};
+pub use storage::{SpaceStorage, Storage};
 pub use summary::{AlertSummary, KindCount};
 pub use upkeep::{
     ALERTS_A_STEP, AUDIT_ENTRIES_A_STEP, Census, ENDS_A_STEP, Progress, Tidied, Tidying, Upkeep,
@@ -102,6 +104,7 @@ pub trait Store:
     + Leases
     + Relay
     + Upkeep
+    + SpaceStorage
     + Audit
 {
     /// The same store for one change on somebody's behalf: the change checks what the mandate rests on, and leaves its

@@ -9,9 +9,8 @@ use std::{
 };
 
 use alert_connectors_model::{
-    Connector, ConnectorId, Fingerprint, NewConnector, Random, Secret, SpaceId, User, WebhookUrl,
+    Connector, ConnectorId, Fingerprint, Random, Secret, SpaceId, WebhookUrl,
 };
-use jiff::Timestamp;
 
 use crate::{
     KeyFileError, Keyring, SealError, Sealed, SealingKey, StoreError, fingerprint, read_key_file,
@@ -151,31 +150,6 @@ impl Sealing {
     /// The fingerprint of a webhook URL.
     pub fn fingerprint(&self, url: &WebhookUrl) -> Fingerprint {
         fingerprint(&self.fingerprint_key, url.expose())
-    }
-
-    /// A new connector.
-    pub fn connector(
-        &self,
-        space_id: SpaceId,
-        id: ConnectorId,
-        new: NewConnector,
-        creator: User,
-        now: Timestamp,
-    ) -> Connector {
-        Connector {
-            id,
-            space_id,
-            name: new.name,
-            connector_type: new.connector_type,
-            destination: self.fingerprint(&new.webhook_url),
-            webhook_url: new.webhook_url,
-            is_active: new.is_active,
-            severity_filter: new.severity_filter,
-            alert_type_filter: new.alert_type_filter,
-            created_by: creator,
-            created_at: now,
-            updated_at: now,
-        }
     }
 
     /// A connector's URL, sealed for it alone.

@@ -93,4 +93,8 @@ pub struct Census {
     pub blocked: u64,
     /// When the oldest pending delivery was queued.
     pub oldest_pending_at: Option<Timestamp>,
+    /// What all spaces store, in bytes of [`Storage`](crate::Storage).
+    pub stored_bytes: u64,
+    /// Spaces that are full.
+    pub full_spaces: u64,
 }

@@ -331,7 +331,7 @@ export const createConnector = <ThrowOnError extends boolean = false>(options: O
 });
 
 /**
- * Show the health of all connectors of a space.
+ * Show the health of all connectors of a space, and what it uses of its quota.
  */
 export const listConnectorHealth = <ThrowOnError extends boolean = false>(options: Options<ListConnectorHealthData, ThrowOnError>) => (options.client ?? client).get<ListConnectorHealthResponses, ListConnectorHealthErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }, {

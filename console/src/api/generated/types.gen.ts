@@ -769,6 +769,10 @@ export type ConnectorHealths = {
      * The health of each connector.
      */
     items: Array<ConnectorHealth>;
+    /**
+     * What the space uses of what it may have.
+     */
+    usage: Usage;
 };
 
 /**
@@ -1634,6 +1638,10 @@ export type Quota = {
      * Alerts a second of each API key.
      */
     key_alerts_per_second: number | null;
+    /**
+     * Bytes of stored alerts. Beyond them the oldest history goes.
+     */
+    stored_bytes: number | null;
 };
 
 /**
@@ -1850,9 +1858,18 @@ export type Usage = {
      */
     day_ends_at: string;
     /**
+     * Whether alerts are refused, since the space stores as much as it may and nothing of it can be removed.
+     */
+    is_full: boolean;
+    /**
      * What it may have.
      */
     quota: Quota;
+    /**
+     * The bytes of its stored alerts with their deliveries, about as many as they need in the database. They are counted every few
+     * seconds.
+     */
+    stored_bytes: number;
 };
 
 /**

@@ -1,6 +1,6 @@
 //! Quotas: what a space or a key posts beyond its limit is refused with the limit's name, and nothing of it is stored.
 
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::world::{Answer, World};
@@ -57,6 +57,9 @@ async fn a_space_that_posts_too_fast_waits_and_the_others_do_not() {
     let metrics = world.get("/metrics").await.text;
     let counted = r#"alert_connectors_requests_over_quota_total{limit="alerts-per-second"} 3"#;
     assert!(metrics.contains(counted), "{metrics}");
+    // Nobody is called for what a quota refuses.
+    let available = "alert_connectors_requests_unavailable_total 0\n";
+    assert!(metrics.contains(available), "{metrics}");
 }
 
 #[tokio::test]
@@ -84,7 +87,8 @@ async fn a_day_has_a_limit_and_the_usage_says_what_is_left() {
         (&usage["alerts_today"], &usage["connectors"]),
         (&json!(12), &json!(1))
     );
-    let limits = json!({"alerts_per_second": null, "key_alerts_per_second": 5, "alerts_per_day": 10, "connectors": 1});
+    let limits = json!({"alerts_per_second": null, "key_alerts_per_second": 5, "alerts_per_day": 10, "connectors": 1,
+        "stored_bytes": null});
     assert_eq!(usage["quota"], limits);
 }
 
@@ -96,4 +100,91 @@ async fn a_day_goes_on_after_a_restart() {
     world.restart("-TERM");
     let refused = post_batch(&world, "data", 1).await;
     assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
+}
+
+/// Waits until the figure of a metric is as it should be.
+async fn metric_is(world: &World, name: &str, is_right: impl Fn(u64) -> bool) -> u64 {
+    loop {
+        let metrics = world.get("/metrics").await.text;
+        let line = metrics.lines().find_map(|line| line.strip_prefix(name));
+        let figure = line.unwrap().trim().parse().unwrap();
+        if is_right(figure) {
+            return figure;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+const STORED: &str = "alert_connectors_stored_bytes ";
+
+#[tokio::test]
+async fn a_space_that_stores_too_much_loses_its_oldest_history_and_takes_alerts() {
+    let quota = "stored-bytes=30KiB,free:stored-bytes=unlimited";
+    let mut world = World::start_with(&[("ALERT_CONNECTORS_QUOTA", quota)]).await;
+    let answer = post_batch(&world, "data", 150).await.body;
+    let id = |index: usize| {
+        answer["results"][index]["alert"]["id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let (oldest, newest) = (id(0), id(149));
+    // A round begins with the start.
+    world.restart("-TERM");
+    let stored = metric_is(&world, STORED, |bytes| (1..=30 * 1024).contains(&bytes)).await;
+    let alert = |id| format!("/spaces/data/alerts/{id}");
+    assert_eq!(
+        world.get(&alert(oldest)).await.status,
+        StatusCode::NOT_FOUND
+    );
+    assert_eq!(world.get(&alert(newest)).await.status, StatusCode::OK);
+    assert_eq!(post_batch(&world, "data", 1).await.status, 200);
+    let usage = world.get("/spaces/data/usage").await.body;
+    assert_eq!(usage["stored_bytes"], json!(stored));
+    assert_eq!(usage["quota"]["stored_bytes"], json!(30 * 1024));
+    assert_eq!(usage["is_full"], json!(false));
+}
+
+#[tokio::test]
+async fn a_space_that_is_full_of_open_problems_is_refused_until_they_end() {
+    let quota = "stored-bytes=1KiB,free:stored-bytes=unlimited";
+    let mut world = World::start_with(&[("ALERT_CONNECTORS_QUOTA", quota)]).await;
+    world.command(&["space", "add", "free", "--name", "Free"]);
+    for key in 0..4 {
+        let problem = json!({"alert_type": "dq_alert", "title": "t", "severity": "low", "dedup_key": format!("{key}")});
+        assert_eq!(
+            world.post("/spaces/data/alerts", &problem).await.status,
+            202
+        );
+    }
+    world.restart("-TERM");
+    metric_is(&world, "alert_connectors_spaces_full ", |full| full == 1).await;
+    let refused = post_batch(&world, "data", 1).await;
+    assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(
+        refused.text.contains("limit stored-bytes is 1024"),
+        "{}",
+        refused.text
+    );
+    assert_eq!(waits(&refused), 60);
+    let group = json!({"alerts": [{"status": "firing", "labels": {"alertname": "a"}}]});
+    let producer = world.post("/spaces/data/ingest/alertmanager", &group).await;
+    assert_eq!(producer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(
+        world.get("/spaces/data/usage").await.body["is_full"],
+        json!(true)
+    );
+    assert_eq!(post_batch(&world, "free", 1).await.status, 200);
+
+    let listed = world.get("/spaces/data/alerts").await.body;
+    for alert in listed["items"].as_array().unwrap() {
+        let resolve = format!(
+            "/spaces/data/alerts/{}/resolve",
+            alert["id"].as_str().unwrap()
+        );
+        assert_eq!(world.ask(Method::PATCH, &resolve, None).await.status, 200);
+    }
+    world.restart("-TERM");
+    metric_is(&world, "alert_connectors_spaces_full ", |full| full == 0).await;
+    assert_eq!(post_batch(&world, "data", 1).await.status, 200);
 }

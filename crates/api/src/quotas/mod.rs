@@ -1,11 +1,16 @@
-//! How much spaces and API keys may post, and how many connectors a space may have: the trait that a platform implements to bring
+//! How much spaces and API keys may post, and how much a space may have and store: the trait that a platform implements to bring
 //! its own limits, and what becomes of a request beyond them.
 
 mod use_count;
 
-use std::{collections::HashMap, num::NonZeroU32, time::Duration};
+use std::{
+    collections::HashMap,
+    num::{NonZeroU32, NonZeroU64},
+    time::Duration,
+};
 
 use alert_connectors_model::{Slug, Space};
+use alert_connectors_store::Storage;
 use jiff::Timestamp;
 
 pub(crate) use use_count::{Paid, QuotaUse};
@@ -23,6 +28,9 @@ pub struct Quota {
     pub alerts_per_day: Option<NonZeroU32>,
     /// Connectors, beside the limit of 500 that every space has.
     pub connectors: Option<NonZeroU32>,
+    /// Bytes of stored alerts, by the measure of [`Storage`]. Beyond them the space loses its oldest history; alerts are refused once
+    /// nothing can be removed: open problems and alerts with pending deliveries stay.
+    pub stored_bytes: Option<NonZeroU64>,
 }
 
 /// Says how much each space may have.
@@ -52,6 +60,7 @@ pub(crate) enum Limit {
     SpacePerSecond(NonZeroU32),
     KeyPerSecond(NonZeroU32),
     SpacePerDay(NonZeroU32),
+    StoredBytes(NonZeroU64),
 }
 
 impl Limit {
@@ -61,18 +70,29 @@ impl Limit {
             Self::SpacePerSecond(_) => "alerts-per-second",
             Self::KeyPerSecond(_) => "key-alerts-per-second",
             Self::SpacePerDay(_) => "alerts-per-day",
+            Self::StoredBytes(_) => "stored-bytes",
         }
     }
 
     fn refusal(self, wait: Duration) -> ApiError {
-        let (who, most) = match self {
-            Self::SpacePerSecond(most) | Self::SpacePerDay(most) => ("The space", most),
-            Self::KeyPerSecond(most) => ("This API key", most),
+        let name = self.name();
+        let what = match self {
+            Self::SpacePerSecond(most) | Self::SpacePerDay(most) => {
+                format!(
+                    "The space has posted as many alerts as it may: the limit {name} is {most}."
+                )
+            }
+            Self::KeyPerSecond(most) => {
+                format!(
+                    "This API key has posted as many alerts as it may: the limit {name} is {most}."
+                )
+            }
+            Self::StoredBytes(most) => format!(
+                "The space stores as much as it may, and nothing of it is old enough to go: the limit {name} is {most}. \
+                 Resolve open problems, and repair or delete connectors with pending deliveries."
+            ),
         };
-        let detail = format!(
-            "{who} has posted as many alerts as it may: the limit {} is {most}. Repeat the request after the time in Retry-After.",
-            self.name()
-        );
+        let detail = format!("{what} Repeat the request after the time in Retry-After.");
         ApiError::too_many(detail, wait)
     }
 }
@@ -86,6 +106,13 @@ impl App {
     ) -> Result<Option<Paid>, ApiError> {
         let space = &grant.roster.space;
         let quota = self.quotas.of(space);
+        if let Some(most) = quota.stored_bytes
+            && self.storage(space).await?.is_full
+        {
+            let limit = Limit::StoredBytes(most);
+            self.meters.over_quota(limit.name());
+            return Err(limit.refusal(FULL_FOR));
+        }
         if quota.alerts_per_day.is_some() {
             self.alerts_today(space).await?;
         }
@@ -105,6 +132,16 @@ impl App {
         }
     }
 
+    /// How much a space stores. The store is asked every few seconds.
+    pub(crate) async fn storage(&self, space: &Space) -> Result<Storage, ApiError> {
+        if let Some(storage) = self.quota_use.storage(space.id) {
+            return Ok(storage);
+        }
+        let storage = self.store.storage(space.id).await?;
+        self.quota_use.looked(space.id, storage);
+        Ok(storage)
+    }
+
     /// How many alerts a space has posted today. They are counted in the store once a minute, since other servers may take some of
     /// them.
     pub(crate) async fn alerts_today(&self, space: &Space) -> Result<u64, ApiError> {
@@ -120,6 +157,9 @@ impl App {
         Ok(count)
     }
 }
+
+/// A full space is told to come back after this time. Its room is looked at more often.
+const FULL_FOR: Duration = Duration::from_mins(1);
 
 /// A day by UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! What spaces and keys have posted lately. A request pays before its alerts are stored, gets back what it paid for alerts that were not
+//! What spaces and keys have posted lately, and how much spaces store. A request pays before its alerts are stored, gets back what it paid for alerts that were not
 //! stored, and may overdraw what is left: a batch is taken whole, however small the limit, and its space then waits until the debt is
 //! paid.
 
@@ -10,6 +10,7 @@ use std::{
 };
 
 use alert_connectors_model::{KeyId, SpaceId};
+use alert_connectors_store::Storage;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
@@ -17,6 +18,8 @@ use super::{Day, Limit, Quota, day_of};
 
 /// The count of a day is read from the store again after this time.
 const COUNTED_EVERY: Duration = Duration::from_mins(1);
+/// How much a space stores is read from the store again after this time.
+const LOOKED_EVERY: Duration = Duration::from_secs(10);
 /// Spaces and keys that have not posted lately are forgotten once there are more than this many.
 const KEPT_MIN: usize = 1_024;
 
@@ -29,6 +32,7 @@ struct Uses {
     spaces: Recent<SpaceId>,
     keys: Recent<KeyId>,
     days: HashMap<SpaceId, DayCount>,
+    storages: HashMap<SpaceId, (Storage, Instant)>,
 }
 
 /// The alerts of a day: as the store counted them, and those that were let in since the store was asked.
@@ -119,6 +123,27 @@ impl QuotaUse {
         }
         count.asked_at = Instant::now();
         Err(count.let_in)
+    }
+
+    /// How much a space stores, unless the store is to be asked. One caller asks; the others go on with what is known.
+    pub(super) fn storage(&self, space: SpaceId) -> Option<Storage> {
+        let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (storage, looked_at) = uses.storages.get_mut(&space)?;
+        if looked_at.elapsed() < LOOKED_EVERY {
+            return Some(*storage);
+        }
+        *looked_at = Instant::now();
+        None
+    }
+
+    /// How much the store said that a space stores.
+    pub(super) fn looked(&self, space: SpaceId, storage: Storage) {
+        let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if uses.storages.len() >= KEPT_MIN {
+            uses.storages
+                .retain(|_, (_, looked_at)| looked_at.elapsed() < LOOKED_EVERY);
+        }
+        uses.storages.insert(space, (storage, Instant::now()));
     }
 
     /// How many the store counted, which was asked when so many had been let in.

@@ -1,14 +1,16 @@
 //! The given contract: connectors of a space, and the test call.
 
-use std::sync::Arc;
+use std::{num::NonZeroU32, sync::Arc};
 
 use alert_connectors_delivery::{TestReport, TestTarget};
 use alert_connectors_feed::SpaceEvent;
 use alert_connectors_model::{
-    AuditAction, Connector, ConnectorChange, ConnectorId, NewConnector, Role, SpaceId, WebhookUrl,
-    parse_connector_change, parse_new_connector, parse_webhook, rfc3339_seconds,
+    AuditAction, CONNECTORS_PER_SPACE_MAX, Connector, ConnectorChange, ConnectorId, Role, SpaceId,
+    WebhookUrl, parse_connector_change, parse_new_connector, parse_webhook, rfc3339_seconds,
 };
-use alert_connectors_store::{AuditEntry, Changed, Created, StoreError, Subject};
+use alert_connectors_store::{
+    AuditEntry, Changed, ConnectorCreation, Created, StoreError, Subject,
+};
 use axum::{
     Json,
     body::Body,
@@ -82,49 +84,51 @@ pub(super) async fn create(
     let bytes = body::read(&app, &headers, request, BODY_BYTES_MAX).await?;
     let new = parse_new_connector(body::parse(&bytes)?, &app.rules).map_err(ApiError::invalid)?;
     let now = app.clock.now();
-    refuse_beyond_quota(&app, &entry)?;
-    let id = ConnectorId::new(now, &*app.random);
-    let creator = entry.caller.user.clone();
+    let quota = app.quotas.of(entry.space()).connectors;
+    let creation = ConnectorCreation {
+        id: ConnectorId::new(now, &*app.random),
+        new,
+        creator: entry.caller.user.clone(),
+        now,
+        connectors_max: quota.map_or(CONNECTORS_PER_SPACE_MAX, |most| most.get() as usize),
+    };
     let created = permitted!(
         &app,
         &headers,
         entry,
         entry
-            .store(&app, created_entry(&app, &entry, id, &new))
-            .create_connector(entry.space().id, id, new.clone(), creator.clone(), now)
+            .store(&app, created_entry(&app, &entry, &creation))
+            .create_connector(entry.space().id, creation.clone())
             .await
     );
     match created? {
         Created::Made(connector) => {
-            app.publish_connector(entry.space().id, id).await;
+            app.publish_connector(entry.space().id, connector.id).await;
             let body = schema::Connector::of(&connector, entry.role);
             Ok((StatusCode::CREATED, Json(body)).into_response())
         }
-        Created::TooMany => {
-            let detail = "The space has 500 connectors, which is the maximum; delete one first.";
-            Err(ApiError::new(ErrorKind::Conflict, detail))
-        }
+        Created::TooMany => Err(too_many(quota)),
         Created::NoSpace => Err(ApiError::not_found("space")),
     }
 }
 
-/// Refuses a connector beyond the space's quota. Of several requests at the same moment, each may be the last one.
-fn refuse_beyond_quota(app: &App, entry: &Entry) -> Result<(), ApiError> {
-    let Some(most) = app.quotas.of(entry.space()).connectors else {
-        return Ok(());
+/// The space has as many connectors as it may have.
+fn too_many(quota: Option<NonZeroU32>) -> ApiError {
+    let detail = match quota {
+        Some(most) if (most.get() as usize) < CONNECTORS_PER_SPACE_MAX => format!(
+            "The space has as many connectors as it may: the limit connectors is {most}; delete one first."
+        ),
+        _ => format!(
+            "The space has {CONNECTORS_PER_SPACE_MAX} connectors, which is the maximum; delete one first."
+        ),
     };
-    if entry.roster.connectors.len() < most.get() as usize {
-        return Ok(());
-    }
-    let detail = format!(
-        "The space has as many connectors as it may: the limit connectors is {most}; delete one first."
-    );
-    Err(ApiError::new(ErrorKind::Conflict, detail))
+    ApiError::new(ErrorKind::Conflict, detail)
 }
 
 /// The entry about a connector that is made.
-fn created_entry(app: &App, entry: &Entry, id: ConnectorId, new: &NewConnector) -> AuditEntry {
-    let subject = Subject::new(id, &*new.name);
+fn created_entry(app: &App, entry: &Entry, creation: &ConnectorCreation) -> AuditEntry {
+    let new = &creation.new;
+    let subject = Subject::new(creation.id, &*new.name);
     entry
         .audit_entry(app, AuditAction::ConnectorCreated, subject)
         .changing("connector_type", None, Some(json!(new.connector_type)))

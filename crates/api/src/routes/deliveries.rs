@@ -17,7 +17,7 @@ use axum::{
 use http::{HeaderMap, StatusCode};
 use serde_json::json;
 
-use super::{connectors::connector_of, fields, intake::raw, schema};
+use super::{connectors::connector_of, fields, intake::raw, schema, usage::usage_of};
 use crate::{
     ApiError, App, ErrorKind,
     body::{self, BODY_BYTES_MAX},
@@ -404,7 +404,7 @@ pub(super) async fn health(
     Ok(axum::Json(schema::ConnectorHealth::of(health)).into_response())
 }
 
-/// Show the health of all connectors of a space.
+/// Show the health of all connectors of a space, and what it uses of its quota.
 #[utoipa::path(
     get, path = "/spaces/{slug}/alert-connectors/health", operation_id = "listConnectorHealth", tag = "deliveries",
     params(("slug" = String, Path, description = "The space")),
@@ -421,6 +421,7 @@ pub(super) async fn healths(
     });
     let body = schema::ConnectorHealths {
         items: items.collect(),
+        usage: usage_of(&app, &entry).await?,
     };
     Ok(axum::Json(body).into_response())
 }

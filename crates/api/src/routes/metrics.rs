@@ -42,6 +42,17 @@ pub(super) async fn show(State(app): State<App>, headers: HeaderMap) -> Result<R
             "Blocked webhooks, which refuse everything",
             gauge(census.blocked),
         );
+        counted.register_with_unit(
+            "stored",
+            "Alerts with their deliveries in the database, by the measure of the quota stored-bytes",
+            Unit::Bytes,
+            gauge(census.stored_bytes),
+        );
+        counted.register(
+            "spaces_full",
+            "Spaces whose alerts are refused, since they store as much as they may",
+            gauge(census.full_spaces),
+        );
         let oldest = census.oldest_pending_at;
         let age = oldest.map_or(0, |oldest| app.clock.now().duration_since(oldest).as_secs());
         counted.register_with_unit(

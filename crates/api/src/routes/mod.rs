@@ -40,7 +40,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 pub use metrics::PREFIX as METRICS_PREFIX;
 
 use crate::{
-    ApiError, App, ErrorKind, answer_room::with_room, head, meters::method_name, unread::keep_rest,
+    ApiError, App, ErrorKind, answer_room::with_room, api_error::OverLimit, head,
+    meters::method_name, unread::keep_rest,
 };
 
 /// What the service is for: connectors and alerts.
@@ -264,11 +265,13 @@ async fn named(
         response = with_room(&app, response);
     }
     let status = response.status();
-    app.meters.answered(method, matched, status);
+    let is_unavailable = status == http::StatusCode::SERVICE_UNAVAILABLE
+        && response.extensions().get::<OverLimit>().is_none();
+    app.meters.answered(method, matched, status, is_unavailable);
     if let Some(route) = route {
         tracing::debug!(request.id = id, route, status = status.as_u16(), "answered");
     }
-    log_error(&app, &id, status);
+    log_error(&app, &id, status, is_unavailable);
     if status == http::StatusCode::INTERNAL_SERVER_ERROR {
         let detail =
             format!("Something went wrong here. The operator finds it by the request id {id}.");
@@ -297,9 +300,9 @@ fn logged(path: &str) -> &str {
 }
 
 /// Logs an answer that is the service's fault. Of those that ask to try again there may be thousands, so they are counted.
-fn log_error(app: &App, id: &str, status: http::StatusCode) {
+fn log_error(app: &App, id: &str, status: http::StatusCode, is_unavailable: bool) {
     if status == http::StatusCode::SERVICE_UNAVAILABLE {
-        if let Some(count) = app.unavailable.count() {
+        if is_unavailable && let Some(count) = app.unavailable.count() {
             tracing::warn!(request.id = id, count, "requests were answered with 503");
         }
     } else if status.is_server_error() {

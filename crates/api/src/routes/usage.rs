@@ -8,7 +8,11 @@ use axum::{
 };
 
 use super::schema;
-use crate::{ApiError, App, Quota, entry::Viewer, quotas::day_of};
+use crate::{
+    ApiError, App, Quota,
+    entry::{Entry, Viewer},
+    quotas::day_of,
+};
 
 /// Show what a space uses of what it may have.
 ///
@@ -23,14 +27,22 @@ pub(super) async fn show(
     State(app): State<App>,
     Viewer(entry): Viewer,
 ) -> Result<Response, ApiError> {
+    Ok(Json(usage_of(&app, &entry).await?).into_response())
+}
+
+/// What a space uses of what it may have, now.
+pub(super) async fn usage_of(app: &App, entry: &Entry) -> Result<schema::Usage, ApiError> {
     let space = entry.space();
-    let body = schema::Usage {
+    let quota = app.quotas.of(space);
+    let storage = app.storage(space).await?;
+    Ok(schema::Usage {
         alerts_today: app.alerts_today(space).await?,
         day_ends_at: rfc3339_millis(day_of(app.clock.now()).ends),
         connectors: entry.roster.connectors.len(),
-        quota: schema::Quota::of(app.quotas.of(space)),
-    };
-    Ok(Json(body).into_response())
+        stored_bytes: storage.bytes,
+        is_full: storage.is_full && quota.stored_bytes.is_some(),
+        quota: schema::Quota::of(quota),
+    })
 }
 
 impl schema::Quota {
@@ -41,6 +53,7 @@ impl schema::Quota {
             key_alerts_per_second: number(quota.key_alerts_per_second),
             alerts_per_day: number(quota.alerts_per_day),
             connectors: number(quota.connectors),
+            stored_bytes: quota.stored_bytes.map(std::num::NonZeroU64::get),
         }
     }
 }

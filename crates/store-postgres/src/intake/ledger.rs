@@ -47,6 +47,7 @@ pub(super) struct AlertRow {
     pub(super) received_at: Timestamp,
     pub(super) notified_at: Option<Timestamp>,
     pub(super) warnings: Option<String>,
+    pub(super) bytes: i64,
 }
 
 /// An alert that was stored before, as it is now.
@@ -249,6 +250,7 @@ impl Ledger for GroupLedger<'_> {
         space_no: i64,
         new: &NewAlert,
         received_at: Timestamp,
+        bytes: i64,
     ) -> Result<i64, Infallible> {
         let seq = self.rows.next_alert();
         self.rows.alerts.push(AlertRow {
@@ -261,6 +263,7 @@ impl Ledger for GroupLedger<'_> {
             received_at,
             notified_at: None,
             warnings: warnings_json(&new.warnings),
+            bytes,
         });
         if new.alert.dedup_key.is_some() {
             let problem = Problem {

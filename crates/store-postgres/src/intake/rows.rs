@@ -25,9 +25,9 @@ const CHANGE_ALERTS: &str =
 // of columns: in FROM, each would be written to a store of its own first.
 const INSERT: &str = "WITH numbered AS (UPDATE numbering SET next_alert = $1, next_delivery = $2 WHERE one = 1),
     stored AS (INSERT INTO alerts (seq, id, space_no, severity, status, alert_type, dedup_key, occurrences, received_at, told_at,
-        content, warnings) SELECT unnest($3::int8[]), unnest($4::uuid[]), unnest($5::int8[]), unnest($6::int2[]),
+        content, warnings, bytes) SELECT unnest($3::int8[]), unnest($4::uuid[]), unnest($5::int8[]), unnest($6::int2[]),
         unnest($7::int2[]), unnest($8::text[]), unnest($9::bytea[]), unnest($10::int8[]), unnest($11::int8[]), unnest($12::int8[]),
-        unnest($13::text[]), unnest($14::text[])),
+        unnest($13::text[]), unnest($14::text[]), unnest($21::int8[])),
     waits AS (INSERT INTO pending (connector_no, seq, queued_at) SELECT unnest($15::int8[]), unnest($16::int8[]), unnest($17::int8[]))
     INSERT INTO deliveries (connector_no, seq, created_at, id, alert_seq, kind, state)
     SELECT unnest($15::int8[]), unnest($16::int8[]), unnest($17::int8[]), unnest($18::uuid[]), unnest($19::int8[]), unnest($20::int2[]), 0";
@@ -141,6 +141,7 @@ async fn insert(connection: &Connection, rows: &GroupRows) -> Result<(), StoreEr
         &deliveries.ids,
         &deliveries.alerts,
         &deliveries.kinds,
+        &alerts.bytes,
     ];
     connection.run(INSERT, columns).await.map(drop)
 }
@@ -160,6 +161,7 @@ struct Alerts<'r> {
     notified: Vec<Option<i64>>,
     contents: Vec<&'r str>,
     warnings: Vec<Option<&'r str>>,
+    bytes: Vec<i64>,
 }
 
 impl<'r> Alerts<'r> {
@@ -183,6 +185,7 @@ impl<'r> Alerts<'r> {
                 .push(row.notified_at.map(Timestamp::as_millisecond));
             columns.contents.push(&row.json);
             columns.warnings.push(row.warnings.as_deref());
+            columns.bytes.push(row.bytes);
         }
         columns
     }

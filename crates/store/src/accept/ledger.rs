@@ -54,12 +54,13 @@ pub trait Ledger {
     /// The recipients of a problem.
     fn recipients(&mut self, problem: &Problem, expiry: Expiry) -> Result<Recipients, Self::Error>;
 
-    /// Stores a new alert. Returns its place in the order of alerts.
+    /// Stores a new alert, which counts for so many `bytes`. Returns its place in the order of alerts.
     fn insert_alert(
         &mut self,
         space_no: i64,
         new: &NewAlert,
         received_at: Timestamp,
+        bytes: i64,
     ) -> Result<i64, Self::Error>;
 
     /// Stores a problem as it is now. `json` is its alert as JSON.

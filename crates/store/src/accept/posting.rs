@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Accepted, AcceptedDelivery, Expiry, Form, NewAlert, OpeningState, PendingDelivery, Roster,
-    StoreEvent, stored::alert_json,
+    StoreEvent, storage::bytes_of, stored::alert_json,
 };
 
 /// What is common to the alerts of one request.
@@ -166,8 +166,11 @@ impl<L: Ledger> Posting<'_, L> {
         matched: &[(DeliveryId, Arc<Connector>)],
     ) -> Result<Accepted, L::Error> {
         let received_at = self.expiry.now;
+        let bytes = bytes_of(new, matched.len());
         let subject = Subject {
-            seq: self.ledger.insert_alert(self.space_no, new, received_at)?,
+            seq: self
+                .ledger
+                .insert_alert(self.space_no, new, received_at, bytes)?,
             id: new.id,
             alert: &new.alert,
         };

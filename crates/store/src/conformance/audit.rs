@@ -139,11 +139,11 @@ pub async fn a_change_of_a_space_leaves_its_entry(world: World) {
     let trails = Trails::of(world);
     let world = &trails.world;
     let space = world.space_id().await;
-    let id = ConnectorId::new(world.now, &world.random);
-    let (new, creator) = (World::new_connector(""), world.alice.clone());
+    let creation = world.creation(World::new_connector(""));
+    let id = creation.id;
     let made = trails
         .leaving("made")
-        .create_connector(space, id, new, creator, world.now)
+        .create_connector(space, creation)
         .await;
     let Created::Made(connector) = made.unwrap() else {
         unreachable!("there is room for one");

@@ -6,7 +6,7 @@ use alert_connectors_model::{
 };
 
 use super::world::World;
-use crate::{Changed, Created};
+use crate::{Changed, ConnectorCreation, Created};
 
 async fn change(world: &World, id: ConnectorId, change: ConnectorChange) -> Changed {
     let roster = world.roster().await;
@@ -166,24 +166,21 @@ pub async fn equal_urls_share_a_destination(world: World) {
     assert_ne!(one.destination, other.destination);
 }
 
-/// A space has at most 500 connectors; deleted ones do not count.
+/// A space has at most 500 connectors, or fewer if its maker says so; deleted ones do not count.
 pub async fn the_connector_after_the_last_is_refused(world: World) {
     let space_id = world.space_id().await;
-    let make = async || {
-        let id = ConnectorId::new(world.now, &world.random);
-        world
-            .store
-            .create_connector(
-                space_id,
-                id,
-                World::new_connector(""),
-                world.alice.clone(),
-                world.now,
-            )
-            .await
-            .unwrap()
+    let make_of = async |connectors_max| {
+        let creation = ConnectorCreation {
+            connectors_max,
+            ..world.creation(World::new_connector(""))
+        };
+        let created = world.store.create_connector(space_id, creation).await;
+        created.unwrap()
     };
-    for _ in 0..CONNECTORS_PER_SPACE_MAX {
+    assert!(matches!(make_of(1).await, Created::Made(_)));
+    assert!(matches!(make_of(1).await, Created::TooMany));
+    let make = async || make_of(usize::MAX).await;
+    for _ in 1..CONNECTORS_PER_SPACE_MAX {
         assert!(matches!(make().await, Created::Made(_)));
     }
     assert!(matches!(make().await, Created::TooMany));

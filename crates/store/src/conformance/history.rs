@@ -28,7 +28,7 @@ impl World {
     }
 
     /// Tidies by the usual rule, `hours` later; returns the number of steps.
-    async fn tidy(&self, hours: i64) -> usize {
+    pub(super) async fn tidy(&self, hours: i64) -> usize {
         self.tidy_by(Tidying {
             now: self.hours_later(hours).now,
             retention: SignedDuration::from_hours(30 * 24),

@@ -19,6 +19,7 @@ mod pauses;
 mod problem;
 mod queue;
 mod sources;
+mod storage;
 mod users;
 mod world;
 
@@ -33,6 +34,7 @@ pub use pauses::*;
 pub use problem::*;
 pub use queue::*;
 pub use sources::*;
+pub use storage::*;
 pub use users::*;
 pub use world::{Opened, World, idempotency, stored};
 
@@ -58,6 +60,9 @@ macro_rules! conformance {
             a_span_of_time_has_its_beginning_and_not_its_end,
             a_summary_counts_each_alert_once,
             a_summary_names_the_most_frequent_kinds,
+            what_a_space_stores_is_counted_and_goes_with_its_alerts,
+            a_space_that_stores_too_much_loses_its_oldest_history,
+            what_waits_and_open_problems_fill_a_space,
             an_alert_of_another_space_is_absent,
             resolve_is_repeatable,
             what_is_rare_is_found_among_many,

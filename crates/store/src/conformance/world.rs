@@ -10,9 +10,9 @@ use alert_connectors_model::{
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    Acceptance, Accepted, AlertRecord, Created, DestinationHealth, Disposition, Expiry, Fence,
-    Idempotency, NewAlert, NewToken, NewUser, Outcome, PendingDelivery, Recorded, Report,
-    Resolution, Roster, Store, Submission,
+    Acceptance, Accepted, AlertRecord, ConnectorCreation, Created, DestinationHealth, Disposition,
+    Expiry, Fence, Idempotency, NewAlert, NewToken, NewUser, Outcome, PendingDelivery, Recorded,
+    Report, Resolution, Roster, Store, Submission,
 };
 
 /// A store that was opened for a test, and what must live as long as it.
@@ -143,16 +143,26 @@ impl World {
         if let Some(url) = url {
             new.webhook_url = alert_connectors_model::WebhookUrl::parse(url).unwrap();
         }
-        let id = ConnectorId::new(self.now, &self.random);
         let created = self
             .store
-            .create_connector(self.space_id().await, id, new, self.alice.clone(), self.now)
+            .create_connector(self.space_id().await, self.creation(new))
             .await
             .unwrap();
         let Created::Made(connector) = created else {
             unreachable!("{created:?}");
         };
         connector
+    }
+
+    /// A connector that Alice makes now.
+    pub(super) fn creation(&self, new: NewConnector) -> ConnectorCreation {
+        ConnectorCreation {
+            id: ConnectorId::new(self.now, &self.random),
+            new,
+            creator: self.alice.clone(),
+            now: self.now,
+            connectors_max: usize::MAX,
+        }
     }
 
     /// An alert; `extra` is more of its JSON.

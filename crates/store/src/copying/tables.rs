@@ -65,7 +65,7 @@ use CopiedKind::{Bytes, Flag, Id, Number, Text};
 
 /// Everything that both stores keep, in an order in which no row refers to one that comes later. Versions are left out: they count
 /// changes for servers that run. So is what a store makes of other rows.
-pub const COPIED_TABLES: [CopiedTable; 18] = [
+pub const COPIED_TABLES: [CopiedTable; 19] = [
     table(
         "users",
         &[
@@ -200,6 +200,10 @@ pub const COPIED_TABLES: [CopiedTable; 18] = [
         ],
     ),
     table("counting", &[("one", Number), ("counted", Number)]),
+    table(
+        "stored_bytes",
+        &[("space_no", Number), ("bytes", Number), ("is_full", Flag)],
+    ),
     in_steps(
         "alerts",
         "seq",
@@ -216,6 +220,7 @@ pub const COPIED_TABLES: [CopiedTable; 18] = [
             ("told_at", Number),
             ("content", Text),
             ("warnings", Text),
+            ("bytes", Number),
         ],
     ),
     in_steps(

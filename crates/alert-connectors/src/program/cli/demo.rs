@@ -10,7 +10,7 @@ use alert_connectors_model::{
     AddressPolicy, Clock, ConnectorId, Email, Json, Random, Role, Secret, Slug, Space, SpaceId,
     SystemClock, UrlRules, User, UserId, parse_new_connector, rfc3339_millis,
 };
-use alert_connectors_store::{NewToken, NewUser, Roster, Store};
+use alert_connectors_store::{ConnectorCreation, NewToken, NewUser, Roster, Store};
 use anyhow::{Context, anyhow};
 use async_trait::async_trait;
 use clap::Args;
@@ -324,10 +324,14 @@ async fn analytics(
             );
             let new = parse_new_connector(Json::parse(text.as_bytes())?, rules)
                 .map_err(|faults| anyhow!("a demo connector is at fault: {faults:?}"))?;
-            let id = ConnectorId::new(now, &random);
-            store
-                .create_connector(space_id, id, new, user.clone(), now)
-                .await?;
+            let creation = ConnectorCreation {
+                id: ConnectorId::new(now, &random),
+                new,
+                creator: user.clone(),
+                now,
+                connectors_max: CHANNELS.len(),
+            };
+            store.create_connector(space_id, creation).await?;
         }
     }
     store.roster(&slug).await?.context(missing)

@@ -121,7 +121,7 @@ pub(crate) struct ServeOptions {
     )]
     pub(crate) audit_retention: Option<String>,
     /// A limit of every space, such as alerts-per-second=200, or of one, such as orders:alerts-per-day=unlimited; the limits are
-    /// alerts-per-second, key-alerts-per-second, alerts-per-day and connectors; repeatable
+    /// alerts-per-second, key-alerts-per-second, alerts-per-day, connectors and stored-bytes; repeatable
     #[arg(
         long,
         value_name = "[SPACE:]LIMIT=NUMBER",

@@ -155,6 +155,8 @@ answers! {
         /// The health of each connector.
         #[schema(max_items = 500)]
         items: Vec<ConnectorHealth>,
+        /// What the space uses of what it may have.
+        usage: super::Usage,
     }
     /// The health of a connector.
     ConnectorHealth {

@@ -14,6 +14,11 @@ answers! {
         day_ends_at: String,
         /// Its connectors.
         connectors: usize,
+        /// The bytes of its stored alerts with their deliveries, about as many as they need in the database. They are counted every few
+        /// seconds.
+        stored_bytes: u64,
+        /// Whether alerts are refused, since the space stores as much as it may and nothing of it can be removed.
+        is_full: bool,
         /// What it may have.
         quota: Quota,
     }
@@ -32,5 +37,8 @@ answers! {
         /// Connectors, beside the 500 that every space may have at most.
         #[schema(required)]
         connectors: Option<u32>,
+        /// Bytes of stored alerts. Beyond them the oldest history goes.
+        #[schema(required)]
+        stored_bytes: Option<u64>,
     }
 }

@@ -120,6 +120,7 @@ impl Ledger for MemoryLedger {
         _space_no: i64,
         new: &NewAlert,
         received_at: Timestamp,
+        _bytes: i64,
     ) -> Result<i64, Infallible> {
         let seq = Self::place(self.alerts.len());
         self.alerts.push(Problem {

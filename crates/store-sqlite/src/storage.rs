@@ -1,0 +1,181 @@
+//! How much spaces store, and removing the oldest history of a space that stores too much.
+
+use alert_connectors_model::{Space, SpaceId};
+use alert_connectors_store::{
+    SpaceStorage, Storage, StoreError,
+    storage::{LOOKED_AT_A_STEP, size},
+    stored::{self, Columns, SPACE_COLUMNS},
+};
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::{
+    SqliteStore,
+    alerts::{REMOVE, space_no},
+    error::Failure,
+    row::{row, rows},
+    spaces::{REMOVE_SEVERITY_ZONE, REMOVE_TYPE_ZONE},
+    upkeep::waits,
+    zones::{ZONE, next_of_space},
+};
+
+// By primary key.
+const ONE: &str = "SELECT bytes, is_full FROM stored_bytes WHERE space_no = ?1";
+// By primary keys.
+const ALL: &str = "FROM stored_bytes b JOIN spaces s ON s.no = b.space_no";
+// By primary key.
+const SET_FULL: &str = "UPDATE stored_bytes SET is_full = ?2 WHERE space_no = ?1";
+// By primary key, one zone.
+const OLDEST: &str = "SELECT seq, status = 0 AND dedup_key IS NOT NULL FROM alerts
+    WHERE seq BETWEEN ?2 AND ?3 AND space_no = ?1 AND seq <= (SELECT counted FROM counting WHERE one = 1)
+    ORDER BY seq LIMIT ?4";
+// By primary key, one zone: whether nothing of the space is left in it, and no alert can be added to it.
+const IS_EMPTY: &str =
+    "SELECT NOT EXISTS (SELECT 1 FROM alerts WHERE seq BETWEEN ?2 AND ?3 AND space_no = ?1)
+    AND ?3 < (SELECT coalesce(max(seq), 0) FROM alerts)";
+
+/// One step walks over at most this many zones.
+const ZONES_A_STEP: usize = 64;
+
+#[async_trait]
+impl SpaceStorage for SqliteStore {
+    async fn storage(&self, space_id: SpaceId) -> Result<Storage, StoreError> {
+        self.read(move |connection| {
+            let Some(space_no) = space_no(connection, space_id)? else {
+                return Ok(Storage::default());
+            };
+            storage(connection, space_no)
+        })
+        .await
+    }
+
+    async fn storages(&self) -> Result<Vec<(Space, Storage)>, StoreError> {
+        let sql = format!("SELECT b.bytes, b.is_full, {SPACE_COLUMNS} {ALL}");
+        self.read(move |connection| {
+            rows(connection, &sql, [], |row| {
+                let (_no, space, _version) = stored::space(row, 2)?;
+                Ok((space, read(row)?))
+            })
+        })
+        .await
+    }
+
+    async fn make_room(
+        &self,
+        space_id: SpaceId,
+        bytes_max: u64,
+        after: i64,
+    ) -> Result<Option<i64>, StoreError> {
+        self.change(move |connection, _events| {
+            let Some(space_no) = space_no(connection, space_id)? else {
+                return Ok(None);
+            };
+            let space = FullSpace {
+                connection,
+                space_no,
+                bytes_max,
+            };
+            space.make_room(after)
+        })
+        .await
+    }
+}
+
+fn read(row: &dyn Columns) -> Result<Storage, StoreError> {
+    Ok(Storage {
+        bytes: row.count(0)?,
+        is_full: row.flag(1)?,
+    })
+}
+
+fn storage(connection: &Connection, space_no: i64) -> Result<Storage, Failure> {
+    Ok(row(connection, ONE, [space_no], read)?.unwrap_or_default())
+}
+
+/// A space that may store too much.
+struct FullSpace<'c> {
+    connection: &'c Connection,
+    space_no: i64,
+    bytes_max: u64,
+}
+
+impl FullSpace<'_> {
+    /// Walks zone by zone until something was removed, and returns where to go on.
+    fn make_room(&self, after: i64) -> Result<Option<i64>, Failure> {
+        let mut after = after;
+        for _ in 0..ZONES_A_STEP {
+            if !self.is_over()? {
+                self.set_full(false)?;
+                return Ok(None);
+            }
+            let Some(zone) = next_of_space(self.connection, self.space_no, (after + 1) / ZONE)?
+            else {
+                self.set_full(true)?;
+                return Ok(None);
+            };
+            let (first, last) = (zone * ZONE, zone * ZONE + ZONE - 1);
+            let (looked_at, removed) = self.remove_oldest(first.max(after + 1), last)?;
+            self.forget_if_empty(zone, first, last)?;
+            after = looked_at.unwrap_or(last);
+            if removed > 0 {
+                return Ok(Some(after));
+            }
+        }
+        Ok(Some(after))
+    }
+
+    fn is_over(&self) -> Result<bool, Failure> {
+        Ok(storage(self.connection, self.space_no)?.bytes > self.bytes_max)
+    }
+
+    fn set_full(&self, is_full: bool) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached(SET_FULL)?
+            .execute(params![self.space_no, is_full])
+            .map(drop)
+    }
+
+    /// Removes the oldest alerts between two places, until the space is within its limit. Returns the last place that was looked
+    /// at, unless all were, and how many alerts were removed.
+    fn remove_oldest(&self, first: i64, last: i64) -> Result<(Option<i64>, usize), Failure> {
+        let at_most = size(LOOKED_AT_A_STEP as u64);
+        let found = rows(
+            self.connection,
+            OLDEST,
+            [self.space_no, first, last, at_most],
+            |row| Ok((row.number(0)?, row.flag(1)?)),
+        )?;
+        let mut removed = 0;
+        for (seq, is_problem) in &found {
+            if !is_problem && !waits(self.connection, *seq)? {
+                for sql in REMOVE {
+                    self.connection.prepare_cached(sql)?.execute([seq])?;
+                }
+                removed += 1;
+            }
+            if removed > 0 && !self.is_over()? {
+                return Ok((Some(*seq), removed));
+            }
+        }
+        let is_whole = found.len() < LOOKED_AT_A_STEP;
+        let looked_at = found.last().map(|(seq, _)| *seq);
+        Ok((looked_at.filter(|_| !is_whole), removed))
+    }
+
+    /// A zone in which nothing of the space is left is not walked again.
+    fn forget_if_empty(&self, zone: i64, first: i64, last: i64) -> rusqlite::Result<()> {
+        let is_empty: Option<bool> = self
+            .connection
+            .prepare_cached(IS_EMPTY)?
+            .query_row([self.space_no, first, last], |row| row.get(0))
+            .optional()?;
+        if is_empty == Some(true) {
+            for sql in [REMOVE_SEVERITY_ZONE, REMOVE_TYPE_ZONE] {
+                self.connection
+                    .prepare_cached(sql)?
+                    .execute([self.space_no, zone])?;
+            }
+        }
+        Ok(())
+    }
+}

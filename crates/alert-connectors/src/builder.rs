@@ -7,6 +7,7 @@ use alert_connectors_delivery::{Proxy, Rates, Resolve, Trust};
 use alert_connectors_model::{HostPattern, UrlRules};
 use alert_connectors_store::{AuditSink, Use};
 use alert_connectors_tasks::Tasks;
+use alert_connectors_traces::Tracer;
 use ipnet::IpNet;
 use jiff::SignedDuration;
 use prometheus_client::registry::Registry;
@@ -152,9 +153,15 @@ impl Builder {
         self
     }
 
-    /// How much each space may post, and how many connectors it may have: no limits by default.
+    /// How much each space may post and store, and how many connectors it may have: no limits by default.
     pub fn quotas(mut self, quotas: Arc<dyn Quotas>) -> Self {
         self.settings.quotas = quotas;
+        self
+    }
+
+    /// Records sampled alerts: the requests that post them, and their deliveries. None are by default.
+    pub fn tracer(mut self, tracer: Tracer) -> Self {
+        self.settings.tracer = Some(tracer);
         self
     }
 

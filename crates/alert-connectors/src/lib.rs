@@ -20,6 +20,7 @@ pub use alert_connectors_model::{
 };
 pub use alert_connectors_store::{self as store, Store, StoreError, Use};
 pub use alert_connectors_tasks::Tasks;
+pub use alert_connectors_traces::{SampleRatio, Span, SpanKind, SpanSink, SpanValue, Tracer};
 
 pub use builder::Builder;
 pub use database::{Database, DatabaseUrl, OpenError};

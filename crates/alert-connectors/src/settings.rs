@@ -8,6 +8,7 @@ use alert_connectors_api::{
 use alert_connectors_delivery::{Proxy, Rates, Resolve, SystemResolver, Trust};
 use alert_connectors_model::{HostPattern, UrlRules};
 use alert_connectors_store::AuditSink;
+use alert_connectors_traces::Tracer;
 use jiff::SignedDuration;
 use prometheus_client::registry::Registry;
 
@@ -69,6 +70,7 @@ pub(crate) struct Settings {
     pub(crate) public_url: Option<String>,
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) registry: Registry,
+    pub(crate) tracer: Option<Tracer>,
 }
 
 /// The longest span of a setting: ten years.
@@ -152,6 +154,7 @@ impl Default for Settings {
             public_url: None,
             trusted_proxies: TrustedProxies(Vec::new()),
             registry: Registry::default(),
+            tracer: None,
         }
     }
 }

@@ -120,6 +120,7 @@ impl Common {
             connections_max: settings.webhook_connections,
             retry_for: settings.retry_for,
             meters,
+            tracer: settings.tracer.clone(),
             public_url: settings.public_url.clone(),
             random: Arc::clone(&self.random),
             tasks: self.tasks.clone(),
@@ -148,6 +149,7 @@ impl Common {
             audit_sink: settings.audit_sink,
             quotas: settings.quotas,
             public_url: settings.public_url,
+            tracer: settings.tracer,
         })
     }
 }

@@ -10,6 +10,7 @@ use alert_connectors_model::{KeyId, SpaceId};
 use alert_connectors_store::{
     Acceptance, Accepted, Idempotency, NewAlert, PreparedAlert, Roster, Submission,
 };
+use alert_connectors_traces::RequestTrace;
 use jiff::Timestamp;
 use tokio::time::timeout;
 
@@ -92,6 +93,8 @@ pub(crate) struct PostRequest<'p> {
     pub(crate) leaves_out_idle_ends: bool,
     /// The answer lists at most this many deliveries of each alert.
     pub(crate) listed_max: usize,
+    /// The request, if it is recorded.
+    pub(crate) trace: Option<RequestTrace>,
 }
 
 impl App {
@@ -106,9 +109,13 @@ impl App {
         posting: PostRequest<'_>,
     ) -> Result<StoredAlerts, ApiError> {
         let (wanted, mut new) = (posting.alerts.len(), 0);
+        let (trace, space) = (posting.trace, Arc::clone(&grant.roster.space));
         let paid = self.within_quota(&grant, wanted).await?;
         let stored = self.store_steps(poster, grant, posting, &mut new).await;
         self.pay_back(paid, wanted.saturating_sub(new));
+        if let Some(trace) = trace {
+            self.record_request(trace, &space, wanted, stored.as_ref().err());
+        }
         stored
     }
 
@@ -136,6 +143,7 @@ impl App {
                 expiry,
                 renotify: self.renotify,
                 leaves_out_idle_ends: posting.leaves_out_idle_ends,
+                trace: posting.trace.map(|trace| trace.context),
                 alerts: self.step(&grant.roster, rest, expiry.now),
             };
             let step = match self.store_step(submission).await? {

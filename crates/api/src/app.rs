@@ -6,6 +6,7 @@ use alert_connectors_delivery::Engine;
 use alert_connectors_feed::Feed;
 use alert_connectors_model::{Clock, Random, Slug, UrlRules};
 use alert_connectors_store::{AuditSink, Expiry, Roster, Store};
+use alert_connectors_traces::Tracer;
 use jiff::SignedDuration;
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
@@ -57,6 +58,8 @@ pub struct AppOptions {
     pub quotas: Arc<dyn Quotas>,
     /// Where people reach the service, for the links of invitations.
     pub public_url: Option<String>,
+    /// Records sampled requests.
+    pub tracer: Option<Tracer>,
 }
 
 /// What every route has at hand. Clones share it.
@@ -102,6 +105,8 @@ pub struct AppParts {
     pub(crate) large_steps: RestingQueue,
     /// Where people reach the service, for the links of invitations.
     pub(crate) public_url: Option<String>,
+    /// Records sampled requests.
+    pub(crate) tracer: Option<Tracer>,
     rosters: Rosters,
 }
 
@@ -147,6 +152,7 @@ impl App {
             refused_sign_ins: RefusedSignIns::default(),
             large_steps: RestingQueue::new(LARGE_STEP_REST),
             public_url: options.public_url,
+            tracer: options.tracer,
             rosters: Rosters::default(),
         }))
     }

@@ -3,6 +3,7 @@
 use alert_connectors_model::{AlertId, Slug, Warning};
 use alert_connectors_store::{AcceptedDelivery, Route};
 use bytes::Bytes;
+use http::HeaderMap;
 use jiff::Timestamp;
 
 use crate::{
@@ -49,6 +50,7 @@ impl App {
             idempotency: key.map(|key| remembered(key, Route::Alert, &alert)),
             leaves_out_idle_ends: false,
             listed_max: usize::MAX,
+            trace: self.begin_trace(&HeaderMap::new()),
         };
         let mut stored = self.accept(&poster, grant, posting).await?.alerts;
         let accepted = stored.pop().map(|stored| stored.accepted);

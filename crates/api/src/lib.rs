@@ -24,6 +24,7 @@ mod path;
 mod peer;
 mod query;
 mod quotas;
+mod request_trace;
 mod resting_queue;
 mod rosters;
 mod routes;

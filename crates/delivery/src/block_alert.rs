@@ -115,6 +115,7 @@ impl<S: Alerts + ?Sized> BlockAlerts<S> {
             },
             renotify: self.renotify,
             leaves_out_idle_ends: false,
+            trace: None,
         }
     }
 }

@@ -9,6 +9,7 @@ use std::sync::{
 use alert_connectors_feed::Feed;
 use alert_connectors_model::{AlertId, Random, Slug};
 use alert_connectors_store::{Expiry, Leases, Queue};
+use alert_connectors_traces::Tracer;
 use jiff::{SignedDuration, Timestamp};
 use tokio::{
     sync::{mpsc, watch},
@@ -43,6 +44,7 @@ pub(crate) struct Context {
     pub(crate) rates: Rates,
     pub(crate) backoff: BackoffConfig,
     pub(crate) meters: DeliveryMeters,
+    pub(crate) tracer: Option<Tracer>,
     pub(crate) public_url: Option<String>,
     pub(crate) retry_for: SignedDuration,
     pub(crate) announcements: mpsc::Sender<Announcement>,

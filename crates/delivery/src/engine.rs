@@ -6,6 +6,7 @@ use alert_connectors_feed::Feed;
 use alert_connectors_model::{AlertId, Random, Slug, Space};
 use alert_connectors_store::{DeliveryMessage, Leases, Queue};
 use alert_connectors_tasks::Tasks;
+use alert_connectors_traces::Tracer;
 use bytes::Bytes;
 use jiff::SignedDuration;
 use tokio::sync::{mpsc, watch};
@@ -46,6 +47,8 @@ pub struct EngineOptions {
     pub retry_for: SignedDuration,
     /// What is counted.
     pub meters: DeliveryMeters,
+    /// Records the deliveries of sampled alerts.
+    pub tracer: Option<Tracer>,
     /// Where people reach this service, for links.
     pub public_url: Option<String>,
     /// Randomness for jitter and ids.
@@ -83,6 +86,7 @@ impl Engine {
             rates: options.rates,
             backoff: options.backoff,
             meters: options.meters,
+            tracer: options.tracer,
             public_url: options.public_url,
             retry_for: options.retry_for,
             announcements,

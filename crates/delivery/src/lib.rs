@@ -26,6 +26,7 @@ mod registry;
 mod rendered_alert;
 mod send_policy;
 mod space_events;
+mod spans;
 mod test_call;
 
 pub use announcer::{ConnectorNotice, NotifyError, NotifySpace};

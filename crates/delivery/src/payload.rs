@@ -6,7 +6,7 @@ use alert_connectors_feed::SpaceEvent;
 use alert_connectors_message::{Counts, Digest, FollowUpNote, Shown, platform};
 use alert_connectors_model::{
     Alert, AlertId, AlertType, Attempt, Connector, ConnectorType, DeliveryId, DeliveryKind,
-    DeliveryState, EndReason, Space, SpaceId,
+    DeliveryState, EndReason, Space, SpaceId, TraceContext,
 };
 use alert_connectors_store::{
     DeliveryMessage, DigestBatch, DigestEntry, Disposition, Form, OpeningState, Outcome,
@@ -45,6 +45,15 @@ struct CarriedDelivery {
     seq: i64,
     id: DeliveryId,
     created_at: Timestamp,
+    trace: Option<TraceContext>,
+}
+
+/// A delivery that is part of a trace.
+pub(crate) struct TracedDelivery {
+    pub(crate) id: DeliveryId,
+    /// The span of the request that queued it.
+    pub(crate) trace: TraceContext,
+    pub(crate) created_at: Timestamp,
 }
 
 impl CarriedDelivery {
@@ -53,6 +62,7 @@ impl CarriedDelivery {
             seq: entry.seq,
             id: entry.id,
             created_at: entry.created_at,
+            trace: entry.trace,
         }
     }
 }
@@ -142,6 +152,26 @@ impl Payload {
         };
         let waiting = waiting.iter().map(|queued| queued.delivery.created_at);
         waiting.chain(carried.iter().map(|one| one.created_at))
+    }
+
+    /// The deliveries that are part of a trace.
+    pub(crate) fn traced(&self) -> impl Iterator<Item = TracedDelivery> {
+        let traced = |id, created_at, trace: Option<TraceContext>| {
+            trace.map(|trace| TracedDelivery {
+                id,
+                trace,
+                created_at,
+            })
+        };
+        let (waiting, carried) = match self {
+            Self::Message(waiting) => (waiting.as_slice(), &[][..]),
+            Self::Digest(batch) => (&[][..], batch.deliveries.as_slice()),
+        };
+        let waiting = waiting.iter().map(|queued| &queued.delivery);
+        let waiting = waiting.filter_map(move |one| traced(one.id, one.created_at, one.trace));
+        let carried = carried.iter();
+        let carried = carried.filter_map(move |one| traced(one.id, one.created_at, one.trace));
+        waiting.chain(carried)
     }
 
     /// Whether there is more than one message in it, which could be the one that is refused.

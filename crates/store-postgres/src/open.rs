@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// The migrations in their order; the table `migrations` counts those that a database has.
-const MIGRATIONS: [&str; 10] = [
+const MIGRATIONS: [&str; 11] = [
     include_str!("../migrations/20261123200000_init.sql"),
     include_str!("../migrations/20261126150000_failing_messages.sql"),
     include_str!("../migrations/20261127220000_alert_counts.sql"),
@@ -41,6 +41,7 @@ const MIGRATIONS: [&str; 10] = [
     include_str!("../migrations/20261128230000_invitations.sql"),
     include_str!("../migrations/20261129070000_signs_of_life.sql"),
     include_str!("../migrations/20261129130000_stored_bytes.sql"),
+    include_str!("../migrations/20261129140000_traces.sql"),
 ];
 /// The oldest server that is known to do all of this.
 const OLDEST_SERVER: i32 = 150_000;

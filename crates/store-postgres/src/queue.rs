@@ -9,7 +9,10 @@ use alert_connectors_model::{Connector, ConnectorId, Fingerprint, Space, SpaceId
 use alert_connectors_store::{
     Backlog, BatchQuery, DestinationState, DigestBatch, Expiry, HealthState, OpeningState,
     PendingDelivery, Queue, Recorded, Report, StoreError, StoreEvent,
-    stored::{self, Columns as _, IDENTITY_VERSION, PENDING_COLUMNS, SharedAlerts, TROUBLED, time},
+    stored::{
+        self, Columns as _, IDENTITY_VERSION, PENDING_COLUMNS, PENDING_WIDTH, SharedAlerts,
+        TROUBLED, time,
+    },
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -239,7 +242,7 @@ async fn pending_of(
     let mut alerts = SharedAlerts::default();
     let mut pending = Vec::with_capacity(rows.len());
     for row in &rows {
-        if let Some((connector, space)) = owners.get(&row.at(10)?) {
+        if let Some((connector, space)) = owners.get(&row.at(PENDING_WIDTH + 1)?) {
             let (_, due) = stored::pending(row, connector, space, &mut alerts)?;
             pending.push(due);
         }

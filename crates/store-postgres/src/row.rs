@@ -51,7 +51,7 @@ impl Columns for Row {
         Ok(id.map(uuid::Uuid::into_bytes))
     }
 
-    fn bytes(&self, column: usize) -> Result<Vec<u8>, StoreError> {
+    fn maybe_bytes(&self, column: usize) -> Result<Option<Vec<u8>>, StoreError> {
         self.at(column)
     }
 

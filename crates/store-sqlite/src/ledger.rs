@@ -5,7 +5,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use alert_connectors_model::{AlertId, AlertStatus, ConnectorId, SpaceId};
+use alert_connectors_model::{AlertId, AlertStatus, ConnectorId, SpaceId, TraceContext};
 use alert_connectors_store::{
     AuditEntry, Expiry, Idempotency, NewAlert,
     accept::{KeptAnswer, Ledger, NewDelivery, Problem, Recipients, SpaceRow, recipients_of},
@@ -43,8 +43,8 @@ const UPDATE_ALERT: &str = "UPDATE alerts SET severity = ?2, status = ?3, occurr
 const KEEP_REVISION: &str =
     "INSERT INTO alert_revisions (alert_seq, first_delivery, content) VALUES (?1, ?2, ?3)";
 const INSERT_DELIVERY: &str =
-    "INSERT INTO deliveries (seq, id, alert_seq, connector_no, kind, state, created_at)
-    VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6)";
+    "INSERT INTO deliveries (seq, id, alert_seq, connector_no, kind, state, created_at, trace)
+    VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, ?7)";
 
 /// What the writer knows without reading: the next numbers, and the numbers of connectors, which never change.
 pub(crate) struct LedgerCache {
@@ -301,6 +301,7 @@ impl Ledger for SqliteLedger<'_> {
                 connector_no,
                 delivery.kind.code(),
                 delivery.created_at.as_millisecond(),
+                delivery.trace.map(TraceContext::to_bytes),
             ])?;
         let zones = &mut self.cache.zones;
         zones.delivery(self.connection, seq, connector_no)?;

@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// The migrations in their order; a database's `user_version` counts those it has.
-const MIGRATIONS: [&str; 11] = [
+const MIGRATIONS: [&str; 12] = [
     include_str!("../migrations/20261123120000_init.sql"),
     include_str!("../migrations/20261123180000_through_anything.sql"),
     include_str!("../migrations/20261126150000_failing_messages.sql"),
@@ -39,6 +39,7 @@ const MIGRATIONS: [&str; 11] = [
     include_str!("../migrations/20261128220000_audit_entries.sql"),
     include_str!("../migrations/20261128230000_invitations.sql"),
     include_str!("../migrations/20261129130000_stored_bytes.sql"),
+    include_str!("../migrations/20261129140000_traces.sql"),
 ];
 
 /// What to open, and how.

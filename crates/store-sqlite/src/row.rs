@@ -27,7 +27,7 @@ impl Columns for Row<'_> {
         self.at(column)
     }
 
-    fn bytes(&self, column: usize) -> Result<Vec<u8>, StoreError> {
+    fn maybe_bytes(&self, column: usize) -> Result<Option<Vec<u8>>, StoreError> {
         self.at(column)
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alert_connectors_model::{
-    Alert, AlertId, Connector, ConnectorId, DeliveryId, DeliveryState, Warning,
+    Alert, AlertId, Connector, ConnectorId, DeliveryId, DeliveryState, TraceContext, Warning,
 };
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -37,6 +37,8 @@ pub struct Submission {
     pub renotify: SignedDuration,
     /// Whether a `resolved` that ends no problem is left out instead of stored.
     pub leaves_out_idle_ends: bool,
+    /// The span of the request, if it is recorded.
+    pub trace: Option<TraceContext>,
     /// The alerts, in their order.
     pub alerts: Vec<NewAlert>,
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alert_connectors_model::{
     Alert, AlertId, AlertStatus, Attempt, Connector, ConnectorId, DeliveryId, DeliveryKind,
-    DeliveryState, EndReason, Fingerprint, Severity, Space, SpaceId,
+    DeliveryState, EndReason, Fingerprint, Severity, Space, SpaceId, TraceContext,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -142,6 +142,8 @@ pub struct PendingDelivery {
     pub form: Form,
     /// How many attempts were made.
     pub attempts: u32,
+    /// The span of the request that queued it, if that is recorded.
+    pub trace: Option<TraceContext>,
 }
 
 /// The state of the opening of a follow-up.
@@ -220,6 +222,8 @@ pub struct DigestEntry {
     pub attempts: u32,
     /// When the delivery was made.
     pub created_at: Timestamp,
+    /// The span of the request that queued it, if that is recorded.
+    pub trace: Option<TraceContext>,
     /// What the alert says, where it is among the worst.
     pub alert: Option<Arc<Alert>>,
 }

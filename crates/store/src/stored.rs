@@ -31,7 +31,9 @@ pub use delivery::{
     DELIVERY_COLUMNS, MESSAGE_COLUMNS, StoredDelivery, attempt, delivery_kind, message,
 };
 pub use health::{BLOCKED, HEALTH_COLUMNS, TROUBLED, check_health, every_health, health};
-pub use pending::{ENTRY_COLUMNS, PENDING_COLUMNS, SharedAlerts, digest_entry, pending};
+pub use pending::{
+    ENTRY_COLUMNS, PENDING_COLUMNS, PENDING_WIDTH, SharedAlerts, digest_entry, pending,
+};
 pub use users::{
     KEY_COLUMNS, USER_COLUMNS, key, key_session, member, membership, role_since, token_session,
     user, user_session,

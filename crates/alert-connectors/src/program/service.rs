@@ -2,17 +2,18 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use alert_connectors::{AlertConnectors, Builder, Database, Store, SystemRandom};
-use alert_connectors_api::AuditLog;
-use alert_connectors_delivery::Resolve;
-use alert_connectors_model::SystemClock;
+use alert_connectors::{AlertConnectors, Builder, Database, Store, SystemRandom, Tracer};
+use alert_connectors_api::{AuditLog, METRICS_PREFIX};
+use alert_connectors_delivery::{Resolve, Trust};
+use alert_connectors_model::{Random, SystemClock};
 use alert_connectors_sso::{Issuer, SsoIdentity};
+use alert_connectors_traces::{Collector, Exporter};
 use anyhow::Context;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 
 use crate::{
-    config::{ServeConfig, SsoConfig},
+    config::{ServeConfig, SsoConfig, TracesConfig},
     lifecycle::{Lifecycle, Stop},
     server::{Descriptors, Server},
     telemetry::Logging,
@@ -53,10 +54,18 @@ impl Service {
         let descriptors = Descriptors::share_out(config.webhook_connections);
         let mut registry = Registry::default();
         logging.register(&mut registry);
+        let traces = config.traces.take();
+        let traces = traces.map(|traces| exporter(traces, config.trust.clone()));
         let (sso, store) = (config.sso.take(), database.store());
         let mut builder = configured(AlertConnectors::on(database), config);
         if let Some(sso) = sso {
             builder = with_issuer(builder, sso, store, &lifecycle)?;
+        }
+        if let Some((tracer, exporter)) = traces.transpose()? {
+            exporter.register(registry.sub_registry_with_prefix(METRICS_PREFIX));
+            let exporting = exporter.run(lifecycle.soft.clone());
+            lifecycle.tasks.essential("trace exporter", exporting);
+            builder = builder.tracer(tracer);
         }
         let builder = builder
             .resolver(resolver)
@@ -147,6 +156,19 @@ fn with_issuer(
         None => builder,
     };
     Ok(builder.identity(identity))
+}
+
+/// What records sampled alerts, and what posts their spans.
+fn exporter(config: TracesConfig, trust: Trust) -> anyhow::Result<(Tracer, Exporter)> {
+    let random = Arc::new(SystemRandom::default());
+    let mut instance = [0; 8];
+    random.fill(&mut instance);
+    let instance = format!("{:016x}", u64::from_be_bytes(instance));
+    let tls = trust.client_config().context("TLS can't be set up")?;
+    let collector = Collector::new(config.endpoint, &config.headers, tls)?;
+    let (queue, exporter) = Exporter::new(collector, instance, env!("CARGO_PKG_VERSION"));
+    let tracer = Tracer::new(config.ratio, random, Arc::new(queue));
+    Ok((tracer, exporter))
 }
 
 fn configured(mut builder: Builder, config: ServeConfig) -> Builder {

@@ -37,6 +37,7 @@ mod tasks;
 mod terminal;
 mod threats;
 mod torture;
+mod traces;
 mod with_alertmanager;
 mod with_dbt;
 mod world;

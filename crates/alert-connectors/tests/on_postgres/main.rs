@@ -28,5 +28,7 @@ mod quotas;
 mod storm;
 #[path = "../it/tasks.rs"]
 mod tasks;
+#[path = "../it/traces.rs"]
+mod traces;
 #[path = "../it/world.rs"]
 mod world;

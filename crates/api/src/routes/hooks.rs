@@ -66,7 +66,7 @@ pub(super) async fn post(
             return Ok((StatusCode::BAD_REQUEST, words).into_response());
         }
     };
-    store(&app, &gate, grant, &alert)
+    store(&app, &gate, grant, &alert, &headers)
         .await
         .map_err(as_unknown)?;
     Ok(match shape {
@@ -82,12 +82,14 @@ async fn store(
     gate: &Gate<'_>,
     grant: Grant,
     alert: &PreparedAlert,
+    headers: &HeaderMap,
 ) -> Result<(), ApiError> {
     let posting = |alert| PostRequest {
         alerts: std::slice::from_ref(alert),
         idempotency: None,
         leaves_out_idle_ends: true,
         listed_max: 0,
+        trace: app.begin_trace(headers),
     };
     let stored = app.accept(gate, grant.clone(), posting(alert)).await?;
     if !stored.alerts.iter().any(|one| one.accepted.is_stored) {

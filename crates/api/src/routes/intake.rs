@@ -56,6 +56,7 @@ pub(super) async fn post(
     headers: HeaderMap,
     request: Body,
 ) -> Result<Response, ApiError> {
+    let trace = app.begin_trace(&headers);
     let gate = Gate::new(&app, &headers, &slug);
     let grant = gate.enter().await?;
     let read = both(
@@ -69,6 +70,7 @@ pub(super) async fn post(
         idempotency,
         leaves_out_idle_ends: false,
         listed_max: usize::MAX,
+        trace,
     };
     let accepted = app.accept(&gate, grant, posting).await?;
     let stored = accepted.alerts.first();
@@ -101,6 +103,7 @@ pub(super) async fn post_batch(
     headers: HeaderMap,
     request: Body,
 ) -> Result<Response, ApiError> {
+    let trace = app.begin_trace(&headers);
     let gate = Gate::new(&app, &headers, &slug);
     let grant = gate.enter().await?;
     let read = both(
@@ -118,6 +121,7 @@ pub(super) async fn post_batch(
         idempotency,
         leaves_out_idle_ends: false,
         listed_max: DELIVERIES_LISTED_MAX,
+        trace,
     };
     let room = batch_room(&app, &grant.roster, bytes.len(), items.len())?;
     let accepted = app.accept(&gate, grant, posting).await?;

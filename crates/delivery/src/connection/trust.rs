@@ -23,6 +23,13 @@ pub struct Trust {
     pub extra_roots: Vec<CertificateDer<'static>>,
 }
 
+impl Trust {
+    /// The configuration of a TLS client that trusts so, and speaks HTTP/1.1 only.
+    pub fn client_config(self) -> Result<ClientConfig, rustls::Error> {
+        client_config(self)
+    }
+}
+
 /// The configuration of a TLS client that trusts so, and speaks HTTP/1.1 only.
 pub(crate) fn client_config(trust: Trust) -> Result<ClientConfig, rustls::Error> {
     let mut roots = RootCertStore {

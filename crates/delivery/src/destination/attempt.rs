@@ -20,6 +20,7 @@ use crate::{
     recorder::{CompletedRequest, Recording},
     send_policy::{Blame, Turn},
     space_events::SpaceEvents,
+    spans,
 };
 
 /// A request that was made: what it carried and for whom, by which right, and whose fault it may be if it failed.
@@ -139,6 +140,9 @@ impl Destination {
             context
                 .meters
                 .ended(state, planned.payload.created_at(), at);
+        }
+        if let Some(tracer) = &context.tracer {
+            spans::record(tracer, &planned.payload, &attempt, next_step.disposition);
         }
         let attempt = Arc::new(attempt);
         let mut outcomes = planned.payload.outcomes(&attempt, next_step.disposition);

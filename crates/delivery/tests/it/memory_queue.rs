@@ -192,6 +192,7 @@ impl Queue for MemoryQueue {
             status: due.alert.status,
             attempts: due.attempts,
             created_at: due.created_at,
+            trace: due.trace,
             alert: (at < query.in_full).then(|| Arc::clone(&due.alert)),
         };
         Ok(Some(DigestBatch {

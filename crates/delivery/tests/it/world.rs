@@ -245,6 +245,7 @@ impl World {
             retry_for: SignedDuration::from_hours(24),
             meters: meters.clone(),
             public_url: None,
+            tracer: None,
             random: Arc::new(Least),
             tasks: tasks.clone(),
             stopping: stopping.clone(),
@@ -313,6 +314,7 @@ impl World {
             connector: Arc::clone(connector),
             form: Form::Full,
             attempts: 0,
+            trace: None,
         }
     }
 }

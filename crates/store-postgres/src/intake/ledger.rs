@@ -8,7 +8,7 @@ use std::{
 };
 
 use alert_connectors_model::{
-    Alert, AlertId, AlertStatus, ConnectorId, DeliveryId, DeliveryKind, SpaceId,
+    Alert, AlertId, AlertStatus, ConnectorId, DeliveryId, DeliveryKind, SpaceId, TraceContext,
 };
 use alert_connectors_store::{
     AuditEntry, Expiry, Idempotency, NewAlert, OpeningState,
@@ -73,6 +73,7 @@ pub(super) struct DeliveryRow {
     pub(super) connector_no: i64,
     pub(super) kind: DeliveryKind,
     pub(super) created_at: Timestamp,
+    pub(super) trace: Option<TraceContext>,
 }
 
 impl AlertRow {
@@ -340,6 +341,7 @@ impl Ledger for GroupLedger<'_> {
             connector_no,
             kind: delivery.kind,
             created_at: delivery.created_at,
+            trace: delivery.trace,
         });
         Ok(Some(seq))
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use alert_connectors_model::TraceContext;
 use alert_connectors_store::{Idempotency, StoreError};
 use jiff::Timestamp;
 use tokio::try_join;
@@ -29,8 +30,9 @@ const INSERT: &str = "WITH numbered AS (UPDATE numbering SET next_alert = $1, ne
         unnest($7::int2[]), unnest($8::text[]), unnest($9::bytea[]), unnest($10::int8[]), unnest($11::int8[]), unnest($12::int8[]),
         unnest($13::text[]), unnest($14::text[]), unnest($21::int8[])),
     waits AS (INSERT INTO pending (connector_no, seq, queued_at) SELECT unnest($15::int8[]), unnest($16::int8[]), unnest($17::int8[]))
-    INSERT INTO deliveries (connector_no, seq, created_at, id, alert_seq, kind, state)
-    SELECT unnest($15::int8[]), unnest($16::int8[]), unnest($17::int8[]), unnest($18::uuid[]), unnest($19::int8[]), unnest($20::int2[]), 0";
+    INSERT INTO deliveries (connector_no, seq, created_at, id, alert_seq, kind, state, trace)
+    SELECT unnest($15::int8[]), unnest($16::int8[]), unnest($17::int8[]), unnest($18::uuid[]), unnest($19::int8[]), unnest($20::int2[]), 0,
+        unnest($22::bytea[])";
 const KEEP_REVISIONS: &str = "INSERT INTO alert_revisions (alert_seq, first_delivery, content)
     SELECT * FROM unnest($1::int8[], $2::int8[], $3::text[])";
 const KEEP_ANSWERS: &str =
@@ -142,6 +144,7 @@ async fn insert(connection: &Connection, rows: &GroupRows) -> Result<(), StoreEr
         &deliveries.alerts,
         &deliveries.kinds,
         &alerts.bytes,
+        &deliveries.traces,
     ];
     connection.run(INSERT, columns).await.map(drop)
 }
@@ -200,6 +203,7 @@ struct Deliveries {
     ids: Vec<Uuid>,
     alerts: Vec<i64>,
     kinds: Vec<i16>,
+    traces: Vec<Option<Vec<u8>>>,
 }
 
 impl Deliveries {
@@ -212,6 +216,8 @@ impl Deliveries {
             columns.ids.push(uuid(row.id.as_bytes()));
             columns.alerts.push(row.alert_seq);
             columns.kinds.push(row.kind.code().into());
+            let trace = row.trace.map(TraceContext::to_bytes);
+            columns.traces.push(trace.map(Vec::from));
         }
         columns
     }

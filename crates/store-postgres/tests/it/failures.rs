@@ -182,7 +182,7 @@ async fn what_stands_in_the_way_of_opening_is_said() {
 }
 
 /// Undoes the last migration.
-const LAST_UNDONE: &str = "DROP TABLE stored_bytes; ALTER TABLE alerts DROP COLUMN bytes;
+const LAST_UNDONE: &str = "ALTER TABLE deliveries DROP COLUMN trace;
     DELETE FROM migrations WHERE no = (SELECT max(no) FROM migrations)";
 
 #[tokio::test]

@@ -86,7 +86,7 @@ async fn what_was_written_with_a_key_is_there_after_a_restart() {
 }
 
 /// Undoes the last migration.
-const LAST_UNDONE: &str = "DROP TABLE stored_bytes; ALTER TABLE alerts DROP COLUMN bytes";
+const LAST_UNDONE: &str = "ALTER TABLE deliveries DROP COLUMN trace";
 
 #[tokio::test]
 async fn only_a_server_and_a_migration_change_the_schema_and_few_make_a_database() {

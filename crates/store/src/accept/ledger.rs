@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use alert_connectors_model::{Alert, AlertId, ConnectorId, DeliveryId, DeliveryKind, SpaceId};
+use alert_connectors_model::{
+    Alert, AlertId, ConnectorId, DeliveryId, DeliveryKind, SpaceId, TraceContext,
+};
 use jiff::Timestamp;
 
 use super::Recipients;
@@ -154,4 +156,6 @@ pub struct NewDelivery {
     pub connector_id: ConnectorId,
     /// When it is made.
     pub created_at: Timestamp,
+    /// The span of the request that queues it, if that is recorded.
+    pub trace: Option<TraceContext>,
 }

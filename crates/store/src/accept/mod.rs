@@ -84,6 +84,7 @@ pub fn accept<L: Ledger>(
         expiry: submission.expiry,
         renotify: submission.renotify,
         leaves_out_idle_ends: submission.leaves_out_idle_ends,
+        trace: submission.trace,
         events,
     };
     let mut accepted = Vec::with_capacity(submission.alerts.len());
@@ -129,6 +130,7 @@ pub fn resolve<L: Ledger>(
             // A request that resolves a problem repeats none.
             renotify: SignedDuration::MAX,
             leaves_out_idle_ends: false,
+            trace: None,
             events,
         };
         posting.resolve(problem, resolved)?;

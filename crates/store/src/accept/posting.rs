@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use alert_connectors_model::{
     Alert, AlertId, AlertStatus, Connector, DeliveryId, DeliveryKind, DeliveryState, Loc, Random,
+    TraceContext,
 };
 use jiff::SignedDuration;
 
@@ -27,6 +28,8 @@ pub(super) struct Posting<'a, L> {
     pub(super) renotify: SignedDuration,
     /// A `resolved` that ends no problem is left out.
     pub(super) leaves_out_idle_ends: bool,
+    /// The span of the request, if it is recorded.
+    pub(super) trace: Option<TraceContext>,
     pub(super) events: &'a mut Vec<StoreEvent>,
 }
 
@@ -210,6 +213,7 @@ impl<L: Ledger> Posting<'_, L> {
             alert_id: subject.id,
             connector_id: connector.id,
             created_at: now,
+            trace: self.trace,
         })?;
         let Some(seq) = inserted else {
             return Ok(None);
@@ -227,6 +231,7 @@ impl<L: Ledger> Posting<'_, L> {
             connector: Arc::clone(connector),
             form: Form::Full,
             attempts: 0,
+            trace: self.trace,
         }));
         let accepted = AcceptedDelivery {
             id,

@@ -97,6 +97,7 @@ impl World {
             expiry: self.expiry(),
             renotify: RENOTIFY,
             leaves_out_idle_ends: false,
+            trace: None,
             alerts: vec![new],
         }
     }

@@ -78,6 +78,7 @@ macro_rules! conformance {
             the_last_hundred_pauses_are_kept,
             an_inspection_of_a_sound_store_finds_nothing,
             a_recorded_end_is_due_no_more,
+            a_trace_is_kept_with_what_it_queued,
             a_recorded_retry_is_due_again_with_its_form_and_wait,
             recording_twice_changes_nothing,
             an_outcome_after_cancellation_is_superseded,

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use alert_connectors_model::{AlertId, Connector, DeliveryState, EndReason};
+use alert_connectors_model::{AlertId, Connector, DeliveryState, EndReason, TraceContext};
 
 use jiff::SignedDuration;
 
 use super::world::World;
 use crate::{
-    Block, DestinationHealth, Disposition, Expiry, FailingMessages, Fence, Form, OpeningState,
-    Outcome, Recorded, Report, SetAside, Suspect, Wait,
+    BatchQuery, Block, DestinationHealth, Disposition, Expiry, FailingMessages, Fence, Form,
+    OpeningState, Outcome, Recorded, Report, SetAside, Suspect, Wait,
 };
 
 /// A delivery that ended is no longer pending, and its attempt is kept.
@@ -337,4 +337,33 @@ pub async fn a_follow_up_knows_its_opening(world: World) {
         .report(&connector, vec![world.outcome(&due[0], failed)])
         .await;
     assert_eq!(opening().await.unwrap(), OpeningState::Undelivered);
+}
+
+/// Deliveries stand in the trace of the request that queued them, also once they are read from disk, alone or for a digest.
+pub async fn a_trace_is_kept_with_what_it_queued(world: World) {
+    let connector = world.connect("").await;
+    let span = |byte| {
+        Some(TraceContext {
+            trace_id: [byte; 16],
+            span_id: [byte + 1; 8],
+        })
+    };
+    for trace in [span(1), None, span(3)] {
+        let mut submission = world.submission(&[world.alert("")]).await;
+        submission.trace = trace;
+        world.store.accept(submission).await.unwrap();
+    }
+    let due = world.due(&connector).await;
+    let traces = due.iter().map(|one| one.trace);
+    assert_eq!(traces.collect::<Vec<_>>(), [span(1), None, span(3)]);
+    let query = BatchQuery {
+        from: 0,
+        at_most: 9,
+        in_full: 9,
+        expiry: world.expiry(),
+    };
+    let batch = world.store.digest_batch(connector.destination, query).await;
+    let entries = batch.unwrap().unwrap().entries;
+    let traces = entries.iter().map(|one| one.trace);
+    assert_eq!(traces.collect::<Vec<_>>(), [span(1), None, span(3)]);
 }

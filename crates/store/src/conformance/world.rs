@@ -204,6 +204,7 @@ impl World {
             expiry: self.expiry(),
             renotify: SignedDuration::from_hours(4),
             leaves_out_idle_ends: false,
+            trace: None,
             roster: Arc::new(roster),
         }
     }

@@ -249,6 +249,7 @@ pub const COPIED_TABLES: [CopiedTable; 19] = [
             ("requeued_at", Number),
             ("next_attempt_at", Number),
             ("ended_at", Number),
+            ("trace", Bytes),
         ],
     ),
     in_steps(

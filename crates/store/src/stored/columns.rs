@@ -1,6 +1,6 @@
 //! The columns of a row, for any database: each store implements them for its driver's rows.
 
-use alert_connectors_model::Fingerprint;
+use alert_connectors_model::{Fingerprint, TraceContext};
 use jiff::Timestamp;
 
 use super::time;
@@ -17,8 +17,8 @@ pub trait Columns {
     /// The 16 bytes of an id, or `NULL`.
     fn maybe_id(&self, column: usize) -> Result<Option<[u8; 16]>, StoreError>;
 
-    /// Bytes.
-    fn bytes(&self, column: usize) -> Result<Vec<u8>, StoreError>;
+    /// Bytes, or `NULL`.
+    fn maybe_bytes(&self, column: usize) -> Result<Option<Vec<u8>>, StoreError>;
 
     /// Yes or no.
     fn flag(&self, column: usize) -> Result<bool, StoreError>;
@@ -26,6 +26,17 @@ pub trait Columns {
     /// A whole number of any width.
     fn number(&self, column: usize) -> Result<i64, StoreError> {
         present(self.maybe_number(column)?, column)
+    }
+
+    /// Bytes.
+    fn bytes(&self, column: usize) -> Result<Vec<u8>, StoreError> {
+        present(self.maybe_bytes(column)?, column)
+    }
+
+    /// Where a row stands in a trace, if it is part of one.
+    fn trace(&self, column: usize) -> Result<Option<TraceContext>, StoreError> {
+        let bytes = self.maybe_bytes(column)?;
+        Ok(bytes.and_then(|bytes| TraceContext::from_bytes(&bytes)))
     }
 
     /// A text.

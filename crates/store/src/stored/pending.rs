@@ -44,9 +44,12 @@ impl SharedAlerts {
 /// The columns that [`pending`] reads, in its order, without the time at which the delivery was queued: deliveries are
 /// `d` and alerts are `a`.
 pub const PENDING_COLUMNS: &str = concat!(
-    "d.seq, d.id, d.plain, d.attempts, d.kind, d.created_at, a.seq, a.id, ",
+    "d.seq, d.id, d.plain, d.attempts, d.kind, d.created_at, a.seq, a.id, d.trace, ",
     content_of_delivery!()
 );
+
+/// How many columns these are: the time at which the delivery was queued stands behind them.
+pub const PENDING_WIDTH: usize = 10;
 
 /// A pending delivery of a connector with the place of its alert, from a row of [`PENDING_COLUMNS`] and the time at which it
 /// was queued. A follow-up counts as if its opening had arrived, until the caller looks.
@@ -64,9 +67,9 @@ pub fn pending(
         kind: delivery_kind(row.code(4)?, seq)?,
         opening: OpeningState::Arrived,
         space: Arc::clone(space),
-        alert: alerts.get(alert_seq, row.text(8)?)?,
+        alert: alerts.get(alert_seq, row.text(9)?)?,
         created_at: row.time(5)?,
-        queued_at: row.time(9)?,
+        queued_at: row.time(PENDING_WIDTH)?,
         connector: Arc::clone(connector),
         form: if row.flag(2)? {
             Form::Plain
@@ -74,13 +77,14 @@ pub fn pending(
             Form::Full
         },
         attempts: row.count(3)?,
+        trace: row.trace(8)?,
     };
     Ok((alert_seq, pending))
 }
 
 /// The columns that [`digest_entry`] reads, in its order: deliveries are `d` and alerts are `a`.
 pub const ENTRY_COLUMNS: &str =
-    "d.seq, d.id, d.kind, d.attempts, d.created_at, a.seq, a.id, a.severity, a.status";
+    "d.seq, d.id, d.kind, d.attempts, d.created_at, a.seq, a.id, a.severity, a.status, d.trace";
 
 /// A pending delivery in short with the place of its alert, from a row of [`ENTRY_COLUMNS`]. A follow-up counts as if its
 /// opening had arrived, until the caller looks.
@@ -97,6 +101,7 @@ pub fn digest_entry(row: &dyn Columns) -> Result<(i64, DigestEntry), StoreError>
         status: AlertStatus::from_code(row.code(8)?).ok_or_else(|| bad("status"))?,
         attempts: row.count(3)?,
         created_at: row.time(4)?,
+        trace: row.trace(9)?,
         alert: None,
     };
     Ok((alert_seq, entry))

@@ -137,6 +137,7 @@ async fn demo(options: Options, logging: &Logging) -> anyhow::Result<()> {
         rates: Rates::default(),
         webhook_connections: Builder::WEBHOOK_CONNECTIONS,
         quotas: FixedQuotas::default(),
+        traces: None,
         spans: Spans::default(),
         sso: None,
         log_format: LogFormat::default_here(),

@@ -6,10 +6,14 @@ use alert_connectors_model::closest_match;
 use clap::{ArgMatches, parser::ValueSource};
 use url::Url;
 
-use super::{DatabaseOptions, ServeOptions, options::SsoOptions, toml_fault::toml_fault};
+use super::{
+    DatabaseOptions, ServeOptions,
+    options::{SsoOptions, TraceOptions},
+    toml_fault::toml_fault,
+};
 
 /// All settings by the names of their flags, and whether they may be given more than once.
-const SETTINGS: [(&str, bool); 33] = [
+const SETTINGS: [(&str, bool); 36] = [
     ("listen", false),
     ("metrics-listen", false),
     ("database-url", false),
@@ -29,6 +33,9 @@ const SETTINGS: [(&str, bool); 33] = [
     ("retention", false),
     ("audit-retention", false),
     ("quota", true),
+    ("otlp-endpoint", false),
+    ("otlp-headers-file", false),
+    ("otlp-sample-ratio", false),
     ("issuer", false),
     ("audience", true),
     ("jwks-url", false),
@@ -102,9 +109,20 @@ impl Layers {
             layers.put("audit-retention", one(&options.audit_retention), matches);
             layers.put("quota", options.quota.clone(), matches);
             layers.put("log-format", one(&options.log_format), matches);
+            layers.put_traces(&options.traces, matches);
             layers.put_sso(&options.sso, matches);
         }
         layers
+    }
+
+    fn put_traces(&mut self, options: &TraceOptions, matches: &ArgMatches) {
+        for (name, value) in [
+            ("otlp-endpoint", &options.otlp_endpoint),
+            ("otlp-headers-file", &options.otlp_headers_file),
+            ("otlp-sample-ratio", &options.otlp_sample_ratio),
+        ] {
+            self.put(name, value.iter().cloned().collect(), matches);
+        }
     }
 
     fn put_sso(&mut self, options: &SsoOptions, matches: &ArgMatches) {

@@ -10,6 +10,7 @@ mod reading;
 mod serve;
 mod sso;
 mod toml_fault;
+mod traces;
 
 pub(crate) use database::DatabaseConfig;
 pub(crate) use layers::{Faults, Layers};
@@ -18,3 +19,4 @@ pub(crate) use options::{DatabaseOptions, ServeOptions};
 pub(crate) use serve::{ServeConfig, Spans};
 pub(crate) use sso::SsoConfig;
 pub(crate) use toml_fault::toml_fault;
+pub(crate) use traces::TracesConfig;

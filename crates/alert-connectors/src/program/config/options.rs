@@ -143,10 +143,27 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "FORMAT", env = "ALERT_CONNECTORS_LOG_FORMAT")]
     pub(crate) log_format: Option<String>,
     #[command(flatten)]
+    pub(crate) traces: TraceOptions,
+    #[command(flatten)]
     pub(crate) sso: SsoOptions,
     /// Print the effective settings and the origin of each, then exit
     #[arg(long)]
     pub(crate) print_config: bool,
+}
+
+/// The options of `serve` about spans of sampled alerts.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Traces")]
+pub(crate) struct TraceOptions {
+    /// Post spans of sampled alerts to the OpenTelemetry collector at this address, as OTLP over HTTP; /v1/traces is added to it
+    #[arg(long, value_name = "URL", env = "ALERT_CONNECTORS_OTLP_ENDPOINT")]
+    pub(crate) otlp_endpoint: Option<String>,
+    /// A file with headers for the collector, one NAME=VALUE a line, such as its API key
+    #[arg(long, value_name = "FILE", env = "ALERT_CONNECTORS_OTLP_HEADERS_FILE")]
+    pub(crate) otlp_headers_file: Option<String>,
+    /// How many of the requests without a traceparent are sampled, from 0 to 1; a traceparent says it itself [default: 0.01]
+    #[arg(long, value_name = "RATIO", env = "ALERT_CONNECTORS_OTLP_SAMPLE_RATIO")]
+    pub(crate) otlp_sample_ratio: Option<String>,
 }
 
 /// The options of `serve` about people who sign in elsewhere.

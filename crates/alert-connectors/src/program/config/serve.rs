@@ -12,13 +12,14 @@ use rustls::pki_types::{CertificateDer, pem::PemObject};
 use url::Url;
 
 use super::{
-    DatabaseConfig, Faults, Layers, SsoConfig,
+    DatabaseConfig, Faults, Layers, SsoConfig, TracesConfig,
     database::DATABASE_URL_DEFAULT,
     length_of_time,
     quotas::quotas,
     rates::rates,
     reading::{many, maybe, network},
     sso::SCOPES_DEFAULT,
+    traces::RATIO_DEFAULT,
 };
 use crate::telemetry::LogFormat;
 
@@ -42,6 +43,8 @@ pub(crate) struct ServeConfig {
     pub(crate) spans: Spans,
     /// How much each space may have.
     pub(crate) quotas: FixedQuotas,
+    /// Where spans go, if they go anywhere.
+    pub(crate) traces: Option<TracesConfig>,
     /// Whose tokens are accepted beside those of this service.
     pub(crate) sso: Option<SsoConfig>,
     pub(crate) log_format: LogFormat,
@@ -160,6 +163,7 @@ impl ServeConfig {
                 .unwrap_or(Builder::WEBHOOK_CONNECTIONS),
             spans: Spans::parse(layers, faults),
             quotas: quotas(layers, faults),
+            traces: TracesConfig::parse(layers, faults),
             log_format: maybe(layers, "log-format", faults, log_format)
                 .unwrap_or_else(LogFormat::default_here),
         }
@@ -182,6 +186,7 @@ impl ServeConfig {
             "renotify" => Some(RENOTIFY_DEFAULT.to_owned()),
             "retention" => Some(RETENTION_DEFAULT.to_owned()),
             "audit-retention" => Some(AUDIT_RETENTION_DEFAULT.to_owned()),
+            "otlp-sample-ratio" => Some(RATIO_DEFAULT.to_owned()),
             "log-format" => Some(match LogFormat::default_here() {
                 LogFormat::Text => "text".to_owned(),
                 LogFormat::Json => "json".to_owned(),

@@ -63,9 +63,11 @@ struct ServeOption {
 }
 
 impl ServeOption {
-    /// Reads the line of a flag and the line below it.
-    fn of(flag: &str, text: &str) -> Option<Self> {
-        let (flag, value) = flag.trim().split_once(' ')?;
+    /// Reads the line of a flag and the line below it, where what it means stands unless it fits behind the flag.
+    fn of(line: &str, below: &str) -> Option<Self> {
+        let (flag, text) = line.trim().split_once("  ").unwrap_or((line.trim(), below));
+        // A value that may be left out stands in brackets: --flag[=<VALUE>].
+        let (flag, value) = flag.split_once(' ').or_else(|| flag.split_once("[="))?;
         let part = |name: &str| {
             let (_, rest) = text.split_once(&format!("[{name}: "))?;
             Some(rest.split(']').next()?.trim_end_matches('=').to_owned())
@@ -73,7 +75,10 @@ impl ServeOption {
         let meaning = text.split(" [").next().unwrap_or_default();
         Some(Self {
             flag: flag.to_owned(),
-            value: value.trim_matches(['<', '>']).to_owned(),
+            value: value
+                .trim_end_matches(">]")
+                .trim_matches(['<', '>'])
+                .to_owned(),
             environment: part("env")?,
             default: part("default").unwrap_or_else(|| "none".to_owned()),
             meaning: meaning.trim().to_owned(),
@@ -91,7 +96,13 @@ fn the_settings_are_those_of_the_program() {
     let options: Vec<ServeOption> = flags
         .filter_map(|pair| ServeOption::of(pair[0], pair[1]))
         .collect();
-    assert!(options.len() > 12, "{}", options.len());
+    let shown = output(&["serve", "--print-config"]);
+    for line in shown.lines() {
+        let name = line.trim_start_matches("# ").split(' ').next();
+        let flag = format!("--{}", name.unwrap());
+        let is_there = options.iter().any(|option| option.flag == flag);
+        assert!(is_there, "{flag} is missing");
+    }
     let mut page = "# Configuration\n\nEach setting of `serve` is a flag, an environment variable or a key of a TOML file (`--config`), in that order \
         of precedence. The key is the flag without its dashes. A repeatable setting is a list in TOML and divided by commas in the \
         environment. `serve --print-config` shows the effective settings and where each comes from. This page is made from the \

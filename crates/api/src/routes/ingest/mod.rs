@@ -60,6 +60,7 @@ pub(super) async fn post(
     headers: HeaderMap,
     request: Body,
 ) -> Result<Response, ApiError> {
+    let trace = app.begin_trace(&headers);
     let permitted = Producer::permitted(&app, &slug, &source, headers, request).await?;
     let read = read(&app, &permitted).await;
     let (read, idempotency) = permitted.authorised_for_errors(read).await?;
@@ -75,6 +76,7 @@ pub(super) async fn post(
         // Or the history would fill with what is good.
         leaves_out_idle_ends: source.says_what_is_good(),
         listed_max: 0,
+        trace,
     };
     let stored = app
         .accept(&permitted, permitted.first.clone(), posting)

@@ -40,6 +40,16 @@ pub(crate) fn behind_sockets(user: &str, folders: &[&Path], database: &str) -> S
     format!("postgres://{user}@{hosts}/{database}?target_session_attrs=read-write")
 }
 
+/// The address of a database of several servers on this machine, of which one can be written.
+pub(crate) fn of_ports(user: &str, ports: &[u16], database: &str) -> String {
+    let hosts: Vec<String> = ports
+        .iter()
+        .map(|port| format!("127.0.0.1:{port}"))
+        .collect();
+    let hosts = hosts.join(",");
+    format!("postgres://{user}@{hosts}/{database}?target_session_attrs=read-write")
+}
+
 fn host(folder: &Path) -> String {
     folder.display().to_string().replace('/', "%2F")
 }

@@ -4,6 +4,7 @@
 //! root, so root lends it another user.
 
 mod address;
+mod patroni;
 mod proxy;
 mod standby;
 
@@ -20,6 +21,7 @@ use anyhow::{Context, bail, ensure};
 use tempfile::TempDir;
 use url::Url;
 
+pub use patroni::Patroni;
 pub use proxy::{Proxy, Traffic};
 
 /// The user inside the cluster, who may do everything there.

@@ -16,6 +16,6 @@ mod soak;
 mod vitals;
 
 pub use attack::attack;
-pub use replicas::{database, failover, full, replicas, stalls};
-pub use scenario::{Figures, Plan, clock, disk, faults, kill};
+pub use replicas::{database, failover, full, patroni, replicas, stalls};
+pub use scenario::{Figures, Plan, Standby, clock, disk, faults, kill};
 pub use soak::soak;

@@ -3,12 +3,12 @@
 use std::{io::Write, path::PathBuf, process::ExitCode, time::Duration};
 
 use alert_connectors_torture::{
-    Figures, Plan, attack, clock, database, disk, failover, faults, full, kill, replicas, soak,
-    stalls,
+    Figures, Plan, Standby, attack, clock, database, disk, failover, faults, full, kill, patroni,
+    replicas, soak, stalls,
 };
 
 const USAGE: &str = "usage: alert-connectors-torture PATH-OF-THE-PROGRAM SCENARIO ROUNDS
-scenarios on SQLite: kill disk faults clock attack soak; on PostgreSQL: replicas stalls database full failover";
+scenarios on SQLite: kill disk faults clock attack soak; on PostgreSQL: replicas stalls database full failover patroni";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -32,10 +32,14 @@ fn run(program: &str, scenario: &str, rounds: &str) -> anyhow::Result<()> {
         seed: 1,
         pause: Duration::from_millis(1),
         replicas: match scenario {
-            "replicas" | "stalls" | "database" | "full" | "failover" => 3,
+            "replicas" | "stalls" | "database" | "full" | "failover" | "patroni" => 3,
             _ => 0,
         },
-        has_standby: scenario == "failover",
+        standby: match scenario {
+            "failover" => Standby::Promoted,
+            "patroni" => Standby::Patroni,
+            _ => Standby::None,
+        },
         between: match scenario {
             "database" => Duration::from_secs(20),
             _ => Duration::from_secs(3),
@@ -57,6 +61,7 @@ fn run(program: &str, scenario: &str, rounds: &str) -> anyhow::Result<()> {
             "database" => database(&plan).await,
             "full" => full(&plan).await,
             "failover" => failover(&plan).await,
+            "patroni" => patroni(&plan).await,
             _ => Err(anyhow::anyhow!(USAGE)),
         }
     })?;

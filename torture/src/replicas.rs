@@ -287,3 +287,29 @@ pub async fn failover(plan: &Plan) -> anyhow::Result<Figures> {
     stage.settle().await?;
     stage.audit(&posted, plan.rounds).await
 }
+
+/// Kills the database machine and leaves it to Patroni to promote its standby. What comes up again follows the new leader.
+pub async fn patroni(plan: &Plan) -> anyhow::Result<Figures> {
+    let mut stage = Stage::set(plan, None, RATE).await?;
+    let load = Load::start(&stage.targets(), &TYPES, plan.pause, 0);
+    for round in 1..=plan.rounds {
+        tokio::time::sleep(plan.between).await;
+        let killed = Instant::now();
+        let kept = stage.patroni.as_mut().context("Patroni keeps it")?;
+        let dead = kept.kill_leader()?;
+        kept.until_taken_over(dead)?;
+        let (waited, promoted) = (killed.elapsed(), Instant::now());
+        works_again(&stage).await?;
+        let took = promoted.elapsed();
+        let kept = stage.patroni.as_mut().context("Patroni keeps it")?;
+        kept.start_member(dead)?;
+        kept.until_whole(SETTLE_MAX)?;
+        talk(format_args!(
+            "{round} of {}: promoted {waited:.1?} after the kill, all replicas accept {took:.2?} later",
+            plan.rounds
+        ));
+    }
+    let posted = load.stop().await?;
+    stage.settle().await?;
+    stage.audit(&posted, plan.rounds).await
+}

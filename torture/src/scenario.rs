@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use alert_connectors_cluster::{Cluster, Proxy, Setup};
+use alert_connectors_cluster::{Cluster, Patroni, Proxy, Setup};
 use alert_connectors_inbox::{ROWS, Row};
 use alert_connectors_model::{Random, SeededRandom};
 use anyhow::{Context, bail, ensure};
@@ -37,10 +37,21 @@ pub struct Plan {
     pub pause: Duration,
     /// How many servers share a PostgreSQL database; none of them on SQLite.
     pub replicas: usize,
-    /// Whether the PostgreSQL database has a synchronous standby.
-    pub has_standby: bool,
+    /// Who takes over when the machine of the PostgreSQL database dies.
+    pub standby: Standby,
     /// How long a fault of the database lasts, and how long replicas are left alone between two kills.
     pub between: Duration,
+}
+
+/// Who takes over when the machine of a database dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standby {
+    /// Nobody.
+    None,
+    /// A synchronous standby, which the scenario promotes.
+    Promoted,
+    /// A synchronous standby, which Patroni promotes.
+    Patroni,
 }
 
 /// What came of it.
@@ -85,6 +96,7 @@ pub(crate) struct Stage {
     pub(crate) others: Vec<Server>,
     pub(crate) cluster: Option<Cluster>,
     pub(crate) standby: Option<Cluster>,
+    pub(crate) patroni: Option<Patroni>,
     pub(crate) proxy: Option<Proxy>,
     receiver: Receiver,
     /// What the server trusts receivers by.
@@ -110,9 +122,15 @@ impl Stage {
         let ca_file = folder.path().join("ca.pem");
         let (base, tls) = receiver.start(&ca_file, stopping.clone()).await?;
         let place = database_folder.unwrap_or(folder.path());
-        let (mut cluster, mut standby, mut proxy) = (None, None, None);
+        let (mut cluster, mut standby, mut patroni, mut proxy) = (None, None, None, None);
         let home = if plan.replicas == 0 {
             Home::sqlite(place)
+        } else if plan.standby == Standby::Patroni {
+            let kept = Patroni::start()?;
+            kept.create("torture")?;
+            let url = kept.url("torture");
+            patroni = Some(kept);
+            Home::postgres(&plan.program, place, &url)?
         } else {
             let made = Cluster::start(&Setup {
                 to_disk: true,
@@ -120,7 +138,7 @@ impl Stage {
                 folder: database_folder.map(|folder| folder.join("data")),
             })?;
             made.create("torture")?;
-            let url = if plan.has_standby {
+            let url = if plan.standby == Standby::Promoted {
                 let other = made.standby()?;
                 let url = made.url_of_either(&other, "torture");
                 standby = Some(other);
@@ -156,6 +174,7 @@ impl Stage {
             others,
             cluster,
             standby,
+            patroni,
             proxy,
             receiver,
             tls,

@@ -7,6 +7,7 @@ mod console;
 mod deploy;
 mod fuzz;
 mod lint;
+mod package;
 mod python;
 mod run;
 mod test;
@@ -28,7 +29,7 @@ const USAGE: &str = "usage: cargo xtask CHORE
   bench [--store sqlite|postgres] [cost|waiting|fair|history|connectors [COUNT]]
           what an alert costs, against a bare client in the same run, and what must not grow
   torture [kill|disk|faults|clock|messages|attack|soak [ROUNDS]]
-  torture --store postgres [replicas|stalls|database|failover|full [ROUNDS]]
+  torture --store postgres [replicas|stalls|database|full|failover|patroni [ROUNDS]]
           killed, starved, lied to: what is lost, which is nothing";
 
 fn main() -> ExitCode {
@@ -37,7 +38,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.as_slice() {
         ["demo", rest @ ..] => demo(rest),
         ["build"] => build(),
-        ["package"] => deploy::package(),
+        ["package"] => package::make(),
         ["test", rest @ ..] => test::run(rest),
         ["fuzz", rest @ ..] => fuzz::run(rest),
         ["lint"] => lint::run(),

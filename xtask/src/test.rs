@@ -9,7 +9,7 @@ use alert_connectors_cluster::{Cluster, SERVER, Setup};
 use anyhow::{Context, bail};
 
 use crate::{
-    client, console, deploy, fuzz, python,
+    client, console, deploy, fuzz, package, python,
     run::{cargo, cargo_with, debian_program, ensure, root, talk},
     tutorial,
 };
@@ -62,6 +62,7 @@ pub(crate) fn run(rest: &[&str]) -> anyhow::Result<()> {
         console::test(&server)?;
         client::test()?;
         deploy::check()?;
+        package::check(&root().join("target/debug/alert-connectors"))?;
         tutorial::test()?;
         fuzz::among_tests()?;
     }

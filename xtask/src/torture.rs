@@ -19,12 +19,13 @@ const USUAL: [(&str, &str); 4] = [
 const SELDOM: [(&str, &str); 2] = [("attack", "2"), ("soak", "30")];
 
 /// The same on PostgreSQL.
-const ON_POSTGRES: [(&str, &str); 5] = [
+const ON_POSTGRES: [(&str, &str); 6] = [
     ("replicas", "75"),
     ("stalls", "3"),
     ("database", "10"),
     ("full", "3"),
     ("failover", "5"),
+    ("patroni", "3"),
 ];
 
 /// How many hostile alerts each property of the messages is tried on, if nothing is said.

@@ -1,7 +1,7 @@
 //! Removes old history, and the oldest of spaces that store too much, and writes down what has ended: in small steps; other writes get
 //! through in between.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use alert_connectors_api::Quotas;
 use alert_connectors_model::{Clock, SpaceId};
@@ -13,6 +13,9 @@ use tokio_util::sync::CancellationToken;
 const EVERY: Duration = Duration::from_secs(10);
 /// The pause after each step, in which others write.
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// A round makes at most this many steps in one space, of 100 alerts each, which is a second or two.
+const STEPS_A_ROUND: usize = 50;
 
 /// What keeps the store within its bounds.
 pub(crate) struct Retention {
@@ -26,15 +29,11 @@ pub(crate) struct Retention {
 impl Retention {
     /// Works until the service stops.
     pub(crate) async fn run(self, stopping: CancellationToken) {
+        let mut walks = HashMap::new();
         loop {
             tokio::select! {
                 // Cancelled between two steps, or during one, which the store then commits or not.
-                done = self.round() => if let Err(error) = done {
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "old history can't be removed now"
-                    );
-                },
+                () = self.round(&mut walks) => {}
                 () = stopping.cancelled() => return,
             }
             tokio::select! {
@@ -44,17 +43,28 @@ impl Retention {
         }
     }
 
-    async fn round(&self) -> Result<(), StoreError> {
-        self.tidy().await?;
-        for (space, storage) in self.store.storages().await? {
+    /// Tidies, and makes some room in each space that stores too much. `walks` is how far it has come in each.
+    async fn round(&self, walks: &mut HashMap<SpaceId, i64>) {
+        said(self.tidy().await);
+        let storages = match self.store.storages().await {
+            Ok(storages) => storages,
+            Err(error) => return said(Err(error)),
+        };
+        walks.retain(|id, _| storages.iter().any(|(space, _)| space.id == *id));
+        for (space, storage) in storages {
             let bytes_max = self.quotas.of(&space).stored_bytes;
             let bytes_max = bytes_max.map_or(u64::MAX, std::num::NonZeroU64::get);
             // What was full may have got a larger limit.
-            if storage.bytes > bytes_max || storage.is_full {
-                self.make_room(space.id, bytes_max).await?;
+            if storage.bytes <= bytes_max && !storage.is_full {
+                walks.remove(&space.id);
+                continue;
+            }
+            let after = walks.remove(&space.id).unwrap_or(0);
+            match self.make_room(space.id, bytes_max, after).await {
+                Ok(further) => walks.extend(further.map(|further| (space.id, further))),
+                Err(error) => said(Err(error)),
             }
         }
-        Ok(())
     }
 
     async fn tidy(&self) -> Result<(), StoreError> {
@@ -73,12 +83,31 @@ impl Retention {
         }
     }
 
-    async fn make_room(&self, space: SpaceId, bytes_max: u64) -> Result<(), StoreError> {
-        let mut after = 0;
-        while let Some(further) = self.store.make_room(space, bytes_max, after).await? {
+    /// Goes on with a space for some steps, so that it does not hold up the others. Returns how far it came, unless it is done.
+    async fn make_room(
+        &self,
+        space: SpaceId,
+        bytes_max: u64,
+        after: i64,
+    ) -> Result<Option<i64>, StoreError> {
+        let mut after = after;
+        for _ in 0..STEPS_A_ROUND {
+            let Some(further) = self.store.make_room(space, bytes_max, after).await? else {
+                return Ok(None);
+            };
             after = further;
             tokio::time::sleep(PAUSE).await;
         }
-        Ok(())
+        Ok(Some(after))
+    }
+}
+
+/// Says what could not be done now. The next round tries again.
+fn said(done: Result<(), StoreError>) {
+    if let Err(error) = done {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "old history can't be removed now"
+        );
     }
 }

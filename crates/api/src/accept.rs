@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use alert_connectors_feed::SpaceEvent;
-use alert_connectors_model::{KeyId, SpaceId};
+use alert_connectors_model::{AlertStatus, KeyId, SpaceId};
 use alert_connectors_store::{
     Acceptance, Accepted, Idempotency, NewAlert, PreparedAlert, Roster, Submission,
 };
@@ -97,6 +97,11 @@ pub(crate) struct PostRequest<'p> {
     pub(crate) trace: Option<RequestTrace>,
 }
 
+/// Whether an alert may end a problem.
+pub(crate) fn is_end(alert: &PreparedAlert) -> bool {
+    alert.alert.status == AlertStatus::Resolved && alert.alert.dedup_key.is_some()
+}
+
 impl App {
     /// Stores the alerts of a request, step by step. A grant that is out of date is asked for again.
     ///
@@ -108,14 +113,52 @@ impl App {
         grant: Grant,
         posting: PostRequest<'_>,
     ) -> Result<StoredAlerts, ApiError> {
+        let (trace, count) = (posting.trace, posting.alerts.len());
+        let space = Arc::clone(&grant.roster.space);
+        let stored = self.accept_unrecorded(poster, grant, posting).await;
+        if let Some(trace) = trace {
+            self.record_request(trace, &space, count, stored.as_ref().err());
+        }
+        stored
+    }
+
+    /// The same without the request's span, for a caller who records it.
+    pub(crate) async fn accept_unrecorded(
+        &self,
+        poster: &impl Poster,
+        grant: Grant,
+        posting: PostRequest<'_>,
+    ) -> Result<StoredAlerts, ApiError> {
+        let room = self.has_room(&grant.roster.space, posting.alerts).await;
+        let refused = match room {
+            Ok(()) => return self.accept_within_quota(poster, grant, posting).await,
+            Err(refused) => refused,
+        };
+        // What ends problems makes room, so it is stored although the request is refused. A repeat of it changes nothing.
+        let ends = posting.alerts.iter().filter(|alert| is_end(alert));
+        let ends: Vec<PreparedAlert> = ends.cloned().collect();
+        if !ends.is_empty() {
+            let ends = PostRequest {
+                alerts: &ends,
+                idempotency: None,
+                leaves_out_idle_ends: true,
+                ..posting
+            };
+            self.accept_within_quota(poster, grant, ends).await?;
+        }
+        Err(refused)
+    }
+
+    async fn accept_within_quota(
+        &self,
+        poster: &impl Poster,
+        grant: Grant,
+        posting: PostRequest<'_>,
+    ) -> Result<StoredAlerts, ApiError> {
         let (wanted, mut new) = (posting.alerts.len(), 0);
-        let (trace, space) = (posting.trace, Arc::clone(&grant.roster.space));
         let paid = self.within_quota(&grant, wanted).await?;
         let stored = self.store_steps(poster, grant, posting, &mut new).await;
         self.pay_back(paid, wanted.saturating_sub(new));
-        if let Some(trace) = trace {
-            self.record_request(trace, &space, wanted, stored.as_ref().err());
-        }
         stored
     }
 

@@ -7,6 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::payload::{Payload, TracedDelivery};
 
+/// Of a digest, at most this many deliveries are recorded: thousands at once would leave no room for others.
+const RECORDED_MAX: usize = 100;
+
 /// Records an attempt, and the end of the deliveries that end with it.
 pub(crate) fn record(
     tracer: &Tracer,
@@ -17,7 +20,7 @@ pub(crate) fn record(
     let Some(connector) = payload.connector() else {
         return;
     };
-    for delivery in payload.traced() {
+    for delivery in payload.traced().take(RECORDED_MAX) {
         tracer.record(delivery.attempt(tracer, connector, attempt));
         if let Disposition::End { state, at, .. } = disposition {
             tracer.record(delivery.whole(connector, state, at, attempt));
@@ -26,8 +29,8 @@ pub(crate) fn record(
 }
 
 impl TracedDelivery {
-    /// Its own span. The id is made of the delivery's, whose last half is random, so that attempts of all servers, before and after a
-    /// restart, are parts of the same span.
+    /// Its own span. The id is that of the delivery, as far as it is not the alert's, so that attempts of all servers, before and
+    /// after a restart, are parts of the same span.
     fn context(&self) -> TraceContext {
         let mut span_id = [0; 8];
         let (_, half) = self.id.as_bytes().split_at(8);

@@ -1,9 +1,15 @@
 -- How much each space stores. Nothing is rewritten: alerts that were stored before this migration count as nothing, and so do those
--- that a replica of the previous version stores.
+-- that a replica of the previous version stores, which goes on working. The two tables that get a column are locked for a moment, once
+-- nobody reads them in a long transaction.
 
--- What the alert and its deliveries count for, as they were accepted.
+-- What the alert with its deliveries and revisions counts for, as it was measured last.
 ALTER TABLE alerts ADD COLUMN bytes bigint NOT NULL DEFAULT 0;
--- The alerts of each space that are counted, which those of `counting` are.
+-- The last alert that is measured. Those after it are in no sum. The previous version does not move it.
+ALTER TABLE counting ADD COLUMN measured bigint NOT NULL DEFAULT 0;
+UPDATE counting SET measured = counted;
+-- Alerts that changed since they were stored, and are to be measured again.
+CREATE TABLE changed_alerts (seq bigint PRIMARY KEY REFERENCES alerts ON DELETE CASCADE);
+-- The measured alerts of each space together.
 CREATE TABLE stored_bytes (
     space_no bigint PRIMARY KEY,
     bytes    bigint NOT NULL,

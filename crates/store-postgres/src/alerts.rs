@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::{
     PostgresStore,
     connection::{Change, Connection},
-    counts, deliveries,
+    counts, deliveries, stored_bytes,
 };
 
 const COLUMNS: &str = StoredAlert::COLUMNS;
@@ -117,14 +117,16 @@ impl Alerts for PostgresStore {
         let mut erased = 0;
         loop {
             let change = self.change().await?;
-            // First of all locks: a group of alerts writes to the tables that are emptied here.
+            // Before intake, which does not wait then for a step of upkeep.
+            stored_bytes::hold(&change).await?;
+            // A group of alerts writes to the tables that are emptied here.
             change.block_intake().await?;
             let seqs = to_erase(&change, space_id, &erasure).await?;
             let mut events = Vec::new();
             for row in change.rows(PENDING_AT, &[&seqs]).await? {
                 events.push(StoreEvent::Changed(row.fingerprint(0)?));
             }
-            counts::take_bytes(&change, &seqs).await?;
+            stored_bytes::take(&change, &seqs).await?;
             change.run(ERASE, &[&seqs]).await?;
             let step = self.end(change, events, Erased(seqs.len())).await?;
             erased += step.0;

@@ -8,19 +8,6 @@ use jiff::Timestamp;
 
 use crate::connection::{Change, Connection, Parameters};
 
-// By primary key. Held by all who add to the stored bytes of a space or take from them, in this order: who removes an alert knows then
-// whether it is counted.
-const HOLD: &str = "SELECT FROM counting WHERE one = 1 FOR UPDATE";
-// By primary key.
-const ADD_BYTES: &str = "INSERT INTO stored_bytes AS b (space_no, bytes)
-    SELECT a.space_no, sum(a.bytes)::int8 FROM alerts a JOIN spaces s ON s.no = a.space_no
-    WHERE a.seq > (SELECT counted FROM counting WHERE one = 1) AND a.seq <= $1 GROUP BY 1
-    ON CONFLICT (space_no) DO UPDATE SET bytes = b.bytes + excluded.bytes";
-// By primary key.
-const TAKE_BYTES: &str = "UPDATE stored_bytes b SET bytes = b.bytes - gone.bytes FROM (
-    SELECT space_no, sum(bytes)::int8 AS bytes FROM alerts
-    WHERE seq = ANY ($1) AND seq <= (SELECT counted FROM counting WHERE one = 1) GROUP BY 1) gone
-    WHERE b.space_no = gone.space_no";
 // By primary key.
 const STEP: &str = "SELECT coalesce(max(seq), 0), count(*) FROM (SELECT seq FROM alerts
     WHERE seq > (SELECT counted FROM counting WHERE one = 1) ORDER BY seq LIMIT $1) these";
@@ -44,25 +31,17 @@ const SUMMARY: &str = "SELECT alert_type, severity, sum(count)::int8, (sum(sum(c
 
 /// Counts some alerts that are not counted yet; returns whether there may be more.
 pub(crate) async fn step(change: &Change, now: Timestamp) -> Result<bool, StoreError> {
-    change.row(HOLD, &[]).await?;
     let Some(row) = change.row(STEP, &[&COUNTED_A_STEP]).await? else {
         return Ok(false);
     };
     let (last, found): (i64, i64) = (row.at(0)?, row.at(1)?);
     if found > 0 {
         change.run(COUNT, &[&last, &HOUR_MS]).await?;
-        change.run(ADD_BYTES, &[&last]).await?;
         change.run(COUNTED, &[&last]).await?;
     }
     let forgotten = AlertSummary::forgotten_before(now);
     change.run(FORGET, &[&forgotten]).await?;
     Ok(found == COUNTED_A_STEP)
-}
-
-/// Takes what some alerts count for from what their spaces store. They are removed in the same transaction.
-pub(crate) async fn take_bytes(change: &Change, seqs: &[i64]) -> Result<(), StoreError> {
-    change.row(HOLD, &[]).await?;
-    change.run(TAKE_BYTES, &[&seqs]).await.map(drop)
 }
 
 /// How many alerts of a space came since a time.

@@ -27,6 +27,7 @@ mod sign_of_life;
 mod sources;
 mod spaces;
 mod storage;
+mod stored_bytes;
 mod upkeep;
 mod url;
 mod users;

@@ -11,7 +11,8 @@ use alert_connectors_store::{
 use async_trait::async_trait;
 
 use crate::{
-    PostgresStore, alerts::uuid, audit, connection::Change, connectors, counts, inspection, zones,
+    PostgresStore, alerts::uuid, audit, connection::Change, connectors, counts, inspection,
+    stored_bytes, zones,
 };
 
 /// One replica tidies at a time. The number only has to be the same everywhere, and differ from that of migrations.
@@ -44,6 +45,10 @@ const OLDEST: &str =
     "SELECT a.seq, a.received_at, (a.status = 0 AND a.dedup_key IS NOT NULL) OR EXISTS
     (SELECT FROM deliveries d WHERE d.alert_seq = a.seq AND d.state = 0)
     FROM alerts a WHERE a.seq > $1 ORDER BY a.seq LIMIT $2";
+// By deliveries_by_alert. The lock waits for a retry that is under way, and lets none begin.
+const RETRIED: &str =
+    "WITH locked AS (SELECT alert_seq, state FROM deliveries WHERE alert_seq = ANY ($1) FOR UPDATE)
+    SELECT DISTINCT alert_seq FROM locked WHERE state = 0";
 // By deliveries_by_alert, then by primary keys.
 const REMOVE: &str =
     "WITH deliveries_gone AS (DELETE FROM deliveries d USING unnest($1::int8[]) AS g (seq)
@@ -70,11 +75,15 @@ impl Upkeep for PostgresStore {
             return step.nothing(Tidied::Done).await;
         }
         let tidied = match progress {
-            Progress::Counts => Tidied::More(if counts::step(&step, rules.now).await? {
-                Progress::Counts
-            } else {
-                Progress::Audit
-            }),
+            Progress::Counts => {
+                let is_more = counts::step(&step, rules.now).await?;
+                let is_more = stored_bytes::measure(&step).await? || is_more;
+                Tidied::More(if is_more {
+                    Progress::Counts
+                } else {
+                    Progress::Audit
+                })
+            }
             Progress::Audit => {
                 Tidied::More(if audit::remove_old(&step, rules.audit_begins()).await? {
                     Progress::Audit
@@ -166,6 +175,7 @@ async fn cancel(step: &Change, no: i64) -> Result<usize, StoreError> {
 }
 
 async fn remove_old(step: &Change, before: i64, after: i64) -> Result<Tidied, StoreError> {
+    stored_bytes::hold(step).await?;
     let rows = step.rows(OLDEST, &[&after, &some(ALERTS_A_STEP)]).await?;
     let (mut after, mut old, mut done) = (after, Vec::new(), rows.len() < ALERTS_A_STEP);
     for row in &rows {
@@ -188,13 +198,23 @@ async fn remove_old(step: &Change, before: i64, after: i64) -> Result<Tidied, St
     Ok(Tidied::More(Progress::History(after)))
 }
 
-/// Removes alerts with all that belongs to them. None of them has pending deliveries.
+/// Removes alerts with all that belongs to them, but for those of which a delivery was retried a moment ago.
 pub(crate) async fn remove(step: &Change, seqs: &[i64]) -> Result<(), StoreError> {
     if seqs.is_empty() {
         return Ok(());
     }
-    counts::take_bytes(step, seqs).await?;
-    step.run(REMOVE, &[&seqs]).await.map(drop)
+    let retried = step.rows(RETRIED, &[&seqs]).await?;
+    let retried: Vec<i64> = retried
+        .iter()
+        .map(|row| row.at(0))
+        .collect::<Result<_, _>>()?;
+    let gone: Vec<i64> = seqs
+        .iter()
+        .copied()
+        .filter(|seq| !retried.contains(seq))
+        .collect();
+    stored_bytes::take(step, &gone).await?;
+    step.run(REMOVE, &[&gone]).await.map(drop)
 }
 
 fn some(count: usize) -> i64 {

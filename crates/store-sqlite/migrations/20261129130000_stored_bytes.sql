@@ -1,8 +1,13 @@
 -- How much each space stores. Nothing is rewritten: alerts that were stored before this migration count as nothing.
 
--- What the alert and its deliveries count for, as they were accepted.
+-- What the alert with its deliveries and revisions counts for, as it was measured last.
 ALTER TABLE alerts ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
--- The alerts of each space that are counted, which those of `counting` are.
+-- The last alert that is measured. Those after it are in no sum.
+ALTER TABLE counting ADD COLUMN measured INTEGER NOT NULL DEFAULT 0;
+UPDATE counting SET measured = counted;
+-- Alerts that changed since they were stored, and are to be measured again.
+CREATE TABLE changed_alerts (seq INTEGER PRIMARY KEY REFERENCES alerts ON DELETE CASCADE);
+-- The measured alerts of each space together.
 CREATE TABLE stored_bytes (
     space_no INTEGER PRIMARY KEY,
     bytes    INTEGER NOT NULL,

@@ -37,7 +37,7 @@ const NEWEST_ALERT: &str = "SELECT coalesce(max(seq), 0) FROM alerts";
 /// primary key.
 pub(crate) const REMOVE: [&str; 4] = [
     "UPDATE stored_bytes SET bytes = bytes - (SELECT bytes FROM alerts WHERE seq = ?1)
-        WHERE space_no = (SELECT space_no FROM alerts WHERE seq = ?1) AND ?1 <= (SELECT counted FROM counting WHERE one = 1)",
+        WHERE space_no = (SELECT space_no FROM alerts WHERE seq = ?1) AND ?1 <= (SELECT measured FROM counting WHERE one = 1)",
     "DELETE FROM attempts WHERE delivery_seq IN (SELECT seq FROM deliveries WHERE alert_seq = ?1)",
     "DELETE FROM deliveries WHERE alert_seq = ?1",
     "DELETE FROM alerts WHERE seq = ?1",

@@ -18,11 +18,6 @@ const COUNT: &str = "INSERT INTO alert_counts (space_no, hour, alert_type, sever
     WHERE seq > (SELECT counted FROM counting WHERE one = 1) AND seq <= ?1 GROUP BY 1, 2, 3, 4
     ON CONFLICT (space_no, hour, alert_type, severity) DO UPDATE SET count = count + excluded.count";
 // By primary key.
-const ADD_BYTES: &str = "INSERT INTO stored_bytes (space_no, bytes)
-    SELECT a.space_no, sum(a.bytes) FROM alerts a JOIN spaces s ON s.no = a.space_no
-    WHERE a.seq > (SELECT counted FROM counting WHERE one = 1) AND a.seq <= ?1 GROUP BY 1
-    ON CONFLICT (space_no) DO UPDATE SET bytes = bytes + excluded.bytes";
-// By primary key.
 const COUNTED: &str = "UPDATE counting SET counted = ?1 WHERE one = 1";
 // By alert_counts_by_hour.
 const FORGET: &str = "DELETE FROM alert_counts WHERE (space_no, hour, alert_type, severity) IN
@@ -42,7 +37,6 @@ pub(crate) fn step(connection: &Connection, now: Timestamp) -> Result<bool, Fail
     let (last, found) = statement.query_row([COUNTED_A_STEP], read)?;
     if found > 0 {
         connection.prepare_cached(COUNT)?.execute([last, HOUR_MS])?;
-        connection.prepare_cached(ADD_BYTES)?.execute([last])?;
         connection.prepare_cached(COUNTED)?.execute([last])?;
     }
     let forgotten = AlertSummary::forgotten_before(now);

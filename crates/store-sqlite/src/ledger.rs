@@ -40,6 +40,7 @@ const INSERT_ALERT: &str =
     received_at, content, warnings, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, ?8, ?9, ?10, ?11)";
 // By primary key.
 const UPDATE_ALERT: &str = "UPDATE alerts SET severity = ?2, status = ?3, occurrences = ?4, content = ?5, told_at = ?6 WHERE seq = ?1";
+const NOTE_CHANGE: &str = "INSERT OR IGNORE INTO changed_alerts (seq) VALUES (?1)";
 const KEEP_REVISION: &str =
     "INSERT INTO alert_revisions (alert_seq, first_delivery, content) VALUES (?1, ?2, ?3)";
 const INSERT_DELIVERY: &str =
@@ -267,6 +268,9 @@ impl Ledger for SqliteLedger<'_> {
                 &**json,
                 problem.notified_at.as_millisecond(),
             ])?;
+        self.connection
+            .prepare_cached(NOTE_CHANGE)?
+            .execute([problem.seq])?;
         // Only a repeat can raise the severity.
         if alert.status == AlertStatus::Active {
             note_severity(self.connection, problem.seq, space_no, alert.severity)?;

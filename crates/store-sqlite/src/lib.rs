@@ -31,6 +31,7 @@ mod row;
 mod sources;
 mod spaces;
 mod storage;
+mod stored_bytes;
 mod thread_watch;
 mod upkeep;
 mod users;

@@ -45,11 +45,11 @@ const OTHER_ADMINS: &str =
 const ZONE_OF_SPACE: &str = "SELECT zone FROM severity_zones WHERE space_no = ?1 LIMIT 1";
 // By primary key.
 const ALERTS_OF_ZONE: &str = "SELECT seq FROM alerts WHERE seq BETWEEN ?2 AND ?3 AND space_no = ?1";
-// By severity_zones_by_zone and type_zones_by_zone.
+// By severity_zones_by_zone and type_zones_by_zone: `+` keeps SQLite from reading all zones of the space.
 pub(crate) const REMOVE_SEVERITY_ZONE: &str =
-    "DELETE FROM severity_zones WHERE space_no = ?1 AND zone = ?2";
+    "DELETE FROM severity_zones WHERE +space_no = ?1 AND zone = ?2";
 pub(crate) const REMOVE_TYPE_ZONE: &str =
-    "DELETE FROM type_zones WHERE space_no = ?1 AND zone = ?2";
+    "DELETE FROM type_zones WHERE +space_no = ?1 AND zone = ?2";
 // By the unique index on id.
 const NUMBER_AND_VERSION: &str = "SELECT no, version FROM spaces WHERE id = ?1";
 

@@ -25,9 +25,9 @@ const ONE: &str = "SELECT bytes, is_full FROM stored_bytes WHERE space_no = ?1";
 const ALL: &str = "FROM stored_bytes b JOIN spaces s ON s.no = b.space_no";
 // By primary key.
 const SET_FULL: &str = "UPDATE stored_bytes SET is_full = ?2 WHERE space_no = ?1";
-// By primary key, one zone.
+// By primary key, one zone. Alerts from before they were measured are left to retention: without them the space is no smaller.
 const OLDEST: &str = "SELECT seq, status = 0 AND dedup_key IS NOT NULL FROM alerts
-    WHERE seq BETWEEN ?2 AND ?3 AND space_no = ?1 AND seq <= (SELECT counted FROM counting WHERE one = 1)
+    WHERE seq BETWEEN ?2 AND ?3 AND space_no = ?1 AND seq <= (SELECT measured FROM counting WHERE one = 1) AND bytes > 0
     ORDER BY seq LIMIT ?4";
 // By primary key, one zone: whether nothing of the space is left in it, and no alert can be added to it.
 const IS_EMPTY: &str =
@@ -100,7 +100,7 @@ struct FullSpace<'c> {
 }
 
 impl FullSpace<'_> {
-    /// Walks zone by zone until something was removed, and returns where to go on.
+    /// Walks zone by zone until something was looked at, and returns where to go on.
     fn make_room(&self, after: i64) -> Result<Option<i64>, Failure> {
         let mut after = after;
         for _ in 0..ZONES_A_STEP {
@@ -114,10 +114,10 @@ impl FullSpace<'_> {
                 return Ok(None);
             };
             let (first, last) = (zone * ZONE, zone * ZONE + ZONE - 1);
-            let (looked_at, removed) = self.remove_oldest(first.max(after + 1), last)?;
+            let (looked_at, go_on_after) = self.remove_oldest(first.max(after + 1), last)?;
             self.forget_if_empty(zone, first, last)?;
-            after = looked_at.unwrap_or(last);
-            if removed > 0 {
+            after = go_on_after;
+            if looked_at > 0 {
                 return Ok(Some(after));
             }
         }
@@ -135,9 +135,9 @@ impl FullSpace<'_> {
             .map(drop)
     }
 
-    /// Removes the oldest alerts between two places, until the space is within its limit. Returns the last place that was looked
-    /// at, unless all were, and how many alerts were removed.
-    fn remove_oldest(&self, first: i64, last: i64) -> Result<(Option<i64>, usize), Failure> {
+    /// Removes the oldest alerts between two places, until the space is within its limit. Returns how many were looked at, and the
+    /// place to go on after.
+    fn remove_oldest(&self, first: i64, last: i64) -> Result<(usize, i64), Failure> {
         let at_most = size(LOOKED_AT_A_STEP as u64);
         let found = rows(
             self.connection,
@@ -145,21 +145,20 @@ impl FullSpace<'_> {
             [self.space_no, first, last, at_most],
             |row| Ok((row.number(0)?, row.flag(1)?)),
         )?;
-        let mut removed = 0;
         for (seq, is_problem) in &found {
-            if !is_problem && !waits(self.connection, *seq)? {
-                for sql in REMOVE {
-                    self.connection.prepare_cached(sql)?.execute([seq])?;
-                }
-                removed += 1;
+            if *is_problem || waits(self.connection, *seq)? {
+                continue;
             }
-            if removed > 0 && !self.is_over()? {
-                return Ok((Some(*seq), removed));
+            for sql in REMOVE {
+                self.connection.prepare_cached(sql)?.execute([seq])?;
+            }
+            if !self.is_over()? {
+                return Ok((found.len(), *seq));
             }
         }
         let is_whole = found.len() < LOOKED_AT_A_STEP;
-        let looked_at = found.last().map(|(seq, _)| *seq);
-        Ok((looked_at.filter(|_| !is_whole), removed))
+        let seen = found.last().filter(|_| !is_whole);
+        Ok((found.len(), seen.map_or(last, |(seq, _)| *seq)))
     }
 
     /// A zone in which nothing of the space is left is not walked again.

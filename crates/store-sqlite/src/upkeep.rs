@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
     SqliteStore, alerts::REMOVE, audit, connectors, counts, error::Failure, inspection,
-    queue::next_with_pending, row::row, zones,
+    queue::next_with_pending, row::row, stored_bytes, zones,
 };
 
 // By deliveries_pending.
@@ -54,11 +54,15 @@ const ZONES_A_ROUND: usize = 1_000;
 impl Upkeep for SqliteStore {
     async fn tidy(&self, rules: Tidying, progress: Progress) -> Result<Tidied, StoreError> {
         self.change(move |connection, _events| match progress {
-            Progress::Counts => Ok(Tidied::More(if counts::step(connection, rules.now)? {
-                Progress::Counts
-            } else {
-                Progress::Audit
-            })),
+            Progress::Counts => {
+                let is_more =
+                    counts::step(connection, rules.now)? | stored_bytes::measure(connection)?;
+                Ok(Tidied::More(if is_more {
+                    Progress::Counts
+                } else {
+                    Progress::Audit
+                }))
+            }
             Progress::Audit => Ok(Tidied::More(
                 if audit::remove_old(connection, rules.audit_begins())? {
                     Progress::Audit

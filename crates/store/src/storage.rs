@@ -12,12 +12,14 @@ const DELIVERY_BYTES: usize = 256;
 
 /// One step of making room looks at no more alerts than this.
 pub const LOOKED_AT_A_STEP: usize = 100;
+/// One step measures at most this many new alerts, and as many that changed.
+pub const MEASURED_A_STEP: i64 = 500;
 
 /// How much a space stores.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Storage {
-    /// Its alerts and their deliveries in bytes, as they were accepted. Both stores count alike, so the number is about what either
-    /// needs. Alerts count a little after they came, with those of [`AlertSummary`](crate::AlertSummary).
+    /// Its alerts with their deliveries and revisions, in bytes. Both stores count alike, so the number is about what either needs.
+    /// Alerts count a little after they came or changed, with those of [`AlertSummary`](crate::AlertSummary).
     pub bytes: u64,
     /// Whether the space stores more than it may, and nothing of it could be removed when its room was last looked at.
     pub is_full: bool,
@@ -33,8 +35,9 @@ pub trait SpaceStorage: Send + Sync {
     async fn storages(&self) -> Result<Vec<(Space, Storage)>, StoreError>;
 
     /// Removes some of the oldest history of a space that stores more than `bytes_max`, after the place `after` in the order of
-    /// alerts; a first step begins with 0. Active problems and alerts with pending deliveries stay. Returns the place to go on
-    /// after, and nothing once the space is within the limit or nothing can be removed; which of the two, [`Storage`] says.
+    /// alerts; a first step begins with 0. Active problems and alerts with pending deliveries stay, and so do alerts that count for
+    /// nothing. Returns the place to go on after, and nothing once the space is within the limit or all was looked at; which of the
+    /// two, [`Storage`] says.
     async fn make_room(
         &self,
         space_id: SpaceId,
@@ -43,7 +46,7 @@ pub trait SpaceStorage: Send + Sync {
     ) -> Result<Option<i64>, StoreError>;
 }
 
-/// What an alert with so many deliveries counts for, in bytes.
+/// What a new alert with so many deliveries counts for, in bytes. Stores measure one that changed by the same rule, with its revisions.
 pub fn bytes_of(new: &NewAlert, deliveries: usize) -> i64 {
     let bytes = ALERT_BYTES + new.json.len() + DELIVERY_BYTES * deliveries;
     i64::try_from(bytes).unwrap_or(i64::MAX)

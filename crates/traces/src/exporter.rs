@@ -33,11 +33,12 @@ const PATH: &str = "v1/traces";
 /// Why spans can't be posted to a collector.
 #[derive(Debug, thiserror::Error)]
 pub enum CollectorError {
-    /// The address is none. A password in it would be seen in the list of processes.
+    /// The address is none, or holds what may be a secret, which would be seen in the list of processes.
     #[error(
-        "{0:?} must begin with http:// or https:// and hold no password, such as http://localhost:4318"
+        "an address begins with http:// or https:// and holds no password and no query, such as http://localhost:4318; \
+         headers for it stand in the file of --otlp-headers-file"
     )]
-    NotHttp(String),
+    Address,
     /// The client can't be made.
     #[error("the client for the collector can't be made")]
     Client(#[source] reqwest::Error),
@@ -52,11 +53,13 @@ pub struct Collector {
 impl Collector {
     /// The address to post to. `/v1/traces` is added to that of a collector unless it ends so.
     pub fn address(text: &str) -> Result<Url, CollectorError> {
-        let not_http = || CollectorError::NotHttp(text.to_owned());
-        let mut url = Url::parse(text).map_err(|_malformed| not_http())?;
-        let is_plain = url.username().is_empty() && url.password().is_none();
+        let mut url = Url::parse(text).map_err(|_malformed| CollectorError::Address)?;
+        let is_plain = url.username().is_empty()
+            && url.password().is_none()
+            && url.query().is_none()
+            && url.fragment().is_none();
         if !matches!(url.scheme(), "http" | "https") || !is_plain {
-            return Err(not_http());
+            return Err(CollectorError::Address);
         }
         if !url.path().ends_with(PATH) {
             let path = format!("{}/{PATH}", url.path().trim_end_matches('/'));
@@ -93,7 +96,7 @@ impl Collector {
         let answer = request
             .send()
             .await
-            .map_err(|error| error.without_url().to_string())?;
+            .map_err(|error| reason(&error.without_url()))?;
         if answer.status().is_success() {
             return Ok(());
         }
@@ -102,6 +105,18 @@ impl Collector {
             answer.status().as_u16()
         ))
     }
+}
+
+/// Why a request failed, with the causes: the first says no more than that it did.
+fn reason(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(deeper) = cause {
+        text.push_str(": ");
+        text.push_str(&deeper.to_string());
+        cause = deeper.source();
+    }
+    text
 }
 
 fn header(written: &Secret) -> Option<(HeaderName, HeaderValue)> {
@@ -171,21 +186,28 @@ impl Exporter {
         registry.register("spans_dropped", dropped, self.meters.dropped.clone());
     }
 
-    /// Works until the service stops, and then for a moment, in which what is under way ends.
+    /// Works until the service stops, and then for a moment more, at most as long as one request may take: until nothing has come for
+    /// a while. Spans of what ends later are dropped.
     pub async fn run(mut self, stopping: CancellationToken) {
         let mut batch = Vec::with_capacity(BATCH_MAX);
         loop {
-            tokio::select! {
-                () = self.gather(&mut batch) => {}
+            let turn = async {
+                self.gather(&mut batch).await;
+                self.post(&mut batch).await
+            };
+            let has_more = tokio::select! {
+                has_more = turn => has_more,
                 () = stopping.cancelled() => break,
-            }
-            if batch.is_empty() {
+            };
+            if !has_more {
                 return;
             }
-            self.post(&mut batch).await;
         }
-        // What is not taken by then is lost; a stop does not wait for a collector.
-        drop(tokio::time::timeout(REQUEST_MAX, self.post_rest(batch)).await);
+        let rest = self.post_rest(&mut batch);
+        if tokio::time::timeout(REQUEST_MAX, rest).await.is_err() {
+            let lost = batch.len() + self.spans.len();
+            self.meters.dropped.inc_by(lost as u64);
+        }
     }
 
     /// Waits for spans: as many as a request carries, or those that came in a while. None once no more can come. Those that were
@@ -205,31 +227,36 @@ impl Exporter {
     }
 
     /// Posts a batch and what comes after it, until nothing comes for a while.
-    async fn post_rest(&mut self, mut batch: Vec<Span>) {
+    async fn post_rest(&mut self, batch: &mut Vec<Span>) {
         loop {
-            let more = self.spans.recv_many(&mut batch, BATCH_MAX);
+            let more = self.spans.recv_many(batch, BATCH_MAX);
             let more = tokio::time::timeout(LAST_SPANS, more).await;
-            if !batch.is_empty() {
-                self.post(&mut batch).await;
-            }
+            self.post(batch).await;
             if !matches!(more, Ok(1..)) {
                 return;
             }
         }
     }
 
-    async fn post(&mut self, batch: &mut Vec<Span>) {
+    /// Posts a batch and empties it. Returns whether there was anything in it. One that is cancelled on the way is still there, and a
+    /// collector that has it already knows it again by its ids.
+    async fn post(&mut self, batch: &mut Vec<Span>) -> bool {
+        if batch.is_empty() {
+            return false;
+        }
         let body = otlp::request(batch, &self.instance, self.version);
+        let posted = self.collector.post(body).await;
         let count = batch.len() as u64;
         batch.clear();
-        let Err(reason) = self.collector.post(body).await else {
+        let Err(reason) = posted else {
             self.meters.exported.inc_by(count);
-            return;
+            return true;
         };
         self.meters.dropped.inc_by(count);
         if Instant::now() >= self.silent_until {
             self.silent_until = Instant::now() + SAID_EVERY;
             tracing::warn!(reason, "the collector takes no spans, so they are dropped");
         }
+        true
     }
 }

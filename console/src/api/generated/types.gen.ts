@@ -1866,8 +1866,8 @@ export type Usage = {
      */
     quota: Quota;
     /**
-     * The bytes of its stored alerts with their deliveries, about as many as they need in the database. They are counted every few
-     * seconds.
+     * The bytes of its stored alerts with their deliveries, about as many as they need in the database. They are measured every
+     * ten seconds or so.
      */
     stored_bytes: number;
 };

@@ -105,6 +105,17 @@ fn settings_come_from_flags_then_environment_then_file_and_every_fault_is_said()
     );
     assert!(said.contains("did you mean listen?"), "{said}");
     assert!(said.contains("only PostgreSQL has standbys"), "{said}");
+    // A word of TOML that is no text counts only where the setting is one.
+    fs::write(
+        &file,
+        "public-url = true\nretention = 30\nwebhook-connections = 64\n",
+    )
+    .unwrap();
+    let said = String::from_utf8(print(&[]).stderr).unwrap();
+    let no_texts = said
+        .lines()
+        .filter(|line| line.contains("must be a string"));
+    assert_eq!((no_texts.count(), said.lines().count()), (2, 2), "{said}");
     // What a parser shows of the file may be a secret.
     fs::write(&file, "\ndatabase-url = \"postgres://a:hunter2@h/d\n").unwrap();
     let said = String::from_utf8(print(&[]).stderr).unwrap();

@@ -176,7 +176,19 @@ async fn a_space_that_is_full_of_open_problems_is_refused_until_they_end() {
     );
     assert_eq!(post_batch(&world, "free", 1).await.status, 200);
 
-    let listed = world.get("/spaces/data/alerts").await.body;
+    // What ends a problem comes in, alone or beside what is refused.
+    let end = |key: &str| json!({"alert_type": "dq_alert", "title": "t", "severity": "low", "status": "resolved", "dedup_key": key});
+    assert_eq!(
+        world.post("/spaces/data/alerts", &end("0")).await.status,
+        202
+    );
+    let mixed = json!([alerts(1)[0], end("1")]);
+    let refused = world.post("/spaces/data/alerts/batch", &mixed).await;
+    assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
+    let active = world.get("/spaces/data/alerts?status=active").await.body;
+    assert_eq!(active["items"].as_array().unwrap().len(), 2);
+
+    let listed = world.get("/spaces/data/alerts?status=active").await.body;
     for alert in listed["items"].as_array().unwrap() {
         let resolve = format!(
             "/spaces/data/alerts/{}/resolve",

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use alert_connectors_torture::{Plan, kill};
+use alert_connectors_torture::{Plan, Standby, kill};
 
 use crate::world::PROGRAM;
 
@@ -14,7 +14,7 @@ async fn kills_lose_nothing_and_repeat_at_most_four_requests() {
         seed: 7,
         pause: Duration::from_millis(5),
         replicas: 0,
-        has_standby: false,
+        standby: Standby::None,
         between: Duration::ZERO,
     };
     let figures = kill(&plan).await.unwrap();

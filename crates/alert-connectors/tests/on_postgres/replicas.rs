@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use alert_connectors_inbox::{Behaviour, Message};
-use alert_connectors_torture::{Plan, database, failover, replicas};
+use alert_connectors_torture::{Plan, Standby, database, failover, replicas};
 use reqwest::Method;
 use serde_json::{Value, json};
 use url::Url;
@@ -307,7 +307,7 @@ fn plan(rounds: usize, between: Duration) -> Plan {
         seed: 7,
         pause: Duration::from_millis(5),
         replicas: 2,
-        has_standby: false,
+        standby: Standby::None,
         between,
     }
 }
@@ -330,7 +330,7 @@ async fn a_database_that_goes_away_loses_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_machine_that_dies_loses_nothing() {
     let plan = Plan {
-        has_standby: true,
+        standby: Standby::Promoted,
         ..plan(1, Duration::from_millis(500))
     };
     let figures = failover(&plan).await.unwrap();

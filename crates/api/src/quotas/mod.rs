@@ -10,12 +10,15 @@ use std::{
 };
 
 use alert_connectors_model::{Slug, Space};
-use alert_connectors_store::Storage;
+use alert_connectors_store::{PreparedAlert, Storage};
 use jiff::Timestamp;
 
 pub(crate) use use_count::{Paid, QuotaUse};
 
-use crate::{ApiError, App, accept::Grant};
+use crate::{
+    ApiError, App,
+    accept::{Grant, is_end},
+};
 
 /// How much a space may have. What is `None` has no limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -29,7 +32,7 @@ pub struct Quota {
     /// Connectors, beside the limit of 500 that every space has.
     pub connectors: Option<NonZeroU32>,
     /// Bytes of stored alerts, by the measure of [`Storage`]. Beyond them the space loses its oldest history; alerts are refused once
-    /// nothing can be removed: open problems and alerts with pending deliveries stay.
+    /// nothing can be removed: open problems and alerts with pending deliveries stay. What ends a problem is stored all the same.
     pub stored_bytes: Option<NonZeroU64>,
 }
 
@@ -88,8 +91,8 @@ impl Limit {
                 )
             }
             Self::StoredBytes(most) => format!(
-                "The space stores as much as it may, and nothing of it is old enough to go: the limit {name} is {most}. \
-                 Resolve open problems, and repair or delete connectors with pending deliveries."
+                "The space stores as much as it may: the limit {name} is {most}, and all that is left are open problems and alerts \
+                 with pending deliveries. Resolve the problems, and repair or switch off the connectors. What ends a problem is stored."
             ),
         };
         let detail = format!("{what} Repeat the request after the time in Retry-After.");
@@ -106,13 +109,6 @@ impl App {
     ) -> Result<Option<Paid>, ApiError> {
         let space = &grant.roster.space;
         let quota = self.quotas.of(space);
-        if let Some(most) = quota.stored_bytes
-            && self.storage(space).await?.is_full
-        {
-            let limit = Limit::StoredBytes(most);
-            self.meters.over_quota(limit.name());
-            return Err(limit.refusal(FULL_FOR));
-        }
         if quota.alerts_per_day.is_some() {
             self.alerts_today(space).await?;
         }
@@ -123,6 +119,23 @@ impl App {
             self.meters.over_quota(limit.name());
             limit.refusal(wait)
         })
+    }
+
+    /// Refuses alerts where the space is full. Only what would empty it is let in: ends of problems.
+    pub(crate) async fn has_room(
+        &self,
+        space: &Space,
+        alerts: &[PreparedAlert],
+    ) -> Result<(), ApiError> {
+        let Some(most) = self.quotas.of(space).stored_bytes else {
+            return Ok(());
+        };
+        if alerts.iter().all(is_end) || !self.storage(space).await?.is_full {
+            return Ok(());
+        }
+        let limit = Limit::StoredBytes(most);
+        self.meters.over_quota(limit.name());
+        Err(limit.refusal(FULL_FOR))
     }
 
     /// Gives back what a request paid for alerts that were not stored: the store failed, or has had them already.

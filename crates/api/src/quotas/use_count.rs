@@ -125,10 +125,15 @@ impl QuotaUse {
         Err(count.let_in)
     }
 
-    /// How much a space stores, unless the store is to be asked. One caller asks; the others go on with what is known.
+    /// How much a space stores, unless the store is to be asked. One caller asks; the others go on with what is known, which is nothing
+    /// at first.
     pub(super) fn storage(&self, space: SpaceId) -> Option<Storage> {
         let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (storage, looked_at) = uses.storages.get_mut(&space)?;
+        let Some((storage, looked_at)) = uses.storages.get_mut(&space) else {
+            uses.storages
+                .insert(space, (Storage::default(), Instant::now()));
+            return None;
+        };
         if looked_at.elapsed() < LOOKED_EVERY {
             return Some(*storage);
         }

@@ -1,11 +1,14 @@
 //! Takes what tools post to an incoming webhook of Slack or Teams, and answers as the platform does. The key stands in the address,
 //! since such tools can be given nothing else.
 
+use std::sync::Arc;
+
 use alert_connectors_ingest::{HookOptions, HookRefusal, HookShape, read_hook};
 use alert_connectors_model::{
     Alert, AlertStatus, AlertType, KeyScope, ParsedAlert, Severity, Slug, is_slip_of,
 };
 use alert_connectors_store::PreparedAlert;
+use alert_connectors_traces::RequestTrace;
 use axum::{
     body::Body,
     extract::{RawQuery, State},
@@ -84,18 +87,34 @@ async fn store(
     alert: &PreparedAlert,
     headers: &HeaderMap,
 ) -> Result<(), ApiError> {
-    let posting = |alert| PostRequest {
+    let trace = app.begin_trace(headers);
+    let space = Arc::clone(&grant.roster.space);
+    let store = async || {
+        let stored = app
+            .accept_unrecorded(gate, grant.clone(), posting(alert, trace))
+            .await?;
+        if !stored.alerts.iter().any(|one| one.accepted.is_stored) {
+            let news = news_of(alert);
+            app.accept_unrecorded(gate, grant.clone(), posting(&news, trace))
+                .await?;
+        }
+        Ok(())
+    };
+    let stored = store().await;
+    if let Some(trace) = trace {
+        app.record_request(trace, &space, 1, stored.as_ref().err());
+    }
+    stored
+}
+
+const fn posting(alert: &PreparedAlert, trace: Option<RequestTrace>) -> PostRequest<'_> {
+    PostRequest {
         alerts: std::slice::from_ref(alert),
         idempotency: None,
         leaves_out_idle_ends: true,
         listed_max: 0,
-        trace: app.begin_trace(headers),
-    };
-    let stored = app.accept(gate, grant.clone(), posting(alert)).await?;
-    if !stored.alerts.iter().any(|one| one.accepted.is_stored) {
-        app.accept(gate, grant, posting(&news_of(alert))).await?;
+        trace,
     }
-    Ok(())
 }
 
 /// An end as a message like any other, since the tool means it to be read.

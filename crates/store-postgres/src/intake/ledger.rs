@@ -2,7 +2,7 @@
 //! written. Nothing here touches the database.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     convert::Infallible,
     sync::Arc,
 };
@@ -27,6 +27,8 @@ pub(super) struct GroupRows {
     pub(super) next_delivery: i64,
     pub(super) alerts: Vec<AlertRow>,
     pub(super) changed: BTreeMap<i64, ChangedAlertRow>,
+    /// Alerts, new ones among them, that are to be measured again.
+    pub(super) updated: BTreeSet<i64>,
     pub(super) revisions: Vec<RevisionRow>,
     pub(super) deliveries: Vec<DeliveryRow>,
     pub(super) answers: HashMap<AnswerKey, KeptAnswer>,
@@ -135,6 +137,7 @@ impl<'n> GroupLedger<'n> {
                 next_delivery: facts.next_delivery,
                 alerts: Vec::new(),
                 changed: BTreeMap::new(),
+                updated: BTreeSet::new(),
                 revisions: Vec::new(),
                 deliveries: Vec::new(),
                 answers: HashMap::new(),
@@ -286,6 +289,7 @@ impl Ledger for GroupLedger<'_> {
         problem: &Problem,
         json: &Arc<str>,
     ) -> Result<(), Infallible> {
+        self.rows.updated.insert(problem.seq);
         if let Some(row) = self.rows.new_alert(problem.seq) {
             row.alert = Arc::clone(&problem.alert);
             row.json = Arc::clone(json);

@@ -33,6 +33,8 @@ const INSERT: &str = "WITH numbered AS (UPDATE numbering SET next_alert = $1, ne
     INSERT INTO deliveries (connector_no, seq, created_at, id, alert_seq, kind, state, trace)
     SELECT unnest($15::int8[]), unnest($16::int8[]), unnest($17::int8[]), unnest($18::uuid[]), unnest($19::int8[]), unnest($20::int2[]), 0,
         unnest($22::bytea[])";
+const NOTE_CHANGES: &str =
+    "INSERT INTO changed_alerts (seq) SELECT unnest($1::int8[]) ON CONFLICT DO NOTHING";
 const KEEP_REVISIONS: &str = "INSERT INTO alert_revisions (alert_seq, first_delivery, content)
     SELECT * FROM unnest($1::int8[], $2::int8[], $3::text[])";
 const KEEP_ANSWERS: &str =
@@ -45,9 +47,10 @@ const FORGET_ANSWERS: &str = "DELETE FROM idempotency WHERE (space_no, route, ke
     (SELECT space_no, route, key FROM idempotency WHERE created_at <= $1 ORDER BY created_at LIMIT $2)";
 
 /// Every statement that writes.
-pub(super) const STATEMENTS: [&str; 6] = [
+pub(super) const STATEMENTS: [&str; 7] = [
     CHANGE_ALERTS,
     INSERT,
+    NOTE_CHANGES,
     KEEP_REVISIONS,
     KEEP_ANSWERS,
     FORGET_ANSWERS,
@@ -68,6 +71,7 @@ pub(super) async fn write(
         // First of all, since a problem that is closed makes room for the next of its name.
         change_alerts(connection, rows),
         insert(connection, rows),
+        note_changes(connection, rows),
         keep_revisions(connection, rows),
         zones::note(connection, zones),
         keep_answers(connection, rows),
@@ -221,6 +225,14 @@ impl Deliveries {
         }
         columns
     }
+}
+
+async fn note_changes(connection: &Connection, rows: &GroupRows) -> Result<(), StoreError> {
+    if rows.updated.is_empty() {
+        return Ok(());
+    }
+    let seqs: Vec<i64> = rows.updated.iter().copied().collect();
+    connection.run(NOTE_CHANGES, &[&seqs]).await.map(drop)
 }
 
 async fn keep_revisions(connection: &Connection, rows: &GroupRows) -> Result<(), StoreError> {

@@ -19,6 +19,8 @@ fn statements() -> Vec<String> {
         include_str!("../../src/ledger.rs"),
         include_str!("../../src/queue.rs"),
         include_str!("../../src/spaces.rs"),
+        include_str!("../../src/storage.rs"),
+        include_str!("../../src/stored_bytes.rs"),
         include_str!("../../src/destination_health.rs"),
         include_str!("../../src/upkeep.rs"),
         include_str!("../../src/zones.rs"),

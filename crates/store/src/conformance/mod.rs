@@ -61,6 +61,7 @@ macro_rules! conformance {
             a_summary_counts_each_alert_once,
             a_summary_names_the_most_frequent_kinds,
             what_a_space_stores_is_counted_and_goes_with_its_alerts,
+            what_is_added_to_a_problem_counts,
             a_space_that_stores_too_much_loses_its_oldest_history,
             what_waits_and_open_problems_fill_a_space,
             an_alert_of_another_space_is_absent,

@@ -73,6 +73,30 @@ pub async fn what_a_space_stores_is_counted_and_goes_with_its_alerts(world: Worl
     assert_eq!(world.storage().await.bytes, 0);
 }
 
+/// A problem counts for what it says by now, for what it said before, and for its follow-ups.
+pub async fn what_is_added_to_a_problem_counts(world: World) {
+    world.connect("").await;
+    let short = world.post(r#","dedup_key":"k""#).await.id;
+    let first = world.counted().await.bytes;
+    let long = format!(r#","dedup_key":"k","description":"{}""#, "d".repeat(9_000));
+    world.post(&long).await;
+    assert_eq!(
+        world.storage().await.bytes,
+        first,
+        "measured a little later"
+    );
+    let grown = world.counted().await.bytes;
+    assert!((first + 9_000..first + 12_000).contains(&grown), "{grown}");
+    // What it is by now goes with it, also if it changes before that is measured.
+    world
+        .post(r#","dedup_key":"k","description":"short""#)
+        .await;
+    let space = world.space_id().await;
+    world.store.erase(space, Erasure::One(short)).await.unwrap();
+    assert_eq!(world.storage().await.bytes, 0);
+    assert_eq!(world.counted().await.bytes, 0);
+}
+
 /// The oldest alerts go first, no more than need to, and those of other spaces stay.
 pub async fn a_space_that_stores_too_much_loses_its_oldest_history(world: World) {
     let other = Space {

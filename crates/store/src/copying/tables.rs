@@ -65,7 +65,7 @@ use CopiedKind::{Bytes, Flag, Id, Number, Text};
 
 /// Everything that both stores keep, in an order in which no row refers to one that comes later. Versions are left out: they count
 /// changes for servers that run. So is what a store makes of other rows.
-pub const COPIED_TABLES: [CopiedTable; 19] = [
+pub const COPIED_TABLES: [CopiedTable; 20] = [
     table(
         "users",
         &[
@@ -199,7 +199,10 @@ pub const COPIED_TABLES: [CopiedTable; 19] = [
             ("count", Number),
         ],
     ),
-    table("counting", &[("one", Number), ("counted", Number)]),
+    table(
+        "counting",
+        &[("one", Number), ("counted", Number), ("measured", Number)],
+    ),
     table(
         "stored_bytes",
         &[("space_no", Number), ("bytes", Number), ("is_full", Flag)],
@@ -223,6 +226,7 @@ pub const COPIED_TABLES: [CopiedTable; 19] = [
             ("bytes", Number),
         ],
     ),
+    in_steps("changed_alerts", "seq", &[("seq", Number)]),
     in_steps(
         "alert_revisions",
         "alert_seq",

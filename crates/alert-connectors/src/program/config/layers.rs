@@ -190,7 +190,15 @@ impl Layers {
             };
             let values: Option<Vec<String>> = match value {
                 toml::Value::String(text) => Some(vec![text]),
-                toml::Value::Boolean(_) | toml::Value::Integer(_) => Some(vec![value.to_string()]),
+                toml::Value::Boolean(_) if *name == "require-standby" => {
+                    Some(vec![value.to_string()])
+                }
+                toml::Value::Integer(_) if *name == "webhook-connections" => {
+                    Some(vec![value.to_string()])
+                }
+                toml::Value::Integer(_) | toml::Value::Float(_) if *name == "otlp-sample-ratio" => {
+                    Some(vec![value.to_string()])
+                }
                 toml::Value::Array(items) if *repeatable => items
                     .into_iter()
                     .map(|item| item.as_str().map(str::to_owned))
@@ -269,7 +277,7 @@ fn quoted(text: &str) -> String {
 
 /// Credentials inside URLs are not shown.
 fn masked(name: &str, value: &str) -> String {
-    if !matches!(name, "proxy" | "database-url") {
+    if !matches!(name, "proxy" | "database-url" | "otlp-endpoint") {
         return value.to_owned();
     }
     match Url::parse(value) {
@@ -280,6 +288,10 @@ fn masked(name: &str, value: &str) -> String {
                 .map(|port| format!(":{port}"))
                 .unwrap_or_default();
             format!("{}://…@{host}{port}{}", url.scheme(), url.path())
+        }
+        Ok(mut url) if name == "otlp-endpoint" && url.query().is_some() => {
+            url.set_query(Some("…"));
+            url.into()
         }
         _ => value.to_owned(),
     }

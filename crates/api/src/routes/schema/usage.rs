@@ -14,8 +14,8 @@ answers! {
         day_ends_at: String,
         /// Its connectors.
         connectors: usize,
-        /// The bytes of its stored alerts with their deliveries, about as many as they need in the database. They are counted every few
-        /// seconds.
+        /// The bytes of its stored alerts with their deliveries, about as many as they need in the database. They are measured every
+        /// ten seconds or so.
         stored_bytes: u64,
         /// Whether alerts are refused, since the space stores as much as it may and nothing of it can be removed.
         is_full: bool,

@@ -141,6 +141,8 @@ postgresql:
             .current_dir(self.folder.path())
             .env("HOME", self.folder.path())
             .stdin(Stdio::null())
+            // With what it starts, such as initdb, it can be ended as one.
+            .process_group(0)
             .stdout(log.try_clone()?)
             .stderr(log);
         command
@@ -170,15 +172,15 @@ postgresql:
             .join(format!("{name}.data/postmaster.pid"));
         // Patroni first, or it would start its server again.
         if let Some(mut process) = self.members[at].process.take() {
-            process.kill()?;
+            let group = format!("-{}", process.id());
+            kill(&group)?;
             process.wait()?;
         }
-        let pid = fs::read_to_string(pid_file).unwrap_or_default();
+        let pid = fs::read_to_string(&pid_file).unwrap_or_default();
         if let Some(pid) = pid.lines().next() {
-            Command::new("kill")
-                .args(["-KILL", pid])
-                .stderr(Stdio::null())
-                .status()?;
+            kill(pid)?;
+            // Another process may have this number later.
+            fs::remove_file(&pid_file)?;
         }
         Ok(())
     }
@@ -278,6 +280,14 @@ fn raft(folder: &Path, name: &str, ports: [u16; 3], own: usize) -> String {
         address(&ports[own]),
         others.join(", ")
     )
+}
+
+/// Kills a process, or a group of them by its negative number; one that has ended already is no fault.
+fn kill(process: &str) -> anyhow::Result<()> {
+    let mut command = Command::new("kill");
+    command.args(["-KILL", "--", process]).stderr(Stdio::null());
+    command.status()?;
+    Ok(())
 }
 
 /// Ports that are free now.

@@ -3,7 +3,8 @@
 # of its own. What is written is in memory, and gone with the namespace.
 set -eu
 package=$1
-layer=$(mktemp -d)
+# A folder that every system has: nothing is left of it.
+layer=/mnt
 mount -t tmpfs none "$layer"
 mkdir "$layer/upper" "$layer/work" "$layer/system"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$layer/upper,workdir=$layer/work" "$layer/system"

@@ -18,8 +18,12 @@ const PROGRAM_BYTES_MAX: u64 = 20_000_000;
 
 /// Where the manifest of the Debian package finds what belongs into it.
 const PACKAGES: &str = "target/packages";
-/// Where packages of a release are while one is checked.
+/// Where packages of a release are while one is checked in their place.
 const MADE_BEFORE: &str = "target/packages.made";
+/// Stands beside a package that is only checked.
+const CHECKED: &str = "checked";
+/// Whoever makes packages or checks one has it locked.
+const LOCK: &str = "target/packages.lock";
 
 /// Builds a release and makes packages of it in `target/packages`: the stripped program with its debug information apart, a
 /// Debian package, and a list of what is inside.
@@ -32,7 +36,12 @@ pub(crate) fn make() -> anyhow::Result<()> {
         "--package",
         "alert-connectors",
     ])?;
+    let _alone = alone()?;
     let packages = root().join(PACKAGES);
+    if packages.exists() {
+        fs::remove_dir_all(&packages)?;
+    }
+    fs::create_dir_all(&packages)?;
     let size = debian(&root().join("target/release/alert-connectors"), &packages)?;
     if size > PROGRAM_BYTES_MAX {
         bail!("the stripped program has {size} bytes, which is more than {PROGRAM_BYTES_MAX}");
@@ -54,39 +63,61 @@ pub(crate) fn check(built: &Path) -> anyhow::Result<()> {
     let strict = ["--fail-on=error,warning", "--suppress-tags-from-file"];
     let known = "deploy/debian/lintian-known";
     program(&lintian, &[&strict[..], &[known, &package]].concat())?;
+    debian_program("ADDUSER", "/usr/sbin/adduser", "adduser")?;
     install(&package)
+}
+
+/// Waits until nobody else makes or checks packages, and keeps others waiting until it is dropped.
+fn alone() -> anyhow::Result<fs::File> {
+    let lock = fs::File::create(root().join(LOCK))?;
+    lock.lock()?;
+    Ok(lock)
 }
 
 /// Keeps the packages of a release while another one is checked in their place.
 struct Aside {
     packages: PathBuf,
     before: PathBuf,
+    _alone: fs::File,
 }
 
 impl Aside {
     fn begin() -> anyhow::Result<Self> {
-        let (packages, before) = (root().join(PACKAGES), root().join(MADE_BEFORE));
-        // What a check that was broken off left is none of a release.
-        if packages.exists() && !before.exists() {
-            fs::rename(&packages, &before)?;
+        let aside = Self {
+            packages: root().join(PACKAGES),
+            before: root().join(MADE_BEFORE),
+            _alone: alone()?,
+        };
+        // A check that was broken off has left its own.
+        aside.end();
+        if aside.packages.exists() {
+            if aside.before.exists() {
+                fs::remove_dir_all(&aside.before)?;
+            }
+            fs::rename(&aside.packages, &aside.before)?;
         }
-        Ok(Self { packages, before })
+        fs::create_dir_all(&aside.packages)?;
+        fs::write(aside.packages.join(CHECKED), "")?;
+        Ok(aside)
+    }
+
+    /// Puts the packages of a release back in the place of one that was checked.
+    fn end(&self) {
+        if self.packages.join(CHECKED).exists() {
+            drop(fs::remove_dir_all(&self.packages));
+            drop(fs::rename(&self.before, &self.packages));
+        }
     }
 }
 
 impl Drop for Aside {
     fn drop(&mut self) {
-        drop(fs::remove_dir_all(&self.packages));
-        drop(fs::rename(&self.before, &self.packages));
+        self.end();
     }
 }
 
 /// Makes a Debian package of a program in an empty folder. Returns the size of the stripped program in bytes.
 fn debian(built: &Path, packages: &Path) -> anyhow::Result<u64> {
-    if packages.exists() {
-        fs::remove_dir_all(packages)?;
-    }
-    fs::create_dir_all(packages)?;
     let size = strip(built, packages)?;
     manual(packages)?;
     changelog(packages)?;
@@ -116,15 +147,36 @@ fn found_in(packages: &Path) -> anyhow::Result<PathBuf> {
 
 /// Installs, uses, removes and purges a package. What is written on the way goes to a layer over this system, in a namespace of its own.
 fn install(package: &str) -> anyhow::Result<()> {
-    let user = Command::new("id").arg("-u").output()?;
-    if user.stdout != b"0\n" {
-        talk(format_args!(
-            "the package is not installed, which takes root: run the tests as root, or in a container"
-        ));
+    if let Some(reason) = no_layer()? {
+        talk(format_args!("the package is not installed: {reason}"));
         return Ok(());
     }
     let script = "xtask/src/installed.sh";
     program("unshare", &["--mount", "sh", script, package])
+}
+
+/// Why there can be no layer over this system, if so.
+fn no_layer() -> anyhow::Result<Option<&'static str>> {
+    let succeeds = |name: &str, arguments: &[&str]| {
+        let mut command = Command::new(name);
+        let output = command.args(arguments).output();
+        output.with_context(|| format!("{name} can't be started"))
+    };
+    if succeeds("id", &["-u"])?.stdout != b"0\n" {
+        return Ok(Some("that takes root"));
+    }
+    if !succeeds("unshare", &["--mount", "true"])?.status.success() {
+        return Ok(Some("this container may not mount anything"));
+    }
+    for place in ["/usr", "/var"] {
+        if succeeds("mountpoint", &["--quiet", place])?
+            .status
+            .success()
+        {
+            return Ok(Some("the system is spread over several file systems"));
+        }
+    }
+    Ok(None)
 }
 
 /// Takes the debug information out of a program, into a file that debuggers find beside it. Returns the size of what is left, in bytes.

@@ -36,32 +36,37 @@ impl Retention {
                 () = self.round(&mut walks) => {}
                 () = stopping.cancelled() => return,
             }
+            // A space that is not done yet goes on at once.
+            let pause = if walks.is_empty() { EVERY } else { PAUSE };
             tokio::select! {
-                () = tokio::time::sleep(EVERY) => {}
+                () = tokio::time::sleep(pause) => {}
                 () = stopping.cancelled() => return,
             }
         }
     }
 
-    /// Tidies, and makes some room in each space that stores too much. `walks` is how far it has come in each.
+    /// Tidies, and makes some room in each space that stores too much. `walks` is how far it has come in those that are not done.
     async fn round(&self, walks: &mut HashMap<SpaceId, i64>) {
         said(self.tidy().await);
         let storages = match self.store.storages().await {
             Ok(storages) => storages,
-            Err(error) => return said(Err(error)),
+            Err(error) => {
+                walks.clear();
+                return said(Err(error));
+            }
         };
         walks.retain(|id, _| storages.iter().any(|(space, _)| space.id == *id));
         for (space, storage) in storages {
             let bytes_max = self.quotas.of(&space).stored_bytes;
             let bytes_max = bytes_max.map_or(u64::MAX, std::num::NonZeroU64::get);
+            let mut after = walks.remove(&space.id).unwrap_or(0);
             // What was full may have got a larger limit.
             if storage.bytes <= bytes_max && !storage.is_full {
-                walks.remove(&space.id);
                 continue;
             }
-            let after = walks.remove(&space.id).unwrap_or(0);
-            match self.make_room(space.id, bytes_max, after).await {
-                Ok(further) => walks.extend(further.map(|further| (space.id, further))),
+            match self.make_room(space.id, bytes_max, &mut after).await {
+                Ok(true) => {}
+                Ok(false) => drop(walks.insert(space.id, after)),
                 Err(error) => said(Err(error)),
             }
         }
@@ -83,22 +88,21 @@ impl Retention {
         }
     }
 
-    /// Goes on with a space for some steps, so that it does not hold up the others. Returns how far it came, unless it is done.
+    /// Goes on with a space for some steps, so that it does not hold up the others. Returns whether it is done.
     async fn make_room(
         &self,
         space: SpaceId,
         bytes_max: u64,
-        after: i64,
-    ) -> Result<Option<i64>, StoreError> {
-        let mut after = after;
+        after: &mut i64,
+    ) -> Result<bool, StoreError> {
         for _ in 0..STEPS_A_ROUND {
-            let Some(further) = self.store.make_room(space, bytes_max, after).await? else {
-                return Ok(None);
+            let Some(further) = self.store.make_room(space, bytes_max, *after).await? else {
+                return Ok(true);
             };
-            after = further;
+            *after = further;
             tokio::time::sleep(PAUSE).await;
         }
-        Ok(Some(after))
+        Ok(false)
     }
 }
 

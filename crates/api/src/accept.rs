@@ -3,7 +3,7 @@
 //! A request that causes many deliveries is stored in steps, each in a commit that other requests share. So none of them
 //! waits for a whole fan-out, and no more than a step of it is in memory.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use alert_connectors_feed::SpaceEvent;
 use alert_connectors_model::{AlertStatus, KeyId, SpaceId};
@@ -97,9 +97,19 @@ pub(crate) struct PostRequest<'p> {
     pub(crate) trace: Option<RequestTrace>,
 }
 
-/// Whether an alert may end a problem.
-pub(crate) fn is_end(alert: &PreparedAlert) -> bool {
-    alert.alert.status == AlertStatus::Resolved && alert.alert.dedup_key.is_some()
+/// The alerts that may end a problem, but for those whose problem the same request opens or repeats.
+fn ends_among(alerts: &[PreparedAlert]) -> Vec<PreparedAlert> {
+    let of = |status| move |one: &&PreparedAlert| one.alert.status == status;
+    let opened = alerts.iter().filter(of(AlertStatus::Active));
+    let opened: HashSet<_> = opened
+        .filter_map(|one| one.alert.dedup_key.as_ref())
+        .collect();
+    let ends = alerts.iter().filter(of(AlertStatus::Resolved));
+    let ends = ends.filter(|one| {
+        let key = one.alert.dedup_key.as_ref();
+        key.is_some_and(|key| !opened.contains(key))
+    });
+    ends.cloned().collect()
 }
 
 impl App {
@@ -129,24 +139,40 @@ impl App {
         grant: Grant,
         posting: PostRequest<'_>,
     ) -> Result<StoredAlerts, ApiError> {
-        let room = self.has_room(&grant.roster.space, posting.alerts).await;
-        let refused = match room {
-            Ok(()) => return self.accept_within_quota(poster, grant, posting).await,
-            Err(refused) => refused,
-        };
-        // What ends problems makes room, so it is stored although the request is refused. A repeat of it changes nothing.
-        let ends = posting.alerts.iter().filter(|alert| is_end(alert));
-        let ends: Vec<PreparedAlert> = ends.cloned().collect();
-        if !ends.is_empty() {
-            let ends = PostRequest {
-                alerts: &ends,
-                idempotency: None,
-                leaves_out_idle_ends: true,
-                ..posting
-            };
-            self.accept_within_quota(poster, grant, ends).await?;
+        match self.refusal_if_full(&grant.roster.space).await? {
+            None => self.accept_within_quota(poster, grant, posting).await,
+            Some(refusal) => self.accept_ends(poster, grant, posting, refusal).await,
         }
-        Err(refused)
+    }
+
+    /// Of a request to a full space, stores what ends problems, which makes room. All else is refused, and so is the request unless
+    /// there was nothing else in it.
+    async fn accept_ends(
+        &self,
+        poster: &impl Poster,
+        grant: Grant,
+        posting: PostRequest<'_>,
+        refusal: ApiError,
+    ) -> Result<StoredAlerts, ApiError> {
+        let ends = ends_among(posting.alerts);
+        let is_all = ends.len() == posting.alerts.len();
+        // A part of a request has no key of its own, by which a repeat could be told from another request.
+        if ends.is_empty() || (!is_all && posting.idempotency.is_some()) {
+            return Err(refusal);
+        }
+        let may_leave_out = posting.leaves_out_idle_ends;
+        let ends = PostRequest {
+            alerts: &ends,
+            leaves_out_idle_ends: true,
+            ..posting
+        };
+        let stored = self.accept_within_quota(poster, grant, ends).await?;
+        let is_whole = stored.alerts.iter().all(|one| one.accepted.is_stored);
+        if is_all && (is_whole || may_leave_out) {
+            Ok(stored)
+        } else {
+            Err(refusal)
+        }
     }
 
     async fn accept_within_quota(

@@ -17,7 +17,7 @@ use crate::{
     body_budget::BodyBudget,
     date_header::DateHeader,
     meters::ApiMeters,
-    quotas::{QuotaUse, Quotas},
+    quotas::{Limit, QuotaUse, Quotas},
     resting_queue::RestingQueue,
     rosters::Rosters,
     routes::{METRICS_PREFIX, sign_in_limit::SignInLimit},
@@ -123,6 +123,9 @@ impl App {
     pub fn new(options: AppOptions) -> Self {
         let (meters, mut registry) = (ApiMeters::default(), options.registry);
         meters.register(registry.sub_registry_with_prefix(METRICS_PREFIX));
+        for limit in Limit::NAMES {
+            meters.has_limit(limit);
+        }
         Self(Arc::new(AppParts {
             passwords: Passwords::new(Arc::clone(&options.random)),
             store: options.store,

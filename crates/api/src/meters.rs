@@ -94,6 +94,11 @@ impl ApiMeters {
         self.alerts.inc_by(alerts as u64);
     }
 
+    /// There is a limit of this name. It is shown from the start, so that the first refusal is seen as a change.
+    pub(crate) fn has_limit(&self, limit: &'static str) {
+        drop(self.over_quota.get_or_create(&OverQuota { limit }));
+    }
+
     /// A request was refused for a limit of this name.
     pub(crate) fn over_quota(&self, limit: &'static str) {
         self.over_quota.get_or_create(&OverQuota { limit }).inc();

@@ -7,8 +7,11 @@ ALTER TABLE alerts ADD COLUMN bytes bigint NOT NULL DEFAULT 0;
 -- The last alert that is measured. Those after it are in no sum. The previous version does not move it.
 ALTER TABLE counting ADD COLUMN measured bigint NOT NULL DEFAULT 0;
 UPDATE counting SET measured = counted;
--- Alerts that changed since they were stored, and are to be measured again.
-CREATE TABLE changed_alerts (seq bigint PRIMARY KEY REFERENCES alerts ON DELETE CASCADE);
+-- By how much alerts grew that changed since they were stored. It is added to what they count for a little later.
+CREATE TABLE alert_growth (
+    seq   bigint PRIMARY KEY REFERENCES alerts ON DELETE CASCADE,
+    bytes bigint NOT NULL
+);
 -- The measured alerts of each space together.
 CREATE TABLE stored_bytes (
     space_no bigint PRIMARY KEY,

@@ -12,6 +12,7 @@ use crate::{
     PostgresStore,
     alerts::uuid,
     connection::{Change, Connection},
+    stored_bytes,
     users::user,
 };
 
@@ -117,7 +118,8 @@ impl Spaces for PostgresStore {
         let Some((no, _, _)) = by_slug(change.connection(), slug).await? else {
             return change.end(SpaceChange::Absent).await;
         };
-        // First of all locks: a group of alerts writes to the tables that are emptied here.
+        stored_bytes::hold(&change).await?;
+        // A group of alerts writes to the tables that are emptied here.
         change.block_intake().await?;
         let mut events = Vec::new();
         for row in change.rows(DESTINATIONS, &[&no]).await? {

@@ -23,13 +23,14 @@ const ALL: &str = "FROM stored_bytes b JOIN spaces s ON s.no = b.space_no";
 // By primary key.
 const SET_FULL: &str = "UPDATE stored_bytes SET is_full = $2 WHERE space_no = $1";
 // By alerts_by_severity, severity by severity, which the order demands; by deliveries_by_alert. Alerts from before they were measured
-// are left to retention: without them the space is no smaller.
-const OLDEST: &str = "SELECT a.seq, a.bytes, (a.status = 0 AND a.dedup_key IS NOT NULL) OR EXISTS
+// stay: without them the space is no smaller.
+const OLDEST: &str = "SELECT a.seq, a.bytes, a.bytes = 0 OR (a.status = 0 AND a.dedup_key IS NOT NULL) OR EXISTS
         (SELECT FROM deliveries d WHERE d.alert_seq = a.seq AND d.state = 0)
     FROM unnest('{0,1,2,3}'::int2[]) AS one (severity) CROSS JOIN LATERAL
         (SELECT seq, bytes, status, dedup_key FROM alerts WHERE space_no = $1 AND severity = one.severity AND seq > $2
-            AND seq <= (SELECT measured FROM counting WHERE one = 1) AND bytes > 0 ORDER BY space_no, severity, seq LIMIT $3) a
+            AND seq <= (SELECT measured FROM counting WHERE one = 1) ORDER BY space_no, severity, seq LIMIT $3) a
     ORDER BY a.seq LIMIT $3";
+
 #[async_trait]
 impl SpaceStorage for PostgresStore {
     async fn storage(&self, space_id: SpaceId) -> Result<Storage, StoreError> {

@@ -4,7 +4,7 @@ use alert_connectors_store::{StoreError, storage::MEASURED_A_STEP};
 
 use crate::connection::Change;
 
-// By primary key. Held by all who add to the stored bytes of a space or take from them, before anything else that they lock: who removes
+// By primary key. Held by all who add to the stored bytes of a space or take from them, before they lock anything but identity: who removes
 // an alert knows then whether it is measured. It says up to where the next step measures.
 const HOLD: &str =
     "SELECT measured, least(counted, measured + $1) FROM counting WHERE one = 1 FOR UPDATE";
@@ -16,16 +16,14 @@ const ADD: &str = "INSERT INTO stored_bytes AS b (space_no, bytes)
 // By primary key.
 const MEASURED: &str = "UPDATE counting SET measured = $1 WHERE one = 1";
 // By primary key.
-const CHANGED: &str = "SELECT seq FROM changed_alerts WHERE seq <= $1 ORDER BY seq LIMIT $2";
-// By primary keys, and by deliveries_by_alert: what `bytes_of` says of a new alert, and the revisions.
-const GROW: &str = "WITH grown AS MATERIALIZED (SELECT a.seq, a.space_no, 256 + octet_length(a.content)
-        + 256 * (SELECT count(*) FROM deliveries d WHERE d.alert_seq = a.seq)
-        + coalesce((SELECT sum(octet_length(r.content)) FROM alert_revisions r WHERE r.alert_seq = a.seq), 0) - a.bytes AS growth
-        FROM alerts a WHERE a.seq = ANY ($1)),
-    changed AS (UPDATE alerts a SET bytes = a.bytes + grown.growth FROM grown WHERE a.seq = grown.seq),
-    done AS (DELETE FROM changed_alerts WHERE seq = ANY ($1))
-    UPDATE stored_bytes b SET bytes = b.bytes + space.growth
-    FROM (SELECT space_no, sum(growth)::int8 AS growth FROM grown GROUP BY 1) space WHERE b.space_no = space.space_no";
+const HAS_GROWN: &str = "SELECT EXISTS (SELECT FROM alert_growth WHERE seq <= $1)";
+// By primary keys.
+const GROW: &str = "WITH grown AS (DELETE FROM alert_growth g USING (SELECT seq FROM alert_growth WHERE seq <= $1 ORDER BY seq LIMIT $2) these
+        WHERE g.seq = these.seq RETURNING g.seq, g.bytes),
+    changed AS (UPDATE alerts a SET bytes = a.bytes + grown.bytes FROM grown WHERE a.seq = grown.seq RETURNING a.space_no, grown.bytes)
+    INSERT INTO stored_bytes AS b (space_no, bytes)
+    SELECT c.space_no, sum(c.bytes)::int8 FROM changed c JOIN spaces s ON s.no = c.space_no GROUP BY 1
+    ON CONFLICT (space_no) DO UPDATE SET bytes = b.bytes + excluded.bytes";
 // By primary key.
 const TAKE: &str = "UPDATE stored_bytes b SET bytes = b.bytes - gone.bytes FROM (
     SELECT space_no, sum(bytes)::int8 AS bytes FROM alerts
@@ -35,26 +33,21 @@ const TAKE: &str = "UPDATE stored_bytes b SET bytes = b.bytes - gone.bytes FROM 
 const FORGET_SPACES: &str =
     "DELETE FROM stored_bytes b WHERE NOT EXISTS (SELECT FROM spaces s WHERE s.no = b.space_no)";
 
-/// Measures some alerts that are counted, and some that changed; returns whether there may be more.
+/// Measures some alerts that are counted, and some that grew; returns whether there may be more.
 pub(crate) async fn measure(step: &Change) -> Result<bool, StoreError> {
     let (measured, next) = hold(step).await?;
     if next > measured {
         step.run(ADD, &[&measured, &next]).await?;
         step.run(MEASURED, &[&next]).await?;
     }
-    let changed = step.rows(CHANGED, &[&next, &MEASURED_A_STEP]).await?;
-    if !changed.is_empty() {
-        // A group of alerts changes them too, in an order of its own.
-        step.block_intake().await?;
-        let seqs: Vec<i64> = changed
-            .iter()
-            .map(|row| row.at(0))
-            .collect::<Result<_, _>>()?;
-        step.run(GROW, &[&seqs]).await?;
-    }
     step.run(FORGET_SPACES, &[]).await?;
-    let is_some = |count: usize| i64::try_from(count) == Ok(MEASURED_A_STEP);
-    Ok(next - measured == MEASURED_A_STEP || is_some(changed.len()))
+    let has_grown = step.row(HAS_GROWN, &[&next]).await?;
+    if has_grown.map_or(Ok(false), |row| row.at(0))? {
+        // A group of alerts notes growth too, in an order of its own.
+        step.block_intake().await?;
+        step.run(GROW, &[&next, &MEASURED_A_STEP]).await?;
+    }
+    Ok(next - measured == MEASURED_A_STEP)
 }
 
 /// Keeps others from what is measured until the end of the transaction. Returns the last alert that is measured, and the last one of

@@ -76,6 +76,7 @@ impl Upkeep for PostgresStore {
         }
         let tidied = match progress {
             Progress::Counts => {
+                stored_bytes::hold(&step).await?;
                 let is_more = counts::step(&step, rules.now).await?;
                 let is_more = stored_bytes::measure(&step).await? || is_more;
                 Tidied::More(if is_more {

@@ -5,8 +5,11 @@ ALTER TABLE alerts ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
 -- The last alert that is measured. Those after it are in no sum.
 ALTER TABLE counting ADD COLUMN measured INTEGER NOT NULL DEFAULT 0;
 UPDATE counting SET measured = counted;
--- Alerts that changed since they were stored, and are to be measured again.
-CREATE TABLE changed_alerts (seq INTEGER PRIMARY KEY REFERENCES alerts ON DELETE CASCADE);
+-- By how much alerts grew that changed since they were stored. It is added to what they count for a little later.
+CREATE TABLE alert_growth (
+    seq   INTEGER PRIMARY KEY REFERENCES alerts ON DELETE CASCADE,
+    bytes INTEGER NOT NULL
+);
 -- The measured alerts of each space together.
 CREATE TABLE stored_bytes (
     space_no INTEGER PRIMARY KEY,

@@ -18,7 +18,8 @@ const STATE: &str = "SELECT (SELECT version FROM identity)
     || ' ' || (SELECT coalesce(max(seq), 0) || ' ' || coalesce(sum(occurrences), 0) || ' ' || coalesce(sum(status), 0) FROM alerts)
     || ' ' || (SELECT coalesce(max(seq), 0) || ' ' || coalesce(sum(attempts), 0) || ' ' || coalesce(sum(state), 0) FROM deliveries)
     || ' ' || (SELECT count(*) FROM attempts) || ' ' || (SELECT count(*) FROM users) || ' ' || (SELECT count(*) FROM tokens)
-    || ' ' || (SELECT count(*) FROM api_keys) || ' ' || (SELECT count(*) FROM ingest_sources)";
+    || ' ' || (SELECT count(*) FROM api_keys) || ' ' || (SELECT count(*) FROM ingest_sources)
+    || ' ' || (SELECT counted || ' ' || measured FROM counting) || ' ' || (SELECT coalesce(sum(bytes), 0) FROM alert_growth)";
 const LAST_NUMBER: &str = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = ?1), 0)";
 
 /// A step ends after so many rows or bytes, with all that share the last number.

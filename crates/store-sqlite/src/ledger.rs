@@ -40,7 +40,10 @@ const INSERT_ALERT: &str =
     received_at, content, warnings, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, ?8, ?9, ?10, ?11)";
 // By primary key.
 const UPDATE_ALERT: &str = "UPDATE alerts SET severity = ?2, status = ?3, occurrences = ?4, content = ?5, told_at = ?6 WHERE seq = ?1";
-const NOTE_CHANGE: &str = "INSERT OR IGNORE INTO changed_alerts (seq) VALUES (?1)";
+// By primary key; before the alert is changed.
+const NOTE_GROWTH: &str = "INSERT INTO alert_growth (seq, bytes)
+    SELECT seq, ?2 + octet_length(?3) - octet_length(content) FROM alerts WHERE seq = ?1
+    ON CONFLICT (seq) DO UPDATE SET bytes = bytes + excluded.bytes";
 const KEEP_REVISION: &str =
     "INSERT INTO alert_revisions (alert_seq, first_delivery, content) VALUES (?1, ?2, ?3)";
 const INSERT_DELIVERY: &str =
@@ -256,8 +259,12 @@ impl Ledger for SqliteLedger<'_> {
         space_no: i64,
         problem: &Problem,
         json: &Arc<str>,
+        growth: i64,
     ) -> Result<(), Failure> {
         let alert = &problem.alert;
+        self.connection
+            .prepare_cached(NOTE_GROWTH)?
+            .execute(params![problem.seq, growth, &**json])?;
         self.connection
             .prepare_cached(UPDATE_ALERT)?
             .execute(params![
@@ -268,9 +275,6 @@ impl Ledger for SqliteLedger<'_> {
                 &**json,
                 problem.notified_at.as_millisecond(),
             ])?;
-        self.connection
-            .prepare_cached(NOTE_CHANGE)?
-            .execute([problem.seq])?;
         // Only a repeat can raise the severity.
         if alert.status == AlertStatus::Active {
             note_severity(self.connection, problem.seq, space_no, alert.severity)?;

@@ -25,9 +25,9 @@ const ONE: &str = "SELECT bytes, is_full FROM stored_bytes WHERE space_no = ?1";
 const ALL: &str = "FROM stored_bytes b JOIN spaces s ON s.no = b.space_no";
 // By primary key.
 const SET_FULL: &str = "UPDATE stored_bytes SET is_full = ?2 WHERE space_no = ?1";
-// By primary key, one zone. Alerts from before they were measured are left to retention: without them the space is no smaller.
-const OLDEST: &str = "SELECT seq, status = 0 AND dedup_key IS NOT NULL FROM alerts
-    WHERE seq BETWEEN ?2 AND ?3 AND space_no = ?1 AND seq <= (SELECT measured FROM counting WHERE one = 1) AND bytes > 0
+// By primary key, one zone. Alerts from before they were measured stay: without them the space is no smaller.
+const OLDEST: &str = "SELECT seq, bytes = 0 OR (status = 0 AND dedup_key IS NOT NULL) FROM alerts
+    WHERE seq BETWEEN ?2 AND ?3 AND space_no = ?1 AND seq <= (SELECT measured FROM counting WHERE one = 1)
     ORDER BY seq LIMIT ?4";
 // By primary key, one zone: whether nothing of the space is left in it, and no alert can be added to it.
 const IS_EMPTY: &str =
@@ -145,8 +145,8 @@ impl FullSpace<'_> {
             [self.space_no, first, last, at_most],
             |row| Ok((row.number(0)?, row.flag(1)?)),
         )?;
-        for (seq, is_problem) in &found {
-            if *is_problem || waits(self.connection, *seq)? {
+        for (seq, stays) in &found {
+            if *stays || waits(self.connection, *seq)? {
                 continue;
             }
             for sql in REMOVE {

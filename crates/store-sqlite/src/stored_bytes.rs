@@ -17,19 +17,20 @@ const ADD: &str = "INSERT INTO stored_bytes (space_no, bytes)
     ON CONFLICT (space_no) DO UPDATE SET bytes = bytes + excluded.bytes";
 // By primary key.
 const MEASURED: &str = "UPDATE counting SET measured = ?1 WHERE one = 1";
-// By primary keys, and by deliveries_by_alert: what `bytes_of` says of a new alert, and the revisions.
-const CHANGED: &str = "SELECT a.seq, a.space_no, 256 + octet_length(a.content)
-        + 256 * (SELECT count(*) FROM deliveries d WHERE d.alert_seq = a.seq)
-        + coalesce((SELECT sum(octet_length(r.content)) FROM alert_revisions r WHERE r.alert_seq = a.seq), 0) - a.bytes
-    FROM changed_alerts c JOIN alerts a ON a.seq = c.seq WHERE c.seq <= ?1 ORDER BY c.seq LIMIT ?2";
+// By primary keys.
+const GROWN: &str =
+    "SELECT a.seq, a.space_no, g.bytes FROM alert_growth g JOIN alerts a ON a.seq = g.seq
+    WHERE g.seq <= ?1 ORDER BY g.seq LIMIT ?2";
 // By primary key.
 const GROW: &str = "UPDATE alerts SET bytes = bytes + ?2 WHERE seq = ?1";
+// By primary keys.
+const GROW_SPACE: &str =
+    "INSERT INTO stored_bytes (space_no, bytes) SELECT no, ?2 FROM spaces WHERE no = ?1
+    ON CONFLICT (space_no) DO UPDATE SET bytes = bytes + excluded.bytes";
 // By primary key.
-const GROW_SPACE: &str = "UPDATE stored_bytes SET bytes = bytes + ?2 WHERE space_no = ?1";
-// By primary key.
-const NO_CHANGE: &str = "DELETE FROM changed_alerts WHERE seq = ?1";
+const FORGET: &str = "DELETE FROM alert_growth WHERE seq = ?1";
 
-/// Measures some alerts that are counted, and some that changed; returns whether there may be more.
+/// Measures some alerts that are counted, and some that grew; returns whether there may be more.
 pub(crate) fn measure(connection: &Connection) -> Result<bool, Failure> {
     let bounds = |row: &dyn Columns| Ok((row.number(0)?, row.number(1)?));
     let bounds = row(connection, NEXT, [MEASURED_A_STEP], bounds)?;
@@ -39,14 +40,14 @@ pub(crate) fn measure(connection: &Connection) -> Result<bool, Failure> {
         connection.prepare_cached(MEASURED)?.execute([next])?;
     }
     let read = |row: &dyn Columns| Ok((row.number(0)?, row.number(1)?, row.number(2)?));
-    let changed = rows(connection, CHANGED, [next, MEASURED_A_STEP], read)?;
-    for (seq, space_no, growth) in &changed {
+    let grown = rows(connection, GROWN, [next, MEASURED_A_STEP], read)?;
+    for (seq, space_no, growth) in &grown {
         connection.prepare_cached(GROW)?.execute([seq, growth])?;
         connection
             .prepare_cached(GROW_SPACE)?
             .execute([space_no, growth])?;
-        connection.prepare_cached(NO_CHANGE)?.execute([seq])?;
+        connection.prepare_cached(FORGET)?.execute([seq])?;
     }
     let is_some = |count: usize| i64::try_from(count) == Ok(MEASURED_A_STEP);
-    Ok(next - measured == MEASURED_A_STEP || is_some(changed.len()))
+    Ok(next - measured == MEASURED_A_STEP || is_some(grown.len()))
 }

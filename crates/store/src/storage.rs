@@ -12,8 +12,8 @@ const DELIVERY_BYTES: usize = 256;
 
 /// One step of making room looks at no more alerts than this.
 pub const LOOKED_AT_A_STEP: usize = 100;
-/// One step measures at most this many new alerts, and as many that changed.
-pub const MEASURED_A_STEP: i64 = 500;
+/// One step measures at most this many new alerts, and as many that changed. It is as many as are counted, so that measuring keeps pace.
+pub const MEASURED_A_STEP: i64 = 2_000;
 
 /// How much a space stores.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -46,10 +46,14 @@ pub trait SpaceStorage: Send + Sync {
     ) -> Result<Option<i64>, StoreError>;
 }
 
-/// What a new alert with so many deliveries counts for, in bytes. Stores measure one that changed by the same rule, with its revisions.
+/// What a new alert with so many deliveries counts for, in bytes.
 pub fn bytes_of(new: &NewAlert, deliveries: usize) -> i64 {
-    let bytes = ALERT_BYTES + new.json.len() + DELIVERY_BYTES * deliveries;
-    i64::try_from(bytes).unwrap_or(i64::MAX)
+    size((ALERT_BYTES + new.json.len() + DELIVERY_BYTES * deliveries) as u64)
+}
+
+/// What an alert counts for in addition once so many bytes of revisions were kept of it, and so many follow-ups were queued.
+pub fn growth_of(revisions: usize, follow_ups: usize) -> i64 {
+    size((revisions + DELIVERY_BYTES * follow_ups) as u64)
 }
 
 /// A size in the columns of a database.

@@ -21,10 +21,12 @@ const WAITING_MAX: usize = 4_096;
 const BATCH_MAX: usize = 512;
 /// A span waits at most this long for others.
 const GATHERED_FOR: Duration = Duration::from_secs(2);
-/// No request to the collector takes longer; at a stop, all that waits has as long.
+/// No request to the collector takes longer.
 const REQUEST_MAX: Duration = Duration::from_secs(5);
 /// A collector that takes nothing is said to this often.
 const SAID_EVERY: Duration = Duration::from_mins(1);
+/// After a stop, the request under way has as long as this, and so has all that waits.
+const LAST_REQUESTS: Duration = Duration::from_secs(3);
 /// After a stop, spans are waited for as long as this, again and again while some come.
 const LAST_SPANS: Duration = Duration::from_millis(300);
 /// Where a collector takes traces, below its address (OTLP/HTTP).
@@ -186,28 +188,37 @@ impl Exporter {
         registry.register("spans_dropped", dropped, self.meters.dropped.clone());
     }
 
-    /// Works until the service stops, and then for a moment more, at most as long as one request may take: until nothing has come for
-    /// a while. Spans of what ends later are dropped.
+    /// Works until the service stops, and then for a moment more, until nothing has come for a while. Spans of what ends later are
+    /// dropped.
     pub async fn run(mut self, stopping: CancellationToken) {
         let mut batch = Vec::with_capacity(BATCH_MAX);
         loop {
-            let turn = async {
-                self.gather(&mut batch).await;
-                self.post(&mut batch).await
-            };
-            let has_more = tokio::select! {
-                has_more = turn => has_more,
+            tokio::select! {
+                () = self.gather(&mut batch) => {}
                 () = stopping.cancelled() => break,
-            };
-            if !has_more {
+            }
+            if batch.is_empty() {
                 return;
+            }
+            let late = async {
+                stopping.cancelled().await;
+                tokio::time::sleep(LAST_REQUESTS).await;
+            };
+            tokio::select! {
+                () = self.post(&mut batch) => {}
+                () = late => return self.lose(&batch),
             }
         }
         let rest = self.post_rest(&mut batch);
-        if tokio::time::timeout(REQUEST_MAX, rest).await.is_err() {
-            let lost = batch.len() + self.spans.len();
-            self.meters.dropped.inc_by(lost as u64);
+        if tokio::time::timeout(LAST_REQUESTS, rest).await.is_err() {
+            self.lose(&batch);
         }
+    }
+
+    /// Counts what is lost at the end.
+    fn lose(&self, batch: &[Span]) {
+        let lost = batch.len() + self.spans.len();
+        self.meters.dropped.inc_by(lost as u64);
     }
 
     /// Waits for spans: as many as a request carries, or those that came in a while. None once no more can come. Those that were
@@ -229,34 +240,30 @@ impl Exporter {
     /// Posts a batch and what comes after it, until nothing comes for a while.
     async fn post_rest(&mut self, batch: &mut Vec<Span>) {
         loop {
+            if !batch.is_empty() {
+                self.post(batch).await;
+            }
             let more = self.spans.recv_many(batch, BATCH_MAX);
-            let more = tokio::time::timeout(LAST_SPANS, more).await;
-            self.post(batch).await;
-            if !matches!(more, Ok(1..)) {
+            if !matches!(tokio::time::timeout(LAST_SPANS, more).await, Ok(1..)) {
                 return;
             }
         }
     }
 
-    /// Posts a batch and empties it. Returns whether there was anything in it. One that is cancelled on the way is still there, and a
-    /// collector that has it already knows it again by its ids.
-    async fn post(&mut self, batch: &mut Vec<Span>) -> bool {
-        if batch.is_empty() {
-            return false;
-        }
+    /// Posts a batch and empties it. One that is cancelled on the way is still full.
+    async fn post(&mut self, batch: &mut Vec<Span>) {
         let body = otlp::request(batch, &self.instance, self.version);
         let posted = self.collector.post(body).await;
         let count = batch.len() as u64;
         batch.clear();
         let Err(reason) = posted else {
             self.meters.exported.inc_by(count);
-            return true;
+            return;
         };
         self.meters.dropped.inc_by(count);
         if Instant::now() >= self.silent_until {
             self.silent_until = Instant::now() + SAID_EVERY;
             tracing::warn!(reason, "the collector takes no spans, so they are dropped");
         }
-        true
     }
 }

@@ -15,15 +15,22 @@ use crate::{
 /// The environment variable by which a debug build kills a task soon after its start.
 const DOOMED: &str = "ALERT_CONNECTORS_DOOMED_TASK";
 
+/// The tasks that some settings start.
+const ON_DEMAND: [(&str, &[&str]); 2] = [
+    ("metrics server", &["--metrics-listen", "127.0.0.1:0"]),
+    ("trace exporter", &["--otlp-endpoint", "http://127.0.0.1:9"]),
+];
+
 #[test]
 fn whichever_task_dies_the_program_says_so_and_ends() {
-    for name in TASKS {
+    let always = TASKS.iter().map(|name| (*name, &[][..]));
+    for (name, settings) in always.chain(ON_DEMAND) {
         let folder = tempfile::tempdir().unwrap();
         let place = Place::make(folder.path());
         let place: Vec<&str> = place.arguments.iter().map(String::as_str).collect();
         output(&[&["space", "add", "s", "--name", "S"], &place[..]].concat());
         let mut child = Command::new(PROGRAM)
-            .args([&["serve", "--listen", "127.0.0.1:0"], &place[..]].concat())
+            .args([&["serve", "--listen", "127.0.0.1:0"], settings, &place[..]].concat())
             .env_clear()
             .env(DOOMED, name)
             .stdin(Stdio::null())

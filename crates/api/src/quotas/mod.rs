@@ -10,15 +10,12 @@ use std::{
 };
 
 use alert_connectors_model::{Slug, Space};
-use alert_connectors_store::{PreparedAlert, Storage};
+use alert_connectors_store::Storage;
 use jiff::Timestamp;
 
 pub(crate) use use_count::{Paid, QuotaUse};
 
-use crate::{
-    ApiError, App,
-    accept::{Grant, is_end},
-};
+use crate::{ApiError, App, accept::Grant};
 
 /// How much a space may have. What is `None` has no limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -67,6 +64,14 @@ pub(crate) enum Limit {
 }
 
 impl Limit {
+    /// All names.
+    pub(crate) const NAMES: [&str; 4] = [
+        "alerts-per-second",
+        "key-alerts-per-second",
+        "alerts-per-day",
+        "stored-bytes",
+    ];
+
     /// Its name in settings, metrics and errors.
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -121,21 +126,20 @@ impl App {
         })
     }
 
-    /// Refuses alerts where the space is full. Only what would empty it is let in: ends of problems.
-    pub(crate) async fn has_room(
+    /// Why alerts are refused, where the space is full.
+    pub(crate) async fn refusal_if_full(
         &self,
         space: &Space,
-        alerts: &[PreparedAlert],
-    ) -> Result<(), ApiError> {
+    ) -> Result<Option<ApiError>, ApiError> {
         let Some(most) = self.quotas.of(space).stored_bytes else {
-            return Ok(());
+            return Ok(None);
         };
-        if alerts.iter().all(is_end) || !self.storage(space).await?.is_full {
-            return Ok(());
+        if !self.storage(space).await?.is_full {
+            return Ok(None);
         }
         let limit = Limit::StoredBytes(most);
         self.meters.over_quota(limit.name());
-        Err(limit.refusal(FULL_FOR))
+        Ok(Some(limit.refusal(FULL_FOR)))
     }
 
     /// Gives back what a request paid for alerts that were not stored: the store failed, or has had them already.
@@ -150,9 +154,17 @@ impl App {
         if let Some(storage) = self.quota_use.storage(space.id) {
             return Ok(storage);
         }
-        let storage = self.store.storage(space.id).await?;
-        self.quota_use.looked(space.id, storage);
-        Ok(storage)
+        match self.store.storage(space.id).await {
+            Ok(storage) => {
+                self.quota_use.looked(space.id, storage);
+                Ok(storage)
+            }
+            Err(error) => {
+                // The next one asks again.
+                self.quota_use.forget_storage(space.id);
+                Err(error.into())
+            }
+        }
     }
 
     /// How many alerts a space has posted today. They are counted in the store once a minute, since other servers may take some of

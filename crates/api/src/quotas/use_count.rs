@@ -141,6 +141,12 @@ impl QuotaUse {
         None
     }
 
+    /// What is known of a space may be wrong.
+    pub(super) fn forget_storage(&self, space: SpaceId) {
+        let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        uses.storages.remove(&space);
+    }
+
     /// How much the store said that a space stores.
     pub(super) fn looked(&self, space: SpaceId, storage: Storage) {
         let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);

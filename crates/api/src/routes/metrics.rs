@@ -44,7 +44,7 @@ pub(super) async fn show(State(app): State<App>, headers: HeaderMap) -> Result<R
         );
         counted.register_with_unit(
             "stored",
-            "Alerts with their deliveries in the database, by the measure of the quota stored-bytes",
+            "Alerts with their deliveries that are stored, by the measure of the quota stored-bytes",
             Unit::Bytes,
             gauge(census.stored_bytes),
         );

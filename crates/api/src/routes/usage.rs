@@ -34,7 +34,7 @@ pub(super) async fn show(
 pub(super) async fn usage_of(app: &App, entry: &Entry) -> Result<schema::Usage, ApiError> {
     let space = entry.space();
     let quota = app.quotas.of(space);
-    let storage = app.storage(space).await?;
+    let storage = app.store.storage(space.id).await?;
     Ok(schema::Usage {
         alerts_today: app.alerts_today(space).await?,
         day_ends_at: rfc3339_millis(day_of(app.clock.now()).ends),

@@ -2,7 +2,7 @@
 //! written. Nothing here touches the database.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     convert::Infallible,
     sync::Arc,
 };
@@ -13,6 +13,7 @@ use alert_connectors_model::{
 use alert_connectors_store::{
     AuditEntry, Expiry, Idempotency, NewAlert, OpeningState,
     accept::{KeptAnswer, Ledger, NewDelivery, Problem, Recipients, SpaceRow, recipients_of},
+    storage::size,
     stored::{StoredDelivery, warnings_json},
 };
 use jiff::Timestamp;
@@ -27,8 +28,6 @@ pub(super) struct GroupRows {
     pub(super) next_delivery: i64,
     pub(super) alerts: Vec<AlertRow>,
     pub(super) changed: BTreeMap<i64, ChangedAlertRow>,
-    /// Alerts, new ones among them, that are to be measured again.
-    pub(super) updated: BTreeSet<i64>,
     pub(super) revisions: Vec<RevisionRow>,
     pub(super) deliveries: Vec<DeliveryRow>,
     pub(super) answers: HashMap<AnswerKey, KeptAnswer>,
@@ -58,6 +57,8 @@ pub(super) struct ChangedAlertRow {
     pub(super) json: Arc<str>,
     pub(super) occurrences: u64,
     pub(super) notified_at: Timestamp,
+    /// By how much it grew beside its JSON, in bytes.
+    pub(super) growth: i64,
 }
 
 /// What an alert said when deliveries were queued for it.
@@ -137,7 +138,6 @@ impl<'n> GroupLedger<'n> {
                 next_delivery: facts.next_delivery,
                 alerts: Vec::new(),
                 changed: BTreeMap::new(),
-                updated: BTreeSet::new(),
                 revisions: Vec::new(),
                 deliveries: Vec::new(),
                 answers: HashMap::new(),
@@ -288,19 +288,22 @@ impl Ledger for GroupLedger<'_> {
         space_no: i64,
         problem: &Problem,
         json: &Arc<str>,
+        growth: i64,
     ) -> Result<(), Infallible> {
-        self.rows.updated.insert(problem.seq);
         if let Some(row) = self.rows.new_alert(problem.seq) {
+            row.bytes += growth + size(json.len() as u64) - size(row.json.len() as u64);
             row.alert = Arc::clone(&problem.alert);
             row.json = Arc::clone(json);
             row.occurrences = problem.occurrences;
             row.notified_at = Some(problem.notified_at);
         } else {
+            let before = self.rows.changed.get(&problem.seq);
             let row = ChangedAlertRow {
                 alert: Arc::clone(&problem.alert),
                 json: Arc::clone(json),
                 occurrences: problem.occurrences,
                 notified_at: problem.notified_at,
+                growth: growth + before.map_or(0, |row| row.growth),
             };
             self.rows.changed.insert(problem.seq, row);
         }

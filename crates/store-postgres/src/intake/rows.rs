@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use alert_connectors_model::TraceContext;
-use alert_connectors_store::{Idempotency, StoreError};
+use alert_connectors_store::{Idempotency, StoreError, storage::size};
 use jiff::Timestamp;
 use tokio::try_join;
 use uuid::Uuid;
@@ -33,8 +33,11 @@ const INSERT: &str = "WITH numbered AS (UPDATE numbering SET next_alert = $1, ne
     INSERT INTO deliveries (connector_no, seq, created_at, id, alert_seq, kind, state, trace)
     SELECT unnest($15::int8[]), unnest($16::int8[]), unnest($17::int8[]), unnest($18::uuid[]), unnest($19::int8[]), unnest($20::int2[]), 0,
         unnest($22::bytea[])";
-const NOTE_CHANGES: &str =
-    "INSERT INTO changed_alerts (seq) SELECT unnest($1::int8[]) ON CONFLICT DO NOTHING";
+// By primary keys; before the alerts are changed.
+const NOTE_GROWTH: &str = "INSERT INTO alert_growth AS noted (seq, bytes)
+    SELECT a.seq, g.growth + g.length - octet_length(a.content)
+    FROM unnest($1::int8[], $2::int8[], $3::int8[]) AS g (seq, growth, length) JOIN alerts a ON a.seq = g.seq
+    ON CONFLICT (seq) DO UPDATE SET bytes = noted.bytes + excluded.bytes";
 const KEEP_REVISIONS: &str = "INSERT INTO alert_revisions (alert_seq, first_delivery, content)
     SELECT * FROM unnest($1::int8[], $2::int8[], $3::text[])";
 const KEEP_ANSWERS: &str =
@@ -48,9 +51,9 @@ const FORGET_ANSWERS: &str = "DELETE FROM idempotency WHERE (space_no, route, ke
 
 /// Every statement that writes.
 pub(super) const STATEMENTS: [&str; 7] = [
+    NOTE_GROWTH,
     CHANGE_ALERTS,
     INSERT,
-    NOTE_CHANGES,
     KEEP_REVISIONS,
     KEEP_ANSWERS,
     FORGET_ANSWERS,
@@ -68,10 +71,10 @@ pub(super) async fn write(
     }
     try_join!(
         biased;
-        // First of all, since a problem that is closed makes room for the next of its name.
+        note_growth(connection, rows),
+        // Before what is new, since a problem that is closed makes room for the next of its name.
         change_alerts(connection, rows),
         insert(connection, rows),
-        note_changes(connection, rows),
         keep_revisions(connection, rows),
         zones::note(connection, zones),
         keep_answers(connection, rows),
@@ -227,12 +230,18 @@ impl Deliveries {
     }
 }
 
-async fn note_changes(connection: &Connection, rows: &GroupRows) -> Result<(), StoreError> {
-    if rows.updated.is_empty() {
+async fn note_growth(connection: &Connection, rows: &GroupRows) -> Result<(), StoreError> {
+    if rows.changed.is_empty() {
         return Ok(());
     }
-    let seqs: Vec<i64> = rows.updated.iter().copied().collect();
-    connection.run(NOTE_CHANGES, &[&seqs]).await.map(drop)
+    let seqs: Vec<i64> = rows.changed.keys().copied().collect();
+    let growth: Vec<i64> = rows.changed.values().map(|row| row.growth).collect();
+    let lengths = rows.changed.values().map(|row| size(row.json.len() as u64));
+    let lengths: Vec<i64> = lengths.collect();
+    connection
+        .run(NOTE_GROWTH, &[&seqs, &growth, &lengths])
+        .await
+        .map(drop)
 }
 
 async fn keep_revisions(connection: &Connection, rows: &GroupRows) -> Result<(), StoreError> {

@@ -65,12 +65,14 @@ pub trait Ledger {
         bytes: i64,
     ) -> Result<i64, Self::Error>;
 
-    /// Stores a problem as it is now. `json` is its alert as JSON.
+    /// Stores a problem as it is now. `json` is its alert as JSON. It counts for so many bytes of `growth` more, and for those by which
+    /// its JSON is longer than before.
     fn update_problem(
         &mut self,
         space_no: i64,
         problem: &Problem,
         json: &Arc<str>,
+        growth: i64,
     ) -> Result<(), Self::Error>;
 
     /// Keeps a revision of an alert for as long as the alert: what `first_delivery` and the deliveries behind it say, up to the

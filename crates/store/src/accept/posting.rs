@@ -14,7 +14,9 @@ use super::{
 };
 use crate::{
     Accepted, AcceptedDelivery, Expiry, Form, NewAlert, OpeningState, PendingDelivery, Roster,
-    StoreEvent, storage::bytes_of, stored::alert_json,
+    StoreEvent,
+    storage::{bytes_of, growth_of},
+    stored::alert_json,
 };
 
 /// What is common to the alerts of one request.
@@ -68,7 +70,7 @@ impl<L: Ledger> Posting<'_, L> {
     fn repeat(&mut self, mut problem: Problem, new: &NewAlert) -> Result<Accepted, L::Error> {
         let merged = Arc::new(problem.alert.repeated_by(&new.alert, self.expiry.now));
         let since_notified = self.expiry.now.duration_since(problem.notified_at);
-        self.keep_opening(&problem)?;
+        let kept = self.keep_opening(&problem)?;
         let repeat = Repeat {
             roster: self.roster,
             before: &problem.alert,
@@ -83,7 +85,7 @@ impl<L: Ledger> Posting<'_, L> {
         if rose || !follow_ups.is_empty() {
             problem.notified_at = self.expiry.now;
         }
-        self.update(&problem, &follow_ups)
+        self.update(&problem, &follow_ups, kept)
     }
 
     /// The problem ends.
@@ -93,22 +95,29 @@ impl<L: Ledger> Posting<'_, L> {
         resolved: Alert,
     ) -> Result<Accepted, L::Error> {
         let recipients = self.ledger.recipients(&problem, self.expiry)?;
-        self.keep_opening(&problem)?;
+        let kept = self.keep_opening(&problem)?;
         problem.alert = Arc::new(resolved);
-        self.update(&problem, &of_end(self.roster, &recipients))
+        self.update(&problem, &of_end(self.roster, &recipients), kept)
     }
 
-    /// Keeps what a problem said when it was opened, before its first change.
-    fn keep_opening(&mut self, problem: &Problem) -> Result<(), L::Error> {
+    /// Keeps what a problem said when it was opened, before its first change. Returns its size in bytes.
+    fn keep_opening(&mut self, problem: &Problem) -> Result<usize, L::Error> {
         if problem.occurrences > 1 {
-            return Ok(());
+            return Ok(0);
         }
-        let opened = alert_json(&problem.alert).into();
-        self.ledger.keep_revision(problem.seq, BEFORE_ALL, &opened)
+        let opened: Arc<str> = alert_json(&problem.alert).into();
+        self.ledger
+            .keep_revision(problem.seq, BEFORE_ALL, &opened)?;
+        Ok(opened.len())
     }
 
-    /// Stores a problem as it is now, and queues its follow-ups.
-    fn update(&mut self, problem: &Problem, follow_ups: &[FollowUp]) -> Result<Accepted, L::Error> {
+    /// Stores a problem as it is now, and queues its follow-ups. So many bytes of its opening were kept.
+    fn update(
+        &mut self,
+        problem: &Problem,
+        follow_ups: &[FollowUp],
+        kept: usize,
+    ) -> Result<Accepted, L::Error> {
         let subject = Subject {
             seq: problem.seq,
             id: problem.id,
@@ -120,10 +129,14 @@ impl<L: Ledger> Posting<'_, L> {
             queued.extend(self.queue(&subject, id, follow_up)?);
         }
         let json: Arc<str> = alert_json(&problem.alert).into();
+        let mut revisions = kept;
         if let Some((first, _)) = queued.first() {
             self.ledger.keep_revision(problem.seq, *first, &json)?;
+            revisions += json.len();
         }
-        self.ledger.update_problem(self.space_no, problem, &json)?;
+        let growth = growth_of(revisions, queued.len());
+        self.ledger
+            .update_problem(self.space_no, problem, &json, growth)?;
         Ok(Accepted {
             id: problem.id,
             received_at: problem.received_at,

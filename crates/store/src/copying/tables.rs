@@ -226,7 +226,7 @@ pub const COPIED_TABLES: [CopiedTable; 20] = [
             ("bytes", Number),
         ],
     ),
-    in_steps("changed_alerts", "seq", &[("seq", Number)]),
+    in_steps("alert_growth", "seq", &[("seq", Number), ("bytes", Number)]),
     in_steps(
         "alert_revisions",
         "alert_seq",

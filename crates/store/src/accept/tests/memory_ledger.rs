@@ -139,6 +139,7 @@ impl Ledger for MemoryLedger {
         _space_no: i64,
         problem: &Problem,
         _json: &Arc<str>,
+        _growth: i64,
     ) -> Result<(), Infallible> {
         let stored = self.alerts.iter_mut().find(|one| one.id == problem.id);
         *stored.unwrap() = problem.clone();

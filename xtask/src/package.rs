@@ -89,30 +89,53 @@ impl Aside {
             _alone: alone()?,
         };
         // A check that was broken off has left its own.
-        aside.end();
+        aside.end()?;
+        let (own, trash) = (aside.beside("own"), aside.beside("trash"));
+        for left in [&own, &trash] {
+            if left.exists() {
+                fs::remove_dir_all(left)?;
+            }
+        }
+        // At each moment, whatever is in the place of packages is a release or says that it is none.
+        fs::create_dir_all(&own)?;
+        fs::write(own.join(CHECKED), "")?;
         if aside.packages.exists() {
             if aside.before.exists() {
                 fs::remove_dir_all(&aside.before)?;
             }
             fs::rename(&aside.packages, &aside.before)?;
         }
-        fs::create_dir_all(&aside.packages)?;
-        fs::write(aside.packages.join(CHECKED), "")?;
+        fs::rename(&own, &aside.packages)?;
         Ok(aside)
     }
 
     /// Puts the packages of a release back in the place of one that was checked.
-    fn end(&self) {
+    fn end(&self) -> std::io::Result<()> {
+        let trash = self.beside("trash");
         if self.packages.join(CHECKED).exists() {
-            drop(fs::remove_dir_all(&self.packages));
-            drop(fs::rename(&self.before, &self.packages));
+            if trash.exists() {
+                fs::remove_dir_all(&trash)?;
+            }
+            fs::rename(&self.packages, &trash)?;
         }
+        if self.before.exists() && !self.packages.exists() {
+            fs::rename(&self.before, &self.packages)?;
+        }
+        if trash.exists() {
+            fs::remove_dir_all(&trash)?;
+        }
+        Ok(())
+    }
+
+    fn beside(&self, name: &str) -> PathBuf {
+        self.packages.with_extension(name)
     }
 }
 
 impl Drop for Aside {
     fn drop(&mut self) {
-        self.end();
+        // What is not put back is by the next check.
+        drop(self.end());
     }
 }
 

@@ -3,7 +3,7 @@
 //! A request that causes many deliveries is stored in steps, each in a commit that other requests share. So none of them
 //! waits for a whole fan-out, and no more than a step of it is in memory.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::HashSet, num::NonZeroU64, sync::Arc, time::Duration};
 
 use alert_connectors_feed::SpaceEvent;
 use alert_connectors_model::{AlertStatus, KeyId, SpaceId};
@@ -139,9 +139,9 @@ impl App {
         grant: Grant,
         posting: PostRequest<'_>,
     ) -> Result<StoredAlerts, ApiError> {
-        match self.refusal_if_full(&grant.roster.space).await? {
+        match self.limit_if_full(&grant.roster.space).await? {
             None => self.accept_within_quota(poster, grant, posting).await,
-            Some(refusal) => self.accept_ends(poster, grant, posting, refusal).await,
+            Some(most) => self.accept_ends(poster, grant, posting, most).await,
         }
     }
 
@@ -152,18 +152,19 @@ impl App {
         poster: &impl Poster,
         grant: Grant,
         posting: PostRequest<'_>,
-        refusal: ApiError,
+        most: NonZeroU64,
     ) -> Result<StoredAlerts, ApiError> {
         let ends = ends_among(posting.alerts);
         let is_all = ends.len() == posting.alerts.len();
         // A part of a request has no key of its own, by which a repeat could be told from another request.
         if ends.is_empty() || (!is_all && posting.idempotency.is_some()) {
-            return Err(refusal);
+            return Err(self.refused_as_full(most));
         }
         let may_leave_out = posting.leaves_out_idle_ends;
         let ends = PostRequest {
             alerts: &ends,
-            leaves_out_idle_ends: true,
+            // What is kept under a key is whole: a repeat is answered by it.
+            leaves_out_idle_ends: may_leave_out || posting.idempotency.is_none(),
             ..posting
         };
         let stored = self.accept_within_quota(poster, grant, ends).await?;
@@ -171,7 +172,7 @@ impl App {
         if is_all && (is_whole || may_leave_out) {
             Ok(stored)
         } else {
-            Err(refusal)
+            Err(self.refused_as_full(most))
         }
     }
 

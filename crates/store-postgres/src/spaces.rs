@@ -139,6 +139,8 @@ impl Spaces for PostgresStore {
         let store = self.for_itself();
         loop {
             let step = store.step().await?;
+            // Upkeep locks what grew before its alert, and this the other way round.
+            stored_bytes::hold(&step).await?;
             let removed = step.run(REMOVE_ALERTS, &[&no, &ALERTS_A_STEP]).await?;
             if removed == 0 {
                 step.run("DELETE FROM connectors WHERE space_no = $1", &[&no])

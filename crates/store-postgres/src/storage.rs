@@ -24,7 +24,7 @@ const ALL: &str = "FROM stored_bytes b JOIN spaces s ON s.no = b.space_no";
 const SET_FULL: &str = "UPDATE stored_bytes SET is_full = $2 WHERE space_no = $1";
 // By alerts_by_severity, severity by severity, which the order demands; by deliveries_by_alert. Alerts from before they were measured
 // stay: without them the space is no smaller.
-const OLDEST: &str = "SELECT a.seq, a.bytes, a.bytes = 0 OR (a.status = 0 AND a.dedup_key IS NOT NULL) OR EXISTS
+const OLDEST: &str = "SELECT a.seq, a.bytes, a.bytes <= 0 OR (a.status = 0 AND a.dedup_key IS NOT NULL) OR EXISTS
         (SELECT FROM deliveries d WHERE d.alert_seq = a.seq AND d.state = 0)
     FROM unnest('{0,1,2,3}'::int2[]) AS one (severity) CROSS JOIN LATERAL
         (SELECT seq, bytes, status, dedup_key FROM alerts WHERE space_no = $1 AND severity = one.severity AND seq > $2

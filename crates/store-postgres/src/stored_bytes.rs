@@ -16,7 +16,8 @@ const ADD: &str = "INSERT INTO stored_bytes AS b (space_no, bytes)
 // By primary key.
 const MEASURED: &str = "UPDATE counting SET measured = $1 WHERE one = 1";
 // By primary key.
-const HAS_GROWN: &str = "SELECT EXISTS (SELECT FROM alert_growth WHERE seq <= $1)";
+const GROWN: &str =
+    "SELECT count(*) FROM (SELECT FROM alert_growth WHERE seq <= $1 LIMIT $2) these";
 // By primary keys.
 const GROW: &str = "WITH grown AS (DELETE FROM alert_growth g USING (SELECT seq FROM alert_growth WHERE seq <= $1 ORDER BY seq LIMIT $2) these
         WHERE g.seq = these.seq RETURNING g.seq, g.bytes),
@@ -41,13 +42,14 @@ pub(crate) async fn measure(step: &Change) -> Result<bool, StoreError> {
         step.run(MEASURED, &[&next]).await?;
     }
     step.run(FORGET_SPACES, &[]).await?;
-    let has_grown = step.row(HAS_GROWN, &[&next]).await?;
-    if has_grown.map_or(Ok(false), |row| row.at(0))? {
+    let grown = step.row(GROWN, &[&next, &MEASURED_A_STEP]).await?;
+    let grown: i64 = grown.map_or(Ok(0), |row| row.at(0))?;
+    if grown > 0 {
         // A group of alerts notes growth too, in an order of its own.
         step.block_intake().await?;
         step.run(GROW, &[&next, &MEASURED_A_STEP]).await?;
     }
-    Ok(next - measured == MEASURED_A_STEP)
+    Ok(next - measured == MEASURED_A_STEP || grown == MEASURED_A_STEP)
 }
 
 /// Keeps others from what is measured until the end of the transaction. Returns the last alert that is measured, and the last one of

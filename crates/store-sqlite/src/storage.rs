@@ -26,7 +26,7 @@ const ALL: &str = "FROM stored_bytes b JOIN spaces s ON s.no = b.space_no";
 // By primary key.
 const SET_FULL: &str = "UPDATE stored_bytes SET is_full = ?2 WHERE space_no = ?1";
 // By primary key, one zone. Alerts from before they were measured stay: without them the space is no smaller.
-const OLDEST: &str = "SELECT seq, bytes = 0 OR (status = 0 AND dedup_key IS NOT NULL) FROM alerts
+const OLDEST: &str = "SELECT seq, bytes <= 0 OR (status = 0 AND dedup_key IS NOT NULL) FROM alerts
     WHERE seq BETWEEN ?2 AND ?3 AND space_no = ?1 AND seq <= (SELECT measured FROM counting WHERE one = 1)
     ORDER BY seq LIMIT ?4";
 // By primary key, one zone: whether nothing of the space is left in it, and no alert can be added to it.

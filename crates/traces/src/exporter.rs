@@ -194,8 +194,9 @@ impl Exporter {
         let mut batch = Vec::with_capacity(BATCH_MAX);
         loop {
             tokio::select! {
-                () = self.gather(&mut batch) => {}
+                biased;
                 () = stopping.cancelled() => break,
+                () = self.gather(&mut batch) => {}
             }
             if batch.is_empty() {
                 return;

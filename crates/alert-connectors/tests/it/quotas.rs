@@ -3,7 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::world::{Answer, World};
+use crate::world::{Answer, World, answer};
 
 fn alerts(count: usize) -> Value {
     vec![json!({"alert_type": "dq_alert", "title": "t", "severity": "low"}); count].into()
@@ -145,20 +145,32 @@ async fn a_space_that_stores_too_much_loses_its_oldest_history_and_takes_alerts(
     assert_eq!(usage["is_full"], json!(false));
 }
 
-#[tokio::test]
-async fn a_space_that_is_full_of_open_problems_is_refused_until_they_end() {
+/// A world whose space is full of open problems with the keys 0 to 3.
+async fn full_of_problems() -> World {
     let quota = "stored-bytes=1KiB,free:stored-bytes=unlimited";
     let mut world = World::start_with(&[("ALERT_CONNECTORS_QUOTA", quota)]).await;
-    world.command(&["space", "add", "free", "--name", "Free"]);
     for key in 0..4 {
         let problem = json!({"alert_type": "dq_alert", "title": "t", "severity": "low", "dedup_key": format!("{key}")});
-        assert_eq!(
-            world.post("/spaces/data/alerts", &problem).await.status,
-            202
-        );
+        let posted = world.post("/spaces/data/alerts", &problem).await;
+        assert_eq!(posted.status, 202);
     }
+    // A round begins with the start.
     world.restart("-TERM");
-    metric_is(&world, "alert_connectors_spaces_full ", |full| full == 1).await;
+    metric_is(&world, FULL, |full| full == 1).await;
+    world
+}
+
+const FULL: &str = "alert_connectors_spaces_full ";
+
+async fn active(world: &World) -> Vec<Value> {
+    let listed = world.get("/spaces/data/alerts?status=active").await.body;
+    listed["items"].as_array().unwrap().clone()
+}
+
+#[tokio::test]
+async fn a_space_that_is_full_of_open_problems_is_refused_until_they_end() {
+    let mut world = full_of_problems().await;
+    world.command(&["space", "add", "free", "--name", "Free"]);
     let refused = post_batch(&world, "data", 1).await;
     assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
     assert!(
@@ -170,33 +182,52 @@ async fn a_space_that_is_full_of_open_problems_is_refused_until_they_end() {
     let group = json!({"alerts": [{"status": "firing", "labels": {"alertname": "a"}}]});
     let producer = world.post("/spaces/data/ingest/alertmanager", &group).await;
     assert_eq!(producer.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(
-        world.get("/spaces/data/usage").await.body["is_full"],
-        json!(true)
-    );
+    let usage = world.get("/spaces/data/usage").await.body;
+    assert_eq!(usage["is_full"], json!(true));
     assert_eq!(post_batch(&world, "free", 1).await.status, 200);
 
-    // What ends a problem comes in, alone or beside what is refused.
-    let end = |key: &str| json!({"alert_type": "dq_alert", "title": "t", "severity": "low", "status": "resolved", "dedup_key": key});
-    assert_eq!(
-        world.post("/spaces/data/alerts", &end("0")).await.status,
-        202
-    );
-    let mixed = json!([alerts(1)[0], end("1")]);
-    let refused = world.post("/spaces/data/alerts/batch", &mixed).await;
-    assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
-    let active = world.get("/spaces/data/alerts?status=active").await.body;
-    assert_eq!(active["items"].as_array().unwrap().len(), 2);
-
-    let listed = world.get("/spaces/data/alerts?status=active").await.body;
-    for alert in listed["items"].as_array().unwrap() {
-        let resolve = format!(
-            "/spaces/data/alerts/{}/resolve",
-            alert["id"].as_str().unwrap()
-        );
-        assert_eq!(world.ask(Method::PATCH, &resolve, None).await.status, 200);
+    for alert in active(&world).await {
+        let id = alert["id"].as_str().unwrap();
+        let resolve = format!("/spaces/data/alerts/{id}/resolve");
+        let resolved = world.ask(Method::PATCH, &resolve, None).await;
+        assert_eq!(resolved.status, 200);
     }
     world.restart("-TERM");
-    metric_is(&world, "alert_connectors_spaces_full ", |full| full == 0).await;
+    metric_is(&world, FULL, |full| full == 0).await;
     assert_eq!(post_batch(&world, "data", 1).await.status, 200);
+}
+
+#[tokio::test]
+async fn what_ends_a_problem_comes_into_a_full_space() {
+    let world = full_of_problems().await;
+    let end = |key: &str| json!({"alert_type": "dq_alert", "title": "t", "severity": "low", "status": "resolved", "dedup_key": key});
+    let refused = StatusCode::TOO_MANY_REQUESTS;
+    // Alone, or beside what is refused.
+    let ended = world.post("/spaces/data/alerts", &end("0")).await;
+    assert_eq!(ended.status, 202);
+    let mixed = json!([alerts(1)[0], end("1")]);
+    let answered = world.post("/spaces/data/alerts/batch", &mixed).await;
+    assert_eq!(answered.status, refused);
+    assert_eq!(active(&world).await.len(), 2);
+
+    // Under a key, an end is kept whole, and a part of a request is not.
+    let keyed = async |key: &str, path: &str, body: &Value| {
+        let request = world
+            .client
+            .post(format!("{}/spaces/data/{path}", world.server.base))
+            .header("authorization", format!("Bearer {}", world.token))
+            .header("content-type", "application/json")
+            .header("idempotency-key", key);
+        answer(request.body(body.to_string())).await
+    };
+    let idle = keyed("idle", "alerts", &end("nothing")).await;
+    assert_eq!(idle.status, 202);
+    let there = format!("/spaces/data/alerts/{}", idle.body["id"].as_str().unwrap());
+    assert_eq!(world.get(&there).await.status, 200);
+    let mixed = json!([alerts(1)[0], end("2")]);
+    assert_eq!(keyed("mixed", "alerts/batch", &mixed).await.status, refused);
+    assert_eq!(active(&world).await.len(), 2);
+    // None that ends nothing comes in without a key.
+    let idle = world.post("/spaces/data/alerts", &end("nothing")).await;
+    assert_eq!(idle.status, refused);
 }

@@ -29,7 +29,8 @@ pub struct Quota {
     /// Connectors, beside the limit of 500 that every space has.
     pub connectors: Option<NonZeroU32>,
     /// Bytes of stored alerts, by the measure of [`Storage`]. Beyond them the space loses its oldest history; alerts are refused once
-    /// nothing can be removed: open problems and alerts with pending deliveries stay. What ends a problem is stored all the same.
+    /// nothing can be removed: open problems and alerts with pending deliveries stay. What ends a problem is stored all the same, unless
+    /// it comes with others under an idempotency key.
     pub stored_bytes: Option<NonZeroU64>,
 }
 
@@ -97,7 +98,8 @@ impl Limit {
             }
             Self::StoredBytes(most) => format!(
                 "The space stores as much as it may: the limit {name} is {most}, and all that is left are open problems and alerts \
-                 with pending deliveries. Resolve the problems, and repair or switch off the connectors. What ends a problem is stored."
+                 with pending deliveries. Resolve the problems, and repair or switch off the connectors. What ends a problem is stored, but not as part of a request \
+                 with an Idempotency-Key."
             ),
         };
         let detail = format!("{what} Repeat the request after the time in Retry-After.");
@@ -126,20 +128,22 @@ impl App {
         })
     }
 
-    /// Why alerts are refused, where the space is full.
-    pub(crate) async fn refusal_if_full(
+    /// How many bytes a space may store, where it is full.
+    pub(crate) async fn limit_if_full(
         &self,
         space: &Space,
-    ) -> Result<Option<ApiError>, ApiError> {
+    ) -> Result<Option<NonZeroU64>, ApiError> {
         let Some(most) = self.quotas.of(space).stored_bytes else {
             return Ok(None);
         };
-        if !self.storage(space).await?.is_full {
-            return Ok(None);
-        }
+        Ok(self.storage(space).await?.is_full.then_some(most))
+    }
+
+    /// Refuses a request to a full space.
+    pub(crate) fn refused_as_full(&self, most: NonZeroU64) -> ApiError {
         let limit = Limit::StoredBytes(most);
         self.meters.over_quota(limit.name());
-        Ok(Some(limit.refusal(FULL_FOR)))
+        limit.refusal(FULL_FOR)
     }
 
     /// Gives back what a request paid for alerts that were not stored: the store failed, or has had them already.

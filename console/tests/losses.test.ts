@@ -324,10 +324,8 @@ test("the pages say what the space uses, and that it is full", async () => {
     const full = page.getByText("This space stores as much as it may, so new alerts are refused.");
     expect(await full.count()).toBe(0);
     // The server finds that a space is full within ten seconds, which this test does not wait for.
-    await page.route("**/spaces/data/usage", async (route) => {
-      const usage = (await (await route.fetch()).json()) as object;
-      await route.fulfill({ json: { ...usage, is_full: true } });
-    });
+    const { body: usage } = await call(visit, "GET", "/spaces/data/usage");
+    await page.route("**/spaces/data/usage", (route) => route.fulfill({ json: { ...usage, is_full: true } }));
     for (const address of ["/spaces/data/connectors", "/spaces/data/alerts"]) {
       await visit.open(address);
       await full.waitFor();

@@ -22,7 +22,7 @@ const PACKAGES: &str = "target/packages";
 const MADE_BEFORE: &str = "target/packages.made";
 /// Stands beside a package that is only checked.
 const CHECKED: &str = "checked";
-/// Whoever makes packages or checks one has it locked.
+/// The lock file, so that packages are made or checked by one process at a time.
 const LOCK: &str = "target/packages.lock";
 
 /// Builds a release and makes packages of it in `target/packages`: the stripped program with its debug information apart, a

@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use alert_connectors_delivery::TestError;
-use alert_connectors_model::{Fault, JsonError};
+use alert_connectors_model::{Fault, JsonError, cause_chain};
 use alert_connectors_store::StoreError;
 use axum::{
     body::Body,
@@ -283,17 +283,6 @@ impl fmt::Display for ApiError {
         }
         Ok(())
     }
-}
-
-fn cause_chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 impl From<TestError> for ApiError {

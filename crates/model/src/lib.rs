@@ -5,6 +5,7 @@ mod alert;
 mod alert_parse;
 mod attempt;
 mod audit;
+mod cause_chain;
 mod clock;
 mod connector;
 mod connector_parse;
@@ -39,6 +40,7 @@ pub use alert_parse::{
 };
 pub use attempt::{Attempt, AttemptOutcome};
 pub use audit::{AuditAction, AuthMethod};
+pub use cause_chain::cause_chain;
 pub use clock::{Clock, ManualClock, SystemClock, rfc3339_millis, rfc3339_seconds};
 pub use connector::{CONNECTORS_PER_SPACE_MAX, Connector, ConnectorChange, ConnectorType, Matched};
 pub use connector_parse::{

@@ -1,7 +1,6 @@
 //! From the driver's errors to the store's, by what the caller can do.
 
-use std::error::Error;
-
+use alert_connectors_model::cause_chain;
 use alert_connectors_store::{BoxError, StoreError};
 use tokio_postgres::error::SqlState;
 
@@ -10,7 +9,7 @@ use tokio_postgres::error::SqlState;
 #[expect(clippy::needless_pass_by_value, reason = "it goes into map_err")]
 pub(crate) fn meaning(error: tokio_postgres::Error) -> StoreError {
     let Some(said) = error.as_db_error() else {
-        return StoreError::Unavailable(without_values(&error));
+        return StoreError::Unavailable(cause_chain(&error).into());
     };
     let text = format!("{} ({})", said.message(), said.code().code()).into();
     if [SqlState::DATA_CORRUPTED, SqlState::INDEX_CORRUPTED].contains(said.code()) {
@@ -37,17 +36,6 @@ pub(crate) fn fatal(reason: &BoxError) -> String {
     format!(
         "the database is broken: {reason}; look at it with `alert-connectors check`, and restore the last backup"
     )
-}
-
-/// The chain of causes as one line.
-fn without_values(error: &dyn Error) -> BoxError {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    text.into()
 }
 
 fn may_be_repeated(code: &SqlState) -> bool {
@@ -83,5 +71,5 @@ pub(crate) fn no_connection(error: deadpool_postgres::PoolError) -> StoreError {
     if let deadpool_postgres::PoolError::Backend(error) = error {
         return meaning(error);
     }
-    StoreError::Unavailable(without_values(&error))
+    StoreError::Unavailable(cause_chain(&error).into())
 }

@@ -2,8 +2,8 @@
 
 use alert_connectors_model::{Space, SpaceId};
 use alert_connectors_store::{
-    SpaceStorage, Storage, StoreError,
-    storage::{LOOKED_AT_A_STEP, size},
+    ALERTS_A_STEP, SpaceStorage, Storage, StoreError,
+    storage::size,
     stored::{self, Columns, SPACE_COLUMNS},
 };
 use async_trait::async_trait;
@@ -13,7 +13,7 @@ use crate::{
     alerts::space_no,
     connection::{Change, Connection},
     stored_bytes,
-    upkeep::{TIDY_LOCK, remove},
+    upkeep::{TIDY_LOCK, remove, some},
 };
 
 // By primary key.
@@ -103,7 +103,7 @@ async fn make_room(
         step.run(SET_FULL, &[&space_no, &false]).await?;
         return Ok(None);
     }
-    let at_most = size(LOOKED_AT_A_STEP as u64);
+    let at_most = some(ALERTS_A_STEP);
     let rows = step.rows(OLDEST, &[&space_no, &after, &at_most]).await?;
     let (mut after, mut gone) = (after, Vec::new());
     for row in &rows {
@@ -118,7 +118,7 @@ async fn make_room(
         }
     }
     remove(step, &gone).await?;
-    if excess > 0 && rows.len() < LOOKED_AT_A_STEP {
+    if excess > 0 && rows.len() < ALERTS_A_STEP {
         step.run(SET_FULL, &[&space_no, &true]).await?;
         return Ok(None);
     }

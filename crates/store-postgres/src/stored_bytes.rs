@@ -30,7 +30,7 @@ const TAKE: &str = "UPDATE stored_bytes b SET bytes = b.bytes - gone.bytes FROM 
     SELECT space_no, sum(bytes)::int8 AS bytes FROM alerts
     WHERE seq = ANY ($1) AND seq <= (SELECT measured FROM counting WHERE one = 1) GROUP BY 1) gone
     WHERE b.space_no = gone.space_no";
-// All of a small table: a space may have been removed while its alerts were measured.
+// All of a small table: a replica of the previous version removes a space without its sum.
 const FORGET_SPACES: &str =
     "DELETE FROM stored_bytes b WHERE NOT EXISTS (SELECT FROM spaces s WHERE s.no = b.space_no)";
 

@@ -218,6 +218,6 @@ pub(crate) async fn remove(step: &Change, seqs: &[i64]) -> Result<(), StoreError
     step.run(REMOVE, &[&gone]).await.map(drop)
 }
 
-fn some(count: usize) -> i64 {
+pub(crate) fn some(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }

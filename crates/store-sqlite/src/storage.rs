@@ -2,8 +2,7 @@
 
 use alert_connectors_model::{Space, SpaceId};
 use alert_connectors_store::{
-    SpaceStorage, Storage, StoreError,
-    storage::{LOOKED_AT_A_STEP, size},
+    ALERTS_A_STEP, SpaceStorage, Storage, StoreError,
     stored::{self, Columns, SPACE_COLUMNS},
 };
 use async_trait::async_trait;
@@ -15,7 +14,7 @@ use crate::{
     error::Failure,
     row::{row, rows},
     spaces::{REMOVE_SEVERITY_ZONE, REMOVE_TYPE_ZONE},
-    upkeep::waits,
+    upkeep::{step, waits},
     zones::{ZONE, next_of_space},
 };
 
@@ -138,7 +137,7 @@ impl FullSpace<'_> {
     /// Removes the oldest alerts between two places, until the space is within its limit. Returns how many were looked at, and the
     /// place to go on after.
     fn remove_oldest(&self, first: i64, last: i64) -> Result<(usize, i64), Failure> {
-        let at_most = size(LOOKED_AT_A_STEP as u64);
+        let at_most = step(ALERTS_A_STEP);
         let found = rows(
             self.connection,
             OLDEST,
@@ -156,7 +155,7 @@ impl FullSpace<'_> {
                 return Ok((found.len(), *seq));
             }
         }
-        let is_whole = found.len() < LOOKED_AT_A_STEP;
+        let is_whole = found.len() < ALERTS_A_STEP;
         let seen = found.last().filter(|_| !is_whole);
         Ok((found.len(), seen.map_or(last, |(seq, _)| *seq)))
     }

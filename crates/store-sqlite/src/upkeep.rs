@@ -217,6 +217,6 @@ pub(crate) fn waits(connection: &Connection, alert_seq: i64) -> rusqlite::Result
     connection.prepare_cached(WAITS)?.exists([alert_seq])
 }
 
-fn step(rows: usize) -> i64 {
+pub(crate) fn step(rows: usize) -> i64 {
     i64::try_from(rows).unwrap_or(i64::MAX)
 }

@@ -10,8 +10,6 @@ const ALERT_BYTES: usize = 256;
 /// What a delivery and its first attempt count for, in bytes.
 const DELIVERY_BYTES: usize = 256;
 
-/// One step of making room looks at no more alerts than this.
-pub const LOOKED_AT_A_STEP: usize = 100;
 /// One step measures at most this many new alerts, and as many that changed. It is as many as are counted, so that measuring keeps pace.
 pub const MEASURED_A_STEP: i64 = 2_000;
 

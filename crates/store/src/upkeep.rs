@@ -58,7 +58,7 @@ impl Tidying {
 pub const ENDS_A_STEP: usize = 500;
 /// One step of tidying removes at most this many old entries of the audit trail.
 pub const AUDIT_ENTRIES_A_STEP: i64 = 500;
-/// One step of tidying looks at no more alerts than this, and removes old ones with all that belongs to them.
+/// One step of tidying, or of making room, looks at no more alerts than this, and removes old ones with all that belongs to them.
 pub const ALERTS_A_STEP: usize = 100;
 
 /// How far a round of tidying has come, in the store's own numbers. A round begins with the default.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use alert_connectors_model::Secret;
+use alert_connectors_model::{Secret, cause_chain};
 use prometheus_client::{metrics::counter::Counter, registry::Registry};
 use reqwest::{
     Client,
@@ -98,7 +98,7 @@ impl Collector {
         let answer = request
             .send()
             .await
-            .map_err(|error| reason(&error.without_url()))?;
+            .map_err(|error| cause_chain(&error.without_url()))?;
         if answer.status().is_success() {
             return Ok(());
         }
@@ -107,18 +107,6 @@ impl Collector {
             answer.status().as_u16()
         ))
     }
-}
-
-/// Why a request failed, with the causes: the first says no more than that it did.
-fn reason(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(deeper) = cause {
-        text.push_str(": ");
-        text.push_str(&deeper.to_string());
-        cause = deeper.source();
-    }
-    text
 }
 
 fn header(written: &Secret) -> Option<(HeaderName, HeaderValue)> {

@@ -3,7 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::world::{Answer, World, answer};
+use crate::world::{Answer, World, answer, until};
 
 fn alerts(count: usize) -> Value {
     vec![json!({"alert_type": "dq_alert", "title": "t", "severity": "low"}); count].into()
@@ -104,15 +104,12 @@ async fn a_day_goes_on_after_a_restart() {
 
 /// Waits until the figure of a metric is as it should be.
 async fn metric_is(world: &World, name: &str, is_right: impl Fn(u64) -> bool) -> u64 {
-    loop {
+    let look = async || {
         let metrics = world.get("/metrics").await.text;
         let line = metrics.lines().find_map(|line| line.strip_prefix(name));
-        let figure = line.unwrap().trim().parse().unwrap();
-        if is_right(figure) {
-            return figure;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+        line.unwrap().trim().parse::<u64>().unwrap()
+    };
+    until(look, |figure| is_right(*figure)).await
 }
 
 const STORED: &str = "alert_connectors_stored_bytes ";

@@ -67,10 +67,10 @@ pub(crate) enum Limit {
 impl Limit {
     /// All names.
     pub(crate) const NAMES: [&str; 4] = [
-        "alerts-per-second",
-        "key-alerts-per-second",
-        "alerts-per-day",
-        "stored-bytes",
+        Self::SpacePerSecond(NonZeroU32::MIN).name(),
+        Self::KeyPerSecond(NonZeroU32::MIN).name(),
+        Self::SpacePerDay(NonZeroU32::MIN).name(),
+        Self::StoredBytes(NonZeroU64::MIN).name(),
     ];
 
     /// Its name in settings, metrics and errors.
@@ -98,8 +98,8 @@ impl Limit {
             }
             Self::StoredBytes(most) => format!(
                 "The space stores as much as it may: the limit {name} is {most}, and all that is left are open problems and alerts \
-                 with pending deliveries. Resolve the problems, and repair or switch off the connectors. What ends a problem is stored, but not as part of a request \
-                 with an Idempotency-Key."
+                 with pending deliveries. Resolve the problems, and repair or switch off the connectors. What ends a problem is stored, but not as \
+                 part of a request with an Idempotency-Key."
             ),
         };
         let detail = format!("{what} Repeat the request after the time in Retry-After.");
@@ -187,7 +187,7 @@ impl App {
     }
 }
 
-/// A full space is told to come back after this time. Its room is looked at more often.
+/// `Retry-After` of a request to a full space. Upkeep looks for room more often.
 const FULL_FOR: Duration = Duration::from_mins(1);
 
 /// A day by UTC.

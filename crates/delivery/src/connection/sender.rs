@@ -16,7 +16,7 @@ use super::{
     Proxy, RequestError, Resolve, Trust,
     connect::connect_any,
     http::{BodyEnd, ConnectionError, HttpConnection, Io, RequestHead, WebhookResponse},
-    trust::{client_config, handshake_error},
+    trust::handshake_error,
 };
 
 /// How long things may take.
@@ -75,7 +75,7 @@ impl Sender {
     pub fn new(options: SenderOptions) -> Result<Self, rustls::Error> {
         Ok(Self {
             rules: options.rules,
-            tls: TlsConnector::from(Arc::new(client_config(options.trust)?)),
+            tls: TlsConnector::from(Arc::new(options.trust.client_config()?)),
             proxy: options.proxy,
             no_proxy: options.no_proxy,
             resolver: options.resolver,

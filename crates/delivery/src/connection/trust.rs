@@ -26,36 +26,31 @@ pub struct Trust {
 impl Trust {
     /// The configuration of a TLS client that trusts so, and speaks HTTP/1.1 only.
     pub fn client_config(self) -> Result<ClientConfig, rustls::Error> {
-        client_config(self)
+        let mut roots = RootCertStore {
+            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+        };
+        for root in &self.extra_roots {
+            roots.add(root.clone())?;
+        }
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let by_chain = WebPkiServerVerifier::builder_with_provider(
+            Arc::new(roots),
+            Arc::<CryptoProvider>::clone(&provider),
+        )
+        .build()
+        .map_err(|error| rustls::Error::General(error.to_string()))?;
+        let verifier = Verifier {
+            by_chain,
+            named: self.extra_roots,
+        };
+        let mut config = ClientConfig::builder_with_details(provider, Arc::new(SystemClock))
+            .with_safe_default_protocol_versions()?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_no_client_auth();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(config)
     }
-}
-
-/// The configuration of a TLS client that trusts so, and speaks HTTP/1.1 only.
-pub(crate) fn client_config(trust: Trust) -> Result<ClientConfig, rustls::Error> {
-    let mut roots = RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    };
-    for root in &trust.extra_roots {
-        roots.add(root.clone())?;
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let by_chain = WebPkiServerVerifier::builder_with_provider(
-        Arc::new(roots),
-        Arc::<CryptoProvider>::clone(&provider),
-    )
-    .build()
-    .map_err(|error| rustls::Error::General(error.to_string()))?;
-    let verifier = Verifier {
-        by_chain,
-        named: trust.extra_roots,
-    };
-    let mut config = ClientConfig::builder_with_details(provider, Arc::new(SystemClock))
-        .with_safe_default_protocol_versions()?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
 }
 
 /// Judges by the chain of issuers as usual. A self-signed certificate that was named itself is trusted for its own name,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use alert_connectors_model::TraceContext;
-use alert_connectors_store::{Idempotency, StoreError, storage::size};
+use alert_connectors_store::{Idempotency, StoreError};
 use jiff::Timestamp;
 use tokio::try_join;
 use uuid::Uuid;
@@ -236,7 +236,10 @@ async fn note_growth(connection: &Connection, rows: &GroupRows) -> Result<(), St
     }
     let seqs: Vec<i64> = rows.changed.keys().copied().collect();
     let growth: Vec<i64> = rows.changed.values().map(|row| row.growth).collect();
-    let lengths = rows.changed.values().map(|row| size(row.json.len() as u64));
+    let lengths = rows
+        .changed
+        .values()
+        .map(|row| large(row.json.len() as u64));
     let lengths: Vec<i64> = lengths.collect();
     connection
         .run(NOTE_GROWTH, &[&seqs, &growth, &lengths])

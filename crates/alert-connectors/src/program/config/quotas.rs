@@ -49,29 +49,20 @@ fn one(text: &str) -> Result<OneLimit, String> {
         }
         None => (None, name),
     };
-    let set: Box<dyn Fn(&mut Quota)> = match name {
-        "alerts-per-second" => {
-            let most = limit(most, count).map_err(wrong)?;
-            Box::new(move |quota| quota.alerts_per_second = most)
-        }
-        "key-alerts-per-second" => {
-            let most = limit(most, count).map_err(wrong)?;
-            Box::new(move |quota| quota.key_alerts_per_second = most)
-        }
-        "alerts-per-day" => {
-            let most = limit(most, count).map_err(wrong)?;
-            Box::new(move |quota| quota.alerts_per_day = most)
-        }
-        "connectors" => {
-            let most = limit(most, count).map_err(wrong)?;
-            Box::new(move |quota| quota.connectors = most)
-        }
-        "stored-bytes" => {
-            let most = limit(most, size).map_err(wrong)?;
-            Box::new(move |quota| quota.stored_bytes = most)
-        }
+    if name == "stored-bytes" {
+        let most = limit(most, size).map_err(wrong)?;
+        let set = Box::new(move |quota: &mut Quota| quota.stored_bytes = most);
+        return Ok(OneLimit { space, set });
+    }
+    let set: fn(&mut Quota, Option<NonZeroU32>) = match name {
+        "alerts-per-second" => |quota, most| quota.alerts_per_second = most,
+        "key-alerts-per-second" => |quota, most| quota.key_alerts_per_second = most,
+        "alerts-per-day" => |quota, most| quota.alerts_per_day = most,
+        "connectors" => |quota, most| quota.connectors = most,
         _ => return Err(wrong(format!("there is no limit {name:?}"))),
     };
+    let most = limit(most, count).map_err(wrong)?;
+    let set = Box::new(move |quota: &mut Quota| set(quota, most));
     Ok(OneLimit { space, set })
 }
 

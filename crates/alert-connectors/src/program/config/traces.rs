@@ -6,7 +6,7 @@ use url::Url;
 
 use super::{Faults, Layers, reading::maybe};
 
-/// What `serve` is told about traces.
+/// The settings of traces.
 pub(crate) struct TracesConfig {
     /// The address of the collector.
     pub(crate) endpoint: Url,
